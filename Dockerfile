@@ -1,0 +1,26 @@
+# One image for every role: web (the default command), worker, sweeper and migrate differ by their command alone.
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS builder
+COPY requirements.txt /
+# Wheels alone: nothing is compiled here, so the image needs no compiler and runs no stranger's build script.
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements.txt
+
+FROM ${PYTHON_IMAGE}
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin imgproc
+COPY --from=builder /venv /venv
+WORKDIR /app
+COPY migrations migrations
+COPY imgproc imgproc
+COPY wsgi.py rq_worker.py ./
+# The file system is read-only at run time, so the byte code has to be there already.
+RUN python -m compileall -q .
+USER 10001:10001
+EXPOSE 8000
+# The heartbeat file is in memory, where a slow disk cannot make a healthy process look dead.
+CMD ["sh", "-c", "exec gunicorn --bind 0.0.0.0:8000 --workers 2 --worker-class gthread --threads ${WEB_THREADS:-8} \
+     --worker-tmp-dir /dev/shm --graceful-timeout 25 --no-control-socket wsgi:app"]

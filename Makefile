@@ -1,0 +1,69 @@
+# Set-up needs Python 3.10 or newer, make and a package index; after the first time everything starts offline.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# The stamps bear the checksum of the file they stand for, so that a change of requirements is noticed.
+checksum = $(shell cksum < $(1) | cut -d ' ' -f 1)
+RUN_STAMP := $(VENV)/.installed-$(call checksum,requirements.txt)
+DEV_STAMP := $(VENV)/.installed-dev-$(call checksum,requirements-dev.txt)
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint format lock env clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+
+demo: $(RUN_STAMP) ## Watch a CSV of products become a CSV of compressed images, on a stack of its own
+	@$(BIN)/python -m imgproc demo --die-with-parent
+
+up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DATA_DIR … choose otherwise)
+	@$(BIN)/python -m imgproc up --die-with-parent
+
+test: $(DEV_STAMP) ## Run the tests (ARGS="tests/unit -k csv" runs some)
+	$(BIN)/python -m pytest --verbose --numprocesses 2 --dist loadfile $(ARGS)
+
+lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/hadolint Dockerfile
+
+format: $(DEV_STAMP) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(DEV_STAMP) ## Pin and hash the newest versions that the *.in files allow
+	$(COMPILE) --upgrade requirements.in -o requirements.txt
+	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
+
+env: ## Write .env for docker compose, with secrets of its own
+	@$(PYTHON) scripts/make_env.py .env.example .env
+
+clean: ## Remove the virtual environment and all caches, but no data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment that is there is kept; one that is broken or half made is made again.
+define ensure_venv
+@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+  { echo 'imgproc needs Python 3.10 or newer with its venv module (Debian: apt install python3-venv); name one with PYTHON=python3.12' >&2; exit 1; }
+@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo 'Creating $(VENV) ...'; $(PYTHON) -m venv $(VENV); }
+endef
+
+$(RUN_STAMP):
+	$(ensure_venv)
+	@echo 'Installing requirements.txt ...'
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(DEV_STAMP):
+	$(ensure_venv)
+	@echo 'Installing requirements-dev.txt ...'
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@

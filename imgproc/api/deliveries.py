@@ -1,0 +1,76 @@
+"""The log of webhook deliveries, and sending one again."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+from apiflask import APIBlueprint
+
+from imgproc import dispatch
+from imgproc.api.problems import Problem
+from imgproc.api.schemas import AcceptedOut, DeliveriesOut
+from imgproc.api.views import accepted, find_request, rfc3339
+from imgproc.extensions import db
+from imgproc.lifecycle import deliveries
+from imgproc.models import DeliveryAttempt, WebhookDelivery
+
+blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")
+
+
+@blueprint.get("")
+@blueprint.output(DeliveriesOut)
+@blueprint.doc(summary="List webhook deliveries")
+def list_deliveries(request_id: str) -> dict[str, Any]:
+    """Every delivery of the request with its attempts, newest first."""
+    delivery = WebhookDelivery
+    statement = sa.select(delivery).where(delivery.request_id == find_request(request_id).id)
+    found = list(db.session.execute(statement.order_by(delivery.finalize_epoch.desc())).scalars())
+    attempts: dict[str, list[DeliveryAttempt]] = {each.id: [] for each in found}
+    log = sa.select(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_(list(attempts)))
+    for attempt in db.session.execute(log.order_by(DeliveryAttempt.number)).scalars():
+        attempts[attempt.delivery_id].append(attempt)
+    return {"items": [_delivery(each, attempts[each.id]) for each in found]}
+
+
+@blueprint.post("/<delivery_id>/redeliver")
+@blueprint.output(AcceptedOut, status_code=202)
+@blueprint.doc(summary="Send a webhook again")
+def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
+    """Send it again under the same `webhook-id`, with a fresh retry schedule."""
+    request = find_request(request_id)
+    try:
+        known = db.session.get(WebhookDelivery, str(uuid.UUID(delivery_id)))
+    except ValueError:
+        known = None
+    if known is None or known.request_id != request.id:
+        raise Problem(404, "delivery_not_found", "This request has no delivery with this id; list its deliveries.")
+    if not deliveries.redeliver(request.id, known.id):
+        raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
+    dispatch.ring_deliveries([known.id])
+    return accepted(request.id)
+
+
+def _delivery(delivery: WebhookDelivery, attempts: list[DeliveryAttempt]) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "url": delivery.url,
+        "type": delivery.payload["type"],
+        "status": delivery.status.value,
+        "createdAt": rfc3339(delivery.created_at),
+        "nextAttemptAt": rfc3339(delivery.next_attempt_at),
+        "lastResponseStatus": delivery.last_response_status,
+        "attempts": [_attempt(attempt) for attempt in attempts],
+    }
+
+
+def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
+    error = {"code": attempt.error_code, "detail": attempt.error_detail} if attempt.error_code else None
+    return {
+        "number": attempt.number,
+        "attemptedAt": rfc3339(attempt.attempted_at),
+        "responseStatus": attempt.response_status,
+        "error": error,
+        "durationMs": attempt.duration_ms,
+    }

@@ -1,0 +1,21 @@
+"""The browsable API at `/docs`, served from our own files so that it works offline."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import render_template
+
+blueprint = APIBlueprint(
+    "docs",
+    __name__,
+    enable_openapi=False,
+    template_folder="../web/templates",
+    static_folder="../web/static",
+    static_url_path="/static/web",
+)
+
+
+@blueprint.get("/docs")
+def show_docs() -> str:
+    """Swagger UI over `/openapi.json`."""
+    return render_template("docs.html")

@@ -1,0 +1,103 @@
+"""Errors as `application/problem+json` (RFC 9457), with a stable `code` and, for validation, `errors`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+from apiflask import APIFlask, HTTPError
+from flask import Response
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.http import HTTP_STATUS_CODES
+
+from imgproc.errors import InfrastructureError, InvalidCsv, InvalidInput, InvalidOption, UnsupportedFile
+from imgproc.intake import KeyReused
+
+RETRY_AFTER = "5"  # seconds, where a service of ours is away
+STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
+CODE_OF = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "file_too_large",
+    415: "unsupported_media_type",
+    422: "invalid_option",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(Exception):
+    """An answer other than success, decided in a view."""
+
+    def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.members = status, code, detail, members
+
+
+def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
+    """A problem response; `members` are added to the standard ones."""
+    title = HTTP_STATUS_CODES.get(status, "Error")
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **members}
+    text = json.dumps(body, ensure_ascii=False)
+    return Response(text, status=status, content_type="application/problem+json", headers=headers)
+
+
+def init_app(app: APIFlask) -> None:
+    """Answer every error that can leave a view with a problem."""
+    app.register_error_handler(Problem, lambda error: problem(error.status, error.code, error.detail, **error.members))
+    app.register_error_handler(InvalidInput, _invalid_input)
+    app.register_error_handler(InfrastructureError, lambda error: _unavailable(error.code, error.detail))
+    app.register_error_handler(RedisError, lambda _error: _unavailable("queue_unavailable", "The queue is away."))
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.error_processor(_http_error)  # type: ignore[arg-type]  # a Response is a valid answer
+    app.json_errors = False
+
+
+def _invalid_input(error: InvalidInput) -> Response:
+    members: dict[str, Any] = {}
+    if isinstance(error, InvalidCsv):
+        members["errors"] = [fault.as_dict() for fault in error.errors]
+        if error.truncated:
+            members["errorsTruncated"] = True
+    if isinstance(error, InvalidOption):
+        members["errors"] = [{"option": error.option, "code": error.code, "detail": error.detail}]
+    return problem(STATUS_OF.get(type(error), 422), error.code, error.detail, **members)
+
+
+def _unavailable(code: str, detail: str) -> Response:
+    return problem(503, code, f"{detail} Try again in a few seconds.", headers={"Retry-After": RETRY_AFTER})
+
+
+def _database_error(error: DBAPIError) -> Response:
+    if type(error).__name__ not in {"OperationalError", "InterfaceError"} and not error.connection_invalidated:
+        raise error
+    log.warning("database_away", error=str(error.orig))
+    return _unavailable("database_unavailable", "The database is away.")
+
+
+def _http_exception(error: HTTPException) -> Response:
+    status = error.code or 500
+    detail = error.description or "Something went wrong."
+    if isinstance(error, RequestEntityTooLarge):
+        detail = "The upload is larger than this server accepts; split the file."
+    headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
+    return problem(status, CODE_OF.get(status, "internal_error" if status >= 500 else "error"), detail, headers=headers)
+
+
+def _http_error(error: HTTPError) -> Response:
+    """A request that its schema refused: APIFlask gives `{location: {field: [messages]}}`."""
+    fields = {name: _flat(messages) for place in dict(error.detail).values() for name, messages in place.items()}
+    if "file" in fields:
+        return problem(400, "missing_file", "Send the CSV as a multipart/form-data part named file.")
+    errors = [{"option": name, "code": "invalid_option", "detail": text} for name, text in fields.items()]
+    detail = "; ".join(f"{name}: {text}" for name, text in fields.items()) or error.message or "Invalid request."
+    return problem(error.status_code, CODE_OF.get(error.status_code, "error"), detail, errors=errors)
+
+
+def _flat(messages: Any) -> str:
+    return " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)

@@ -1,0 +1,180 @@
+"""Requests: listing them, their products and files, and cancelling, retrying or deleting them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from apiflask import APIBlueprint, EmptySchema
+from flask import Response, redirect
+
+from imgproc import dispatch, intake, queries
+from imgproc.api.problems import Problem
+from imgproc.api.schemas import AcceptedOut, ProductsIn, ProductsOut, RequestsIn, RequestsOut
+from imgproc.api.views import (
+    accepted,
+    decode_cursor,
+    encode_cursor,
+    find_request,
+    invalid_cursor,
+    rfc3339,
+    summary_of,
+)
+from imgproc.extensions import db
+from imgproc.lifecycle import products, requests
+from imgproc.models import ProcessingRequest, ProductStatus, RequestStatus
+from imgproc.toolbox import toolbox
+
+blueprint = APIBlueprint("requests", __name__, url_prefix="/api/requests", tag="Requests")
+
+
+@blueprint.get("")
+@blueprint.input(RequestsIn, location="query", arg_name="query")
+@blueprint.output(RequestsOut)
+@blueprint.doc(summary="List requests")
+def list_requests(query: dict[str, Any]) -> dict[str, Any]:
+    """Newest first, in cursor pages."""
+    request = ProcessingRequest
+    statement = sa.select(request).order_by(request.created_at.desc(), request.id.desc()).limit(query["limit"] + 1)
+    statement = statement.where(request.owner == "")
+    if "status" in query:
+        statement = statement.where(request.status == RequestStatus(query["status"]))
+    if "cursor" in query:
+        statement = statement.where(sa.tuple_(request.created_at, request.id) < _after(query["cursor"]))
+    found = list(db.session.execute(statement).scalars())
+    page, last = found[: query["limit"]], found[query["limit"] - 1 : query["limit"]]
+    more = len(found) > query["limit"]
+    cursor = encode_cursor(rfc3339_exact(last[0].created_at), last[0].id) if more else None
+    return {"items": [summary_of(each) for each in page], "nextCursor": cursor}
+
+
+def _after(cursor: str) -> Any:
+    created_at, request_id = decode_cursor(cursor, parts=2)
+    try:
+        place = datetime.fromisoformat(created_at), str(uuid.UUID(request_id))
+    except ValueError:
+        raise invalid_cursor() from None
+    columns = ProcessingRequest.created_at, ProcessingRequest.id
+    return sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(place, columns, strict=True)))
+
+
+def rfc3339_exact(moment: datetime) -> str:
+    """The time to the microsecond, so that a cursor neither skips nor repeats."""
+    return moment.isoformat(timespec="microseconds")
+
+
+@blueprint.get("/<request_id>/products")
+@blueprint.input(ProductsIn, location="query", arg_name="query")
+@blueprint.output(ProductsOut)
+@blueprint.doc(summary="List a request's products")
+def list_products(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
+    """In row order, in cursor pages, each with its images."""
+    request = find_request(request_id)
+    after_row = 0
+    if "cursor" in query:
+        (row,) = decode_cursor(query["cursor"], parts=1)
+        if not row.isdecimal() or len(row) > 9:
+            raise invalid_cursor()
+        after_row = int(row)
+    statuses = [ProductStatus(query["status"])] if "status" in query else []
+    found = queries.products(request.id, statuses=statuses, after_row=after_row, limit=query["limit"] + 1)
+    page = found[: query["limit"]]
+    cursor = encode_cursor(page[-1][0].row) if len(found) > len(page) else None
+    return {"items": [_product(product, images) for product, images in page], "nextCursor": cursor}
+
+
+def _product(product: Any, images: list[Any]) -> dict[str, Any]:
+    error = {"code": product.error_code, "detail": product.error_detail} if product.error_code else None
+    return {
+        "line": product.line,
+        "serialNumber": product.serial_number,
+        "productName": product.product_name,
+        "status": product.status.value,
+        "error": error,
+        "images": [_image(image) for image in images],
+    }
+
+
+def _image(image: Any) -> dict[str, Any]:
+    store = toolbox().store
+    error = {"code": image.error_code, "detail": image.error_detail, "retryable": bool(image.error_retryable)}
+    return {
+        "position": image.position,
+        "sourceUrl": image.source_url,
+        "outputUrl": store.public_url(image.output_key) if image.output_key else None,
+        "originalUrl": store.original_url(image.original_key) if image.original_key else None,
+        "status": image.status.value,
+        "error": error if image.error_code else None,
+        "source": _picture(image, "source"),
+        "output": _picture(image, "output"),
+        "durationMs": image.duration_ms,
+    }
+
+
+def _picture(image: Any, side: str) -> dict[str, Any] | None:
+    facts = {name: getattr(image, f"{side}_{name}") for name in ("bytes", "width", "height", "format")}
+    return facts if facts["bytes"] is not None else None
+
+
+@blueprint.get("/<request_id>/output.csv")
+@blueprint.doc(summary="Get the output CSV", responses={302: "To the bucket URL."})
+def get_output_csv(request_id: str) -> Any:
+    """Redirect to the bucket URL of the output CSV."""
+    request = _ended(request_id)
+    if request.output_key is None:
+        raise Problem(404, "no_output", "The request failed before any row was processed, so it has no output CSV.")
+    return redirect(toolbox().store.public_url(request.output_key))
+
+
+@blueprint.get("/<request_id>/failed.csv")
+@blueprint.doc(summary="Get the failed rows", responses={302: "To the bucket URL."})
+def get_failed_csv(request_id: str) -> Any:
+    """Redirect to the bucket URL of the failed rows, which can be uploaded again as they are."""
+    request = _ended(request_id)
+    if request.failed_key is None:
+        raise Problem(404, "nothing_failed", "No row of this request failed, so there is no failed CSV.")
+    return redirect(toolbox().store.public_url(request.failed_key))
+
+
+def _ended(request_id: str) -> ProcessingRequest:
+    request = find_request(request_id)
+    if not queries.has_ended(request):
+        raise Problem(409, "not_finished", "The request is still under way; poll its status until it has ended.")
+    return request
+
+
+@blueprint.post("/<request_id>/cancel")
+@blueprint.output(AcceptedOut, status_code=202)
+@blueprint.doc(summary="Cancel a request")
+def cancel_request(request_id: str) -> dict[str, Any]:
+    """Work not started stops, what is done stays; the output CSV and the webhook still follow."""
+    request = find_request(request_id)
+    if not requests.cancel(request.id) and queries.has_ended(request):
+        raise Problem(409, "already_ended", f"The request has already ended as {request.status.value}.")
+    epoch = requests.elect_finalizer(request.id)
+    if epoch is not None:
+        dispatch.ring_finalize(request.id, epoch=epoch)
+    return accepted(request.id)
+
+
+@blueprint.post("/<request_id>/retry")
+@blueprint.output(AcceptedOut, status_code=202)
+@blueprint.doc(summary="Retry the failed images")
+def retry_request(request_id: str) -> dict[str, Any]:
+    """The failed images alone are tried again, then the request is finalized and announced anew."""
+    request = _ended(request_id)
+    if not requests.retry(request.id):
+        raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
+    dispatch.ring_products(products.release(request.id, window=toolbox().settings.dispatch_window))
+    return accepted(request.id)
+
+
+@blueprint.delete("/<request_id>")
+@blueprint.output(EmptySchema, status_code=204)
+@blueprint.doc(summary="Delete a request")
+def delete_request(request_id: str) -> Response:
+    """Remove its rows and its objects."""
+    intake.remove(find_request(request_id).id)
+    return Response(status=204)

@@ -1,0 +1,328 @@
+"""The shapes on the wire, as `docs/api.md` describes them; the OpenAPI document is made from these."""
+
+# Field names are the JSON names, in camelCase, so that what is read here is what is sent.
+# ruff: noqa: N815
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from apiflask.fields import (
+    UUID,
+    Boolean,
+    DateTime,
+    Dict,
+    File,
+    Float,
+    Integer,
+    List,
+    Nested,
+    String,
+)
+from apiflask.validators import Length, OneOf, Range
+from marshmallow import EXCLUDE, pre_load
+
+from imgproc.models import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
+
+FORMATS = ["jpeg", "webp", "avif", "png", "keep"]
+
+
+def _values(enum: Any) -> list[str]:
+    return [member.value for member in enum]
+
+
+class UploadIn(Schema):
+    """The parts of an upload."""
+
+    file = File(required=True, metadata={"description": "The CSV."})
+    webhookUrl = String(metadata={"description": "Where to announce the end of this request."})
+    quality = Integer(load_default=50, validate=Range(min=1, max=95), metadata={"description": "Encoder quality."})
+    scale = Float(
+        load_default=0.5,
+        validate=Range(min=0, max=1, min_inclusive=False),
+        metadata={"description": "Factor on width and height."},
+    )
+    format = String(load_default="jpeg", validate=OneOf(FORMATS), metadata={"description": "Format of the outputs."})
+    invalidRows = String(
+        load_default="reject",
+        validate=OneOf(["reject", "skip"]),
+        metadata={"description": "`reject` the whole file, or `skip` bad rows and report them."},
+    )
+
+    class Meta:
+        """A form may carry parts that mean nothing to us."""
+
+        unknown = EXCLUDE
+
+    @pre_load
+    def drop_blanks(self, data: Any, **_: Any) -> dict[str, Any]:
+        """A form sends an empty text for what was left alone."""
+        return {name: value for name, value in data.items() if value != ""}
+
+
+class UploadHeaders(Schema):
+    """The headers of an upload."""
+
+    idempotency_key = String(
+        data_key="Idempotency-Key",
+        validate=[Length(min=1, max=255), lambda key: key.isprintable()],
+        metadata={"description": "The same key with the same upload answers the first request again."},
+    )
+
+
+class RowErrorOut(Schema):
+    """One fault of the file."""
+
+    line = Integer(metadata={"description": "1-based line of the file, as an editor shows it."})
+    column = String(allow_none=True)
+    code = String()
+    detail = String()
+
+
+class UploadCounts(Schema):
+    """What an upload holds."""
+
+    rows = Integer()
+    products = Integer()
+    images = Integer()
+    skippedRows = Integer()
+
+
+class UploadOut(Schema):
+    """The 202 of an upload."""
+
+    requestId = UUID()
+    status = String(validate=OneOf(["pending"]))
+    statusUrl = String()
+    createdAt = DateTime()
+    counts = Nested(UploadCounts)
+    errors = List(Nested(RowErrorOut), metadata={"description": "The rows skipped, with `invalidRows=skip`."})
+    errorsTruncated = Boolean()
+
+
+class ValidateOut(Schema):
+    """How a file was read, and all that is wrong with it."""
+
+    valid = Boolean()
+    filename = String()
+    encoding = String(allow_none=True)
+    delimiter = String(allow_none=True)
+    header = List(String())
+    columns = Dict(keys=String(), values=String(), metadata={"description": "The header found for each column."})
+    counts = Nested(UploadCounts)
+    errors = List(Nested(RowErrorOut))
+    errorsTruncated = Boolean()
+
+
+class Counts(Schema):
+    """How many there are and how many have ended, well or not."""
+
+    total = Integer()
+    completed = Integer()
+    failed = Integer()
+
+
+class Progress(Schema):
+    """How far a request is."""
+
+    percent = Integer()
+    etaSeconds = Integer(allow_none=True)
+    products = Nested(Counts)
+    images = Nested(Counts)
+
+
+class Bytes(Schema):
+    """Bytes of the originals and of their renditions."""
+
+    source = Integer()
+    output = Integer()
+    savedPercent = Float(allow_none=True)
+
+
+class Options(Schema):
+    """How the images are compressed."""
+
+    quality = Integer()
+    scale = Float()
+    format = String(validate=OneOf(FORMATS))
+
+
+class WebhookState(Schema):
+    """How far the announcement is."""
+
+    url = String()
+    status = String(validate=OneOf(_values(DeliveryStatus)))
+    attempts = Integer()
+    lastResponseStatus = Integer(allow_none=True)
+    nextAttemptAt = DateTime(allow_none=True)
+
+
+class ErrorOut(Schema):
+    """Why something failed."""
+
+    code = String()
+    detail = String()
+
+
+class ImageErrorOut(ErrorOut):
+    """Why an image failed, and whether trying again may help."""
+
+    retryable = Boolean()
+
+
+class RequestSummary(Schema):
+    """One request in a list."""
+
+    requestId = UUID()
+    status = String(validate=OneOf(_values(RequestStatus)))
+    createdAt = DateTime()
+    startedAt = DateTime(allow_none=True)
+    finishedAt = DateTime(allow_none=True)
+    filename = String()
+    options = Nested(Options)
+    progress = Nested(Progress)
+    bytes = Nested(Bytes)
+    outputCsvUrl = String(allow_none=True)
+    failedCsvUrl = String(allow_none=True)
+    error = Nested(ErrorOut, allow_none=True)
+
+
+class Links(Schema):
+    """Where to go from here."""
+
+    self = String()
+    products = String()
+    outputCsv = String()
+    deliveries = String()
+    cancel = String()
+    retry = String()
+
+
+class StatusOut(RequestSummary):
+    """How far a request is."""
+
+    webhook = Nested(WebhookState, allow_none=True)
+    links = Nested(Links)
+
+
+class PageIn(Schema):
+    """Which page of a list."""
+
+    limit = Integer(load_default=50, validate=Range(min=1, max=500))
+    cursor = String(metadata={"description": "`nextCursor` of the page before."})
+
+    class Meta:
+        """Other query parameters mean nothing to us."""
+
+        unknown = EXCLUDE
+
+
+class RequestsIn(PageIn):
+    """Which requests."""
+
+    status = String(validate=OneOf(_values(RequestStatus)))
+
+
+class ProductsIn(PageIn):
+    """Which products."""
+
+    status = String(validate=OneOf(_values(ProductStatus)))
+
+
+class RequestsOut(Schema):
+    """A page of requests, newest first."""
+
+    items = List(Nested(RequestSummary))
+    nextCursor = String(allow_none=True)
+
+
+class Picture(Schema):
+    """The facts of one encoded image."""
+
+    bytes = Integer()
+    width = Integer()
+    height = Integer()
+    format = String()
+
+
+class ImageOut(Schema):
+    """One image of a product."""
+
+    position = Integer()
+    sourceUrl = String()
+    outputUrl = String(allow_none=True)
+    originalUrl = String(allow_none=True)
+    status = String(validate=OneOf(_values(ImageStatus)))
+    error = Nested(ImageErrorOut, allow_none=True)
+    source = Nested(Picture, allow_none=True)
+    output = Nested(Picture, allow_none=True)
+    durationMs = Integer(allow_none=True)
+
+
+class ProductOut(Schema):
+    """One row of the CSV."""
+
+    line = Integer()
+    serialNumber = String()
+    productName = String()
+    status = String(validate=OneOf(_values(ProductStatus)))
+    error = Nested(ErrorOut, allow_none=True, metadata={"description": "Why the row was skipped."})
+    images = List(Nested(ImageOut))
+
+
+class ProductsOut(Schema):
+    """A page of products, in row order."""
+
+    items = List(Nested(ProductOut))
+    nextCursor = String(allow_none=True)
+
+
+class AttemptOut(Schema):
+    """One POST to the webhook."""
+
+    number = Integer()
+    attemptedAt = DateTime()
+    responseStatus = Integer(allow_none=True)
+    error = Nested(ErrorOut, allow_none=True)
+    durationMs = Integer()
+
+
+class DeliveryOut(Schema):
+    """One announcement."""
+
+    id = UUID(metadata={"description": "The `webhook-id` of every attempt."})
+    url = String()
+    type = String()
+    status = String(validate=OneOf(_values(DeliveryStatus)))
+    createdAt = DateTime()
+    nextAttemptAt = DateTime(allow_none=True)
+    lastResponseStatus = Integer(allow_none=True)
+    attempts = List(Nested(AttemptOut))
+
+
+class DeliveriesOut(Schema):
+    """Every announcement of a request, newest first."""
+
+    items = List(Nested(DeliveryOut))
+
+
+class AcceptedOut(Schema):
+    """The 202 of an action."""
+
+    requestId = UUID()
+    status = String(validate=OneOf(_values(RequestStatus)))
+    statusUrl = String()
+
+
+class HealthOut(Schema):
+    """Alive."""
+
+    status = String()
+
+
+class ReadyOut(Schema):
+    """Which parts can be reached."""
+
+    status = String(validate=OneOf(["ready", "unavailable"]))
+    checks = Dict(keys=String(), values=String())

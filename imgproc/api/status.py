@@ -1,0 +1,92 @@
+"""How far a request is. The cost is constant, whatever the request's size: two rows by their keys."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import sqlalchemy as sa
+from apiflask import APIBlueprint
+from flask import Response, jsonify, request, url_for
+
+from imgproc.api.schemas import StatusOut
+from imgproc.api.views import find_request, rfc3339, status_url, summary_of
+from imgproc.extensions import db
+from imgproc.models import ProcessingRequest, WebhookDelivery
+from imgproc.queries import has_ended, progress_of
+
+blueprint = APIBlueprint("status", __name__, url_prefix="/api", tag="Status")
+
+SLOWEST_POLL = 10  # seconds
+
+
+@blueprint.get("/status/<request_id>")
+@blueprint.output(StatusOut)
+@blueprint.doc(summary="How far a request is", responses={304: "Nothing changed since `If-None-Match`."})
+def get_status(request_id: str) -> Response:
+    """Poll this; `ETag` with `If-None-Match` answers 304 while nothing changes, `Retry-After` suggests the next poll."""
+    found = find_request(request_id)
+    delivery = _latest_delivery(found.id)
+    etag = _etag(found, delivery)
+    if request.if_none_match.contains_weak(etag):
+        response = Response(status=304)
+    else:
+        response = jsonify(summary_of(found) | {"webhook": _webhook(found, delivery), "links": _links(found.id)})
+    response.set_etag(etag, weak=True)
+    response.headers["Cache-Control"] = "no-cache"
+    if not has_ended(found):
+        response.headers["Retry-After"] = str(_poll_after(found))
+    return response
+
+
+def _latest_delivery(request_id: str) -> WebhookDelivery | None:
+    statement = (
+        sa.select(WebhookDelivery)
+        .where(WebhookDelivery.request_id == request_id)
+        .order_by(WebhookDelivery.finalize_epoch.desc())
+        .limit(1)
+    )
+    return db.session.execute(statement).scalar_one_or_none()
+
+
+def _etag(found: ProcessingRequest, delivery: WebhookDelivery | None) -> str:
+    """What the answer depends on, but for the estimate of the time left."""
+    progress = progress_of(found) | {"etaSeconds": None}
+    state: list[Any] = [found.id, found.status, progress, found.output_bytes, found.finished_at, found.finalize_epoch]
+    if delivery:
+        state += [delivery.status, delivery.attempts, delivery.next_attempt_at]
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:24]
+
+
+def _poll_after(found: ProcessingRequest) -> int:
+    """A tenth of the time left, from 1 s to 10 s."""
+    return min(SLOWEST_POLL, max(1, (progress_of(found)["etaSeconds"] or 0) // 10))
+
+
+def _webhook(found: ProcessingRequest, delivery: WebhookDelivery | None) -> dict[str, Any] | None:
+    if found.webhook_url is None:
+        return None
+    if delivery is None:
+        waiting = {"status": "pending", "attempts": 0, "lastResponseStatus": None, "nextAttemptAt": None}
+        return {"url": found.webhook_url, **waiting}
+    return {
+        "url": delivery.url,
+        "status": delivery.status.value,
+        "attempts": delivery.attempts,
+        "lastResponseStatus": delivery.last_response_status,
+        "nextAttemptAt": rfc3339(delivery.next_attempt_at),
+    }
+
+
+def _links(request_id: str) -> dict[str, str]:
+    def to(view: str) -> str:
+        return url_for(view, request_id=request_id, _external=True)
+
+    return {
+        "self": status_url(request_id),
+        "products": to("requests.list_products"),
+        "outputCsv": to("requests.get_output_csv"),
+        "deliveries": to("deliveries.list_deliveries"),
+        "cancel": to("requests.cancel_request"),
+        "retry": to("requests.retry_request"),
+    }

@@ -1,0 +1,122 @@
+"""Uploading a CSV, and asking how one would be read."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, jsonify
+from werkzeug.datastructures import FileStorage
+
+from imgproc import intake
+from imgproc.api.problems import Problem
+from imgproc.api.schemas import UploadHeaders, UploadIn, UploadOut, ValidateOut
+from imgproc.api.views import rfc3339, status_url
+from imgproc.errors import InvalidCsv, UnsupportedFile
+from imgproc.intake import Accepted, Upload
+from imgproc.models import ProcessingRequest
+from imgproc.pipeline.compress import CompressOptions
+from imgproc.pipeline.read_csv import Scan, require_valid
+from imgproc.toolbox import toolbox
+
+blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
+
+READABLE = {"", ".csv", ".tsv", ".txt"}
+
+
+@blueprint.post("/upload")
+@blueprint.input(UploadIn, location="form_and_files", arg_name="form")
+@blueprint.input(UploadHeaders, location="headers", arg_name="headers")
+@blueprint.output(UploadOut, status_code=202, description="Accepted; poll `statusUrl`.")
+@blueprint.doc(summary="Upload a CSV")
+def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
+    """Store the file and process it in the background."""
+    upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
+    accepted = intake.accept(upload)
+    response = jsonify(_answer(accepted))
+    response.status_code = 202
+    response.location = status_url(accepted.request.id)
+    if accepted.scan is None:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+@blueprint.post("/validate")
+@blueprint.input(UploadIn, location="form_and_files", arg_name="form")
+@blueprint.output(ValidateOut)
+@blueprint.doc(summary="Check a CSV")
+def validate_file(form: dict[str, Any]) -> dict[str, Any]:
+    """Say how a file would be read, with all its errors; changes nothing."""
+    upload = _upload(form)
+    intake.check_webhook_url(upload.webhook_url)
+    try:
+        reading, scan = intake.inspect(upload.stream)
+    except InvalidCsv as error:
+        return {
+            "valid": False,
+            "filename": upload.filename,
+            "encoding": None,
+            "delimiter": None,
+            "header": [],
+            "columns": {},
+            "counts": _counts(0, 0, 0, 0),
+            "errors": [fault.as_dict() for fault in error.errors],
+            "errorsTruncated": error.truncated,
+        }
+    return {
+        "valid": _is_valid(scan, skip_invalid=upload.skip_invalid),
+        "filename": upload.filename,
+        "encoding": reading.encoding,
+        "delimiter": reading.delimiter,
+        "header": list(reading.header),
+        "columns": reading.columns,
+        "counts": _counts(scan.rows, scan.products, scan.images, scan.skipped_rows),
+        "errors": [fault.as_dict() for fault in scan.errors],
+        "errorsTruncated": scan.errors_truncated,
+    }
+
+
+def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Upload:
+    file: FileStorage = form["file"]
+    filename = PurePath((file.filename or "").replace("\\", "/")).name
+    if PurePath(filename).suffix.lower() not in READABLE:
+        raise UnsupportedFile(f"A file named {filename!r} is not one we read; save it as CSV and upload that.")
+    limit = toolbox().settings.max_upload_bytes
+    if file.stream.seek(0, 2) > limit:
+        raise Problem(413, "file_too_large", f"The file is larger than {limit:,} bytes; split it.")
+    return Upload(
+        stream=file.stream,  # type: ignore[arg-type]  # werkzeug gives a spooled binary file
+        filename=filename[:255] or "upload.csv",
+        options=CompressOptions(quality=form["quality"], scale=form["scale"], format=form["format"]),
+        skip_invalid=form["invalidRows"] == "skip",
+        webhook_url=form.get("webhookUrl"),
+        idempotency_key=idempotency_key,
+    )
+
+
+def _answer(accepted: Accepted) -> dict[str, Any]:
+    request: ProcessingRequest = accepted.request
+    body: dict[str, Any] = {
+        "requestId": request.id,
+        "status": "pending",
+        "statusUrl": status_url(request.id),
+        "createdAt": rfc3339(request.created_at),
+        "counts": _counts(request.rows_total, request.products_total, request.images_total, request.rows_skipped),
+    }
+    if accepted.scan and accepted.scan.errors:
+        body["errors"] = [fault.as_dict() for fault in accepted.scan.errors]
+        body["errorsTruncated"] = accepted.scan.errors_truncated
+    return body
+
+
+def _counts(rows: int, products: int, images: int, skipped_rows: int) -> dict[str, int]:
+    return {"rows": rows, "products": products, "images": images, "skippedRows": skipped_rows}
+
+
+def _is_valid(scan: Scan, *, skip_invalid: bool) -> bool:
+    try:
+        require_valid(scan, skip_invalid=skip_invalid)
+    except InvalidCsv:
+        return False
+    return True

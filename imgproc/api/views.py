@@ -1,0 +1,94 @@
+"""How requests are shown: what status, the list and the actions have in common."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+
+from imgproc import queries
+from imgproc.api.problems import Problem
+from imgproc.models import ProcessingRequest
+from imgproc.toolbox import toolbox
+
+
+def find_request(request_id: str) -> ProcessingRequest:
+    """The request of that id.
+
+    Raises:
+        Problem: 404 `request_not_found`.
+    """
+    try:
+        request = queries.get_request(str(uuid.UUID(request_id)))
+    except ValueError:
+        request = None
+    if request is None:
+        raise Problem(
+            404, "request_not_found", "There is no request with this id; check the id of the upload's answer."
+        )
+    return request
+
+
+def summary_of(request: ProcessingRequest) -> dict[str, Any]:
+    """A request as lists show it."""
+    ended = queries.has_ended(request)
+    store = toolbox().store
+    return {
+        "requestId": request.id,
+        "status": request.status.value,
+        "createdAt": rfc3339(request.created_at),
+        "startedAt": rfc3339(request.started_at),
+        "finishedAt": rfc3339(request.finished_at),
+        "filename": request.filename,
+        "options": request.options,
+        "progress": queries.progress_of(request),
+        "bytes": queries.bytes_of(request),
+        "outputCsvUrl": store.public_url(request.output_key) if ended and request.output_key else None,
+        "failedCsvUrl": store.public_url(request.failed_key) if ended and request.failed_key else None,
+        "error": {"code": request.error_code, "detail": request.error_detail} if request.error_code else None,
+    }
+
+
+def accepted(request_id: str) -> dict[str, Any]:
+    """The body of an action's 202."""
+    request = find_request(request_id)
+    return {"requestId": request.id, "status": request.status.value, "statusUrl": status_url(request.id)}
+
+
+def status_url(request_id: str) -> str:
+    """Where the request's status is."""
+    return url_for("status.get_status", request_id=request_id, _external=True)
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """The time in UTC, to the millisecond, as RFC 3339 writes it."""
+    return moment and moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encode_cursor(*parts: object) -> str:
+    """An opaque cursor."""
+    return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *, parts: int) -> list[str]:
+    """The parts of a cursor.
+
+    Raises:
+        Problem: 422 `invalid_cursor`.
+    """
+    try:
+        found = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("|")
+    except (binascii.Error, UnicodeError):
+        found = []
+    if len(found) != parts:
+        raise invalid_cursor()
+    return found
+
+
+def invalid_cursor() -> Problem:
+    """A cursor that was not ours."""
+    return Problem(422, "invalid_cursor", "Give a cursor as nextCursor of the page before held it, unchanged.")

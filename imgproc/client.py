@@ -1,0 +1,113 @@
+"""A small client of the HTTP API, for the command line and the demo."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
+TIMEOUT = 60.0
+MOST_POLL_SECONDS = 2.0
+
+Json = dict[str, Any]
+
+
+class ApiError(Exception):
+    """The API refused or did not answer; the message is its own, one line per fault."""
+
+
+class Client:
+    """Speaks to the API at `url`. Proxies of the environment are not used: the API is usually on this machine."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def submit(self, file: Path, options: dict[str, str]) -> Json:
+        """Upload a file with the parts of `POST /api/upload`; returns the answer. Raises ApiError."""
+        with file.open("rb") as content:
+            accepted = self._call("POST", "/api/upload", files={"file": (file.name, content)}, data=options)
+        return cast(Json, accepted.json())
+
+    def status(self, request_id: str) -> Json:
+        """The status of a processing request. Raises ApiError."""
+        return cast(Json, self._call("GET", f"/api/status/{request_id}").json())
+
+    def products(self, request_id: str) -> list[Json]:
+        """All products of a request with their images, in row order. Raises ApiError."""
+        products: list[Json] = []
+        cursor = ""
+        while cursor is not None:
+            page = self._call(
+                "GET", f"/api/requests/{request_id}/products", params={"cursor": cursor} if cursor else {}
+            ).json()
+            products += page["items"]
+            cursor = page["nextCursor"]
+        return products
+
+    def watch(self, request_id: str) -> Iterator[Json]:
+        """The status again and again, as often as the server suggests, until the request has ended. Raises ApiError."""
+        while True:
+            response = self._call("GET", f"/api/status/{request_id}")
+            status: Json = response.json()
+            yield status
+            if status["status"] in ENDED:
+                return
+            time.sleep(min(float(response.headers.get("Retry-After", 1)), MOST_POLL_SECONDS))
+
+    def _call(self, method: str, path: str, **parts: Any) -> requests.Response:
+        try:
+            response = self._session.request(method, self._url + path, timeout=TIMEOUT, **parts)
+        except requests.RequestException as error:
+            raise ApiError(
+                f"{self._url} does not answer: is imgproc running there? ({type(error).__name__})"
+            ) from error
+        if not response.ok:
+            raise ApiError(_explain(response))
+        return response
+
+
+def follow(client: Client, request_id: str, console: Console) -> Json:
+    """Show the progress of a request until it has ended; returns its last status. Raises ApiError.
+
+    On a terminal it is a bar; elsewhere one line per step, fit for a log.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("images"),
+        TimeElapsedColumn(),
+    )
+    status: Json = {}
+    shown = ""
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("pending", total=None)
+        for status in client.watch(request_id):
+            images = status["progress"]["images"]
+            done = images["completed"] + images["failed"]
+            bar.update(task, description=status["status"], completed=done, total=images["total"] or None)
+            line = f"{status['status']}: {done} of {images['total']} images"
+            if not console.is_terminal and line != shown:
+                console.print(shown := line)
+    return status
+
+
+def _explain(response: requests.Response) -> str:
+    """A problem document (RFC 9457) as text, one line per fault of the file."""
+    try:
+        problem = cast(Json, response.json())
+        lines = [problem.get("detail") or problem["title"]]
+        for fault in problem.get("errors", []):
+            column = f", {fault['column']}" if fault.get("column") else ""
+            lines.append(f"  line {fault['line']}{column}: {fault['detail']}")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"HTTP {response.status_code} {response.reason}"
+    return "\n".join(lines + ["  …"] * bool(problem.get("errorsTruncated")))

@@ -1,0 +1,145 @@
+"""`make demo`: the whole journey, seen from the shop's side, on a stack of its own that leaves nothing behind."""
+
+from __future__ import annotations
+
+import io
+import queue
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from imgproc.client import ApiError, Client, Json, follow
+from imgproc.config import Settings, SettingsSchema, load_settings
+from imgproc.demo.catalogue import PICTURES, catalogue_csv
+from imgproc.demo.site import Site, serve_site
+from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready, local_url
+from imgproc.supervisor import Service, Supervisor, tail
+
+ROOT = Path(__file__).parent.parent.parent
+WEBHOOK_SECONDS = 60
+
+
+class DemoFailed(Exception):
+    """Something of the journey did not work; the message says what, and ends with the tail of the stack's log."""
+
+
+def run_demo(console: Console) -> None:
+    """Start a stack, process the sample products, check every result and stop everything.
+
+    Raises:
+        DemoFailed: a step did not give what it should.
+        ServiceFailed: the stack did not start.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave by way of every `finally`
+    with tempfile.TemporaryDirectory(prefix="imgproc-demo-") as name, serve_site(PICTURES) as site:
+        folder = Path(name)
+        console.print("Starting a stack of its own: Redis, S3, database, web, workers …")
+        with _running_stack(folder) as settings:
+            try:
+                _show_journey(console, folder, site, settings)
+            except (DemoFailed, ApiError, OSError) as error:
+                raise DemoFailed(f"{error}\nThe stack's last words:{tail(folder / 'stack.log')}") from error
+    console.print("[bold green]The demo has worked from end to end.[/]")
+
+
+@contextmanager
+def _running_stack(folder: Path) -> Iterator[Settings]:
+    """The stack as `up` starts it, whatever this machine's environment says, allowed to reach loopback."""
+    environ = dict.fromkeys(SettingsSchema().fields, "")  # an empty value is an unset one
+    environ |= {"DATA_DIR": str(folder / "var"), "PORT": str(free_port(DEMO_PORTS)), "ALLOWED_NETWORKS": "127.0.0.0/8"}
+    url = local_url(load_settings(environ))
+    stack = Service(
+        "the stack",
+        [sys.executable, "-m", "imgproc", "up"],
+        environ=environ,
+        folder=ROOT,
+        log_file=folder / "stack.log",
+        ready=lambda: is_ready(url),
+        ready_timeout=180,
+    )
+    with Supervisor(threading.Event(), stop_timeout=30) as supervisor:
+        supervisor.start(stack)
+        yield load_settings(environ)
+
+
+def _show_journey(console: Console, folder: Path, site: Site, settings: Settings) -> None:
+    client = Client(local_url(settings))
+    upload = folder / "sample.csv"
+    upload.write_text(catalogue_csv(f"{site.url}/pictures"))
+    console.print(f"Uploading {upload.name} to {local_url(settings)}/api/upload")
+    request_id = client.submit(upload, {"webhookUrl": f"{site.url}/webhook"})["requestId"]
+    status = follow(client, request_id, console)
+    products = client.products(request_id)
+    console.print(_results(products))
+    _require_completed(status, products)
+    output_csv = _get(status["outputCsvUrl"]).decode()
+    console.print("\nThe output CSV:", style="bold")
+    console.out(output_csv)
+    _check_pictures(products)
+    console.print(f"{status['progress']['images']['total']} public URLs give back a JPEG of half the size.")
+    _verify_webhook(site, settings, request_id)
+    console.print("webhook verified")
+
+
+def _results(products: list[Json]) -> Table:
+    table = Table("Product", "Images", title="Results")
+    for heading in ("Bytes before", "Bytes after", "Saved"):
+        table.add_column(heading, justify="right")
+    for product in products:
+        done = [image for image in product["images"] if image["status"] == "completed"]
+        before = sum(image["source"]["bytes"] for image in done)
+        after = sum(image["output"]["bytes"] for image in done)
+        saved = f"{100 * (before - after) / before:.1f}%" if before else "-"
+        images = f"{len(done)} of {len(product['images'])}"
+        table.add_row(product["productName"], images, f"{before:,}", f"{after:,}", saved)
+    return table
+
+
+def _require_completed(status: Json, products: list[Json]) -> None:
+    errors = [image for product in products for image in product["images"] if image["error"]]
+    reasons = "".join(f"\n  {image['sourceUrl']}: {image['error']['detail']}" for image in errors)
+    _require(status["status"] == "completed", f"The request ended {status['status']}.{reasons}")
+
+
+def _check_pictures(products: list[Json]) -> None:
+    """Every public URL is a JPEG of half the width and height at which its source is shown."""
+    for image in (image for product in products for image in product["images"]):
+        width, height = PICTURES[image["sourceUrl"].rpartition("/")[2]].size
+        with Image.open(io.BytesIO(_get(image["outputUrl"]))) as rendition:
+            rendition.load()
+            found = f"{rendition.format} {rendition.size}"
+        _require(found == f"JPEG {(width // 2, height // 2)}", f"{image['outputUrl']} is a {found}.")
+
+
+def _verify_webhook(site: Site, settings: Settings, request_id: str) -> None:
+    try:
+        announcement = site.announcements.get(timeout=WEBHOOK_SECONDS)
+        payload = Webhook(settings.webhook_secret or "").verify(announcement.body, dict(announcement.headers))
+    except queue.Empty as error:
+        raise DemoFailed("No webhook came.") from error
+    except WebhookVerificationError as error:
+        raise DemoFailed(f"The webhook's signature is wrong: {error}.") from error
+    _require(payload["data"]["requestId"] == request_id, f"The webhook announces another request: {payload}.")
+
+
+def _require(held: bool, failure: str) -> None:
+    if not held:
+        raise DemoFailed(failure)
+
+
+def _get(url: str) -> bytes:
+    with requests.Session() as session:
+        session.trust_env = False  # the stack is on this machine, whatever proxy is set
+        response = session.get(url, timeout=30)
+        response.raise_for_status()
+        return response.content

@@ -1,0 +1,198 @@
+"""The doorbell: what rings in Redis, which jobs may answer, and the pool of workers that do.
+
+Nothing here is the truth. A ring that is lost is rung again by the sweeper; a ring too many finds nothing to claim.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+from typing import Any
+
+import structlog
+from flask import Flask
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker_pool import WorkerPool
+
+from imgproc.config import Settings
+from imgproc.extensions import DEFAULT_REDIS_URL, connect_redis, db, redis_client
+from imgproc.supervisor import die_with_parent
+
+CONTROL = "control"
+PRODUCTS = "products"
+QUEUES = (CONTROL, PRODUCTS)  # drained in this order
+ALLOWED = {f"imgproc.jobs.{name}" for name in ("plan", "process_product", "finalize", "deliver")}
+NO_TIMEOUT = -1  # the lease's deadline is the only clock of a job
+FAILURE_TTL = 3600  # seconds a job that raised stays to be looked at
+RESTART_MARKER = "imgproc:running"
+
+log = structlog.get_logger(__name__)
+
+
+class ForbiddenJob(Exception):
+    """Something else than our four functions was put into the queue."""
+
+
+class AllowedJob(Job):
+    """A job that runs our four functions and nothing else, whatever Redis says."""
+
+    @property
+    def func(self) -> Any:
+        """The function to run.
+
+        Raises:
+            ForbiddenJob: the queue names another.
+        """
+        if self.func_name not in ALLOWED or self.instance is not None:
+            raise ForbiddenJob(f"The queue may not run {self.func_name!r}.")
+        return super().func
+
+    success_callback = failure_callback = stopped_callback = property(lambda _self: None)
+
+
+class PreloadedWorker(SimpleWorker):
+    """A worker that runs jobs in its own process: a fork and a re-import cost more than the image."""
+
+    app: Flask  # set by `run_worker`, before the first job
+    log_job_description = False
+
+    def perform_job(self, *args: Any) -> Any:
+        """Run one job inside the app's context."""
+        with self.app.app_context():
+            return super().perform_job(*args)
+
+
+class Pool(WorkerPool):
+    """RQ's pool of workers, started by fork from the preloaded parent and restarted when one dies."""
+
+    def __init__(self, app: Flask, *, settings: Settings, jobs: ModuleType) -> None:
+        self.app = app
+        self.jobs = jobs  # imported by the caller, so that every worker starts with it in memory
+        self.redis_url = settings.redis_url or DEFAULT_REDIS_URL
+        super().__init__(
+            QUEUES,
+            connection=connect_redis(self.redis_url),
+            num_workers=settings.workers,
+            worker_class=PreloadedWorker,
+            job_class=AllowedJob,
+            serializer=JSONSerializer,
+        )
+
+    def get_worker_process(self, name: str, *_args: Any, **_kwargs: Any) -> Any:
+        """The process of one worker; RQ's own would start a scheduler beside each."""
+        process = super().get_worker_process(name, burst=False)
+        process._target, process._args, process._kwargs = run_worker, (self.app, name, self.redis_url, os.getpid()), {}
+        return process
+
+    def handle_dead_worker(self, worker_data: Any) -> None:
+        """Say which worker died, and how; the pool's next round starts another."""
+        super().handle_dead_worker(worker_data)
+        if self.status is not self.Status.STOPPED:
+            log.warning("worker_died", pid=worker_data.pid, exit_code=worker_data.process.exitcode)
+
+
+def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int) -> None:
+    """The body of one worker process: its own connections, and no life after its parent."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    die_with_parent()
+    if os.getppid() != parent_pid:  # it died before we asked
+        return
+    with app.app_context():
+        db.engine.dispose(close=False)  # the parent's connections are the parent's
+    PreloadedWorker.app = app
+    connection = connect_redis(redis_url)
+    worker = PreloadedWorker(
+        [_queue(queue, connection) for queue in QUEUES],
+        name=name,
+        connection=connection,
+        job_class=AllowedJob,
+        serializer=JSONSerializer,
+    )
+    worker.work(logging_level="WARNING")
+
+
+def ring_plans(request_ids: Iterable[str]) -> None:
+    """Ring for the planning of each request."""
+    _ring(CONTROL, [("plan", (request_id,)) for request_id in request_ids])
+
+
+def ring_products(product_ids: Iterable[int]) -> None:
+    """Ring once for each product."""
+    _ring(PRODUCTS, [("process_product", (product_id,)) for product_id in product_ids])
+
+
+def ring_finalize(request_id: str, *, epoch: int) -> None:
+    """Ring for the finalization of this epoch of a request."""
+    _ring(CONTROL, [("finalize", (request_id, epoch))])
+
+
+def ring_deliveries(delivery_ids: Iterable[str]) -> None:
+    """Ring for each webhook delivery."""
+    _ring(CONTROL, [("deliver", (delivery_id,)) for delivery_id in delivery_ids])
+
+
+def waiting() -> set[str]:
+    """The ids of all jobs that wait in Redis. Small, because every request has a window.
+
+    Raises:
+        redis.exceptions.RedisError: Redis is away.
+    """
+    with redis_client().pipeline(transaction=False) as pipeline:
+        for name in QUEUES:
+            pipeline.lrange(f"rq:queue:{name}", 0, -1)
+        return {job_id.decode() for job_ids in pipeline.execute() for job_id in job_ids}
+
+
+def job_id(function: str, arguments: Sequence[Any]) -> str:
+    """The same work always has the same id, so that the sweeper can see whether it waits."""
+    return "-".join((function, *map(str, arguments)))
+
+
+def mark_running() -> bool:
+    """Leave a mark in Redis; False where it was there already. A mark that is gone means that Redis lost everything.
+
+    Raises:
+        redis.exceptions.RedisError: Redis is away.
+    """
+    return bool(redis_client().set(RESTART_MARKER, 1, nx=True))
+
+
+def queue_lengths() -> dict[str, int]:
+    """How many jobs wait in each queue.
+
+    Raises:
+        redis.exceptions.RedisError: Redis is away.
+    """
+    return {name: redis_client().llen(f"rq:queue:{name}") for name in QUEUES}
+
+
+def _queue(name: str, connection: Redis) -> Queue:
+    return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
+
+
+def _ring(queue_name: str, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+    """Enqueue the calls; where Redis is away the sweeper will ring instead."""
+    if not calls:
+        return
+    jobs = [
+        Queue.prepare_data(
+            f"imgproc.jobs.{function}",
+            args=arguments,
+            job_id=job_id(function, arguments),
+            timeout=NO_TIMEOUT,
+            result_ttl=0,
+            failure_ttl=FAILURE_TTL,
+        )
+        for function, arguments in calls
+    ]
+    try:
+        _queue(queue_name, redis_client()).enqueue_many(jobs)
+    except RedisError as error:
+        log.warning("ring_lost", queue=queue_name, jobs=len(jobs), error=str(error))

@@ -1,0 +1,40 @@
+"""The embedded outputs bucket as a public bucket: objects by name, no listing."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, abort, current_app, send_from_directory
+
+from imgproc.config import Settings
+
+IMAGE_CACHE_SECONDS = 3600
+
+outputs = Blueprint("outputs", __name__, url_prefix="/outputs")
+
+
+def register_outputs(app: Flask, settings: Settings) -> None:
+    """Serve the objects of the embedded outputs bucket at `/outputs/<key>`, as a public bucket would."""
+    app.config["EMBEDDED_OUTPUTS_DIR"] = settings.embedded_outputs_dir
+    app.register_blueprint(outputs)
+
+
+@outputs.get("/<path:key>")
+def get_output(key: str) -> Response:
+    """One object: pictures to be shown, everything else to be saved. Ranges and conditional requests are honoured.
+
+    A retried request rewrites its CSV files, so those are revalidated on every use; a picture may be kept for an hour.
+    """
+    if any(part.startswith(".") for part in key.split("/")):
+        abort(404)  # the server writes an object under such a name until it is whole
+    is_csv = key.endswith(".csv")
+    response = send_from_directory(
+        current_app.config["EMBEDDED_OUTPUTS_DIR"],
+        key,
+        mimetype="text/csv" if is_csv else None,
+        conditional=True,
+        max_age=None if is_csv else IMAGE_CACHE_SECONDS,
+    )
+    if not (response.mimetype or "").startswith("image/"):
+        response.headers["Content-Disposition"] = "attachment"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response

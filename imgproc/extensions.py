@@ -1,0 +1,96 @@
+"""The database, its migrations and the Redis connection, bound to the app in `init_app`. Nothing connects on import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy.orm import DeclarativeBase
+
+from imgproc.config import Settings
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+SQLITE_BUSY_MS = 30_000
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+
+
+class Base(DeclarativeBase):
+    """Base of the tables; constraints get names, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate()
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Bind the database and Redis to `app`; opens no connection."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    if not settings.database_url.startswith("sqlite"):
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+            "pool_pre_ping": True,
+            "pool_size": settings.web_threads,
+            "connect_args": {"connect_timeout": 5},
+        }
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            _tune_sqlite(db.engine)
+    app.extensions["redis"] = connect_redis(settings.redis_url or DEFAULT_REDIS_URL)
+
+
+def connect_redis(url: str) -> Redis:
+    """A client with short deadlines and a few retries; connects on first use.
+
+    The read deadline is longer than the workers' blocking pop, which RQ sets by itself.
+    """
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3)
+    return Redis.from_url(url, socket_connect_timeout=3, socket_timeout=10, health_check_interval=30, retry=retry)
+
+
+def redis_client() -> Redis:
+    """The app's Redis client."""
+    client: Redis = current_app.extensions["redis"]
+    return client
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """One write transaction; on SQLite it takes the write lock at once, so it waits its turn and never fails midway."""
+    with db.engine.connect().execution_options(begin_immediate=True) as connection, connection.begin():
+        yield connection
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    """WAL lets readers and the writer work side by side; NORMAL is durable across a crash of ours."""
+
+    @event.listens_for(engine, "connect")
+    def configure(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={SQLITE_BUSY_MS}", "foreign_keys=ON"):
+            dbapi_connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("begin_immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

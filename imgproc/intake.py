@@ -1,0 +1,181 @@
+"""Accepting an upload: check the file, store it, insert the request, ring for the plan. Only then comes the 202."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, BinaryIO
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from imgproc import dispatch, queries
+from imgproc.errors import ForbiddenAddress, InvalidInput, InvalidWebhookUrl
+from imgproc.extensions import db
+from imgproc.lifecycle import requests
+from imgproc.models import ProcessingRequest, RequestStatus
+from imgproc.netguard import check_url
+from imgproc.pipeline.compress import CompressOptions
+from imgproc.pipeline.read_csv import CsvReading, Scan, read_csv, require_valid, scan_csv
+from imgproc.toolbox import toolbox
+
+READ_BLOCK = 1024 * 1024
+
+
+class KeyReused(InvalidInput):
+    """The idempotency key came before, with another file or other options."""
+
+    code = "idempotency_key_reused"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What the caller sent: a seekable file, and what to do with it."""
+
+    stream: BinaryIO
+    filename: str
+    options: CompressOptions
+    skip_invalid: bool = False
+    webhook_url: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The request that stands for the upload; `scan` is None where an earlier upload's answer is replayed."""
+
+    request: ProcessingRequest
+    scan: Scan | None
+
+
+def accept(upload: Upload, *, owner: str = "") -> Accepted:
+    """Accept an upload, or answer again for one with the same idempotency key.
+
+    Raises:
+        InvalidCsv, UnsupportedFile, InvalidWebhookUrl: the caller must change something.
+        KeyReused: the idempotency key came with another upload.
+        StorageUnavailable: nothing was accepted; the same upload may be sent again.
+    """
+    webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url)
+    fingerprint = _fingerprint(upload)
+    if earlier := _replay(upload.idempotency_key, owner, fingerprint):
+        return earlier
+    _, scan = inspect(upload.stream)
+    require_valid(scan, skip_invalid=upload.skip_invalid)
+    request_id = str(uuid.uuid4())
+    upload.stream.seek(0)
+    create = partial(
+        requests.create,
+        id=request_id,
+        owner=owner,
+        status=RequestStatus.PENDING,
+        filename=upload.filename,
+        input_key=toolbox().store.put_input(request_id, upload.stream),
+        options=asdict(upload.options),
+        skip_invalid=upload.skip_invalid,
+        webhook_url=webhook_url,
+        idempotency_key=upload.idempotency_key,
+        fingerprint=fingerprint,
+        rows_total=scan.rows,
+        rows_skipped=scan.skipped_rows,
+        products_total=scan.products,
+        images_total=scan.images,
+    )
+    if earlier := _insert(create, request_id, upload, owner, fingerprint):
+        return earlier
+    dispatch.ring_plans([request_id])
+    request = queries.get_request(request_id)
+    assert request is not None, "the request was committed a moment ago"  # noqa: S101 - for the type checker
+    return Accepted(request, scan)
+
+
+def inspect(stream: BinaryIO) -> tuple[CsvReading, Scan]:
+    """How the file reads, and what one pass over it finds; changes nothing.
+
+    Raises:
+        InvalidCsv, UnsupportedFile: the file cannot be read at all.
+    """
+    stream.seek(0)
+    reading = read_csv(stream, limits=toolbox().csv_limits)
+    return reading, scan_csv(reading)
+
+
+def check_webhook_url(url: str | None) -> str | None:
+    """The URL, if we may post to it.
+
+    Raises:
+        InvalidWebhookUrl: it is malformed, points where we may not go, or nothing could be signed.
+    """
+    if url is None:
+        return None
+    tools = toolbox()
+    if tools.notifier is None:
+        raise InvalidWebhookUrl("This server has no WEBHOOK_SECRET, so it can sign no webhook; leave webhookUrl out.")
+    try:
+        check_url(url, allowed_networks=tools.settings.allowed_networks)
+    except (ForbiddenAddress, InvalidInput) as error:
+        raise InvalidWebhookUrl(error.detail) from error
+    return url
+
+
+def _fingerprint(upload: Upload) -> str:
+    """What makes two uploads the same: the bytes of the file and everything asked of it."""
+    digest = hashlib.sha256()
+    upload.stream.seek(0)
+    while block := upload.stream.read(READ_BLOCK):
+        digest.update(block)
+    asked: dict[str, Any] = {
+        **asdict(upload.options),
+        "skip_invalid": upload.skip_invalid,
+        "webhook_url": upload.webhook_url,
+    }
+    digest.update(json.dumps(asked, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _insert(
+    create: Callable[[], None], request_id: str, upload: Upload, owner: str, fingerprint: str
+) -> Accepted | None:
+    """Insert the request; where a twin with the same key was faster, its answer stands and our file goes."""
+    try:
+        create()
+    except IntegrityError:
+        toolbox().store.delete_request(request_id)
+        earlier = _replay(upload.idempotency_key, owner, fingerprint)
+        if earlier is None:
+            raise
+        return earlier
+    return None
+
+
+def _replay(key: str | None, owner: str, fingerprint: str) -> Accepted | None:
+    if key is None:
+        return None
+    statement = sa.select(ProcessingRequest).where(
+        ProcessingRequest.owner == owner, ProcessingRequest.idempotency_key == key
+    )
+    request = db.session.execute(statement).scalar_one_or_none()
+    if request is None:
+        db.session.rollback()
+        return None
+    if request.fingerprint != fingerprint:
+        raise KeyReused("This Idempotency-Key came before with another file or other options; use a new key.")
+    return Accepted(request, None)
+
+
+def remove(request_id: str) -> bool:
+    """Delete a request's rows, which stops its workers, then its objects. False where there is none.
+
+    Raises:
+        StorageUnavailable: the objects could not be removed; nothing was deleted.
+    """
+    store = toolbox().store
+    store.ping()
+    if not requests.delete(request_id):
+        return False
+    store.delete_request(request_id)
+    return True

@@ -1,0 +1,291 @@
+"""Tables, constraints and status enums. No I/O, no transitions: those are in `lifecycle.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Mapped, mapped_column
+
+from imgproc.extensions import Base
+
+
+class RequestStatus(str, Enum):
+    """Where a processing request stands; the last four are ends."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ProductStatus(str, Enum):
+    """`pending` waits in the database, `queued` has a doorbell in Redis, `processing` is leased; the rest are ends."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+class ImageStatus(str, Enum):
+    """What became of one image."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class DeliveryStatus(str, Enum):
+    """`pending` waits for its time, `sending` is leased; `delivered` and `failed` are ends."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+ENDED = (
+    RequestStatus.COMPLETED,
+    RequestStatus.COMPLETED_WITH_ERRORS,
+    RequestStatus.FAILED,
+    RequestStatus.CANCELLED,
+)
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime on every database; SQLite, which has none, keeps the text of the UTC time."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Store UTC."""
+        if value is None:
+            return None
+        value = value.astimezone(timezone.utc)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        """Return aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+
+
+class db_now(sa.sql.functions.GenericFunction[datetime]):  # noqa: N801 - it reads as the SQL function it is
+    """The database's own clock, `seconds` from now: hosts disagree about the time, the database does not."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, seconds: float | sa.ColumnElement[Any] = 0) -> None:
+        super().__init__(seconds if isinstance(seconds, sa.ColumnElement) else sa.literal(float(seconds)))
+
+
+@compiles(db_now, "postgresql")
+def _postgresql_now(element: db_now, compiler: Any, **kw: Any) -> str:
+    """`clock_timestamp`, not `now()`: the latter stands still for the length of a transaction."""
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
+
+
+@compiles(db_now, "sqlite")
+def _sqlite_now(element: db_now, compiler: Any, **kw: Any) -> str:
+    """SQLAlchemy reads six digits of a second; strftime writes three."""
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {compiler.process(element.clauses, **kw)} || ' seconds') || '000')"
+
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _status(enum: type[Enum]) -> sa.Enum:
+    return sa.Enum(enum, native_enum=False, create_constraint=True, length=24, name="status", values_callable=_values)
+
+
+def _values(enum: type[Enum]) -> list[str]:
+    return [member.value for member in enum]
+
+
+def _counter() -> Mapped[int]:
+    return mapped_column(sa.BigInteger, default=0, server_default="0", nullable=False)
+
+
+class ProcessingRequest(Base):
+    """One uploaded CSV: what was asked, how far it is, and what came of it."""
+
+    __tablename__ = "processing_requests"
+    __table_args__ = (
+        UniqueConstraint("owner", "idempotency_key"),
+        CheckConstraint("products_completed + products_failed + products_cancelled <= products_total", name="products"),
+        CheckConstraint("images_completed + images_failed + images_cancelled <= images_total", name="images"),
+        Index("ix_processing_requests_newest", "owner", "created_at", "id"),
+        Index(
+            "ix_processing_requests_open",
+            "status",
+            "lease_until",
+            sqlite_where=text("status IN ('pending', 'processing', 'finalizing')"),
+            postgresql_where=text("status IN ('pending', 'processing', 'finalizing')"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(36), default="", server_default="")
+    status: Mapped[RequestStatus] = mapped_column(_status(RequestStatus), default=RequestStatus.PENDING)
+    filename: Mapped[str] = mapped_column(String(255))
+    input_key: Mapped[str] = mapped_column(String(255))
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    skip_invalid: Mapped[bool] = mapped_column(default=False)
+    webhook_url: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    rows_total: Mapped[int] = _counter()
+    rows_skipped: Mapped[int] = _counter()
+    products_total: Mapped[int] = _counter()
+    products_completed: Mapped[int] = _counter()
+    products_failed: Mapped[int] = _counter()
+    products_cancelled: Mapped[int] = _counter()
+    images_total: Mapped[int] = _counter()
+    images_completed: Mapped[int] = _counter()
+    images_failed: Mapped[int] = _counter()
+    images_cancelled: Mapped[int] = _counter()
+    source_bytes: Mapped[int] = _counter()
+    output_bytes: Mapped[int] = _counter()
+    finalize_epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=db_now())
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    planned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    output_key: Mapped[str | None] = mapped_column(String(255))
+    failed_key: Mapped[str | None] = mapped_column(String(255))
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+
+
+class Product(Base):
+    """One row of the CSV. A skipped row is kept as well: it has its line in the output CSV."""
+
+    __tablename__ = "products"
+    __table_args__ = (
+        UniqueConstraint("request_id", "row"),
+        Index("ix_products_window", "request_id", "status", "row"),
+        Index(
+            "ix_products_leased",
+            "lease_until",
+            sqlite_where=text("status = 'processing'"),
+            postgresql_where=text("status = 'processing'"),
+        ),
+        Index(
+            "ix_products_queued",
+            "queued_at",
+            sqlite_where=text("status = 'queued'"),
+            postgresql_where=text("status = 'queued'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    request_id: Mapped[str] = mapped_column(
+        Uuid(as_uuid=False), ForeignKey("processing_requests.id", ondelete="CASCADE")
+    )
+    row: Mapped[int]
+    line: Mapped[int]
+    serial_number: Mapped[str] = mapped_column(Text)
+    product_name: Mapped[str] = mapped_column(Text)
+    input_cell: Mapped[str] = mapped_column(Text)
+    status: Mapped[ProductStatus] = mapped_column(_status(ProductStatus), default=ProductStatus.PENDING)
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    queued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+
+
+class ProductImage(Base):
+    """One image place of a product; `position` counts from 1 in the order of the cell."""
+
+    __tablename__ = "product_images"
+    __table_args__ = (UniqueConstraint("product_id", "position"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    product_id: Mapped[int] = mapped_column(BigId, ForeignKey("products.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    source_url: Mapped[str] = mapped_column(Text)
+    status: Mapped[ImageStatus] = mapped_column(_status(ImageStatus), default=ImageStatus.PENDING)
+    original_key: Mapped[str | None] = mapped_column(String(255))
+    output_key: Mapped[str | None] = mapped_column(String(255))
+    source_bytes: Mapped[int | None] = mapped_column(sa.BigInteger)
+    source_width: Mapped[int | None]
+    source_height: Mapped[int | None]
+    source_format: Mapped[str | None] = mapped_column(String(16))
+    output_bytes: Mapped[int | None] = mapped_column(sa.BigInteger)
+    output_width: Mapped[int | None]
+    output_height: Mapped[int | None]
+    output_format: Mapped[str | None] = mapped_column(String(16))
+    duration_ms: Mapped[int | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    error_retryable: Mapped[bool | None]
+
+
+class WebhookDelivery(Base):
+    """The outbox: one announcement of one end of a request. Its id is the `webhook-id` of every attempt."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        UniqueConstraint("request_id", "finalize_epoch"),
+        Index(
+            "ix_webhook_deliveries_due",
+            "next_attempt_at",
+            sqlite_where=text("status IN ('pending', 'sending')"),
+            postgresql_where=text("status IN ('pending', 'sending')"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True)
+    request_id: Mapped[str] = mapped_column(
+        Uuid(as_uuid=False), ForeignKey("processing_requests.id", ondelete="CASCADE")
+    )
+    finalize_epoch: Mapped[int]
+    url: Mapped[str] = mapped_column(Text)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[DeliveryStatus] = mapped_column(_status(DeliveryStatus), default=DeliveryStatus.PENDING)
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    retries: Mapped[int] = mapped_column(default=0, server_default="0")
+    last_response_status: Mapped[int | None]
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=db_now())
+
+
+class DeliveryAttempt(Base):
+    """One POST of one delivery, and what came back."""
+
+    __tablename__ = "delivery_attempts"
+    __table_args__ = (UniqueConstraint("delivery_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    delivery_id: Mapped[str] = mapped_column(
+        Uuid(as_uuid=False), ForeignKey("webhook_deliveries.id", ondelete="CASCADE")
+    )
+    number: Mapped[int]
+    attempted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=db_now())
+    response_status: Mapped[int | None]
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    duration_ms: Mapped[int]

@@ -1,0 +1,404 @@
+"""Source bytes and options in, a `Rendition` out: decode small, resize, make it plain sRGB, encode.
+
+The order is what makes it fast. A JPEG is decoded at a reduced scale inside libjpeg, so everything after that touches a
+quarter of the pixels, and the slow C calls all release the GIL, so that threads of one process share the cores.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+import struct
+import sys
+import tempfile
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import IO, Any, cast
+
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from imgproc.errors import CompressError, InvalidOption
+
+MAX_PROFILE_BYTES = 4 * 1024 * 1024  # The largest press profiles stay below 3 MiB.
+MAX_SCANS = 100  # Encoders write about ten; each costs a pass over all blocks, however few bytes it takes in the file.
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """What the caller asked for: `quality` 1-95 (PNG, being lossless, ignores it), `scale` of width and height, >0-1.
+
+    `keep` keeps the source's format; GIF, BMP and TIFF become PNG, which is as lossless and shown by every browser.
+
+    Raises:
+        InvalidOption: on construction, for a value outside these.
+    """
+
+    quality: int = 50
+    scale: float = 0.5
+    format: str = "jpeg"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 95:
+            raise InvalidOption("Give a quality from 1 to 95.", option="quality")
+        if not 0 < self.scale <= 1:
+            raise InvalidOption("Give a scale above 0 and up to 1.", option="scale")
+        if self.format not in (*ENCODERS, "keep"):
+            raise InvalidOption(f"Give one of the formats {', '.join(ENCODERS)} or keep.", option="format")
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """One encoded image: its size in bytes, its size in pixels as displayed (orientation applied), its format."""
+
+    bytes: int
+    width: int
+    height: int
+    format: str
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """The encoded image, how to serve it, and the facts of what went in and came out."""
+
+    body: bytes
+    content_type: str
+    extension: str
+    source: ImageFacts
+    output: ImageFacts
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """A format we read: how it is named when stored and served, recognised, and opened (headers only)."""
+
+    extension: str
+    content_type: str
+    signature: re.Pattern[bytes]
+    open: Callable[[IO[bytes]], ImageFile.ImageFile]
+
+
+def _pattern(expression: bytes) -> re.Pattern[bytes]:
+    return re.compile(expression, re.DOTALL)
+
+
+def _text(expression: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:\xef\xbb\xbf)?\s*" + expression, re.DOTALL | re.IGNORECASE)
+
+
+# Pillow's plugins by name, as Image.open would also try MPO, and hides what a decoder says behind one error.
+FORMATS = {
+    "jpeg": ImageFormat("jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff"), JpegImageFile),
+    "png": ImageFormat("png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
+    "webp": ImageFormat("webp", "image/webp", _pattern(rb"RIFF.{4}WEBP"), WebPImageFile),
+    "avif": ImageFormat("avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]"), AvifImageFile),
+    "gif": ImageFormat("gif", "image/gif", _pattern(rb"GIF8[79]a"), GifImageFile),
+    "bmp": ImageFormat("bmp", "image/bmp", _pattern(rb"BM.{4}\0{4}"), BmpImageFile),
+    "tiff": ImageFormat("tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]"), TiffImageFile),
+}
+
+
+def _boxes_end(source: bytes) -> int:
+    """Where the last top-level box of an ISO base media file says it ends (ISO/IEC 14496-12, 4.2)."""
+    position = 0
+    while position < len(source):
+        size = int.from_bytes(source[position : position + 4], "big")
+        position = position + size if size >= 8 else len(source)
+    return position
+
+
+# Asked only of files that would not decode: does the file reach its end?
+IS_WHOLE: dict[str, Callable[[bytes], bool]] = {
+    "jpeg": lambda source: b"\xff\xd9" in source[-1024:],
+    "png": lambda source: b"IEND" in source[-1024:],
+    "webp": lambda source: len(source) >= 8 + int.from_bytes(source[4:8], "little"),
+    "avif": lambda source: len(source) >= _boxes_end(source),
+    "gif": lambda source: source.rstrip(b"\0").endswith(b";"),
+    "bmp": lambda source: len(source) >= int.from_bytes(source[2:6], "little"),
+    "tiff": lambda source: len(source) > int.from_bytes(source[4:8], "little" if source[:1] == b"I" else "big"),
+}
+
+# These give nearly the bytes of the slower defaults at a fraction of their time. AVIF stays on one thread, as the cores
+# are busy with other images.
+ENCODERS: dict[str, dict[str, Any]] = {
+    "jpeg": {},
+    "webp": {"method": 2},
+    "avif": {"speed": 8, "max_threads": 1},
+    "png": {"compress_level": 4},
+}
+
+UNSUPPORTED = {
+    "a HEIC image": _pattern(rb".{4}ftyp(.{4}){0,12}?(hei[cfmsx]|hev[cx]|mif1|msf1)"),
+    "a JPEG 2000 image": _pattern(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
+    "a JPEG XL image": _pattern(rb"\xff\x0a|\0\0\0\x0cJXL "),
+    "a Photoshop document": _pattern(rb"8BPS"),
+    "an icon": _pattern(rb"\0\0[\1\2]\0"),
+}
+# The most telling first.
+NOT_IMAGES = {
+    "an SVG drawing": _text(rb"(<(\?xml|!--|!doctype svg)[^>]*>\s*)*<svg"),
+    "a login form": _text(rb"<.*?<input[^<>]*type\s*=\s*[\"']?password"),
+    "an HTML page": _text(rb"<(!doctype|!--|html|head|body|title|meta|script|p\b)"),
+    "an XML document": _text(rb"<"),
+    "JSON": _text(rb"[{\[]"),
+    "a PDF document": _pattern(rb"%PDF-"),
+    "a PostScript document": _pattern(rb"%!PS|\xc5\xd0\xd3\xc6"),
+    "a ZIP archive": _pattern(rb"PK[\x03\x05]"),
+    "a gzip archive": _pattern(rb"\x1f\x8b"),
+    "a video": _pattern(rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI "),
+    "plain text": _pattern(rb"[\s\x20-\x7e]+\Z"),
+    "data of no known kind": _pattern(rb""),
+}
+
+# What Pillow's decoders raise on hostile files, found by fuzzing and in their source. It does not name Exception, the
+# base of RQ's time-out, which must pass.
+DECODER_FAULTS = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+
+_TURN = Image.Transpose
+TURNS = {
+    **{2: _TURN.FLIP_LEFT_RIGHT, 3: _TURN.ROTATE_180, 4: _TURN.FLIP_TOP_BOTTOM},
+    **{5: _TURN.TRANSPOSE, 6: _TURN.ROTATE_270, 7: _TURN.TRANSVERSE, 8: _TURN.ROTATE_90},
+}
+
+
+def parse_options(given: Mapping[str, str]) -> CompressOptions:
+    """Read `quality`, `scale` and `format` from text, as a form sends them; what is absent or blank takes its default.
+
+    Raises:
+        InvalidOption: a value is not a number, or outside what `CompressOptions` allows.
+    """
+    values: dict[str, Any] = {}
+    parsers: dict[str, Callable[[str], Any]] = {"quality": int, "scale": float, "format": str.lower}
+    for name, parse in parsers.items():
+        if text := given.get(name, "").strip():
+            try:
+                values[name] = parse(text)
+            except ValueError:
+                kind = "a whole number" if name == "quality" else "a number"
+                raise InvalidOption(f"Give {kind} for {name}.", option=name) from None
+    return CompressOptions(**values)
+
+
+def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Rendition:
+    """Make one rendition of `source`: its first frame, upright, scaled, in sRGB, without metadata.
+
+    A side becomes `scale` times the source's, rounded to the nearest pixel, a half down (half of 2001 is 1000), never
+    below 1. Transparency is kept where the format has it (WebP, AVIF, PNG) and becomes white where not (JPEG).
+
+    Raises:
+        CompressError: `not_an_image`, `unsupported_format`, `too_many_pixels`, `corrupt_image`, `truncated_image`,
+            or `encode_failed`.
+    """
+    _silence_pillow()
+    source_format = _identify(source)
+    try:
+        image = FORMATS[source_format].open(io.BytesIO(source))
+        width, height = image.size
+        _check_header(image, source, max_pixels=max_pixels)
+        picture = _decode(image, scale=options.scale)
+    except DECODER_FAULTS as error:
+        raise _explain(error, source, source_format) from error
+    target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
+    orientation = _orientation(image.info.get("exif"))
+    if orientation in TURNS:
+        picture = picture.transpose(TURNS[orientation])
+    if orientation >= 5:
+        width, height = height, width
+    picture = _to_srgb(picture, image.info.get("icc_profile"))
+    body = _encode(picture, target=target, quality=options.quality)
+    return Rendition(
+        body=body,
+        content_type=content_type_of(target),
+        extension=extension_of(target),
+        source=ImageFacts(len(source), width, height, source_format),
+        output=ImageFacts(len(body), *picture.size, target),
+    )
+
+
+def extension_of(image_format: str) -> str:
+    """The file extension, without a dot, of a format that `ImageFacts` names."""
+    return FORMATS[image_format].extension
+
+
+def content_type_of(image_format: str) -> str:
+    """The media type of a format that `ImageFacts` names."""
+    return FORMATS[image_format].content_type
+
+
+def _identify(source: bytes) -> str:
+    if not source:
+        raise CompressError("The file is empty; check that the URL still serves the picture.", code="not_an_image")
+    for name, image_format in FORMATS.items():
+        if image_format.signature.match(source):
+            return name
+    for kind, pattern in UNSUPPORTED.items():
+        if pattern.match(source):
+            detail = f"This is {kind}; give JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF."
+            raise CompressError(detail, code="unsupported_format")
+    kind = next(kind for kind, pattern in NOT_IMAGES.items() if pattern.match(source, 0, 65536))
+    raise CompressError(f"This is {kind}, not an image; link to the picture file itself.", code="not_an_image")
+
+
+def _check_header(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        sides = f"{image.width} x {image.height} pixels"
+        detail = f"The picture has {sides}, the limit is {max_pixels:,} in all; give a smaller one."
+        raise CompressError(detail, code="too_many_pixels")
+    if image.format == "BMP" and image.info["compression"] in {1, 2}:
+        # BI_RLE8 and BI_RLE4. Pillow decodes these in Python: seconds for a few megabytes, and the GIL is held.
+        raise CompressError("Run-length encoded BMP is not supported; export it as PNG.", code="unsupported_format")
+    if image.format == "JPEG" and "progressive" in image.info and source.count(b"\xff\xda") > MAX_SCANS:
+        raise CompressError("The JPEG has too many scans; export it again as baseline.", code="unsupported_format")
+
+
+def _decode(image: ImageFile.ImageFile, *, scale: float) -> Image.Image:
+    """Decode and scale: the result is L, RGB, RGBA or CMYK, 8 bits a channel, in the file's orientation and colours.
+
+    Averaging whole blocks of pixels (inside libjpeg, or by `reduce`) is as good as LANCZOS for one halving; below a
+    quarter it stops at twice the size, and LANCZOS does the rest.
+    """
+    size = (_scaled(image.width, scale), _scaled(image.height, scale))
+    gap = 1 if scale > 0.25 else 2
+    drafted = image.draft(None, (size[0] * gap, size[1] * gap))
+    image.load()
+    picture = _plain(image)
+    if drafted and picture.size == size:
+        return picture
+    return picture.resize(size, Image.Resampling.LANCZOS, box=drafted and drafted[1], reducing_gap=gap)
+
+
+def _scaled(length: int, scale: float) -> int:
+    return max(1, math.ceil(length * scale - 0.5))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _to_eight_bits(image)
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode in {"L", "RGB", "CMYK"}:
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits or floating point as L; the files do not say what is white, so the largest sample does."""
+    white: float = 65535
+    if not image.mode.startswith("I;16"):
+        _, brightest = cast("tuple[float, float]", image.getextrema())
+        white = next((usual for usual in (1, 255, 65535) if brightest <= usual), brightest)
+    samples = image if image.mode == "F" else image.convert("I").convert("F")
+    samples.info.pop("transparency", None)  # It names a sample of the wide range, which has no equal among 256.
+    return samples.point(lambda sample: sample * (255 / white)).convert("L")
+
+
+def _orientation(exif: bytes | None) -> int:
+    """Which way up, 1 to 8 (Exif 2.32, tag 0x0112); 1, upright, where the file does not say or cannot be read."""
+    tags = Image.Exif()
+    try:
+        tags.load(exif or b"")
+        orientation = tags.get(ExifTags.Base.Orientation)
+    except DECODER_FAULTS:
+        return 1
+    return orientation if orientation in TURNS else 1
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    usable = isinstance(profile, bytes) and len(profile) <= MAX_PROFILE_BYTES
+    transform = _srgb_transform(profile, image.mode) if usable else None
+    if transform is not None:
+        coloured = transform.apply(image)
+        return coloured.convert("L") if image.mode == "L" else coloured
+    return image.convert("RGB") if image.mode == "CMYK" else image
+
+
+@lru_cache(maxsize=8)
+def _srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The way from an ICC profile to sRGB; None where the profile is broken, not for `mode`, or sRGB already.
+
+    Most profiles are sRGB under one name or another. Trying a grid of colours tells, and spares them the transform,
+    which costs more than encoding. NOCACHE makes it safe to share one between threads (Little CMS, cmsDoTransform).
+    """
+    output_mode = mode if mode == "RGBA" else "RGB"
+    grid = Image.frombytes("RGB", (125, 1), bytes(sum(product(range(0, 256, 63), repeat=3), ()))).convert(mode)
+    try:
+        opened = ImageCms.getOpenProfile(io.BytesIO(profile))
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        transform = ImageCms.buildTransform(opened, srgb, mode, output_mode, flags=ImageCms.Flags.NOCACHE)
+        shift = ImageChops.difference(transform.apply(grid), grid.convert(output_mode))
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    return transform if max(shift.tobytes()) > 1 else None
+
+
+def _encode(picture: Image.Image, *, target: str, quality: int) -> bytes:
+    """Encode through a real descriptor, to which libjpeg writes without holding the GIL."""
+    if target == "jpeg" and picture.mode == "RGBA":
+        white = Image.new("RGB", picture.size, "white")
+        white.paste(picture, mask=picture.getchannel("A"))
+        picture = white
+    picture.info.clear()  # Some encoders copy comments and profiles from here.
+    settings = dict(ENCODERS[target], quality=quality)
+    if target == "jpeg":
+        # Optimizing needs the whole file to fit Pillow's buffer of one byte a pixel, which noise outgrows from 91 on.
+        settings["optimize"] = quality < 90
+    try:
+        with _scratch_file() as stream:
+            picture.save(stream, format=target, **settings)
+            stream.seek(0)
+            return stream.read()
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        sides = f"{picture.width} x {picture.height} pixels"
+        detail = f"A picture of {sides} cannot be encoded as {target}; try another format or a smaller scale."
+        raise CompressError(detail, code="encode_failed") from error
+
+
+def _scratch_file() -> IO[bytes]:
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("rendition"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def _explain(error: BaseException, source: bytes, source_format: str) -> CompressError:
+    words = str(error).lower()
+    name = source_format.upper()
+    if isinstance(error, MemoryError | Image.DecompressionBombError):
+        return CompressError("The picture needs more memory than allowed; give a smaller one.", code="too_many_pixels")
+    if "truncat" in words or not IS_WHOLE[source_format](source):
+        detail = f"The {name} file ends too early, part of the picture is missing; put the whole file in its place."
+        return CompressError(detail, code="truncated_image")
+    if re.search("unsupported|not (yet )?supported|cannot handle|unknown pixel mode", words):
+        detail = f"This variety of {name} is not supported; export it as an ordinary JPEG or PNG."
+        return CompressError(detail, code="unsupported_format")
+    return CompressError(f"The {name} file is damaged and cannot be decoded; export it again.", code="corrupt_image")
+
+
+_SILENCE = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+_silencing = threading.Lock()
+
+
+def _silence_pillow() -> None:
+    """Pillow warns of odd metadata, which we drop anyway.
+
+    `warnings.catch_warnings` is not thread-safe, so there is one filter for the process, put back in front if others
+    were put before it.
+    """
+    with _silencing:
+        if warnings.filters[:1] != [_SILENCE]:
+            warnings.filterwarnings("ignore", module=r"PIL\.")

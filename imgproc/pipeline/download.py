@@ -1,0 +1,170 @@
+"""URL -> source bytes, under every cap: which addresses, how many hops, how many bytes, how long."""
+
+from __future__ import annotations
+
+import http.client
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+import requests
+from urllib3.exceptions import DecodeError
+
+from imgproc.deadline import Deadline
+from imgproc.errors import DownloadError, ForbiddenAddress, InvalidInput
+from imgproc.netguard import Network, check_url
+from imgproc.outbound import (
+    NETWORK_ERRORS,
+    USER_AGENT,
+    causes_of,
+    discard,
+    explain,
+    guarded_session,
+    retry_after,
+)
+
+MAX_REDIRECTS = 3
+MAX_RETRY_AFTER = 300.0
+CHUNK_BYTES = 64 * 1024
+REDIRECTS = {301, 302, 303, 307, 308}
+RETRYABLE = {408, 425, 429}  # Besides all of 5xx.
+ADVICE = {
+    401: "make it public",
+    403: "make it public",
+    404: "check the URL",
+    410: "it is gone, so give another URL",
+    429: "it is asked too often, so try again later",
+}
+
+# We ask for no compression, but some hosts compress all the same. One layer is undone as it streams, so that the cap
+# counts what comes out. Any other value is ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
+COMPRESSIONS = {"gzip", "x-gzip", "deflate"}
+
+
+@dataclass(frozen=True)
+class Download:
+    """What came: the bytes, never none; the type as the host claims it; and the URL after all redirects."""
+
+    body: bytes
+    content_type: str | None
+    url: str
+
+
+class Downloader:
+    """Downloads untrusted URLs over kept-alive connections; one instance serves any number of threads.
+
+    `timeout` is the seconds an image may take in all, from DNS to the last byte and over all redirects; `max_bytes` is
+    the size of the largest body; `allowed_networks` may be reached although private.
+    """
+
+    def __init__(
+        self,
+        *,
+        allowed_networks: Sequence[Network],
+        timeout: float,
+        max_bytes: int,
+        pool_size: int = 16,
+        user_agent: str = USER_AGENT,
+    ) -> None:
+        self._allowed_networks = tuple(allowed_networks)
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._session = guarded_session(allowed_networks=allowed_networks, pool_size=pool_size, user_agent=user_agent)
+        self._session.headers["Accept"] = "image/*,*/*;q=0.5"
+
+    def close(self) -> None:
+        """Close the connections kept alive."""
+        self._session.close()
+
+    def download(self, url: str) -> Download:
+        """Download `url`, following at most 3 redirects.
+
+        Raises:
+            DownloadError: with one of the codes of an image; `retryable` says whether another attempt may help.
+        """
+        with Deadline(self._timeout) as deadline:
+            for _ in range(1 + MAX_REDIRECTS):
+                host = self._checked_host(url)
+                try:
+                    with self._session.get(url, stream=True) as response:
+                        target = _redirect_target(response)
+                        if target is None:
+                            return self._receive(response, host, deadline)
+                        discard(response)
+                except NETWORK_ERRORS as error:
+                    raise _explain(error, host, deadline) from error
+                url = target
+        raise DownloadError(
+            f"The URL redirects more than {MAX_REDIRECTS} times; give the one it ends at.", code="too_many_redirects"
+        )
+
+    def _checked_host(self, url: str) -> str:
+        try:
+            return check_url(url, allowed_networks=self._allowed_networks).host or ""
+        except (InvalidInput, ForbiddenAddress) as error:
+            raise DownloadError(error.detail, code=error.code) from error
+
+    def _receive(self, response: requests.Response, host: str, deadline: Deadline) -> Download:
+        if not 200 <= response.status_code < 300:
+            discard(response)
+            raise _refused(response, host)
+        if (response.raw.length_remaining or 0) > self._max_bytes:
+            raise self._too_large(host)
+        compressed = response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSIONS
+        body = io.BytesIO()
+        while chunk := response.raw.read(CHUNK_BYTES, decode_content=compressed):
+            if body.tell() + len(chunk) > self._max_bytes:
+                raise self._too_large(host)
+            body.write(chunk)
+        deadline.remaining()  # A body without a length also ends where the deadline cut it off.
+        if not body.tell():
+            raise DownloadError(f"{host} sent an empty file; check that the picture is there.", code="not_an_image")
+        return Download(body.getvalue(), response.headers.get("Content-Type"), response.url)
+
+    def _too_large(self, host: str) -> DownloadError:
+        return DownloadError(
+            f"{host} sends more than the {self._max_bytes:,} bytes an image may have; give a smaller one.",
+            code="file_too_large",
+        )
+
+
+def _redirect_target(response: requests.Response) -> str | None:
+    """Where `response` sends us; None if it is no redirect."""
+    if response.status_code not in REDIRECTS or "Location" not in response.headers:
+        return None
+    # Headers come decoded as Latin-1; what they hold beyond ASCII is in truth UTF-8.
+    target = response.headers["Location"].encode("latin-1").decode("utf-8", "replace")
+    try:
+        return urljoin(response.url, target)
+    except ValueError:
+        return target  # It is no URL, as the check of the next hop will say.
+
+
+def _refused(response: requests.Response, host: str) -> DownloadError:
+    status = response.status_code
+    retryable = status in RETRYABLE or status >= 500
+    advice = ADVICE.get(status, "try again later" if retryable else "check the URL in a browser")
+    return DownloadError(
+        f"{host} answered {status} instead of a picture; {advice}.",
+        code=f"http_{status}",
+        retryable=retryable,
+        retry_after=retry_after(response.headers, at_most=MAX_RETRY_AFTER) if retryable else None,
+    )
+
+
+def _explain(error: BaseException, host: str, deadline: Deadline) -> DownloadError:
+    failure = explain(error, host=host, deadline=deadline)
+    if failure.code == "connect_failed":
+        if isinstance(error, DecodeError):
+            return DownloadError(
+                f"{host} says the file is compressed, but it is not; correct its Content-Encoding.",
+                code="corrupt_image",
+            )
+        if any(isinstance(cause, http.client.IncompleteRead) for cause in causes_of(error)):
+            return DownloadError(
+                f"{host} sent only a part of the file; check that it is complete.",
+                code="truncated_image",
+                retryable=True,
+            )
+    return DownloadError(failure.detail, code=failure.code, retryable=failure.retryable)

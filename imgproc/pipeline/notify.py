@@ -1,0 +1,107 @@
+"""Payload -> one POST, signed by the Standard Webhooks spec (https://www.standardwebhooks.com)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import requests
+from standardwebhooks import Webhook
+
+from imgproc.deadline import Deadline
+from imgproc.errors import DeliveryError, ForbiddenAddress, InvalidInput
+from imgproc.netguard import Network, check_url
+from imgproc.outbound import NETWORK_ERRORS, discard, explain, guarded_session, retry_after
+
+# The longest step of the default retry schedule: nobody is put off for longer.
+MAX_RETRY_AFTER = 86_400.0
+
+
+def generate_secret() -> str:
+    """A new signing secret: `whsec_` and 256 random bits in base64, as the spec asks."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The receiver took it: its HTTP status, 200 to 299."""
+
+    response_status: int
+
+
+class Notifier:
+    """Posts signed webhooks; one instance serves any number of threads.
+
+    `secret` is `whsec_` and base64; `timeout` is the seconds of one attempt in all, from DNS to the answer;
+    `allowed_networks` may be reached although private.
+
+    Raises:
+        ValueError: `secret` is not base64.
+    """
+
+    def __init__(self, *, secret: str, allowed_networks: Sequence[Network], timeout: float = 15.0) -> None:
+        self._webhook = Webhook(secret)
+        self._allowed_networks = tuple(allowed_networks)
+        self._timeout = timeout
+        self._session = guarded_session(allowed_networks=allowed_networks)
+
+    def close(self) -> None:
+        """Close the connections kept alive."""
+        self._session.close()
+
+    def notify(self, url: str, *, webhook_id: str, payload: dict[str, Any]) -> Receipt:
+        """Make one attempt to deliver `payload` as JSON; `webhook_id` stays the same over all attempts.
+
+        Raises:
+            DeliveryError: the receiver did not take it; `retryable` is False where it never will.
+        """
+        host = self._checked_host(url)
+        body = json.dumps(payload, separators=(",", ":"))
+        headers = self._sign(webhook_id, body)
+        with Deadline(self._timeout) as deadline:
+            try:
+                with self._session.post(url, data=body, headers=headers, stream=True) as response:
+                    discard(response)
+            except NETWORK_ERRORS as error:
+                # Also a forbidden address is tried again: name servers and settings get mended.
+                failure = explain(error, host=host, deadline=deadline)
+                raise DeliveryError(failure.detail, code=failure.code) from error
+        if not 200 <= response.status_code < 300:
+            raise _refused(response, host)
+        return Receipt(response.status_code)
+
+    def _checked_host(self, url: str) -> str:
+        try:
+            return check_url(url, allowed_networks=self._allowed_networks).host or ""
+        except InvalidInput as error:
+            raise DeliveryError(error.detail, code=error.code, retryable=False) from error
+        except ForbiddenAddress as error:
+            raise DeliveryError(error.detail, code=error.code) from error
+
+    def _sign(self, webhook_id: str, body: str) -> dict[str, str]:
+        now = datetime.now(timezone.utc)
+        return {
+            "Content-Type": "application/json",
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._webhook.sign(webhook_id, now, body),
+        }
+
+
+def _refused(response: requests.Response, host: str) -> DeliveryError:
+    status = response.status_code
+    what = (
+        "redirects, which webhooks do not follow; give the final URL" if 300 <= status < 400 else f"answered {status}"
+    )
+    return DeliveryError(
+        f"{host} {what}.",
+        code=f"http_{status}",
+        retryable=status != 410,
+        response_status=status,
+        retry_after=retry_after(response.headers, at_most=MAX_RETRY_AFTER) if status in {429, 503} else None,
+    )

@@ -1,0 +1,265 @@
+"""Keep bytes: objects in the private originals bucket and the public outputs bucket, their keys and public URLs.
+
+The only module that speaks boto3. Whatever goes wrong with the object store leaves here as `StorageUnavailable`: wrong
+credentials, a missing bucket or an outage delays work and never fails a product.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from types import SimpleNamespace
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import quote
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.response import StreamingBody
+from urllib3.exceptions import HTTPError
+
+from imgproc.errors import ImgprocError, StorageUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+MIB = 1024 * 1024
+SLUG_LENGTH = 60
+
+# Parts go out one after the other from the calling thread: memory stays at one part, and servers that write parts as
+# they come need not hold back those that arrive early.
+_TRANSFER = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
+
+# A rerun writes a rendition again under its key and a DELETE takes it away, so caches may keep it for an hour and must
+# then ask. The CSV of a retried request does change under its key.
+_RENDITION_CACHE = "public, max-age=3600"
+_CSV_CACHE = "no-cache"
+
+
+def slugify(product_name: str) -> str:
+    """The name as 1 to 60 of `a-z`, `0-9` and inner `-`; `product` if none of it has an ASCII form."""
+    ascii_name = unicodedata.normalize("NFKD", product_name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")
+    return slug[:SLUG_LENGTH].rstrip("-") or "product"
+
+
+def input_key(request_id: str) -> str:
+    """Where the uploaded file is, in the originals bucket."""
+    return f"{request_id}/input.csv"
+
+
+def original_key(request_id: str, *, row: int, position: int, extension: str) -> str:
+    """Where a source's bytes are, in the originals bucket; `row` and `position` from 1, `extension` without a dot."""
+    return f"{request_id}/{row}/{position}.{extension}"
+
+
+def rendition_key(request_id: str, *, row: int, position: int, product_name: str, extension: str) -> str:
+    """Where a rendition is, in the outputs bucket; `row` and `position` from 1, `extension` without a dot."""
+    return f"{request_id}/{row}/{position}-{slugify(product_name)}.{extension}"
+
+
+def output_csv_key(request_id: str) -> str:
+    """Where the output CSV is, in the outputs bucket."""
+    return f"{request_id}/output.csv"
+
+
+def failed_csv_key(request_id: str) -> str:
+    """Where the CSV of failed rows is, in the outputs bucket."""
+    return f"{request_id}/failed.csv"
+
+
+class Store:
+    """The two buckets. Connects on first use; safe to share between threads and across a fork.
+
+    `endpoint_url` None means AWS, credentials None its default chain; `public_url` is the base of public URLs; timeouts
+    are seconds, per attempt. Every method that talks to the server raises `StorageUnavailable` (retryable).
+    """
+
+    def __init__(  # noqa: PLR0913 - one keyword per setting
+        self,
+        *,
+        endpoint_url: str | None,
+        access_key_id: str | None,
+        secret_access_key: str | None,
+        region: str,
+        originals_bucket: str,
+        outputs_bucket: str,
+        public_url: str,
+        pool_size: int = 16,
+        connect_timeout: float = 5,
+        read_timeout: float = 20,
+    ) -> None:
+        self._originals = originals_bucket
+        self._outputs = outputs_bucket
+        self._public_url = public_url.rstrip("/")
+        self._region = region
+        self._endpoint_url = endpoint_url
+        # A session of our own, because boto3's default one is not safe to share between threads.
+        self._session = partial(
+            boto3.session.Session,
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret_access_key,
+            region_name=region,
+        )
+        self._config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            # S3 servers other than AWS refuse or mishandle the checksums that boto3 adds unasked.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=pool_size,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            tcp_keepalive=True,
+            # A server that was named is reached directly, whatever HTTP_PROXY says.
+            proxies={} if endpoint_url else None,
+        )
+        self._lock = threading.Lock()
+        self._client: tuple[int, S3Client] | None = None
+
+    def put_input(self, request_id: str, stream: BinaryIO) -> str:
+        """Store the uploaded file, from the stream's position on, and return its key; one 8 MiB part is in memory."""
+        key = input_key(request_id)
+        with _storage_errors("store the uploaded file"):
+            self._s3().upload_fileobj(_unclosable(stream), self._originals, key, Config=_TRANSFER)
+        return key
+
+    def open_input(self, key: str) -> BinaryIO:
+        """The stored upload as a seekable file on local disk; the caller closes it.
+
+        Raises:
+            ImgprocError: `input_missing`, not retryable: the store answers, but the object is gone.
+        """
+        with _storage_errors("read the uploaded file"):
+            s3 = self._s3()
+            try:
+                body = s3.get_object(Bucket=self._originals, Key=key)["Body"]
+            except s3.exceptions.NoSuchKey as error:
+                detail = "The uploaded file is no longer stored; upload it again."
+                raise ImgprocError(detail, code="input_missing") from error
+            return _spooled(body)
+
+    def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Store a source's bytes in the private bucket; the same key again replaces them."""
+        with _storage_errors("store an original"):
+            self._s3().put_object(Bucket=self._originals, Key=key, Body=body, ContentType=content_type)
+
+    def put_rendition(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Store a rendition in the public bucket; the same key again replaces it."""
+        with _storage_errors("store a rendition"):
+            self._s3().put_object(
+                Bucket=self._outputs, Key=key, Body=body, ContentType=content_type, CacheControl=_RENDITION_CACHE
+            )
+
+    def put_csv(self, key: str, chunks: Iterable[bytes]) -> None:
+        """Store a CSV in the public bucket.
+
+        The chunks are gathered in a local file first, so that whatever yields them (a database cursor) has finished
+        before the store is asked for anything, and memory stays bounded.
+        """
+        with tempfile.TemporaryFile() as spooled:
+            spooled.writelines(chunks)
+            spooled.seek(0)
+            headers = {"ContentType": "text/csv; charset=utf-8", "CacheControl": _CSV_CACHE}
+            with _storage_errors("store a CSV"):
+                self._s3().upload_fileobj(spooled, self._outputs, key, ExtraArgs=headers, Config=_TRANSFER)
+
+    def public_url(self, key: str) -> str:
+        """Where anybody can get an object of the outputs bucket."""
+        return f"{self._public_url}/{quote(key)}"
+
+    def original_url(self, key: str) -> str:
+        """Where an original is; the bucket is private, so getting it takes credentials."""
+        return f"{(self._endpoint_url or 'https://s3.amazonaws.com').rstrip('/')}/{self._originals}/{quote(key)}"
+
+    def delete_request(self, request_id: str) -> None:
+        """Delete every object of a request, in both buckets. Deleting again, or what never was, changes nothing."""
+        with _storage_errors("delete a request's objects"):
+            for bucket in (self._originals, self._outputs):
+                self._delete_prefix(bucket, f"{request_id}/")
+
+    def ensure_buckets(self) -> None:
+        """Make the buckets that are missing."""
+        with _storage_errors("make the buckets"):
+            for bucket in (self._originals, self._outputs):
+                self._ensure_bucket(bucket)
+
+    def ping(self) -> None:
+        """Return if both buckets can be reached with our credentials."""
+        with _storage_errors("reach the buckets"):
+            for bucket in (self._originals, self._outputs):
+                self._s3().head_bucket(Bucket=bucket)
+
+    def _s3(self) -> S3Client:
+        """This process's client: a child made by fork must not write into its parent's connections."""
+        if self._client is None or self._client[0] != os.getpid():
+            with self._lock:
+                if self._client is None or self._client[0] != os.getpid():
+                    s3 = self._session().client("s3", endpoint_url=self._endpoint_url, config=self._config)
+                    self._client = (os.getpid(), s3)
+        return self._client[1]
+
+    def _delete_prefix(self, bucket: str, prefix: str) -> None:
+        s3 = self._s3()
+        # A page of a listing and a deletion hold up to 1,000 keys each.
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            if found := page.get("Contents"):
+                keys: list[ObjectIdentifierTypeDef] = [{"Key": each["Key"]} for each in found]
+                kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
+                if kept:
+                    raise StorageUnavailable(f"The object store kept {len(kept)} objects ({kept[0].get('Code')}).")
+
+    def _ensure_bucket(self, bucket: str) -> None:
+        s3 = self._s3()
+        try:
+            s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "404":
+                raise
+            # us-east-1 is the default, which may not be named.
+            named = self._region != "us-east-1"
+            where: Any = {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if named else {}
+            # Another process may have been faster.
+            with suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+                s3.create_bucket(Bucket=bucket, **where)
+
+
+@contextmanager
+def _storage_errors(action: str) -> Iterator[None]:
+    """Whatever boto3, botocore and the urllib3 below them raise becomes `StorageUnavailable`."""
+    try:
+        yield
+    except ClientError as error:
+        answer = f"{error.response['Error'].get('Code')} to {error.operation_name}"
+        raise StorageUnavailable(
+            f"The object store refused to {action} ({answer}); check the S3_* settings, the buckets and their policies."
+        ) from error
+    except (BotoCoreError, HTTPError) as error:
+        raise StorageUnavailable(
+            f"The object store did not {action} ({type(error).__name__}); check that S3_ENDPOINT_URL is right and up."
+        ) from error
+
+
+def _unclosable(stream: BinaryIO) -> IO[bytes]:
+    """The stream with `read` alone: boto3 closes what it can, but the caller's stream is the caller's to close."""
+    return cast("IO[bytes]", SimpleNamespace(read=stream.read))
+
+
+def _spooled(body: StreamingBody) -> BinaryIO:
+    """A local copy. `SpooledTemporaryFile` would do, if it were a whole file object before Python 3.11."""
+    with ExitStack() as on_error:
+        local = on_error.enter_context(tempfile.TemporaryFile())
+        shutil.copyfileobj(body, local)
+        local.seek(0)
+        on_error.pop_all()
+        return cast("BinaryIO", local)

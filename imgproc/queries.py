@@ -1,0 +1,92 @@
+"""What is read from the database: a request's figures, and its products in row order. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import sqlalchemy as sa
+
+from imgproc.extensions import db
+from imgproc.models import ENDED, ProcessingRequest, Product, ProductImage, ProductStatus
+
+PAGE = 500  # products read at a time; a page of images stays below SQLite's limit of bound values
+
+
+def get_request(request_id: str) -> ProcessingRequest | None:
+    """One request, or None."""
+    return db.session.get(ProcessingRequest, request_id, populate_existing=True)
+
+
+def has_ended(request: ProcessingRequest) -> bool:
+    """Whether the request is in one of its ends."""
+    return request.status in ENDED
+
+
+def progress_of(request: ProcessingRequest) -> dict[str, Any]:
+    """Counts and percent as the wire shows them, from the counters alone: the same cost for any size."""
+    ended = request.images_completed + request.images_failed + request.images_cancelled
+    total = request.images_total
+    percent = 100 if has_ended(request) else min(99, 100 * ended // total) if total else 0
+    return {
+        "percent": percent,
+        "etaSeconds": None if has_ended(request) else _eta_seconds(request, ended),
+        "products": {
+            "total": request.products_total,
+            "completed": request.products_completed,
+            "failed": request.products_failed,
+        },
+        "images": {"total": total, "completed": request.images_completed, "failed": request.images_failed},
+    }
+
+
+def _eta_seconds(request: ProcessingRequest, ended: int) -> int | None:
+    if not ended or request.started_at is None:
+        return None
+    elapsed = (datetime.now(timezone.utc) - request.started_at).total_seconds()
+    return max(0, round(elapsed / ended * (request.images_total - ended)))
+
+
+def bytes_of(request: ProcessingRequest) -> dict[str, Any]:
+    """Bytes before and after, and the share saved in percent with one decimal; None while there is nothing to compare."""
+    source, output = request.source_bytes, request.output_bytes
+    saved = round(100 * (1 - output / source), 1) if source else None
+    return {"source": source, "output": output, "savedPercent": saved}
+
+
+def products(
+    request_id: str,
+    *,
+    statuses: Sequence[ProductStatus] = (),
+    after_row: int = 0,
+    limit: int = PAGE,
+) -> list[tuple[Any, list[Any]]]:
+    """A page of products in row order, each with its images in order of position; `after_row` is where the last ended."""
+    page = (
+        sa.select(Product.__table__)
+        .where(Product.request_id == request_id, Product.row > after_row)
+        .order_by(Product.row)
+        .limit(limit)
+    )
+    if statuses:
+        page = page.where(Product.status.in_(statuses))
+    rows = db.session.execute(page).all()
+    images: dict[int, list[Any]] = {row.id: [] for row in rows}
+    of_page = (
+        sa.select(ProductImage.__table__)
+        .where(ProductImage.product_id.in_(list(images)))
+        .order_by(ProductImage.product_id, ProductImage.position)
+    )
+    for image in db.session.execute(of_page):
+        images[image.product_id].append(image)
+    return [(row, images[row.id]) for row in rows]
+
+
+def every_product(request_id: str, *, statuses: Sequence[ProductStatus] = ()) -> Iterator[tuple[Any, list[Any]]]:
+    """All products of a request in row order, read page by page in bounded memory, holding no transaction between."""
+    after_row = 0
+    while page := products(request_id, statuses=statuses, after_row=after_row):
+        db.session.rollback()
+        yield from page
+        after_row = page[-1][0].row

@@ -1,0 +1,199 @@
+"""Puts right what a crash left. A pass is a few set-based statements; any number of sweepers may run at once.
+
+Nothing here decides by Redis: the database says what should be under way, and what is missing is rung again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from flask import Flask
+from redis.exceptions import RedisError
+from sqlalchemy import Select
+from sqlalchemy.exc import DBAPIError
+
+from imgproc import dispatch
+from imgproc.extensions import db
+from imgproc.lifecycle import products, requests
+from imgproc.models import (
+    DeliveryStatus,
+    ProcessingRequest,
+    Product,
+    ProductStatus,
+    RequestStatus,
+    WebhookDelivery,
+    db_now,
+)
+from imgproc.toolbox import toolbox
+
+BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
+UNHEARD_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
+LOST_DETAIL = (
+    "The worker died while processing this product, {attempts} times; "
+    "one of its images probably exhausts memory or crashes the decoder. Replace the image, then retry the request."
+)
+
+log = structlog.get_logger(__name__)
+
+
+def run_forever(app: Flask, stop: threading.Event) -> None:
+    """Sweep once every SWEEP_INTERVAL seconds until `stop` is set; an outage only delays."""
+    with app.app_context():
+        interval = toolbox().settings.sweep_interval
+    while not stop.wait(interval):
+        with app.app_context():
+            try:
+                sweep()
+            except (DBAPIError, RedisError) as error:
+                log.warning("sweep_delayed", error=str(error))
+
+
+def sweep() -> None:
+    """One pass over everything that a crash, a lost ring or the passing of time may have left undone."""
+    flushed = dispatch.mark_running()
+    if flushed:
+        log.warning("redis_was_empty", detail="Ringing again for all that is under way.")
+    waiting = dispatch.waiting()
+    unheard = 0.0 if flushed else UNHEARD_SECONDS
+    _return_expired_products()
+    _cancel_stragglers()
+    _fill_windows()
+    _ring_missing(_unheard_products(unheard), "process_product", waiting, dispatch.ring_products)
+    _ring_missing(_unplanned(unheard), "plan", waiting, dispatch.ring_plans)
+    _finalize(waiting, unheard)
+    _ring_missing(_due_deliveries(), "deliver", waiting, dispatch.ring_deliveries)
+
+
+def _return_expired_products() -> None:
+    settings = toolbox().settings
+    expired = products.requeue_expired(max_attempts=settings.max_attempts)
+    if expired:
+        log.warning("leases_expired", products=len(expired))
+    dispatch.ring_products(expired)
+    used_up = (
+        sa.select(Product.id)
+        .where(Product.status == ProductStatus.PROCESSING, Product.lease_until < db_now())
+        .where(Product.attempt >= settings.max_attempts)
+        .limit(BATCH)
+    )
+    for product_id in _ids(used_up):
+        lost = products.lose(
+            product_id,
+            max_attempts=settings.max_attempts,
+            window=settings.dispatch_window,
+            code="worker_lost",
+            detail=LOST_DETAIL.format(attempts=settings.max_attempts),
+        )
+        if lost:
+            log.error("worker_lost", request_id=lost.request_id, product_id=product_id)
+            dispatch.ring_products(lost.released)
+
+
+def _cancel_stragglers() -> None:
+    unstarted = sa.exists().where(
+        Product.request_id == ProcessingRequest.id,
+        Product.status.in_([ProductStatus.PENDING, ProductStatus.QUEUED]),
+    )
+    cancelled = (
+        sa.select(ProcessingRequest.id)
+        .where(ProcessingRequest.status == RequestStatus.PROCESSING)
+        .where(ProcessingRequest.cancel_requested_at.is_not(None), unstarted)
+        .limit(BATCH)
+    )
+    for request_id in _ids(cancelled):
+        requests.cancel_stragglers(request_id)
+
+
+def _fill_windows() -> None:
+    """Release products that are due in requests with room in their window."""
+    window = toolbox().settings.dispatch_window
+    request, product = ProcessingRequest, Product
+    due = sa.exists().where(
+        product.request_id == request.id,
+        product.status == ProductStatus.PENDING,
+        sa.or_(product.not_before.is_(None), product.not_before <= db_now()),
+    )
+    in_flight = (
+        sa.select(sa.func.count())
+        .where(product.request_id == request.id, product.status.in_(products.IN_FLIGHT))
+        .scalar_subquery()
+    )
+    with_room = (
+        sa.select(request.id)
+        .where(request.status == RequestStatus.PROCESSING, request.cancel_requested_at.is_(None))
+        .where(due, in_flight < window)
+        .limit(BATCH)
+    )
+    for request_id in _ids(with_room):
+        dispatch.ring_products(products.release(request_id, window=window))
+
+
+def _unheard_products(seconds: float) -> Select[Any]:
+    return (
+        sa.select(Product.id)
+        .where(Product.status == ProductStatus.QUEUED, Product.queued_at < db_now(-seconds))
+        .order_by(Product.queued_at)
+        .limit(BATCH)
+    )
+
+
+def _unplanned(seconds: float) -> Select[Any]:
+    request = ProcessingRequest
+    unclaimed = sa.and_(request.lease_until.is_(None), request.created_at < db_now(-seconds))
+    return (
+        sa.select(request.id)
+        .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
+        .where(request.planned_at.is_(None), sa.or_(unclaimed, request.lease_until < db_now()))
+        .limit(BATCH)
+    )
+
+
+def _due_deliveries() -> Select[Any]:
+    delivery = WebhookDelivery
+    due = sa.and_(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
+    expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
+    return sa.select(delivery.id).where(sa.or_(due, expired)).order_by(delivery.next_attempt_at).limit(BATCH)
+
+
+def _finalize(waiting: set[str], unheard: float) -> None:
+    """Elect where nobody was elected, supersede finalizers that died, and ring for those nobody heard."""
+    request = ProcessingRequest
+    ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, requests.all_products_ended())
+    for request_id in _ids(ended.limit(BATCH)):
+        epoch = requests.elect_finalizer(request_id)
+        if epoch is not None:
+            dispatch.ring_finalize(request_id, epoch=epoch)
+    finalizing = sa.select(request.id, request.finalize_epoch, request.lease_until.is_(None).label("unclaimed")).where(
+        request.status == RequestStatus.FINALIZING,
+        sa.or_(request.lease_until.is_(None), request.lease_until < db_now()),
+    )
+    for row in db.session.execute(finalizing.limit(BATCH)).all():
+        epoch = row.finalize_epoch
+        if not row.unclaimed:
+            epoch = requests.supersede_finalizer(row.id, epoch=epoch)
+        if epoch is not None and dispatch.job_id("finalize", (row.id, epoch)) not in waiting:
+            dispatch.ring_finalize(row.id, epoch=epoch)
+    db.session.rollback()
+
+
+def _ring_missing(
+    expected: Select[Any],
+    function: str,
+    waiting: set[str],
+    ring: Callable[[list[Any]], None],
+) -> None:
+    missing = [key for key in _ids(expected) if dispatch.job_id(function, (key,)) not in waiting]
+    if missing:
+        log.info("rung_again", job=function, count=len(missing))
+        ring(missing)
+
+
+def _ids(statement: Select[Any]) -> list[Any]:
+    """Read the ids and end the transaction: what follows takes its own."""
+    ids = list(db.session.execute(statement).scalars())
+    db.session.rollback()
+    return ids

@@ -1,0 +1,27 @@
+"""Runs the migrations against the app's own database; `flask --app wsgi db upgrade`."""
+
+from alembic import context
+from flask import current_app
+
+from imgproc.models import UtcDateTime
+
+migrate = current_app.extensions["migrate"]
+database = migrate.db
+
+
+def render_item(kind, item, _context):
+    """Write plain SQLAlchemy types, so that an old migration does not depend on the newest models."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+with database.engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=database.metadatas[None],
+        render_item=render_item,
+        **migrate.configure_args,
+    )
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,168 @@
+"""Servers on loopback that misbehave on purpose, each a few lines over a bare socket."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+Behaviour = Callable[[socket.socket, "Server"], None]
+
+
+class Server:
+    """A listening socket; every connection it accepts is counted and handed to `behaviour` in a thread of its own."""
+
+    def __init__(self, behaviour: Behaviour, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        self.behaviour = behaviour
+        self.connections = 0
+        self.stopped = threading.Event()
+        self._tls = tls
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.port = self._listener.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                self._open.append(connection)
+                thread = threading.Thread(target=self._serve, args=(connection,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.settimeout(10)
+            with self._tls.wrap_socket(connection, server_side=True) if self._tls else connection as stream:
+                self.behaviour(stream, self)
+
+    def drip(self, connection: socket.socket, piece: bytes) -> None:
+        """Send `piece` every 20 ms until the other side hangs up or the server stops."""
+        while not self.stopped.wait(0.02):
+            connection.sendall(piece)
+
+    def stop(self) -> None:
+        """Stop listening, hang up, and wait for every thread."""
+        self.stopped.set()
+        for endpoint in (self._listener, *self._open):
+            with suppress(OSError):
+                endpoint.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+
+
+@contextmanager
+def serving(behaviour: Behaviour, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """A running `Server`, stopped at the end."""
+    server = Server(behaviour, host=host, tls=tls)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """The bytes of one request's head; empty when the other side hung up."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n") and (byte := connection.recv(1)):
+        head += byte
+    return head
+
+
+def answer(*pieces: bytes) -> Behaviour:
+    """Send `pieces` to the first request, then hang up."""
+
+    def behave(connection: socket.socket, _server: Server) -> None:
+        read_request(connection)
+        connection.sendall(b"".join(pieces))
+
+    return behave
+
+
+def answer_then_drip(head: bytes, piece: bytes) -> Behaviour:
+    """Send `head`, then `piece` again and again without end."""
+
+    def behave(connection: socket.socket, server: Server) -> None:
+        read_request(connection)
+        connection.sendall(head)
+        server.drip(connection, piece)
+
+    return behave
+
+
+def answer_then_flood(head: bytes, piece: bytes) -> Behaviour:
+    """Send `head`, then `piece` as fast as the other side takes it."""
+
+    def behave(connection: socket.socket, server: Server) -> None:
+        read_request(connection)
+        connection.sendall(head)
+        while not server.stopped.is_set():
+            connection.sendall(piece)
+
+    return behave
+
+
+def answer_then_reset(head: bytes) -> Behaviour:
+    """Send `head`, then tear the connection down with a TCP reset."""
+
+    def behave(connection: socket.socket, _server: Server) -> None:
+        read_request(connection)
+        connection.sendall(head)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return behave
+
+
+def never_answer(_connection: socket.socket, server: Server) -> None:
+    """Accept, and keep silent."""
+    server.stopped.wait()
+
+
+def keep_alive(connection: socket.socket, _server: Server) -> None:
+    """Answer every request of a connection with the same two bytes."""
+    while read_request(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\nok")
+
+
+def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's TLS context for 127.0.0.1, and the file that makes a client trust it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    trusted, chain = folder / "trusted.pem", folder / "chain.pem"
+    trusted.write_bytes(pem)
+    chain.write_bytes(private + pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    return context, trusted

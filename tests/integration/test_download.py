@@ -1,0 +1,415 @@
+"""Downloads from real servers on loopback, well-behaved and not."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from ipaddress import ip_network
+
+import pytest
+from hostile_servers import (
+    answer,
+    answer_then_drip,
+    answer_then_flood,
+    answer_then_reset,
+    keep_alive,
+    never_answer,
+    read_request,
+    self_signed,
+    serving,
+)
+
+from imgproc.deadline import Deadline
+from imgproc.errors import DownloadError
+from imgproc.outbound import NETWORK_ERRORS, explain, guarded_session
+from imgproc.pipeline.download import Downloader
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+MAX_BYTES = 100_000
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def make_downloader(timeout=10.0, allowed_networks=LOOPBACK):
+    """A downloader that may reach loopback."""
+    return Downloader(allowed_networks=allowed_networks, timeout=timeout, max_bytes=MAX_BYTES)
+
+
+@pytest.fixture
+def downloader():
+    """A downloader with time to spare."""
+    downloader = make_downloader()
+    yield downloader
+    downloader.close()
+
+
+@pytest.fixture
+def hasty():
+    """A downloader with little time, for servers that would take forever."""
+    downloader = make_downloader(timeout=0.6)
+    yield downloader
+    downloader.close()
+
+
+def failure_of(downloader, url):
+    """The error that `url` ends in; its detail is one sentence."""
+    with pytest.raises(DownloadError) as caught:
+        downloader.download(url)
+    assert caught.value.detail.endswith(".")
+    assert "Traceback" not in caught.value.detail
+    return caught.value
+
+
+def test_downloads_the_bytes_and_their_type(downloader, httpserver):
+    """A picture arrives whole, asked for without compression."""
+    httpserver.expect_request("/shoe.jpg", headers={"Accept-Encoding": "identity"}).respond_with_data(
+        b"\xff\xd8" * 50_000, content_type="image/jpeg"
+    )
+    url = httpserver.url_for("/shoe.jpg")
+    download = downloader.download(url)
+    assert download.body == b"\xff\xd8" * 50_000
+    assert download.content_type == "image/jpeg"
+    assert download.url == url
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([OK, b"\r\n", b"picture"], id="no-length"),
+        pytest.param([CHUNKED, b"3\r\npic\r\n4\r\nture\r\n0\r\n\r\n"], id="chunked"),
+        pytest.param([OK, b"Content-Encoding: gzip\r\n\r\n", gzip.compress(b"picture")], id="compressed-unasked"),
+        pytest.param([OK, b"Content-Encoding: aws-chunked\r\n\r\n", b"picture"], id="nonsense-encoding"),
+        pytest.param([OK, b"Content-Length: 7\r\n\r\n", b"picture and more"], id="more-than-announced"),
+        pytest.param([b"HTTP/1.1 100 Continue\r\n\r\n" * 3, OK, b"\r\n", b"picture"], id="continue-first"),
+        pytest.param([b"HTTP/1.0 203 Fine\n\n", b"picture"], id="bare-newlines"),
+    ],
+)
+def test_reads_bodies_however_they_are_framed(downloader, pieces):
+    """All framings of HTTP/1 end in the same bytes."""
+    with serving(answer(*pieces)) as server:
+        assert downloader.download(server.url).body == b"picture"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "code", "retryable"),
+    [
+        pytest.param([OK, b"Content-Length: 0\r\n\r\n"], "not_an_image", False, id="empty"),
+        pytest.param([OK, b"Content-Type: image/jp"], "not_an_image", False, id="cut-header"),
+        pytest.param([b"HTTP/1.1 204 No Content\r\n\r\n"], "not_an_image", False, id="no-content"),
+        pytest.param([OK, b"Content-Length: 9\r\n\r\nhalf"], "truncated_image", True, id="short"),
+        pytest.param([CHUNKED, b"9\r\nhalf"], "truncated_image", True, id="short-chunk"),
+        pytest.param([CHUNKED, b"zzz\r\nhalf"], "truncated_image", True, id="invalid-chunk"),
+        pytest.param([CHUNKED, b"1" * 100_000], "connect_failed", True, id="endless-chunk-size"),
+        pytest.param([OK, b"Content-Length: 100001\r\n\r\n"], "file_too_large", False, id="large-announced"),
+        pytest.param([OK, b"\r\n", b"x" * 100_001], "file_too_large", False, id="large-unannounced"),
+        pytest.param([CHUNKED, b"186a1\r\n", b"x" * 100_001, b"\r\n0\r\n\r\n"], "file_too_large", False, id="large-chunk"),
+        pytest.param([OK, b"Content-Encoding: gzip\r\n\r\nplain"], "corrupt_image", False, id="not-compressed"),
+        pytest.param([b""], "connect_failed", True, id="nothing"),
+        pytest.param([b"picture, HTTP/0.9 style"], "connect_failed", True, id="http-0.9"),
+        pytest.param([b"SSH-2.0-OpenSSH_9.6\r\n"], "connect_failed", True, id="other-protocol"),
+        pytest.param([b"HTTP/1.1 abc\r\n\r\n"], "connect_failed", True, id="bad-status-line"),
+        pytest.param([OK, b"A: b\r\n" * 10_000, b"\r\n"], "connect_failed", True, id="10,000-headers"),
+        pytest.param([OK, b"A: " + b"b" * 100_000], "connect_failed", True, id="endless-header"),
+        pytest.param([OK, b"Content-Length: 5, 6\r\n\r\nhello!"], "connect_failed", True, id="two-lengths"),
+    ],
+)  # fmt: skip
+def test_names_what_is_wrong_with_an_answer(downloader, pieces, code, retryable):
+    """Each way to answer badly has its code."""
+    with serving(answer(*pieces)) as server:
+        failure = failure_of(downloader, server.url)
+    assert (failure.code, failure.retryable) == (code, retryable)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(never_answer, id="silent"),
+        pytest.param(answer_then_drip(b"", b"H"), id="dripped-status"),
+        pytest.param(answer_then_drip(OK, b"A"), id="dripped-header"),
+        pytest.param(answer_then_drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="endless-continue"),
+        pytest.param(answer_then_drip(OK + b"Content-Length: 90000\r\n\r\n", b"x"), id="dripped-body"),
+        pytest.param(answer_then_drip(OK + b"\r\n", b"x"), id="dripped-body-without-length"),
+        pytest.param(answer_then_drip(CHUNKED, b"1\r\nx\r\n"), id="dripped-chunks"),
+        pytest.param(answer_then_drip(CHUNKED + b"0\r\n", b"A: b\r\n"), id="endless-trailer"),
+    ],
+)
+def test_ends_slow_servers_by_the_deadline(hasty, behaviour):
+    """Neither silence nor dripping holds a download up, in whatever part of the answer."""
+    with serving(behaviour) as server:
+        failure = failure_of(hasty, server.url)
+    assert (failure.code, failure.retryable) == ("timeout", True)
+
+
+@pytest.mark.parametrize("length", [4_000, 90_000])
+def test_a_slow_error_page_does_not_hide_the_error(hasty, length):
+    """The status is what counts, however long its page takes."""
+    page = answer_then_drip(b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n" % length, b"x")
+    with serving(page) as server:
+        assert failure_of(hasty, server.url).code == "http_404"
+
+
+@pytest.mark.parametrize("in_handshake", [True, False], ids=["handshake", "body"])
+def test_ends_slow_tls_servers_by_the_deadline(tmp_path, in_handshake):
+    """The deadline reaches into TLS."""
+    context, trusted = self_signed(tmp_path)
+    drip = answer_then_drip(OK + b"Content-Length: 90000\r\n\r\n", b"x")
+    with serving(never_answer if in_handshake else drip, tls=None if in_handshake else context) as server:
+        session = guarded_session(allowed_networks=LOOPBACK)
+        session.verify = str(trusted)
+        with session, Deadline(1) as deadline, pytest.raises(NETWORK_ERRORS) as caught:
+            session.get(server.url.replace("http:", "https:"))
+    assert explain(caught.value, host="127.0.0.1", deadline=deadline).code == "timeout"
+
+
+def test_ends_a_slow_look_up_by_the_deadline(hasty, monkeypatch):
+    """A name server that does not answer holds nobody up."""
+    with serving(never_answer) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: server.stopped.wait())
+        assert failure_of(hasty, "http://images.example/").code == "timeout"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(OK + b"\r\n", id="no-length"),
+        pytest.param(OK + b"Content-Encoding: gzip\r\n\r\n", id="compressed"),
+        pytest.param(OK + b"Content-Encoding: gzip, gzip\r\n\r\n", id="compressed-twice"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", id="redirect"),
+        pytest.param(b"HTTP/1.1 500 Oops\r\n\r\n", id="error"),
+    ],
+)
+def test_endless_bodies_take_bounded_memory(downloader, head):
+    """What a server sends beyond the cap is not kept, even where 1 kB unpacks to 1 MB."""
+    bomb = gzip.compress(bytes(50_000_000))
+    with serving(answer_then_flood(head, bomb)) as server:
+        tracemalloc.start()
+        failure = failure_of(downloader, server.url)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert failure.code in {"file_too_large", "too_many_redirects", "http_500"}
+    assert peak < 3_000_000
+
+
+def test_a_reset_may_be_tried_again(downloader):
+    """A connection torn down in the middle is the network's fault, not the picture's."""
+    with serving(answer_then_reset(OK + b"Content-Length: 90000\r\n\r\nhalf")) as server:
+        failure = failure_of(downloader, server.url)
+    assert (failure.code, failure.retryable) == ("connect_failed", True)
+
+
+def test_a_refused_connection_may_be_tried_again(downloader):
+    """A host that is down may come back."""
+    with serving(never_answer) as server:
+        pass
+    failure = failure_of(downloader, server.url)
+    assert (failure.code, failure.retryable) == ("connect_failed", True)
+
+
+@pytest.mark.parametrize(
+    ("errno", "retryable"),
+    [pytest.param(socket.EAI_NONAME, False, id="unknown"), pytest.param(socket.EAI_AGAIN, True, id="temporary")],
+)
+def test_tells_unknown_names_from_temporary_failures(downloader, monkeypatch, errno, retryable):
+    """A name that does not exist is final; a name server in trouble is not."""
+
+    def getaddrinfo(*_, **__):
+        raise socket.gaierror(errno, "no")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    failure = failure_of(downloader, "http://images.example/shoe.jpg")
+    assert (failure.code, failure.retryable) == ("dns_failed", retryable)
+    assert "images.example" in failure.detail
+
+
+def test_refuses_a_certificate_nobody_vouches_for(downloader, tmp_path):
+    """A self-signed certificate is refused."""
+    context, _ = self_signed(tmp_path)
+    with serving(keep_alive, tls=context) as server:
+        failure = failure_of(downloader, server.url)
+    assert (failure.code, failure.retryable) == ("tls_failed", False)
+
+
+def test_refuses_plain_http_where_tls_was_asked_for(downloader):
+    """A server that speaks no TLS on an https URL has failed at TLS."""
+
+    def answer_plainly(connection, _server):
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with serving(answer_plainly) as server:
+        assert failure_of(downloader, server.url.replace("http:", "https:")).code == "tls_failed"
+
+
+@pytest.mark.parametrize(
+    ("status", "retryable"), [(400, False), (401, False), (403, False), (404, False), (410, False), (304, False),
+                              (408, True), (429, True), (500, True), (502, True), (503, True)],
+)  # fmt: skip
+def test_http_errors_carry_their_status(downloader, httpserver, status, retryable):
+    """The code names the status; trouble that passes may be tried again."""
+    httpserver.expect_request("/shoe.jpg").respond_with_data("no", status=status)
+    failure = failure_of(downloader, httpserver.url_for("/shoe.jpg"))
+    assert (failure.code, failure.retryable) == (f"http_{status}", retryable)
+    assert failure.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        pytest.param("17", 17, 17, id="seconds"),
+        pytest.param("0", 0, 0, id="now"),
+        pytest.param("999999999", 300, 300, id="capped"),
+        pytest.param(format_datetime(datetime.now(timezone.utc) + timedelta(days=2)), 300, 300, id="date-capped"),
+        pytest.param(format_datetime(datetime(2000, 1, 1, tzinfo=timezone.utc)), 0, 0, id="date-past"),
+        pytest.param("Sat, 01 Jan 2000 00:00:00 -0000", 0, 0, id="date-without-zone"),
+        pytest.param("soon", None, None, id="nonsense"),
+        pytest.param("-5", None, None, id="negative"),
+        pytest.param("9" * 5000, None, None, id="huge"),
+        pytest.param("Sat, 01 Jan 2000 00:00:00 +99999999999999", None, None, id="impossible-zone"),
+    ],
+)
+def test_honours_retry_after(downloader, httpserver, value, least, most):
+    """Retry-After counts in both its forms, up to a cap; nonsense does not."""
+    httpserver.expect_request("/shoe.jpg").respond_with_data("no", status=429, headers={"Retry-After": value})
+    assert least == failure_of(downloader, httpserver.url_for("/shoe.jpg")).retry_after == most
+
+
+def redirect(location):
+    """An answer that sends elsewhere."""
+    return answer(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ", location.encode(), b"\r\n\r\n")
+
+
+def test_follows_three_redirects(downloader, httpserver):
+    """Three redirects, relative, absolute and with a query, lead to the picture."""
+    httpserver.expect_request("/1").respond_with_data(status=301, headers={"Location": "2?size=1"})
+    httpserver.expect_request("/2").respond_with_data(status=307, headers={"Location": httpserver.url_for("/3")})
+    httpserver.expect_request("/3").respond_with_data(
+        status=303, headers={"Location": "//" + httpserver.url_for("/é")[7:]}
+    )
+    httpserver.expect_request("/é").respond_with_data(b"picture")
+    download = downloader.download(httpserver.url_for("/1"))
+    assert download.body == b"picture"
+    assert download.url.endswith("/%C3%A9")
+
+
+def test_stops_after_three_redirects(downloader):
+    """A loop ends at the fourth redirect."""
+    with serving(redirect("/")) as server:
+        assert failure_of(downloader, server.url).code == "too_many_redirects"
+        assert server.connections == 4
+
+
+@pytest.mark.parametrize(
+    ("location", "code"),
+    [
+        pytest.param("http://169.254.169.254/latest/meta-data/", "forbidden_address", id="metadata"),
+        pytest.param("http://[::ffff:10.0.0.1]/", "forbidden_address", id="private"),
+        pytest.param("file:///etc/passwd", "invalid_url", id="file"),
+        pytest.param("gopher://127.0.0.1:6379/_FLUSHALL", "invalid_url", id="gopher"),
+        pytest.param("http://user:secret@127.0.0.1/", "invalid_url", id="password"),
+        pytest.param("http://[", "invalid_url", id="not-a-url"),
+    ],
+)
+def test_checks_where_a_redirect_leads(downloader, location, code):
+    """Each hop is checked like the first."""
+    with serving(redirect(location)) as server:
+        failure = failure_of(downloader, server.url)
+    assert failure.code == code
+    assert "secret" not in failure.detail
+
+
+def test_a_redirect_to_a_forbidden_address_dials_nothing():
+    """A redirect from an allowed network into one that is not is never followed."""
+    with serving(never_answer, host="127.0.0.2") as canary, serving(redirect(canary.url)) as server:
+        downloader = make_downloader(allowed_networks=[ip_network("127.0.0.1/32")])
+        assert failure_of(downloader, server.url).code == "forbidden_address"
+        downloader.close()
+        assert (server.connections, canary.connections) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::ffff:7f00:1]", "0"]
+)
+def test_a_forbidden_address_is_not_dialled(host):
+    """A canary on a loopback port sees no connection, however its address is spelled."""
+    with serving(never_answer) as canary:
+        downloader = make_downloader(allowed_networks=())
+        assert failure_of(downloader, f"http://{host}:{canary.port}/").code == "forbidden_address"
+        downloader.close()
+        assert canary.connections == 0
+
+
+def test_a_name_that_leads_inside_is_not_dialled(monkeypatch):
+    """A harmless name that resolves to loopback, on a port that is open, reaches no canary."""
+    with serving(never_answer) as canary:
+        answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", canary.port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+        downloader = make_downloader(allowed_networks=())
+        assert failure_of(downloader, "http://images.example/shoe.jpg").code == "forbidden_address"
+        downloader.close()
+        assert canary.connections == 0
+
+
+def test_reads_no_proxy_from_the_environment(downloader, httpserver, monkeypatch):
+    """Proxies of the environment would undo every check, so they are not used."""
+    httpserver.expect_request("/shoe.jpg").respond_with_data(b"picture")
+    with serving(never_answer) as canary:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, canary.url)
+        assert downloader.download(httpserver.url_for("/shoe.jpg")).body == b"picture"
+        assert canary.connections == 0
+
+
+def test_keeps_connections_alive_but_no_cookies(downloader):
+    """Several downloads from a host share a connection, and nothing else."""
+    requests = []
+
+    def note_request(connection, server):
+        while head := read_request(connection):
+            requests.append(head)
+            connection.sendall(OK + b"Content-Length: 2\r\nSet-Cookie: a=b; Path=/\r\n\r\nok")
+
+    with serving(note_request) as server:
+        for _ in range(3):
+            assert downloader.download(server.url).body == b"ok"
+        assert server.connections == 1
+    assert len(requests) == 3
+    assert not any(b"cookie" in request.lower() for request in requests)
+
+
+def test_a_connection_dropped_while_idle_is_replaced(downloader, httpserver):
+    """A host that closed its side between two downloads does not fail the second."""
+    with serving(answer(OK, b"Content-Length: 2\r\n\r\nok")) as server:
+        assert downloader.download(server.url).body == b"ok"
+        assert downloader.download(server.url).body == b"ok"
+        assert server.connections == 2
+
+
+def test_reaches_hosts_over_ipv6(downloader):
+    """An IPv6 host works like any other."""
+    with serving(keep_alive, host="::1") as server:
+        assert downloader.download(server.url).body == b"ok"
+
+
+def test_serves_several_threads_at_once(downloader, httpserver):
+    """Threads that share a downloader each get their own picture."""
+    for number in range(40):
+        httpserver.expect_request(f"/{number}").respond_with_data(str(number))
+    urls = [httpserver.url_for(f"/{number}") for number in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        bodies = [download.body for download in threads.map(downloader.download, urls)]
+    assert bodies == [str(number).encode() for number in range(40)]
+
+
+def test_one_slow_download_ends_no_other(hasty):
+    """A deadline shuts down its own connection alone, and the next download finds the slot free."""
+    with serving(never_answer) as slow, serving(keep_alive) as fast, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(failure_of, hasty, slow.url)
+        while not waiting.done():
+            assert hasty.download(fast.url).body == b"ok"
+        assert waiting.result().code == "timeout"
+        assert hasty.download(fast.url).body == b"ok"
+        assert fast.connections == 1

@@ -1,0 +1,260 @@
+"""The embedded Redis and S3 are real, keep their data, and show their secrets to nobody."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+import redis
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from dotenv import dotenv_values
+from flask import Flask
+from flask.testing import FlaskClient
+
+from imgproc.config import Settings, load_settings
+from imgproc.embedded import EmbeddedError, claim, local_url, register_outputs, require_free_port, start_missing
+from imgproc.supervisor import Supervisor
+from tests.processes import is_alive, wait_until
+
+
+@contextmanager
+def stack(data_dir: Path, **environ: str) -> Iterator[Settings]:
+    """Redis and S3 on `data_dir`; yields the settings any other process would read meanwhile."""
+    given = {"DATA_DIR": str(data_dir), **environ}
+    with claim(data_dir), Supervisor(threading.Event()) as supervisor, start_missing(load_settings(given), supervisor):
+        yield load_settings(given)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A folder as awkward as a user's may be: a space, a quote, a letter beyond ASCII, and a long path."""
+    return tmp_path / "it's söme folder" / ("long" * 40)
+
+
+def s3_client(settings: Settings, *, secret: str | None = None) -> boto3.client:
+    """A client as the store makes it."""
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint_url,
+        aws_access_key_id=settings.s3_access_key_id,
+        aws_secret_access_key=secret or settings.s3_secret_access_key,
+        region_name=settings.s3_region,
+        config=Config(
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+def test_a_second_start_finds_everything_again(data_dir: Path) -> None:
+    """Keys of Redis, objects, addresses and secrets survive a stop."""
+    with stack(data_dir) as first:
+        redis.Redis.from_url(first.redis_url or "").set("greeting", "hello")
+        s3_client(first).put_object(Bucket="outputs", Key="a/1-mug.jpg", Body=b"picture")
+    with stack(data_dir) as second:
+        assert second == first
+        assert redis.Redis.from_url(second.redis_url or "").get("greeting") == b"hello"
+        assert s3_client(second).get_object(Bucket="outputs", Key="a/1-mug.jpg")["Body"].read() == b"picture"
+    assert (data_dir / "objects/outputs/a/1-mug.jpg").read_bytes() == b"picture"
+
+
+def test_a_remembered_port_that_is_taken_is_replaced(data_dir: Path) -> None:
+    """Somebody else's server does not keep ours from starting."""
+    with stack(data_dir) as first:
+        port = int((first.redis_url or "").rpartition(":")[2].partition("/")[0])
+    with socket.create_server(("127.0.0.1", port)), stack(data_dir) as second:
+        assert redis.Redis.from_url(second.redis_url or "").ping()
+        assert first.redis_url != second.redis_url
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(lambda body: body[:-3], id="tail cut off"),
+        pytest.param(lambda body: body + b"\0" * 100, id="tail of zeros"),
+        pytest.param(lambda body: body[:20] + b"noise" + body[20:], id="noise in the middle"),
+    ],
+)
+def test_a_damaged_append_only_file_does_not_stop_the_start(data_dir: Path, harm: object) -> None:
+    """The database knows all that Redis could have forgotten."""
+    with stack(data_dir) as settings:
+        redis.Redis.from_url(settings.redis_url or "").set("greeting", "hello")
+    log_file = next((data_dir / "redis/appendonlydir").glob("*.incr.aof"))
+    log_file.write_bytes(harm(log_file.read_bytes()))  # type: ignore[operator] - one of the functions above
+    with stack(data_dir) as settings:
+        assert redis.Redis.from_url(settings.redis_url or "").ping()
+
+
+def test_only_what_is_not_given_is_started(data_dir: Path) -> None:
+    """A Redis named by its URL is used, and no other is started."""
+    with stack(data_dir, REDIS_URL="redis://elsewhere:6379/0") as settings:
+        assert settings.redis_url == "redis://elsewhere:6379/0"
+        assert settings.s3_endpoint_url is not None
+        assert not (data_dir / "redis").exists()
+
+
+def test_the_s3_server_enforces_its_keys(data_dir: Path) -> None:
+    """A wrong secret and a stranger without any are refused."""
+    with stack(data_dir) as settings:
+        with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+            s3_client(settings, secret="wrong").list_objects_v2(Bucket="outputs")
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis.from_url((settings.redis_url or "").replace("redis://:", "redis://:wrong")).ping()
+
+
+def test_secrets_are_ours_alone(data_dir: Path) -> None:
+    """They stand in no process list, and in no file that others may read."""
+    with stack(data_dir):
+        environ = dotenv_values(data_dir / "embedded.env")
+        shown = "\n".join(" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True))
+        files = [data_dir / "embedded.env", data_dir / "embedded.json", data_dir / "redis/valkey.conf"]
+        assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+    password = (environ["REDIS_URL"] or "").split("@")[0].removeprefix("redis://:")
+    secrets = [password, environ["S3_SECRET_ACCESS_KEY"], environ["S3_ACCESS_KEY_ID"], environ["WEBHOOK_SECRET"]]
+    assert "rclone" in shown
+    assert [secret for secret in secrets if secret is None or secret in shown] == []
+
+
+def test_the_addresses_are_gone_after_the_stop(data_dir: Path) -> None:
+    """Nobody finds the way to servers that no longer run."""
+    with stack(data_dir):
+        assert (data_dir / "embedded.env").exists()
+    assert not (data_dir / "embedded.env").exists()
+    assert psutil.Process().children() == []
+
+
+def test_a_killed_stack_leaves_no_process_and_no_obstacle(data_dir: Path) -> None:
+    """After SIGKILL the servers are gone, the data is there, and the next start works."""
+    program = f"""
+import threading
+from pathlib import Path
+from imgproc.config import load_settings
+from imgproc.embedded import claim, start_missing
+from imgproc.supervisor import Supervisor
+data_dir = Path({str(data_dir)!r})
+settings = load_settings({{"DATA_DIR": str(data_dir)}})
+with claim(data_dir), Supervisor(threading.Event()) as supervisor, start_missing(settings, supervisor):
+    print("running", flush=True)
+    supervisor.run()
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        servers = psutil.Process(process.pid).children()
+        process.kill()
+    assert len(servers) == 2
+    wait_until(lambda: not any(map(is_alive, servers)))
+    assert (data_dir / "embedded.env").exists()
+    with stack(data_dir) as settings:
+        assert redis.Redis.from_url(settings.redis_url or "").ping()
+
+
+def test_two_stacks_on_one_folder_are_refused(data_dir: Path) -> None:
+    """The second says so in one line."""
+    with claim(data_dir), pytest.raises(EmbeddedError, match=r"imgproc already runs on .*choose another DATA_DIR\.$"):  # noqa: SIM117
+        with claim(data_dir):
+            pass
+
+
+def test_a_taken_port_is_one_clear_line() -> None:
+    """It names the port and the remedy."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(EmbeddedError) as caught:
+        require_free_port("127.0.0.1", taken.getsockname()[1])
+    message = str(caught.value)
+    assert "Address already in use" in message
+    assert "PORT=" in message
+    assert "\n" not in message
+
+
+def test_a_folder_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
+    """A file in the place of the folder is named, without a traceback."""
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    with pytest.raises(EmbeddedError, match="cannot be used: File exists"), claim(in_the_way):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        pytest.param("127.0.0.1", "http://127.0.0.1:8000", id="loopback"),
+        pytest.param("0.0.0.0", "http://127.0.0.1:8000", id="every IPv4 address"),
+        pytest.param("::", "http://[::1]:8000", id="every address"),
+        pytest.param("::1", "http://[::1]:8000", id="IPv6"),
+        pytest.param("shop.example", "http://shop.example:8000", id="a name"),
+    ],
+)
+def test_the_public_address_is_one_a_browser_can_open(host: str, expected: str) -> None:
+    """An address to listen on is not always one to connect to."""
+    assert expected == local_url(load_settings({"HOST": host}))
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> FlaskClient:
+    """A client of the outputs folder `tmp_path/outputs`, beside which lies a secret."""
+    (tmp_path / "embedded.json").write_text("secret")
+    folder = tmp_path / "outputs/a"
+    folder.mkdir(parents=True)
+    (folder / "1-mug.jpg").write_bytes(b"picture")
+    (folder / "page.html").write_text("<script>")
+    (folder / "output.csv").write_text("S. No.\r\n")
+    (folder / ".rclone_temp_put_1").write_text("half")
+    app = Flask("outputs")
+    register_outputs(app, load_settings({"EMBEDDED_OUTPUTS_DIR": str(tmp_path / "outputs")}))
+    return app.test_client()
+
+
+def test_a_picture_is_public_and_may_be_cached(public: FlaskClient) -> None:
+    """It is shown inline, kept for a while, and revalidated by its ETag."""
+    response = public.get("/outputs/a/1-mug.jpg", buffered=True)
+    assert (response.data, response.content_type) == (b"picture", "image/jpeg")
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.cache_control.max_age == 3600
+    assert response.headers["Content-Disposition"].startswith("inline")
+    known = {"If-None-Match": response.headers["ETag"]}
+    assert public.get("/outputs/a/1-mug.jpg", headers=known, buffered=True).status_code == 304
+    assert public.get("/outputs/a/1-mug.jpg", headers={"Range": "bytes=0-2"}, buffered=True).data == b"pic"
+
+
+def test_a_csv_is_saved_not_shown_and_never_stale(public: FlaskClient) -> None:
+    """Its charset is named, and every use asks whether it has changed."""
+    response = public.get("/outputs/a/output.csv", buffered=True)
+    assert response.content_type == "text/csv; charset=utf-8"
+    assert response.headers["Content-Disposition"] == "attachment"
+    assert response.cache_control.no_cache
+
+
+def test_a_page_is_never_run(public: FlaskClient) -> None:
+    """Whatever came to lie in the folder, a browser saves it."""
+    assert public.get("/outputs/a/page.html", buffered=True).headers["Content-Disposition"] == "attachment"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("", id="listing of the bucket"),
+        pytest.param("a", id="listing of a folder"),
+        pytest.param("a/", id="listing of a folder, with a slash"),
+        pytest.param("a/absent.jpg", id="absent"),
+        pytest.param("a/.rclone_temp_put_1", id="half an object"),
+        pytest.param("../embedded.json", id="outside"),
+        pytest.param("%2e%2e/embedded.json", id="outside, encoded"),
+        pytest.param("a/..%2f..%2f../embedded.json", id="outside, slashes encoded"),
+        pytest.param("/etc/passwd", id="absolute"),
+        pytest.param("a/1-mug.jpg%00.csv", id="NUL"),
+    ],
+)
+def test_nothing_else_is_public(public: FlaskClient, path: str) -> None:
+    """No listing, nothing unfinished, nothing outside."""
+    assert public.get(f"/outputs/{path}", follow_redirects=True).status_code == 404

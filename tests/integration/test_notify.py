@@ -1,0 +1,128 @@
+"""Webhooks sent to real receivers on loopback."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_network
+
+import pytest
+from hostile_servers import answer, answer_then_drip, never_answer, serving
+from standardwebhooks import Webhook
+from werkzeug import Response
+
+from imgproc.errors import DeliveryError
+from imgproc.pipeline.notify import Notifier, generate_secret
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+PAYLOAD = {"type": "request.completed", "data": {"filename": "Schuhe für März.csv", "outputCsvUrl": None}}
+SECRET = generate_secret()
+
+
+@pytest.fixture
+def notifier():
+    """A notifier that may reach loopback."""
+    notifier = Notifier(secret=SECRET, allowed_networks=LOOPBACK)
+    yield notifier
+    notifier.close()
+
+
+def failure_of(notifier, url):
+    """The error that an attempt at `url` ends in."""
+    with pytest.raises(DeliveryError) as caught:
+        notifier.notify(url, webhook_id="msg_1", payload=PAYLOAD)
+    return caught.value
+
+
+def test_the_receiver_can_verify_the_signature(notifier, httpserver):
+    """The reference library accepts what arrives, and finds the payload in it as compact JSON."""
+    arrived = []
+
+    def receive(request):
+        arrived.append((request.get_data(), dict(request.headers)))
+        return Response("thanks", status=202)
+
+    httpserver.expect_request("/hook", method="POST").respond_with_handler(receive)
+    receipt = notifier.notify(httpserver.url_for("/hook"), webhook_id="msg_1", payload=PAYLOAD)
+    [(body, headers)] = arrived
+    assert receipt.response_status == 202
+    assert Webhook(SECRET).verify(body, headers) == PAYLOAD
+    assert body == json.dumps(PAYLOAD, separators=(",", ":")).encode()
+    assert headers["Webhook-Id"] == "msg_1"
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_every_secret_is_new_and_usable():
+    """A generated secret has the spec's prefix and 256 bits."""
+    secret = generate_secret()
+    assert secret.startswith("whsec_")
+    assert secret != generate_secret()
+    assert len(Webhook(secret)._whsecret) == 32
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retryable", "retry_after"),
+    [
+        pytest.param(400, {}, True, None, id="bad-request"),
+        pytest.param(404, {}, True, None, id="not-found"),
+        pytest.param(410, {}, False, None, id="gone"),
+        pytest.param(429, {"Retry-After": "60"}, True, 60, id="slow-down"),
+        pytest.param(500, {"Retry-After": "60"}, True, None, id="error"),
+        pytest.param(503, {"Retry-After": "99999999"}, True, 86_400, id="unavailable-capped"),
+    ],
+)
+def test_says_what_a_refusal_means(notifier, httpserver, status, headers, retryable, retry_after):
+    """410 stops for good; 429 and 503 may ask for a pause; the rest is simply tried again."""
+    httpserver.expect_request("/hook").respond_with_data("no", status=status, headers=headers)
+    failure = failure_of(notifier, httpserver.url_for("/hook"))
+    assert (failure.code, failure.response_status) == (f"http_{status}", status)
+    assert (failure.retryable, failure.retry_after) == (retryable, retry_after)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_a_failure_and_is_not_followed(notifier, httpserver, status):
+    """Where a redirect points sees no connection."""
+    with serving(never_answer) as canary:
+        httpserver.expect_request("/hook").respond_with_data(status=status, headers={"Location": canary.url})
+        failure = failure_of(notifier, httpserver.url_for("/hook"))
+        assert canary.connections == 0
+    assert (failure.code, failure.response_status, failure.retryable) == (f"http_{status}", status, True)
+    assert "redirects" in failure.detail
+
+
+def test_the_body_of_the_answer_does_not_matter(notifier):
+    """A receiver that took the webhook has taken it, even if it then talks without end."""
+    with serving(answer_then_drip(b"HTTP/1.1 200 OK\r\n\r\n", b"x")) as server:
+        assert notifier.notify(server.url, webhook_id="msg_1", payload=PAYLOAD).response_status == 200
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        pytest.param(never_answer, "timeout", id="silent"),
+        pytest.param(answer_then_drip(b"", b"H"), "timeout", id="dripped-status"),
+        pytest.param(answer(b""), "connect_failed", id="hangs-up"),
+        pytest.param(answer(b"hello\r\n"), "connect_failed", id="not-http"),
+    ],
+)
+def test_receivers_that_do_not_answer_are_tried_again(behaviour, code):
+    """Silence, dripping and nonsense end by the deadline and may be tried again."""
+    notifier = Notifier(secret=SECRET, allowed_networks=LOOPBACK, timeout=0.6)
+    with serving(behaviour) as server:
+        failure = failure_of(notifier, server.url)
+    notifier.close()
+    assert (failure.code, failure.retryable, failure.response_status) == (code, True, None)
+
+
+def test_a_forbidden_address_is_not_dialled():
+    """A webhook into our own network reaches no canary."""
+    notifier = Notifier(secret=SECRET, allowed_networks=())
+    with serving(never_answer) as canary:
+        failure = failure_of(notifier, canary.url)
+        assert canary.connections == 0
+    assert failure.code == "forbidden_address"
+
+
+def test_an_unusable_url_is_given_up(notifier):
+    """What is no URL today is none tomorrow."""
+    failure = failure_of(notifier, "ftp://example.com/hook")
+    assert (failure.code, failure.retryable) == ("invalid_url", False)

@@ -1,0 +1,371 @@
+"""What every object store must do for us: one suite, run on moto and on the real server, then their outages."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+import pytest
+from moto import mock_aws
+from s3_server import S3Server, s3_server
+
+from imgproc.errors import ImgprocError, StorageUnavailable
+from imgproc.pipeline.store import Store, output_csv_key, rendition_key
+
+REQUEST_ID = "6f1c9f0e-5a55-4c1f-9d0a-0c6f7a1b2c3d"
+MIB = 1024 * 1024
+
+
+def make_store(endpoint: str | None, **changes: Any) -> Store:
+    """A store with the test's keys and short deadlines."""
+    settings = {
+        "endpoint_url": endpoint,
+        "access_key_id": "test-access-key",
+        "secret_access_key": "test-secret-key",
+        "region": "us-east-1",
+        "originals_bucket": "originals",
+        "outputs_bucket": "outputs",
+        "public_url": "http://public.example/outputs",
+        "connect_timeout": 2,
+    }
+    return Store(**(settings | changes))
+
+
+@pytest.fixture(scope="module")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One rclone server for the module."""
+    with s3_server(tmp_path_factory.mktemp("objects")) as server:
+        yield server
+
+
+@pytest.fixture(params=["moto", "rclone"])
+def endpoint(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Where the store under test is: moto stands for AWS itself."""
+    if request.param == "moto":
+        with mock_aws():
+            yield None
+    else:
+        yield request.getfixturevalue("real_server").endpoint
+
+
+@pytest.fixture
+def store(endpoint: str | None) -> Iterator[Store]:
+    """A store with both buckets, emptied of our request afterwards."""
+    store = make_store(endpoint)
+    store.ensure_buckets()
+    yield store
+    store.delete_request(REQUEST_ID)
+
+
+@pytest.fixture
+def objects(endpoint: str | None) -> Any:
+    """A plain client, to see what arrived."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="test-access-key",
+        aws_secret_access_key="test-secret-key",
+        region_name="us-east-1",
+    )
+
+
+def keys(objects: Any, bucket: str, prefix: str = f"{REQUEST_ID}/") -> list[str]:
+    """The keys under a prefix."""
+    return [found["Key"] for found in objects.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
+
+
+class Unseekable(io.RawIOBase):
+    """A stream as a socket is one: it can be read once, in order."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes."""
+        return self._content.readinto(buffer)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"S. No.,Product Name\r\n", id="small"),
+        pytest.param(os.urandom(MIB) * 12, id="12-mib-in-parts"),
+    ],
+)
+@pytest.mark.parametrize("stream_of", [io.BytesIO, Unseekable])
+def test_an_upload_comes_back_as_it_was(store: Store, content: bytes, stream_of: Callable[[bytes], Any]) -> None:
+    """Whatever its size, and whether or not the stream can seek, an input is read back whole and can be rewound."""
+    key = store.put_input(REQUEST_ID, stream_of(content))
+    assert key == f"{REQUEST_ID}/input.csv"
+    with store.open_input(key) as stored:
+        assert stored.read() == content
+        assert stored.seek(0) == 0
+
+
+def test_an_upload_starts_at_the_position_and_stays_open(store: Store) -> None:
+    """The stream belongs to the caller: we read on from where it stands and leave it open."""
+    stream = io.BytesIO(b"skipped,kept")
+    stream.seek(8)
+    with store.open_input(store.put_input(REQUEST_ID, stream)) as stored:
+        assert stored.read() == b"kept"
+    assert not stream.closed
+
+
+def test_an_upload_that_is_gone_is_not_tried_again(store: Store) -> None:
+    """Only the clear answer that an object is not there ends the waiting for it."""
+    with pytest.raises(ImgprocError) as raised:
+        store.open_input(f"{REQUEST_ID}/input.csv")
+    assert (raised.value.code, raised.value.retryable) == ("input_missing", False)
+
+
+def test_originals_are_private_and_renditions_public(store: Store, objects: Any) -> None:
+    """Each kind goes to its bucket, with the Content-Type it was given."""
+    store.put_original(f"{REQUEST_ID}/1/1.png", b"source", content_type="image/png")
+    store.put_rendition(f"{REQUEST_ID}/1/1-shoe.jpg", b"rendition", content_type="image/jpeg")
+    original = objects.get_object(Bucket="originals", Key=f"{REQUEST_ID}/1/1.png")
+    rendition = objects.get_object(Bucket="outputs", Key=f"{REQUEST_ID}/1/1-shoe.jpg")
+    assert (original["Body"].read(), original["ContentType"]) == (b"source", "image/png")
+    assert (rendition["Body"].read(), rendition["ContentType"]) == (b"rendition", "image/jpeg")
+
+
+def test_a_second_put_replaces_the_first(store: Store, objects: Any) -> None:
+    """A job that runs again writes the same key again."""
+    key = f"{REQUEST_ID}/1/1-shoe.jpg"
+    for body in (b"a longer first body", b"second"):
+        store.put_rendition(key, body, content_type="image/jpeg")
+    assert objects.get_object(Bucket="outputs", Key=key)["Body"].read() == b"second"
+    assert keys(objects, "outputs") == [key]
+
+
+@pytest.mark.parametrize(
+    "product_name",
+    [
+        pytest.param("Crème brûlée", id="accents"),
+        pytest.param("红鞋", id="no-ascii-form"),
+        pytest.param("../../etc/passwd", id="path-traversal"),
+        pytest.param(".hidden", id="leading-dot"),
+        pytest.param("a\x00b\r\n", id="control-characters"),
+        pytest.param("100% & more?#x", id="url-syntax"),
+        pytest.param("x" * 5000, id="long"),
+        pytest.param("\u202egpj.exe", id="right-to-left-override"),
+    ],
+)
+def test_every_product_name_gives_a_key_the_store_takes(store: Store, objects: Any, product_name: str) -> None:
+    """The public URL's path leads back to the very object."""
+    key = rendition_key(REQUEST_ID, row=1, position=1, product_name=product_name, extension="jpg")
+    store.put_rendition(key, b"rendition", content_type="image/jpeg")
+    path = unquote(urlsplit(store.public_url(key)).path)
+    assert objects.get_object(Bucket="outputs", Key=path.removeprefix("/outputs/"))["Body"].read() == b"rendition"
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([b"S. No.\r\n", b"1.\r\n"], id="small"),
+        pytest.param([b"x" * MIB] * 10, id="10-mib-in-parts"),
+    ],
+)
+def test_a_csv_is_stored_from_chunks(store: Store, objects: Any, chunks: list[bytes]) -> None:
+    """The chunks may come from a generator; what is stored is CSV by its type."""
+    store.put_csv(output_csv_key(REQUEST_ID), (chunk for chunk in chunks))
+    stored = objects.get_object(Bucket="outputs", Key=f"{REQUEST_ID}/output.csv")
+    assert stored["Body"].read() == b"".join(chunks)
+    assert stored["ContentType"] == "text/csv; charset=utf-8"
+
+
+def test_a_csv_that_cannot_be_made_is_not_stored(store: Store, objects: Any) -> None:
+    """An error of the writer is the writer's: it passes unchanged and leaves no half of a file."""
+
+    def chunks() -> Iterator[bytes]:
+        yield b"S. No.\r\n"
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        store.put_csv(output_csv_key(REQUEST_ID), chunks())
+    assert keys(objects, "outputs") == []
+
+
+def test_deleting_a_request_spares_the_others(store: Store, objects: Any) -> None:
+    """Everything under the request's own prefix goes, in both buckets, and a second deletion is no error."""
+    neighbour = f"{REQUEST_ID}0/1/1-shoe.jpg"
+    store.put_rendition(neighbour, b"other", content_type="image/jpeg")
+    store.put_input(REQUEST_ID, io.BytesIO(b"input"))
+    store.put_original(f"{REQUEST_ID}/1/1.png", b"source", content_type="image/png")
+    store.put_rendition(f"{REQUEST_ID}/1/1-shoe.jpg", b"rendition", content_type="image/jpeg")
+    for _ in range(2):
+        store.delete_request(REQUEST_ID)
+        assert keys(objects, "originals") == keys(objects, "outputs") == []
+    assert keys(objects, "outputs", prefix=neighbour) == [neighbour]
+    store.delete_request(f"{REQUEST_ID}0")
+
+
+def test_deletes_more_objects_than_a_page_holds(store: Store, objects: Any) -> None:
+    """A listing and a deletion hold 1,000 keys each; a request may have any number."""
+    with ThreadPoolExecutor(8) as threads:
+        for row in range(1, 1006):
+            threads.submit(store.put_rendition, f"{REQUEST_ID}/{row}/1-a.jpg", b"x", content_type="image/jpeg")
+    assert len(keys(objects, "outputs")) == 1000
+    store.delete_request(REQUEST_ID)
+    assert keys(objects, "outputs") == []
+
+
+def test_buckets_are_made_once(endpoint: str | None) -> None:
+    """Making buckets that exist changes nothing; a store that answers for both is reachable."""
+    store = make_store(endpoint, originals_bucket="first-originals", outputs_bucket="first-outputs")
+    with pytest.raises(StorageUnavailable):
+        store.ping()
+    for _ in range(2):
+        store.ensure_buckets()
+        store.ping()
+
+
+@mock_aws
+def test_buckets_are_made_in_the_region() -> None:
+    """Every region but the default one has to be named when a bucket is made."""
+    store = make_store(None, region="eu-west-1")
+    store.ensure_buckets()
+    store.ping()
+
+
+def test_a_missing_bucket_delays_the_work(endpoint: str | None) -> None:
+    """A bucket that is not there yet, or not any more, is an outage and no fault of the product."""
+    store = make_store(endpoint, originals_bucket="absent-originals", outputs_bucket="absent-outputs")
+    for name in OPERATIONS.keys() - {"ensure_buckets"}:
+        with pytest.raises(StorageUnavailable) as raised:
+            OPERATIONS[name](store)
+        assert raised.value.retryable
+
+
+OPERATIONS: dict[str, Callable[[Store], Any]] = {
+    "put_input": lambda store: store.put_input(REQUEST_ID, io.BytesIO(b"x" * 9 * MIB)),
+    "open_input": lambda store: store.open_input(f"{REQUEST_ID}/input.csv"),
+    "put_original": lambda store: store.put_original(f"{REQUEST_ID}/1/1.png", b"x", content_type="image/png"),
+    "put_rendition": lambda store: store.put_rendition(f"{REQUEST_ID}/1/1-a.jpg", b"x", content_type="image/jpeg"),
+    "put_csv": lambda store: store.put_csv(output_csv_key(REQUEST_ID), [b"x"]),
+    "delete_request": lambda store: store.delete_request(REQUEST_ID),
+    "ensure_buckets": lambda store: store.ensure_buckets(),
+    "ping": lambda store: store.ping(),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_wrong_credentials_delay_the_work(real_server: S3Server, operation: Callable[[Store], Any]) -> None:
+    """A refusal is retryable, and neither its text nor its repr tells the secret."""
+    secret = "not-the-secret"
+    with pytest.raises(StorageUnavailable, match="S3_") as raised:
+        operation(make_store(real_server.endpoint, secret_access_key=secret))
+    assert raised.value.retryable
+    assert secret not in repr(raised.value)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_a_server_that_is_down_delays_the_work(operation: Callable[[Store], Any]) -> None:
+    """A refused connection is retryable."""
+    with socket.socket() as never_listening:
+        never_listening.bind(("127.0.0.1", 0))
+        with pytest.raises(StorageUnavailable, match="EndpointConnectionError") as raised:
+            operation(make_store(f"http://127.0.0.1:{never_listening.getsockname()[1]}"))
+    assert raised.value.retryable
+
+
+@pytest.mark.parametrize("name", ["put_rendition", "put_input", "open_input"])
+def test_a_server_that_never_answers_delays_the_work(name: str) -> None:
+    """The read deadline ends the wait for a server that accepts and stays silent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = make_store(f"http://127.0.0.1:{silent.getsockname()[1]}", read_timeout=0.1)
+        with pytest.raises(StorageUnavailable) as raised:
+            OPERATIONS[name](store)
+    assert raised.value.retryable
+
+
+class FakeS3(BaseHTTPRequestHandler):
+    """Takes every put, and breaks off every get after a few of the promised bytes."""
+
+    protocol_version = "HTTP/1.1"
+    connections: set[tuple[str, int]]
+
+    def do_PUT(self) -> None:
+        """Take it."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.connections.add(self.client_address)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        """Break off."""
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"S. No.")
+        self.close_connection = True
+
+    def log_message(self, *args: Any) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture
+def fake_s3() -> Iterator[ThreadingHTTPServer]:
+    """A server that counts its connections."""
+    FakeS3.connections = set()
+    with ThreadingHTTPServer(("127.0.0.1", 0), FakeS3) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_download_that_breaks_off_delays_the_work(fake_s3: ThreadingHTTPServer) -> None:
+    """Half of a file is never taken for the file."""
+    with pytest.raises(StorageUnavailable):
+        make_store(f"http://127.0.0.1:{fake_s3.server_port}").open_input(f"{REQUEST_ID}/input.csv")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_connections_are_kept_but_never_shared_with_a_fork(fake_s3: ThreadingHTTPServer) -> None:
+    """Puts in a row use one connection; a forked child opens its own, and the parent's stays good."""
+    store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
+    OPERATIONS["put_rendition"](store)
+    OPERATIONS["put_original"](store)
+    assert len(FakeS3.connections) == 1
+    child = os.fork()
+    if child == 0:
+        try:
+            OPERATIONS["put_rendition"](store)
+        finally:
+            os._exit(0)  # the child must not run the parent's test session to its end
+    os.waitpid(child, 0)
+    OPERATIONS["put_rendition"](store)
+    assert len(FakeS3.connections) == 2
+
+
+def test_threads_share_one_client(fake_s3: ThreadingHTTPServer) -> None:
+    """Threads that start at once open no more connections than the pool holds."""
+    store = make_store(f"http://127.0.0.1:{fake_s3.server_port}", pool_size=4)
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(100):
+            threads.submit(OPERATIONS["put_rendition"], store)
+    assert len(FakeS3.connections) <= 4
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
+def test_a_named_server_is_reached_past_any_proxy(
+    fake_s3: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """The proxy of the environment is for the way out, not for the store beside us."""
+    monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    OPERATIONS["put_rendition"](make_store(f"http://127.0.0.1:{fake_s3.server_port}"))
+    assert len(FakeS3.connections) == 1

@@ -1,0 +1,167 @@
+"""Children are started in order, kept alive, stopped in reverse, and never outlive us."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from imgproc.supervisor import Service, ServiceFailed, Stopped, Supervisor
+from tests.processes import is_alive, wait_until
+
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+
+
+def script(name: str, body: str, **options: object) -> Service:
+    """A service that runs a piece of Python."""
+    return Service(name, [sys.executable, "-c", textwrap.dedent(body)], **options)  # type: ignore[arg-type] - a few plain options
+
+
+def writer(name: str, journal: Path, *, then: str = "time.sleep(60)") -> Service:
+    """A service that notes its start and its orderly end in `journal`, which also tells that it is ready."""
+    body = f"""
+    import signal, sys, time
+    def note(word):
+        with open({str(journal)!r}, "a") as out: out.write("{name} " + word + "\\n")
+    def stop(*_):
+        note("stops")
+        sys.exit()
+    signal.signal(signal.SIGTERM, stop)
+    note("starts")
+    {then}
+    """
+    return script(name, body, ready=lambda: journal.exists() and f"{name} starts" in journal.read_text())
+
+
+@pytest.fixture
+def running() -> Iterator[tuple[Supervisor, threading.Event]]:
+    """A supervisor with a short deadline, and the event that stops it."""
+    stop = threading.Event()
+    with Supervisor(stop, stop_timeout=3) as supervisor:
+        yield supervisor, stop
+
+
+def test_starts_in_order_and_stops_in_reverse(tmp_path: Path) -> None:
+    """What is used by others starts first and stops last."""
+    journal = tmp_path / "journal"
+    with Supervisor(threading.Event()) as supervisor:
+        supervisor.start(writer("redis", journal))
+        supervisor.start(writer("web", journal))
+    assert journal.read_text().splitlines() == ["redis starts", "web starts", "web stops", "redis stops"]
+
+
+def test_restarts_a_dead_child_and_says_so(
+    tmp_path: Path, running: tuple[Supervisor, threading.Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A killed child is started again, and the log says what happened to which."""
+    supervisor, stop = running
+    journal = tmp_path / "journal"
+    supervisor.start(writer("worker", journal))
+    killer = threading.Thread(target=_kill_then_stop, args=(journal, stop))
+    killer.start()
+    supervisor.run()
+    killer.join()
+    assert journal.read_text().splitlines().count("worker starts") == 2
+    assert "worker was killed by SIGKILL; starting it again in 0.5 s" in caplog.text
+
+
+def _kill_then_stop(journal: Path, stop: threading.Event) -> None:
+    psutil.Process().children()[0].kill()
+    wait_until(lambda: journal.read_text().count("worker starts") == 2)
+    stop.set()
+
+
+def test_waits_longer_before_each_restart(
+    running: tuple[Supervisor, threading.Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A child that cannot live does not keep the machine busy."""
+    supervisor, stop = running
+    threading.Thread(target=lambda: (wait_until(lambda: "in 1 s" in caplog.text), stop.set())).start()
+    supervisor.start(script("worker", "import time; time.sleep(0.2); raise SystemExit(3)"))
+    supervisor.run()
+    assert "worker ended with status 3; starting it again in 0.5 s" in caplog.text
+
+
+def test_a_service_that_ends_before_it_is_ready_has_failed(
+    tmp_path: Path, running: tuple[Supervisor, threading.Event]
+) -> None:
+    """The failure names the service, its status and its last words."""
+    service = script("s3", "raise SystemExit('no such folder')", log_file=tmp_path / "s3.log", ready=lambda: False)
+    with pytest.raises(ServiceFailed, match=r"s3 ended with status 1\n  no such folder"):
+        running[0].start(service)
+
+
+def test_a_service_that_is_not_ready_in_time_is_stopped(running: tuple[Supervisor, threading.Event]) -> None:
+    """Nothing is left of a service that has failed."""
+    service = script("web", "import time; time.sleep(60)", ready=lambda: False, ready_timeout=0.5)
+    with pytest.raises(ServiceFailed, match="web was not ready in time"):
+        running[0].start(service)
+    assert psutil.Process().children() == []
+
+
+def test_a_stop_interrupts_the_start(running: tuple[Supervisor, threading.Event]) -> None:
+    """Ctrl-C does not wait for a service that is slow to become ready."""
+    supervisor, stop = running
+    stop.set()
+    with pytest.raises(Stopped):
+        supervisor.start(script("web", "import time; time.sleep(60)", ready=lambda: False))
+
+
+def test_kills_what_ignores_sigterm_and_its_children(tmp_path: Path) -> None:
+    """After the deadline nothing of the whole process group is left."""
+    pids = tmp_path / "pids"
+    stubborn = f"""
+    import os, signal, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = os.fork()
+    if child:
+        with open({str(pids)!r}, "w") as out: out.write(f"{{os.getpid()}} {{child}}\\n")
+    time.sleep(60)
+    """
+    with Supervisor(threading.Event(), stop_timeout=0.1) as supervisor:
+        supervisor.start(script("worker", stubborn, ready=lambda: pids.exists() and pids.read_text().endswith("\n")))
+    wait_until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+
+
+@LINUX_ONLY
+def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
+    """SIGKILL gives us no time to clean up: the kernel does it for us."""
+    pid_file = tmp_path / "pid"
+    parent = f"""
+    import os, sys, threading
+    from pathlib import Path
+    from imgproc.supervisor import Service, Supervisor
+    pid_file = Path({str(pid_file)!r})
+    body = "import os, time; from pathlib import Path; "
+    body += f"Path({{str(pid_file)!r}}).write_text(str(os.getpid())); time.sleep(60)"
+    with Supervisor(threading.Event()) as supervisor:
+        supervisor.start(Service("child", [sys.executable, "-c", body]))
+        supervisor.run()
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(parent)])
+    wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
+    process.kill()
+    process.wait()
+    wait_until(lambda: not is_alive(int(pid_file.read_text())))
+
+
+def test_secrets_of_a_service_are_not_shown(running: tuple[Supervisor, threading.Event]) -> None:
+    """The environment of a service is neither in its repr nor in its command line."""
+    service = script("s3", "import time; time.sleep(60)", environ={"KEY": "hunter2"})
+    running[0].start(service)
+    assert "hunter2" not in repr(service)
+    assert all("hunter2" not in " ".join(child.cmdline()) for child in psutil.Process().children())
+
+
+def test_ctrl_c_reaches_the_parent_alone(running: tuple[Supervisor, threading.Event]) -> None:
+    """A signal to our process group, as a terminal sends it, leaves stopping the children to us."""
+    running[0].start(script("redis", "import time; time.sleep(60)"))
+    child = psutil.Process().children()[0].pid
+    assert os.getpgid(child) != os.getpgrp()

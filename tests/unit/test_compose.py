@@ -1,0 +1,147 @@
+"""The production shape, as far as it can be read without running it: order, secrets, hardening and policies."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from imgproc.config import SettingsSchema
+
+ROOT = Path(__file__).parents[2]
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
+ROLES = ("migrate", "web", "worker", "sweeper")
+ENV_EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+SECRETS = {name for name in ENV_EXAMPLE if re.search("PASSWORD|SECRET", name)}
+BUCKETS = {"originals", "outputs"}
+
+# Fixed by the container, or of the embedded stack alone.
+NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR"}
+
+
+def statements(policy: str) -> list[dict[str, Any]]:
+    """The statements of a policy file."""
+    return json.loads((ROOT / "minio" / policy).read_text())["Statement"]
+
+
+def test_every_variable_is_documented_and_used() -> None:
+    """`.env.example` and the compose file speak of the same variables."""
+    assert set(ENV_EXAMPLE) == set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
+
+
+def test_no_secret_has_a_default() -> None:
+    """Every secret is a placeholder in the example, and compose refuses to start where it is missing."""
+    assert len(SECRETS) == 5
+    for name in SECRETS:
+        assert re.fullmatch("__GENERATE(_WHSEC)?__", ENV_EXAMPLE[name])
+        uses = re.findall(rf"\$\{{{name}\b[^}}]*}}", COMPOSE_TEXT)
+        assert set(uses) == {f"${{{name}:?run make env}}"}
+
+
+def test_only_the_store_knows_its_administrator() -> None:
+    """The containers that meet strangers work as the least-privileged user."""
+    knowing = {name for name, service in SERVICES.items() if "MINIO_ROOT_PASSWORD" in service.get("environment", {})}
+    assert knowing == {"minio", "minio-init"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_setting_reaches_every_role(role: str) -> None:
+    """A setting in .env is a setting of all of our containers, which share one image."""
+    assert set(SettingsSchema().fields) - NOT_PASSED_ON == set(SERVICES[role]["environment"])
+    assert SERVICES[role]["image"] == SERVICES["web"]["image"]
+
+
+@pytest.mark.parametrize(
+    ("service", "waits_for"),
+    [
+        pytest.param("minio-init", {"minio": "service_healthy"}, id="minio-init"),
+        pytest.param("migrate", {"postgres": "service_healthy"}, id="migrate"),
+        *(
+            pytest.param(
+                role,
+                {
+                    "migrate": "service_completed_successfully",
+                    "minio-init": "service_completed_successfully",
+                    "redis": "service_healthy",
+                },
+                id=role,
+            )
+            for role in ("web", "worker", "sweeper")
+        ),
+    ],
+)
+def test_services_start_in_order(service: str, waits_for: dict[str, str]) -> None:
+    """Nothing starts before what it needs is healthy, or has done its work."""
+    conditions = {name: needed["condition"] for name, needed in SERVICES[service]["depends_on"].items()}
+    assert conditions == waits_for
+    assert all("healthcheck" in SERVICES[name] for name, needed in conditions.items() if needed == "service_healthy")
+
+
+def test_workers_can_be_scaled() -> None:
+    """Neither a name nor a port stands in the way of a second worker."""
+    assert not {"container_name", "ports", "hostname"} & SERVICES["worker"].keys()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_containers_are_hardened(service: str) -> None:
+    """No container may write to its image, use a capability or gain one; its image is pinned, or ours."""
+    assert SERVICES[service]["read_only"] is True
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
+    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+    assert service in ROLES or not SERVICES[service]["image"].endswith(":latest")
+
+
+@pytest.mark.parametrize("service", ["postgres", "redis"])
+def test_what_only_we_use_is_reached_by_us_alone(service: str) -> None:
+    """The database and Redis publish no port and have no way out."""
+    assert "ports" not in SERVICES[service]
+    assert SERVICES[service]["networks"] == ["inside"]
+    assert yaml.safe_load(COMPOSE_TEXT)["networks"]["inside"]["internal"] is True
+
+
+def test_the_public_may_only_get_outputs() -> None:
+    """Anybody gets an object of outputs by its key; nobody lists, writes or deletes."""
+    [statement] = statements("outputs-public-read.json")
+    assert (statement["Effect"], statement["Action"]) == ("Allow", ["s3:GetObject"])
+    assert statement["Resource"] == ["arn:aws:s3:::outputs/*"]
+
+
+def test_workers_may_only_use_objects_of_the_two_buckets() -> None:
+    """Objects are put, got, deleted and listed; buckets, policies and users are not theirs to touch."""
+    allowed = {action: set(each["Resource"]) for each in statements("worker-policy.json") for action in each["Action"]}
+    objects = {f"arn:aws:s3:::{bucket}/*" for bucket in BUCKETS}
+    multipart = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+    on_objects = dict.fromkeys(("s3:DeleteObject", "s3:GetObject", "s3:PutObject", *multipart), objects)
+    assert allowed == on_objects | {"s3:ListBucket": {f"arn:aws:s3:::{bucket}" for bucket in BUCKETS}}
+
+
+def test_the_buckets_are_those_of_the_policies() -> None:
+    """The policies name the buckets that the containers use and the init script makes."""
+    environment = SERVICES["worker"]["environment"]
+    assert {environment["S3_ORIGINALS_BUCKET"], environment["S3_OUTPUTS_BUCKET"]} == BUCKETS
+
+
+def test_the_init_script_applies_every_policy() -> None:
+    """The script can be parsed by a plain sh and uses each policy file."""
+    script = ROOT / "minio" / "init.sh"
+    subprocess.run(["sh", "-n", str(script)], check=True)
+    assert {path.name for path in script.parent.glob("*.json")} == set(re.findall(r"[\w-]+\.json", script.read_text()))
+
+
+def test_the_image_runs_as_nobody_special() -> None:
+    """The last USER is a number that is not root's, so that `runAsNonRoot` can check it too."""
+    users = re.findall(r"^USER (\d+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert int(users[-1]) > 0
+
+
+def test_the_build_sees_what_it_copies_and_no_more() -> None:
+    """.dockerignore lets through exactly what the Dockerfile copies: no .env, no data, no tests."""
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    let_through = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert sorted(let_through) == sorted(" ".join(copied).split())

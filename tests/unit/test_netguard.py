@@ -1,0 +1,301 @@
+"""Which addresses, hosts and URLs may be reached. Nothing here touches the network."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from imgproc.deadline import Deadline
+from imgproc.errors import ForbiddenAddress, InvalidInput
+from imgproc.netguard import check_address, check_url, is_public, literal_address
+from imgproc.outbound import NETWORK_ERRORS, explain, guarded_session
+
+SPECIAL = {
+    "this-host": "0.0.0.0",
+    "this-network": "0.1.2.3",
+    "private-10": "10.0.0.1",
+    "carrier-nat": "100.64.0.1",
+    "metadata-alibaba": "100.100.100.200",
+    "loopback": "127.0.0.1",
+    "loopback-last": "127.255.255.255",
+    "link-local": "169.254.0.1",
+    "metadata": "169.254.169.254",
+    "metadata-containers": "169.254.170.2",
+    "private-172": "172.16.0.1",
+    "private-172-last": "172.31.255.255",
+    "ietf": "192.0.0.1",
+    "metadata-oracle": "192.0.0.192",
+    "pcp-anycast": "192.0.0.9",
+    "test-net-1": "192.0.2.1",
+    "as112": "192.31.196.1",
+    "amt": "192.52.193.1",
+    "6to4-relay": "192.88.99.1",
+    "private-192": "192.168.0.1",
+    "as112-direct": "192.175.48.1",
+    "benchmark": "198.18.0.1",
+    "benchmark-last": "198.19.255.255",
+    "test-net-2": "198.51.100.1",
+    "test-net-3": "203.0.113.1",
+    "multicast": "224.0.0.1",
+    "reserved": "240.0.0.1",
+    "broadcast": "255.255.255.255",
+    "metadata-azure": "168.63.129.16",
+    "v6-unspecified": "::",
+    "v6-loopback": "::1",
+    "v6-discard": "100::1",
+    "v6-dummy": "100:0:0:1::1",
+    "v6-benchmark": "2001:2::1",
+    "v6-orchid": "2001:10::1",
+    "v6-orchid-2": "2001:20::1",
+    "v6-drone": "2001:30::1",
+    "v6-documentation": "2001:db8::1",
+    "v6-documentation-2": "3fff::1",
+    "v6-as112": "2620:4f:8000::1",
+    "v6-segment-routing": "5f00::1",
+    "v6-unique-local": "fc00::1",
+    "v6-metadata": "fd00:ec2::254",
+    "v6-link-local": "fe80::1",
+    "v6-site-local": "fec0::1",
+    "v6-multicast": "ff02::1",
+    "v6-unassigned": "4000::1",
+    "mapped-loopback": "::ffff:127.0.0.1",
+    "mapped-metadata": "::ffff:169.254.169.254",
+    "translated": "::ffff:0:127.0.0.1",
+    "compatible": "::127.0.0.1",
+    "compatible-public": "::93.184.215.14",
+    "nat64-loopback": "64:ff9b::7f00:1",
+    "nat64-metadata": "64:ff9b::169.254.169.254",
+    "nat64-local": "64:ff9b:1::5db8:d70e",
+    "6to4-loopback": "2002:7f00:1::",
+    "6to4-public": "2002:5db8:d70e::1",
+    "teredo": "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "isatap-loopback": "2606:4700::5efe:127.0.0.1",
+    "isatap-universal": "2606:4700::200:5efe:10.0.0.1",
+}
+PUBLIC = {
+    "v4": "93.184.215.14",
+    "v4-after-10": "11.0.0.0",
+    "v4-before-carrier-nat": "100.63.255.255",
+    "v4-after-carrier-nat": "100.128.0.0",
+    "v4-after-loopback": "128.0.0.0",
+    "v4-before-private-172": "172.15.255.255",
+    "v4-after-private-172": "172.32.0.0",
+    "v4-before-multicast": "223.255.255.255",
+    "v6": "2606:4700:4700::1111",
+    "v6-after-ietf": "2001:200::1",
+    "mapped": "::ffff:93.184.215.14",
+    "nat64": "64:ff9b::93.184.215.14",
+}
+# Every way to write 127.0.0.1 that some library somewhere reads as such.
+LOOPBACK_HOSTS = {
+    "plain": "127.0.0.1",
+    "trailing-dot": "127.0.0.1.",
+    "short": "127.1",
+    "decimal": "2130706433",
+    "octal": "0177.0.0.1",
+    "octal-whole": "017700000001",
+    "hex": "0x7f.0.0.1",
+    "hex-whole": "0x7F000001",
+    "mixed": "0x7f.0.1",
+    "zero": "0",
+    "percent-encoded": "%31%32%37.0.0.1",
+    "v6": "[::1]",
+    "v6-long": "[0:0:0:0:0:0:0:1]",
+    "mapped": "[::ffff:127.0.0.1]",
+    "mapped-hex": "[::ffff:7f00:1]",
+    "compatible": "[::127.0.0.1]",
+    "zone-id": "[fe80::1%25lo]",
+    "zone-id-on-public": "[2606:4700:4700::1111%25eth0]",
+    "localhost": "localhost",
+    "localhost-capitals": "LOCALHOST",
+    "localhost-dot": "localhost.",
+    "localhost-sub": "shop.localhost",
+}
+UNREADABLE_URLS = {
+    "empty": "",
+    "relative": "/shoe.jpg",
+    "no-scheme": "example.com/shoe.jpg",
+    "no-host": "http:///shoe.jpg",
+    "file": "file:///etc/passwd",
+    "ftp": "ftp://example.com/shoe.jpg",
+    "gopher": "gopher://127.0.0.1:6379/_FLUSHALL",
+    "data": "data:image/png;base64,AAAA",
+    "javascript": "javascript:alert(1)",
+    "http-like": "httpx://example.com/",
+    "user": "http://user@example.com/",
+    "user-and-password": "http://user:secret@example.com/",
+    "user-that-looks-like-a-host": "http://example.com:80@127.0.0.1/",
+    "full-width-digits": "http://\uff11\uff12\uff17.\uff10.\uff10.\uff11/",
+    "circled-digits": "http://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/",
+    "ideographic-dots": "http://127\u30020\u30020\u30021/",
+    "circled-letter": "http://\u24dbocalhost/",
+    "two-trailing-dots": "http://127.0.0.1../",
+    "empty-label": "http://a..b/",
+    "long-label": f"http://{'a' * 64}.com/",
+    "space-in-host": "http://exam ple.com/",
+    "newline": "http://example.com/\r\nHost: 127.0.0.1",
+    "nul": "http://example.com/\0",
+    "open-bracket": "http://[::1/",
+    "port-too-large": "http://example.com:65536/",
+    "two-ports": "http://127.0.0.1:80:80/",
+}
+
+
+def table(cases: dict[str, str]) -> list[object]:
+    """Named cases for `parametrize`."""
+    return [pytest.param(value, id=name) for name, value in cases.items()]
+
+
+@pytest.mark.parametrize("address", table(SPECIAL))
+def test_special_purpose_addresses_are_not_public(address):
+    """Nothing in a special-purpose range is public, whatever it is disguised as."""
+    assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("address", table(PUBLIC))
+def test_ordinary_addresses_are_public(address):
+    """The neighbours of the special-purpose ranges stay reachable."""
+    assert is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("host", table(LOOPBACK_HOSTS))
+def test_refuses_every_spelling_of_a_private_host(host):
+    """However a URL writes an address of ours, it is refused without asking DNS."""
+    with pytest.raises(ForbiddenAddress):
+        check_url(f"http://{host}/shoe.jpg", allowed_networks=())
+
+
+@pytest.mark.parametrize("url", table(UNREADABLE_URLS))
+def test_refuses_what_is_not_a_plain_http_url(url):
+    """Other schemes, user names and anything two parsers might read differently are invalid."""
+    with pytest.raises(InvalidInput) as caught:
+        check_url(url, allowed_networks=())
+    assert caught.value.code == "invalid_url"
+    assert "secret" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        pytest.param("http://example.com/a b.jpg?size=1#top", "example.com", id="plain"),
+        pytest.param("HTTPS://EXAMPLE.com:443/", "example.com", id="capitals-and-port"),
+        pytest.param("http://bücher.example/", "xn--bcher-kva.example", id="international"),
+        pytest.param("http://1.1/", "1.1", id="short-public-address"),
+        pytest.param("http://[2606:4700:4700::1111]/", "[2606:4700:4700::1111]", id="public-v6"),
+        pytest.param("http://example.com\\@127.0.0.1/", "example.com", id="backslash-is-path"),
+    ],
+)
+def test_accepts_ordinary_urls(url, host):
+    """A URL that may be asked for comes back in parts."""
+    assert check_url(url, allowed_networks=()).host == host
+
+
+@pytest.mark.parametrize("url", ["http://93.184.215.14:8080/", "http://example.com:22/", "https://example.com:6379/"])
+def test_refuses_other_ports(url):
+    """Only 80 and 443 are open on the public internet."""
+    with pytest.raises(ForbiddenAddress, match="ports 80 and 443"):
+        check_url(url, allowed_networks=())
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "allowed"),
+    [
+        pytest.param("10.1.2.3", 9000, True, id="named"),
+        pytest.param("::ffff:10.1.2.3", 9000, True, id="named-mapped"),
+        pytest.param("fd00::5", 22, True, id="named-v6"),
+        pytest.param("10.2.0.0", 80, False, id="neighbour"),
+        pytest.param("127.0.0.1", 80, False, id="not-named"),
+        pytest.param("64:ff9b::10.1.2.3", 80, False, id="named-behind-nat64"),
+        pytest.param("fd00::5%eth0", 80, False, id="named-with-zone"),
+        pytest.param("93.184.215.14", 443, True, id="public"),
+        pytest.param("93.184.215.14", 9000, False, id="public-other-port"),
+    ],
+)
+def test_allowed_networks_open_exactly_what_they_name(address, port, allowed):
+    """A named network is open on every port, and nothing beside it is."""
+    networks = (ip_network("10.1.0.0/16"), ip_network("fd00::/64"))
+    refused = False
+    try:
+        check_address(ip_address(address), port, host="example.com", allowed_networks=networks)
+    except ForbiddenAddress:
+        refused = True
+    assert refused is not allowed
+
+
+@pytest.mark.parametrize("host", ["example.com", "1.2.3.4.5", "08.8.8.8", "a", "256.1.1.1", ""])
+def test_names_are_no_literals(host):
+    """What the C library would send to DNS is no literal address."""
+    assert literal_address(host) is None
+
+
+class Dialled(Exception):
+    """A connection was tried."""
+
+
+@pytest.fixture
+def resolve_to(monkeypatch):
+    """Answer every look-up from a list, one entry each time, and let nobody connect."""
+    answers: list[list[str]] = []
+
+    def getaddrinfo(host, port, *_, **__):
+        return [
+            (socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in answers.pop(0)
+        ]
+
+    def connect(_socket, address):
+        raise Dialled(address[0])
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    return answers.extend
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param(["10.0.0.1"], id="private"),
+        pytest.param(["93.184.215.14", "169.254.169.254"], id="public-then-metadata"),
+        pytest.param(["::1", "93.184.215.14"], id="loopback-then-public"),
+        pytest.param(["64:ff9b::7f00:1"], id="nat64"),
+    ],
+)
+def test_refuses_a_name_of_which_any_address_is_bad(resolve_to, addresses):
+    """One bad address among the answers of DNS is enough, and none of them is dialled or told."""
+    resolve_to([addresses])
+    with guarded_session(allowed_networks=()) as session, Deadline(5) as deadline:
+        with pytest.raises(NETWORK_ERRORS) as caught:
+            session.get("http://images.example/shoe.jpg")
+        failure = explain(caught.value, host="images.example", deadline=deadline)
+    assert failure.code == "forbidden_address"
+    assert not any(address in failure.detail for address in addresses)
+
+
+def test_dials_the_address_that_was_checked(resolve_to):
+    """A name that changes its mind after the check gains nothing: it is looked up once."""
+    resolve_to([["93.184.215.14"], ["127.0.0.1"]])
+    with (
+        guarded_session(allowed_networks=()) as session,
+        Deadline(5),
+        pytest.raises(Dialled, match=r"93\.184\.215\.14"),
+    ):
+        session.get("http://images.example/shoe.jpg")
+
+
+def test_refuses_a_peer_other_than_the_one_dialled(resolve_to, monkeypatch):
+    """The connected socket is asked once more whom it reached."""
+    resolve_to([["93.184.215.14"]])
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: None)
+    monkeypatch.setattr(socket.socket, "getpeername", lambda _: ("::ffff:127.0.0.1", 80, 0, 0))
+    with guarded_session(allowed_networks=()) as session, Deadline(5) as deadline:
+        with pytest.raises(NETWORK_ERRORS) as caught:
+            session.get("http://images.example/shoe.jpg")
+        assert explain(caught.value, host="images.example", deadline=deadline).code == "forbidden_address"
+
+
+def test_nothing_is_sent_without_a_deadline():
+    """Who forgets the deadline is told before anything is sent."""
+    with guarded_session(allowed_networks=()) as session, pytest.raises(LookupError):
+        session.get("http://images.example/shoe.jpg")
