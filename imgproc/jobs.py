@@ -255,7 +255,7 @@ def _failure(image: PendingImage, error: ImgprocError) -> ImageResult:
 
 
 def _backoff(attempt: int) -> float:
-    """Seconds before the next attempt: 2, 4, 8 … at most 60, spread by a quarter so that products do not march in step."""
+    """Seconds before the next attempt: 2, 4, 8 … at most 60, give or take a quarter so as not to march in step."""
     return min(60.0, 2.0**attempt) * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret
 
 

@@ -102,7 +102,7 @@ class _Connection(HTTPConnection):
         for address in addresses:
             try:
                 return self._connect(*address)
-            except OSError as error:  # noqa: PERF203 - one try for each address is the point
+            except OSError as error:
                 failure = error
         raise failure
 

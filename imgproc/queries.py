@@ -49,7 +49,7 @@ def _eta_seconds(request: ProcessingRequest, ended: int) -> int | None:
 
 
 def bytes_of(request: ProcessingRequest) -> dict[str, Any]:
-    """Bytes before and after, and the share saved in percent with one decimal; None while there is nothing to compare."""
+    """Bytes before and after, and the percentage saved, to one decimal; None while there is nothing to compare."""
     source, output = request.source_bytes, request.output_bytes
     saved = round(100 * (1 - output / source), 1) if source else None
     return {"source": source, "output": output, "savedPercent": saved}
@@ -62,7 +62,7 @@ def products(
     after_row: int = 0,
     limit: int = PAGE,
 ) -> list[tuple[Any, list[Any]]]:
-    """A page of products in row order, each with its images in order of position; `after_row` is where the last ended."""
+    """A page of products in row order, each with its images by position; `after_row` is where the last page ended."""
     page = (
         sa.select(Product.__table__)
         .where(Product.request_id == request_id, Product.row > after_row)

@@ -64,7 +64,7 @@ def sweep() -> None:
     _fill_windows()
     _ring_missing(_unheard_products(unheard), "process_product", waiting, dispatch.ring_products)
     _ring_missing(_unplanned(unheard), "plan", waiting, dispatch.ring_plans)
-    _finalize(waiting, unheard)
+    _finalize(waiting)
     _ring_missing(_due_deliveries(), "deliver", waiting, dispatch.ring_deliveries)
 
 
@@ -159,7 +159,7 @@ def _due_deliveries() -> Select[Any]:
     return sa.select(delivery.id).where(sa.or_(due, expired)).order_by(delivery.next_attempt_at).limit(BATCH)
 
 
-def _finalize(waiting: set[str], unheard: float) -> None:
+def _finalize(waiting: set[str]) -> None:
     """Elect where nobody was elected, supersede finalizers that died, and ring for those nobody heard."""
     request = ProcessingRequest
     ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, requests.all_products_ended())

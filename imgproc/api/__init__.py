@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from imgproc.api import deliveries, docs, health, openapi, problems, requests, status, uploads
+from imgproc.api import deliveries, health, openapi, problems, requests, status, uploads
 from imgproc.config import Settings
 
 FORM_OVERHEAD = 1024 * 1024  # bytes of a multipart body beside the file itself
@@ -16,5 +16,5 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     problems.init_app(app)
     openapi.init_app(app)
-    for module in (uploads, status, requests, deliveries, health, docs):
+    for module in (uploads, status, requests, deliveries, health):
         app.register_blueprint(module.blueprint)

@@ -54,7 +54,7 @@ def init_app(app: APIFlask) -> None:
     app.register_error_handler(RedisError, lambda _error: _unavailable("queue_unavailable", "The queue is away."))
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(HTTPException, _http_exception)
-    app.error_processor(_http_error)  # type: ignore[arg-type]  # a Response is a valid answer
+    app.error_processor(_http_error)
     app.json_errors = False
 
 

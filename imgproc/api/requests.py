@@ -19,7 +19,6 @@ from imgproc.api.views import (
     encode_cursor,
     find_request,
     invalid_cursor,
-    rfc3339,
     summary_of,
 )
 from imgproc.extensions import db

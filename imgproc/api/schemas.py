@@ -35,7 +35,9 @@ def _values(enum: Any) -> list[str]:
 class UploadIn(Schema):
     """The parts of an upload."""
 
-    file = File(required=True, metadata={"description": "The CSV."})
+    file = File(  # type: ignore[no-untyped-call]  # APIFlask leaves its constructor untyped
+        required=True, metadata={"description": "The CSV."}
+    )
     webhookUrl = String(metadata={"description": "Where to announce the end of this request."})
     quality = Integer(load_default=50, validate=Range(min=1, max=95), metadata={"description": "Encoder quality."})
     scale = Float(

@@ -24,7 +24,7 @@ SLOWEST_POLL = 10  # seconds
 @blueprint.output(StatusOut)
 @blueprint.doc(summary="How far a request is", responses={304: "Nothing changed since `If-None-Match`."})
 def get_status(request_id: str) -> Response:
-    """Poll this; `ETag` with `If-None-Match` answers 304 while nothing changes, `Retry-After` suggests the next poll."""
+    """Poll this; `ETag` and `If-None-Match` answer 304 while nothing changes; `Retry-After` suggests when next."""
     found = find_request(request_id)
     delivery = _latest_delivery(found.id)
     etag = _etag(found, delivery)

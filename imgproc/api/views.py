@@ -66,7 +66,7 @@ def status_url(request_id: str) -> str:
 
 def rfc3339(moment: datetime | None) -> str | None:
     """The time in UTC, to the millisecond, as RFC 3339 writes it."""
-    return moment and moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def encode_cursor(*parts: object) -> str:

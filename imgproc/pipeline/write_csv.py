@@ -21,12 +21,12 @@ class OutputRow:
     """One line of the output CSV.
 
     `input_urls` and `output_urls` have a slot for each URL of the row, in order; None is a failed image. A skipped row
-    has its URL cell as written for its one input URL, and no output URLs.
+    gives the text of its URL cell instead of input URLs, and no output URLs.
     """
 
     serial_number: str
     product_name: str
-    input_urls: Sequence[str]
+    input_urls: Sequence[str] | str
     output_urls: Sequence[str | None]
 
 
@@ -42,10 +42,7 @@ class FailedRow:
 
 def write_output_csv(rows: Iterable[OutputRow]) -> Iterator[bytes]:
     """The output CSV in chunks of some 64 KiB: UTF-8, RFC 4180, a line for each row, formulas guarded."""
-    lines = (
-        (row.serial_number, row.product_name, ",".join(row.input_urls), ",".join(url or "" for url in row.output_urls))
-        for row in rows
-    )
+    lines = ((row.serial_number, row.product_name, _join(row.input_urls), _join(row.output_urls)) for row in rows)
     return _write((*INPUT_HEADER, "Output Image Urls"), lines)
 
 
@@ -66,6 +63,10 @@ def _write(header: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[by
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue().encode()
+
+
+def _join(slots: Sequence[str | None] | str) -> str:
+    return slots if isinstance(slots, str) else ",".join(slot or "" for slot in slots)
 
 
 def _guard(cell: str) -> str:

@@ -9,9 +9,7 @@ blueprint = APIBlueprint(
     "docs",
     __name__,
     enable_openapi=False,
-    template_folder="../web/templates",
-    static_folder="../web/static",
-    static_url_path="/static/web",
+    template_folder="templates",
 )
 
 
