@@ -18,9 +18,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     """
     settings = settings or load_settings()
     logs.configure(log_format=settings.log_format, level=settings.log_level)
-    app = APIFlask(
-        __name__, title="imgproc", version="0.1.0", spec_path="/openapi.json", docs_path=None, static_folder="web/static"
-    )
+    app = APIFlask(__name__, title="imgproc", version="0.1.0", docs_path=None, static_folder="web/static")
     extensions.init_app(app, settings)
     toolbox.init_app(app, settings)
     api.init_app(app, settings)

@@ -14,6 +14,7 @@ from typing import Any
 import click
 import flask_migrate
 from rich.console import Console
+from rich.markup import escape
 
 from imgproc import create_app, embedded, supervisor, sweeper
 from imgproc.client import ApiError, Client, Json, follow
@@ -93,14 +94,11 @@ def _services(settings: Settings) -> list[supervisor.Service]:
         return supervisor.Service(name, [sys.executable, *arguments], environ=environ, folder=ROOT, ready=ready)
 
     bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    gunicorn = f"-m gunicorn --worker-class gthread --threads {settings.web_threads} --no-control-socket --bind {bind}"
-    quietly = "--log-level warning --graceful-timeout 5 wsgi:app"
+    gunicorn = ["-m", "gunicorn", "--bind", bind, "--threads", str(settings.web_threads), "wsgi:app"]
     return [
         python("worker", "rq_worker.py"),
         python("sweeper", "-m", "imgproc", "sweep", "--loop"),
-        python(
-            "web", *gunicorn.split(), *quietly.split(), ready=lambda: embedded.is_ready(embedded.local_url(settings))
-        ),
+        python("web", *gunicorn, ready=lambda: embedded.is_ready(embedded.local_url(settings))),
     ]
 
 
@@ -109,8 +107,8 @@ def _announce(settings: Settings) -> None:
     console.print(
         f"\n[bold green]imgproc is ready[/] at [bold]{url}[/]\n"
         f"  API      {url}/docs\n"
-        f"  Upload   curl -F file=@docs/sample.csv {url}/api/upload\n"
-        f"  Data     {settings.data_dir}\n"
+        f"  Upload   curl -F file=@products.csv {url}/api/upload\n"
+        f"  Data     {escape(str(settings.data_dir))}\n"
         "Ctrl-C stops everything.\n",
         soft_wrap=True,
     )

@@ -25,7 +25,7 @@ def require_free_port(host: str, port: int) -> None:
     try:
         _listen_once(host, port)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = str(error.strerror).partition(" (while")[0]  # newer Pythons say the address once more
         raise EmbeddedError(f"Cannot listen on {host}:{port} ({reason}): choose another port with PORT=….") from error
 
 

@@ -186,6 +186,7 @@ def read_records(text: io.TextIOWrapper, delimiter: str) -> Iterator[Record]:
             detail = f"The row has more than {MAX_ROW_CHARS:,} characters: put each product on a line of its own."
             raise invalid_csv(line, None, "row_too_long", detail) from error
         except csv.Error as error:
+            lines.faults.clear()
             yield _malformed(line, lines, delimiter, str(error))
             continue
         yield line, cells, _unreadable(line, lines) if lines.faults else None
@@ -196,20 +197,23 @@ def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
     too_long = "field larger" in reason
     if lines.ended or (too_long and "".join(lines.row).count('"') % 2):
         opened = line if too_long else line + _line_of_open_quote(lines.row, delimiter)
-        detail = (
-            f"The quote opened on line {opened} is never closed: close it, or double a quote that is part of the text."
-        )
+        detail = f"The quote opened on line {opened} is never closed: close it, or double it if it is part of the text."
         raise invalid_csv(opened, None, "unterminated_quote", detail)
     if too_long:
         detail = f"A cell has more than {csv.field_size_limit():,} characters: shorten it."
         return line, [], RowError(line, None, "cell_too_long", detail)
-    closed = f"Text follows the quote that closes a cell on line {line + len(lines.row) - 1}"
-    detail = f"{closed}: quote the whole cell, and double a quote that is part of the text."
+    closed = line + len(lines.row) - 1
+    detail = (
+        f"Text follows the quote that closes a cell on line {closed}: quote all of the cell, and double quotes in it."
+    )
     return line, _read_leniently(lines.row, delimiter), RowError(line, None, "stray_quote", detail)
 
 
 def _read_leniently(row: list[str], delimiter: str) -> list[str]:
-    return next(csv.reader(row, delimiter=delimiter, skipinitialspace=True))
+    try:
+        return next(csv.reader(row, delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:  # Beyond the fault there may be a cell that is too long.
+        return []
 
 
 def _line_of_open_quote(row: list[str], delimiter: str) -> int:

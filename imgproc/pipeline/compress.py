@@ -16,22 +16,17 @@ import tempfile
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import IO, Any, cast
 
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from imgproc.errors import CompressError, InvalidOption
+from imgproc.pipeline._image_formats import FORMATS, IS_WHOLE, content_type_of, extension_of, identify
+
+__all__ = ["CompressOptions", "ImageFacts", "Rendition", "compress", "content_type_of", "extension_of"]
 
 MAX_PROFILE_BYTES = 4 * 1024 * 1024  # The largest press profiles stay below 3 MiB.
 MAX_SCANS = 100  # Encoders write about ten; each costs a pass over all blocks, however few bytes it takes in the file.
@@ -81,56 +76,6 @@ class Rendition:
     output: ImageFacts
 
 
-@dataclass(frozen=True)
-class ImageFormat:
-    """A format we read: how it is named when stored and served, recognised, and opened (headers only)."""
-
-    extension: str
-    content_type: str
-    signature: re.Pattern[bytes]
-    open: Callable[[IO[bytes]], ImageFile.ImageFile]
-
-
-def _pattern(expression: bytes) -> re.Pattern[bytes]:
-    return re.compile(expression, re.DOTALL)
-
-
-def _text(expression: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"(?:\xef\xbb\xbf)?\s*" + expression, re.DOTALL | re.IGNORECASE)
-
-
-# Pillow's plugins by name, as Image.open would also try MPO, and hides what a decoder says behind one error.
-FORMATS = {
-    "jpeg": ImageFormat("jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff"), JpegImageFile),
-    "png": ImageFormat("png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
-    "webp": ImageFormat("webp", "image/webp", _pattern(rb"RIFF.{4}WEBP"), WebPImageFile),
-    "avif": ImageFormat("avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]"), AvifImageFile),
-    "gif": ImageFormat("gif", "image/gif", _pattern(rb"GIF8[79]a"), GifImageFile),
-    "bmp": ImageFormat("bmp", "image/bmp", _pattern(rb"BM.{4}\0{4}"), BmpImageFile),
-    "tiff": ImageFormat("tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]"), TiffImageFile),
-}
-
-
-def _boxes_end(source: bytes) -> int:
-    """Where the last top-level box of an ISO base media file says it ends (ISO/IEC 14496-12, 4.2)."""
-    position = 0
-    while position < len(source):
-        size = int.from_bytes(source[position : position + 4], "big")
-        position = position + size if size >= 8 else len(source)
-    return position
-
-
-# Asked only of files that would not decode: does the file reach its end?
-IS_WHOLE: dict[str, Callable[[bytes], bool]] = {
-    "jpeg": lambda source: b"\xff\xd9" in source[-1024:],
-    "png": lambda source: b"IEND" in source[-1024:],
-    "webp": lambda source: len(source) >= 8 + int.from_bytes(source[4:8], "little"),
-    "avif": lambda source: len(source) >= _boxes_end(source),
-    "gif": lambda source: source.rstrip(b"\0").endswith(b";"),
-    "bmp": lambda source: len(source) >= int.from_bytes(source[2:6], "little"),
-    "tiff": lambda source: len(source) > int.from_bytes(source[4:8], "little" if source[:1] == b"I" else "big"),
-}
-
 # These give nearly the bytes of the slower defaults at a fraction of their time. AVIF stays on one thread, as the cores
 # are busy with other images.
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -138,29 +83,6 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "webp": {"method": 2},
     "avif": {"speed": 8, "max_threads": 1},
     "png": {"compress_level": 4},
-}
-
-UNSUPPORTED = {
-    "a HEIC image": _pattern(rb".{4}ftyp(.{4}){0,12}?(hei[cfmsx]|hev[cx]|mif1|msf1)"),
-    "a JPEG 2000 image": _pattern(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
-    "a JPEG XL image": _pattern(rb"\xff\x0a|\0\0\0\x0cJXL "),
-    "a Photoshop document": _pattern(rb"8BPS"),
-    "an icon": _pattern(rb"\0\0[\1\2]\0"),
-}
-# The most telling first.
-NOT_IMAGES = {
-    "an SVG drawing": _text(rb"(<(\?xml|!--|!doctype svg)[^>]*>\s*)*<svg"),
-    "a login form": _text(rb"<.*?<input[^<>]*type\s*=\s*[\"']?password"),
-    "an HTML page": _text(rb"<(!doctype|!--|html|head|body|title|meta|script|p\b)"),
-    "an XML document": _text(rb"<"),
-    "JSON": _text(rb"[{\[]"),
-    "a PDF document": _pattern(rb"%PDF-"),
-    "a PostScript document": _pattern(rb"%!PS|\xc5\xd0\xd3\xc6"),
-    "a ZIP archive": _pattern(rb"PK[\x03\x05]"),
-    "a gzip archive": _pattern(rb"\x1f\x8b"),
-    "a video": _pattern(rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI "),
-    "plain text": _pattern(rb"[\s\x20-\x7e]+\Z"),
-    "data of no known kind": _pattern(rb""),
 }
 
 # What Pillow's decoders raise on hostile files, found by fuzzing and in their source. It does not name Exception, the
@@ -177,24 +99,6 @@ TURNS = {
 }
 
 
-def parse_options(given: Mapping[str, str]) -> CompressOptions:
-    """Read `quality`, `scale` and `format` from text, as a form sends them; what is absent or blank takes its default.
-
-    Raises:
-        InvalidOption: a value is not a number, or outside what `CompressOptions` allows.
-    """
-    values: dict[str, Any] = {}
-    parsers: dict[str, Callable[[str], Any]] = {"quality": int, "scale": float, "format": str.lower}
-    for name, parse in parsers.items():
-        if text := given.get(name, "").strip():
-            try:
-                values[name] = parse(text)
-            except ValueError:
-                kind = "a whole number" if name == "quality" else "a number"
-                raise InvalidOption(f"Give {kind} for {name}.", option=name) from None
-    return CompressOptions(**values)
-
-
 def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Rendition:
     """Make one rendition of `source`: its first frame, upright, scaled, in sRGB, without metadata.
 
@@ -206,7 +110,7 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
             or `encode_failed`.
     """
     _silence_pillow()
-    source_format = _identify(source)
+    source_format = identify(source)
     try:
         image = FORMATS[source_format].open(io.BytesIO(source))
         width, height = image.size
@@ -229,30 +133,6 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
         source=ImageFacts(len(source), width, height, source_format),
         output=ImageFacts(len(body), *picture.size, target),
     )
-
-
-def extension_of(image_format: str) -> str:
-    """The file extension, without a dot, of a format that `ImageFacts` names."""
-    return FORMATS[image_format].extension
-
-
-def content_type_of(image_format: str) -> str:
-    """The media type of a format that `ImageFacts` names."""
-    return FORMATS[image_format].content_type
-
-
-def _identify(source: bytes) -> str:
-    if not source:
-        raise CompressError("The file is empty; check that the URL still serves the picture.", code="not_an_image")
-    for name, image_format in FORMATS.items():
-        if image_format.signature.match(source):
-            return name
-    for kind, pattern in UNSUPPORTED.items():
-        if pattern.match(source):
-            detail = f"This is {kind}; give JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF."
-            raise CompressError(detail, code="unsupported_format")
-    kind = next(kind for kind, pattern in NOT_IMAGES.items() if pattern.match(source, 0, 65536))
-    raise CompressError(f"This is {kind}, not an image; link to the picture file itself.", code="not_an_image")
 
 
 def _check_header(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) -> None:

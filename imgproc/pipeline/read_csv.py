@@ -209,9 +209,7 @@ class _RowReader:
     def _missing_cells(self, line: int, count: int) -> RowError | None:
         if count > max(self._indices):
             return None
-        detail = (
-            f"The row has {count} cells where the header has {len(self._header)}: add the missing ones or delimiters."
-        )
+        detail = f"The row has {count} cells, the header {len(self._header)}: add the missing cells or delimiters."
         return RowError(line, None, "too_few_fields", detail)
 
     def _serial_fault(self, serial: str, line: int) -> tuple[str, str] | None:

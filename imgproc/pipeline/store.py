@@ -179,8 +179,8 @@ class Store:
         return f"{self._public_url}/{quote(key)}"
 
     def original_url(self, key: str) -> str:
-        """Where an original is; the bucket is private, so getting it takes credentials."""
-        return f"{(self._endpoint_url or 'https://s3.amazonaws.com').rstrip('/')}/{self._originals}/{quote(key)}"
+        """Where an original is, as S3 tools write it; the bucket is private, so getting it takes credentials."""
+        return f"s3://{self._originals}/{key}"
 
     def delete_request(self, request_id: str) -> None:
         """Delete every object of a request, in both buckets. Deleting again, or what never was, changes nothing."""

@@ -76,4 +76,4 @@ def test_urls_are_the_base_and_the_key(base: str) -> None:
         public_url=base,
     )
     assert store.public_url("a/1/2-shoe.jpg") == "https://cdn.example.com/img/a/1/2-shoe.jpg"
-    assert store.original_url("a/1/2.png") == "http://127.0.0.1:1/originals/a/1/2.png"
+    assert store.original_url("a/1/2.png") == "s3://originals/a/1/2.png"

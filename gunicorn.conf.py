@@ -1,0 +1,17 @@
+"""How gunicorn runs, wherever it runs; the command line adds where it listens and how many threads it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imgproc.supervisor import die_with_parent
+
+worker_class = "gthread"
+control_socket_disable = True
+graceful_timeout = 10
+loglevel = "warning"
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Workers notice by themselves that their master has died, but first end what they do, however long that takes."""
+    die_with_parent()
