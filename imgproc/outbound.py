@@ -83,12 +83,32 @@ class _Adapter(HTTPAdapter):
         }
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        try:
+            return self._send_once(request, *args, **options)
+        except requests.ConnectionError as error:
+            # A host may hang up on a kept-alive connection just as we use it again; to repeat a GET is safe (RFC 9110, 9.2.2).
+            hung_up = any(isinstance(cause, (ConnectionResetError, BrokenPipeError)) for cause in causes_of(error))
+            if request.method != "GET" or not hung_up:
+                raise
+        return self._send_once(request, *args, **options)
+
+    def _send_once(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         options["timeout"] = (self._connect_timeout, Deadline.current().remaining())
         return super().send(request, *args, **options)
 
 
+class _Response(http.client.HTTPResponse):
+    def begin(self) -> None:
+        """Refuse contradictory lengths: urllib3 would do so later, when it no longer closes the socket."""
+        super().begin()
+        if len({length.strip() for length in ",".join(self.headers.get_all("Content-Length", [])).split(",")}) > 1:
+            raise http.client.HTTPException("contradictory Content-Length")
+
+
 class _Connection(HTTPConnection):
     """Looks its name up once, checks every address of the answer, and connects to those very addresses."""
+
+    response_class = _Response
 
     def __init__(self, *args: Any, allowed_networks: tuple[Network, ...], **options: Any) -> None:
         super().__init__(*args, **options)

@@ -15,8 +15,9 @@ PAGE = 500  # products read at a time; a page of images stays below SQLite's lim
 
 
 def get_request(request_id: str) -> ProcessingRequest | None:
-    """One request, or None."""
-    return db.session.get(ProcessingRequest, request_id, populate_existing=True)
+    """One request as it is now, or None. An earlier look ends first, as its transaction would see the past on SQLite."""
+    db.session.rollback()
+    return db.session.get(ProcessingRequest, request_id)
 
 
 def has_ended(request: ProcessingRequest) -> bool:

@@ -115,6 +115,7 @@ def test_reads_bodies_however_they_are_framed(downloader, pieces):
         pytest.param([OK, b"A: b\r\n" * 10_000, b"\r\n"], "connect_failed", True, id="10,000-headers"),
         pytest.param([OK, b"A: " + b"b" * 100_000], "connect_failed", True, id="endless-header"),
         pytest.param([OK, b"Content-Length: 5, 6\r\n\r\nhello!"], "connect_failed", True, id="two-lengths"),
+        pytest.param([OK, b"Content-Length: 5\r\n" * 2, b"\r\nhell"], "truncated_image", True, id="same-length-twice"),
     ],
 )  # fmt: skip
 def test_names_what_is_wrong_with_an_answer(downloader, pieces, code, retryable):
@@ -380,9 +381,23 @@ def test_keeps_connections_alive_but_no_cookies(downloader):
     assert not any(b"cookie" in request.lower() for request in requests)
 
 
-def test_a_connection_dropped_while_idle_is_replaced(downloader, httpserver):
+def test_a_connection_dropped_while_idle_is_replaced(downloader):
     """A host that closed its side between two downloads does not fail the second."""
     with serving(answer(OK, b"Content-Length: 2\r\n\r\nok")) as server:
+        assert downloader.download(server.url).body == b"ok"
+        assert downloader.download(server.url).body == b"ok"
+        assert server.connections == 2
+
+
+def test_a_connection_dropped_while_in_use_is_replaced(downloader):
+    """A host that hangs up just when its connection is used again is asked once more."""
+
+    def hang_up_on_the_second(connection, _server):
+        for reply in (OK + b"Content-Length: 2\r\n\r\nok", b""):
+            read_request(connection)
+            connection.sendall(reply)
+
+    with serving(hang_up_on_the_second) as server:
         assert downloader.download(server.url).body == b"ok"
         assert downloader.download(server.url).body == b"ok"
         assert server.connections == 2

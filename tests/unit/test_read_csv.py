@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from imgproc.errors import InvalidCsv, RowError, UnsupportedFile
 from imgproc.pipeline.read_csv import CsvLimits, CsvReading, Row, Scan, read_csv, require_valid, scan_csv
+
+# A busy machine must not fail a test.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "csv"
 HEADER = "S. No.,Product Name,Input Image Urls\n"
@@ -302,6 +305,7 @@ def test_names_the_line_a_serial_number_was_first_on() -> None:
     assert ["line 2" in errors[0].detail, "line 7" in errors[1].detail, "line 2" in errors[2].detail] == [True] * 3
 
 
+@patient
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=3000))
 @example([*range(10_000), *range(0, 10_000, 100)])
 @example([*range(10_000, 0, -1), 5])
@@ -446,6 +450,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
+@patient
 @given(st.binary(max_size=300) | st.lists(FRAGMENTS, max_size=30).map(lambda parts: (HEADER + "".join(parts)).encode()))
 @example((HEADER + 'a"b,"c"d,"e\n').encode())
 @example(b"\xff\xfe\0")
@@ -468,6 +473,7 @@ ITEMS = st.text(alphabet="ab1./:=,;| \n@", max_size=20) | st.sampled_from(
 )
 
 
+@patient
 @given(st.lists(ITEMS, max_size=6), st.sampled_from([",", ";", "|", " ", "\n"]))
 def test_loses_no_character_of_the_url_cell(items: list[str], separator: str) -> None:
     """Whatever is no separator is in one of the items, in order."""
