@@ -20,7 +20,7 @@ help: ## List the commands
 demo: $(RUN_STAMP) ## Watch a CSV of products become a CSV of compressed images, on a stack of its own
 	@$(BIN)/python -m imgproc demo --die-with-parent
 
-up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DATA_DIR … choose otherwise)
+up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DATA_DIR choose otherwise)
 	@$(BIN)/python -m imgproc up --die-with-parent
 
 test: $(DEV_STAMP) ## Run the tests (ARGS="tests/unit -k csv" runs some)

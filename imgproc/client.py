@@ -110,4 +110,4 @@ def _explain(response: requests.Response) -> str:
             lines.append(f"  line {fault['line']}{column}: {fault['detail']}")
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"HTTP {response.status_code} {response.reason}"
-    return "\n".join(lines + ["  …"] * bool(problem.get("errorsTruncated")))
+    return "\n".join(lines + ["  ..."] * bool(problem.get("errorsTruncated")))

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from imgproc import dispatch, queries
 from imgproc.errors import ForbiddenAddress, InvalidInput, InvalidWebhookUrl
 from imgproc.extensions import db
-from imgproc.lifecycle import requests
+from imgproc.lifecycle import actions, requests
 from imgproc.models import ProcessingRequest, RequestStatus
 from imgproc.netguard import check_url
 from imgproc.pipeline.compress import CompressOptions
@@ -175,7 +175,7 @@ def remove(request_id: str) -> bool:
     """
     store = toolbox().store
     store.ping()
-    if not requests.delete(request_id):
+    if not actions.delete(request_id):
         return False
     store.delete_request(request_id)
     return True

@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from functools import cache, partial, wraps
 from itertools import islice
 from typing import Any, TypeVar
@@ -17,27 +16,23 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from imgproc import dispatch, queries
-from imgproc.errors import DeliveryError, ImageError, ImgprocError, InfrastructureError, LeaseLost
+from imgproc import dispatch, queries, report
+from imgproc.errors import DeliveryError, ImgprocError, InfrastructureError, LeaseLost
 from imgproc.lease import Lease, insist, is_outage, new_token
-from imgproc.lifecycle import deliveries, products, requests
+from imgproc.lifecycle import deliveries, finalization, products, requests
 from imgproc.lifecycle.deliveries import DeliveryClaim, Outcome
 from imgproc.lifecycle.products import ImageResult, PendingImage, ProductClaim, Settled
 from imgproc.lifecycle.requests import PlannedRow
-from imgproc.models import DeliveryStatus, ImageStatus, ProcessingRequest, ProductStatus, RequestStatus
-from imgproc.pipeline.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
+from imgproc.making import OUTAGE_PATIENCE, ImageOutcome, failed, make_image
+from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus
 from imgproc.pipeline.read_csv import Row, read_csv
-from imgproc.pipeline.store import failed_csv_key, original_key, output_csv_key, rendition_key
-from imgproc.pipeline.write_csv import FailedRow, OutputRow, write_failed_csv, write_output_csv
 from imgproc.toolbox import Toolbox, toolbox
 
 PLAN_CHUNK = 500  # products saved in one transaction
 ENCODE_SECONDS = 60.0  # what one image may take beside its download
 OUTAGE_DELAY = 5.0  # seconds until work returned by an outage is tried again
-OUTAGE_PATIENCE = 60.0  # seconds a worker holds a finished image for a store that is away
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
 SENDING_SECONDS = 60.0  # lease of a delivery; an attempt ends within 15
-FAILED = (ProductStatus.FAILED, ProductStatus.CANCELLED)
 Job = TypeVar("Job", bound=Callable[..., None])
 
 log = structlog.get_logger(__name__)
@@ -120,8 +115,8 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     request = queries.get_request(request_id)
     if request is None:
         return
-    payload = _announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None)
-    end = partial(requests.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
+    payload = report.announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None)
+    end = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
     if delivery_id := insist(end):
         dispatch.ring_deliveries([delivery_id])
 
@@ -142,15 +137,12 @@ def process_product(product_id: int) -> None:
     deadline = rounds * (settings.download_timeout + ENCODE_SECONDS + OUTAGE_PATIENCE)
     renew = partial(products.renew_lease, product_id, token=token, lease_seconds=seconds)
     with Lease(renew, seconds=seconds, deadline=deadline) as lease:
-        outcomes = list(_in_threads(settings.image_threads, partial(_make_image, tools, claim), claim.images))
+        outcomes = list(_in_threads(settings.image_threads, partial(make_image, tools, claim), claim.images))
         lease.check()
         settled = insist(partial(_settle, product_id, claim, outcomes, token=token, tools=tools))
     dispatch.ring_products(settled.released)
     if settled.all_ended:
         _finalize_if_ended(settled.request_id)
-
-
-ImageOutcome = ImageResult | tuple[PendingImage, ImgprocError]
 
 
 def _in_threads(
@@ -165,75 +157,20 @@ def _executor(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="image")
 
 
-def _make_image(tools: Toolbox, claim: ProductClaim, image: PendingImage) -> ImageOutcome:
-    """One image, from its source URL to its two objects; objects come before rows."""
-    started = time.monotonic()
-    try:
-        source = tools.downloader.download(image.source_url).body
-        rendition = compress(
-            source, options=CompressOptions(**claim.options), max_pixels=tools.settings.max_image_pixels
-        )
-        keys = _store(tools, claim, image, source, rendition)
-    except (ImageError, InfrastructureError) as error:
-        return image, error
-    return ImageResult(
-        image.id,
-        ImageStatus.COMPLETED,
-        {
-            **keys,
-            **{f"source_{name}": value for name, value in vars(rendition.source).items()},
-            **{f"output_{name}": value for name, value in vars(rendition.output).items()},
-            "duration_ms": round((time.monotonic() - started) * 1000),
-        },
-    )
-
-
-def _store(
-    tools: Toolbox, claim: ProductClaim, image: PendingImage, source: bytes, rendition: Rendition
-) -> dict[str, str]:
-    place: dict[str, int] = {"row": claim.row, "position": image.position}
-    kept = original_key(claim.request_id, **place, extension=extension_of(rendition.source.format))
-    made = rendition_key(claim.request_id, **place, product_name=claim.product_name, extension=rendition.extension)
-    content_type = content_type_of(rendition.source.format)
-    _patiently(partial(tools.store.put_original, kept, source, content_type=content_type))
-    _patiently(partial(tools.store.put_rendition, made, rendition.body, content_type=rendition.content_type))
-    return {"original_key": kept, "output_key": made}
-
-
-def _patiently(put: Callable[[], None]) -> None:
-    """Wait out a short outage of the store with the bytes in hand, rather than download them again.
-
-    Raises:
-        StorageUnavailable: the store stayed away.
-    """
-    give_up = time.monotonic() + OUTAGE_PATIENCE
-    delay = 0.5
-    while True:
-        try:
-            put()
-        except InfrastructureError:
-            if time.monotonic() + delay > give_up:
-                raise
-            time.sleep(delay)
-            delay = min(delay * 2, OUTAGE_DELAY)
-        else:
-            return
-
-
 def _settle(
     product_id: int, claim: ProductClaim, outcomes: list[ImageOutcome], *, token: str, tools: Toolbox
 ) -> Settled:
     """End the product, or postpone it where an outage or a host's passing trouble leaves images to be tried again."""
     done = [outcome for outcome in outcomes if isinstance(outcome, ImageResult)]
-    failed = [outcome for outcome in outcomes if not isinstance(outcome, ImageResult)]
+    failures = [outcome for outcome in outcomes if not isinstance(outcome, ImageResult)]
     last_attempt = claim.attempt >= tools.settings.max_attempts
-    outages = [pair for pair in failed if isinstance(pair[1], InfrastructureError)]
-    again = [pair for pair in failed if pair[1].retryable and not last_attempt]
-    final = [pair for pair in failed if pair not in outages and pair not in again]
-    results = done + [_failure(image, error) for image, error in final]
+    outages = [pair for pair in failures if isinstance(pair[1], InfrastructureError)]
+    again = [pair for pair in failures if pair[1].retryable and not last_attempt]
+    final = [pair for pair in failures if pair not in outages and pair not in again]
+    results = done + [failed(image, error) for image, error in final]
     log.info(
         "product_attempted", request_id=claim.request_id, product_id=product_id, attempt=claim.attempt,
-        completed=len(done), codes=[error.code for _, error in failed],
+        completed=len(done), codes=[error.code for _, error in failures],
     )  # fmt: skip
     window = tools.settings.dispatch_window
     if not outages and not again:
@@ -249,11 +186,6 @@ def _settle(
     )
 
 
-def _failure(image: PendingImage, error: ImgprocError) -> ImageResult:
-    values = {"error_code": error.code, "error_detail": error.detail, "error_retryable": error.retryable}
-    return ImageResult(image.id, ImageStatus.FAILED, values)
-
-
 def _backoff(attempt: int) -> float:
     """Seconds before the next attempt: 2, 4, 8 … at most 60, give or take a quarter so as not to march in step."""
     return min(60.0, 2.0**attempt) * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret
@@ -264,7 +196,7 @@ def _backoff(attempt: int) -> float:
 
 def _finalize_if_ended(request_id: str) -> None:
     """Elect the one finalizer of a request whose products have all ended, and ring for it."""
-    epoch = insist(partial(requests.elect_finalizer, request_id))
+    epoch = insist(partial(finalization.elect_finalizer, request_id))
     if epoch is not None:
         dispatch.ring_finalize(request_id, epoch=epoch)
 
@@ -274,7 +206,7 @@ def finalize(request_id: str, epoch: int) -> None:
     """Write the output CSV and the failed CSV to the bucket, then end the request and announce it."""
     tools, token = toolbox(), new_token()
     seconds = tools.settings.lease_seconds
-    if not requests.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
+    if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
         return
     renew = partial(requests.renew_lease, request_id, token=token, lease_seconds=seconds)
     with Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS) as lease:
@@ -282,7 +214,7 @@ def finalize(request_id: str, epoch: int) -> None:
         if request is None:
             return
         try:
-            output_key, failed_key = _write_csvs(tools, request)
+            output_key, failed_key = report.write_csvs(tools, request)
         except InfrastructureError as error:
             log.warning("finalize_delayed", request_id=request_id, code=error.code, detail=error.detail)
             insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
@@ -294,44 +226,12 @@ def finalize(request_id: str, epoch: int) -> None:
         dispatch.ring_deliveries([delivery_id])
 
 
-def _write_csvs(tools: Toolbox, request: ProcessingRequest) -> tuple[str, str | None]:
-    """Store both files; their keys, the second None where nothing failed."""
-    output_key = output_csv_key(request.id)
-    tools.store.put_csv(output_key, write_output_csv(_output_rows(tools, request.id)))
-    if not request.products_failed + request.products_cancelled:
-        return output_key, None
-    failed_key = failed_csv_key(request.id)
-    tools.store.put_csv(failed_key, write_failed_csv(_failed_rows(request.id)))
-    return output_key, failed_key
-
-
-def _output_rows(tools: Toolbox, request_id: str) -> Iterator[OutputRow]:
-    for product, images in queries.every_product(request_id):
-        yield OutputRow(
-            serial_number=product.serial_number,
-            product_name=product.product_name,
-            input_urls=[image.source_url for image in images] or product.input_cell,
-            output_urls=[image.output_key and tools.store.public_url(image.output_key) for image in images],
-        )
-
-
-def _failed_rows(request_id: str) -> Iterator[FailedRow]:
-    for product, images in queries.every_product(request_id, statuses=FAILED):
-        errors = [f"Image {image.position}: {image.error_detail}" for image in images if image.error_detail]
-        yield FailedRow(
-            serial_number=product.serial_number,
-            product_name=product.product_name,
-            input_cell=product.input_cell,
-            error=" ".join(errors),
-        )
-
-
 def _complete(tools: Toolbox, request: ProcessingRequest, *, token: str, keys: tuple[str, str | None]) -> str | None:
     output_key, failed_key = keys
-    status = _end_of(request)
+    status = report.end_of(request)
     output_url, failed_url = (key and tools.store.public_url(key) for key in keys)
     nothing = status is RequestStatus.FAILED
-    return requests.complete(
+    return finalization.complete(
         request.id,
         epoch=request.finalize_epoch,
         token=token,
@@ -342,35 +242,8 @@ def _complete(tools: Toolbox, request: ProcessingRequest, *, token: str, keys: t
             "error_code": "no_image_succeeded" if nothing else None,
             "error_detail": "No image could be processed; the failed CSV says why for each." if nothing else None,
         },
-        payload=_announcement(request, status, output_url=output_url, failed_url=failed_url),
+        payload=report.announcement(request, status, output_url=output_url, failed_url=failed_url),
     )
-
-
-def _end_of(request: ProcessingRequest) -> RequestStatus:
-    if request.products_cancelled:
-        return RequestStatus.CANCELLED
-    if not request.images_failed:
-        return RequestStatus.COMPLETED
-    return RequestStatus.COMPLETED_WITH_ERRORS if request.images_completed else RequestStatus.FAILED
-
-
-def _announcement(
-    request: ProcessingRequest, status: RequestStatus, *, output_url: str | None, failed_url: str | None
-) -> dict[str, Any]:
-    """The webhook's body, as `docs/api.md` describes it."""
-    progress = queries.progress_of(request) | {"percent": 100, "etaSeconds": None}
-    return {
-        "type": f"request.{status.value}",
-        "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "data": {
-            "requestId": request.id,
-            "status": status.value,
-            "progress": progress,
-            "bytes": queries.bytes_of(request),
-            "outputCsvUrl": output_url,
-            "failedCsvUrl": failed_url,
-        },
-    }
 
 
 # -- deliver ------------------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class _Adapter(HTTPAdapter):
         try:
             return self._send_once(request, *args, **options)
         except requests.ConnectionError as error:
-            # A host may hang up on a kept-alive connection just as we use it again; to repeat a GET is safe (RFC 9110, 9.2.2).
+            # A host may hang up on a kept-alive connection just as we use it again. Repeating a GET is safe (RFC 9110).
             hung_up = any(isinstance(cause, (ConnectionResetError, BrokenPipeError)) for cause in causes_of(error))
             if request.method != "GET" or not hung_up:
                 raise

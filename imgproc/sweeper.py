@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc import dispatch
 from imgproc.extensions import db
-from imgproc.lifecycle import products, requests
+from imgproc.lifecycle import actions, finalization, products
 from imgproc.models import (
     DeliveryStatus,
     ProcessingRequest,
@@ -105,7 +105,7 @@ def _cancel_stragglers() -> None:
         .limit(BATCH)
     )
     for request_id in _ids(cancelled):
-        requests.cancel_stragglers(request_id)
+        actions.cancel_stragglers(request_id)
 
 
 def _fill_windows() -> None:
@@ -162,9 +162,9 @@ def _due_deliveries() -> Select[Any]:
 def _finalize(waiting: set[str]) -> None:
     """Elect where nobody was elected, supersede finalizers that died, and ring for those nobody heard."""
     request = ProcessingRequest
-    ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, requests.all_products_ended())
+    ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, finalization.all_products_ended())
     for request_id in _ids(ended.limit(BATCH)):
-        epoch = requests.elect_finalizer(request_id)
+        epoch = finalization.elect_finalizer(request_id)
         if epoch is not None:
             dispatch.ring_finalize(request_id, epoch=epoch)
     finalizing = sa.select(request.id, request.finalize_epoch, request.lease_until.is_(None).label("unclaimed")).where(
@@ -174,7 +174,7 @@ def _finalize(waiting: set[str]) -> None:
     for row in db.session.execute(finalizing.limit(BATCH)).all():
         epoch = row.finalize_epoch
         if not row.unclaimed:
-            epoch = requests.supersede_finalizer(row.id, epoch=epoch)
+            epoch = finalization.supersede_finalizer(row.id, epoch=epoch)
         if epoch is not None and dispatch.job_id("finalize", (row.id, epoch)) not in waiting:
             dispatch.ring_finalize(row.id, epoch=epoch)
     db.session.rollback()

@@ -22,7 +22,7 @@ from imgproc.api.views import (
     summary_of,
 )
 from imgproc.extensions import db
-from imgproc.lifecycle import products, requests
+from imgproc.lifecycle import actions, finalization, products
 from imgproc.models import ProcessingRequest, ProductStatus, RequestStatus
 from imgproc.toolbox import toolbox
 
@@ -150,9 +150,9 @@ def _ended(request_id: str) -> ProcessingRequest:
 def cancel_request(request_id: str) -> dict[str, Any]:
     """Work not started stops, what is done stays; the output CSV and the webhook still follow."""
     request = find_request(request_id)
-    if not requests.cancel(request.id) and queries.has_ended(request):
+    if not actions.cancel(request.id) and queries.has_ended(request):
         raise Problem(409, "already_ended", f"The request has already ended as {request.status.value}.")
-    epoch = requests.elect_finalizer(request.id)
+    epoch = finalization.elect_finalizer(request.id)
     if epoch is not None:
         dispatch.ring_finalize(request.id, epoch=epoch)
     return accepted(request.id)
@@ -164,7 +164,7 @@ def cancel_request(request_id: str) -> dict[str, Any]:
 def retry_request(request_id: str) -> dict[str, Any]:
     """The failed images alone are tried again, then the request is finalized and announced anew."""
     request = _ended(request_id)
-    if not requests.retry(request.id):
+    if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     dispatch.ring_products(products.release(request.id, window=toolbox().settings.dispatch_window))
     return accepted(request.id)

@@ -43,7 +43,7 @@ def run_demo(console: Console) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave by way of every `finally`
     with tempfile.TemporaryDirectory(prefix="imgproc-demo-") as name, serve_site(PICTURES) as site:
         folder = Path(name)
-        console.print("Starting a stack of its own: Redis, S3, database, web, workers …")
+        console.print("Starting a stack of its own: Redis, S3, database, web, workers ...")
         with _running_stack(folder) as settings:
             try:
                 _show_journey(console, folder, site, settings)

@@ -26,7 +26,9 @@ def require_free_port(host: str, port: int) -> None:
         _listen_once(host, port)
     except OSError as error:
         reason = str(error.strerror).partition(" (while")[0]  # newer Pythons say the address once more
-        raise EmbeddedError(f"Cannot listen on {host}:{port} ({reason}): choose another port with PORT=….") from error
+        raise EmbeddedError(
+            f"Cannot listen on {host}:{port} ({reason}): choose another port, such as PORT={port + 1}."
+        ) from error
 
 
 def free_port(ports: range, preferred: int | None = None) -> int:

@@ -1,8 +1,7 @@
-"""The transitions of a processing request: pending → processing → finalizing → an end."""
+"""The first transitions of a processing request: accepted, then planned; and its lease."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,21 +11,16 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
-from imgproc.lifecycle.products import cancel_unstarted, reopen_failed
+from imgproc.lifecycle.actions import cancel_products
 from imgproc.models import (
-    ENDED,
-    DeliveryStatus,
     ImageStatus,
     ProcessingRequest,
     Product,
     ProductImage,
     ProductStatus,
     RequestStatus,
-    WebhookDelivery,
     db_now,
 )
-
-CANCELLED_DETAIL = "The request was cancelled before this image was started; retry the request to process it."
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim 
     statement = (
         sa.update(request)
         .where(request.id == request_id, request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
-        .where(request.planned_at.is_(None), _lease_is_free(token))
+        .where(request.planned_at.is_(None), lease_is_free(token))
         .values(
             status=RequestStatus.PROCESSING,
             started_at=sa.func.coalesce(request.started_at, db_now()),
@@ -100,7 +94,7 @@ def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lea
             raise LeaseLost("Another worker plans this request now.")
         _insert_products(connection, request_id, rows)
         if fenced.cancel_requested_at is not None:
-            _cancel_products(connection, request_id)
+            cancel_products(connection, request_id)
 
 
 def _insert_products(connection: Connection, request_id: str, rows: Sequence[PlannedRow]) -> None:
@@ -166,208 +160,7 @@ def return_lease(request_id: str, *, token: str, delay: float) -> None:
         connection.execute(statement)
 
 
-def elect_finalizer(request_id: str) -> int | None:
-    """Make the caller the one who rings the finalizer; the epoch, or None where work is left or another was elected.
-
-    This runs in a transaction of its own, after the finishing one has committed: inside it, two last products that
-    finish together each see the other unfinished, and nobody is elected.
-    """
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status == RequestStatus.PROCESSING, all_products_ended())
-        .values(
-            status=RequestStatus.FINALIZING,
-            finalize_epoch=request.finalize_epoch + 1,
-            lease_token=None,
-            lease_until=None,
-        )
-        .returning(request.finalize_epoch)
-    )
-    with transaction() as connection:
-        return connection.execute(statement).scalar_one_or_none()
-
-
-def all_products_ended() -> sa.ColumnElement[bool]:
-    """SQL: the counters say that every product has ended."""
-    request = ProcessingRequest
-    ended = request.products_completed + request.products_failed + request.products_cancelled
-    return ended == request.products_total
-
-
-def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: int) -> bool:
-    """Lease the finalization of this epoch; False where it is done, superseded or leased."""
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
-        .where(request.finalize_epoch == epoch, _lease_is_free(token))
-        .values(lease_token=token, lease_until=db_now(lease_seconds))
-    )
-    with transaction() as connection:
-        return connection.execute(statement).rowcount == 1
-
-
-def supersede_finalizer(request_id: str, *, epoch: int) -> int | None:
-    """Replace a finalizer whose lease ran out, so that its late completion changes nothing; the new epoch or None."""
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
-        .where(request.finalize_epoch == epoch, request.lease_until < db_now())
-        .values(finalize_epoch=request.finalize_epoch + 1, lease_token=None, lease_until=None)
-        .returning(request.finalize_epoch)
-    )
-    with transaction() as connection:
-        return connection.execute(statement).scalar_one_or_none()
-
-
-def complete(
-    request_id: str,
-    *,
-    epoch: int,
-    token: str,
-    status: RequestStatus,
-    values: dict[str, str | None],
-    payload: dict[str, Any],
-) -> str | None:
-    """End a finalized request and put its announcement in the outbox, in one transaction; the delivery's id, if any.
-
-    `values` holds the keys of the two CSVs and the error, if the request failed.
-
-    Raises:
-        LeaseLost: another finalizer has taken over; nothing changed.
-    """
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
-        .where(request.finalize_epoch == epoch, request.lease_token == token)
-        .values(status=status, finished_at=db_now(), lease_token=None, lease_until=None, **values)
-        .returning(request.webhook_url)
-    )
-    with transaction() as connection:
-        ended = connection.execute(statement).one_or_none()
-        if ended is None:
-            raise LeaseLost("Another finalizer has taken over this request.")
-        return _announce(connection, request_id, epoch=epoch, url=ended.webhook_url, payload=payload)
-
-
-def fail(request_id: str, *, token: str, code: str, detail: str, payload: dict[str, Any]) -> str | None:
-    """End a request that cannot be planned at all; the delivery's id, if there is a webhook."""
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.lease_token == token)
-        .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
-        .values(
-            status=RequestStatus.FAILED,
-            error_code=code,
-            error_detail=detail,
-            planned_at=db_now(),
-            finished_at=db_now(),
-            finalize_epoch=request.finalize_epoch + 1,
-            lease_token=None,
-            lease_until=None,
-        )
-        .returning(request.webhook_url, request.finalize_epoch)
-    )
-    with transaction() as connection:
-        ended = connection.execute(statement).one_or_none()
-        if ended is None:
-            raise LeaseLost("Another worker plans this request now.")
-        return _announce(connection, request_id, epoch=ended.finalize_epoch, url=ended.webhook_url, payload=payload)
-
-
-def _announce(
-    connection: Connection, request_id: str, *, epoch: int, url: str | None, payload: dict[str, Any]
-) -> str | None:
-    if url is None:
-        return None
-    delivery_id = str(uuid.uuid4())
-    connection.execute(
-        sa.insert(WebhookDelivery).values(
-            id=delivery_id,
-            request_id=request_id,
-            finalize_epoch=epoch,
-            url=url,
-            payload=payload,
-            status=DeliveryStatus.PENDING,
-            next_attempt_at=db_now(),
-        )
-    )
-    return delivery_id
-
-
-def cancel(request_id: str) -> bool:
-    """Stop what has not started; False where the request has ended or is already cancelled or finalizing."""
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.cancel_requested_at.is_(None))
-        .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
-        .values(cancel_requested_at=db_now())
-    )
-    with transaction() as connection:
-        if connection.execute(statement).rowcount == 0:
-            return False
-        _cancel_products(connection, request_id)
-        return True
-
-
-def cancel_stragglers(request_id: str) -> None:
-    """Cancel the products that came back from a worker after their request was cancelled."""
-    request = ProcessingRequest
-    lock = (
-        sa.select(request.id)
-        .where(request.id == request_id, request.status == RequestStatus.PROCESSING)
-        .where(request.cancel_requested_at.is_not(None))
-        .with_for_update()
-    )
-    with transaction() as connection:
-        if connection.execute(lock).one_or_none() is not None:
-            _cancel_products(connection, request_id)
-
-
-def _cancel_products(connection: Connection, request_id: str) -> None:
-    products, images = cancel_unstarted(connection, request_id, detail=CANCELLED_DETAIL)
-    request = ProcessingRequest
-    connection.execute(
-        sa.update(request)
-        .where(request.id == request_id)
-        .values(
-            products_cancelled=request.products_cancelled + products,
-            images_cancelled=request.images_cancelled + images,
-        )
-    )
-
-
-def retry(request_id: str) -> bool:
-    """Reopen an ended request for its failed and cancelled images; False where it has not ended or none failed."""
-    request = ProcessingRequest
-    reopen = (
-        sa.update(request)
-        .where(request.id == request_id, request.status.in_(ENDED))
-        .where(request.products_failed + request.products_cancelled > 0)
-        .values(status=RequestStatus.PROCESSING, finished_at=None, cancel_requested_at=None)
-    )
-    with transaction() as connection:
-        if connection.execute(reopen).rowcount == 0:
-            return False
-        reopen_failed(connection, request_id)
-        reset = dict.fromkeys(("products_failed", "products_cancelled", "images_failed", "images_cancelled"), 0)
-        connection.execute(sa.update(request).where(request.id == request_id).values(**reset))
-        return True
-
-
-def delete(request_id: str) -> bool:
-    """Remove a request with all its rows; work under way loses its lease. False where there is none."""
-    with transaction() as connection:
-        statement = sa.delete(ProcessingRequest).where(ProcessingRequest.id == request_id)
-        return connection.execute(statement).rowcount == 1
-
-
-def _lease_is_free(token: str) -> sa.ColumnElement[bool]:
+def lease_is_free(token: str) -> sa.ColumnElement[bool]:
     """SQL: nobody holds the lease, or we do (our claim was committed but its answer was lost)."""
     request = ProcessingRequest
     return sa.or_(request.lease_until.is_(None), request.lease_until < db_now(), request.lease_token == token)

@@ -254,6 +254,7 @@ def test_reports_each_item_that_is_not_a_url(cell: str, bad: str) -> None:
         pytest.param("#,Name,Images,Note", f"1,Mug,{URL},https://b/2,", "Mug", [URL, "https://b/2"], id="blank note"),
         pytest.param("#,Name,Images,Note", f"1,Mug,{URL},hello", "Mug", [URL], id="another column"),
         pytest.param("#,Name,Images,Note", f"1,Mug,{URL}", "Mug", [URL], id="another column missing"),
+        pytest.param("#,Name,Images", f'1, "Mug, red", "{URL}"', "Mug, red", [URL], id="spaces before quotes"),
     ],
 )
 def test_reads_surplus_cells_as_more_urls(header: str, line: str, name: str, urls: list[str]) -> None:
@@ -332,6 +333,11 @@ def test_numbers_rows_and_lines_as_an_editor_shows_them() -> None:
     ("data", "line"),
     [
         pytest.param(f"{HEADER}1,Café,{URL}\n2,".encode() + b"\xff," + URL.encode(), 3, id="utf-8, damaged"),
+        pytest.param(
+            "".join([HEADER, f"a,Café,{URL}\n", *(f"{n},Mug,{URL}\n" for n in range(9000))]).encode() + b"z,\xe9,u\n",
+            9003,
+            id="utf-8, damaged late",
+        ),
         pytest.param(f'{HEADER}1,"Café\nm'.encode() + b'\xff",' + URL.encode(), 3, id="utf-8, second line of a row"),
         pytest.param(
             "".join([HEADER, f"a,Café,{URL}\n", *(f"{n},Mug,{URL}\n" for n in range(9000)), f"z,\x81,{URL}\n"]).encode(

@@ -1,0 +1,156 @@
+"""The command line, as a user runs it: the real stack, its end, and what it says when it cannot start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from imgproc.config import SettingsSchema
+from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready
+from tests.processes import is_alive, wait_until
+
+IMGPROC = [sys.executable, "-m", "imgproc"]
+
+
+def environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    """This process's environment with these settings and no other of ours."""
+    return {**os.environ, **dict.fromkeys(SettingsSchema().fields, ""), "DATA_DIR": str(data_dir), **settings}
+
+
+def run(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run([*IMGPROC, *arguments], env=environ, capture_output=True, text=True, check=False)
+
+
+def start_up(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start a stack and wait until it is ready; its output is in `data_dir.log`."""
+    with data_dir.with_suffix(".log").open("wb") as log:
+        process = subprocess.Popen(
+            [*IMGPROC, "up", "--die-with-parent"],
+            env=environment(data_dir, PORT=str(port), WORKERS="2"),
+            stdout=log,
+            stderr=log,
+        )
+    wait_until(lambda: is_ready(f"http://127.0.0.1:{port}") or process.poll() is not None, seconds=120)
+    assert process.poll() is None, data_dir.with_suffix(".log").read_text()
+    return process
+
+
+class Stack(NamedTuple):
+    """A stack that runs."""
+
+    url: str
+    data_dir: Path
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for the tests that only talk to it; SIGTERM ends it with status 0."""
+    data_dir, port = tmp_path_factory.mktemp("cli") / "var", free_port(DEMO_PORTS)
+    process = start_up(data_dir, port)
+    yield Stack(f"http://127.0.0.1:{port}", data_dir)
+    process.terminate()
+    assert process.wait() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+def test_no_process_outlives_a_killed_up(tmp_path: Path) -> None:
+    """SIGKILL of the parent ends its servers, and their workers too."""
+    process = start_up(tmp_path / "var", free_port(DEMO_PORTS))
+    wait_until(lambda: _names(process) >= {"valkey-server", "rclone"} and len(_descendants(process)) == 8)
+    descendants = _descendants(process)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(map(is_alive, descendants)))
+
+
+def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
+    """It ends orderly, with status 0, and leaves the data for the next start."""
+    process = start_up(tmp_path / "var", free_port(DEMO_PORTS))
+    descendants = _descendants(process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert not any(map(is_alive, descendants))
+    assert (tmp_path / "var/imgproc.db").exists()
+
+
+def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def _names(process: subprocess.Popen[bytes]) -> set[str]:
+    return {descendant.name() for descendant in _descendants(process)}
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+    """It says which and what to do, and exits with a status."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("up", environ=environment(tmp_path, PORT=str(port)))
+    remedy = f"choose another port, such as PORT={port + 1}."
+    assert result.returncode == 1
+    assert result.stderr == f"Error: Cannot listen on 127.0.0.1:{port} (Address already in use): {remedy}\n"
+
+
+@pytest.mark.parametrize("command", ["up", "sweep"])
+def test_wrong_settings_are_all_named_without_a_traceback(tmp_path: Path, command: str) -> None:
+    """Status 2, as for a wrong option."""
+    result = run(command, environ=environment(tmp_path, PORT="high", WORKERS="0"))
+    assert result.returncode == 2
+    assert {"PORT: Not a valid integer.", "WORKERS: Must be greater than or equal to 1."} <= {
+        line.strip() for line in result.stderr.splitlines()
+    }
+    assert "Traceback" not in result.stderr
+
+
+def test_submit_waits_for_the_end_and_tells_it(tmp_path: Path, stack: Stack) -> None:
+    """The status is 1 where an image failed; `status` tells the same later."""
+    csv = tmp_path / "products.csv"
+    csv.write_text("S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n")
+    submitted = run("submit", str(csv), "--quality", "40", "--wait", "--url", stack.url)
+    request_id = submitted.stdout.splitlines()[0]
+    status = run("status", request_id, "--url", stack.url)
+    assert submitted.returncode == 1
+    assert "failed: 0 of 1 images, 1 failed" in submitted.stdout
+    assert status.returncode == 0
+    assert "failed: 0 of 1 images, 1 failed" in status.stdout
+
+
+def test_submit_names_every_fault_of_the_file(tmp_path: Path, stack: Stack) -> None:
+    """The lines are those of the file, as an editor shows them."""
+    csv = tmp_path / "products.csv"
+    csv.write_text("S. No.,Product Name,Input Image Urls\n1.,Mug,not-a-url\n2.,,http://shop.example/a.jpg\n")
+    result = run("submit", str(csv), "--url", stack.url)
+    assert result.returncode == 1
+    assert "  line 2, Input Image Urls: " in result.stderr
+    assert "  line 3, Product Name: " in result.stderr
+
+
+def test_an_unknown_request_is_one_line(stack: Stack) -> None:
+    """The API's own words."""
+    result = run("status", "00000000-0000-4000-8000-000000000000", "--url", stack.url)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_absent_server_is_one_line() -> None:
+    """It asks whether imgproc runs there."""
+    result = run("status", "any", "--url", f"http://127.0.0.1:{free_port(DEMO_PORTS)}")
+    assert result.returncode == 1
+    assert "does not answer: is imgproc running there?" in result.stderr
+
+
+def test_sweep_makes_one_pass_and_ends(stack: Stack) -> None:
+    """On the database and the Redis of the stack that runs, beside its own sweeper."""
+    result = run("sweep", environ=environment(stack.data_dir))
+    assert (result.returncode, result.stderr) == (0, "")
