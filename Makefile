@@ -59,11 +59,13 @@ endef
 $(RUN_STAMP):
 	$(ensure_venv)
 	@echo 'Installing requirements.txt ...'
+	@rm -f $(VENV)/.installed-*
 	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
 $(DEV_STAMP):
 	$(ensure_venv)
 	@echo 'Installing requirements-dev.txt ...'
+	@rm -f $(VENV)/.installed-*
 	@$(PIP_INSTALL) -r requirements-dev.txt
-	@touch $@
+	@touch $@ $(RUN_STAMP)  # which asks for nothing more

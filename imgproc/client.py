@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import requests
+from requests.adapters import HTTPAdapter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from urllib3.util import Retry
 
 ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
 TIMEOUT = 60.0
@@ -29,6 +31,13 @@ class Client:
         self._url = url.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False
+        # A server may close a connection it kept alive in the very moment we use it again.
+        retry = Retry(total=2, connect=0, status=0, redirect=0, allowed_methods=["GET"])
+        self._session.mount(self._url, HTTPAdapter(max_retries=retry))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
 
     def submit(self, file: Path, options: dict[str, str]) -> Json:
         """Upload a file with the parts of `POST /api/upload`; returns the answer. Raises ApiError."""

@@ -22,6 +22,7 @@ from rq.worker_pool import WorkerPool
 
 from imgproc.config import Settings
 from imgproc.extensions import DEFAULT_REDIS_URL, connect_redis, db, redis_client
+from imgproc.lease import stopping
 from imgproc.supervisor import die_with_parent
 
 CONTROL = "control"
@@ -61,6 +62,11 @@ class PreloadedWorker(SimpleWorker):
 
     app: Flask  # set by `run_worker`, before the first job
     log_job_description = False
+
+    def request_stop(self, *args: Any) -> None:
+        """Finish the job in hand, or give it back where it is long; then end."""
+        stopping.set()
+        super().request_stop(*args)
 
     def perform_job(self, *args: Any) -> Any:
         """Run one job inside the app's context."""

@@ -12,7 +12,8 @@ ImgprocError
 │   └── CompressError          the source bytes are not a picture we can encode
 ├── DeliveryError              one attempt at a webhook failed
 ├── InfrastructureError        storage, queue or database is away: always retryable, never a product's fault
-│   └── StorageUnavailable     the object store did not answer or refused
+│   ├── StorageUnavailable     the object store did not answer or refused
+│   └── WorkerStopping         this worker was asked to stop: give the work back
 └── LeaseLost                  somebody else owns this work now: stop, change nothing
 """
 
@@ -145,6 +146,12 @@ class StorageUnavailable(InfrastructureError):
     """The object store did not answer, or refused us."""
 
     code = "storage_unavailable"
+
+
+class WorkerStopping(InfrastructureError):
+    """This worker was asked to stop; what it holds goes back, untouched."""
+
+    code = "worker_stopping"
 
 
 class LeaseLost(ImgprocError):

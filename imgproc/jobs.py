@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc import dispatch, queries, report
 from imgproc.errors import DeliveryError, ImgprocError, InfrastructureError, LeaseLost
-from imgproc.lease import Lease, insist, is_outage, new_token
+from imgproc.lease import Lease, check_stopping, insist, is_outage, new_token
 from imgproc.lifecycle import deliveries, finalization, products, requests
 from imgproc.lifecycle.deliveries import DeliveryClaim, Outcome
 from imgproc.lifecycle.products import ImageResult, PendingImage, ProductClaim, Settled
@@ -73,6 +73,7 @@ def plan(request_id: str) -> None:
                 rows = read_csv(stream, limits=tools.csv_limits).rows
                 for chunk in _chunks(row for row in rows if row.row > claim.last_row):
                     lease.check()
+                    check_stopping()
                     planned = [_planned(row) for row in chunk]
                     requests.add_products(request_id, planned, token=token, lease_seconds=seconds)
                     dispatch.ring_products(products.release(request_id, window=tools.settings.dispatch_window))

@@ -14,13 +14,25 @@ import structlog
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
-from imgproc.errors import LeaseLost
+from imgproc.errors import LeaseLost, WorkerStopping
 
 STUCK_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 DATABASE_PATIENCE = 600.0  # seconds a finished product waits for a database that is away
 Result = TypeVar("Result")
 
+stopping = threading.Event()  # set when this process is asked to stop
+
 log = structlog.get_logger(__name__)
+
+
+def check_stopping() -> None:
+    """Long work asks between two steps whether to go on.
+
+    Raises:
+        WorkerStopping: this process was asked to stop.
+    """
+    if stopping.is_set():
+        raise WorkerStopping("The worker was asked to stop.")
 
 
 def new_token() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from imgproc.errors import ImageError, ImgprocError, InfrastructureError
+from imgproc.lease import stopping
 from imgproc.lifecycle.products import ImageResult, PendingImage, ProductClaim
 from imgproc.models import ImageStatus
 from imgproc.pipeline.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
@@ -66,9 +67,8 @@ def _patiently(put: Callable[[], None]) -> None:
         try:
             put()
         except InfrastructureError:
-            if time.monotonic() + delay > give_up:
+            if time.monotonic() + delay > give_up or stopping.wait(delay):
                 raise
-            time.sleep(delay)
             delay = min(delay * 2, LONGEST_PAUSE)
         else:
             return

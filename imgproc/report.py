@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from imgproc import queries
+from imgproc.lease import check_stopping
 from imgproc.models import ProcessingRequest, ProductStatus, RequestStatus
 from imgproc.pipeline.store import failed_csv_key, output_csv_key
 from imgproc.pipeline.write_csv import FailedRow, OutputRow, write_failed_csv, write_output_csv
@@ -28,6 +29,7 @@ def write_csvs(tools: Toolbox, request: ProcessingRequest) -> tuple[str, str | N
 
 def _output_rows(tools: Toolbox, request_id: str) -> Iterator[OutputRow]:
     for product, images in queries.every_product(request_id):
+        check_stopping()
         yield OutputRow(
             serial_number=product.serial_number,
             product_name=product.product_name,

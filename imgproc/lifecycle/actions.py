@@ -9,8 +9,6 @@ from imgproc.extensions import transaction
 from imgproc.lifecycle.products import cancel_unstarted, reopen_failed
 from imgproc.models import ENDED, ProcessingRequest, RequestStatus, db_now
 
-CANCELLED_DETAIL = "The request was cancelled before this image was started; retry the request to process it."
-
 
 def cancel(request_id: str) -> bool:
     """Stop what has not started; False where the request has ended or is already cancelled or finalizing."""
@@ -44,7 +42,12 @@ def cancel_stragglers(request_id: str) -> None:
 
 def cancel_products(connection: Connection, request_id: str) -> None:
     """Cancel what no worker holds, and count it."""
-    products, images = cancel_unstarted(connection, request_id, detail=CANCELLED_DETAIL)
+    products, images = cancel_unstarted(connection, request_id)
+    count_cancelled(connection, request_id, products=products, images=images)
+
+
+def count_cancelled(connection: Connection, request_id: str, *, products: int, images: int) -> None:
+    """Add to the request's counters."""
     request = ProcessingRequest
     connection.execute(
         sa.update(request)

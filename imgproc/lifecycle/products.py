@@ -21,6 +21,12 @@ from imgproc.models import (
     db_now,
 )
 
+CANCELLED_IMAGE = {
+    "status": ImageStatus.CANCELLED,
+    "error_code": "cancelled",
+    "error_detail": "The request was cancelled before this image was started; retry the request to process it.",
+    "error_retryable": True,
+}
 IN_FLIGHT = (ProductStatus.QUEUED, ProductStatus.PROCESSING)
 
 
@@ -199,7 +205,7 @@ def release(request_id: str, *, window: int) -> tuple[int, ...]:
         return _release(connection, request_id, window=window)
 
 
-def cancel_unstarted(connection: Connection, request_id: str, *, detail: str) -> tuple[int, int]:
+def cancel_unstarted(connection: Connection, request_id: str) -> tuple[int, int]:
     """Cancel the request's products that no worker holds; how many products and images that were."""
     product = Product
     products = connection.execute(
@@ -211,7 +217,7 @@ def cancel_unstarted(connection: Connection, request_id: str, *, detail: str) ->
     images = connection.execute(
         sa.update(ProductImage)
         .where(ProductImage.status == ImageStatus.PENDING, ProductImage.product_id.in_(_ids(request_id, "cancelled")))
-        .values(status=ImageStatus.CANCELLED, error_code="cancelled", error_detail=detail, error_retryable=True)
+        .values(**CANCELLED_IMAGE)
     )
     return products.rowcount, images.rowcount
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
-from imgproc.lifecycle.actions import cancel_products
+from imgproc.lifecycle.actions import count_cancelled
+from imgproc.lifecycle.products import CANCELLED_IMAGE
 from imgproc.models import (
     ImageStatus,
     ProcessingRequest,
@@ -92,12 +93,16 @@ def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lea
         fenced = connection.execute(fence).one_or_none()
         if fenced is None:
             raise LeaseLost("Another worker plans this request now.")
-        _insert_products(connection, request_id, rows)
-        if fenced.cancel_requested_at is not None:
-            cancel_products(connection, request_id)
+        cancelled = fenced.cancel_requested_at is not None
+        _insert_products(connection, request_id, rows, cancelled=cancelled)
+        if cancelled:
+            good = [row for row in rows if not row.error_code]
+            count_cancelled(connection, request_id, products=len(good), images=sum(len(row.urls) for row in good))
 
 
-def _insert_products(connection: Connection, request_id: str, rows: Sequence[PlannedRow]) -> None:
+def _insert_products(connection: Connection, request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> None:
+    good = ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING
+    image = {"status": ImageStatus.PENDING} if not cancelled else CANCELLED_IMAGE
     products = [
         {
             "request_id": request_id,
@@ -106,7 +111,7 @@ def _insert_products(connection: Connection, request_id: str, rows: Sequence[Pla
             "serial_number": row.serial_number,
             "product_name": row.product_name,
             "input_cell": row.input_cell,
-            "status": ProductStatus.SKIPPED if row.error_code else ProductStatus.PENDING,
+            "status": ProductStatus.SKIPPED if row.error_code else good,
             "error_code": row.error_code,
             "error_detail": row.error_detail,
         }
@@ -115,7 +120,7 @@ def _insert_products(connection: Connection, request_id: str, rows: Sequence[Pla
     insert = sa.insert(Product).returning(Product.id, sort_by_parameter_order=True)
     ids = connection.execute(insert, products).scalars().all()
     images = [
-        {"product_id": product_id, "position": position, "source_url": url, "status": ImageStatus.PENDING}
+        {"product_id": product_id, "position": position, "source_url": url, **image}
         for product_id, row in zip(ids, rows, strict=True)
         if not row.error_code
         for position, url in enumerate(row.urls, start=1)

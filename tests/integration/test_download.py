@@ -107,7 +107,7 @@ def test_reads_bodies_however_they_are_framed(downloader, pieces):
         pytest.param([CHUNKED, b"1" * 100_000], "connect_failed", True, id="endless-chunk-size"),
         pytest.param([OK, b"Content-Length: 100001\r\n\r\n"], "file_too_large", False, id="large-announced"),
         pytest.param([OK, b"\r\n", b"x" * 100_001], "file_too_large", False, id="large-unannounced"),
-        pytest.param([CHUNKED, b"19000\r\n", bytes(0x19000), b"\r\n0\r\n\r\n"], "file_too_large", False, id="long-chunk"),
+        pytest.param([CHUNKED, b"19000\r\n", bytes(0x19000), b"\r\n0\r\n\r\n"], "file_too_large", False, id="chunk"),
         pytest.param([OK, b"Content-Encoding: gzip\r\n\r\nplain"], "corrupt_image", False, id="not-compressed"),
         pytest.param([b""], "connect_failed", True, id="nothing"),
         pytest.param([b"picture, HTTP/0.9 style"], "connect_failed", True, id="http-0.9"),

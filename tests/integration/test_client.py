@@ -1,0 +1,94 @@
+"""The client of the API bears with what servers do."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from imgproc.client import ApiError, Client
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"status":"pending"}'
+
+
+def test_a_connection_dropped_between_two_requests_is_no_failure() -> None:
+    """The server hangs up just when the second request comes; it is sent again on a new connection."""
+
+    def answer_once_per_connection(listener: socket.socket) -> None:
+        for _ in range(2):
+            connection, _address = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(ANSWER)
+                connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=answer_once_per_connection, args=(listener,), daemon=True)
+        server.start()
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert [client.status("a"), client.status("a")] == [{"status": "pending"}] * 2
+        client.close()
+        server.join()
+
+
+def test_watches_until_the_end(httpserver: HTTPServer) -> None:
+    """Every status is shown, the last one too."""
+    for status in ("pending", "processing", "cancelled"):
+        httpserver.expect_ordered_request("/api/status/a").respond_with_json(
+            {"status": status}, headers={"Retry-After": "0"}
+        )
+    client = Client(httpserver.url_for("/"))
+    assert [seen["status"] for seen in client.watch("a")] == ["pending", "processing", "cancelled"]
+    client.close()
+
+
+def test_reads_every_page_of_products(httpserver: HTTPServer) -> None:
+    """Pages are followed by their cursor."""
+    path = "/api/requests/a/products"
+    httpserver.expect_ordered_request(path, query_string={}).respond_with_json(
+        {"items": [{"line": 2}], "nextCursor": "x"}
+    )
+    httpserver.expect_ordered_request(path, query_string={"cursor": "x"}).respond_with_json(
+        {"items": [{"line": 3}], "nextCursor": None}
+    )
+    client = Client(httpserver.url_for("/"))
+    assert client.products("a") == [{"line": 2}, {"line": 3}]
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        pytest.param({"title": "Gone", "detail": "It is gone."}, "It is gone.", id="detail"),
+        pytest.param({"title": "Gone"}, "Gone", id="title alone"),
+        pytest.param(
+            {
+                "title": "Bad",
+                "detail": "Two rows are bad.",
+                "errors": [
+                    {"line": 2, "column": "Product Name", "code": "a", "detail": "It is empty."},
+                    {"line": 5, "column": None, "code": "b", "detail": "It is cut off."},
+                ],
+                "errorsTruncated": True,
+            },
+            "Two rows are bad.\n  line 2, Product Name: It is empty.\n  line 5: It is cut off.\n  ...",
+            id="faults of a file",
+        ),
+        pytest.param(["not", "a", "problem"], "HTTP 422 UNPROCESSABLE ENTITY", id="another body"),
+    ],
+)
+def test_a_refusal_is_told_in_the_words_of_the_api(
+    tmp_path: Path, httpserver: HTTPServer, problem: object, expected: str
+) -> None:
+    """One line for the problem, one for each fault."""
+    httpserver.expect_request("/api/upload", method="POST").respond_with_json(problem, status=422)
+    file = tmp_path / "products.csv"
+    file.write_text("x")
+    client = Client(httpserver.url_for("/"))
+    with pytest.raises(ApiError) as refusal:
+        client.submit(file, {})
+    assert str(refusal.value) == expected
+    client.close()
