@@ -8,12 +8,12 @@ from collections.abc import Callable
 import psutil
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60, pause: float = 0.02) -> None:
     """Fail where `condition` does not come true; generous, since the machine may be busy."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def is_alive(process: psutil.Process | int) -> bool:

@@ -1,0 +1,94 @@
+"""The stack as a user starts it: `python -m imgproc up`, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from imgproc.config import Settings, SettingsSchema, load_settings
+from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready
+from tests.processes import wait_until
+
+ROOT = Path(__file__).parent.parent.parent
+ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack: where it listens, what it was told, and its processes."""
+
+    url: str
+    environ: dict[str, str]
+    process: psutil.Process
+
+    def settings(self) -> Settings:
+        """The settings of the running stack, generated secrets included."""
+        return load_settings(self.environ)
+
+    def children(self, *words: str) -> list[psutil.Process]:
+        """The processes below the stack whose command line holds every one of `words`."""
+        found = self.process.children(recursive=True)
+        return [child for child in found if all(word in " ".join(child.cmdline()) for word in words)]
+
+    def submit(self, csv: str | bytes, **options: str) -> dict[str, Any]:
+        """Upload a CSV; the body of the 202."""
+        response = requests.post(
+            f"{self.url}/api/upload", files={"file": ("products.csv", csv)}, data=options, timeout=60
+        )
+        assert response.status_code == 202, response.text
+        return response.json()
+
+    def status(self, request_id: str) -> dict[str, Any]:
+        """The request's status now."""
+        return requests.get(f"{self.url}/api/status/{request_id}", timeout=30).json()
+
+    def wait(self, request_id: str, *, seconds: float = 180) -> dict[str, Any]:
+        """The status once the request has ended."""
+        wait_until(lambda: self.status(request_id)["status"] in ENDED, seconds=seconds, pause=0.2)
+        return self.status(request_id)
+
+    def products(self, request_id: str) -> list[dict[str, Any]]:
+        """Every product, page by page."""
+        items: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = requests.get(f"{self.url}/api/requests/{request_id}/products", params=cursor, timeout=30).json()
+            items += page["items"]
+            if page["nextCursor"] is None:
+                return items
+            cursor = {"cursor": page["nextCursor"]}
+
+
+@contextmanager
+def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
+    """Start a stack on `folder`, and stop it as Ctrl-C would."""
+    given = dict.fromkeys(SettingsSchema().fields, "") | {
+        "DATA_DIR": str(folder),
+        "PORT": str(free_port(DEMO_PORTS)),
+        "ALLOWED_NETWORKS": "127.0.0.0/8",
+        "WORKERS": "2",
+        **environ,
+    }
+    url = f"http://127.0.0.1:{given['PORT']}"
+    log = (folder.parent / f"{folder.name}.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imgproc", "up"], cwd=ROOT, env={**os.environ, **given}, stdout=log, stderr=log
+    )
+    try:
+        wait_until(lambda: is_ready(url) or process.poll() is not None, seconds=120, pause=0.2)
+        assert process.poll() is None, Path(log.name).read_text()
+        yield Stack(url, given, psutil.Process(process.pid))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        log.close()
