@@ -48,6 +48,7 @@ class Shop(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        """Answer by the first word of the name."""
         kind = self.path.rpartition("/")[2].partition("-")[0]
         if kind == "missing":
             self.send_error(404)
