@@ -7,6 +7,14 @@ from flask import Blueprint, Flask, Response, abort, current_app, send_from_dire
 from imgproc.config import Settings
 
 IMAGE_CACHE_SECONDS = 3600
+# What we write, by its extension: Python's own table knows WebP and AVIF only where the system has a list of types.
+CONTENT_TYPES = {
+    "csv": "text/csv",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+}
 
 outputs = Blueprint("outputs", __name__, url_prefix="/outputs")
 
@@ -25,13 +33,13 @@ def get_output(key: str) -> Response:
     """
     if any(part.startswith(".") for part in key.split("/")):
         abort(404)  # the server writes an object under such a name until it is whole
-    is_csv = key.endswith(".csv")
+    extension = key.rpartition(".")[2]
     response = send_from_directory(
         current_app.config["EMBEDDED_OUTPUTS_DIR"],
         key,
-        mimetype="text/csv" if is_csv else None,
+        mimetype=CONTENT_TYPES.get(extension, "application/octet-stream"),
         conditional=True,
-        max_age=None if is_csv else IMAGE_CACHE_SECONDS,
+        max_age=None if extension == "csv" else IMAGE_CACHE_SECONDS,
     )
     if not (response.mimetype or "").startswith("image/"):
         response.headers["Content-Disposition"] = "attachment"

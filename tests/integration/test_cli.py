@@ -64,13 +64,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
 def test_no_process_outlives_a_killed_up(tmp_path: Path) -> None:
-    """SIGKILL of the parent ends its servers, and their workers too."""
-    process = start_up(tmp_path / "var", free_port(DEMO_PORTS))
+    """SIGKILL of the parent ends its servers and their workers too, whatever they are about."""
+    port = free_port(DEMO_PORTS)
+    process = start_up(tmp_path / "var", port)
     wait_until(lambda: _names(process) >= {"valkey-server", "rclone"} and len(_descendants(process)) == 8)
     descendants = _descendants(process)
-    process.kill()
-    process.wait()
-    wait_until(lambda: not any(map(is_alive, descendants)))
+    with socket.create_connection(("127.0.0.1", port)) as upload:
+        upload.sendall(b"POST /api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nunfinished")
+        process.kill()
+        process.wait()
+        wait_until(lambda: not any(map(is_alive, descendants)))
 
 
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:

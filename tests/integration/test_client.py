@@ -17,16 +17,19 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 def test_a_connection_dropped_between_two_requests_is_no_failure() -> None:
     """The server hangs up just when the second request comes; it is sent again on a new connection."""
 
-    def answer_once_per_connection(listener: socket.socket) -> None:
-        for _ in range(2):
-            connection, _address = listener.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(ANSWER)
-                connection.recv(65536)
+    def answer_twice(listener: socket.socket) -> None:
+        kept_alive, _address = listener.accept()
+        with kept_alive:
+            kept_alive.recv(65536)
+            kept_alive.sendall(ANSWER)
+            kept_alive.recv(65536)
+        again, _address = listener.accept()
+        with again:
+            again.recv(65536)
+            again.sendall(ANSWER)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = threading.Thread(target=answer_once_per_connection, args=(listener,), daemon=True)
+        server = threading.Thread(target=answer_twice, args=(listener,), daemon=True)
         server.start()
         client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}")
         assert [client.status("a"), client.status("a")] == [{"status": "pending"}] * 2

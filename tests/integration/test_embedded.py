@@ -235,6 +235,26 @@ def test_a_csv_is_saved_not_shown_and_never_stale(public: FlaskClient) -> None:
     assert response.cache_control.no_cache
 
 
+@pytest.mark.parametrize(
+    ("extension", "content_type"),
+    [
+        pytest.param("jpg", "image/jpeg", id="jpeg"),
+        pytest.param("png", "image/png", id="png"),
+        pytest.param("webp", "image/webp", id="webp"),
+        pytest.param("avif", "image/avif", id="avif"),
+    ],
+)
+def test_every_format_we_write_is_served_as_itself(
+    public: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str, content_type: str
+) -> None:
+    """Also on a system whose list of types knows none of them."""
+    monkeypatch.setattr("mimetypes.guess_type", lambda *_args, **_kwargs: (None, None))
+    (tmp_path / f"outputs/a/1-mug.{extension}").write_bytes(b"picture")
+    response = public.get(f"/outputs/a/1-mug.{extension}", buffered=True)
+    assert response.content_type == content_type
+    assert "Content-Disposition" not in response.headers
+
+
 def test_a_page_is_never_run(public: FlaskClient) -> None:
     """Whatever came to lie in the folder, a browser saves it."""
     assert public.get("/outputs/a/page.html", buffered=True).headers["Content-Disposition"] == "attachment"

@@ -24,7 +24,7 @@ def script(name: str, body: str, **options: object) -> Service:
     return Service(name, [sys.executable, "-c", textwrap.dedent(body)], **options)  # type: ignore[arg-type] - a few plain options
 
 
-def writer(name: str, journal: Path, *, then: str = "time.sleep(60)") -> Service:
+def writer(name: str, journal: Path, *, then: str = "time.sleep(600)") -> Service:
     """A service that notes its start and its orderly end in `journal`, which also tells that it is ready."""
     body = f"""
     import signal, sys, time
@@ -74,8 +74,10 @@ def test_restarts_a_dead_child_and_says_so(
 
 def _kill_then_stop(journal: Path, stop: threading.Event) -> None:
     psutil.Process().children()[0].kill()
-    wait_until(lambda: journal.read_text().count("worker starts") == 2)
-    stop.set()
+    try:
+        wait_until(lambda: journal.read_text().count("worker starts") == 2)
+    finally:
+        stop.set()
 
 
 def test_waits_longer_before_each_restart(
@@ -83,10 +85,11 @@ def test_waits_longer_before_each_restart(
 ) -> None:
     """A child that cannot live does not keep the machine busy."""
     supervisor, stop = running
-    threading.Thread(target=lambda: (wait_until(lambda: "in 1 s" in caplog.text), stop.set())).start()
     supervisor.start(script("worker", "import time; time.sleep(0.2); raise SystemExit(3)"))
+    threading.Timer(5, stop.set).start()
     supervisor.run()
     assert "worker ended with status 3; starting it again in 0.5 s" in caplog.text
+    assert "worker ended with status 3; starting it again in 1 s" in caplog.text
 
 
 def test_a_service_that_ends_before_it_is_ready_has_failed(
@@ -100,7 +103,7 @@ def test_a_service_that_ends_before_it_is_ready_has_failed(
 
 def test_a_service_that_is_not_ready_in_time_is_stopped(running: tuple[Supervisor, threading.Event]) -> None:
     """Nothing is left of a service that has failed."""
-    service = script("web", "import time; time.sleep(60)", ready=lambda: False, ready_timeout=0.5)
+    service = script("web", "import time; time.sleep(600)", ready=lambda: False, ready_timeout=0.5)
     with pytest.raises(ServiceFailed, match="web was not ready in time"):
         running[0].start(service)
     assert psutil.Process().children() == []
@@ -111,7 +114,7 @@ def test_a_stop_interrupts_the_start(running: tuple[Supervisor, threading.Event]
     supervisor, stop = running
     stop.set()
     with pytest.raises(Stopped):
-        supervisor.start(script("web", "import time; time.sleep(60)", ready=lambda: False))
+        supervisor.start(script("web", "import time; time.sleep(600)", ready=lambda: False))
 
 
 def test_kills_what_ignores_sigterm_and_its_children(tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ def test_kills_what_ignores_sigterm_and_its_children(tmp_path: Path) -> None:
     child = os.fork()
     if child:
         with open({str(pids)!r}, "w") as out: out.write(f"{{os.getpid()}} {{child}}\\n")
-    time.sleep(60)
+    time.sleep(600)
     """
     with Supervisor(threading.Event(), stop_timeout=0.1) as supervisor:
         supervisor.start(script("worker", stubborn, ready=lambda: pids.exists() and pids.read_text().endswith("\n")))
@@ -140,7 +143,7 @@ def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     from imgproc.supervisor import Service, Supervisor
     pid_file = Path({str(pid_file)!r})
     body = "import os, time; from pathlib import Path; "
-    body += f"Path({{str(pid_file)!r}}).write_text(str(os.getpid())); time.sleep(60)"
+    body += f"Path({{str(pid_file)!r}}).write_text(str(os.getpid())); time.sleep(600)"
     with Supervisor(threading.Event()) as supervisor:
         supervisor.start(Service("child", [sys.executable, "-c", body]))
         supervisor.run()
@@ -154,7 +157,7 @@ def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
 
 def test_secrets_of_a_service_are_not_shown(running: tuple[Supervisor, threading.Event]) -> None:
     """The environment of a service is neither in its repr nor in its command line."""
-    service = script("s3", "import time; time.sleep(60)", environ={"KEY": "hunter2"})
+    service = script("s3", "import time; time.sleep(600)", environ={"KEY": "hunter2"})
     running[0].start(service)
     assert "hunter2" not in repr(service)
     assert all("hunter2" not in " ".join(child.cmdline()) for child in psutil.Process().children())
@@ -162,6 +165,6 @@ def test_secrets_of_a_service_are_not_shown(running: tuple[Supervisor, threading
 
 def test_ctrl_c_reaches_the_parent_alone(running: tuple[Supervisor, threading.Event]) -> None:
     """A signal to our process group, as a terminal sends it, leaves stopping the children to us."""
-    running[0].start(script("redis", "import time; time.sleep(60)"))
+    running[0].start(script("redis", "import time; time.sleep(600)"))
     child = psutil.Process().children()[0].pid
     assert os.getpgid(child) != os.getpgrp()

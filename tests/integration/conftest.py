@@ -1,0 +1,106 @@
+"""One real Valkey, S3 server and PostgreSQL a session, and the app on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from imgproc import create_app, lease
+from imgproc.config import load_settings
+from imgproc.extensions import db, redis_client, transaction
+from imgproc.models import ProcessingRequest
+from imgproc.pipeline.notify import generate_secret
+from imgproc.toolbox import toolbox
+from tests.integration.services import ObjectStore, postgresql, valkey
+from tests.integration.shop import Shop, open_shop
+
+Environ = dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """The S3 server."""
+    store = ObjectStore(tmp_path_factory.mktemp("objects"))
+    yield store
+    store.stop()
+
+
+@pytest.fixture(scope="session")
+def environ(objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environ]:
+    """The environment of a house whose servers are named by URL; only the database is left to name."""
+    with valkey(tmp_path_factory.mktemp("valkey")) as redis_url:
+        yield {
+            "DATA_DIR": str(tmp_path_factory.mktemp("data")),
+            "REDIS_URL": redis_url,
+            "S3_ENDPOINT_URL": objects.server.endpoint,
+            "S3_ACCESS_KEY_ID": objects.server.access_key,
+            "S3_SECRET_ACCESS_KEY": objects.server.secret,
+            "S3_PUBLIC_URL": "http://public.example/outputs",
+            "ALLOWED_NETWORKS": "127.0.0.0/8",
+            "WEBHOOK_SECRET": generate_secret(),
+            "WEBHOOK_RETRY_SCHEDULE": "5,300",
+            "DOWNLOAD_TIMEOUT": "2",
+            "LOG_LEVEL": "ERROR",
+        }
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The PostgreSQL server."""
+    with postgresql() as url:
+        yield url
+
+
+@contextmanager
+def _migrated(environ: Environ) -> Iterator[Flask]:
+    app = create_app(load_settings(environ))
+    with app.app_context():
+        flask_migrate.upgrade()
+        toolbox().store.ensure_buckets()
+        yield app
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_app(environ: Environ) -> Iterator[Flask]:
+    """The app on SQLite."""
+    with _migrated(environ) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def postgresql_app(environ: Environ, postgresql_url: str) -> Iterator[Flask]:
+    """The app on PostgreSQL."""
+    with _migrated(environ | {"DATABASE_URL": postgresql_url}) as app:
+        yield app
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The app on either database, its tables and Redis empty, its context pushed."""
+    app: Flask = request.getfixturevalue(f"{request.param}_app")
+    with app.app_context():
+        with transaction() as connection:
+            connection.execute(sa.delete(ProcessingRequest))
+        redis_client().flushall()
+        lease.stopping.clear()
+        yield app
+
+
+@pytest.fixture(scope="session")
+def the_shop() -> Iterator[Shop]:
+    """One shop for all tests."""
+    with open_shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def shop(the_shop: Shop) -> Shop:
+    """The shop, with a clean slate."""
+    the_shop.reset()
+    return the_shop

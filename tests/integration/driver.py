@@ -1,0 +1,192 @@
+"""Driving the house from a test: upload, run what is rung, let time pass, look at the rows."""
+
+from __future__ import annotations
+
+import io
+import signal
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from flask import Flask, current_app
+from rq import Queue
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+
+from imgproc import dispatch, jobs, sweeper
+from imgproc.extensions import Base, db, redis_client, transaction
+from imgproc.lifecycle import requests
+from imgproc.lifecycle.requests import PlannedRow
+from imgproc.models import ENDED, Product, UtcDateTime
+
+HEADER = "S. No.,Product Name,Input Image Urls"
+OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
+LEASE = {"token": "a" * 32, "lease_seconds": 30}
+Result = TypeVar("Result")
+
+
+def csv_of(*cells: str | Sequence[str]) -> str:
+    """A CSV with a product for each cell of one or many URLs."""
+    cells = tuple(cell if isinstance(cell, str) else ",".join(cell) for cell in cells)
+    return "\n".join([HEADER, *(f'{row}.,SKU {row},"{cell}"' for row, cell in enumerate(cells, start=1))])
+
+
+def upload(csv: str | bytes, *, headers: dict[str, str] | None = None, **options: Any) -> Any:
+    """Upload through the API; the response."""
+    content = csv.encode() if isinstance(csv, str) else csv
+    form = {"file": (io.BytesIO(content), "products.csv"), **options}
+    return current_app.test_client().post("/api/upload", data=form, headers=headers)
+
+
+def submit(csv: str, **options: Any) -> str:
+    """Upload a file that is accepted; the request's id."""
+    response = upload(csv, **options)
+    assert response.status_code == 202, response.text
+    request_id: str = response.json["requestId"]
+    return request_id
+
+
+def get(path: str) -> Any:
+    """The JSON at a path of the API."""
+    response = current_app.test_client().get(path)
+    assert response.status_code == 200, response.text
+    return response.json
+
+
+def post(path: str) -> Any:
+    """Ask for an action; the response."""
+    return current_app.test_client().post(path)
+
+
+def status_of(request_id: str) -> dict[str, Any]:
+    """The request's status."""
+    return get(f"/api/status/{request_id}")
+
+
+def products_of(request_id: str) -> list[dict[str, Any]]:
+    """The request's products, up to 500."""
+    return get(f"/api/requests/{request_id}/products?limit=500")["items"]
+
+
+def codes_of(request_id: str) -> list[list[str | None]]:
+    """The error code of every image of every product; None where there is none."""
+    return [[(image["error"] or {}).get("code") for image in each["images"]] for each in products_of(request_id)]
+
+
+def work(*, most: int | None = None) -> None:
+    """Answer what is rung, as a worker would, until nothing is left or after `most` jobs. No job may raise."""
+    queues = [
+        Queue(name, connection=redis_client(), serializer=JSONSerializer, job_class=dispatch.AllowedJob)
+        for name in dispatch.QUEUES
+    ]
+    dispatch.PreloadedWorker.app = current_app._get_current_object()
+    worker = dispatch.PreloadedWorker(
+        queues, connection=redis_client(), job_class=dispatch.AllowedJob, serializer=JSONSerializer
+    )
+    ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        worker.work(burst=True, logging_level="ERROR", max_jobs=most)
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+    failed = [job_id for queue in queues for job_id in FailedJobRegistry(queue=queue).get_job_ids()]
+    assert not failed, [dispatch.AllowedJob.fetch(each, connection=redis_client()).exc_info for each in failed]
+
+
+def drain(request_id: str, *, rounds: int = 40) -> dict[str, Any]:
+    """Work, sweep and let minutes pass until the request has ended; its status."""
+    assert jobs, "imported, so that the worker finds it in memory"
+    for _ in range(rounds):
+        work()
+        status = status_of(request_id)
+        if status["status"] in {end.value for end in ENDED}:
+            return status
+        pass_time(60)
+        sweeper.sweep()
+    raise AssertionError(f"The request did not end: {status}")
+
+
+def pass_time(seconds: float) -> None:
+    """Only the database's clock counts: moving every stored time back is the same as waiting."""
+    with transaction() as connection:
+        for table in Base.metadata.tables.values():
+            columns = [column for column in table.columns if isinstance(column.type, UtcDateTime)]
+            if columns:
+                earlier = {column: _earlier(connection.dialect.name, column, seconds) for column in columns}
+                connection.execute(sa.update(table).values(earlier))
+
+
+def _earlier(dialect: str, column: sa.Column[Any], seconds: float) -> sa.ColumnElement[Any]:
+    if dialect == "postgresql":
+        return column - sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    return sa.func.strftime("%Y-%m-%d %H:%M:%f", column, f"-{seconds} seconds") + "000"
+
+
+def rows(entity: type[Base], *, by: Any = None) -> Sequence[Any]:
+    """Every row of a table as it is now."""
+    with db.engine.connect() as connection:
+        return connection.execute(sa.select(entity.__table__).order_by(by if by is not None else sa.text("1"))).all()
+
+
+def row(entity: type[Base]) -> Any:
+    """The only row of a table."""
+    (only,) = rows(entity)
+    return only
+
+
+def statuses(entity: type[Base] = Product) -> list[str]:
+    """The status of every row, in the order of their ids."""
+    return [each.status.value for each in rows(entity)]
+
+
+def planned(*, products: int, images: int = 1, planned: bool = True) -> str:
+    """A request whose products are saved and wait, without a file or a queue; its id."""
+    request_id = str(uuid.uuid4())
+    requests.create(
+        id=request_id,
+        filename="products.csv",
+        input_key=f"{request_id}/input.csv",
+        options=OPTIONS,
+        fingerprint="",
+        rows_total=products,
+        products_total=products,
+        images_total=products * images,
+    )
+    requests.claim_plan(request_id, **LEASE)
+    urls = [f"http://127.0.0.1:1/{position}.jpg" for position in range(images)]
+    requests.add_products(request_id, [planned_row(number, urls) for number in range(1, products + 1)], **LEASE)
+    if planned:
+        requests.mark_planned(request_id, token=LEASE["token"])
+    return request_id
+
+
+def planned_row(number: int, urls: Sequence[str]) -> PlannedRow:
+    """One row of a file."""
+    return PlannedRow(number, number + 1, f"{number}.", f"SKU {number}", ",".join(urls), urls)
+
+
+def at_once(*calls: Callable[[], Result]) -> list[Result]:
+    """Call all of them in threads that start together; their results in order."""
+    app: Flask = current_app._get_current_object()
+    ready = Barrier(len(calls))
+
+    def run(call: Callable[[], Result]) -> Result:
+        with app.app_context():
+            ready.wait()
+            return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+def ringing() -> list[str]:
+    """The ids of the jobs that wait in Redis, sorted."""
+    return sorted(dispatch.waiting())
+
+
+def forget_rings() -> None:
+    """Lose everything Redis holds."""
+    redis_client().flushall()
