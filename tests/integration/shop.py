@@ -68,7 +68,7 @@ class Shop:
         page = b"<!doctype html><title>Sign in</title><form action=/login></form>"
         self.says("/page.jpg", Answer(body=page, headers={"Content-Type": "text/html"}))
         self.says("/cut.jpg", Answer(body=photo("astronaut.jpg")[:20_000]))
-        self.says("/drawing.svg", Answer(body=b'<svg xmlns="http://www.w3.org/2000/svg"/>'))
+        self.says("/iphone.heic", Answer(body=b"\x00\x00\x00\x18ftypheic" + bytes(12)))
         self.says("/forbidden.jpg", Answer(403))
         self.says("/broken.jpg", Answer(500))
         self.says("/slow.jpg", Answer(body=photo("astronaut.jpg"), delay=3))

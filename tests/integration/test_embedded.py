@@ -252,7 +252,7 @@ def test_every_format_we_write_is_served_as_itself(
     (tmp_path / f"outputs/a/1-mug.{extension}").write_bytes(b"picture")
     response = public.get(f"/outputs/a/1-mug.{extension}", buffered=True)
     assert response.content_type == content_type
-    assert "Content-Disposition" not in response.headers
+    assert response.headers["Content-Disposition"].startswith("inline")
 
 
 def test_a_page_is_never_run(public: FlaskClient) -> None:

@@ -98,7 +98,7 @@ def test_each_failure_has_its_own_code(shop: Shop) -> None:
         f"{shop.url}/broken.jpg": "http_500",
         f"{shop.url}/page.jpg": "not_an_image",
         f"{shop.url}/cut.jpg": "truncated_image",
-        f"{shop.url}/drawing.svg": "unsupported_format",
+        f"{shop.url}/iphone.heic": "unsupported_format",
         f"{shop.url}/slow.jpg": "timeout",
         f"{shop.url}/coffee.png": None,
         REFUSED: "connect_failed",
