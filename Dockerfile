@@ -16,7 +16,7 @@ COPY --from=builder /venv /venv
 WORKDIR /app
 COPY migrations migrations
 COPY imgproc imgproc
-COPY wsgi.py rq_worker.py ./
+COPY wsgi.py rq_worker.py gunicorn.conf.py ./
 # The file system is read-only at run time, so the byte code has to be there already.
 RUN python -m compileall -q .
 USER 10001:10001

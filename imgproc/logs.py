@@ -38,6 +38,6 @@ def configure(*, log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("rq").setLevel("WARNING")
-    logging.getLogger("botocore").setLevel("WARNING")
+    for name in ("rq", "rq.worker_pool", "botocore", "alembic"):
+        logging.getLogger(name).setLevel("WARNING")
     logging.getLogger("urllib3").setLevel("ERROR")

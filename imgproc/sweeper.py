@@ -56,7 +56,7 @@ def sweep() -> None:
     """One pass over everything that a crash, a lost ring or the passing of time may have left undone."""
     flushed = dispatch.mark_running()
     if flushed:
-        log.warning("redis_was_empty", detail="Ringing again for all that is under way.")
+        log.info("redis_was_empty", detail="Ringing again for all that is under way.")
     waiting = dispatch.waiting()
     unheard = 0.0 if flushed else UNHEARD_SECONDS
     _return_expired_products()
