@@ -11,7 +11,6 @@ from apiflask import Schema
 from apiflask.fields import (
     UUID,
     Boolean,
-    DateTime,
     Dict,
     File,
     Float,
@@ -30,6 +29,11 @@ FORMATS = ["jpeg", "webp", "avif", "png", "keep"]
 
 def _values(enum: Any) -> list[str]:
     return [member.value for member in enum]
+
+
+def _moment(*, allow_none: bool = False) -> String:
+    """A time as the views write it, so that it reads the same wherever it is shown."""
+    return String(allow_none=allow_none, metadata={"format": "date-time"})
 
 
 class UploadIn(Schema):
@@ -97,7 +101,7 @@ class UploadOut(Schema):
     requestId = UUID()
     status = String(validate=OneOf(["pending"]))
     statusUrl = String()
-    createdAt = DateTime()
+    createdAt = _moment()
     counts = Nested(UploadCounts)
     errors = List(Nested(RowErrorOut), metadata={"description": "The rows skipped, with `invalidRows=skip`."})
     errorsTruncated = Boolean()
@@ -157,7 +161,7 @@ class WebhookState(Schema):
     status = String(validate=OneOf(_values(DeliveryStatus)))
     attempts = Integer()
     lastResponseStatus = Integer(allow_none=True)
-    nextAttemptAt = DateTime(allow_none=True)
+    nextAttemptAt = _moment(allow_none=True)
 
 
 class ErrorOut(Schema):
@@ -178,9 +182,9 @@ class RequestSummary(Schema):
 
     requestId = UUID()
     status = String(validate=OneOf(_values(RequestStatus)))
-    createdAt = DateTime()
-    startedAt = DateTime(allow_none=True)
-    finishedAt = DateTime(allow_none=True)
+    createdAt = _moment()
+    startedAt = _moment(allow_none=True)
+    finishedAt = _moment(allow_none=True)
     filename = String()
     options = Nested(Options)
     progress = Nested(Progress)
@@ -284,7 +288,7 @@ class AttemptOut(Schema):
     """One POST to the webhook."""
 
     number = Integer()
-    attemptedAt = DateTime()
+    attemptedAt = _moment()
     responseStatus = Integer(allow_none=True)
     error = Nested(ErrorOut, allow_none=True)
     durationMs = Integer()
@@ -297,8 +301,8 @@ class DeliveryOut(Schema):
     url = String()
     type = String()
     status = String(validate=OneOf(_values(DeliveryStatus)))
-    createdAt = DateTime()
-    nextAttemptAt = DateTime(allow_none=True)
+    createdAt = _moment()
+    nextAttemptAt = _moment(allow_none=True)
     lastResponseStatus = Integer(allow_none=True)
     attempts = List(Nested(AttemptOut))
 

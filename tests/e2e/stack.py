@@ -75,7 +75,7 @@ def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
     given = dict.fromkeys(SettingsSchema().fields, "") | {
         "DATA_DIR": str(folder),
         "PORT": str(free_port(DEMO_PORTS)),
-        "ALLOWED_NETWORKS": "127.0.0.0/8",
+        "ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
         "WORKERS": "2",
         **environ,
     }

