@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import uuid
 from datetime import datetime
 from typing import Any
@@ -82,7 +81,7 @@ def decode_cursor(cursor: str, *, parts: int) -> list[str]:
     """
     try:
         found = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("|")
-    except (binascii.Error, UnicodeError):
+    except ValueError:  # not base64, or not text
         found = []
     if len(found) != parts:
         raise invalid_cursor()

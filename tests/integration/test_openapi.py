@@ -1,0 +1,97 @@
+"""The OpenAPI document is valid, complete, and what the server does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import flask_migrate
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from moto import mock_aws
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from imgproc import create_app
+from imgproc.config import load_settings
+from imgproc.toolbox import toolbox
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The app on SQLite and an S3 in memory; Redis is away, which no answer may depend on but the metrics."""
+    folder = tmp_path_factory.mktemp("api")
+    environ = {
+        "DATA_DIR": str(folder),
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "WEBHOOK_SECRET": "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==",
+        "S3_ACCESS_KEY_ID": "test",
+        "S3_SECRET_ACCESS_KEY": "test",
+        "LOG_LEVEL": "ERROR",
+    }
+    with mock_aws():
+        app = create_app(load_settings(environ))
+        with app.app_context():
+            flask_migrate.upgrade()
+            toolbox().store.ensure_buckets()
+        yield app
+
+
+def test_the_document_is_valid_openapi_3_1(app: Flask) -> None:
+    """By the specification's own schema."""
+    document = app.test_client().get("/openapi.json").get_json()
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_every_operation_is_described(app: Flask) -> None:
+    """A summary, and the problems it may answer with."""
+    document = app.test_client().get("/openapi.json").get_json()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["summary"], path
+            if path.startswith("/api"):
+                assert "application/problem+json" in operation["responses"]["503"]["content"], path
+    upload = document["components"]["schemas"]["UploadIn"]
+    assert upload["required"] == ["file"]
+    assert upload["properties"]["file"]["format"] == "binary"
+
+
+def test_the_browsable_api_needs_no_other_host(app: Flask) -> None:
+    """Every file the page names is served from here, and nothing runs inline."""
+    page = app.test_client().get("/docs").get_data(as_text=True)
+    assert "://" not in page
+    assert "<script>" not in page
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js", "favicon-32x32.png"):
+        assert name in page
+        assert app.test_client().get(f"/static/swagger-ui/{name}", buffered=True).status_code == 200
+
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+def test_answers_as_the_document_says(app: Flask) -> None:
+    """Whatever is sent to whichever operation, no answer is a server error or another than documented."""
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if operation.path != "/metrics":  # answers 503 here, as Redis is away
+            _fuzz(operation)
+
+
+def _fuzz(operation: Any) -> None:
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @given(case=operation.as_strategy())
+    def answers_as_documented(case: schemathesis.Case) -> None:
+        response = case.call()
+        if response.status_code != 503:
+            case.validate_response(response, checks=CHECKS)
+
+    answers_as_documented()
