@@ -36,7 +36,10 @@ def configure(*, log_format: str, level: str) -> None:
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for earlier in list(root.handlers):
+        if isinstance(earlier.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(earlier)
+    root.addHandler(handler)
     root.setLevel(level)
     for name in ("rq", "rq.worker_pool", "botocore", "alembic"):
         logging.getLogger(name).setLevel("WARNING")

@@ -16,6 +16,17 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 60, pause: flo
         time.sleep(pause)
 
 
+class Children:
+    """The processes that this one has started since; other tests may have left theirs running."""
+
+    def __init__(self) -> None:
+        self._known = {child.pid for child in psutil.Process().children()}
+
+    def __call__(self) -> list[psutil.Process]:
+        """Those that run, or have not been waited for."""
+        return [child for child in psutil.Process().children() if child.pid not in self._known]
+
+
 def is_alive(process: psutil.Process | int) -> bool:
     """Does it run? A zombie, whose parent has not looked yet, is dead."""
     try:

@@ -24,7 +24,7 @@ from flask.testing import FlaskClient
 from imgproc.config import Settings, load_settings
 from imgproc.embedded import EmbeddedError, claim, local_url, register_outputs, require_free_port, start_missing
 from imgproc.supervisor import Supervisor
-from tests.processes import is_alive, wait_until
+from tests.processes import Children, is_alive, wait_until
 
 
 @contextmanager
@@ -128,10 +128,11 @@ def test_secrets_are_ours_alone(data_dir: Path) -> None:
 
 def test_the_addresses_are_gone_after_the_stop(data_dir: Path) -> None:
     """Nobody finds the way to servers that no longer run."""
+    children = Children()
     with stack(data_dir):
         assert (data_dir / "embedded.env").exists()
     assert not (data_dir / "embedded.env").exists()
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_a_killed_stack_leaves_no_process_and_no_obstacle(data_dir: Path) -> None:

@@ -7,14 +7,13 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from imgproc.supervisor import Service, ServiceFailed, Stopped, Supervisor
-from tests.processes import is_alive, wait_until
+from tests.processes import Children, is_alive, wait_until
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
 
@@ -40,6 +39,28 @@ def writer(name: str, journal: Path, *, then: str = "time.sleep(600)") -> Servic
     return script(name, body, ready=lambda: journal.exists() and f"{name} starts" in journal.read_text())
 
 
+def run_until(condition: Callable[[], bool], supervisor: Supervisor, stop: threading.Event) -> None:
+    """Let the supervisor do its work until `condition` holds."""
+
+    def watch() -> None:
+        try:
+            wait_until(condition)
+        finally:
+            stop.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    supervisor.run()
+    watcher.join()
+    assert condition()
+
+
+@pytest.fixture
+def children() -> Children:
+    """What the test has started."""
+    return Children()
+
+
 @pytest.fixture
 def running() -> Iterator[tuple[Supervisor, threading.Event]]:
     """A supervisor with a short deadline, and the event that stops it."""
@@ -58,38 +79,27 @@ def test_starts_in_order_and_stops_in_reverse(tmp_path: Path) -> None:
 
 
 def test_restarts_a_dead_child_and_says_so(
-    tmp_path: Path, running: tuple[Supervisor, threading.Event], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, running: tuple[Supervisor, threading.Event], caplog: pytest.LogCaptureFixture, children: Children
 ) -> None:
     """A killed child is started again, and the log says what happened to which."""
+    caplog.set_level("INFO")
     supervisor, stop = running
     journal = tmp_path / "journal"
     supervisor.start(writer("worker", journal))
-    killer = threading.Thread(target=_kill_then_stop, args=(journal, stop))
-    killer.start()
-    supervisor.run()
-    killer.join()
-    assert journal.read_text().splitlines().count("worker starts") == 2
+    children()[0].kill()
+    run_until(lambda: journal.read_text().count("worker starts") == 2, supervisor, stop)
     assert "worker was killed by SIGKILL; starting it again in 0.5 s" in caplog.text
-
-
-def _kill_then_stop(journal: Path, stop: threading.Event) -> None:
-    psutil.Process().children()[0].kill()
-    try:
-        wait_until(lambda: journal.read_text().count("worker starts") == 2)
-    finally:
-        stop.set()
 
 
 def test_waits_longer_before_each_restart(
     running: tuple[Supervisor, threading.Event], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A child that cannot live does not keep the machine busy."""
+    caplog.set_level("INFO")
     supervisor, stop = running
     supervisor.start(script("worker", "import time; time.sleep(0.2); raise SystemExit(3)"))
-    threading.Timer(5, stop.set).start()
-    supervisor.run()
+    run_until(lambda: "worker ended with status 3; starting it again in 1 s" in caplog.text, supervisor, stop)
     assert "worker ended with status 3; starting it again in 0.5 s" in caplog.text
-    assert "worker ended with status 3; starting it again in 1 s" in caplog.text
 
 
 def test_a_service_that_ends_before_it_is_ready_has_failed(
@@ -101,12 +111,14 @@ def test_a_service_that_ends_before_it_is_ready_has_failed(
         running[0].start(service)
 
 
-def test_a_service_that_is_not_ready_in_time_is_stopped(running: tuple[Supervisor, threading.Event]) -> None:
+def test_a_service_that_is_not_ready_in_time_is_stopped(
+    running: tuple[Supervisor, threading.Event], children: Children
+) -> None:
     """Nothing is left of a service that has failed."""
     service = script("web", "import time; time.sleep(600)", ready=lambda: False, ready_timeout=0.5)
     with pytest.raises(ServiceFailed, match="web was not ready in time"):
         running[0].start(service)
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_a_stop_interrupts_the_start(running: tuple[Supervisor, threading.Event]) -> None:
@@ -155,16 +167,16 @@ def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     wait_until(lambda: not is_alive(int(pid_file.read_text())))
 
 
-def test_secrets_of_a_service_are_not_shown(running: tuple[Supervisor, threading.Event]) -> None:
+def test_secrets_of_a_service_are_not_shown(running: tuple[Supervisor, threading.Event], children: Children) -> None:
     """The environment of a service is neither in its repr nor in its command line."""
     service = script("s3", "import time; time.sleep(600)", environ={"KEY": "hunter2"})
     running[0].start(service)
     assert "hunter2" not in repr(service)
-    assert all("hunter2" not in " ".join(child.cmdline()) for child in psutil.Process().children())
+    assert all("hunter2" not in " ".join(child.cmdline()) for child in children())
 
 
-def test_ctrl_c_reaches_the_parent_alone(running: tuple[Supervisor, threading.Event]) -> None:
+def test_ctrl_c_reaches_the_parent_alone(running: tuple[Supervisor, threading.Event], children: Children) -> None:
     """A signal to our process group, as a terminal sends it, leaves stopping the children to us."""
     running[0].start(script("redis", "import time; time.sleep(600)"))
-    child = psutil.Process().children()[0].pid
+    child = children()[0].pid
     assert os.getpgid(child) != os.getpgrp()
