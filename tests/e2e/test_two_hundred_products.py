@@ -6,106 +6,43 @@ import csv
 import io
 import os
 import signal
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import psutil
-import pytest
 import requests
 from PIL import Image
-from skimage import data
 
 from tests.e2e.stack import Stack, running_stack
+from tests.integration.shop import REFUSED, SIZES, open_shop
 from tests.processes import wait_until
 
 PRODUCTS, IMAGES = 200, 3
+GOOD = "/chelsea.jpg"
 BROKEN = {
-    "missing": "http_404",
-    "page": "not_an_image",
-    "cut": "truncated_image",
-    "refused": "connect_failed",
-    "slow": "timeout",
+    "/missing.jpg": "http_404",
+    "/page.jpg": "not_an_image",
+    "/cut.jpg": "truncated_image",
+    "/slow.jpg": "timeout",
+    REFUSED: "connect_failed",
 }
 
 
-def _jpeg() -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(data.coffee()).save(out, "JPEG", quality=85)
-    return out.getvalue()
-
-
-PHOTO = _jpeg()
-WIDTH, HEIGHT = 600, 400
-
-
-class Shop(BaseHTTPRequestHandler):
-    """Serves the photo under every name, but for the names that say how they are broken."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Answer by the first word of the name."""
-        kind = self.path.rpartition("/")[2].partition("-")[0]
-        if kind == "missing":
-            self.send_error(404)
-        elif kind == "page":
-            self._send(b"<!doctype html><title>Sign in</title>", "text/html")
-        elif kind == "cut":
-            self._send(PHOTO[: len(PHOTO) // 2], "image/jpeg")
-        else:
-            if kind == "slow":
-                time.sleep(3)
-            self._send(PHOTO, "image/jpeg")
-
-    def _send(self, body: bytes, content_type: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        try:
-            self.wfile.write(body)
-        except BrokenPipeError:
-            self.close_connection = True  # the downloader had enough
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    """The address of the image host."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Shop)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-
-
-def _kind(row: int, position: int) -> str:
+def _place(row: int, position: int) -> str:
     """Every twentieth image is broken, each kind in turn."""
     number = row * IMAGES + position
-    return list(BROKEN)[number // 20 % len(BROKEN)] if number % 20 == 7 else "good"
+    return list(BROKEN)[number // 20 % len(BROKEN)] if number % 20 == 7 else GOOD
 
 
-def _catalogue(shop: str) -> list[list[str]]:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    rows = []
-    for row in range(PRODUCTS):
-        kinds = [_kind(row, position) for position in range(IMAGES)]
-        hosts = [closed if kind == "refused" else shop for kind in kinds]
-        rows.append(
-            [
-                f"{host}/{kind}-{row}-{position}.jpg"
-                for position, (host, kind) in enumerate(zip(hosts, kinds, strict=True))
-            ]
-        )
-    return rows
+PLACES = [[_place(row, position) for position in range(IMAGES)] for row in range(PRODUCTS)]
+
+
+def _urls(shop_url: str) -> list[list[str]]:
+    """The three URLs of every row, no two of them the same."""
+    return [
+        [f"{'' if place == REFUSED else shop_url}{place}?row={row}&position={n}" for n, place in enumerate(places)]
+        for row, places in enumerate(PLACES)
+    ]
 
 
 def _kill_a_worker(stack: Stack) -> None:
@@ -116,12 +53,12 @@ def _kill_a_worker(stack: Stack) -> None:
     wait_until(lambda: len(pool.children()) == 2 and victim.pid not in {child.pid for child in pool.children()})
 
 
-def test_broken_urls_and_a_killed_worker_change_nothing_else(shop: str, tmp_path: Path) -> None:
+def test_broken_urls_and_a_killed_worker_change_nothing_else(tmp_path: Path) -> None:
     """Each failure has its own code, every other slot a JPEG of half the size, and every row its line in order."""
-    urls = _catalogue(shop)
-    lines = ["S. No.,Product Name,Input Image Urls"]
-    lines += [f'{row + 1}.,SKU {row},"{",".join(cell)}"' for row, cell in enumerate(urls)]
-    with running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="1.5", LEASE_SECONDS="3") as stack:
+    with open_shop() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="2", LEASE_SECONDS="3") as stack:
+        urls = _urls(shop.url)
+        lines = ["S. No.,Product Name,Input Image Urls"]
+        lines += [f'{row + 1}.,SKU {row},"{",".join(cell)}"' for row, cell in enumerate(urls)]
         request_id = stack.submit("\n".join(lines))["requestId"]
         wait_until(lambda: stack.status(request_id)["progress"]["products"]["completed"] >= 20)
         _kill_a_worker(stack)
@@ -129,23 +66,24 @@ def test_broken_urls_and_a_killed_worker_change_nothing_else(shop: str, tmp_path
         _check(stack, status, urls)
 
 
-def _check(stack: Stack, status: dict, urls: list[list[str]]) -> None:
-    broken = [[_kind(row, position) for position in range(IMAGES)] for row in range(PRODUCTS)]
-    failures = sum(kind != "good" for row in broken for kind in row)
+def _check(stack: Stack, status: dict[str, Any], urls: list[list[str]]) -> None:
+    failures = sum(place != GOOD for places in PLACES for place in places)
     assert status["status"] == "completed_with_errors"
     assert status["progress"]["images"] == {"total": 600, "completed": 600 - failures, "failed": failures}
     products = stack.products(status["requestId"])
     found = [[image["error"] and image["error"]["code"] for image in product["images"]] for product in products]
-    assert found == [[BROKEN.get(kind) for kind in row] for row in broken]
+    assert found == [[BROKEN.get(place) for place in places] for places in PLACES]
 
     output = list(csv.reader(io.StringIO(requests.get(status["outputCsvUrl"], timeout=30).text)))
     assert output[0] == ["S. No.", "Product Name", "Input Image Urls", "Output Image Urls"]
     assert [line[0] for line in output[1:]] == [f"{row + 1}." for row in range(PRODUCTS)]
     assert [line[2].split(",") for line in output[1:]] == urls
-    for line, kinds in zip(output[1:], broken, strict=True):
-        slots = line[3].split(",")
-        assert [bool(slot) for slot in slots] == [kind == "good" for kind in kinds]
-        for slot in filter(None, slots):
-            with Image.open(io.BytesIO(requests.get(slot, timeout=30).content)) as rendition:
+    slots = [line[3].split(",") for line in output[1:]]
+    given = [[bool(slot) for slot in line] for line in slots]
+    assert given == [[place == GOOD for place in places] for places in PLACES]
+    width, height = SIZES[GOOD[1:]]
+    with requests.Session() as session:
+        for slot in filter(None, (slot for line in slots for slot in line)):
+            with Image.open(io.BytesIO(session.get(slot, timeout=30).content)) as rendition:
                 rendition.load()
-                assert (rendition.format, rendition.size) == ("JPEG", (WIDTH // 2, HEIGHT // 2))
+            assert (rendition.format, rendition.size) == ("JPEG", (width // 2, height // 2))

@@ -89,7 +89,9 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
             connection.execute(sa.delete(ProcessingRequest))
         redis_client().flushall()
         lease.stopping.clear()
+        tools = app.extensions["toolbox"]
         yield app
+        app.extensions["toolbox"] = tools
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import signal
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from rq import Queue
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from imgproc import dispatch, jobs, sweeper
+from imgproc import dispatch, sweeper
 from imgproc.extensions import Base, db, redis_client, transaction
 from imgproc.lifecycle import requests
 from imgproc.lifecycle.requests import PlannedRow
@@ -78,27 +79,36 @@ def codes_of(request_id: str) -> list[list[str | None]]:
 
 def work(*, most: int | None = None) -> None:
     """Answer what is rung, as a worker would, until nothing is left or after `most` jobs. No job may raise."""
-    queues = [
-        Queue(name, connection=redis_client(), serializer=JSONSerializer, job_class=dispatch.AllowedJob)
-        for name in dispatch.QUEUES
-    ]
+    burst(most=most)
+    assert not failed_jobs()
+
+
+def burst(*, most: int | None = None) -> None:
+    """Let one worker loose on the queues, in this process."""
+    options = {"connection": redis_client(), "job_class": dispatch.AllowedJob, "serializer": JSONSerializer}
     dispatch.PreloadedWorker.app = current_app._get_current_object()
-    worker = dispatch.PreloadedWorker(
-        queues, connection=redis_client(), job_class=dispatch.AllowedJob, serializer=JSONSerializer
-    )
+    worker = dispatch.PreloadedWorker([Queue(name, **options) for name in dispatch.QUEUES], **options)
     ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        worker.work(burst=True, logging_level="ERROR", max_jobs=most)
+        worker.work(burst=True, logging_level="CRITICAL", max_jobs=most)
     finally:
         for number, handler in ours.items():
             signal.signal(number, handler)
-    failed = [job_id for queue in queues for job_id in FailedJobRegistry(queue=queue).get_job_ids()]
-    assert not failed, [dispatch.AllowedJob.fetch(each, connection=redis_client()).exc_info for each in failed]
+
+
+def failed_jobs() -> list[str]:
+    """What the jobs that raised have raised."""
+    found = []
+    for name in dispatch.QUEUES:
+        registry = FailedJobRegistry(name, connection=redis_client(), serializer=JSONSerializer)
+        for job_id in registry.get_job_ids():
+            job = dispatch.AllowedJob.fetch(job_id, connection=redis_client(), serializer=JSONSerializer)
+            found.append(job.latest_result().exc_string)
+    return found
 
 
 def drain(request_id: str, *, rounds: int = 40) -> dict[str, Any]:
     """Work, sweep and let minutes pass until the request has ended; its status."""
-    assert jobs, "imported, so that the worker finds it in memory"
     for _ in range(rounds):
         work()
         status = status_of(request_id)
@@ -187,6 +197,12 @@ def ringing() -> list[str]:
     return sorted(dispatch.waiting())
 
 
-def forget_rings() -> None:
-    """Lose everything Redis holds."""
-    redis_client().flushall()
+def lose_rings() -> None:
+    """Lose what waits in the queues, but nothing else, as a worker does that is killed just after taking a job."""
+    redis_client().delete(*(f"rq:queue:{name}" for name in dispatch.QUEUES))
+
+
+def configure(**changes: Any) -> None:
+    """Change settings for the rest of the test."""
+    tools = current_app.extensions["toolbox"]
+    current_app.extensions["toolbox"] = replace(tools, settings=replace(tools.settings, **changes))

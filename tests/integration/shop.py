@@ -55,7 +55,8 @@ class Shop:
         return f"{self.url}{path}"
 
     def answer(self, path: str) -> Answer:
-        """The next answer to a request for `path`."""
+        """The next answer to a request for `path`, whatever its query."""
+        path = path.partition("?")[0]
         self.asked[path] += 1
         if answers := self.script.get(path):
             return answers.pop(0) if len(answers) > 1 else answers[0]
@@ -107,6 +108,7 @@ def open_shop() -> Iterator[Shop]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         shop = Shop(f"http://127.0.0.1:{server.server_port}")
+        shop.reset()
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
             yield shop

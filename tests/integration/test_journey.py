@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from flask import Flask, current_app
+from flask import current_app
 from PIL import Image
 from standardwebhooks import Webhook
 

@@ -1,0 +1,257 @@
+"""Cancel, retry, delete: each safe against the workers, each followed by a true output CSV and announcement."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from imgproc import intake, jobs
+from imgproc.extensions import redis_client
+from imgproc.lifecycle import actions, products, requests
+from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from tests.integration.driver import (
+    codes_of,
+    configure,
+    csv_of,
+    drain,
+    post,
+    ringing,
+    row,
+    rows,
+    status_of,
+    statuses,
+    submit,
+    work,
+)
+from tests.integration.services import ObjectStore
+from tests.integration.shop import Answer, Shop, photo
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+def types(shop: Shop) -> list[str]:
+    """What has been announced, in order."""
+    return [json.loads(each.body)["type"] for each in shop.announcements]
+
+
+def slots(objects: ObjectStore, request_id: str) -> list[bool]:
+    """Whether each line of the output CSV has a URL of ours."""
+    lines = objects.get("outputs", f"{request_id}/output.csv").decode().splitlines()[1:]
+    return ["public.example" in line for line in lines]
+
+
+# -- cancel -------------------------------------------------------------------------------------------------------
+
+
+def test_cancelling_before_anything_started_downloads_nothing(shop: Shop, objects: ObjectStore) -> None:
+    """Even before the plan: every row is in the output CSV, and the webhook follows."""
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
+    assert post(f"/api/requests/{request_id}/cancel").status_code == 202
+    status = drain(request_id)
+    assert (status["status"], status["progress"]["percent"]) == ("cancelled", 100)
+    assert codes_of(request_id) == [["cancelled"]] * 3
+    assert (shop.asked["/chelsea.jpg"], slots(objects, request_id)) == (0, [False] * 3)
+    assert types(shop) == ["request.cancelled"]
+
+
+def test_cancelling_keeps_what_is_done(shop: Shop, objects: ObjectStore) -> None:
+    """What has not started stops at once, though it was queued."""
+    configure(dispatch_window=2)
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 6))
+    work(most=3)
+    assert post(f"/api/requests/{request_id}/cancel").status_code == 202
+    assert drain(request_id)["status"] == "cancelled"
+    assert statuses() == ["completed"] * 2 + ["cancelled"] * 4
+    assert (shop.asked["/chelsea.jpg"], slots(objects, request_id)) == (2, [True] * 2 + [False] * 4)
+    request = row(ProcessingRequest)
+    assert (request.products_completed, request.products_cancelled, request.images_cancelled) == (2, 4, 4)
+
+
+def test_cancelling_while_the_file_is_planned(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows still to come are saved as cancelled, so that they have their line in the output CSV."""
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 7))
+    monkeypatch.setattr(jobs, "PLAN_CHUNK", 3)
+    add_products = requests.add_products
+
+    def cancel_then_add(*arguments: Any, **options: Any) -> None:
+        if rows(Product):
+            actions.cancel(request_id)
+        add_products(*arguments, **options)
+
+    monkeypatch.setattr(requests, "add_products", cancel_then_add)
+    work()  # without a sweep
+    assert status_of(request_id)["status"] == "cancelled"
+    assert (statuses(), shop.asked["/chelsea.jpg"]) == (["cancelled"] * 7, 0)
+    assert (row(ProcessingRequest).products_cancelled, row(ProcessingRequest).images_cancelled) == (7, 7)
+
+
+def test_a_product_in_hand_is_finished_and_the_rest_cancelled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cancel comes while a worker makes an image."""
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 2))
+    make_image = jobs.make_image
+
+    def cancel_then_make(*arguments: Any) -> Any:
+        actions.cancel(request_id)
+        return make_image(*arguments)
+
+    monkeypatch.setattr(jobs, "make_image", cancel_then_make)
+    assert drain(request_id)["status"] == "cancelled"
+    assert statuses() == ["completed", "cancelled"]
+
+
+def test_the_last_product_in_hand_completes_a_cancelled_request(shop: Shop) -> None:
+    """Where nothing was left to stop, everything is done and the request says so."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    work(most=1)
+    (product,) = rows(Product)
+    claimed = products.claim(product.id, token="mine", lease_seconds=3600)
+    assert claimed
+    assert post(f"/api/requests/{request_id}/cancel").status_code == 202
+    assert (status_of(request_id)["status"], statuses()) == ("processing", ["processing"])
+    products.finish(product.id, [jobs.make_image(jobs.toolbox(), claimed, claimed.images[0])], token="mine", window=1)
+    assert drain(request_id)["status"] == "completed"
+
+
+def test_a_product_that_comes_back_unfinished_is_cancelled(shop: Shop) -> None:
+    """It would have been tried again later; the sweeper cancels it instead."""
+    shop.says("/busy.jpg", Answer(503))
+    request_id = submit(csv_of(f"{shop.url}/busy.jpg"))
+    work(most=1)
+    (product,) = rows(Product)
+    products.claim(product.id, token="mine", lease_seconds=3600)
+    post(f"/api/requests/{request_id}/cancel")
+    products.postpone(product.id, [], token="mine", window=1, delay=3600, counts_as_attempt=True)
+    assert drain(request_id)["status"] == "cancelled"
+    assert (codes_of(request_id), shop.asked["/busy.jpg"]) == ([["cancelled"]], 0)
+
+
+def test_cancelling_again_is_the_same(shop: Shop) -> None:
+    """202 while it ends, 409 once it has; nothing is counted twice."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    assert [post(f"/api/requests/{request_id}/cancel").status_code for _ in range(2)] == [202, 202]
+    drain(request_id)
+    response = post(f"/api/requests/{request_id}/cancel")
+    assert (response.status_code, response.json["code"]) == (409, "already_ended")
+    assert row(ProcessingRequest).products_cancelled == 1
+
+
+def test_a_request_that_has_ended_cannot_be_cancelled(shop: Shop) -> None:
+    """409, and it stays as it was."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    drain(request_id)
+    before = row(ProcessingRequest)
+    assert post(f"/api/requests/{request_id}/cancel").json["code"] == "already_ended"
+    assert row(ProcessingRequest) == before
+
+
+# -- retry --------------------------------------------------------------------------------------------------------
+
+
+def test_retry_tries_the_failed_images_alone(shop: Shop, objects: ObjectStore) -> None:
+    """What is done stays as it is; the request is finalized and announced anew."""
+    good, mended, hopeless = (f"{shop.url}/{name}" for name in ("chelsea.jpg", "mended.jpg", "missing.jpg"))
+    request_id = submit(csv_of([good, mended], good, hopeless), webhookUrl=f"{shop.url}/webhook")
+    assert drain(request_id)["status"] == "completed_with_errors"
+    shop.says("/mended.jpg", Answer(body=photo("rocket.webp")))
+    before = {image.id: image for image in rows(ProductImage)}
+
+    assert post(f"/api/requests/{request_id}/retry").json["status"] == "processing"
+    assert status_of(request_id)["finishedAt"] is None
+    status = drain(request_id)
+    assert status["progress"]["products"] == {"total": 3, "completed": 2, "failed": 1}
+    assert status["progress"]["images"] == {"total": 4, "completed": 3, "failed": 1}
+    assert codes_of(request_id) == [[None, None], [None], ["http_404"]]
+    unchanged = [image == before[image.id] for image in rows(ProductImage)]
+    assert (unchanged, shop.asked["/chelsea.jpg"]) == ([True, False, True, True], 2)
+    assert (slots(objects, request_id), shop.asked["/missing.jpg"]) == ([True, True, False], 2)
+    assert types(shop) == ["request.completed_with_errors"] * 2
+    assert len({each.headers["webhook-id"] for each in shop.announcements}) == 2
+    assert [each.finalize_epoch for each in rows(WebhookDelivery, by=WebhookDelivery.finalize_epoch)] == [1, 2]
+
+
+def test_a_retry_that_mends_everything_completes_the_request(shop: Shop) -> None:
+    """No error is left, nor a failed CSV."""
+    request_id = submit(csv_of(f"{shop.url}/mended.jpg"))
+    assert drain(request_id)["status"] == "failed"
+    shop.says("/mended.jpg", Answer(body=photo("rocket.webp")))
+    post(f"/api/requests/{request_id}/retry")
+    status = drain(request_id)
+    assert (status["status"], status["error"], status["failedCsvUrl"]) == ("completed", None, None)
+
+
+def test_a_cancelled_request_can_be_taken_up_again(shop: Shop) -> None:
+    """Cancelled images are tried like failed ones."""
+    configure(dispatch_window=1)
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 4))
+    work(most=2)
+    post(f"/api/requests/{request_id}/cancel")
+    drain(request_id)
+    assert post(f"/api/requests/{request_id}/retry").status_code == 202
+    status = drain(request_id)
+    assert (status["status"], status["progress"]["images"]["completed"]) == ("completed", 4)
+    assert shop.asked["/chelsea.jpg"] == 4
+
+
+def test_there_must_be_something_to_retry(shop: Shop) -> None:
+    """409 while the request is under way, and where nothing failed."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    assert post(f"/api/requests/{request_id}/retry").json["code"] == "not_finished"
+    drain(request_id)
+    assert post(f"/api/requests/{request_id}/retry").json["code"] == "nothing_to_retry"
+
+
+# -- delete -------------------------------------------------------------------------------------------------------
+
+
+def test_deleting_removes_rows_and_objects(app: Flask, shop: Shop, objects: ObjectStore) -> None:
+    """Of this request alone, and for good."""
+    csv_ = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
+    kept, gone = [submit(csv_, webhookUrl=f"{shop.url}/webhook") for _ in range(2)]
+    drain(gone)
+    drain(kept)
+    assert len(objects.keys(gone)) == 5
+    assert app.test_client().delete(f"/api/requests/{gone}").status_code == 204
+    for method, path in (("get", f"/api/status/{gone}"), ("delete", f"/api/requests/{gone}")):
+        assert getattr(app.test_client(), method)(path).json["code"] == "request_not_found"
+    assert (len(objects.keys(gone)), len(objects.keys(kept))) == (0, 5)
+    tables = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
+    assert [len(rows(table)) for table in tables] == [1, 1, 2, 1, 1]
+
+
+def test_deleting_stops_what_is_under_way(app: Flask, shop: Shop) -> None:
+    """The rings still in Redis find nothing to claim."""
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
+    work(most=2)
+    assert app.test_client().delete(f"/api/requests/{request_id}").status_code == 204
+    assert len(ringing()) == 2
+    work()
+    assert (shop.asked["/chelsea.jpg"], redis_client().llen("rq:queue:control")) == (1, 0)
+
+
+def test_a_worker_whose_request_is_deleted_meanwhile_stops_quietly(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its finish finds no row, which is a lost lease like any other."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    make_image = jobs.make_image
+
+    def make_then_delete(*arguments: Any) -> Any:
+        made = make_image(*arguments)
+        assert intake.remove(request_id)
+        return made
+
+    monkeypatch.setattr(jobs, "make_image", make_then_delete)
+    work()
+    assert (rows(ProcessingRequest), rows(Product)) == ([], [])
+
+
+def test_nothing_is_deleted_while_the_store_is_away(app: Flask, shop: Shop, objects: ObjectStore) -> None:
+    """503, and the same call works later: no object is left behind for ever."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    drain(request_id)
+    with objects.away():
+        assert app.test_client().delete(f"/api/requests/{request_id}").status_code == 503
+        assert status_of(request_id)["status"] == "completed"
+    assert app.test_client().delete(f"/api/requests/{request_id}").status_code == 204
+    assert objects.keys(request_id) == []

@@ -1,0 +1,208 @@
+"""Workers that die, stall or come back: their lease ends, their work is taken over, their late word is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from imgproc import jobs, sweeper
+from imgproc.errors import LeaseLost
+from imgproc.lease import STUCK_EXIT_CODE, Lease, new_token
+from imgproc.lifecycle import finalization, products, requests
+from imgproc.models import ProcessingRequest, Product, RequestStatus, WebhookDelivery
+from tests.integration.driver import (
+    codes_of,
+    csv_of,
+    drain,
+    lose_rings,
+    pass_time,
+    ringing,
+    row,
+    rows,
+    status_of,
+    statuses,
+    submit,
+    work,
+)
+from tests.integration.shop import Shop
+from tests.processes import wait_until
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the job may see to it."""
+
+
+def planned_upload(shop: Shop, *names: str, **options: str) -> str:
+    """A request whose products have been rung, one for each name."""
+    request_id = submit(csv_of(*[f"{shop.url}/{name}" for name in names]), **options)
+    work(most=1)
+    return request_id
+
+
+def die_holding(product_id: int) -> None:
+    """A worker takes the product and is never heard of again."""
+    assert products.claim(product_id, token=new_token(), lease_seconds=30)
+    pass_time(60)
+    sweeper.sweep()
+
+
+def test_the_work_of_a_dead_worker_is_taken_over(shop: Shop) -> None:
+    """Once the lease has run out the product is rung again at once, for another worker; the attempt counts."""
+    request_id = planned_upload(shop, "chelsea.jpg", "rocket.webp")
+    sweeper.sweep()
+    first, _ = rows(Product)
+    lose_rings()
+    die_holding(first.id)
+    assert f"process_product-{first.id}" in ringing()
+    assert drain(request_id)["status"] == "completed"
+    assert [each.attempt for each in rows(Product)] == [2, 1]
+
+
+def test_a_lease_that_still_runs_is_left_alone(shop: Shop) -> None:
+    """The sweeper takes nothing from a worker that lives."""
+    planned_upload(shop, "chelsea.jpg")
+    products.claim(row(Product).id, token="alive", lease_seconds=3600)
+    pass_time(60)
+    sweeper.sweep()
+    assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")
+
+
+def test_a_product_that_kills_its_workers_is_given_up(shop: Shop) -> None:
+    """After three deaths it ends as `worker_lost`; its neighbours do not notice."""
+    request_id = planned_upload(shop, "chelsea.jpg", "astronaut.jpg", "rocket.webp")
+    poison = rows(Product)[1].id
+    for _ in range(3):
+        assert statuses()[1] == "queued"
+        die_holding(poison)
+    assert drain(request_id)["status"] == "completed_with_errors"
+    assert codes_of(request_id) == [[None], ["worker_lost"], [None]]
+    assert [each.attempt for each in rows(Product)] == [1, 3, 1]
+
+
+def test_a_request_of_poison_alone_is_finalized(shop: Shop) -> None:
+    """Nobody finishes the last product, so the sweeper elects the finalizer."""
+    request_id = planned_upload(shop, "chelsea.jpg")
+    for _ in range(3):
+        die_holding(row(Product).id)
+    assert drain(request_id)["status"] == "failed"
+
+
+def test_a_worker_that_comes_back_too_late_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it made its image another took the product: the job stops quietly, nothing is counted."""
+    planned_upload(shop, "chelsea.jpg")
+    make_image = jobs.make_image
+
+    def stall(*arguments: Any) -> Any:
+        pass_time(60)
+        products.requeue_expired(max_attempts=3)
+        products.claim(row(Product).id, token="successor", lease_seconds=3600)
+        return make_image(*arguments)
+
+    monkeypatch.setattr(jobs, "make_image", stall)
+    work()
+    request = row(ProcessingRequest)
+    assert (row(Product).status.value, row(Product).lease_token) == ("processing", "successor")
+    assert (request.products_completed, request.images_completed, request.source_bytes) == (0, 0, 0)
+
+
+def test_a_lease_is_renewed_while_the_work_lasts(app: Flask) -> None:
+    """A thread renews it again and again, and ends when the work does."""
+    renewals: list[int] = []
+    with Lease(lambda: not renewals.append(1), seconds=0.03, deadline=600) as lease:
+        wait_until(lambda: len(renewals) > 3)
+        lease.check()
+    assert "lease" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_work_whose_lease_is_lost_stops(app: Flask) -> None:
+    """A renewal that finds no row means that somebody else owns the work."""
+    asked: list[int] = []
+    with Lease(lambda: bool(asked.append(1)), seconds=0.03, deadline=600) as lease:
+        wait_until(lambda: bool(asked))
+        wait_until(lambda: _is_lost(lease))
+    assert len(asked) == 1
+
+
+def _is_lost(lease: Lease) -> bool:
+    try:
+        lease.check()
+    except LeaseLost:
+        return True
+    return False
+
+
+def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:
+    """Inside a C call no signal gets through; so the process goes, and the pool starts another."""
+    stuck = (
+        "import ctypes; from flask import Flask; from imgproc.lease import Lease\n"
+        "with Flask('stuck').app_context(), Lease(lambda: True, seconds=0.1, deadline=0.1):\n"
+        "    ctypes.CDLL(None).sleep(600)"
+    )
+    assert subprocess.run([sys.executable, "-c", stuck], check=False, timeout=120).returncode == STUCK_EXIT_CODE
+
+
+def test_a_dead_finalizer_is_superseded_and_its_late_word_refused(shop: Shop) -> None:
+    """The second epoch ends the request, and there is one announcement."""
+    request_id = planned_upload(shop, "chelsea.jpg", webhookUrl=f"{shop.url}/webhook")
+    work(most=1)
+    assert ringing() == [f"finalize-{request_id}-1"]
+    assert finalization.claim_finalize(request_id, epoch=1, token="zombie", lease_seconds=30)
+    assert not finalization.claim_finalize(request_id, epoch=1, token="other", lease_seconds=30)
+    pass_time(60)
+    sweeper.sweep()
+    assert row(ProcessingRequest).finalize_epoch == 2
+    for _ in range(2):
+        with pytest.raises(LeaseLost):
+            finalization.complete(
+                request_id, epoch=1, token="zombie", status=RequestStatus.FAILED, values={}, payload={}
+            )
+        status = drain(request_id)
+    assert status["status"] == "completed"
+    assert [each.finalize_epoch for each in rows(WebhookDelivery)] == [2]
+    assert shop.asked["/webhook"] == 1
+
+
+@pytest.mark.parametrize("chunks", [pytest.param(0, id="at once"), pytest.param(2, id="after two chunks")])
+def test_a_plan_that_died_is_resumed_without_duplicates(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, chunks: int
+) -> None:
+    """What it has saved stays, the rest follows, and every row is there once and in order."""
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 10))
+    monkeypatch.setattr(jobs, "PLAN_CHUNK", 3)
+    add_products, saved = requests.add_products, iter(range(chunks))
+
+    def die(*arguments: Any, **options: Any) -> None:
+        if next(saved, None) is None:
+            raise Killed
+        add_products(*arguments, **options)
+
+    monkeypatch.setattr(requests, "add_products", die)
+    with pytest.raises(Killed):
+        jobs.plan(request_id)
+    monkeypatch.setattr(requests, "add_products", add_products)
+    assert len(rows(Product)) == 3 * chunks
+    work()
+    assert status_of(request_id)["status"] == "processing"
+    assert drain(request_id)["progress"]["products"] == {"total": 10, "completed": 10, "failed": 0}
+    assert [each.row for each in rows(Product, by=Product.row)] == list(range(1, 11))
+    assert shop.asked["/chelsea.jpg"] == 10
+
+
+def test_a_plan_that_was_taken_over_saves_nothing_more(shop: Shop) -> None:
+    """Its chunk is refused together with its lease."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    assert requests.claim_plan(request_id, token="zombie", lease_seconds=30)
+    assert requests.claim_plan(request_id, token="other", lease_seconds=30) is None
+    pass_time(60)
+    assert requests.claim_plan(request_id, token="successor", lease_seconds=30)
+    with pytest.raises(LeaseLost):
+        requests.add_products(request_id, [], token="zombie", lease_seconds=30)
+    assert not requests.renew_lease(request_id, token="zombie", lease_seconds=30)
+    assert row(ProcessingRequest).lease_token == "successor"

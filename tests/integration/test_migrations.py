@@ -1,0 +1,54 @@
+"""The migrations make exactly the tables the models describe, on both databases, and take them away again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from imgproc import create_app
+from imgproc.config import load_settings
+from imgproc.extensions import Base, db
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
+    """An app on a database without tables."""
+    environ = {**request.getfixturevalue("environ"), "DATA_DIR": str(tmp_path)}
+    if request.param == "postgresql":
+        server = sa.create_engine(request.getfixturevalue("postgresql_url"), isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:
+            connection.exec_driver_sql("DROP DATABASE IF EXISTS migrations WITH (FORCE)")
+            connection.exec_driver_sql("CREATE DATABASE migrations")
+        server.dispose()
+        environ["DATABASE_URL"] = request.getfixturevalue("postgresql_url").replace("/postgres?", "/migrations?")
+    app = create_app(load_settings(environ))
+    with app.app_context():
+        yield app
+        db.engine.dispose()
+
+
+def tables() -> set[str]:
+    """The tables there are, but for Alembic's own."""
+    return set(sa.inspect(db.engine).get_table_names()) - {"alembic_version"}
+
+
+def test_the_migrations_make_what_the_models_describe(empty_app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+    """`db check` finds no difference."""
+    flask_migrate.upgrade()
+    flask_migrate.check()
+    assert tables() == set(Base.metadata.tables)
+
+
+def test_the_migrations_can_be_taken_back_and_made_again(empty_app: Flask) -> None:
+    """Down to nothing and up again; doing either twice is fine."""
+    for _ in range(2):
+        flask_migrate.upgrade()
+        flask_migrate.upgrade()
+        assert tables() == set(Base.metadata.tables)
+        flask_migrate.downgrade(revision="base")
+        assert tables() == set()

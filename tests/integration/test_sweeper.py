@@ -1,0 +1,139 @@
+"""The sweeper puts right what a crash left, rings again what nobody heard, and does no harm otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from imgproc import dispatch, jobs, sweeper
+from imgproc.extensions import redis_client
+from imgproc.lifecycle import products
+from imgproc.models import ProcessingRequest, Product, WebhookDelivery
+from tests.integration.driver import (
+    at_once,
+    csv_of,
+    drain,
+    lose_rings,
+    pass_time,
+    ringing,
+    row,
+    rows,
+    status_of,
+    statuses,
+    submit,
+    work,
+)
+from tests.integration.shop import Shop
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+@pytest.fixture
+def request_id(shop: Shop) -> str:
+    """An upload of one product, announced at the end; Redis has been seen before."""
+    sweeper.sweep()
+    return submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
+
+
+@pytest.mark.parametrize("jobs_done", [pytest.param(n, id=name) for n, name in enumerate(["plan", "process_product"])])
+def test_a_lost_ring_is_rung_again_when_nobody_answers(request_id: str, shop: Shop, jobs_done: int) -> None:
+    """Not at once, since a worker may just have taken it, but after five seconds."""
+    work(most=jobs_done) if jobs_done else None
+    rung = ringing()
+    assert len(rung) == 1
+    lose_rings()
+    sweeper.sweep()
+    assert ringing() == []
+    pass_time(10)
+    sweeper.sweep()
+    assert ringing() == rung
+    assert drain(request_id)["status"] == "completed"
+
+
+@pytest.mark.parametrize("jobs_done", [pytest.param(2, id="finalize"), pytest.param(3, id="deliver")])
+def test_a_lost_ring_of_the_end_is_rung_again(request_id: str, shop: Shop, jobs_done: int) -> None:
+    """A finalization nobody claimed, a delivery that is due."""
+    work(most=jobs_done)
+    rung = ringing()
+    assert len(rung) == 1
+    lose_rings()
+    sweeper.sweep()
+    assert ringing() == rung
+    work()
+    assert (status_of(request_id)["webhook"]["status"], shop.asked["/webhook"]) == ("delivered", 1)
+
+
+@pytest.mark.parametrize("jobs_done", range(1, 4))
+def test_what_still_waits_is_not_rung_twice(request_id: str, jobs_done: int) -> None:
+    """Redis is looked at before anything is rung again."""
+    work(most=jobs_done)
+    for _ in range(3):
+        pass_time(10)
+        sweeper.sweep()
+    assert sum(dispatch.queue_lengths().values()) == 1
+
+
+def test_all_is_rung_again_at_once_where_redis_was_flushed(request_id: str, shop: Shop) -> None:
+    """A missing mark means that everything is missing: there is nothing to wait for."""
+    second = submit(csv_of(*[f"{shop.url}/rocket.webp"] * 3))
+    redis_client().flushall()
+    sweeper.sweep()
+    assert ringing() == sorted([f"plan-{request_id}", f"plan-{second}"])
+    work(most=2)
+    redis_client().flushall()
+    sweeper.sweep()
+    assert ringing() == sorted(f"process_product-{each.id}" for each in rows(Product))
+
+
+def test_a_finalizer_is_elected_where_the_last_worker_died_before_the_election(
+    request_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The finish is committed, the election never happened."""
+    monkeypatch.setattr(jobs, "_finalize_if_ended", lambda _request_id: None)
+    work()
+    assert (status_of(request_id)["status"], statuses()) == ("processing", ["completed"])
+    monkeypatch.undo()
+    sweeper.sweep()
+    work()
+    assert status_of(request_id)["status"] == "completed"
+
+
+def test_the_window_is_filled_where_released_products_were_never_rung(shop: Shop) -> None:
+    """A crash between saving products and releasing them leaves them pending."""
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(products, "release", lambda *_args, **_options: ())
+        work()
+    assert statuses() == ["pending"] * 3
+    sweeper.sweep()
+    assert statuses() == ["queued"] * 3
+    work()
+    assert status_of(request_id)["status"] == "completed"
+
+
+def test_sweepers_that_run_at_once_do_everything_once(shop: Shop) -> None:
+    """Expired leases, elections and deliveries: each is taken by one of them."""
+    for _ in range(5):
+        shop.asked.clear()
+        request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 4), webhookUrl=f"{shop.url}/webhook")
+        work(most=1)
+        for each in rows(Product):
+            products.claim(each.id, token="dead", lease_seconds=30)
+        lose_rings()
+        pass_time(60)
+        at_once(*[sweeper.sweep] * 3)
+        work()
+        at_once(*[sweeper.sweep] * 3)
+        assert drain(request_id)["status"] == "completed"
+        assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (4, 1)
+    assert {each.finalize_epoch for each in rows(ProcessingRequest)} == {1}
+    assert len(rows(WebhookDelivery)) == 5
+
+
+def test_a_pass_over_ended_requests_changes_nothing(request_id: str) -> None:
+    """However much time has gone by."""
+    drain(request_id)
+    pass_time(100_000)
+    before = row(ProcessingRequest), row(Product), row(WebhookDelivery)
+    sweeper.sweep()
+    assert (row(ProcessingRequest), row(Product), row(WebhookDelivery)) == before
+    assert ringing() == []

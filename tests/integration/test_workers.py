@@ -1,0 +1,243 @@
+"""What workers may run, and what they do when a host, the store or their own process fails them."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rq import Queue
+from rq.job import Callback, Job
+from rq.serializers import JSONSerializer
+
+from imgproc import jobs, lease, logs, making, sweeper
+from imgproc.extensions import redis_client
+from imgproc.models import ProcessingRequest, Product
+from imgproc.toolbox import toolbox
+from tests.integration.driver import (
+    burst,
+    codes_of,
+    csv_of,
+    drain,
+    failed_jobs,
+    pass_time,
+    row,
+    rows,
+    status_of,
+    statuses,
+    submit,
+    upload,
+    work,
+)
+from tests.integration.services import ObjectStore
+from tests.integration.shop import Answer, Shop, photo
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers do not wait for a store that is away, but give the work back at once."""
+    monkeypatch.setattr(making, "OUTAGE_PATIENCE", 0)
+
+
+# -- the queue ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        pytest.param("pathlib.Path.touch", id="the standard library"),
+        pytest.param("imgproc.intake.remove", id="a function of ours that is no job"),
+        pytest.param("imgproc.jobs._fail_request", id="a private function of jobs"),
+        pytest.param("imgproc.jobs.queries.db.drop_all", id="through a module of jobs"),
+    ],
+)
+def test_the_queue_runs_our_four_functions_alone(tmp_path: Path, function: str) -> None:
+    """Whoever can write to Redis can run nothing else."""
+    foreign = tmp_path / "foreign"
+    Queue("control", connection=redis_client(), serializer=JSONSerializer).enqueue(function, str(foreign))
+    burst()
+    (failure,) = failed_jobs()
+    assert "ForbiddenJob" in failure
+    assert not foreign.exists()
+
+
+def test_the_queue_calls_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor may the callback of an allowed job be a foreign function, whether the job succeeds or raises."""
+    called: list[Any] = []
+    monkeypatch.setattr(logs, "configure", lambda *arguments: called.append(arguments))
+    call = Callback("imgproc.logs.configure")
+    queue = Queue("control", connection=redis_client(), serializer=JSONSerializer)
+    for arguments in ([str(uuid.uuid4())], []):
+        queue.enqueue("imgproc.jobs.plan", *arguments, on_success=call, on_failure=call, on_stopped=call)
+    burst()
+    assert len(failed_jobs()) == 1
+    assert called == []
+
+
+def test_the_queue_calls_no_method_of_an_object(tmp_path: Path) -> None:
+    """A job may name an instance to call a method of; ours are functions."""
+    foreign = tmp_path / "foreign"
+    job = Job.create("imgproc.jobs.deliver", connection=redis_client(), serializer=JSONSerializer)
+    job._instance, job._func_name, job._args = str(foreign), "imgproc.jobs.plan", ()
+    Queue("control", connection=redis_client(), serializer=JSONSerializer).enqueue_job(job)
+    burst()
+    assert "ForbiddenJob" in failed_jobs()[0]
+
+
+# -- image hosts --------------------------------------------------------------------------------------------------
+
+
+def test_a_passing_trouble_of_the_host_is_tried_again(shop: Shop) -> None:
+    """Only the image that failed, and not before its time."""
+    flaky = shop.says("/flaky.jpg", Answer(503), Answer(500), Answer(body=photo("rocket.webp")))
+    request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", flaky]))
+    work()
+    product = row(Product)
+    assert (product.status.value, product.attempt, product.lease_token) == ("pending", 1, None)
+    assert status_of(request_id)["progress"]["images"] == {"total": 2, "completed": 1, "failed": 0}
+    assert drain(request_id)["status"] == "completed"
+    assert (shop.asked["/flaky.jpg"], shop.asked["/chelsea.jpg"], row(Product).attempt) == (3, 1, 3)
+
+
+def test_attempts_are_limited(shop: Shop) -> None:
+    """After three the image fails with its own code, and says that trying again may help."""
+    request_id = submit(csv_of(shop.says("/busy.jpg", Answer(503))))
+    assert drain(request_id)["status"] == "failed"
+    assert (codes_of(request_id), shop.asked["/busy.jpg"]) == ([["http_503"]], 3)
+
+
+@pytest.mark.parametrize("name", ["missing.jpg", "forbidden.jpg", "page.jpg", "cut.jpg"])
+def test_a_permanent_failure_is_not_tried_again(shop: Shop, name: str) -> None:
+    """It would only fail again."""
+    drain(submit(csv_of(f"{shop.url}/{name}")))
+    assert shop.asked[f"/{name}"] == 1
+
+
+def test_a_host_that_says_when_is_not_asked_before(shop: Shop) -> None:
+    """`Retry-After` is longer than our own pause."""
+    answers = Answer(429, headers={"Retry-After": "200"}), Answer(body=photo("rocket.webp"))
+    request_id = submit(csv_of(shop.says("/limited.jpg", *answers)))
+    work()
+    pass_time(100)
+    sweeper.sweep()
+    work()
+    assert (shop.asked["/limited.jpg"], statuses()) == (1, ["pending"])
+    pass_time(150)
+    sweeper.sweep()
+    work()
+    assert (shop.asked["/limited.jpg"], status_of(request_id)["status"]) == (2, "completed")
+
+
+def test_a_postponed_product_leaves_its_place_to_others(shop: Shop) -> None:
+    """The rest of the request goes on while it waits."""
+    request_id = submit(csv_of(shop.says("/busy.jpg", Answer(503)), f"{shop.url}/chelsea.jpg"))
+    work()
+    assert statuses() == ["pending", "completed"]
+    assert status_of(request_id)["status"] == "processing"
+
+
+# -- the object store ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_store_that_is_away_delays_images_and_fails_none(shop: Shop, objects: ObjectStore) -> None:
+    """The product goes back untouched: an outage is no attempt, however often it is met."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    work(most=1)
+    with objects.away():
+        for _ in range(4):
+            work()
+            assert (row(Product).status.value, row(Product).attempt) == ("pending", 0)
+            pass_time(60)
+            sweeper.sweep()
+    assert drain(request_id)["status"] == "completed"
+    assert row(Product).attempt == 1
+
+
+def test_a_worker_waits_out_a_short_outage_with_its_image_in_hand(
+    shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store comes back while it tries: nothing is downloaded again."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    work(most=1)
+    outage = objects.away()
+    outage.__enter__()
+
+    class Stopping:
+        def wait(self, _seconds: float) -> bool:
+            outage.__exit__(None, None, None)
+            return False
+
+    monkeypatch.setattr(making, "stopping", Stopping())
+    work()
+    assert (status_of(request_id)["status"], shop.asked["/chelsea.jpg"]) == ("completed", 1)
+
+
+@pytest.mark.parametrize("jobs_done", [pytest.param(0, id="plan"), pytest.param(2, id="finalize")])
+def test_a_store_that_is_away_delays_the_plan_and_the_end(shop: Shop, objects: ObjectStore, jobs_done: int) -> None:
+    """The lease goes back, to be taken when the pause is over."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
+    if jobs_done:
+        work(most=jobs_done)
+    with objects.away():
+        work()
+        assert status_of(request_id)["status"] in {"processing", "finalizing"}
+    assert drain(request_id)["status"] == "completed"
+    assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (1, 1)
+
+
+def test_an_upload_is_not_accepted_while_the_store_is_away(shop: Shop, objects: ObjectStore) -> None:
+    """503 with `Retry-After`, and no request: what is answered 202 is stored."""
+    with objects.away():
+        response = upload(csv_of(f"{shop.url}/chelsea.jpg"))
+    assert (response.status_code, response.json["code"]) == (503, "storage_unavailable")
+    assert response.headers["Retry-After"]
+    assert rows(ProcessingRequest) == []
+
+
+def test_a_request_whose_file_is_gone_has_failed(shop: Shop) -> None:
+    """Nothing of ours can mend that, so it is said, and announced."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
+    toolbox().store.delete_request(request_id)
+    status = drain(request_id)
+    assert (status["status"], status["error"]["code"], status["outputCsvUrl"]) == ("failed", "input_missing", None)
+    assert shop.asked["/webhook"] == 1
+
+
+# -- the worker's own end -----------------------------------------------------------------------------------------
+
+
+def test_a_worker_asked_to_stop_gives_a_plan_back(shop: Shop) -> None:
+    """Another takes it up soon, from where it was left."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    lease.stopping.set()
+    jobs.plan(request_id)
+    request = row(ProcessingRequest)
+    assert (request.lease_token, request.planned_at, rows(Product)) == (None, None, [])
+    lease.stopping.clear()
+    assert drain(request_id)["status"] == "completed"
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_job_that_dies_of_a_bug_is_tried_again(shop: Shop, monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
+    """An unforeseen exception is a death like any other: the lease runs out and the sweeper takes over."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    sweeper.sweep()  # it has seen this Redis, so it takes nothing for lost
+    make_image, bugs = jobs.make_image, iter(range(attempts))
+
+    def stumble(*arguments: Any) -> Any:
+        if next(bugs, None) is not None:
+            raise ZeroDivisionError
+        return make_image(*arguments)
+
+    monkeypatch.setattr(jobs, "make_image", stumble)
+    for _ in range(attempts):
+        burst()
+        assert (statuses(), "ZeroDivisionError" in failed_jobs()[0]) == (["processing"], True)
+        redis_client().delete("rq:failed:products")
+        pass_time(60)
+        sweeper.sweep()
+    assert drain(request_id)["status"] == "completed"
