@@ -24,6 +24,7 @@ from imgproc.pipeline.read_csv import CsvReading, Scan, read_csv, require_valid,
 from imgproc.toolbox import toolbox
 
 READ_BLOCK = 1024 * 1024
+MAX_WEBHOOK_URL_CHARS = 2048
 
 
 class KeyReused(InvalidInput):
@@ -115,6 +116,10 @@ def check_webhook_url(url: str | None) -> str | None:
     tools = toolbox()
     if tools.notifier is None:
         raise InvalidWebhookUrl("This server has no WEBHOOK_SECRET, so it can sign no webhook; leave webhookUrl out.")
+    if len(url) > MAX_WEBHOOK_URL_CHARS:
+        raise InvalidWebhookUrl(
+            f"The webhook URL is longer than {MAX_WEBHOOK_URL_CHARS:,} characters; give a shorter one."
+        )
     try:
         check_url(url, allowed_networks=tools.settings.allowed_networks)
     except (ForbiddenAddress, InvalidInput) as error:

@@ -16,5 +16,6 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     problems.init_app(app)
     openapi.init_app(app)
+    health.init_app(app)
     for module in (uploads, status, requests, deliveries, health):
         app.register_blueprint(module.blueprint)

@@ -13,23 +13,35 @@ DESCRIPTION = (
 )
 TAGS = ["Uploads", "Status", "Requests", "Webhooks", "Health"]
 UPLOAD = {
-    400: "No file.",
-    409: "The idempotency key was reused.",
-    413: "Too large.",
-    415: "Not a CSV.",
-    422: "Invalid.",
+    400: "`missing_file`.",
+    413: "`file_too_large`.",
+    415: "`unsupported_file_type`.",
+    422: "`invalid_csv`, `invalid_option` or `invalid_webhook_url`; `errors` says what to change.",
 }
 PROBLEMS = {
-    ("/api/upload", "post"): UPLOAD,
-    ("/api/validate", "post"): {status: text for status, text in UPLOAD.items() if status != 409},
-    ("/api/requests", "get"): {422: "Invalid query."},
-    ("/api/requests/{request_id}/products", "get"): {422: "Invalid query."},
-    ("/api/requests/{request_id}/output.csv", "get"): {409: "Not finished."},
-    ("/api/requests/{request_id}/failed.csv", "get"): {409: "Not finished."},
-    ("/api/requests/{request_id}/cancel", "post"): {409: "Already ended."},
-    ("/api/requests/{request_id}/retry", "post"): {409: "Not finished, or nothing failed."},
-    ("/api/requests/{request_id}/deliveries/{delivery_id}/redeliver", "post"): {409: "Being sent."},
+    ("/api/upload", "post"): UPLOAD | {409: "`idempotency_key_reused`."},
+    ("/api/validate", "post"): UPLOAD,
+    ("/api/requests", "get"): {422: "`invalid_option` or `invalid_cursor`."},
+    ("/api/requests/{request_id}/products", "get"): {422: "`invalid_option` or `invalid_cursor`."},
+    ("/api/requests/{request_id}/output.csv", "get"): {404: "`no_output`.", 409: "`not_finished`."},
+    ("/api/requests/{request_id}/failed.csv", "get"): {404: "`nothing_failed`.", 409: "`not_finished`."},
+    ("/api/requests/{request_id}/cancel", "post"): {409: "`already_ended`."},
+    ("/api/requests/{request_id}/retry", "post"): {409: "`not_finished` or `nothing_to_retry`."},
+    ("/api/requests/{request_id}/deliveries/{delivery_id}/redeliver", "post"): {
+        404: "`delivery_not_found`.",
+        409: "`delivery_in_progress`.",
+    },
+    ("/readyz", "get"): {503: "`not_ready`; `checks` says what is out of reach."},
 }
+HEADERS = {
+    ("/api/upload", "post", "202"): {"Location": "The `statusUrl`.", "Idempotent-Replayed": "`true` on a replay."},
+    ("/api/status/{request_id}", "get", "200"): {
+        "ETag": "For `If-None-Match`.",
+        "Retry-After": "Seconds until the next poll, while the request has not ended.",
+    },
+}
+OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of an answer that may be left out
+TEXT = {"type": "string"}
 
 
 def init_app(app: APIFlask) -> None:
@@ -48,23 +60,37 @@ def init_app(app: APIFlask) -> None:
 
 
 def _complete(spec: dict[str, Any]) -> dict[str, Any]:
-    """Add the problems each operation may answer with, and the bodies that are not JSON."""
-    spec["components"]["schemas"]["Problem"] = _problem_schema()
+    schemas = spec["components"]["schemas"]
+    schemas["Problem"] = _problem_schema()
+    for name, schema in schemas.items():
+        if name != "UploadIn":
+            schema["required"] = [member for member in schema["properties"] if member not in OPTIONAL]
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
-            statuses = dict(PROBLEMS.get((path, method), {}))
-            if "{request_id}" in path:
-                statuses[404] = "Not found."
-            if path.startswith("/api"):
-                statuses[503] = "A service of ours is away."
-            operation["responses"] |= {str(status): _problem(text) for status, text in statuses.items()}
-            for response in operation["responses"].values():
-                if not response.get("content", True):
-                    del response["content"]
-    spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
-    ready = spec["paths"]["/readyz"]["get"]["responses"]
-    ready["503"]["content"] = ready["200"]["content"]
+            _complete_operation(operation, path=path, method=method)
+    spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": TEXT}}
     return spec
+
+
+def _complete_operation(operation: dict[str, Any], *, path: str, method: str) -> None:
+    """Add the problems it may answer with, its headers, and that ids are UUIDs and a body must be sent."""
+    statuses = dict(PROBLEMS.get((path, method), {}))
+    if "{request_id}" in path:
+        statuses[404] = f"`request_not_found`. {statuses.get(404, '')}".rstrip()
+    if path.startswith("/api"):
+        statuses[503] = "A service of ours is away; `Retry-After` says when to try again."
+    responses = operation["responses"]
+    responses |= {str(status): _problem(text) for status, text in statuses.items()}
+    for status, response in responses.items():
+        if not response.get("content", True):
+            del response["content"]
+        if names := HEADERS.get((path, method, status)):
+            response["headers"] = {name: {"description": text, "schema": TEXT} for name, text in names.items()}
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path":
+            parameter["schema"] = TEXT | {"format": "uuid"}
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = True
 
 
 def _problem(description: str) -> dict[str, Any]:
@@ -72,14 +98,11 @@ def _problem(description: str) -> dict[str, Any]:
 
 
 def _problem_schema() -> dict[str, Any]:
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {name: {"type": "string"} for name in ("type", "title", "detail", "code")},
-        "required": ["type", "title", "status", "detail", "code"],
-    }
-    schema["properties"] |= {
+    properties: dict[str, Any] = dict.fromkeys(("type", "title", "detail", "code"), TEXT)
+    properties |= {
         "status": {"type": "integer"},
         "errors": {"type": "array", "items": {"type": "object"}},
         "errorsTruncated": {"type": "boolean"},
+        "checks": {"type": "object", "additionalProperties": TEXT},
     }
-    return schema
+    return {"type": "object", "properties": properties}

@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 from apiflask import APIFlask, HTTPError
-from flask import Response
+from flask import Response, request
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from imgproc.errors import InfrastructureError, InvalidCsv, InvalidInput, InvalidOption, UnsupportedFile
@@ -18,13 +18,11 @@ from imgproc.intake import KeyReused
 
 RETRY_AFTER = "5"  # seconds, where a service of ours is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
-CODE_OF = {
-    400: "bad_request",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "file_too_large",
-    415: "unsupported_media_type",
-    422: "invalid_option",
+CODE_OF = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large", 500: "internal_error"}
+DETAIL_OF = {
+    404: "There is nothing at this address; /docs lists all there is.",
+    413: "The upload is larger than this server accepts; split the file, and keep all other parts short.",
+    500: "Something went wrong on our side; trying again later may help.",
 }
 
 log = structlog.get_logger(__name__)
@@ -47,15 +45,21 @@ def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | No
 
 
 def init_app(app: APIFlask) -> None:
-    """Answer every error that can leave a view with a problem."""
+    """Answer every error that can leave a view with a problem; APIFlask's own handlers give way."""
     app.register_error_handler(Problem, lambda error: problem(error.status, error.code, error.detail, **error.members))
     app.register_error_handler(InvalidInput, _invalid_input)
     app.register_error_handler(InfrastructureError, lambda error: _unavailable(error.code, error.detail))
     app.register_error_handler(RedisError, lambda _error: _unavailable("queue_unavailable", "The queue is away."))
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(HTTPException, _http_exception)
-    app.error_processor(_http_error)
-    app.json_errors = False
+    app.register_error_handler(HTTPError, _invalid_fields)
+    app.before_request(_require_host)
+
+
+def _require_host() -> None:
+    """RFC 9112, 3.2: a Host that is none is answered with 400; the links of an answer could lead nowhere."""
+    if not request.host:
+        raise Problem(400, "bad_request", "The Host header is not the name of a host.")
 
 
 def _invalid_input(error: InvalidInput) -> Response:
@@ -82,22 +86,15 @@ def _database_error(error: DBAPIError) -> Response:
 
 def _http_exception(error: HTTPException) -> Response:
     status = error.code or 500
-    detail = error.description or "Something went wrong."
-    if isinstance(error, RequestEntityTooLarge):
-        detail = "The upload is larger than this server accepts; split the file."
+    detail = DETAIL_OF.get(status) or error.description or "Something went wrong."
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
-    return problem(status, CODE_OF.get(status, "internal_error" if status >= 500 else "error"), detail, headers=headers)
+    return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 
 
-def _http_error(error: HTTPError) -> Response:
+def _invalid_fields(error: HTTPError) -> Response:
     """A request that its schema refused: APIFlask gives `{location: {field: [messages]}}`."""
-    fields = {name: _flat(messages) for place in dict(error.detail).values() for name, messages in place.items()}
+    fields = {name: " ".join(said) for found in dict(error.detail).values() for name, said in found.items()}
     if "file" in fields:
-        return problem(400, "missing_file", "Send the CSV as a multipart/form-data part named file.")
+        return problem(400, "missing_file", "Send the CSV as a multipart/form-data part named file, with a filename.")
     errors = [{"option": name, "code": "invalid_option", "detail": text} for name, text in fields.items()]
-    detail = "; ".join(f"{name}: {text}" for name, text in fields.items()) or error.message or "Invalid request."
-    return problem(error.status_code, CODE_OF.get(error.status_code, "error"), detail, errors=errors)
-
-
-def _flat(messages: Any) -> str:
-    return " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
+    return problem(422, "invalid_option", " ".join(f"{name}: {text}" for name, text in fields.items()), errors=errors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +11,9 @@ from apiflask import APIBlueprint, EmptySchema
 from flask import Response, redirect
 
 from imgproc import dispatch, intake, queries
+from imgproc.api.inputs import ProductsIn, RequestsIn
 from imgproc.api.problems import Problem
-from imgproc.api.schemas import AcceptedOut, ProductsIn, ProductsOut, RequestsIn, RequestsOut
+from imgproc.api.schemas import AcceptedOut, ProductsOut, RequestsOut
 from imgproc.api.views import (
     accepted,
     decode_cursor,
@@ -52,8 +53,8 @@ def list_requests(query: dict[str, Any]) -> dict[str, Any]:
 def _after(cursor: str) -> Any:
     created_at, request_id = decode_cursor(cursor, parts=2)
     try:
-        place = datetime.fromisoformat(created_at), str(uuid.UUID(request_id))
-    except ValueError:
+        place = datetime.fromisoformat(created_at).astimezone(timezone.utc), str(uuid.UUID(request_id))
+    except (ValueError, OverflowError):
         raise invalid_cursor() from None
     columns = ProcessingRequest.created_at, ProcessingRequest.id
     return sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(place, columns, strict=True)))
@@ -176,4 +177,6 @@ def retry_request(request_id: str) -> dict[str, Any]:
 def delete_request(request_id: str) -> Response:
     """Remove its rows and its objects."""
     intake.remove(find_request(request_id).id)
-    return Response(status=204)
+    response = Response(status=204)
+    del response.headers["Content-Type"]  # there is no content
+    return response

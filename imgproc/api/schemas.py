@@ -1,80 +1,29 @@
-"""The shapes on the wire, as `docs/api.md` describes them; the OpenAPI document is made from these."""
+"""What is answered, as `docs/api.md` describes it; the OpenAPI document is made from these shapes."""
 
 # Field names are the JSON names, in camelCase, so that what is read here is what is sent.
 # ruff: noqa: N815
 
 from __future__ import annotations
 
-from typing import Any
+from enum import Enum
 
 from apiflask import Schema
-from apiflask.fields import (
-    UUID,
-    Boolean,
-    Dict,
-    File,
-    Float,
-    Integer,
-    List,
-    Nested,
-    String,
-)
-from apiflask.validators import Length, OneOf, Range
-from marshmallow import EXCLUDE, pre_load
+from apiflask.fields import UUID, Boolean, Dict, Float, Integer, List, Nested, String
+from apiflask.validators import OneOf
 
 from imgproc.models import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
 
 FORMATS = ["jpeg", "webp", "avif", "png", "keep"]
 
 
-def _values(enum: Any) -> list[str]:
+def values(enum: type[Enum]) -> list[str]:
+    """The wire names of a status."""
     return [member.value for member in enum]
 
 
 def _moment(*, allow_none: bool = False) -> String:
     """A time as the views write it, so that it reads the same wherever it is shown."""
     return String(allow_none=allow_none, metadata={"format": "date-time"})
-
-
-class UploadIn(Schema):
-    """The parts of an upload."""
-
-    file = File(  # type: ignore[no-untyped-call]  # APIFlask leaves its constructor untyped
-        required=True, metadata={"description": "The CSV."}
-    )
-    webhookUrl = String(metadata={"description": "Where to announce the end of this request."})
-    quality = Integer(load_default=50, validate=Range(min=1, max=95), metadata={"description": "Encoder quality."})
-    scale = Float(
-        load_default=0.5,
-        validate=Range(min=0, max=1, min_inclusive=False),
-        metadata={"description": "Factor on width and height."},
-    )
-    format = String(load_default="jpeg", validate=OneOf(FORMATS), metadata={"description": "Format of the outputs."})
-    invalidRows = String(
-        load_default="reject",
-        validate=OneOf(["reject", "skip"]),
-        metadata={"description": "`reject` the whole file, or `skip` bad rows and report them."},
-    )
-
-    class Meta:
-        """A form may carry parts that mean nothing to us."""
-
-        unknown = EXCLUDE
-
-    @pre_load
-    def drop_blanks(self, data: Any, **_: Any) -> dict[str, Any]:
-        """A form sends an empty text for what was left alone."""
-        return {name: value for name, value in data.items() if value != ""}
-
-
-class UploadHeaders(Schema):
-    """The headers of an upload."""
-
-    idempotency_key = String(
-        data_key="Idempotency-Key",
-        validate=[Length(min=1, max=255), lambda key: key.isprintable()],
-        metadata={"description": "The same key with the same upload answers the first request again."},
-    )
 
 
 class RowErrorOut(Schema):
@@ -158,7 +107,7 @@ class WebhookState(Schema):
     """How far the announcement is."""
 
     url = String()
-    status = String(validate=OneOf(_values(DeliveryStatus)))
+    status = String(validate=OneOf(values(DeliveryStatus)))
     attempts = Integer()
     lastResponseStatus = Integer(allow_none=True)
     nextAttemptAt = _moment(allow_none=True)
@@ -181,7 +130,7 @@ class RequestSummary(Schema):
     """One request in a list."""
 
     requestId = UUID()
-    status = String(validate=OneOf(_values(RequestStatus)))
+    status = String(validate=OneOf(values(RequestStatus)))
     createdAt = _moment()
     startedAt = _moment(allow_none=True)
     finishedAt = _moment(allow_none=True)
@@ -212,30 +161,6 @@ class StatusOut(RequestSummary):
     links = Nested(Links)
 
 
-class PageIn(Schema):
-    """Which page of a list."""
-
-    limit = Integer(load_default=50, validate=Range(min=1, max=500))
-    cursor = String(metadata={"description": "`nextCursor` of the page before."})
-
-    class Meta:
-        """Other query parameters mean nothing to us."""
-
-        unknown = EXCLUDE
-
-
-class RequestsIn(PageIn):
-    """Which requests."""
-
-    status = String(validate=OneOf(_values(RequestStatus)))
-
-
-class ProductsIn(PageIn):
-    """Which products."""
-
-    status = String(validate=OneOf(_values(ProductStatus)))
-
-
 class RequestsOut(Schema):
     """A page of requests, newest first."""
 
@@ -259,7 +184,7 @@ class ImageOut(Schema):
     sourceUrl = String()
     outputUrl = String(allow_none=True)
     originalUrl = String(allow_none=True)
-    status = String(validate=OneOf(_values(ImageStatus)))
+    status = String(validate=OneOf(values(ImageStatus)))
     error = Nested(ImageErrorOut, allow_none=True)
     source = Nested(Picture, allow_none=True)
     output = Nested(Picture, allow_none=True)
@@ -272,7 +197,7 @@ class ProductOut(Schema):
     line = Integer()
     serialNumber = String()
     productName = String()
-    status = String(validate=OneOf(_values(ProductStatus)))
+    status = String(validate=OneOf(values(ProductStatus)))
     error = Nested(ErrorOut, allow_none=True, metadata={"description": "Why the row was skipped."})
     images = List(Nested(ImageOut))
 
@@ -300,7 +225,7 @@ class DeliveryOut(Schema):
     id = UUID(metadata={"description": "The `webhook-id` of every attempt."})
     url = String()
     type = String()
-    status = String(validate=OneOf(_values(DeliveryStatus)))
+    status = String(validate=OneOf(values(DeliveryStatus)))
     createdAt = _moment()
     nextAttemptAt = _moment(allow_none=True)
     lastResponseStatus = Integer(allow_none=True)
@@ -317,18 +242,5 @@ class AcceptedOut(Schema):
     """The 202 of an action."""
 
     requestId = UUID()
-    status = String(validate=OneOf(_values(RequestStatus)))
+    status = String(validate=OneOf(values(RequestStatus)))
     statusUrl = String()
-
-
-class HealthOut(Schema):
-    """Alive."""
-
-    status = String()
-
-
-class ReadyOut(Schema):
-    """Which parts can be reached."""
-
-    status = String(validate=OneOf(["ready", "unavailable"]))
-    checks = Dict(keys=String(), values=String())

@@ -10,8 +10,9 @@ from flask import Response, jsonify
 from werkzeug.datastructures import FileStorage
 
 from imgproc import intake
+from imgproc.api.inputs import UploadHeaders, UploadIn
 from imgproc.api.problems import Problem
-from imgproc.api.schemas import UploadHeaders, UploadIn, UploadOut, ValidateOut
+from imgproc.api.schemas import UploadOut, ValidateOut
 from imgproc.api.views import rfc3339, status_url
 from imgproc.errors import InvalidCsv, UnsupportedFile
 from imgproc.intake import Accepted, Upload
@@ -22,6 +23,7 @@ from imgproc.toolbox import toolbox
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
+MAX_FILENAME_CHARS = 255
 READABLE = {"", ".csv", ".tsv", ".txt"}
 
 
@@ -79,7 +81,7 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
 
 def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Upload:
     file: FileStorage = form["file"]
-    filename = PurePath((file.filename or "").replace("\\", "/")).name
+    filename = _filename(file)
     if PurePath(filename).suffix.lower() not in READABLE:
         raise UnsupportedFile(f"A file named {filename!r} is not one we read; save it as CSV and upload that.")
     limit = toolbox().settings.max_upload_bytes
@@ -87,12 +89,18 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
         raise Problem(413, "file_too_large", f"The file is larger than {limit:,} bytes; split it.")
     return Upload(
         stream=file.stream,  # type: ignore[arg-type]  # werkzeug gives a spooled binary file
-        filename=filename[:255] or "upload.csv",
+        filename=filename,
         options=CompressOptions(quality=form["quality"], scale=form["scale"], format=form["format"]),
         skip_invalid=form["invalidRows"] == "skip",
         webhook_url=form.get("webhookUrl"),
         idempotency_key=idempotency_key,
     )
+
+
+def _filename(file: FileStorage) -> str:
+    """The last part of the name, without what cannot be shown: PostgreSQL refuses a NUL, and RTL marks deceive."""
+    name = PurePath((file.filename or "").replace("\\", "/")).name
+    return "".join(filter(str.isprintable, name))[-MAX_FILENAME_CHARS:] or "upload.csv"
 
 
 def _answer(accepted: Accepted) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def tables() -> set[str]:
     return set(sa.inspect(db.engine).get_table_names()) - {"alembic_version"}
 
 
-def test_the_migrations_make_what_the_models_describe(empty_app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_migrations_make_what_the_models_describe(empty_app: Flask) -> None:
     """`db check` finds no difference."""
     flask_migrate.upgrade()
     flask_migrate.check()

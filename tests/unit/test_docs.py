@@ -2,35 +2,79 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from imgproc import create_app
-from imgproc.config import SettingsSchema, load_settings
+from imgproc import cli, create_app
+from imgproc.api.problems import CODE_OF
+from imgproc.config import MIB, SettingsSchema, load_settings
 from imgproc.extensions import Base
+from imgproc.models import DeliveryStatus, ProductStatus, RequestStatus
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
 PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+SETTINGS = SettingsSchema().fields
+
+# What compose itself is told, rather than imgproc: the servers' own secrets, published ports, images.
+COMPOSE_OWN = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}
+COMPOSE_OWN |= {"WEB_PUBLISH", "S3_PUBLISH", "MINIO_IMAGE", "IMGPROC_IMAGE"}
 
 
-def _words(page: str) -> set[str]:
-    """Everything a page puts in backticks."""
-    return set(re.findall(r"`([^`\n]+)`", (DOCS / page).read_text()))
+def _words(text: str) -> set[str]:
+    """Everything that stands in backticks."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def _configuration() -> tuple[str, str]:
+    """The part about settings, and that about commands."""
+    settings, _, commands = (DOCS / "configuration.md").read_text().partition("## Commands")
+    return settings, commands
+
+
+def _documented_settings() -> dict[str, str]:
+    """The default of each setting as its row shows it; a row may hold several, separated by middle dots."""
+    rows = [line.split("|")[1:4] for line in _configuration()[0].splitlines() if line.startswith("| `")]
+    return {
+        name.strip(" `"): default.strip(" `")
+        for names, _, defaults in rows
+        for name, default in zip(names.split("·"), defaults.split("·"), strict=True)
+    }
 
 
 def test_every_setting_is_documented_and_none_is_invented() -> None:
     """The table of settings holds exactly the schema's names."""
-    table = (DOCS / "configuration.md").read_text().partition("## Commands")[0]
-    named = {
-        name
-        for line in table.splitlines()
-        if line.startswith("| `")
-        for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", line.split("|")[1])
-    }
-    assert named == set(SettingsSchema().fields)
+    assert set(_documented_settings()) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", [name for name, field in SETTINGS.items() if field.load_default and name != "WORKERS"])
+def test_every_default_is_the_documented_one(name: str) -> None:
+    """What the page promises is what is used; only the default of WORKERS depends on the machine."""
+    default = SETTINGS[name].load_default
+    number, _, unit = _documented_settings()[name].replace(",", "").partition(" ")
+    documented = str(int(number) * MIB) if unit == "MiB" else number
+    assert documented == ("".join(map(str, default)) if isinstance(default, tuple) else str(default).removesuffix(".0"))
+
+
+def test_the_example_environment_names_only_what_is_read() -> None:
+    """Each variable of `.env.example` is a setting of ours or one that compose reads."""
+    named = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+    assert named - set(SETTINGS) == COMPOSE_OWN
+
+
+def test_every_make_target_and_command_is_documented() -> None:
+    """One that is not described is not there."""
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    words = _words(_configuration()[1])
+    commands = {word.removeprefix("python -m imgproc ").partition(" ")[0] for word in words}
+    assert {f"make {target}" for target in targets} <= words
+    assert set(cli.main.commands) <= commands
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
@@ -38,8 +82,32 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
     app = create_app(load_settings({"DATA_DIR": str(tmp_path)}))
     routes = {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/static")}
     page = re.sub(r"\{\w+\}", "<>", (DOCS / "api.md").read_text())
-    missing = {route for route in routes if re.sub(r"<\w+>", "<>", route) not in page}
-    assert missing == set()
+    assert {route for route in routes if re.sub(r"<\w+>", "<>", route) not in page} == set()
+
+
+def _is_sentence(node: ast.expr) -> bool:
+    text = isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
+    return text or isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Name) and node.id == "detail")
+
+
+def _codes(tree: ast.AST) -> Iterator[str]:
+    """The error codes of a module: given as `code=`, or standing just before the sentence that explains them."""
+    for node in ast.walk(tree):
+        values = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
+        found = [code for code, text in pairwise(values) if _is_sentence(text)]
+        found += [node.value] if isinstance(node, ast.keyword) and node.arg == "code" else []
+        for code in found:
+            if isinstance(code, ast.Constant) and re.fullmatch(r"[a-z]+(_[a-z]+)*", str(code.value)):
+                yield code.value
+
+
+def test_every_error_code_is_documented() -> None:
+    """Whatever code the sources give out can be looked up."""
+    sources = [ast.parse(path.read_text()) for path in (ROOT / "imgproc").rglob("*.py")]
+    given = {code for source in sources for code in _codes(source)} | set(CODE_OF.values())
+    assert {"missing_file", "not_found", "no_urls", "timeout", "truncated_image", "worker_lost"} <= given
+    documented = _words((DOCS / "api.md").read_text()) | _words((DOCS / "production.md").read_text())  # metrics too
+    assert given - documented == set()
 
 
 def test_every_table_and_column_is_documented() -> None:
@@ -52,18 +120,20 @@ def test_every_table_and_column_is_documented() -> None:
     assert documented == {table.name: table.columns.keys() for table in Base.metadata.sorted_tables}
 
 
-def test_every_error_code_is_documented() -> None:
-    """Whatever code the sources raise can be looked up."""
-    sources = [path.read_text() for path in (ROOT / "imgproc").rglob("*.py")]
-    raised = {code for source in sources for code in re.findall(r'\bcode="([a-z_]+)"', source)}
-    page = (DOCS / "api.md").read_text()
-    assert {code for code in raised if code not in page} == set()
-
-
-def test_every_make_target_is_documented() -> None:
-    """A target that is not described is not there."""
-    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    assert {f"make {target}" for target in targets} <= _words("configuration.md")
+@pytest.mark.parametrize(
+    ("heading", "statuses"),
+    [
+        pytest.param("Request", RequestStatus, id="request"),
+        pytest.param("Product", ProductStatus, id="product"),
+        pytest.param("Delivery", DeliveryStatus, id="delivery"),
+    ],
+)
+def test_every_state_is_in_its_diagram(heading: str, statuses: type[Enum]) -> None:
+    """A state machine is drawn with the very statuses of the database."""
+    section = (DOCS / "lld.md").read_text().partition(f"### {heading}\n")[2]
+    diagram = section.partition("stateDiagram-v2")[2].partition("```")[0]
+    drawn = {state for arrow in re.findall(r"(\S+) --> (\w+)", diagram) for state in arrow}
+    assert drawn - {"[*]"} == {status.value for status in statuses}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -76,13 +146,3 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 def test_the_readme_can_be_read_in_one_go() -> None:
     """At most 150 lines."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
-
-
-def test_the_environment_of_compose_is_known() -> None:
-    """Every variable that compose gives our processes is one of our settings."""
-    compose = (ROOT / "docker-compose.yml").read_text()
-    block = re.search(r"environment: &app-environment\n((?:    .*\n)+)", compose)
-    assert block
-    given = set(re.findall(r"^    ([A-Z0-9_]+):", block[1], flags=re.MULTILINE))
-    assert given <= set(SettingsSchema().fields)
-    assert {"DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "WEBHOOK_SECRET"} <= given

@@ -1,0 +1,32 @@
+"""What the API's tests expect of any answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from werkzeug.http import HTTP_STATUS_CODES
+
+AppFactory = Callable[..., Flask]
+NOBODY = "127.0.0.1:1"  # an address where nothing listens
+UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def problem(response: Any, status: int, code: str) -> dict[str, Any]:
+    """The body of an RFC 9457 problem, with the status and code expected."""
+    assert (response.status_code, response.content_type) == (status, "application/problem+json"), response.text
+    body: dict[str, Any] = response.json
+    assert (body["status"], body["code"]) == (status, code), body
+    assert (body["type"], body["title"]) == ("about:blank", HTTP_STATUS_CODES[status])
+    assert body["detail"].endswith(".")
+    assert "Traceback" not in response.text
+    return body
+
+
+def away(response: Any, code: str) -> None:
+    """A 503 that says when to try again."""
+    problem(response, 503, code)
+    assert int(response.headers["Retry-After"]) > 0
