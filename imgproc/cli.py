@@ -16,7 +16,7 @@ import flask_migrate
 from rich.console import Console
 from rich.markup import escape
 
-from imgproc import create_app, embedded, supervisor, sweeper
+from imgproc import create_app, embedded, removal, supervisor, sweeper
 from imgproc.client import ApiError, Client, Json, follow
 from imgproc.config import ConfigError, Settings, load_settings
 from imgproc.demo import DemoFailed, run_demo
@@ -192,3 +192,4 @@ def sweep(*, loop: bool) -> None:
     else:
         with app.app_context():
             sweeper.sweep()
+            removal.remove_due()

@@ -62,6 +62,7 @@ class Settings:
     max_attempts: int
     dispatch_window: int
     sweep_interval: float
+    retention_days: float | None
     log_format: str
     log_level: str
 
@@ -141,6 +142,7 @@ class SettingsSchema(Schema):
     MAX_ATTEMPTS = _whole(3)
     DISPATCH_WINDOW = _whole(64)
     SWEEP_INTERVAL = fields.Float(load_default=1.0, validate=Range(min=0.05))
+    RETENTION_DAYS = fields.Float(load_default=None, validate=Range(min=0, min_inclusive=False))
     LOG_FORMAT = _text("text", validate=OneOf(["text", "json"]))
     LOG_LEVEL = _text("INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 

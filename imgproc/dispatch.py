@@ -62,6 +62,7 @@ class PreloadedWorker(SimpleWorker):
 
     app: Flask  # set by `run_worker`, before the first job
     log_job_description = False
+    max_connection_wait_time = 2.0  # seconds; RQ's minute would be added to every outage of Redis
 
     def request_stop(self, *args: Any) -> None:
         """Finish the job in hand, or give it back where it is long; then end."""

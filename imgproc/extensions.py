@@ -56,16 +56,16 @@ def init_app(app: Flask, settings: Settings) -> None:
         if db.engine.dialect.name == "sqlite":
             settings.data_dir.mkdir(parents=True, exist_ok=True)
             _tune_sqlite(db.engine)
-    app.extensions["redis"] = connect_redis(settings.redis_url or DEFAULT_REDIS_URL)
+    # Nobody waits long for a doorbell: where Redis hangs, an upload is answered all the same and the sweeper rings.
+    app.extensions["redis"] = connect_redis(settings.redis_url or DEFAULT_REDIS_URL, timeout=2, retries=1)
 
 
-def connect_redis(url: str) -> Redis:
-    """A client with short deadlines and a few retries; connects on first use.
-
-    The read deadline is longer than the workers' blocking pop, which RQ sets by itself.
-    """
-    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3)
-    return Redis.from_url(url, socket_connect_timeout=3, socket_timeout=10, health_check_interval=30, retry=retry)
+def connect_redis(url: str, *, timeout: float = 10, retries: int = 3) -> Redis:
+    """A client with short deadlines, in seconds, and few retries; connects on first use."""
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=retries)
+    return Redis.from_url(
+        url, socket_connect_timeout=min(timeout, 3), socket_timeout=timeout, health_check_interval=30, retry=retry
+    )
 
 
 def redis_client() -> Redis:

@@ -1,26 +1,26 @@
-"""Accepting an upload: check the file, store it, insert the request, ring for the plan. Only then comes the 202."""
+"""Accepting an upload: check the file, reserve a request, store the file, accept, ring for the plan, answer 202."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from imgproc import dispatch, queries
-from imgproc.errors import ForbiddenAddress, InvalidInput, InvalidWebhookUrl
+from imgproc.errors import ForbiddenAddress, InvalidInput, InvalidWebhookUrl, StorageUnavailable
 from imgproc.extensions import db
-from imgproc.lifecycle import actions, requests
-from imgproc.models import ProcessingRequest, RequestStatus
+from imgproc.lifecycle import requests
+from imgproc.lifecycle.requests import ReservationLost
+from imgproc.models import ProcessingRequest
 from imgproc.netguard import check_url
 from imgproc.pipeline.compress import CompressOptions
 from imgproc.pipeline.read_csv import CsvReading, Scan, read_csv, require_valid, scan_csv
+from imgproc.pipeline.store import input_key
 from imgproc.toolbox import toolbox
 
 READ_BLOCK = 1024 * 1024
@@ -67,31 +67,33 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
         return earlier
     _, scan = inspect(upload.stream)
     require_valid(scan, skip_invalid=upload.skip_invalid)
-    request_id = str(uuid.uuid4())
+    request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint)
     upload.stream.seek(0)
-    create = partial(
-        requests.create,
-        id=request_id,
-        owner=owner,
-        status=RequestStatus.PENDING,
-        filename=upload.filename,
-        input_key=toolbox().store.put_input(request_id, upload.stream),
-        options=asdict(upload.options),
-        skip_invalid=upload.skip_invalid,
-        webhook_url=webhook_url,
-        idempotency_key=upload.idempotency_key,
-        fingerprint=fingerprint,
-        rows_total=scan.rows,
-        rows_skipped=scan.skipped_rows,
-        products_total=scan.products,
-        images_total=scan.images,
-    )
-    if earlier := _insert(create, request_id, upload, owner, fingerprint):
+    toolbox().store.put_input(request_id, upload.stream)
+    if earlier := _accept(request_id, upload, owner, fingerprint):
         return earlier
     dispatch.ring_plans([request_id])
     request = queries.get_request(request_id)
     assert request is not None, "the request was committed a moment ago"  # noqa: S101 - for the type checker
     return Accepted(request, scan)
+
+
+def _reserve(upload: Upload, scan: Scan, **values: str | None) -> str:
+    """Insert the request's row before its file is stored; its id. Until it is accepted nobody sees it."""
+    request_id = str(uuid.uuid4())
+    requests.reserve(
+        id=request_id,
+        filename=upload.filename,
+        input_key=input_key(request_id),
+        options=asdict(upload.options),
+        skip_invalid=upload.skip_invalid,
+        rows_total=scan.rows,
+        rows_skipped=scan.skipped_rows,
+        products_total=scan.products,
+        images_total=scan.images,
+        **values,
+    )
+    return request_id
 
 
 def inspect(stream: BinaryIO) -> tuple[CsvReading, Scan]:
@@ -142,14 +144,14 @@ def _fingerprint(upload: Upload) -> str:
     return digest.hexdigest()
 
 
-def _insert(
-    create: Callable[[], None], request_id: str, upload: Upload, owner: str, fingerprint: str
-) -> Accepted | None:
-    """Insert the request; where a twin with the same key was faster, its answer stands and our file goes."""
+def _accept(request_id: str, upload: Upload, owner: str, fingerprint: str) -> Accepted | None:
+    """Accept the request; where a twin with the same key was faster, its answer stands and our file goes."""
     try:
-        create()
+        requests.accept(request_id, idempotency_key=upload.idempotency_key)
+    except ReservationLost as error:
+        raise StorageUnavailable("Storing the file took over an hour, so it was given up; upload it again.") from error
     except IntegrityError:
-        toolbox().store.delete_request(request_id)
+        toolbox().store.delete_some(request_id)
         earlier = _replay(upload.idempotency_key, owner, fingerprint)
         if earlier is None:
             raise
@@ -170,17 +172,3 @@ def _replay(key: str | None, owner: str, fingerprint: str) -> Accepted | None:
     if request.fingerprint != fingerprint:
         raise KeyReused("This Idempotency-Key came before with another file or other options; use a new key.")
     return Accepted(request, None)
-
-
-def remove(request_id: str) -> bool:
-    """Delete a request's rows, which stops its workers, then its objects. False where there is none.
-
-    Raises:
-        StorageUnavailable: the objects could not be removed; nothing was deleted.
-    """
-    store = toolbox().store
-    store.ping()
-    if not actions.delete(request_id):
-        return False
-    store.delete_request(request_id)
-    return True

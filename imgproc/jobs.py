@@ -23,16 +23,18 @@ from imgproc.lifecycle import deliveries, finalization, products, requests
 from imgproc.lifecycle.deliveries import DeliveryClaim, Outcome
 from imgproc.lifecycle.products import ImageResult, PendingImage, ProductClaim, Settled
 from imgproc.lifecycle.requests import PlannedRow
+from imgproc.lifecycle.window import release
 from imgproc.making import OUTAGE_PATIENCE, ImageOutcome, failed, make_image
 from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus
 from imgproc.pipeline.read_csv import Row, read_csv
+from imgproc.removal import leaving_nothing
 from imgproc.toolbox import Toolbox, toolbox
 
 PLAN_CHUNK = 500  # products saved in one transaction
 ENCODE_SECONDS = 60.0  # what one image may take beside its download
 OUTAGE_DELAY = 5.0  # seconds until work returned by an outage is tried again
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
-SENDING_SECONDS = 60.0  # lease of a delivery; an attempt ends within 15
+SENDING_SECONDS = 30.0  # lease of a delivery; an attempt ends within 15
 Job = TypeVar("Job", bound=Callable[..., None])
 
 log = structlog.get_logger(__name__)
@@ -67,7 +69,8 @@ def plan(request_id: str) -> None:
     if claim is None:
         return
     renew = partial(requests.renew_lease, request_id, token=token, lease_seconds=seconds)
-    with Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS) as lease:
+    give_back = partial(requests.return_lease, request_id, token=token, delay=0)
+    with Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back) as lease:
         try:
             with tools.store.open_input(claim.input_key) as stream:
                 rows = read_csv(stream, limits=tools.csv_limits).rows
@@ -76,7 +79,7 @@ def plan(request_id: str) -> None:
                     check_stopping()
                     planned = [_planned(row) for row in chunk]
                     requests.add_products(request_id, planned, token=token, lease_seconds=seconds)
-                    dispatch.ring_products(products.release(request_id, window=tools.settings.dispatch_window))
+                    dispatch.ring_products(release(request_id, window=tools.settings.dispatch_window))
         except InfrastructureError as error:
             log.warning("plan_delayed", request_id=request_id, code=error.code, detail=error.detail)
             insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
@@ -137,9 +140,11 @@ def process_product(product_id: int) -> None:
     rounds = -(-len(claim.images) // settings.image_threads)
     deadline = rounds * (settings.download_timeout + ENCODE_SECONDS + OUTAGE_PATIENCE)
     renew = partial(products.renew_lease, product_id, token=token, lease_seconds=seconds)
-    with Lease(renew, seconds=seconds, deadline=deadline) as lease:
-        outcomes = list(_in_threads(settings.image_threads, partial(make_image, tools, claim), claim.images))
-        lease.check()
+    give_back = partial(products.give_back, product_id, token=token)
+    lease = Lease(renew, seconds=seconds, deadline=deadline, give_back=give_back)
+    with leaving_nothing(claim.request_id), lease:
+        make = partial(make_image, tools, claim, lease.check)
+        outcomes = list(_in_threads(settings.image_threads, make, claim.images))
         settled = insist(partial(_settle, product_id, claim, outcomes, token=token, tools=tools))
     dispatch.ring_products(settled.released)
     if settled.all_ended:
@@ -210,17 +215,18 @@ def finalize(request_id: str, epoch: int) -> None:
     if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
         return
     renew = partial(requests.renew_lease, request_id, token=token, lease_seconds=seconds)
-    with Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS) as lease:
+    give_back = partial(requests.return_lease, request_id, token=token, delay=0)
+    lease = Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back)
+    with leaving_nothing(request_id), lease:
         request = queries.get_request(request_id)
         if request is None:
             return
         try:
-            output_key, failed_key = report.write_csvs(tools, request)
+            output_key, failed_key = report.write_csvs(tools, request, lease.check)
         except InfrastructureError as error:
             log.warning("finalize_delayed", request_id=request_id, code=error.code, detail=error.detail)
             insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
             return
-        lease.check()
         delivery_id = insist(partial(_complete, tools, request, token=token, keys=(output_key, failed_key)))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:

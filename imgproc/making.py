@@ -20,15 +20,21 @@ LONGEST_PAUSE = 5.0  # seconds between two tries at the store
 ImageOutcome = ImageResult | tuple[PendingImage, ImgprocError]
 
 
-def make_image(tools: Toolbox, claim: ProductClaim, image: PendingImage) -> ImageOutcome:
-    """One image, from its source URL to its two objects; objects come before rows."""
+def make_image(tools: Toolbox, claim: ProductClaim, check: Callable[[], None], image: PendingImage) -> ImageOutcome:
+    """One image, from its source URL to its two objects; objects come before rows.
+
+    `check` is asked before each put, so that a worker whose product was taken over stores nothing more.
+
+    Raises:
+        LeaseLost: `check` raised it.
+    """
     started = time.monotonic()
     try:
         source = tools.downloader.download(image.source_url).body
         rendition = compress(
             source, options=CompressOptions(**claim.options), max_pixels=tools.settings.max_image_pixels
         )
-        keys = _store(tools, claim, image, source, rendition)
+        keys = _store(tools, claim, check, image, source, rendition)
     except (ImageError, InfrastructureError) as error:
         return image, error
     return ImageResult(
@@ -44,26 +50,33 @@ def make_image(tools: Toolbox, claim: ProductClaim, image: PendingImage) -> Imag
 
 
 def _store(
-    tools: Toolbox, claim: ProductClaim, image: PendingImage, source: bytes, rendition: Rendition
+    tools: Toolbox,
+    claim: ProductClaim,
+    check: Callable[[], None],
+    image: PendingImage,
+    source: bytes,
+    rendition: Rendition,
 ) -> dict[str, str]:
     place: dict[str, int] = {"row": claim.row, "position": image.position}
     kept = original_key(claim.request_id, **place, extension=extension_of(rendition.source.format))
     made = rendition_key(claim.request_id, **place, product_name=claim.product_name, extension=rendition.extension)
     content_type = content_type_of(rendition.source.format)
-    _patiently(partial(tools.store.put_original, kept, source, content_type=content_type))
-    _patiently(partial(tools.store.put_rendition, made, rendition.body, content_type=rendition.content_type))
+    _patiently(check, partial(tools.store.put_original, kept, source, content_type=content_type))
+    _patiently(check, partial(tools.store.put_rendition, made, rendition.body, content_type=rendition.content_type))
     return {"original_key": kept, "output_key": made}
 
 
-def _patiently(put: Callable[[], None]) -> None:
+def _patiently(check: Callable[[], None], put: Callable[[], None]) -> None:
     """Wait out a short outage of the store with the bytes in hand, rather than download them again.
 
     Raises:
         StorageUnavailable: the store stayed away.
+        LeaseLost: `check` raised it.
     """
     give_up = time.monotonic() + OUTAGE_PATIENCE
     delay = 0.5
     while True:
+        check()
         try:
             put()
         except InfrastructureError:

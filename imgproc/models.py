@@ -137,6 +137,13 @@ class ProcessingRequest(Base):
             sqlite_where=text("status IN ('pending', 'processing', 'finalizing')"),
             postgresql_where=text("status IN ('pending', 'processing', 'finalizing')"),
         ),
+        Index(
+            "ix_processing_requests_removed",
+            "lease_until",
+            sqlite_where=text("removed_at IS NOT NULL"),
+            postgresql_where=text("removed_at IS NOT NULL"),
+        ),
+        Index("ix_processing_requests_finished", "finished_at"),
     )
 
     id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True)
@@ -169,6 +176,7 @@ class ProcessingRequest(Base):
     planned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     output_key: Mapped[str | None] = mapped_column(String(255))
     failed_key: Mapped[str | None] = mapped_column(String(255))
     error_code: Mapped[str | None] = mapped_column(String(64))

@@ -17,7 +17,8 @@ PAGE = 500  # products read at a time; a page of images stays below SQLite's lim
 def get_request(request_id: str) -> ProcessingRequest | None:
     """One request as it is now, or None. An earlier look ends first: on SQLite its transaction still sees the past."""
     db.session.rollback()
-    return db.session.get(ProcessingRequest, request_id)
+    request = db.session.get(ProcessingRequest, request_id)
+    return None if request is None or request.removed_at else request
 
 
 def has_ended(request: ProcessingRequest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -16,15 +16,25 @@ from imgproc.toolbox import Toolbox
 FAILED = (ProductStatus.FAILED, ProductStatus.CANCELLED)
 
 
-def write_csvs(tools: Toolbox, request: ProcessingRequest) -> tuple[str, str | None]:
-    """Store both files; their keys, the second None where nothing failed."""
+def write_csvs(tools: Toolbox, request: ProcessingRequest, check: Callable[[], None]) -> tuple[str, str | None]:
+    """Store both files; their keys, the second None where nothing failed. `check` is asked before each is stored.
+
+    Raises:
+        LeaseLost: `check` raised it.
+    """
     output_key = output_csv_key(request.id)
-    tools.store.put_csv(output_key, write_output_csv(_output_rows(tools, request.id)))
+    tools.store.put_csv(output_key, _checked(write_output_csv(_output_rows(tools, request.id)), check))
     if not request.products_failed + request.products_cancelled:
         return output_key, None
     failed_key = failed_csv_key(request.id)
-    tools.store.put_csv(failed_key, write_failed_csv(_failed_rows(request.id)))
+    tools.store.put_csv(failed_key, _checked(write_failed_csv(_failed_rows(request.id)), check))
     return output_key, failed_key
+
+
+def _checked(chunks: Iterable[bytes], check: Callable[[], None]) -> Iterator[bytes]:
+    """The store gathers all chunks before it sends any, so the last moment to stop is when they are exhausted."""
+    yield from chunks
+    check()
 
 
 def _output_rows(tools: Toolbox, request_id: str) -> Iterator[OutputRow]:

@@ -6,6 +6,7 @@ Nothing here decides by Redis: the database says what should be under way, and w
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +18,10 @@ from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
 from imgproc import dispatch
+from imgproc.errors import InfrastructureError
 from imgproc.extensions import db
-from imgproc.lifecycle import actions, finalization, products
+from imgproc.lifecycle import actions, expiry, finalization
+from imgproc.lifecycle.window import IN_FLIGHT, release
 from imgproc.models import (
     DeliveryStatus,
     ProcessingRequest,
@@ -28,9 +31,11 @@ from imgproc.models import (
     WebhookDelivery,
     db_now,
 )
+from imgproc.removal import remove_due
 from imgproc.toolbox import toolbox
 
 BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
+QUEUED = 100_000  # the oldest of them may all wait in Redis, so a pass must see beyond them; windows keep them few
 UNHEARD_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
 LOST_DETAIL = (
     "The worker died while processing this product, {attempts} times; "
@@ -41,25 +46,52 @@ log = structlog.get_logger(__name__)
 
 
 def run_forever(app: Flask, stop: threading.Event) -> None:
-    """Sweep once every SWEEP_INTERVAL seconds until `stop` is set; an outage only delays."""
+    """Until `stop` is set: repair every SWEEP_INTERVAL seconds, and beside it remove; an outage only delays.
+
+    Removals talk to the object store, and no repair shall wait for that.
+    """
+    removals = threading.Thread(target=_repeat, args=(app, stop, remove_due), name="removals")
+    removals.start()
+    _repeat(app, stop, Repairs())
+    removals.join()
+
+
+def _repeat(app: Flask, stop: threading.Event, one_pass: Callable[[], None]) -> None:
     with app.app_context():
         interval = toolbox().settings.sweep_interval
     while not stop.wait(interval):
         with app.app_context():
             try:
-                sweep()
-            except (DBAPIError, RedisError) as error:
+                one_pass()
+            except (DBAPIError, RedisError, InfrastructureError) as error:
                 log.warning("sweep_delayed", error=str(error))
 
 
-def sweep() -> None:
+class Repairs:
+    """Sweeps, but lets no lease run out just after an outage: nobody could renew one while the database was away."""
+
+    def __init__(self) -> None:
+        self._last_pass = time.monotonic()
+        self._patient_until = 0.0
+
+    def __call__(self) -> None:
+        """One pass."""
+        lease_seconds, now = toolbox().settings.lease_seconds, time.monotonic()
+        if now - self._last_pass > lease_seconds / 2:
+            self._patient_until = now + lease_seconds
+        sweep(expire_leases=now >= self._patient_until)
+        self._last_pass = time.monotonic()
+
+
+def sweep(*, expire_leases: bool = True) -> None:
     """One pass over everything that a crash, a lost ring or the passing of time may have left undone."""
     flushed = dispatch.mark_running()
     if flushed:
         log.info("redis_was_empty", detail="Ringing again for all that is under way.")
     waiting = dispatch.waiting()
     unheard = 0.0 if flushed else UNHEARD_SECONDS
-    _return_expired_products()
+    if expire_leases:
+        _return_expired_products()
     _cancel_stragglers()
     _fill_windows()
     _ring_missing(_unheard_products(unheard), "process_product", waiting, dispatch.ring_products)
@@ -70,7 +102,7 @@ def sweep() -> None:
 
 def _return_expired_products() -> None:
     settings = toolbox().settings
-    expired = products.requeue_expired(max_attempts=settings.max_attempts)
+    expired = expiry.requeue_expired(max_attempts=settings.max_attempts)
     if expired:
         log.warning("leases_expired", products=len(expired))
     dispatch.ring_products(expired)
@@ -81,7 +113,7 @@ def _return_expired_products() -> None:
         .limit(BATCH)
     )
     for product_id in _ids(used_up):
-        lost = products.lose(
+        lost = expiry.lose(
             product_id,
             max_attempts=settings.max_attempts,
             window=settings.dispatch_window,
@@ -119,7 +151,7 @@ def _fill_windows() -> None:
     )
     in_flight = (
         sa.select(sa.func.count())
-        .where(product.request_id == request.id, product.status.in_(products.IN_FLIGHT))
+        .where(product.request_id == request.id, product.status.in_(IN_FLIGHT))
         .scalar_subquery()
     )
     with_room = (
@@ -129,7 +161,7 @@ def _fill_windows() -> None:
         .limit(BATCH)
     )
     for request_id in _ids(with_room):
-        dispatch.ring_products(products.release(request_id, window=window))
+        dispatch.ring_products(release(request_id, window=window))
 
 
 def _unheard_products(seconds: float) -> Select[Any]:
@@ -137,7 +169,7 @@ def _unheard_products(seconds: float) -> Select[Any]:
         sa.select(Product.id)
         .where(Product.status == ProductStatus.QUEUED, Product.queued_at < db_now(-seconds))
         .order_by(Product.queued_at)
-        .limit(BATCH)
+        .limit(QUEUED)
     )
 
 

@@ -156,8 +156,8 @@ def _queue_figures() -> Iterator[GaugeMetricFamily]:
 
 def _request_figures() -> Iterator[GaugeMetricFamily]:
     requests = GaugeMetricFamily("imgproc_requests", "Processing requests by status.", labels=["status"])
-    counted = sa.select(ProcessingRequest.status, sa.func.count()).group_by(ProcessingRequest.status)
-    for status, count in db.session.execute(counted):
+    counted = sa.select(ProcessingRequest.status, sa.func.count()).where(ProcessingRequest.removed_at.is_(None))
+    for status, count in db.session.execute(counted.group_by(ProcessingRequest.status)):
         requests.add_metric([status.value], count)
     yield requests
     waiting = sa.select(sa.func.count()).where(WebhookDelivery.status == DeliveryStatus.PENDING)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from apiflask import APIBlueprint, EmptySchema
 from flask import Response, redirect
 
-from imgproc import dispatch, intake, queries
+from imgproc import dispatch, queries, removal
 from imgproc.api.inputs import ProductsIn, RequestsIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut, ProductsOut, RequestsOut
@@ -23,7 +23,8 @@ from imgproc.api.views import (
     summary_of,
 )
 from imgproc.extensions import db
-from imgproc.lifecycle import actions, finalization, products
+from imgproc.lifecycle import actions, finalization
+from imgproc.lifecycle.window import release
 from imgproc.models import ProcessingRequest, ProductStatus, RequestStatus
 from imgproc.toolbox import toolbox
 
@@ -38,7 +39,7 @@ def list_requests(query: dict[str, Any]) -> dict[str, Any]:
     """Newest first, in cursor pages."""
     request = ProcessingRequest
     statement = sa.select(request).order_by(request.created_at.desc(), request.id.desc()).limit(query["limit"] + 1)
-    statement = statement.where(request.owner == "")
+    statement = statement.where(request.owner == "", request.removed_at.is_(None))
     if "status" in query:
         statement = statement.where(request.status == RequestStatus(query["status"]))
     if "cursor" in query:
@@ -167,7 +168,9 @@ def retry_request(request_id: str) -> dict[str, Any]:
     request = _ended(request_id)
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
-    dispatch.ring_products(products.release(request.id, window=toolbox().settings.dispatch_window))
+    if request.planned_at is None:
+        dispatch.ring_plans([request.id])
+    dispatch.ring_products(release(request.id, window=toolbox().settings.dispatch_window))
     return accepted(request.id)
 
 
@@ -176,7 +179,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
 @blueprint.doc(summary="Delete a request")
 def delete_request(request_id: str) -> Response:
     """Remove its rows and its objects."""
-    intake.remove(find_request(request_id).id)
+    removal.remove(find_request(request_id).id)
     response = Response(status=204)
     del response.headers["Content-Type"]  # there is no content
     return response

@@ -37,10 +37,10 @@ def elect_finalizer(request_id: str) -> int | None:
 
 
 def all_products_ended() -> sa.ColumnElement[bool]:
-    """SQL: the counters say that every product has ended."""
+    """SQL: every row of the file is saved, and the counters say that every product has ended."""
     request = ProcessingRequest
     ended = request.products_completed + request.products_failed + request.products_cancelled
-    return ended == request.products_total
+    return sa.and_(request.planned_at.is_not(None), ended == request.products_total)
 
 
 def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: int) -> bool:
@@ -112,7 +112,6 @@ def fail(request_id: str, *, token: str, code: str, detail: str, payload: dict[s
             status=RequestStatus.FAILED,
             error_code=code,
             error_detail=detail,
-            planned_at=db_now(),
             finished_at=db_now(),
             finalize_epoch=request.finalize_epoch + 1,
             lease_token=None,

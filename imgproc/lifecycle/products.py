@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
+from imgproc.lifecycle.window import fill_window
 from imgproc.models import (
     ImageStatus,
     ProcessingRequest,
@@ -20,14 +21,6 @@ from imgproc.models import (
     RequestStatus,
     db_now,
 )
-
-CANCELLED_IMAGE = {
-    "status": ImageStatus.CANCELLED,
-    "error_code": "cancelled",
-    "error_detail": "The request was cancelled before this image was started; retry the request to process it.",
-    "error_retryable": True,
-}
-IN_FLIGHT = (ProductStatus.QUEUED, ProductStatus.PROCESSING)
 
 
 @dataclass(frozen=True)
@@ -118,14 +111,15 @@ def finish(product_id: int, results: Sequence[ImageResult], *, token: str, windo
     Raises:
         LeaseLost: the lease was taken over; nothing changed and nothing was counted.
     """
+    fails_now = sa.literal(any(result.status is ImageStatus.FAILED for result in results))
     failed = sa.exists().where(ProductImage.product_id == product_id, ProductImage.status == ImageStatus.FAILED)
+    ended = sa.case((sa.or_(fails_now, failed), ProductStatus.FAILED.value), else_=ProductStatus.COMPLETED.value)
     with transaction() as connection:
-        _save_results(connection, results)
-        ended = sa.case((failed, ProductStatus.FAILED.value), else_=ProductStatus.COMPLETED.value)
         request_id, status = _leave(connection, product_id, token, status=sa.cast(ended, Product.status.type))
+        save_results(connection, results)
         completed = 1 if status is ProductStatus.COMPLETED else 0
         counts = {"products_completed": completed, "products_failed": 1 - completed}
-        return _count_and_release(connection, request_id, results, counts, window=window)
+        return count_and_release(connection, request_id, results, counts, window=window)
 
 
 def postpone(
@@ -146,103 +140,21 @@ def postpone(
     """
     attempt = Product.attempt if counts_as_attempt else Product.attempt - 1
     with transaction() as connection:
-        _save_results(connection, results)
         values = {"status": ProductStatus.PENDING, "not_before": db_now(delay), "attempt": attempt}
         request_id, _ = _leave(connection, product_id, token, **values)
-        return _count_and_release(connection, request_id, results, {}, window=window)
+        save_results(connection, results)
+        return count_and_release(connection, request_id, results, {}, window=window)
 
 
-def lose(product_id: int, *, max_attempts: int, window: int, code: str, detail: str) -> Settled | None:
-    """Fail a product whose lease ran out on its last attempt; None where it is alive after all."""
-    product = Product
-    expired = (
-        sa.update(product)
-        .where(product.id == product_id, product.status == ProductStatus.PROCESSING)
-        .where(product.lease_until < db_now(), product.attempt >= max_attempts)
-        .values(status=ProductStatus.FAILED, lease_token=None, lease_until=None)
-        .returning(product.request_id)
-    )
-    error = {"error_code": code, "error_detail": detail, "error_retryable": True}
-    with transaction() as connection:
-        request_id = connection.execute(expired).scalar_one_or_none()
-        if request_id is None:
-            return None
-        pending = sa.select(ProductImage.id).where(
-            ProductImage.product_id == product_id, ProductImage.status == ImageStatus.PENDING
-        )
-        results = [
-            ImageResult(image_id, ImageStatus.FAILED, error) for image_id in connection.execute(pending).scalars()
-        ]
-        _save_results(connection, results)
-        return _count_and_release(connection, request_id, results, {"products_failed": 1}, window=window)
-
-
-def requeue_expired(*, max_attempts: int) -> list[int]:
-    """Give products whose lease ran out, with attempts left, back to the queue; their ids, to be rung."""
-    product = Product
+def give_back(product_id: int, *, token: str) -> None:
+    """Return a product untouched, as a worker does that must stop now: the attempt does not count."""
     statement = (
-        sa.update(product)
-        .where(product.status == ProductStatus.PROCESSING, product.lease_until < db_now())
-        .where(product.attempt < max_attempts)
-        .values(status=ProductStatus.QUEUED, queued_at=db_now(), lease_token=None, lease_until=None)
-        .returning(product.id)
-    )
-    with transaction() as connection:
-        return list(connection.execute(statement).scalars())
-
-
-def release(request_id: str, *, window: int) -> tuple[int, ...]:
-    """Move pending products of a request into its dispatch window; their ids, to be rung."""
-    lock = (
-        sa.select(ProcessingRequest.id)
-        .where(ProcessingRequest.id == request_id, ProcessingRequest.status == RequestStatus.PROCESSING)
-        .where(ProcessingRequest.cancel_requested_at.is_(None))
-        .with_for_update()
-    )
-    with transaction() as connection:
-        if connection.execute(lock).one_or_none() is None:
-            return ()
-        return _release(connection, request_id, window=window)
-
-
-def cancel_unstarted(connection: Connection, request_id: str) -> tuple[int, int]:
-    """Cancel the request's products that no worker holds; how many products and images that were."""
-    product = Product
-    products = connection.execute(
-        sa.update(product)
-        .where(product.request_id == request_id)
-        .where(product.status.in_([ProductStatus.PENDING, ProductStatus.QUEUED]))
-        .values(status=ProductStatus.CANCELLED)
-    )
-    images = connection.execute(
-        sa.update(ProductImage)
-        .where(ProductImage.status == ImageStatus.PENDING, ProductImage.product_id.in_(_ids(request_id, "cancelled")))
-        .values(**CANCELLED_IMAGE)
-    )
-    return products.rowcount, images.rowcount
-
-
-def reopen_failed(connection: Connection, request_id: str) -> None:
-    """Put the failed and cancelled products of a request back to pending, and their images that are not done."""
-    unfinished = (ImageStatus.FAILED, ImageStatus.CANCELLED)
-    connection.execute(
-        sa.update(ProductImage)
-        .where(ProductImage.status.in_(unfinished))
-        .where(ProductImage.product_id.in_(_ids(request_id, "failed", "cancelled")))
-        .values(status=ImageStatus.PENDING, error_code=None, error_detail=None, error_retryable=None)
-    )
-    connection.execute(
         sa.update(Product)
-        .where(Product.request_id == request_id)
-        .where(Product.status.in_([ProductStatus.FAILED, ProductStatus.CANCELLED]))
-        .values(status=ProductStatus.PENDING, attempt=0, not_before=None)
+        .where(Product.id == product_id, Product.lease_token == token)
+        .values(status=ProductStatus.PENDING, attempt=Product.attempt - 1, lease_token=None, lease_until=None)
     )
-
-
-def _ids(request_id: str, *statuses: str) -> sa.Select[Any]:
-    return sa.select(Product.id).where(
-        Product.request_id == request_id, Product.status.in_([ProductStatus(status) for status in statuses])
-    )
+    with transaction() as connection:
+        connection.execute(statement)
 
 
 def _leave(connection: Connection, product_id: int, token: str, **values: Any) -> tuple[str, ProductStatus]:
@@ -259,7 +171,8 @@ def _leave(connection: Connection, product_id: int, token: str, **values: Any) -
     return left.request_id, left.status
 
 
-def _save_results(connection: Connection, results: Sequence[ImageResult]) -> None:
+def save_results(connection: Connection, results: Sequence[ImageResult]) -> None:
+    """Write what became of images that had not ended yet; the caller holds their product."""
     for result in results:
         connection.execute(
             sa.update(ProductImage)
@@ -268,7 +181,7 @@ def _save_results(connection: Connection, results: Sequence[ImageResult]) -> Non
         )
 
 
-def _count_and_release(
+def count_and_release(
     connection: Connection,
     request_id: str,
     results: Sequence[ImageResult],
@@ -290,30 +203,11 @@ def _count_and_release(
         sa.update(request)
         .where(request.id == request_id)
         .values({name: getattr(request, name) + count for name, count in counts.items()})
-        .returning((ended == request.products_total).label("all_ended"), request.cancel_requested_at)
+        .returning(
+            (ended == request.products_total).label("all_ended"),
+            sa.and_(request.status == RequestStatus.PROCESSING, request.cancel_requested_at.is_(None)).label("goes_on"),
+        )
     ).one()
-    processing = counted.cancel_requested_at is None and not counted.all_ended
-    released = _release(connection, request_id, window=window) if processing else ()
+    goes_on = counted.goes_on and not counted.all_ended
+    released = fill_window(connection, request_id, window=window) if goes_on else ()
     return Settled(request_id, released, bool(counted.all_ended))
-
-
-def _release(connection: Connection, request_id: str, *, window: int) -> tuple[int, ...]:
-    product = Product
-    in_flight = sa.select(sa.func.count()).where(product.request_id == request_id, product.status.in_(IN_FLIGHT))
-    room = window - connection.execute(in_flight).scalar_one()
-    if room <= 0:
-        return ()
-    due = (
-        sa.select(product.id)
-        .where(product.request_id == request_id, product.status == ProductStatus.PENDING)
-        .where(sa.or_(product.not_before.is_(None), product.not_before <= db_now()))
-        .order_by(product.row)
-        .limit(room)
-    )
-    statement = (
-        sa.update(product)
-        .where(product.id.in_(due), product.status == ProductStatus.PENDING)
-        .values(status=ProductStatus.QUEUED, queued_at=db_now())
-        .returning(product.id)
-    )
-    return tuple(sorted(connection.execute(statement).scalars()))

@@ -1,4 +1,8 @@
-"""The first transitions of a processing request: accepted, then planned; and its lease."""
+"""The first transitions of a processing request: reserved, accepted, planned; and its lease.
+
+A request is *reserved* before its file is stored, as one to be removed within the hour, and accepting it lifts that. So
+whatever dies in between, no object is left that no row explains.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,7 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
-from imgproc.lifecycle.actions import count_cancelled
-from imgproc.lifecycle.products import CANCELLED_IMAGE
+from imgproc.lifecycle.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.models import (
     ImageStatus,
     ProcessingRequest,
@@ -22,6 +25,12 @@ from imgproc.models import (
     RequestStatus,
     db_now,
 )
+
+UPLOAD_SECONDS = 3600  # how long storing an uploaded file may take
+
+
+class ReservationLost(Exception):
+    """The upload took so long that its reservation was removed."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +55,38 @@ class PlanClaim:
     last_row: int
 
 
-def create(**values: Any) -> None:
-    """Insert a pending request.
+def reserve(**values: Any) -> None:
+    """Insert the request of an upload that is not accepted yet: removed after an hour, unless it is."""
+    with transaction() as connection:
+        connection.execute(
+            sa.insert(ProcessingRequest).values(
+                status=RequestStatus.CANCELLED, removed_at=db_now(), lease_until=db_now(UPLOAD_SECONDS), **values
+            )
+        )
+
+
+def accept(request_id: str, *, idempotency_key: str | None) -> None:
+    """Make a reserved request a pending one: from now on it is never lost.
 
     Raises:
+        ReservationLost: its time was up.
         sqlalchemy.exc.IntegrityError: the owner's idempotency key is taken.
     """
+    request = ProcessingRequest
+    statement = (
+        sa.update(request)
+        .where(request.id == request_id, request.removed_at.is_not(None), request.lease_until > db_now())
+        .values(
+            status=RequestStatus.PENDING,
+            idempotency_key=idempotency_key,
+            created_at=db_now(),
+            removed_at=None,
+            lease_until=None,
+        )
+    )
     with transaction() as connection:
-        connection.execute(sa.insert(ProcessingRequest).values(**values))
+        if connection.execute(statement).rowcount == 0:
+            raise ReservationLost
 
 
 def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim | None:

@@ -182,11 +182,11 @@ class Store:
         """Where an original is, as S3 tools write it; the bucket is private, so getting it takes credentials."""
         return f"s3://{self._originals}/{key}"
 
-    def delete_request(self, request_id: str) -> None:
-        """Delete every object of a request, in both buckets. Deleting again, or what never was, changes nothing."""
+    def delete_some(self, request_id: str) -> bool:
+        """Delete up to 1,000 objects of a request in each bucket; False where more are left."""
         with _storage_errors("delete a request's objects"):
-            for bucket in (self._originals, self._outputs):
-                self._delete_prefix(bucket, f"{request_id}/")
+            emptied = [self._delete_page(bucket, f"{request_id}/") for bucket in (self._originals, self._outputs)]
+            return all(emptied)
 
     def ensure_buckets(self) -> None:
         """Make the buckets that are missing."""
@@ -209,15 +209,16 @@ class Store:
                     self._client = (os.getpid(), s3)
         return self._client[1]
 
-    def _delete_prefix(self, bucket: str, prefix: str) -> None:
+    def _delete_page(self, bucket: str, prefix: str) -> bool:
         s3 = self._s3()
         # A page of a listing and a deletion hold up to 1,000 keys each.
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            if found := page.get("Contents"):
-                keys: list[ObjectIdentifierTypeDef] = [{"Key": each["Key"]} for each in found]
-                kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
-                if kept:
-                    raise StorageUnavailable(f"The object store kept {len(kept)} objects ({kept[0].get('Code')}).")
+        page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
+        if found := page.get("Contents"):
+            keys: list[ObjectIdentifierTypeDef] = [{"Key": each["Key"]} for each in found]
+            kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
+            if kept:
+                raise StorageUnavailable(f"The object store kept {len(kept)} objects ({kept[0].get('Code')}).")
+        return not page["IsTruncated"]
 
     def _ensure_bucket(self, bucket: str) -> None:
         s3 = self._s3()

@@ -51,7 +51,8 @@ def submit(csv: str, **options: Any) -> str:
 
 
 def get(path: str) -> Any:
-    """The JSON at a path of the API."""
+    """The JSON at a path of the API, asked in a session of its own, as every caller's is."""
+    db.session.rollback()
     response = current_app.test_client().get(path)
     assert response.status_code == 200, response.text
     return response.json
@@ -80,7 +81,8 @@ def codes_of(request_id: str) -> list[list[str | None]]:
 def work(*, most: int | None = None) -> None:
     """Answer what is rung, as a worker would, until nothing is left or after `most` jobs. No job may raise."""
     burst(most=most)
-    assert not failed_jobs()
+    failures = failed_jobs()
+    assert not failures, "\n".join(failures)
 
 
 def burst(*, most: int | None = None) -> None:
@@ -155,7 +157,7 @@ def statuses(entity: type[Base] = Product) -> list[str]:
 def planned(*, products: int, images: int = 1, planned: bool = True) -> str:
     """A request whose products are saved and wait, without a file or a queue; its id."""
     request_id = str(uuid.uuid4())
-    requests.create(
+    requests.reserve(
         id=request_id,
         filename="products.csv",
         input_key=f"{request_id}/input.csv",
@@ -165,6 +167,7 @@ def planned(*, products: int, images: int = 1, planned: bool = True) -> str:
         products_total=products,
         images_total=products * images,
     )
+    requests.accept(request_id, idempotency_key=None)
     requests.claim_plan(request_id, **LEASE)
     urls = [f"http://127.0.0.1:1/{position}.jpg" for position in range(images)]
     requests.add_products(request_id, [planned_row(number, urls) for number in range(1, products + 1)], **LEASE)

@@ -6,19 +6,16 @@ import json
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from imgproc import intake, jobs
-from imgproc.extensions import redis_client
+from imgproc import jobs
 from imgproc.lifecycle import actions, products, requests
-from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
 from tests.integration.driver import (
     codes_of,
     configure,
     csv_of,
     drain,
     post,
-    ringing,
     row,
     rows,
     status_of,
@@ -111,7 +108,8 @@ def test_the_last_product_in_hand_completes_a_cancelled_request(shop: Shop) -> N
     assert claimed
     assert post(f"/api/requests/{request_id}/cancel").status_code == 202
     assert (status_of(request_id)["status"], statuses()) == ("processing", ["processing"])
-    products.finish(product.id, [jobs.make_image(jobs.toolbox(), claimed, claimed.images[0])], token="mine", window=1)
+    made = jobs.make_image(jobs.toolbox(), claimed, lambda: None, claimed.images[0])
+    products.finish(product.id, [made], token="mine", window=1)
     assert drain(request_id)["status"] == "completed"
 
 
@@ -199,57 +197,3 @@ def test_there_must_be_something_to_retry(shop: Shop) -> None:
     assert post(f"/api/requests/{request_id}/retry").json["code"] == "not_finished"
     drain(request_id)
     assert post(f"/api/requests/{request_id}/retry").json["code"] == "nothing_to_retry"
-
-
-# -- delete -------------------------------------------------------------------------------------------------------
-
-
-def test_deleting_removes_rows_and_objects(app: Flask, shop: Shop, objects: ObjectStore) -> None:
-    """Of this request alone, and for good."""
-    csv_ = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
-    kept, gone = [submit(csv_, webhookUrl=f"{shop.url}/webhook") for _ in range(2)]
-    drain(gone)
-    drain(kept)
-    assert len(objects.keys(gone)) == 5
-    assert app.test_client().delete(f"/api/requests/{gone}").status_code == 204
-    for method, path in (("get", f"/api/status/{gone}"), ("delete", f"/api/requests/{gone}")):
-        assert getattr(app.test_client(), method)(path).json["code"] == "request_not_found"
-    assert (len(objects.keys(gone)), len(objects.keys(kept))) == (0, 5)
-    tables = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
-    assert [len(rows(table)) for table in tables] == [1, 1, 2, 1, 1]
-
-
-def test_deleting_stops_what_is_under_way(app: Flask, shop: Shop) -> None:
-    """The rings still in Redis find nothing to claim."""
-    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
-    work(most=2)
-    assert app.test_client().delete(f"/api/requests/{request_id}").status_code == 204
-    assert len(ringing()) == 2
-    work()
-    assert (shop.asked["/chelsea.jpg"], redis_client().llen("rq:queue:control")) == (1, 0)
-
-
-def test_a_worker_whose_request_is_deleted_meanwhile_stops_quietly(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its finish finds no row, which is a lost lease like any other."""
-    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
-    make_image = jobs.make_image
-
-    def make_then_delete(*arguments: Any) -> Any:
-        made = make_image(*arguments)
-        assert intake.remove(request_id)
-        return made
-
-    monkeypatch.setattr(jobs, "make_image", make_then_delete)
-    work()
-    assert (rows(ProcessingRequest), rows(Product)) == ([], [])
-
-
-def test_nothing_is_deleted_while_the_store_is_away(app: Flask, shop: Shop, objects: ObjectStore) -> None:
-    """503, and the same call works later: no object is left behind for ever."""
-    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
-    drain(request_id)
-    with objects.away():
-        assert app.test_client().delete(f"/api/requests/{request_id}").status_code == 503
-        assert status_of(request_id)["status"] == "completed"
-    assert app.test_client().delete(f"/api/requests/{request_id}").status_code == 204
-    assert objects.keys(request_id) == []

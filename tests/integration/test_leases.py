@@ -13,7 +13,7 @@ from flask import Flask
 from imgproc import jobs, sweeper
 from imgproc.errors import LeaseLost
 from imgproc.lease import STUCK_EXIT_CODE, Lease, new_token
-from imgproc.lifecycle import finalization, products, requests
+from imgproc.lifecycle import expiry, finalization, products, requests
 from imgproc.models import ProcessingRequest, Product, RequestStatus, WebhookDelivery
 from tests.integration.driver import (
     codes_of,
@@ -101,7 +101,7 @@ def test_a_worker_that_comes_back_too_late_is_refused(shop: Shop, monkeypatch: p
 
     def stall(*arguments: Any) -> Any:
         pass_time(60)
-        products.requeue_expired(max_attempts=3)
+        expiry.requeue_expired(max_attempts=3)
         products.claim(row(Product).id, token="successor", lease_seconds=3600)
         return make_image(*arguments)
 

@@ -10,7 +10,7 @@ from flask import Flask
 from imgproc import dispatch, sweeper
 from imgproc.errors import LeaseLost
 from imgproc.extensions import redis_client
-from imgproc.lifecycle import finalization, products
+from imgproc.lifecycle import expiry, finalization, products, window
 from imgproc.lifecycle.products import ImageResult, ProductClaim
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage
 from tests.integration.driver import (
@@ -54,7 +54,7 @@ def finish_and_elect(product_id: int, claimed: ProductClaim, token: str) -> int 
 def test_one_of_two_workers_gets_a_product() -> None:
     """Two claims at once have one winner, and count one attempt."""
     request_id = planned(products=RACES)
-    for product_id in products.release(request_id, window=RACES):
+    for product_id in window.release(request_id, window=RACES):
         won = at_once(partial(claim, product_id, "a"), partial(claim, product_id, "b"))
         assert sum(each is not None for each in won) == 1
     assert {(each.status.value, each.attempt) for each in rows(Product)} == {("processing", 1)}
@@ -62,17 +62,17 @@ def test_one_of_two_workers_gets_a_product() -> None:
 
 def test_a_claim_whose_answer_was_lost_can_be_made_again() -> None:
     """The same token claims again without counting another attempt."""
-    (product_id,) = products.release(planned(products=1), window=1)
+    (product_id,) = window.release(planned(products=1), window=1)
     assert claim(product_id, "a") == claim(product_id, "a")
     assert row(Product).attempt == 1
 
 
 def test_a_late_finish_changes_nothing_and_counts_nothing() -> None:
     """A worker whose lease ran out is fenced off by its token, before and after the new owner's finish."""
-    (product_id,) = products.release(planned(products=1), window=1)
+    (product_id,) = window.release(planned(products=1), window=1)
     zombie = claim(product_id, "zombie")
     pass_time(60)
-    assert products.requeue_expired(max_attempts=3) == [product_id]
+    assert expiry.requeue_expired(max_attempts=3) == [product_id]
     owner = claim(product_id, "owner")
     assert zombie
     assert owner
@@ -92,7 +92,7 @@ def test_a_late_finish_changes_nothing_and_counts_nothing() -> None:
 def test_two_last_products_at_once_elect_one_finalizer() -> None:
     """Neither nobody nor two, whichever commits first."""
     for _ in range(RACES):
-        first, second = products.release(planned(products=2), window=2)
+        first, second = window.release(planned(products=2), window=2)
         claims = {each: claim(each, str(each)) for each in (first, second)}
         calls = [partial(finish_and_elect, each, claimed, str(each)) for each, claimed in claims.items() if claimed]
         epochs = at_once(*calls)
@@ -104,7 +104,7 @@ def test_a_finalizer_is_elected_once() -> None:
     """Of a worker and a sweeper that both see the last product ended, one is elected; a late third is not."""
     for _ in range(RACES):
         request_id = planned(products=1)
-        (product_id,) = products.release(request_id, window=1)
+        (product_id,) = window.release(request_id, window=1)
         claimed = claim(product_id, "a")
         assert claimed
         products.finish(product_id, results(claimed), token="a", window=1)
@@ -136,7 +136,7 @@ def test_two_releases_at_once_share_one_window() -> None:
     """Workers that finish together do not both fill the same room."""
     for _ in range(RACES // 5):
         request_id = planned(products=10)
-        release = partial(products.release, request_id, window=4)
+        release = partial(window.release, request_id, window=4)
         released = [each for ids in at_once(release, release) for each in ids]
         assert len(released) == len(set(released)) == 4
 

@@ -101,7 +101,7 @@ def test_the_window_is_filled_where_released_products_were_never_rung(shop: Shop
     """A crash between saving products and releasing them leaves them pending."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(products, "release", lambda *_args, **_options: ())
+        patched.setattr(jobs, "release", lambda *_args, **_options: ())
         work()
     assert statuses() == ["pending"] * 3
     sweeper.sweep()

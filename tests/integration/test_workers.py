@@ -21,6 +21,7 @@ from tests.integration.driver import (
     csv_of,
     drain,
     failed_jobs,
+    get,
     pass_time,
     row,
     rows,
@@ -49,7 +50,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     "function",
     [
         pytest.param("pathlib.Path.touch", id="the standard library"),
-        pytest.param("imgproc.intake.remove", id="a function of ours that is no job"),
+        pytest.param("imgproc.removal.remove", id="a function of ours that is no job"),
         pytest.param("imgproc.jobs._fail_request", id="a private function of jobs"),
         pytest.param("imgproc.jobs.queries.db.drop_all", id="through a module of jobs"),
     ],
@@ -195,13 +196,13 @@ def test_an_upload_is_not_accepted_while_the_store_is_away(shop: Shop, objects: 
         response = upload(csv_of(f"{shop.url}/chelsea.jpg"))
     assert (response.status_code, response.json["code"]) == (503, "storage_unavailable")
     assert response.headers["Retry-After"]
-    assert rows(ProcessingRequest) == []
+    assert get("/api/requests")["items"] == []
 
 
 def test_a_request_whose_file_is_gone_has_failed(shop: Shop) -> None:
     """Nothing of ours can mend that, so it is said, and announced."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
-    toolbox().store.delete_request(request_id)
+    toolbox().store.delete_some(request_id)
     status = drain(request_id)
     assert (status["status"], status["error"]["code"], status["outputCsvUrl"]) == ("failed", "input_missing", None)
     assert shop.asked["/webhook"] == 1

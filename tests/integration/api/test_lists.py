@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from flask import current_app
 
 from imgproc.extensions import transaction
-from imgproc.lifecycle import requests
-from imgproc.models import Product, ProductStatus, RequestStatus
+from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
 from tests.integration.api.answers import UTC_TIME, problem
 from tests.integration.driver import OPTIONS, get, planned
 
@@ -27,7 +26,9 @@ def add_request(*, created_at: datetime = NOON, status: RequestStatus = RequestS
     """A request that is not worked on; its id."""
     request_id = str(uuid.uuid4())
     values = {"filename": "products.csv", "input_key": "", "options": OPTIONS, "fingerprint": ""}
-    requests.create(id=request_id, status=status, created_at=created_at, **values)
+    with transaction() as connection:
+        insert = sa.insert(ProcessingRequest)
+        connection.execute(insert.values(id=request_id, status=status, created_at=created_at, **values))
     return request_id
 
 

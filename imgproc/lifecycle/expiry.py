@@ -1,0 +1,48 @@
+"""What becomes of a product whose lease ran out: another attempt, or an end as lost."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from imgproc.extensions import transaction
+from imgproc.lifecycle.products import ImageResult, Settled, count_and_release, save_results
+from imgproc.models import ImageStatus, Product, ProductImage, ProductStatus, db_now
+
+
+def requeue_expired(*, max_attempts: int) -> list[int]:
+    """Give products whose lease ran out, with attempts left, back to the queue; their ids, to be rung."""
+    product = Product
+    statement = (
+        sa.update(product)
+        .where(product.status == ProductStatus.PROCESSING, product.lease_until < db_now())
+        .where(product.attempt < max_attempts)
+        .values(status=ProductStatus.QUEUED, queued_at=db_now(), lease_token=None, lease_until=None)
+        .returning(product.id)
+    )
+    with transaction() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def lose(product_id: int, *, max_attempts: int, window: int, code: str, detail: str) -> Settled | None:
+    """Fail a product whose lease ran out on its last attempt; None where it is alive after all."""
+    product = Product
+    expired = (
+        sa.update(product)
+        .where(product.id == product_id, product.status == ProductStatus.PROCESSING)
+        .where(product.lease_until < db_now(), product.attempt >= max_attempts)
+        .values(status=ProductStatus.FAILED, lease_token=None, lease_until=None)
+        .returning(product.request_id)
+    )
+    error = {"error_code": code, "error_detail": detail, "error_retryable": True}
+    with transaction() as connection:
+        request_id = connection.execute(expired).scalar_one_or_none()
+        if request_id is None:
+            return None
+        pending = sa.select(ProductImage.id).where(
+            ProductImage.product_id == product_id, ProductImage.status == ImageStatus.PENDING
+        )
+        results = [
+            ImageResult(image_id, ImageStatus.FAILED, error) for image_id in connection.execute(pending).scalars()
+        ]
+        save_results(connection, results)
+        return count_and_release(connection, request_id, results, {"products_failed": 1}, window=window)

@@ -1,0 +1,71 @@
+"""Taking a request away: its row is marked at once, its objects and rows follow in small steps.
+
+Every step may be taken twice, and is taken again by the sweeper until nothing is left, so an outage of the object store
+delays a removal and never leaves an object behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import structlog
+
+from imgproc import queries
+from imgproc.errors import InfrastructureError, LeaseLost
+from imgproc.lifecycle import removal
+from imgproc.toolbox import toolbox
+
+ROWS_A_STEP = 1000
+REQUESTS_A_PASS = 20
+
+log = structlog.get_logger(__name__)
+
+
+def remove(request_id: str) -> bool:
+    """Take a request out of sight for good, and take the first step; the sweeper takes the others. False: no such."""
+    if not removal.remove(request_id):
+        return False
+    try:
+        step(request_id)
+    except InfrastructureError as error:
+        log.warning("removal_delayed", request_id=request_id, code=error.code, detail=error.detail)
+    return True
+
+
+def step(request_id: str) -> None:
+    """Stop the work, then delete up to 1,000 objects of each bucket, then up to 1,000 products, then the request.
+
+    Raises:
+        StorageUnavailable: the same step is due again.
+    """
+    removal.fence(request_id)
+    if not toolbox().store.delete_some(request_id):
+        return
+    if removal.delete_products(request_id, limit=ROWS_A_STEP):
+        removal.forget(request_id)
+
+
+def remove_due() -> None:
+    """One pass of the sweeper: what RETENTION_DAYS says goes, and every removal goes on by a step.
+
+    Raises:
+        StorageUnavailable: the rest waits for the object store.
+    """
+    days = toolbox().settings.retention_days
+    if days is not None and (expired := removal.remove_expired(days, limit=REQUESTS_A_PASS)):
+        log.info("retention_ended", requests=expired)
+    for request_id in removal.due(limit=REQUESTS_A_PASS):
+        step(request_id)
+
+
+@contextmanager
+def leaving_nothing(request_id: str) -> Iterator[None]:
+    """A worker that lost its lease because the request was removed deletes what it may have stored too late."""
+    try:
+        yield
+    except LeaseLost:
+        if queries.get_request(request_id) is None:
+            with suppress(InfrastructureError):  # the sweeper looks again
+                toolbox().store.delete_some(request_id)
+        raise
