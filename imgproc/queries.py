@@ -92,3 +92,4 @@ def every_product(request_id: str, *, statuses: Sequence[ProductStatus] = ()) ->
         db.session.rollback()
         yield from page
         after_row = page[-1][0].row
+    db.session.rollback()

@@ -203,11 +203,10 @@ def count_and_release(
         sa.update(request)
         .where(request.id == request_id)
         .values({name: getattr(request, name) + count for name, count in counts.items()})
-        .returning(
-            (ended == request.products_total).label("all_ended"),
-            sa.and_(request.status == RequestStatus.PROCESSING, request.cancel_requested_at.is_(None)).label("goes_on"),
-        )
+        .returning((ended == request.products_total).label("all_ended"), request.status, request.cancel_requested_at)
     ).one()
-    goes_on = counted.goes_on and not counted.all_ended
+    # SQLite 3.40 finds `status = … AND … IS NULL` false in a RETURNING, so the two are looked at here.
+    processing = counted.status is RequestStatus.PROCESSING and counted.cancel_requested_at is None
+    goes_on = processing and not counted.all_ended
     released = fill_window(connection, request_id, window=window) if goes_on else ()
     return Settled(request_id, released, bool(counted.all_ended))

@@ -1,0 +1,192 @@
+"""The ten promises of the design, each with the test that bears its name. `docs/lld.md` says how each is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from imgproc import dispatch, jobs, making, sweeper
+from imgproc.errors import LeaseLost
+from imgproc.extensions import db, redis_client
+from imgproc.lifecycle import expiry, finalization, products, window
+from imgproc.lifecycle.products import ImageResult
+from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.toolbox import toolbox
+from tests.integration.driver import (
+    at_once,
+    configure,
+    csv_of,
+    drain,
+    pass_time,
+    planned,
+    row,
+    rows,
+    status_of,
+    statuses,
+    submit,
+    work,
+)
+from tests.integration.services import ObjectStore
+from tests.integration.shop import Answer, Shop, photo
+
+pytestmark = pytest.mark.usefixtures("app")
+
+RACES = 50
+
+
+def test_1_what_was_answered_202_reaches_an_end(shop: Shop) -> None:
+    """The database is the truth: Redis forgets everything after every single job, and the sweeper rings again."""
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
+    for _ in range(20):
+        redis_client().flushall()
+        sweeper.sweep()
+        work(most=1)
+    assert status_of(request_id)["status"] == "completed"
+    assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (3, 1)
+
+
+def test_2_planning_is_a_job(shop: Shop) -> None:
+    """The upload saves no product; the plan does, and a plan that runs again adds none."""
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
+    assert (rows(Product), status_of(request_id)["status"]) == ([], "pending")
+    for _ in range(2):
+        jobs.plan(request_id)
+    assert [product.row for product in rows(Product)] == [1, 2, 3]
+
+
+def test_3_a_window_not_a_flood(shop: Shop) -> None:
+    """Never more than DISPATCH_WINDOW products of a request are queued or processing; each that ends lets one in."""
+    configure(dispatch_window=2)
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 7))
+    work(most=1)
+    while status_of(request_id)["status"] == "processing":
+        in_flight = [status for status in statuses() if status in {"queued", "processing"}]
+        left = [status for status in statuses() if status != "completed"]
+        assert len(in_flight) == min(2, len(left)) == len(dispatch.waiting())
+        work(most=1)
+    assert statuses() == ["completed"] * 7
+
+
+def test_4_claims_are_leases(app: Flask) -> None:
+    """Who lost one changes nothing and counts nothing, however late; the database's clock alone decides."""
+    (product_id,) = window.release(planned(products=1), window=1)
+    zombie = products.claim(product_id, token="zombie", lease_seconds=30)
+    assert zombie
+    assert expiry.requeue_expired(max_attempts=3) == []
+    pass_time(31)
+    assert expiry.requeue_expired(max_attempts=3) == [product_id]
+    assert products.claim(product_id, token="owner", lease_seconds=30)
+    assert not products.renew_lease(product_id, token="zombie", lease_seconds=30)
+    with pytest.raises(LeaseLost):
+        products.finish(product_id, _failed(zombie.images[0].id), token="zombie", window=1)
+    assert (row(Product).lease_token, row(ProcessingRequest).images_failed) == ("owner", 0)
+
+
+def _failed(image_id: int) -> list[ImageResult]:
+    return [ImageResult(image_id, ImageStatus.FAILED, {"error_code": "http_404"})]
+
+
+def test_5_objects_before_rows(shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a row says `completed` both objects are there; dying in between leaves objects of the same keys."""
+    finish = products.finish
+    stored: list[list[str]] = []
+
+    def look_then_finish(*arguments: Any, **options: Any) -> Any:
+        stored.append(objects.keys(request_id))
+        if len(stored) == 1:
+            raise SystemExit  # it dies here
+        return finish(*arguments, **options)
+
+    monkeypatch.setattr(products, "finish", look_then_finish)
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    work(most=1)
+    with pytest.raises(SystemExit):
+        jobs.process_product(row(Product).id)
+    drain(request_id)
+    first, second = stored
+    assert first == second == [f"originals/{request_id}/1/1.jpg", *first[1:2], f"outputs/{request_id}/1/1-sku-1.jpg"]
+    assert row(ProductImage).output_bytes == len(objects.get("outputs", f"{request_id}/1/1-sku-1.jpg"))
+
+
+def test_6_one_finalization(shop: Shop) -> None:
+    """Two last products that end together elect one finalizer, every time; and a request has one announcement."""
+    for _ in range(RACES):
+        request_id = planned(products=2)
+        ends = [partial(_end, product_id) for product_id in window.release(request_id, window=2)]
+        assert sum(epoch is not None for epoch in at_once(*ends)) == 1
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
+    work()
+    jobs.finalize(request_id, 1)
+    assert [delivery.finalize_epoch for delivery in rows(WebhookDelivery)] == [1]
+
+
+def _end(product_id: int) -> int | None:
+    claimed = products.claim(product_id, token=str(product_id), lease_seconds=30)
+    assert claimed
+    settled = products.finish(product_id, _failed(claimed.images[0].id), token=str(product_id), window=2)
+    return finalization.elect_finalizer(settled.request_id) if settled.all_ended else None
+
+
+def test_7_webhooks_at_least_once(shop: Shop) -> None:
+    """From the outbox, under one id, until the receiver says 2xx."""
+    shop.says("/webhook", Answer(500), Answer(503), Answer())
+    submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
+    for _ in range(4):
+        work()
+        pass_time(400)
+        sweeper.sweep()
+    assert shop.asked["/webhook"] == 3
+    assert {each.headers["webhook-id"] for each in shop.announcements} == {row(WebhookDelivery).id}
+    assert row(WebhookDelivery).status.value == "delivered"
+
+
+def test_8_an_outage_delays_and_never_fails(shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the store is away: the product goes back, and the attempts it has are not used up."""
+    monkeypatch.setattr(making, "OUTAGE_PATIENCE", 0)
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    work(most=1)
+    with objects.away():
+        for _ in range(toolbox().settings.max_attempts + 2):
+            work()
+            pass_time(60)
+            sweeper.sweep()
+    assert drain(request_id)["status"] == "completed"
+    assert row(Product).attempt == 1
+
+
+def test_9_passing_trouble_of_a_host_is_tried_again(shop: Shop) -> None:
+    """Within the product's attempts; what is wrong for good is not asked for again."""
+    flaky = shop.says("/flaky.jpg", Answer(503), Answer(429), Answer(body=photo("rocket.webp")))
+    request_id = submit(csv_of(flaky, f"{shop.url}/missing.jpg"))
+    assert drain(request_id)["status"] == "completed_with_errors"
+    assert (shop.asked["/flaky.jpg"], shop.asked["/missing.jpg"]) == (3, 1)
+
+
+def test_10_no_transaction_spans_a_download_an_encode_or_a_put(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a host, a codec or the object store holds no connection of the database."""
+    held: dict[str, set[int]] = {}
+    pool = db.engine.pool
+
+    def watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **options: Any) -> Any:
+            held.setdefault(name, set()).add(pool.checkedout())
+            return call(*arguments, **options)
+
+        return run
+
+    tools = toolbox()
+    s3 = tools.store._s3()
+    places = [(tools.downloader, "download"), (making, "compress"), (tools.notifier, "notify")]
+    places += [(s3, "put_object"), (s3, "get_object"), (s3, "upload_fileobj")]
+    for owner, name in places:
+        monkeypatch.setattr(owner, name, watched(name, getattr(owner, name)))
+    csv_ = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
+    request_id = submit(csv_, webhookUrl=f"{shop.url}/webhook")
+    db.session.rollback()  # the status below is asked by this test, not by a worker
+    work()
+    assert status_of(request_id)["status"] == "completed_with_errors"
+    assert held == {name: {0} for _, name in places}
