@@ -103,12 +103,13 @@ def retry(request_id: str) -> bool:
 
 
 def _cancel_unstarted(connection: Connection, request_id: str, *, limit: int) -> tuple[int, int]:
-    """Cancel up to `limit` products of the request that no worker holds; how many products and images that were."""
-    product, unstarted = Product, (ProductStatus.PENDING, ProductStatus.QUEUED)
-    some = sa.select(product.id).where(product.request_id == request_id, product.status.in_(unstarted)).limit(limit)
+    """Cancel the products that have been rung for, and up to `limit` of those that wait; how many, and their images."""
+    product = Product
+    waiting = _ids(request_id, "pending").limit(limit).subquery()
+    some = sa.union_all(_ids(request_id, "queued"), sa.select(waiting.c.id))
     cancel = (
         sa.update(product)
-        .where(product.id.in_(some), product.status.in_(unstarted))
+        .where(product.id.in_(some), product.status.in_([ProductStatus.PENDING, ProductStatus.QUEUED]))
         .values(status=ProductStatus.CANCELLED)
         .returning(product.id)
     )

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from imgproc import jobs
+from imgproc import jobs, sweeper
+from imgproc.errors import ImgprocError
 from imgproc.lifecycle import actions, products, requests
 from imgproc.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
 from tests.integration.driver import (
@@ -126,6 +127,20 @@ def test_a_product_that_comes_back_unfinished_is_cancelled(shop: Shop) -> None:
     assert (codes_of(request_id), shop.asked["/busy.jpg"]) == ([["cancelled"]], 0)
 
 
+def test_a_large_request_is_cancelled_in_steps(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call itself takes one step, and nothing starts any more while the sweeper takes the others."""
+    monkeypatch.setattr(actions, "CANCEL_STEP", 4)
+    configure(dispatch_window=2)
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 12))
+    work(most=1)
+    assert post(f"/api/requests/{request_id}/cancel").status_code == 202
+    assert (statuses().count("queued"), statuses().count("cancelled")) == (0, 2 + 4)
+    sweeper.sweep()
+    assert (statuses().count("cancelled"), row(ProcessingRequest).images_cancelled) == (10, 10)
+    assert drain(request_id)["status"] == "cancelled"
+    assert (shop.asked["/chelsea.jpg"], row(ProcessingRequest).products_cancelled) == (0, 12)
+
+
 def test_cancelling_again_is_the_same(shop: Shop) -> None:
     """202 while it ends, and nothing is counted twice."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -189,6 +204,30 @@ def test_a_cancelled_request_can_be_taken_up_again(shop: Shop) -> None:
     status = drain(request_id)
     assert (status["status"], status["progress"]["images"]["completed"]) == ("completed", 4)
     assert shop.asked["/chelsea.jpg"] == 4
+
+
+def test_a_request_whose_planning_failed_is_planned_on(
+    shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file was gone for a while: once it is back a retry goes on after the last row that was saved."""
+    monkeypatch.setattr(jobs, "PLAN_CHUNK", 1)
+    request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
+    add_products, saved = requests.add_products, iter(range(2))
+
+    def lose_the_file(*arguments: Any, **options: Any) -> None:
+        if next(saved, None) is None:
+            raise ImgprocError("gone", code="input_missing")
+        add_products(*arguments, **options)
+
+    monkeypatch.setattr(requests, "add_products", lose_the_file)
+    assert drain(request_id)["error"]["code"] == "input_missing"
+    assert (len(statuses()), types(shop)) == (2, ["request.failed"])
+    monkeypatch.setattr(requests, "add_products", add_products)
+    assert post(f"/api/requests/{request_id}/retry").status_code == 202
+    status = drain(request_id)
+    assert (status["status"], status["error"], statuses()) == ("completed", None, ["completed"] * 3)
+    assert slots(objects, request_id) == [True] * 3
+    assert types(shop) == ["request.failed", "request.completed"]
 
 
 def test_there_must_be_something_to_retry(shop: Shop) -> None:

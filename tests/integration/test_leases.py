@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,6 +137,69 @@ def _is_lost(lease: Lease) -> bool:
     except LeaseLost:
         return True
     return False
+
+
+def test_who_was_suspended_asks_before_it_goes_on(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that wakes from SIGSTOP after its lease has run out: its thread may not have noticed yet."""
+    answers = iter([True, False])
+    lease = Lease(lambda: next(answers), seconds=30, deadline=600)  # its thread never runs, as if it were late
+    lease.check()
+    for lost in (False, True):
+        monkeypatch.setattr(lease, "_surely_until", 0.0)
+        assert _is_lost(lease) is lost
+    assert next(answers, "asked twice, then never again") == "asked twice, then never again"
+    assert _is_lost(lease)
+
+
+STOPPED = """
+import sys, time
+from pathlib import Path
+from flask import Flask
+from imgproc import lease
+lease.STOP_GRACE = 0.1
+lease.stopping.set()
+give_back = lambda: Path(sys.argv[1]).write_text("given back")
+with Flask("stopped").app_context(), lease.Lease(lambda: True, seconds=30, deadline=600, give_back=give_back):
+    time.sleep(600)
+"""
+
+
+def test_a_worker_that_must_stop_gives_long_work_back(tmp_path: Path) -> None:
+    """It ends well within the time a supervisor allows, and the work is there for another at once."""
+    note = tmp_path / "note"
+    assert subprocess.run([sys.executable, "-c", STOPPED, note], check=False, timeout=120).returncode == 0
+    assert note.read_text() == "given back"
+
+
+def test_a_product_given_back_has_lost_no_attempt(shop: Shop) -> None:
+    """It waits in the database as if nobody had taken it, and the next sweep lets it in again."""
+    request_id = planned_upload(shop, "chelsea.jpg")
+    product_id = row(Product).id
+    claimed = products.claim(product_id, token="mine", lease_seconds=3600)
+    assert claimed
+    assert claimed.attempt == 1
+    products.give_back(product_id, token="somebody else's")
+    assert statuses() == ["processing"]
+    products.give_back(product_id, token="mine")
+    assert (statuses(), row(Product).attempt, row(Product).lease_token) == (["pending"], 0, None)
+    assert drain(request_id)["status"] == "completed"
+
+
+def test_no_lease_runs_out_because_the_database_was_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody could renew one meanwhile, so after an outage every holder has the time of one lease to do so."""
+    planned_upload(shop, "chelsea.jpg")
+    products.claim(row(Product).id, token="alive", lease_seconds=30)
+    now = [1000.0]
+    monkeypatch.setattr(sweeper.time, "monotonic", lambda: now[0])
+    repairs = sweeper.Repairs()
+    pass_time(60)
+    now[0] += 60  # the database was away for a minute
+    repairs()
+    assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")
+    for _ in range(31):
+        now[0] += 1
+        repairs()
+    assert statuses() == ["queued"]
 
 
 def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:
