@@ -71,16 +71,21 @@ class Repairs:
     """Sweeps, but lets no lease run out just after an outage: nobody could renew one while the database was away."""
 
     def __init__(self) -> None:
-        self._last_pass = time.monotonic()
+        self._away_since: float | None = None
         self._patient_until = 0.0
 
     def __call__(self) -> None:
         """One pass."""
-        lease_seconds, now = toolbox().settings.lease_seconds, time.monotonic()
-        if now - self._last_pass > lease_seconds / 2:
-            self._patient_until = now + lease_seconds
-        sweep(expire_leases=now >= self._patient_until)
-        self._last_pass = time.monotonic()
+        started = time.monotonic()
+        try:
+            sweep(expire_leases=self._away_since is None and started >= self._patient_until)
+        except DBAPIError:
+            self._away_since = self._away_since or started
+            raise
+        lease_seconds = toolbox().settings.lease_seconds
+        if self._away_since is not None and started - self._away_since > lease_seconds / 2:
+            self._patient_until = started + lease_seconds
+        self._away_since = None
 
 
 def sweep(*, expire_leases: bool = True) -> None:

@@ -37,8 +37,7 @@ class Stack:
 
     def children(self, *words: str) -> list[psutil.Process]:
         """The processes below the stack whose command line holds every one of `words`."""
-        found = self.process.children(recursive=True)
-        return [child for child in found if all(word in " ".join(child.cmdline()) for word in words)]
+        return [child for child in self.process.children(recursive=True) if _says(child, words)]
 
     def submit(self, csv: str | bytes, **options: str) -> dict[str, Any]:
         """Upload a CSV; the body of the 202."""
@@ -67,6 +66,15 @@ class Stack:
             if page["nextCursor"] is None:
                 return items
             cursor = {"cursor": page["nextCursor"]}
+
+
+def _says(process: psutil.Process, words: tuple[str, ...]) -> bool:
+    """Is every one of `words` on its command line? That of a process which has just ended is empty."""
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    return all(word in command for word in words)
 
 
 @contextmanager

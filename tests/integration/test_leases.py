@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from imgproc import jobs, sweeper
 from imgproc.errors import LeaseLost
@@ -192,14 +193,24 @@ def test_no_lease_runs_out_because_the_database_was_away(shop: Shop, monkeypatch
     now = [1000.0]
     monkeypatch.setattr(sweeper.time, "monotonic", lambda: now[0])
     repairs = sweeper.Repairs()
+    with monkeypatch.context() as away:
+        away.setattr(sweeper.dispatch, "waiting", _raise_outage)
+        for _ in range(2):
+            now[0] += 60
+            with pytest.raises(OperationalError):
+                repairs()
     pass_time(60)
-    now[0] += 60  # the database was away for a minute
-    repairs()
-    assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")
-    for _ in range(31):
+    for _ in range(30):
         now[0] += 1
         repairs()
+        assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")
+    now[0] += 1
+    repairs()
     assert statuses() == ["queued"]
+
+
+def _raise_outage() -> None:
+    raise OperationalError("SELECT 1", {}, Exception("the database is away"))
 
 
 def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:

@@ -1,0 +1,122 @@
+"""Workers that die of what they process, or are told to stop while they do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.stack import ROOT, Stack, running_stack
+from tests.integration.driver import csv_of
+from tests.integration.shop import Answer, Shop, open_shop, photo
+from tests.processes import wait_until
+
+
+def pool_of(stack: Stack) -> psutil.Process:
+    """The pool of workers."""
+    (pool,) = [child for child in stack.children("rq_worker.py") if child.parent().pid == stack.process.pid]
+    return pool
+
+
+def restart_pool(stack: Stack) -> None:
+    """Tell the pool to stop, as a rolling restart does, and wait until the stack has started another."""
+    old = pool_of(stack)
+    old.terminate()
+    wait_until(lambda: not old.is_running() and bool(stack.children("rq_worker.py")))
+
+
+def log_of(folder: Path) -> str:
+    """What the processes of the stack have said."""
+    return (folder.parent / f"{folder.name}.log").read_text()
+
+
+def attempts(stack: Stack) -> list[int]:
+    """The attempts of every product, in row order."""
+    with sqlite3.connect(stack.settings().data_dir / "imgproc.db") as connection:
+        return [attempt for (attempt,) in connection.execute("SELECT attempt FROM products ORDER BY row")]
+
+
+@pytest.mark.parametrize(
+    "fatal", [pytest.param("SIGSEGV", id="a crash in a decoder"), pytest.param("SIGKILL", id="memory exhausted")]
+)
+def test_a_picture_that_kills_three_workers_is_given_up(tmp_path: Path, fatal: str) -> None:
+    """It ends `worker_lost` with the remedy; its neighbours are processed once; the pool says who died and how."""
+    poison = photo("chelsea.jpg") + f"POISON={fatal}".encode()
+    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2"}
+    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        urls = [shop.says(f"/{n}.jpg", Answer(body=poison if n == 3 else photo("chelsea.jpg"))) for n in range(8)]
+        status = stack.wait(stack.submit(csv_of(*urls))["requestId"])
+        assert status["status"] == "completed_with_errors"
+        errors = [product["images"][0]["error"] for product in stack.products(status["requestId"])]
+        assert [error and error["code"] for error in errors] == [None] * 3 + ["worker_lost"] + [None] * 4
+        assert "Replace the image" in errors[3]["detail"]
+        assert [shop.asked[f"/{n}.jpg"] for n in range(8)] == [1, 1, 1, 3, 1, 1, 1, 1]
+        assert attempts(stack) == [1, 1, 1, 3, 1, 1, 1, 1]
+        deaths = [line for line in log_of(tmp_path / "var").splitlines() if "worker_died" in line]
+        assert len(deaths) == 3
+        assert all(str(-signal.Signals[fatal]) in line for line in deaths)
+
+
+def test_rolling_restarts_lose_nothing_and_repeat_little(tmp_path: Path) -> None:
+    """Whatever is in hand is finished first: at most 3 of 100 images are made again."""
+    images = 300
+    with open_shop() as shop, running_stack(tmp_path / "var") as stack:
+        csv_ = csv_of(*[[f"{shop.url}/chelsea.jpg?{row}-{n}" for n in range(2)] for row in range(images // 2)])
+        request_id = stack.submit(csv_)["requestId"]
+        for restart in range(1, 6):
+            wait_until(lambda: done(stack, request_id) >= images * restart // 8)  # noqa: B023 - called in this round
+            restart_pool(stack)
+        status = stack.wait(request_id)
+        assert (status["status"], done(stack, request_id)) == ("completed", images)
+        assert images <= shop.asked["/chelsea.jpg"] <= images * 1.03
+        assert set(attempts(stack)) == {1}
+
+
+def done(stack: Stack, request_id: str) -> int:
+    """How many images are completed."""
+    completed: int = stack.status(request_id)["progress"]["images"]["completed"]
+    return completed
+
+
+def test_long_work_is_given_back_in_time(tmp_path: Path) -> None:
+    """A host that takes minutes does not keep a worker from stopping, and costs the product no attempt."""
+    with open_shop() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="600") as stack:
+        slow = shop.says("/slow.jpg", Answer(body=photo("chelsea.jpg"), delay=600), Answer(body=photo("chelsea.jpg")))
+        request_id = stack.submit(csv_of(slow))["requestId"]
+        wait_until(lambda: shop.asked["/slow.jpg"] == 1)
+        restart_pool(stack)
+        assert stack.wait(request_id)["status"] == "completed"
+        assert (shop.asked["/slow.jpg"], attempts(stack)) == (2, [1])
+        log = log_of(tmp_path / "var")
+        assert "work_given_back" in log
+        assert "worker ended with status 0" in log
+
+
+def test_killed_from_outside_is_no_end(tmp_path: Path) -> None:
+    """Every process of ours and of the servers is killed once while a request is under way; it ends all the same."""
+    words = [("valkey-server",), ("serve", "s3"), ("sweep", "--loop"), ("rq_worker.py",), ("wsgi:app",)]
+    with open_shop() as shop, running_stack(tmp_path / "var", LEASE_SECONDS="2") as stack:
+        request_id = stack.submit(csv_of(*[f"{shop.url}/chelsea.jpg?{row}" for row in range(100)]))["requestId"]
+        for each in words:
+            kill_one(stack, shop, *each)
+        wait_until(lambda: answers(stack, request_id))
+        assert stack.wait(request_id)["status"] == "completed"
+
+
+def kill_one(stack: Stack, shop: Shop, *words: str) -> None:
+    """SIGKILL the first process with these words, once some more images have been asked for."""
+    before = shop.asked["/chelsea.jpg"]
+    wait_until(lambda: shop.asked["/chelsea.jpg"] > before or before >= 100)
+    os.kill(stack.children(*words)[0].pid, signal.SIGKILL)
+
+
+def answers(stack: Stack, request_id: str) -> bool:
+    """Does the web process answer again?"""
+    try:
+        return bool(stack.status(request_id))
+    except OSError:
+        return False
