@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from typing import Any
 
-from imgproc import dispatch, jobs, sweeper
-from imgproc.extensions import redis_client
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from imgproc import dispatch, jobs, removal, sweeper
+from imgproc.extensions import db, redis_client
 from imgproc.lifecycle import products
 from imgproc.models import ProcessingRequest, Product, WebhookDelivery
 from tests.integration.driver import (
@@ -14,6 +19,7 @@ from tests.integration.driver import (
     drain,
     lose_rings,
     pass_time,
+    planned,
     ringing,
     row,
     rows,
@@ -137,3 +143,36 @@ def test_a_pass_over_ended_requests_changes_nothing(request_id: str) -> None:
     sweeper.sweep()
     assert (row(ProcessingRequest), row(Product), row(WebhookDelivery)) == before
     assert ringing() == []
+
+
+def test_a_pass_scans_no_table_of_products(app: Flask) -> None:
+    """Each statement finds its few products by an index, however many have ended."""
+    planned(products=5)
+    statements: dict[str, Any] = {}
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements[statement] = parameters
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        sweeper.sweep()
+        removal.remove_due()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    of_products = {text: given for text, given in statements.items() if "products" in text}
+    assert len(of_products) >= 6
+    plans = {text: explain(text, given) for text, given in of_products.items()}
+    assert {
+        text: plan for text, plan in plans.items() if re.search("SCAN products(?! USING)|Seq Scan on products", plan)
+    } == {}
+
+
+def explain(statement: str, parameters: Any) -> str:
+    """How the database would find the rows; PostgreSQL may scan a small table, unless that is forbidden."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        else:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return "\n".join(str(line[-1]) for line in plan)
