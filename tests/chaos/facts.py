@@ -23,7 +23,7 @@ from tests.chaos.sending import Sent
 from tests.chaos.shop import Shop
 
 Row = dict[str, Any]
-SERVERS_OWN = ".partial"  # what rclone was writing when it was killed; no bucket of S3 would show it
+SERVERS_OWN = ".rclone_temp_put_"  # what rclone was writing when it was killed; S3 proper shows no such thing
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _look_at(folder: Path) -> tuple[dict[str, Stored], dict[str, bytes]]:
     texts: dict[str, bytes] = {}
     pictures: dict[str, tuple[int, int] | None] = {}  # by digest: each content is decoded once
     for file in folder.rglob("*"):
-        if file.is_file() and file.suffix != SERVERS_OWN:
+        if file.is_file() and not file.name.startswith(SERVERS_OWN):
             key, content = str(file.relative_to(folder)), file.read_bytes()
             name = digest(content)
             if name not in pictures:

@@ -179,12 +179,13 @@ def duplicate_doorbells(house: House, fault: Fault) -> bool:
             deliveries = _some(sa.select(WebhookDelivery.id), 5)
         except (DBAPIError, redis.RedisError):
             return False
-        dispatch.ring_plans(row.id for row in finalized)
-        dispatch.ring_products(row.id for row in products for _ in range(2))
-        dispatch.ring_deliveries(row.id for row in deliveries for _ in range(2))
-        for row in finalized:
-            dispatch.ring_finalize(row.id, epoch=row.finalize_epoch)
-            dispatch.ring_finalize(row.id, epoch=row.finalize_epoch - 1)
+        for _ in range(2):
+            dispatch.ring_plans(row.id for row in finalized)
+            dispatch.ring_products(row.id for row in products)
+            dispatch.ring_deliveries(row.id for row in deliveries)
+            for row in finalized:
+                dispatch.ring_finalize(row.id, epoch=row.finalize_epoch)
+                dispatch.ring_finalize(row.id, epoch=row.finalize_epoch - 1)
     return True
 
 

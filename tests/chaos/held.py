@@ -1,4 +1,4 @@
-"""A process of the house: it is started again when it dies, as a process manager would, unless a fault holds it down."""
+"""A process of the house: started again when it dies, as by a process manager, unless a fault holds it down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole house as real processes: database, Redis, S3, web, two pools on hosts of their own, two sweepers, receiver."""
+"""The whole house as real processes: its servers, the web, two pools on hosts of their own, two sweepers, a receiver."""
 
 from __future__ import annotations
 

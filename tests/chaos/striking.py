@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 
 from tests.chaos.faults import STRIKES
 from tests.chaos.house import House
@@ -38,13 +39,17 @@ class Striking:
         self.last = time.monotonic()
 
     def _strike(self, fault: Fault) -> None:
+        began = datetime.now(timezone.utc).isoformat()
         try:
             hit = self._insist(fault)
         except Exception as error:  # noqa: BLE001 - a fault that breaks must not pass for one that hit
             self.errors.append(f"{fault.kind}: {error!r}")
             hit = False
+        ended = datetime.now(timezone.utc).isoformat()
         with self._lock:
             (self.struck if hit else self.missed)[fault.kind] += 1
+            with (self._house.folder / "faults.log").open("a") as journal:
+                journal.write(f"{began} {ended} {fault.number} {fault.kind} {'hit' if hit else 'missed'}\n")
 
     def _insist(self, fault: Fault) -> bool:
         deadline = time.monotonic() + PATIENCE

@@ -93,10 +93,8 @@ def _file(chance: random.Random, key: str, *, products: int, at_most: int) -> tu
 
 def _place(chance: random.Random, key: str, row: int, position: int, *, broken: bool) -> Place:
     """A picture under a URL of its own, so that its downloads can be counted; one in ten is shared in its file."""
-    if broken and chance.random() < 1 / 12:
-        picture = chance.choice(sorted(BROKEN))
-    else:
-        picture = chance.choice(sorted(PICTURES))
+    kinds = BROKEN if broken and chance.random() < 1 / 12 else PICTURES
+    picture = chance.choice(sorted(kinds))
     own = "shared" if chance.random() < 0.1 else f"{row}.{position}"
     return Place(picture, f"/{picture}?file={key}&image={own}")
 
