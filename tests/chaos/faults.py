@@ -29,12 +29,12 @@ Strike = Callable[[House, Fault], bool]
 
 def kill_worker(house: House, fault: Fault) -> bool:
     """SIGKILL one worker; its pool starts another."""
-    return _signal_worker(house, fault, signal.SIGKILL) is not None
+    return _signal_one(_workers(house), fault, signal.SIGKILL) is not None
 
 
 def stall_worker(house: House, fault: Fault) -> bool:
     """SIGSTOP one worker for longer than its lease, then let it go on with what it believes is its own."""
-    worker = _signal_worker(house, fault, signal.SIGSTOP)
+    worker = _signal_one(_workers(house), fault, signal.SIGSTOP)
     if worker is None:
         return False
     time.sleep(fault.lasts)
@@ -43,16 +43,20 @@ def stall_worker(house: House, fault: Fault) -> bool:
     return True
 
 
-def _signal_worker(house: House, fault: Fault, number: signal.Signals) -> psutil.Process | None:
-    workers = [worker for pool in house.pools for worker in pool.children()]
-    if not workers:
+def _workers(house: House) -> list[psutil.Process]:
+    return [worker for pool in house.pools for worker in pool.children()]
+
+
+def _signal_one(processes: list[psutil.Process], fault: Fault, number: signal.Signals) -> psutil.Process | None:
+    """Signal the one whom chance picks; None where there is none any more."""
+    if not processes:
         return None
-    worker = workers[int(fault.chance * len(workers))]
+    victim = processes[int(fault.chance * len(processes))]
     try:
-        worker.send_signal(number)
+        victim.send_signal(number)
     except psutil.NoSuchProcess:
         return None
-    return worker
+    return victim
 
 
 def kill_pool(house: House, fault: Fault) -> bool:
@@ -74,14 +78,10 @@ def kill_sweeper(house: House, fault: Fault) -> bool:
 
 
 def kill_web(house: House, fault: Fault) -> bool:
-    """SIGKILL the process that answers; gunicorn starts another. Now and then gunicorn itself."""
+    """SIGKILL one of the processes that answer; gunicorn starts another. Now and then gunicorn itself."""
     if fault.chance < 0.2:
         return _kill(house.web)
-    answering = house.web.children()
-    for process in answering:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    return bool(answering)
+    return _signal_one(house.web.children(), fault, signal.SIGKILL) is not None
 
 
 def kill_web_before_ringing(house: House, fault: Fault) -> bool:

@@ -1,4 +1,4 @@
-"""The whole house as real processes: its servers, the web, two pools on hosts of their own, two sweepers, a receiver."""
+"""The whole house as real processes: servers, web, two pools on hosts of their own, two sweepers, a receiver."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 PUBLIC_URL = "http://public.example/outputs"
 CLOCKS = (90.0, -90.0)  # seconds by which the clocks of the two hosts are wrong at first
 TEND_SECONDS = 0.2
+WEB_APP = "tests.chaos.web:app"
 
 # Leases are short so that a dead worker's work goes on soon, and the attempts many, since here it is no fault of the
 # product if its worker dies. `docs/reliability.md` reckons both.
@@ -134,8 +135,9 @@ class House:
         return self._python(f"sweeper{number}", "tests.chaos.start", "sweeper")
 
     def _web(self) -> Service:
-        bind = f"127.0.0.1:{self.web_port}"
-        return self._python("web", "gunicorn", "--bind", bind, "--threads", "8", "tests.chaos.web:app")
+        """Two processes that answer, forked from one that has everything loaded: the dead are replaced at once."""
+        bind = ["--bind", f"127.0.0.1:{self.web_port}"]
+        return self._python("web", "gunicorn", *bind, "--preload", "--workers", "2", "--threads", "8", WEB_APP)
 
     def _receiver(self) -> Service:
         arguments = ["tests.chaos.receiver", str(self.receiver_port), str(self.folder)]

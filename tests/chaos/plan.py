@@ -34,9 +34,9 @@ WEIGHTS = {
 # enough for every client to run into it.
 LASTS = {
     "stall_worker": (4.0, 6.0),
-    "restart_redis_empty": (0.2, 1.5),
-    "kill_s3": (0.2, 1.5),
-    "stall_s3": (0.5, 2.0),
+    "restart_redis_empty": (0.2, 1.0),
+    "kill_s3": (0.2, 1.0),
+    "stall_s3": (0.5, 1.5),
     "restart_postgresql": (0.0, 0.5),
     "receiver_says_500": (0.5, 3.0),
     "receiver_hangs": (1.0, 4.0),
@@ -58,14 +58,8 @@ class Fault:
 def plan_faults(*, seed: int, count: int, seconds: float, database: str) -> list[Fault]:
     """`count` faults, shuffled, each kind with its fair share, spread over `seconds`."""
     chance = random.Random(f"faults {seed}")
-    kinds = _shares(
-        {
-            kind: weight
-            for kind, weight in WEIGHTS.items()
-            if kind.partition("_")[2] != "postgresql" or database == "postgresql"
-        },
-        count,
-    )
+    possible = WEIGHTS if database == "postgresql" else WEIGHTS | {"restart_postgresql": 0}
+    kinds = _shares(possible, count)
     chance.shuffle(kinds)
     step = seconds / count
     return [
