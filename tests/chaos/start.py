@@ -12,12 +12,13 @@ from datetime import datetime, timedelta, timezone
 
 import time_machine
 
-from imgproc import cli, dispatch
+from imgproc import cli, dispatch, jobs
 from imgproc.lifecycle import deliveries, finalization, products
 from tests.chaos import mutations, traps
 
 CLOCK = "CHAOS_CLOCK"  # seconds by which this host's clock is wrong
 MUTATION = "CHAOS_MUTATION"
+SENDING_SECONDS = 20.0  # the lease of a delivery: shorter, as LEASE_SECONDS is, but longer than any attempt may take
 
 
 def set_clock() -> None:
@@ -34,6 +35,7 @@ def main(role: str) -> None:
     if role == "sweeper":
         cli.main(["sweep", "--loop"])
         return
+    jobs.SENDING_SECONDS = SENDING_SECONDS
     traps.arm(products, "finish")
     traps.arm(finalization, "elect_finalizer")
     traps.arm(finalization, "complete")
