@@ -30,7 +30,7 @@ def postgresql() -> Iterator[str]:
     # A Unix socket's path must be short.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     data, log_file = folder / "data", folder / "log"
-    prefix = _unprivileged(folder)
+    prefix = unprivileged(folder)
     subprocess.run(
         [*prefix, programs / "initdb", "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=utf8", "-D", data],
         check=True,
@@ -50,7 +50,7 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def _unprivileged(folder: Path) -> list[str]:
+def unprivileged(folder: Path) -> list[str]:
     """PostgreSQL refuses to run as root: then it runs as somebody else in a user namespace, else as nobody."""
     if os.geteuid() != 0:
         return []

@@ -1,0 +1,110 @@
+"""Every image that was made has its two objects, the CSVs say so slot by slot, and nothing else is in the buckets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+from tests.chaos.case import Case, Defect
+from tests.chaos.facts import Facts, Row, Stored, expected
+from tests.chaos.uploads import HEADER
+
+
+def pictures(case: Case) -> Iterator[Defect]:
+    """Each image that was made has its original and its rendition, with the very bytes they must have."""
+    for line, product, images in zip(case.lines, case.products, case.images, strict=False):
+        for place, image in zip(line.places, images, strict=False):
+            if image["status"] == "completed":
+                wanted, slot = expected(place.picture), f"{case.id}/{product['row']}/{image['position']}"
+                yield from _picture(case, image, "source", f"originals/{image['original_key']}", slot, wanted.original)
+                yield from _picture(case, image, "output", f"outputs/{image['output_key']}", slot, wanted.rendition)
+
+
+def _picture(case: Case, image: Row, side: str, key: str, slot: str, wanted: Stored) -> Iterator[Defect]:
+    found = case.facts.objects.get(key)
+    row = Stored(image[f"{side}_bytes"], wanted.digest, (image[f"{side}_width"], image[f"{side}_height"]))
+    if not re.match(rf"\w+/{re.escape(slot)}[.-]", key):
+        yield case.says("mismatched_object", f"{key} is not where {slot} belongs")
+    elif found is None:
+        yield case.says("missing_object", key)
+    elif found != wanted or row != wanted:
+        yield case.says("mismatched_object", f"{key} is {found}; its row says {row}; it must be {wanted}")
+
+
+def input_csv(case: Case) -> Iterator[Defect]:
+    """The file is stored as it was sent."""
+    key = f"originals/{(case.request or {})['input_key']}"
+    if key not in case.facts.texts:
+        yield case.says("missing_object", key)
+    elif case.facts.texts[key] != case.sent.upload.csv(case.facts.shop_url):
+        yield case.says("mismatched_object", f"{key} is not the file that was sent")
+
+
+def output_csv(case: Case) -> Iterator[Defect]:
+    """A line for each line, a slot for each URL, empty where the image was not made."""
+    lines = [[*HEADER, "Output Image Urls"]]
+    for line, images in zip(case.lines, case.images, strict=False):
+        keys = [image["output_key"] if image["status"] == "completed" else None for image in images]
+        slots = [f"{case.facts.public_url}/{key}" if key else "" for key in keys]
+        lines.append([line.serial_number, line.product_name, ",".join(case.urls(line)), ",".join(slots)])
+    yield from _compare(case, "output", lines)
+
+
+def failed_csv(case: Case) -> Iterator[Defect]:
+    """The lines whose products were not all made; no such file is named where all were."""
+    pairs = zip(case.lines, case.products, strict=False)
+    failed = [line for line, product in pairs if product["status"] in {"failed", "cancelled"}]
+    lines = [[line.serial_number, line.product_name, ",".join(case.urls(line))] for line in failed]
+    if failed:
+        yield from _compare(case, "failed", [list(HEADER), *lines])
+    elif (case.request or {})["failed_key"] is not None:
+        yield case.says("mismatched_csv", "names a failed CSV, but nothing failed")
+
+
+def _compare(case: Case, name: str, wanted: list[list[str]]) -> Iterator[Defect]:
+    """Compare a CSV line for line; columns beyond the wanted ones are free."""
+    key, kept = f"{case.id}/{name}.csv", (case.request or {})[f"{name}_key"]
+    content = case.facts.texts.get(f"outputs/{key}")
+    if kept != key or content is None:
+        yield case.says("missing_object", f"outputs/{key}; its row says {kept}")
+        return
+    found = [line[: len(wanted[0])] for line in csv.reader(io.StringIO(content.decode(), newline=""))]
+    if len(found) != len(wanted):
+        yield case.says("mismatched_csv", f"{key} has {len(found)} lines instead of {len(wanted)}")
+    for number, (line, right) in enumerate(zip(found, wanted, strict=False), start=1):
+        if line != right:
+            yield case.says("mismatched_csv", f"{key}, line {number}: {line} instead of {right}")
+
+
+def without_a_row(facts: Facts, cases: list[Case]) -> Iterator[Defect]:
+    """Nothing is in a bucket but what a row explains.
+
+    An upload that dies between storing its file and inserting its row leaves the file behind; so there may be as many
+    of these as uploads failed, or were the second of two at once.
+    """
+    explained = {f"originals/{row['input_key']}" for row in facts.requests}
+    explained |= {f"outputs/{row[name]}" for row in facts.requests for name in ("output_key", "failed_key")}
+    explained |= {f"originals/{row['original_key']}" for row in facts.images}
+    explained |= {f"outputs/{row['output_key']}" for row in facts.images}
+    explained |= _of_earlier_ends(cases)
+    unexplained = {key for key in facts.objects if key not in explained and not _was_cancelled(key, cases)}
+    known = {row["id"] for row in facts.requests} | {answer for case in cases for answer in case.sent.answers}
+    abandoned = {key for key in unexplained if key.endswith("/input.csv") and key.split("/")[1] not in known}
+    if len(abandoned) > sum(case.sent.failures + max(0, len(case.sent.answers) - 1) for case in cases):
+        yield Defect("object_without_row", "originals", f"{len(abandoned)} files of uploads that were never accepted")
+    for key in sorted(unexplained - abandoned):
+        yield Defect("object_without_row", key, "no row explains it")
+
+
+def _of_earlier_ends(cases: list[Case]) -> set[str]:
+    """A request that was retried leaves the failed CSV of its first end, whose URL was announced."""
+    return {f"outputs/{case.id}/failed.csv" for case in cases if case.acted("retry")}
+
+
+def _was_cancelled(key: str, cases: list[Case]) -> bool:
+    """An image in a worker's hand when its request was cancelled may have been stored before its worker died."""
+    _, request_id, *rest = key.split("/")
+    cancelled = {case.id for case in cases if case.acted("cancel")}
+    return request_id in cancelled and len(rest) == 2

@@ -1,0 +1,126 @@
+"""What is there when all has ended: rows, objects, webhooks received, downloads. Collected once, then only compared."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from PIL import Image
+
+from imgproc.extensions import Base, db
+from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.pipeline.compress import CompressOptions, compress
+from tests.chaos.house import House
+from tests.chaos.pictures import BROKEN, MENDED, digest, photo
+from tests.chaos.receiver import Receipt, read_log
+from tests.chaos.sending import Sent
+from tests.chaos.shop import Shop
+
+Row = dict[str, Any]
+SERVERS_OWN = ".rclone_temp_put_"  # what rclone was writing when it was killed; S3 proper shows no such thing
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object: its size, its digest, and its size as a picture, None where it is none."""
+
+    bytes: int
+    digest: str
+    picture: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that is compared. `objects` and `texts` are by `bucket/key`; `asked` is by path and query."""
+
+    sent: list[Sent]
+    shop_url: str
+    public_url: str
+    requests: list[Row] = field(default_factory=list)
+    products: list[Row] = field(default_factory=list)
+    images: list[Row] = field(default_factory=list)
+    deliveries: list[Row] = field(default_factory=list)
+    attempts: list[Row] = field(default_factory=list)
+    objects: dict[str, Stored] = field(default_factory=dict)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    received: list[Receipt] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+    seconds_to_end: float = 0.0  # from the last fault until every request had ended
+
+
+def collect(house: House, shop: Shop, sent: list[Sent], *, seconds_to_end: float) -> Facts:
+    """Look at everything; our own processes must have stopped."""
+    objects, texts = _look_at(house.objects)
+    with house.app.app_context():
+        tables = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
+        rows = [_rows(table) for table in tables]
+    return Facts(
+        sent,
+        shop.url,
+        house.environ["S3_PUBLIC_URL"],
+        *rows,
+        objects=objects,
+        texts=texts,
+        received=read_log(house.received),
+        asked=shop.asked,
+        seconds_to_end=seconds_to_end,
+    )
+
+
+def _rows(entity: type[Base]) -> list[Row]:
+    with db.engine.connect() as connection:
+        found = connection.execute(sa.select(entity.__table__)).mappings()
+        return [{name: _plain(value) for name, value in row.items()} for row in found]
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _look_at(folder: Path) -> tuple[dict[str, Stored], dict[str, bytes]]:
+    """Every object of every bucket, and what the CSVs among them hold."""
+    objects: dict[str, Stored] = {}
+    texts: dict[str, bytes] = {}
+    pictures: dict[str, tuple[int, int] | None] = {}  # by digest: each content is decoded once
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.name.startswith(SERVERS_OWN):
+            key, content = str(file.relative_to(folder)), file.read_bytes()
+            name = digest(content)
+            if name not in pictures:
+                pictures[name] = _size_as_picture(content)
+            objects[key] = Stored(len(content), name, pictures[name])
+            if file.suffix == ".csv":
+                texts[key] = content
+    return objects, texts
+
+
+def _size_as_picture(content: bytes) -> tuple[int, int] | None:
+    """Width and height of what can be decoded to its last pixel."""
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            picture.load()
+            return picture.size
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What must be stored for a picture: its original and its rendition, byte for byte."""
+
+    original: Stored
+    rendition: Stored
+
+
+@cache
+def expected(picture: str) -> Expected:
+    """What a picture of the shop becomes by the options that nobody chose."""
+    original = photo(MENDED if picture in BROKEN else picture)
+    made = compress(original, options=CompressOptions(), max_pixels=50_000_000).body
+    return Expected(*(Stored(len(each), digest(each), _size_as_picture(each)) for each in (original, made)))

@@ -1,0 +1,211 @@
+"""The whole house as real processes: servers, web, two pools on hosts of their own, two sweepers, a receiver."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGINT, SIGKILL, SIGTERM
+
+import flask_migrate
+from flask import Flask
+
+from imgproc import create_app
+from imgproc.config import SettingsSchema, load_settings
+from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready, listens
+from imgproc.extensions import db
+from imgproc.pipeline.notify import generate_secret
+from imgproc.supervisor import Service
+from imgproc.toolbox import toolbox
+from tests.chaos import servers, start, traps
+from tests.chaos.held import Held
+
+ROOT = Path(__file__).parent.parent.parent
+PUBLIC_URL = "http://public.example/outputs"
+CLOCKS = (90.0, -90.0)  # seconds by which the clocks of the two hosts are wrong at first
+TEND_SECONDS = 0.2
+WEB_APP = "tests.chaos.web:app"
+
+# Leases are short so that a dead worker's work goes on soon, and the attempts many, since here it is no fault of the
+# product if its worker dies. `docs/reliability.md` reckons both.
+SETTINGS = {
+    "ALLOWED_NETWORKS": "127.0.0.0/8",
+    "DOWNLOAD_TIMEOUT": "20",
+    "LEASE_SECONDS": "3",
+    "LOG_LEVEL": "INFO",
+    "MAX_ATTEMPTS": "20",
+    "S3_ACCESS_KEY_ID": servers.ACCESS_KEY,
+    "S3_PUBLIC_URL": PUBLIC_URL,
+    "S3_SECRET_ACCESS_KEY": servers.SECRET,
+    "SWEEP_INTERVAL": "0.5",
+    "WEBHOOK_RETRY_SCHEDULE": ",".join(["1"] * 10 + ["2"] * 50),
+    "WORKERS": "2",
+}
+
+
+@dataclass
+class House:
+    """The running house; faults are upon its processes."""
+
+    folder: Path
+    environ: dict[str, str]
+    spawner: ThreadPoolExecutor
+    database: Held | None
+    redis: Held
+    s3: Held
+    clocks: list[float] = field(default_factory=lambda: list(CLOCKS))
+
+    def __post_init__(self) -> None:
+        self.web_port, self.receiver_port = free_port(DEMO_PORTS), free_port(DEMO_PORTS)
+        self.traps.mkdir()
+        self.receive("ok")
+        self.receiver = self._held(self._receiver)
+        self.web = self._held(self._web)
+        self.pools = [self._held(lambda host=host: self._pool(host)) for host in range(len(CLOCKS))]
+        self.sweepers = [self._held(lambda number=number: self._sweeper(number)) for number in (1, 2)]
+        self.app = self._migrated()
+
+    @property
+    def url(self) -> str:
+        """Where the API is."""
+        return f"http://127.0.0.1:{self.web_port}"
+
+    @property
+    def webhook_url(self) -> str:
+        """Where the receiver listens."""
+        return f"http://127.0.0.1:{self.receiver_port}/webhook"
+
+    @property
+    def objects(self) -> Path:
+        """The folder of the buckets."""
+        return self.folder / "objects"
+
+    @property
+    def traps(self) -> Path:
+        """The folder of the traps."""
+        return self.folder / "traps"
+
+    @property
+    def received(self) -> Path:
+        """The receiver's log."""
+        return self.folder / "received.jsonl"
+
+    @property
+    def ours(self) -> list[Held]:
+        """Our own processes."""
+        return [self.web, *self.pools, *self.sweepers]
+
+    @property
+    def everything(self) -> list[Held]:
+        """All processes, in the order to start them in."""
+        return [*filter(None, [self.database]), self.redis, self.s3, self.receiver, *self.ours]
+
+    def receive(self, mode: str) -> None:
+        """From now on the receiver answers `ok`, `500`, or not at all (`hang`)."""
+        draft = self.folder / "mode.new"
+        draft.write_text(mode)
+        draft.replace(self.folder / "mode")
+
+    def tend(self, stop: threading.Event) -> None:
+        """Start again whatever ends by itself, until `stop` is set."""
+        while not stop.wait(TEND_SECONDS):
+            for held in self.everything:
+                held.tend()
+
+    def _held(self, service: object) -> Held:
+        return Held(service, spawner=self.spawner)  # type: ignore[arg-type] - a lambda with a default
+
+    def _python(self, name: str, *arguments: str, **environ: str) -> Service:
+        return Service(
+            name,
+            [sys.executable, "-m", *arguments],
+            environ=self.environ | {traps.FOLDER: str(self.traps)} | environ,
+            folder=ROOT,
+            log_file=self.folder / f"{name}.log",
+        )
+
+    def _pool(self, host: int) -> Service:
+        return self._python(f"pool{host + 1}", "tests.chaos.start", "worker", **{start.CLOCK: str(self.clocks[host])})
+
+    def _sweeper(self, number: int) -> Service:
+        return self._python(f"sweeper{number}", "tests.chaos.start", "sweeper")
+
+    def _web(self) -> Service:
+        """Two processes that answer, forked from one that has everything loaded: the dead are replaced at once."""
+        bind = ["--bind", f"127.0.0.1:{self.web_port}"]
+        return self._python("web", "gunicorn", *bind, "--preload", "--workers", "2", "--threads", "8", WEB_APP)
+
+    def _receiver(self) -> Service:
+        arguments = ["tests.chaos.receiver", str(self.receiver_port), str(self.folder)]
+        plain = self._python("receiver", *arguments)
+        return Service(**vars(plain) | {"ready": lambda: listens(self.receiver_port)})
+
+    def _migrated(self) -> Flask:
+        """Our own view of the house, its tables and buckets made."""
+        app = create_app(load_settings(self.environ | {"LOG_LEVEL": "ERROR"}))
+        with app.app_context():
+            flask_migrate.upgrade()
+            toolbox().store.ensure_buckets()
+            db.engine.dispose()
+        return app
+
+
+@contextmanager
+def open_house(folder: Path, *, database: str, mutation: str = "") -> Iterator[House]:
+    """A house in an empty folder on `postgresql` or `sqlite`, ready and tended; nothing of it outlives the block."""
+    with ExitStack() as cleanup:
+        spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
+        cleanup.callback(spawner.shutdown)
+        held, environ = _start_servers(folder, database, spawner, cleanup)
+        house = House(folder, environ | {start.MUTATION: mutation}, spawner, **held)
+        for process in [house.receiver, *house.ours]:
+            cleanup.callback(process.end)
+            process.start()
+        _wait_for(house)
+        stop = threading.Event()
+        tending = threading.Thread(target=house.tend, args=(stop,), name="tending")
+        tending.start()
+        cleanup.callback(tending.join)
+        cleanup.callback(stop.set)
+        yield house
+
+
+def _start_servers(
+    folder: Path, database: str, spawner: ThreadPoolExecutor, cleanup: ExitStack
+) -> tuple[dict[str, Held | None], dict[str, str]]:
+    (folder / "objects").mkdir()
+    redis, redis_url = servers.valkey(folder)
+    s3, s3_url = servers.object_store(folder / "objects")
+    held: dict[str, Held | None] = {"database": None}
+    environ = dict.fromkeys(SettingsSchema().fields, "") | SETTINGS
+    environ |= {"DATA_DIR": str(folder / "data"), "REDIS_URL": redis_url, "S3_ENDPOINT_URL": s3_url}
+    environ["WEBHOOK_SECRET"] = generate_secret()
+    if database == "postgresql":
+        postgresql = servers.PostgreSQL()
+        cleanup.callback(postgresql.remove)
+        held["database"] = Held(postgresql.service, spawner=spawner)
+        environ["DATABASE_URL"] = postgresql.url
+    held |= {"redis": Held(redis, spawner=spawner), "s3": Held(s3, spawner=spawner)}
+    for process in filter(None, held.values()):
+        cleanup.callback(process.end, SIGINT if process is held["database"] else SIGKILL)
+        process.start()
+    return held, environ
+
+
+def _wait_for(house: House) -> None:
+    ready = threading.Event()
+    for _ in range(600):
+        if is_ready(house.url):
+            return
+        ready.wait(0.1)
+    raise TimeoutError(f"The web process did not become ready: {(house.folder / 'web.log').read_text()}")
+
+
+def stop_ours(house: House) -> None:
+    """Ask our processes to stop, and wait until the last of them has."""
+    for held in house.ours:
+        held.end(SIGTERM)

@@ -1,0 +1,175 @@
+"""One run: the house, the callers and the faults at once, then calm, then the checker."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from imgproc.extensions import db
+from imgproc.models import ENDED, DeliveryStatus, ProcessingRequest, WebhookDelivery
+from tests.chaos.case import Defect
+from tests.chaos.checker import SECONDS_TO_END, check, made_again
+from tests.chaos.facts import Facts, collect, expected
+from tests.chaos.house import House, open_house, stop_ours
+from tests.chaos.pictures import BROKEN, PICTURES
+from tests.chaos.plan import plan_faults
+from tests.chaos.sending import Sending
+from tests.chaos.shop import Shop, open_shop
+from tests.chaos.striking import Striking
+from tests.chaos.uploads import plan_uploads
+
+PROGRESS_SECONDS = 5.0
+SENDING_SHARE = 0.9  # of the time of the faults; the last ones find only work that is under way
+ANNOUNCING_SECONDS = 150.0  # a worker killed with a webhook in hand holds its lease for a minute
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is made of; the seed alone decides which faults and files."""
+
+    seed: int
+    images: int
+    faults: int
+    database: str = "postgresql"
+    pace: float = 0.4  # seconds from one fault to the next
+
+
+@dataclass
+class Report:
+    """What a run found."""
+
+    options: Options
+    defects: list[Defect]
+    faults: dict[str, int]
+    missed_faults: dict[str, int]
+    figures: dict[str, float]
+    deaths: dict[str, dict[str, int]] = field(default_factory=dict)  # that no fault had caused, by process
+
+    def write(self, file: Path) -> None:
+        """As JSON."""
+        file.write_text(json.dumps(asdict(self), indent=2))
+
+
+def run(options: Options, folder: Path, *, tell: Tell) -> Report:
+    """Do the whole of it in an empty folder."""
+    for picture in [*PICTURES, *BROKEN]:
+        expected(picture)  # made before it is needed
+    seconds = options.faults * options.pace
+    uploads = plan_uploads(seed=options.seed, images=options.images, seconds=seconds * SENDING_SHARE)
+    plan = plan_faults(seed=options.seed, count=options.faults, seconds=seconds, database=options.database)
+    with open_shop() as shop, open_house(folder, database=options.database) as house:
+        tell(f"seed {options.seed}, {options.database}: {len(uploads)} files, {len(plan)} faults over {seconds:.0f} s")
+        sending = Sending(house, shop, uploads, seed=options.seed)
+        return Run(options, house, shop, sending, Striking(house, plan), tell).carry_out()
+
+
+class Run:
+    """A run under way."""
+
+    def __init__(
+        self, options: Options, house: House, shop: Shop, sending: Sending, striking: Striking, tell: Tell
+    ) -> None:
+        self._options = options
+        self._house, self._shop = house, shop
+        self._sending, self._striking = sending, striking
+        self._tell = tell
+        self._started = time.monotonic()
+        self._told = 0.0
+
+    def carry_out(self) -> Report:
+        """Strike and send at once, wait for calm, check."""
+        threads = [threading.Thread(target=each.run) for each in (self._sending, self._striking)]
+        for thread in threads:
+            thread.start()
+        while threads[1].is_alive():
+            self._progress()
+        backlog = self._figures()["images_left"]
+        self._tell(f"the last fault is over; {backlog} images are left")
+        ended = self._wait(lambda: not threads[0].is_alive() and not self._figures()["open"], SECONDS_TO_END + 30)
+        announced = self._wait(lambda: not self._figures()["unannounced"], ANNOUNCING_SECONDS if ended else 0)
+        self._sending.stopped.set()
+        threads[0].join()
+        stop_ours(self._house)
+        facts = collect(self._house, self._shop, self._sending.sent, seconds_to_end=ended or 2 * SECONDS_TO_END)
+        return self._report(facts, backlog=backlog, announced=announced)
+
+    def _wait(self, calm: Callable[[], bool], seconds: float) -> float:
+        """Seconds from the last fault until `calm`; 0 where it did not come."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._progress()
+            if calm():
+                return time.monotonic() - self._striking.last
+        return 0.0
+
+    def _report(self, facts: Facts, *, backlog: int, announced: float) -> Report:
+        images, again = sum(len(sent.upload.places) for sent in facts.sent), made_again(facts)
+        figures = {
+            "seconds": time.monotonic() - self._started,
+            "files": len(facts.sent),
+            "images": images,
+            "images_left_at_the_last_fault": backlog,
+            "seconds_to_end": facts.seconds_to_end,
+            "seconds_to_announce": announced,
+            "made_again": again,
+            "made_again_percent": 100 * again / images,
+            "uploads_sent_again": sum(sent.failures for sent in facts.sent),
+            "webhooks": len(facts.deliveries),
+            "webhooks_received": len(facts.received),
+            "superseded_finalizers": sum(row["finalize_epoch"] for row in facts.requests) - len(facts.deliveries),
+            "most_attempts": max((row["attempt"] for row in facts.products), default=0),
+        }
+        deaths = {held.name: dict(held.ended) for held in self._house.everything if held.ended}
+        defects = [*check(facts), *(Defect("broken_fault", "", error) for error in self._striking.errors)]
+        struck, missed = self._striking.struck, self._striking.missed
+        return Report(self._options, defects, dict(struck), dict(missed), figures, deaths)
+
+    def _progress(self) -> None:
+        """Wait a little, and tell every few seconds how far we are."""
+        time.sleep(0.2)
+        seconds = time.monotonic() - self._started
+        if seconds - self._told < PROGRESS_SECONDS:
+            return
+        self._told = seconds
+        figures = self._figures()
+        files = len(self._sending.sent)
+        self._tell(
+            f"{seconds:5.0f} s  faults {sum(self._striking.struck.values())}/{self._options.faults}"
+            f"  images {figures['images']}/{self._options.images}  requests ended {figures['ended']}/{files}"
+        )
+
+    def _figures(self) -> Counter[str]:
+        """How far the house is, by its database; while that is away, as if nothing had ended."""
+        try:
+            with self._house.app.app_context():
+                return _count()
+        except DBAPIError:
+            return Counter(open=1, unannounced=1)
+
+
+def _count() -> Counter[str]:
+    request, delivery = ProcessingRequest, WebhookDelivery
+    is_open = request.status.not_in(ENDED)
+    made = request.images_completed + request.images_failed + request.images_cancelled
+    of_requests = sa.select(
+        sa.func.count().filter(is_open).label("open"),
+        sa.func.count().filter(sa.not_(is_open)).label("ended"),
+        sa.func.coalesce(sa.func.sum(made), 0).label("images"),
+        sa.func.coalesce(sa.func.sum(request.images_total - made), 0).label("images_left"),
+    )
+    waiting = delivery.status.in_([DeliveryStatus.PENDING, DeliveryStatus.SENDING])
+    with db.engine.connect() as connection:
+        counts: dict[str, Any] = dict(connection.execute(of_requests).mappings().one())
+        unannounced = connection.execute(sa.select(sa.func.count()).where(waiting)).scalar_one()
+    return Counter({name: int(count) for name, count in counts.items()}, unannounced=unannounced)

@@ -1,0 +1,48 @@
+"""What one of our own processes is started through: it sets the clock, the traps and the mutation, then hands over.
+
+`python -m tests.chaos.start worker` runs what `rq_worker.py` runs, `... sweeper` the loop of the sweeper.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from datetime import datetime, timedelta, timezone
+
+import time_machine
+
+from imgproc import cli, dispatch, jobs
+from imgproc.lifecycle import deliveries, finalization, products
+from tests.chaos import mutations, traps
+
+CLOCK = "CHAOS_CLOCK"  # seconds by which this host's clock is wrong
+MUTATION = "CHAOS_MUTATION"
+SENDING_SECONDS = 20.0  # the lease of a delivery: shorter, as LEASE_SECONDS is, but longer than any attempt may take
+
+
+def set_clock() -> None:
+    """Let every clock but the monotonic one be wrong, as on a host that has lost its time server."""
+    if wrong_by := float(os.environ.get(CLOCK) or 0):
+        moment = datetime.now(timezone.utc) + timedelta(seconds=wrong_by)
+        time_machine.travel(moment, tick=True).start()
+
+
+def main(role: str) -> None:
+    """Become a pool of workers or a sweeper."""
+    set_clock()
+    mutations.apply(os.environ.get(MUTATION, ""))
+    if role == "sweeper":
+        cli.main(["sweep", "--loop"])
+        return
+    jobs.SENDING_SECONDS = SENDING_SECONDS
+    traps.arm(products, "finish")
+    traps.arm(finalization, "elect_finalizer")
+    traps.arm(finalization, "complete")
+    traps.arm(dispatch, "ring_deliveries")
+    traps.arm(deliveries, "record")
+    runpy.run_path("rq_worker.py", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
