@@ -1,0 +1,147 @@
+"""What callers ask for, raced against the workers: whoever comes first, the end is one and the counters are true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from imgproc import dispatch, removal, report
+from imgproc.errors import LeaseLost
+from imgproc.extensions import db
+from imgproc.lifecycle import actions, deliveries, finalization, products
+from imgproc.lifecycle.deliveries import Outcome
+from imgproc.lifecycle.products import ImageResult
+from imgproc.lifecycle.window import release
+from imgproc.models import DeliveryStatus, ImageStatus, ProcessingRequest, Product, WebhookDelivery
+from tests.integration.driver import (
+    at_once,
+    csv_of,
+    drain,
+    pass_time,
+    planned,
+    post,
+    row,
+    rows,
+    status_of,
+    submit,
+    work,
+)
+from tests.integration.shop import Shop
+
+pytestmark = pytest.mark.usefixtures("app")
+
+RACES = 30
+
+
+def claimed(request_id: str, *, window: int = 1) -> list[Callable[[], int | None]]:
+    """What the workers of the products in the window do at their end: finish, and elect if it was the last."""
+    return [
+        partial(_finish_and_elect, product_id)
+        for product_id in release(request_id, window=window)
+        if _claim(product_id)
+    ]
+
+
+def _claim(product_id: int) -> bool:
+    return products.claim(product_id, token=str(product_id), lease_seconds=30) is not None
+
+
+def _finish_and_elect(product_id: int) -> int | None:
+    with db.engine.connect() as connection:
+        images = connection.exec_driver_sql(f"SELECT id FROM product_images WHERE product_id = {product_id}").scalars()
+        failed = [ImageResult(image_id, ImageStatus.FAILED, {"error_code": "http_404"}) for image_id in images.all()]
+    try:
+        settled = products.finish(product_id, failed, token=str(product_id), window=1)
+    except LeaseLost:
+        return None
+    return finalization.elect_finalizer(settled.request_id) if settled.all_ended else None
+
+
+def cancel_and_elect(request_id: str) -> int | None:
+    """What the call does."""
+    actions.cancel(request_id)
+    return finalization.elect_finalizer(request_id)
+
+
+def test_a_cancel_races_the_end_of_the_last_product() -> None:
+    """One of the two elects the finalizer, never both and never nobody; the product counts as what it became."""
+    for _ in range(RACES):
+        request_id = planned(products=1)
+        (end,) = claimed(request_id)
+        elected = at_once(end, partial(cancel_and_elect, request_id))
+        assert sum(epoch is not None for epoch in elected) == 1
+    counted = [(each.products_failed, each.products_cancelled) for each in rows(ProcessingRequest)]
+    assert counted == [(1, 0)] * RACES
+
+
+def test_a_cancel_races_the_release_of_the_next_products() -> None:
+    """What the finishing worker lets in is cancelled, or never let in; each product is counted once."""
+    for _ in range(RACES):
+        request_id = planned(products=6)
+        first, second = claimed(request_id, window=2)
+        at_once(first, second, partial(cancel_and_elect, request_id))
+        status = status_of(request_id)
+        assert (status["status"], status["progress"]["products"]["failed"]) == ("finalizing", 2)
+    assert {each.products_cancelled for each in rows(ProcessingRequest)} == {4}
+    assert not [each for each in rows(Product) if each.status.value in {"pending", "queued", "processing"}]
+
+
+def test_two_retries_at_once_reopen_once(shop: Shop) -> None:
+    """The second finds the request under way; every failed image is tried once more."""
+    request_id = submit(csv_of([f"{shop.url}/missing.jpg"] * 2, f"{shop.url}/missing.jpg"))
+    drain(request_id)
+    answers = at_once(*[partial(post, f"/api/requests/{request_id}/retry")] * 2)
+    assert sorted(answer.status_code for answer in answers) == [202, 409]
+    drain(request_id)
+    assert shop.asked["/missing.jpg"] == 2 * 3
+    assert (row(ProcessingRequest).images_failed, row(ProcessingRequest).products_failed) == (3, 2)
+
+
+def test_a_retry_during_finalization_is_too_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """409: the CSV being written is that of the first end, which is announced before anything begins anew."""
+    request_id = submit(csv_of(f"{shop.url}/missing.jpg"), webhookUrl=f"{shop.url}/webhook")
+    write_csvs, answers = report.write_csvs, []
+
+    def retry_meanwhile(*arguments: Any) -> Any:
+        answers.append(post(f"/api/requests/{request_id}/retry"))
+        return write_csvs(*arguments)
+
+    monkeypatch.setattr(report, "write_csvs", retry_meanwhile)
+    assert drain(request_id)["status"] == "failed"
+    assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(409, "not_finished")]
+    assert (shop.asked["/missing.jpg"], shop.asked["/webhook"]) == (1, 1)
+
+
+def test_a_delete_races_the_end_of_the_last_product() -> None:
+    """Whoever is first, nothing is left of the request."""
+    for _ in range(RACES):
+        request_id = planned(products=2)
+        ends = claimed(request_id, window=2)
+        at_once(*ends, partial(removal.remove, request_id))
+    pass_time(3600)
+    removal.remove_due()
+    removal.remove_due()
+    assert (rows(ProcessingRequest), rows(Product)) == ([], [])
+
+
+def test_a_redelivery_races_the_attempt_under_way(app: Flask, shop: Shop) -> None:
+    """It is refused while the attempt lasts and counts anew after it; no attempt is lost from the log."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
+    work()
+    delivery_id = row(WebhookDelivery).id
+    delivered = Outcome(DeliveryStatus.DELIVERED, 1, response_status=200)
+    for race in range(RACES):
+        assert deliveries.redeliver(request_id, delivery_id) or race
+        assert deliveries.claim(delivery_id, token="sender", lease_seconds=30)
+        again, recorded = at_once(
+            partial(deliveries.redeliver, request_id, delivery_id),
+            partial(deliveries.record, delivery_id, delivered, token="sender"),
+        )
+        assert recorded
+        assert row(WebhookDelivery).status.value == ("pending" if again else "delivered")
+        assert row(WebhookDelivery).attempts == race + 2
+    assert dispatch.waiting() == set()
