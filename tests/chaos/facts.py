@@ -13,9 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from PIL import Image
 
-from imgproc.extensions import Base, db
+from imgproc.extensions import Base, db, transaction
+from imgproc.lifecycle.removal import due
 from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.pipeline.compress import CompressOptions, compress
+from imgproc.removal import remove_due
 from tests.chaos.house import House
 from tests.chaos.pictures import BROKEN, MENDED, digest, photo
 from tests.chaos.receiver import Receipt, read_log
@@ -56,6 +58,8 @@ class Facts:
 
 def collect(house: House, shop: Shop, sent: list[Sent], *, seconds_to_end: float) -> Facts:
     """Look at everything; our own processes must have stopped."""
+    with house.app.app_context():
+        _end_removals()
     objects, texts = _look_at(house.objects)
     with house.app.app_context():
         tables = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
@@ -71,6 +75,16 @@ def collect(house: House, shop: Shop, sent: list[Sent], *, seconds_to_end: float
         asked=shop.asked,
         seconds_to_end=seconds_to_end,
     )
+
+
+def _end_removals() -> None:
+    """An hour later: what was deleted, and what an upload had reserved and never accepted, is gone with its objects."""
+    request = ProcessingRequest
+    an_hour_later = sa.update(request).where(request.removed_at.is_not(None)).values(lease_until=request.created_at)
+    with transaction() as connection:
+        connection.execute(an_hour_later)
+    while due(limit=1):
+        remove_due()
 
 
 def _rows(entity: type[Base]) -> list[Row]:
