@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint format lock env clean
+.PHONY: help demo up test chaos lint format lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -25,6 +25,9 @@ up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DAT
 
 test: $(DEV_STAMP) ## Run the tests (ARGS="tests/unit -k csv" runs some)
 	$(BIN)/python -m pytest --verbose --numprocesses 2 --dist loadfile $(ARGS)
+
+chaos: $(DEV_STAMP) ## Break everything, again and again (ARGS="--images 10000 --faults 1000 --seed 7 --database postgresql")
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dockerfile
 	$(BIN)/ruff check .

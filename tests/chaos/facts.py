@@ -63,7 +63,7 @@ def collect(house: House, shop: Shop, sent: list[Sent], *, seconds_to_end: float
     objects, texts = _look_at(house.objects)
     with house.app.app_context():
         tables = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
-        rows = [_rows(table) for table in tables]
+        rows = [rows_of(table) for table in tables]
     return Facts(
         sent,
         shop.url,
@@ -87,7 +87,8 @@ def _end_removals() -> None:
         remove_due()
 
 
-def _rows(entity: type[Base]) -> list[Row]:
+def rows_of(entity: type[Base]) -> list[Row]:
+    """Every row of a table as plain values."""
     with db.engine.connect() as connection:
         found = connection.execute(sa.select(entity.__table__)).mappings()
         return [{name: _plain(value) for name, value in row.items()} for row in found]

@@ -144,6 +144,11 @@ class House:
         plain = self._python("receiver", *arguments)
         return Service(**vars(plain) | {"ready": lambda: listens(self.receiver_port)})
 
+    def look_away(self) -> None:
+        """Close our own connections to the database."""
+        with self.app.app_context():
+            db.engine.dispose()
+
     def _migrated(self) -> Flask:
         """Our own view of the house, its tables and buckets made."""
         app = create_app(load_settings(self.environ | {"LOG_LEVEL": "ERROR"}))
@@ -171,6 +176,7 @@ def open_house(folder: Path, *, database: str, mutation: str = "") -> Iterator[H
         tending.start()
         cleanup.callback(tending.join)
         cleanup.callback(stop.set)
+        cleanup.callback(house.look_away)
         yield house
 
 

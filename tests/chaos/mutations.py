@@ -1,13 +1,110 @@
-"""Defects put in on purpose, to see the checker find them."""
+"""Defects put in on purpose, to see the suite find them: each takes away one thing that a promise rests on."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
-MUTATIONS: dict[str, Callable[[], None]] = {}
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from imgproc import sweeper
+from imgproc.errors import LeaseLost
+from imgproc.extensions import transaction
+from imgproc.lifecycle import finalization, products
+from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus, db_now
+
+SLOW_COMMIT = 0.1  # seconds that a finishing transaction stays open, as on a slow disk
+UNFINISHED = (ProductStatus.PENDING, ProductStatus.QUEUED, ProductStatus.PROCESSING)
+
+
+def election_inside() -> None:
+    """The finalizer is elected inside the transaction that finishes a product, where the twin is not yet finished."""
+    leave = products._leave
+
+    def leave_and_elect(connection: Connection, product_id: int, token: str, **values: Any) -> Any:
+        left = leave(connection, product_id, token, **values)
+        request, product = ProcessingRequest, Product
+        unfinished = sa.exists().where(product.request_id == request.id, product.status.in_(UNFINISHED))
+        elect = sa.update(request).where(request.id == left[0], request.status == RequestStatus.PROCESSING, ~unfinished)
+        elected = {"status": RequestStatus.FINALIZING, "finalize_epoch": request.finalize_epoch + 1}
+        connection.execute(elect.values(elected))
+        time.sleep(SLOW_COMMIT)
+        return left
+
+    def elected_before(request_id: str) -> int | None:
+        """Whose ring it is: the commit has said so already."""
+        request = ProcessingRequest
+        statement = sa.select(request.finalize_epoch).where(request.id == request_id)
+        with transaction() as connection:
+            return connection.execute(
+                statement.where(request.status == RequestStatus.FINALIZING, request.lease_token.is_(None))
+            ).scalar_one_or_none()
+
+    _replace(products, "_leave", leave_and_elect)
+    _replace(finalization, "elect_finalizer", elected_before)
+
+
+def no_fencing() -> None:
+    """Whoever held a product may finish it, and renew its lease, whatever has become of it since."""
+
+    def leave(connection: Connection, product_id: int, _token: str, **values: Any) -> tuple[str, ProductStatus]:
+        statement = sa.update(Product).where(Product.id == product_id).values(lease_token=None, **values)
+        left = connection.execute(statement.returning(Product.request_id, Product.status)).one_or_none()
+        if left is None:
+            raise LeaseLost("The product is gone.")
+        return left.request_id, left.status
+
+    _replace(products, "_leave", leave)
+    _replace(products, "renew_lease", lambda *_arguments, **_options: True)
+
+
+def sweeper_compares_null() -> None:
+    """A plan that nobody has ever claimed has no `lease_until`; compared with the time, NULL is never true."""
+
+    def unplanned(_seconds: float) -> sa.Select[Any]:
+        request = ProcessingRequest
+        return (
+            sa.select(request.id)
+            .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
+            .where(request.planned_at.is_(None), request.lease_until < db_now())
+        )
+
+    _replace(sweeper, "_unplanned", unplanned)
+
+
+def finalize_without_epoch() -> None:
+    """Whoever has written the CSVs ends the request, whatever its epoch and whoever holds it."""
+
+    def complete(request_id: str, *, epoch: int, token: str, status: Any, values: Any, payload: Any) -> str | None:
+        request = ProcessingRequest
+        statement = (
+            sa.update(request)
+            .where(request.id == request_id)
+            .values(status=status, finished_at=db_now(), lease_token=None, lease_until=None, **values)
+            .returning(request.webhook_url)
+        )
+        with transaction() as connection:
+            url = connection.execute(statement).scalar_one()
+            return finalization._announce(connection, request_id, epoch=epoch, url=url, payload=payload)
+
+    _replace(finalization, "complete", complete)
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    mutation.__name__: mutation
+    for mutation in (election_inside, no_fencing, sweeper_compares_null, finalize_without_epoch)
+}
 
 
 def apply(name: str) -> None:
     """Put the named defect into this process; the empty name is none."""
     if name:
         MUTATIONS[name]()
+
+
+def _replace(module: ModuleType, name: str, defect: Callable[..., Any]) -> None:
+    getattr(module, name)  # raises where the code has changed and the defect would go nowhere
+    setattr(module, name, defect)

@@ -170,6 +170,7 @@ def _count() -> Counter[str]:
     )
     waiting = delivery.status.in_([DeliveryStatus.PENDING, DeliveryStatus.SENDING])
     with db.engine.connect() as connection:
-        counts: dict[str, Any] = dict(connection.execute(of_requests.where(request.removed_at.is_(None))).mappings().one())
+        visible = of_requests.where(request.removed_at.is_(None))
+        counts: dict[str, Any] = dict(connection.execute(visible).mappings().one())
         unannounced = connection.execute(sa.select(sa.func.count()).where(waiting)).scalar_one()
     return Counter({name: int(count) for name, count in counts.items()}, unannounced=unannounced)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -19,12 +19,14 @@ class Shop:
         self.url = url
         self.asked: Counter[str] = Counter()
         self.mended: set[str] = set()  # the files whose broken pictures are whole by now
+        self.before: Callable[[str], None] = lambda _path: None  # called before anything is answered; may wait
         self._lock = threading.Lock()
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Status and body."""
         with self._lock:
             self.asked[path] += 1
+        self.before(path)
         parts = urlsplit(path)
         name = parts.path[1:]
         if name in PICTURES:

@@ -35,9 +35,10 @@ def fall_into(trap: Path) -> None:
         trap.rename(taken)
     except FileNotFoundError:
         return
-    caught = signal.Signals[taken.read_text()]
+    number = signal.Signals[taken.read_text()]
+    taken.write_text(str(os.getpid()))
     taken.rename(trap.with_suffix(".caught"))
-    os.kill(os.getpid(), caught)
+    os.kill(os.getpid(), number)
 
 
 def set_trap(folder: Path, name: str, *, number: signal.Signals = signal.SIGKILL) -> None:
