@@ -1,0 +1,82 @@
+"""Who calls: the holder of an API key, or anybody while keys are optional. Each sees what is theirs alone."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from flask import g, request
+
+from imgproc import keys
+from imgproc.errors import NotAuthenticated
+from imgproc.toolbox import toolbox
+
+# What shows nobody's data. Everything else, and whatever is added later, asks who calls.
+OPEN = {"health.get_health", "health.get_readiness", "openapi.spec", "docs.show_docs", "static", "outputs.get_output"}
+V6_PREFIX = 64  # bits: one subscriber commands all addresses of such a network
+
+MISSING = NotAuthenticated(
+    "This server takes calls with an API key alone; send yours as Authorization: Bearer imgproc_…, or as X-API-Key.",
+    code="missing_api_key",
+)
+INVALID = NotAuthenticated("This API key is unknown or revoked; check it, or ask for another.", code="invalid_api_key")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`owner` is the id of the key, empty for anybody; `refusal` says why the call may not go on."""
+
+    owner: str = ""
+    refusal: NotAuthenticated | None = None
+
+
+def identify() -> None:
+    """Find out who calls, before anything else is done for them."""
+    g.caller = Caller() if is_open() else _caller(_secrets())
+
+
+def require() -> None:
+    """Refuse who may not call. Apart from `identify`, so that refused calls count against the limits too.
+
+    Raises:
+        NotAuthenticated: `missing_api_key` or `invalid_api_key`.
+    """
+    if g.caller.refusal:
+        raise g.caller.refusal
+
+
+def owner() -> str:
+    """Whose requests the caller sees: those of the key, or with none those of nobody in particular."""
+    caller: Caller = g.caller
+    return caller.owner
+
+
+def is_open() -> bool:
+    """Whether the call is answered alike for everybody; so is what does not exist."""
+    return request.endpoint is None or request.endpoint in OPEN
+
+
+def bucket() -> str:
+    """What calls are counted by: the key, or the network address of a caller without a good one."""
+    caller: Caller = g.caller
+    return f"key:{caller.owner}" if caller.owner else f"address:{_subscriber(request.remote_addr or '')}"
+
+
+def _subscriber(address: str) -> str:
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network((address.partition("%")[0], V6_PREFIX), strict=False))
+
+
+def _secrets() -> set[str]:
+    """What was given as a key, an empty one too: a caller whose key got lost wants to know."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    given = {token.strip()} if scheme.lower() == "bearer" else set()
+    return given | {key.strip() for key in request.headers.getlist("X-API-Key")}
+
+
+def _caller(secrets: set[str]) -> Caller:
+    if not secrets:
+        return Caller(refusal=MISSING if toolbox().settings.api_keys_required else None)
+    holder = keys.holder_of(secrets.pop()) if len(secrets) == 1 else None
+    return Caller(owner=holder) if holder else Caller(refusal=INVALID)
