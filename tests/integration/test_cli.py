@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from imgproc.config import SettingsSchema
 from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready
+from imgproc.keys import SHAPE
 from tests.processes import is_alive, wait_until
 
 IMGPROC = [sys.executable, "-m", "imgproc"]
@@ -126,6 +128,28 @@ def test_submit_waits_for_the_end_and_tells_it(tmp_path: Path, stack: Stack) -> 
     assert "failed: 0 of 1 images, 1 failed" in submitted.stdout
     assert status.returncode == 0
     assert "failed: 0 of 1 images, 1 failed" in status.stdout
+
+
+def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
+    """The secret is all that `create` prints to be kept; the list does not have it; a revoked one is refused."""
+    environ = environment(stack.data_dir)
+    secret = run("keys", "create", "Shop [1]", environ=environ).stdout.strip()
+    shown = run("keys", "list", environ=environ).stdout
+    assert SHAPE.fullmatch(secret)
+    assert secret not in shown
+    assert re.search(rf"^{secret[:14]} .* Shop \[1\]$", shown, re.MULTILINE)
+    unknown = ["status", "00000000-0000-4000-8000-000000000000", "--url", stack.url]
+    assert "no request with this id" in run(*unknown, environ=environ | {"API_KEY": secret}).stderr
+    assert run("keys", "revoke", secret[:14], environ=environ).stdout == "Revoked Shop [1].\n"
+    assert "unknown or revoked" in run(*unknown, "--key", secret, environ=environ).stderr
+    assert "No key in force" in run("keys", "revoke", secret[:14], environ=environ).stderr
+
+
+def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
+    """One line, with the remedy."""
+    result = run("keys", "create", "shop", environ=environment(tmp_path))
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert "start imgproc once" in result.stderr
 
 
 def test_submit_names_every_fault_of_the_file(tmp_path: Path, stack: Stack) -> None:
