@@ -50,6 +50,7 @@ class Settings:
     embedded_outputs_dir: Path | None
     web_threads: int
     workers: int
+    worker_memory_limit: int
     image_threads: int
     allowed_networks: tuple[Network, ...]
     webhook_url: str | None
@@ -153,6 +154,7 @@ class SettingsSchema(Schema):
     EMBEDDED_OUTPUTS_DIR = _text()
     WEB_THREADS = _whole(8)
     WORKERS = _whole(2 * (os.cpu_count() or 1))
+    WORKER_MEMORY_LIMIT = _whole(4096 * MIB, at_least=0)
     IMAGE_THREADS = _whole(4)
     ALLOWED_NETWORKS = Networks(load_default=())
     WEBHOOK_URL = _text(validate=_is_http_url)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from imgproc.config import SettingsSchema
+from imgproc.config import MIB, SettingsSchema
 from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready
 from imgproc.keys import SHAPE
 from tests.processes import is_alive, wait_until
@@ -52,6 +52,7 @@ class Stack(NamedTuple):
 
     url: str
     data_dir: Path
+    process: subprocess.Popen[bytes]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for the tests that only talk to it; SIGTERM ends it with status 0."""
     data_dir, port = tmp_path_factory.mktemp("cli") / "var", free_port(DEMO_PORTS)
     process = start_up(data_dir, port)
-    yield Stack(f"http://127.0.0.1:{port}", data_dir)
+    yield Stack(f"http://127.0.0.1:{port}", data_dir, process)
     process.terminate()
     assert process.wait() == 0
 
@@ -150,6 +151,14 @@ def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
     result = run("keys", "create", "shop", environ=environment(tmp_path))
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
     assert "start imgproc once" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own memory")
+def test_workers_have_bounded_memory(stack: Stack) -> None:
+    """Both of them, and nothing else."""
+    limits = [process.rlimit(psutil.RLIMIT_DATA) for process in _descendants(stack.process)]
+    assert limits.count((4096 * MIB,) * 2) == 2
+    assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 2
 
 
 def test_submit_names_every_fault_of_the_file(tmp_path: Path, stack: Stack) -> None:
