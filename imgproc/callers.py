@@ -15,19 +15,20 @@ from imgproc.toolbox import toolbox
 OPEN = {"health.get_health", "health.get_readiness", "openapi.spec", "docs.show_docs", "static", "outputs.get_output"}
 V6_PREFIX = 64  # bits: one subscriber commands all addresses of such a network
 
-MISSING = NotAuthenticated(
-    "This server takes calls with an API key alone; send yours as Authorization: Bearer imgproc_…, or as X-API-Key.",
-    code="missing_api_key",
-)
-INVALID = NotAuthenticated("This API key is unknown or revoked; check it, or ask for another.", code="invalid_api_key")
+REFUSALS = {
+    "missing_api_key": (
+        "This server takes calls with an API key alone; send yours as Authorization: Bearer imgproc_…, or as X-API-Key."
+    ),
+    "invalid_api_key": "This API key is unknown or revoked; check it, or ask for another.",
+}
 
 
 @dataclass(frozen=True)
 class Caller:
-    """`owner` is the id of the key, empty for anybody; `refusal` says why the call may not go on."""
+    """`owner` is the id of the key, empty for anybody; `refusal` is the code of why the call may not go on."""
 
     owner: str = ""
-    refusal: NotAuthenticated | None = None
+    refusal: str | None = None
 
 
 def identify() -> None:
@@ -41,8 +42,9 @@ def require() -> None:
     Raises:
         NotAuthenticated: `missing_api_key` or `invalid_api_key`.
     """
-    if g.caller.refusal:
-        raise g.caller.refusal
+    caller: Caller = g.caller
+    if caller.refusal:
+        raise NotAuthenticated(REFUSALS[caller.refusal], code=caller.refusal)
 
 
 def owner() -> str:
@@ -62,10 +64,17 @@ def bucket() -> str:
     return f"key:{caller.owner}" if caller.owner else f"address:{_subscriber(request.remote_addr or '')}"
 
 
-def _subscriber(address: str) -> str:
-    if ":" not in address:
-        return address
-    return str(ipaddress.ip_network((address.partition("%")[0], V6_PREFIX), strict=False))
+def _subscriber(said: str) -> str:
+    """Whose address it is. A proxy may say something else than an address; then that is what counts."""
+    try:
+        address = ipaddress.ip_address(said.partition("%")[0])
+    except ValueError:
+        return said
+    if isinstance(address, ipaddress.IPv4Address):
+        return said
+    if address.ipv4_mapped:  # as a socket for both families shows IPv4 callers
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address), V6_PREFIX), strict=False))
 
 
 def _secrets() -> set[str]:
@@ -77,6 +86,6 @@ def _secrets() -> set[str]:
 
 def _caller(secrets: set[str]) -> Caller:
     if not secrets:
-        return Caller(refusal=MISSING if toolbox().settings.api_keys_required else None)
+        return Caller(refusal="missing_api_key" if toolbox().settings.api_keys_required else None)
     holder = keys.holder_of(secrets.pop()) if len(secrets) == 1 else None
-    return Caller(owner=holder) if holder else Caller(refusal=INVALID)
+    return Caller(owner=holder) if holder else Caller(refusal="invalid_api_key")

@@ -23,7 +23,7 @@ from marshmallow.validate import OneOf, Range
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MIB = 1024 * 1024
-HOST = re.compile(r"\.?[\w.-]+|\[[0-9a-fA-F:.]+\]")
+HOST = re.compile(r"\.?[\w.-]+")
 RETRY_SCHEDULE = "5,300,1800,7200,18000,36000,50400,72000,86400"
 
 

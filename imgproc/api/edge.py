@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from imgproc.config import Settings
 
 FORM_OVERHEAD = 1024 * 1024  # bytes of a multipart body beside the file itself
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # health checks of the container ask by these
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1")  # health checks of the container ask by these
 HEADERS = {
     # Swagger UI draws its icons from data: URLs; nothing runs or is styled inline.
     "Content-Security-Policy": (
@@ -27,7 +27,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Believe as many proxies as there are, answer to our own names alone, and say what browsers may do."""
     if settings.trusted_proxies:
         count = settings.trusted_proxies
-        proxied = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count)
+        proxied = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
         app.wsgi_app = proxied  # type: ignore[method-assign]  # as Flask's documentation has it
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = [*settings.trusted_hosts, *LOOPBACK_HOSTS]
