@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import psutil
 import pytest
+import requests
 
 from imgproc.config import MIB, SettingsSchema
 from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready
@@ -159,6 +160,14 @@ def test_workers_have_bounded_memory(stack: Stack) -> None:
     limits = [process.rlimit(psutil.RLIMIT_DATA) for process in _descendants(stack.process)]
     assert limits.count((4096 * MIB,) * 2) == 2
     assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 2
+
+
+def test_what_a_caller_says_of_proxies_is_not_believed(stack: Stack) -> None:
+    """Not even on loopback, whose word gunicorn takes unless told not to."""
+    forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-For": "10.0.0.1"}
+    csv = f"S. No.,Product Name,Input Image Urls\n1.,Mug,{stack.url}/mug.jpg\n"
+    answer = requests.post(f"{stack.url}/api/upload", files={"file": ("a.csv", csv)}, headers=forged, timeout=60)
+    assert answer.json()["statusUrl"].startswith(f"{stack.url}/")
 
 
 def test_submit_names_every_fault_of_the_file(tmp_path: Path, stack: Stack) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import current_app
+from flask import Flask, current_app
 
 from imgproc import callers
 from imgproc.client import Client
@@ -49,7 +49,7 @@ def listed(headers: dict[str, str] | None = None) -> set[str]:
 
 
 @pytest.fixture
-def secret() -> str:
+def secret(app: Flask) -> str:  # after the app has noted what to restore
     """A key, where keys are required."""
     configure(api_keys_required=True)
     return create_key("shop")

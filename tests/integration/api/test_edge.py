@@ -117,6 +117,7 @@ def test_an_output_says_so_more_strictly(make_app: AppFactory, tmp_path: Path) -
     assert response.headers.getlist("X-Content-Type-Options") == ["nosniff"]
     assert response.content_type == "image/jpeg"
     assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"  # other sites show them
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,7 @@ def test_answers_to_its_own_names_alone(make_app: AppFactory, host: str, answere
         ("TRUSTED_HOSTS", "https://api.shop.example"),
         ("TRUSTED_HOSTS", "api.shop.example:443"),
         ("TRUSTED_HOSTS", "*"),
+        ("TRUSTED_HOSTS", "[::1]"),
         ("TRUSTED_PROXIES", "-1"),
         ("RATE_LIMIT_READS", "many"),
         ("RATE_LIMIT_UPLOADS", "0.5/second"),

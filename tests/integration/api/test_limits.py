@@ -40,7 +40,7 @@ def test_answers_429_above_the_limit_and_says_when_to_go_on(make_app: AppFactory
     assert [look(app).status_code for _ in range(4)] == [200, 200, 200, 429]
     over = look(app)
     problem(over, 429, "rate_limited")
-    assert 0 < int(over.headers["Retry-After"]) <= 3600
+    assert 0 < int(over.headers["Retry-After"]) <= 3601
     assert upload(app).status_code == 202
     problem(upload(app), 429, "rate_limited")
 
@@ -55,6 +55,10 @@ def test_answers_429_above_the_limit_and_says_when_to_go_on(make_app: AppFactory
         pytest.param("2001:db8::1", "2001:db8:0:1::1", False, id="two IPv6 subscribers"),
         pytest.param("fe80::1%eth0", "fe80::2", True, id="a zone id"),
         pytest.param("", "", True, id="a socket file"),
+        pytest.param("::ffff:198.51.100.7", "198.51.100.7", True, id="IPv4 on a socket for both families"),
+        pytest.param("::ffff:198.51.100.7", "::ffff:198.51.100.8", False, id="two of IPv4 on such a socket"),
+        pytest.param("198.51.100.7:1", "198.51.100.7:2", False, id="what a proxy says with ports"),
+        pytest.param("nobody: [", "nobody: [", True, id="what a proxy says that is no address"),
     ],
 )
 def test_counts_callers_without_a_key_by_address(make_app: AppFactory, first: str, second: str, together: bool) -> None:
