@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos lint format lock env clean
+.PHONY: help demo up test chaos lint audit format lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -36,6 +36,9 @@ lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dock
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
+
+audit: $(DEV_STAMP) ## Look for known faults of what requirements.txt pins
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
 
 format: $(DEV_STAMP) ## Format the code
 	$(BIN)/ruff check --fix .

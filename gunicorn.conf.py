@@ -10,6 +10,7 @@ worker_class = "gthread"
 control_socket_disable = True
 graceful_timeout = 10
 loglevel = "warning"
+forwarded_allow_ips = ""  # what proxies say is believed by TRUSTED_PROXIES alone
 keepalive = 75  # seconds; longer than proxies and polling clients keep theirs, so that it is they who hang up
 
 

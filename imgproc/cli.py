@@ -16,7 +16,7 @@ import flask_migrate
 from rich.console import Console
 from rich.markup import escape
 
-from imgproc import create_app, embedded, removal, supervisor, sweeper
+from imgproc import create_app, embedded, key_commands, removal, supervisor, sweeper
 from imgproc.client import ApiError, Client, Json, follow
 from imgproc.config import ConfigError, Settings, load_settings
 from imgproc.demo import DemoFailed, run_demo
@@ -57,6 +57,9 @@ die_with_parent = click.option(
 @click.group(cls=_Commands)
 def main() -> None:
     """CSV of product image URLs in, the same CSV with public URLs of compressed images out."""
+
+
+main.add_command(key_commands.keys_group)
 
 
 @main.command()
@@ -121,6 +124,11 @@ def demo() -> None:
     run_demo(console)
 
 
+def _key_option(command: Callable[..., None]) -> Callable[..., None]:
+    help_text = "API key, where the server asks for one; better given as API_KEY, which no process list shows."
+    return click.option("--key", help=help_text)(command)
+
+
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--webhook-url", help="Where to announce the end of the request.")
@@ -130,11 +138,12 @@ def demo() -> None:
 @click.option("--invalid-rows", help="reject the whole file (default), or skip bad rows.")
 @click.option("--wait", is_flag=True, help="Show the progress until the request has ended.")
 @click.option("--url", default=DEFAULT_URL, show_default=True, help="Where imgproc runs.")
-def submit(file: Path, *, wait: bool, url: str, **options: str | None) -> None:
+@_key_option
+def submit(file: Path, *, wait: bool, url: str, key: str | None, **options: str | None) -> None:
     """Upload FILE; prints the request's id."""
     parts = {"webhookUrl": "webhook_url", "quality": "quality", "scale": "scale", "format": "format_"}
     parts["invalidRows"] = "invalid_rows"
-    client = Client(url)
+    client = Client(url, key=key or load_settings().api_key)
     given = {part: value for part, name in parts.items() if (value := options[name]) is not None}
     accepted = client.submit(file, given)
     click.echo(accepted["requestId"])
@@ -146,9 +155,10 @@ def submit(file: Path, *, wait: bool, url: str, **options: str | None) -> None:
 @click.argument("request_id")
 @click.option("--watch", is_flag=True, help="Show the progress until the request has ended.")
 @click.option("--url", default=DEFAULT_URL, show_default=True, help="Where imgproc runs.")
-def status(request_id: str, *, watch: bool, url: str) -> None:
+@_key_option
+def status(request_id: str, *, watch: bool, url: str, key: str | None) -> None:
     """Show how far a request is."""
-    client = Client(url)
+    client = Client(url, key=key or load_settings().api_key)
     if watch:
         _conclude(follow(client, request_id, console))
     else:

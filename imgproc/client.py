@@ -25,12 +25,17 @@ class ApiError(Exception):
 
 
 class Client:
-    """Speaks to the API at `url`. Proxies of the environment are not used: the API is usually on this machine."""
+    """Speaks to the API at `url`, with an API key if one is given.
 
-    def __init__(self, url: str) -> None:
+    Proxies of the environment are not used: the API is usually on this machine.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None) -> None:
         self._url = url.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False
+        if key:
+            self._session.headers["Authorization"] = f"Bearer {key}"
         # A server may close a connection it kept alive in the very moment we use it again.
         retry = Retry(total=2, connect=0, status=0, redirect=0, allowed_methods=["GET"])
         self._session.mount(self._url, HTTPAdapter(max_retries=retry))

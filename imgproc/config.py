@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from marshmallow.validate import OneOf, Range
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MIB = 1024 * 1024
+HOST = re.compile(r"\.?[\w.-]+")
 RETRY_SCHEDULE = "5,300,1800,7200,18000,36000,50400,72000,86400"
 
 
@@ -47,6 +50,7 @@ class Settings:
     embedded_outputs_dir: Path | None
     web_threads: int
     workers: int
+    worker_memory_limit: int
     image_threads: int
     allowed_networks: tuple[Network, ...]
     webhook_url: str | None
@@ -63,6 +67,13 @@ class Settings:
     dispatch_window: int
     sweep_interval: float
     retention_days: float | None
+    api_keys_required: bool
+    api_key: str | None = field(repr=False)
+    rate_limit_uploads: str
+    rate_limit_reads: str
+    max_open_requests: int
+    trusted_proxies: int
+    trusted_hosts: tuple[str, ...]
     log_format: str
     log_level: str
 
@@ -75,6 +86,16 @@ class Networks(fields.Field[tuple[Network, ...]]):
             return tuple(ipaddress.ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
         except ValueError as error:
             raise ValidationError(f"{error}; give CIDR ranges separated by commas, e.g. 10.0.0.0/8") from error
+
+
+class Hosts(fields.Field[tuple[str, ...]]):
+    """Comma-separated host names, without ports."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> tuple[str, ...]:  # noqa: ARG002 - marshmallow's signature
+        hosts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not all(HOST.fullmatch(host) for host in hosts):
+            raise ValidationError("Give host names without scheme or port, separated by commas, e.g. api.shop.example.")
+        return hosts
 
 
 class Seconds(fields.Field[tuple[int, ...]]):
@@ -99,6 +120,13 @@ def _is_http_url(value: str) -> None:
 def _is_webhook_secret(value: str) -> None:
     if not value.startswith("whsec_"):
         raise ValidationError("Must start with whsec_ (make env generates one).")
+
+
+def _is_rate_limit(value: str) -> None:
+    try:
+        parse_many(value)
+    except ValueError as error:
+        raise ValidationError("Give a number of calls and a time, e.g. 300/minute.") from error
 
 
 def _text(default: str | None = None, **options: Any) -> fields.String:
@@ -127,6 +155,7 @@ class SettingsSchema(Schema):
     EMBEDDED_OUTPUTS_DIR = _text()
     WEB_THREADS = _whole(8)
     WORKERS = _whole(2 * (os.cpu_count() or 1))
+    WORKER_MEMORY_LIMIT = _whole(4096 * MIB, at_least=0)
     IMAGE_THREADS = _whole(4)
     ALLOWED_NETWORKS = Networks(load_default=())
     WEBHOOK_URL = _text(validate=_is_http_url)
@@ -143,6 +172,13 @@ class SettingsSchema(Schema):
     DISPATCH_WINDOW = _whole(64)
     SWEEP_INTERVAL = fields.Float(load_default=1.0, validate=Range(min=0.05))
     RETENTION_DAYS = fields.Float(load_default=None, validate=Range(min=0, min_inclusive=False))
+    API_KEYS_REQUIRED = fields.Boolean(load_default=False)
+    API_KEY = _text()
+    RATE_LIMIT_UPLOADS = _text("3000/minute", validate=_is_rate_limit)
+    RATE_LIMIT_READS = _text("30000/minute", validate=_is_rate_limit)
+    MAX_OPEN_REQUESTS = _whole(10_000)
+    TRUSTED_PROXIES = _whole(0, at_least=0)
+    TRUSTED_HOSTS = Hosts(load_default=())
     LOG_FORMAT = _text("text", validate=OneOf(["text", "json"]))
     LOG_LEVEL = _text("INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"]))
 

@@ -23,7 +23,7 @@ from rq.worker_pool import WorkerPool
 from imgproc.config import Settings
 from imgproc.extensions import DEFAULT_REDIS_URL, connect_redis, db, redis_client
 from imgproc.lease import stopping
-from imgproc.supervisor import die_with_parent
+from imgproc.supervisor import die_with_parent, limit_memory
 
 CONTROL = "control"
 PRODUCTS = "products"
@@ -81,6 +81,7 @@ class Pool(WorkerPool):
     def __init__(self, app: Flask, *, settings: Settings, jobs: ModuleType) -> None:
         self.app = app
         self.jobs = jobs  # imported by the caller, so that every worker starts with it in memory
+        self.memory_limit = settings.worker_memory_limit
         self.redis_url = settings.redis_url or DEFAULT_REDIS_URL
         super().__init__(
             QUEUES,
@@ -94,7 +95,8 @@ class Pool(WorkerPool):
     def get_worker_process(self, name: str, *_args: Any, **_kwargs: Any) -> Any:
         """The process of one worker; RQ's own would start a scheduler beside each."""
         process = super().get_worker_process(name, burst=False)
-        process._target, process._args, process._kwargs = run_worker, (self.app, name, self.redis_url, os.getpid()), {}
+        arguments = self.app, name, self.redis_url, os.getpid(), self.memory_limit
+        process._target, process._args, process._kwargs = run_worker, arguments, {}
         return process
 
     def handle_dead_worker(self, worker_data: Any) -> None:
@@ -104,13 +106,14 @@ class Pool(WorkerPool):
             log.warning("worker_died", pid=worker_data.pid, exit_code=worker_data.process.exitcode)
 
 
-def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int) -> None:
-    """The body of one worker process: its own connections, and no life after its parent."""
+def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_limit: int) -> None:
+    """The body of one worker process: its own connections, bounded memory, and no life after its parent."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     die_with_parent()
     if os.getppid() != parent_pid:  # it died before we asked
         return
+    limit_memory(memory_limit)
     with app.app_context():
         db.engine.dispose(close=False)  # the parent's connections are the parent's
     PreloadedWorker.app = app

@@ -6,6 +6,8 @@ ImgprocError
 │   ├── InvalidOption          a compression or upload option is out of range
 │   ├── InvalidWebhookUrl      the webhook URL may not be used
 │   └── UnsupportedFile        not a kind of file we read
+├── NotAuthenticated           the caller must show an API key that is in force
+├── QuotaExceeded              the caller has too much under way
 ├── ForbiddenAddress           netguard refused to connect (an OSError too, so sockets may raise it)
 ├── ImageError                 one image cannot be made; fails that image only
 │   ├── DownloadError          the source could not be had
@@ -87,6 +89,19 @@ class UnsupportedFile(InvalidInput):
     """The upload is not a kind of file we read."""
 
     code = "unsupported_file_type"
+
+
+class NotAuthenticated(ImgprocError):
+    """The caller must show an API key that is in force."""
+
+    code = "missing_api_key"
+
+
+class QuotaExceeded(ImgprocError):
+    """The caller has too much under way; it may go on once some of it has ended."""
+
+    code = "quota_exceeded"
+    retryable = True
 
 
 class ForbiddenAddress(ImgprocError, OSError):

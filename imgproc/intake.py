@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from imgproc import dispatch, queries
-from imgproc.errors import ForbiddenAddress, InvalidInput, InvalidWebhookUrl, StorageUnavailable
+from imgproc.errors import ForbiddenAddress, InvalidInput, InvalidWebhookUrl, QuotaExceeded, StorageUnavailable
 from imgproc.extensions import db
 from imgproc.lifecycle import requests
 from imgproc.lifecycle.requests import ReservationLost
@@ -59,12 +59,14 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
     Raises:
         InvalidCsv, UnsupportedFile, InvalidWebhookUrl: the caller must change something.
         KeyReused: the idempotency key came with another upload.
+        QuotaExceeded: the owner has MAX_OPEN_REQUESTS under way.
         StorageUnavailable: nothing was accepted; the same upload may be sent again.
     """
     webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url)
     fingerprint = _fingerprint(upload)
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
+    _require_room(owner)
     _, scan = inspect(upload.stream)
     require_valid(scan, skip_invalid=upload.skip_invalid)
     request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint)
@@ -127,6 +129,13 @@ def check_webhook_url(url: str | None) -> str | None:
     except (ForbiddenAddress, InvalidInput) as error:
         raise InvalidWebhookUrl(error.detail) from error
     return url
+
+
+def _require_room(owner: str) -> None:
+    """Uploads that come at once may pass the quota together: it guards against floods, not against one more."""
+    most = toolbox().settings.max_open_requests
+    if queries.count_open(owner) >= most:
+        raise QuotaExceeded(f"{most:,} requests are under way already; wait until some have ended, or cancel some.")
 
 
 def _fingerprint(upload: Upload) -> str:

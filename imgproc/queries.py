@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from imgproc.extensions import db
-from imgproc.models import ENDED, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.models import ENDED, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
 
+OPEN = tuple(status for status in RequestStatus if status not in ENDED)
 PAGE = 500  # products read at a time; a page of images stays below SQLite's limit of bound values
 
 
@@ -19,6 +20,14 @@ def get_request(request_id: str) -> ProcessingRequest | None:
     db.session.rollback()
     request = db.session.get(ProcessingRequest, request_id)
     return None if request is None or request.removed_at else request
+
+
+def count_open(owner: str) -> int:
+    """How many requests of the owner have not ended."""
+    request = ProcessingRequest
+    statement = sa.select(sa.func.count()).where(request.owner == owner, request.status.in_(OPEN))
+    with db.engine.connect() as connection:
+        return connection.execute(statement).scalar_one()
 
 
 def has_ended(request: ProcessingRequest) -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -68,6 +69,17 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
     """Ask the kernel to send us this signal when our parent ends, however it does. Linux only; elsewhere a no-op."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
+
+
+def limit_memory(size: int) -> None:
+    """Let this process have `size` bytes of memory of its own; beyond, Python raises MemoryError. 0 is no limit.
+
+    Linux only; elsewhere a no-op, as no other kernel counts mapped memory in RLIMIT_DATA (getrlimit(2)).
+    """
+    if size and sys.platform == "linux":
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = size if hard == resource.RLIM_INFINITY else min(size, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def stop_on_signals() -> threading.Event:

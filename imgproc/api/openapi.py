@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from apiflask import APIFlask
+
+from imgproc.config import Settings
 
 PROBLEM = "application/problem+json"
 DESCRIPTION = (
@@ -40,11 +43,17 @@ HEADERS = {
         "Retry-After": "Seconds until the next poll, while the request has not ended.",
     },
 }
+WITH_KEY = ("/api/", "/metrics")
+SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "imgproc_…"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+QUOTA = {"/api/upload": " or `quota_exceeded`"}
 OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of an answer that may be left out
 TEXT = {"type": "string"}
 
 
-def init_app(app: APIFlask) -> None:
+def init_app(app: APIFlask, settings: Settings) -> None:
     """Describe the API, and its problems as problems."""
     app.config.update(
         OPENAPI_VERSION="3.1.0",
@@ -56,10 +65,12 @@ def init_app(app: APIFlask) -> None:
         AUTO_VALIDATION_ERROR_RESPONSE=False,
         AUTO_404_RESPONSE=False,
     )
-    app.spec_processor(_complete)  # type: ignore[arg-type]  # ours is never a YAML text
+    app.spec_processor(partial(_complete, keys_required=settings.api_keys_required))
 
 
-def _complete(spec: dict[str, Any]) -> dict[str, Any]:
+def _complete(spec: dict[str, Any], *, keys_required: bool) -> dict[str, Any]:
+    spec["components"]["securitySchemes"] = SECURITY_SCHEMES
+    security: list[dict[str, Any]] = [{name: []} for name in SECURITY_SCHEMES] + [{}] * (not keys_required)
     schemas = spec["components"]["schemas"]
     schemas["Problem"] = _problem_schema()
     for name, schema in schemas.items():
@@ -68,6 +79,8 @@ def _complete(spec: dict[str, Any]) -> dict[str, Any]:
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             _complete_operation(operation, path=path, method=method)
+            if path.startswith(WITH_KEY):
+                operation["security"] = security
     spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": TEXT}}
     return spec
 
@@ -79,6 +92,9 @@ def _complete_operation(operation: dict[str, Any], *, path: str, method: str) ->
         statuses[404] = f"`request_not_found`. {statuses.get(404, '')}".rstrip()
     if path.startswith("/api"):
         statuses[503] = "A service of ours is away; `Retry-After` says when to try again."
+    if path.startswith(WITH_KEY):
+        statuses[401] = "`missing_api_key` or `invalid_api_key`."
+        statuses[429] = f"`rate_limited`{QUOTA.get(path, '')}; `Retry-After` says when to go on."
     responses = operation["responses"]
     responses |= {str(status): _problem(text) for status, text in statuses.items()}
     for status, response in responses.items():

@@ -8,14 +8,25 @@ from typing import Any
 import structlog
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
+from flask_limiter import RateLimitExceeded
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from imgproc.errors import InfrastructureError, InvalidCsv, InvalidInput, InvalidOption, UnsupportedFile
+from imgproc.api import limits
+from imgproc.errors import (
+    InfrastructureError,
+    InvalidCsv,
+    InvalidInput,
+    InvalidOption,
+    NotAuthenticated,
+    QuotaExceeded,
+    UnsupportedFile,
+)
 from imgproc.intake import KeyReused
 
+QUOTA_RETRY_AFTER = 60  # seconds until some request may have ended
 RETRY_AFTER = "5"  # seconds, where a service of ours is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
 CODE_OF = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large", 500: "internal_error"}
@@ -48,6 +59,9 @@ def init_app(app: APIFlask) -> None:
     """Answer every error that can leave a view with a problem; APIFlask's own handlers give way."""
     app.register_error_handler(Problem, lambda error: problem(error.status, error.code, error.detail, **error.members))
     app.register_error_handler(InvalidInput, _invalid_input)
+    app.register_error_handler(NotAuthenticated, _not_authenticated)
+    app.register_error_handler(RateLimitExceeded, _rate_limited)
+    app.register_error_handler(QuotaExceeded, _quota_exceeded)
     app.register_error_handler(InfrastructureError, lambda error: _unavailable(error.code, error.detail))
     app.register_error_handler(RedisError, lambda _error: _unavailable("queue_unavailable", "The queue is away."))
     app.register_error_handler(DBAPIError, _database_error)
@@ -71,6 +85,27 @@ def _invalid_input(error: InvalidInput) -> Response:
     if isinstance(error, InvalidOption):
         members["errors"] = [{"option": error.option, "code": error.code, "detail": error.detail}]
     return problem(STATUS_OF.get(type(error), 422), error.code, error.detail, **members)
+
+
+def _not_authenticated(error: NotAuthenticated) -> Response:
+    """RFC 6750, 3: the challenge names the scheme, and says so where a key came but is not good."""
+    challenge = 'Bearer realm="imgproc"'
+    if error.code == "invalid_api_key":
+        challenge += ', error="invalid_token"'
+    return problem(401, error.code, error.detail, headers={"WWW-Authenticate": challenge})
+
+
+def _rate_limited(error: RateLimitExceeded) -> Response:
+    detail, seconds = limits.explain(error)
+    return _too_many("rate_limited", detail, seconds=seconds)
+
+
+def _quota_exceeded(error: QuotaExceeded) -> Response:
+    return _too_many(error.code, error.detail, seconds=QUOTA_RETRY_AFTER)
+
+
+def _too_many(code: str, detail: str, *, seconds: int) -> Response:
+    return problem(429, code, detail, headers={"Retry-After": str(seconds)})
 
 
 def _unavailable(code: str, detail: str) -> Response:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from apiflask import APIBlueprint, EmptySchema
 from flask import Response, redirect
 
-from imgproc import dispatch, queries, removal
+from imgproc import callers, dispatch, queries, removal
 from imgproc.api.inputs import ProductsIn, RequestsIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut, ProductsOut, RequestsOut
@@ -39,7 +39,7 @@ def list_requests(query: dict[str, Any]) -> dict[str, Any]:
     """Newest first, in cursor pages."""
     request = ProcessingRequest
     statement = sa.select(request).order_by(request.created_at.desc(), request.id.desc()).limit(query["limit"] + 1)
-    statement = statement.where(request.owner == "", request.removed_at.is_(None))
+    statement = statement.where(request.owner == callers.owner(), request.removed_at.is_(None))
     if "status" in query:
         statement = statement.where(request.status == RequestStatus(query["status"]))
     if "cursor" in query:

@@ -9,7 +9,7 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify
 from werkzeug.datastructures import FileStorage
 
-from imgproc import intake
+from imgproc import callers, intake
 from imgproc.api.inputs import UploadHeaders, UploadIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import UploadOut, ValidateOut
@@ -35,7 +35,7 @@ READABLE = {"", ".csv", ".tsv", ".txt"}
 def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
     """Store the file and process it in the background."""
     upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
-    accepted = intake.accept(upload)
+    accepted = intake.accept(upload, owner=callers.owner())
     response = jsonify(_answer(accepted))
     response.status_code = 202
     response.location = status_url(accepted.request.id)

@@ -9,14 +9,14 @@ from typing import Any
 
 from flask import url_for
 
-from imgproc import queries
+from imgproc import callers, queries
 from imgproc.api.problems import Problem
 from imgproc.models import ProcessingRequest
 from imgproc.toolbox import toolbox
 
 
 def find_request(request_id: str) -> ProcessingRequest:
-    """The request of that id.
+    """The caller's request of that id; another's is answered as one that never was, so as not to tell.
 
     Raises:
         Problem: 404 `request_not_found`.
@@ -25,7 +25,7 @@ def find_request(request_id: str) -> ProcessingRequest:
         request = queries.get_request(str(uuid.UUID(request_id)))
     except ValueError:
         request = None
-    if request is None:
+    if request is None or request.owner != callers.owner():
         raise Problem(
             404, "request_not_found", "There is no request with this id; check the id of the upload's answer."
         )

@@ -116,15 +116,15 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
         width, height = image.size
         _check_header(image, source, max_pixels=max_pixels)
         picture = _decode(image, scale=options.scale)
+        orientation = _orientation(image.info.get("exif"))
+        if orientation in TURNS:
+            picture = picture.transpose(TURNS[orientation])
+        if orientation >= 5:
+            width, height = height, width
+        picture = _to_srgb(picture, image.info.get("icc_profile"))
     except DECODER_FAULTS as error:
         raise _explain(error, source, source_format) from error
     target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
-    orientation = _orientation(image.info.get("exif"))
-    if orientation in TURNS:
-        picture = picture.transpose(TURNS[orientation])
-    if orientation >= 5:
-        width, height = height, width
-    picture = _to_srgb(picture, image.info.get("icc_profile"))
     body = _encode(picture, target=target, quality=options.quality)
     return Rendition(
         body=body,

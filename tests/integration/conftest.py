@@ -13,7 +13,7 @@ from flask import Flask
 from imgproc import create_app, lease
 from imgproc.config import load_settings
 from imgproc.extensions import db, redis_client, transaction
-from imgproc.models import ProcessingRequest
+from imgproc.models import ApiKey, ProcessingRequest
 from imgproc.pipeline.notify import generate_secret
 from imgproc.toolbox import toolbox
 from tests.integration.services import ObjectStore, postgresql, valkey
@@ -87,6 +87,7 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
     with app.app_context():
         with transaction() as connection:
             connection.execute(sa.delete(ProcessingRequest))
+            connection.execute(sa.delete(ApiKey))
         redis_client().flushall()
         lease.stopping.clear()
         tools = app.extensions["toolbox"]

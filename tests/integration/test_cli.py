@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,9 +14,11 @@ from typing import NamedTuple
 
 import psutil
 import pytest
+import requests
 
-from imgproc.config import SettingsSchema
+from imgproc.config import MIB, SettingsSchema
 from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready
+from imgproc.keys import SHAPE
 from tests.processes import is_alive, wait_until
 
 IMGPROC = [sys.executable, "-m", "imgproc"]
@@ -50,6 +53,7 @@ class Stack(NamedTuple):
 
     url: str
     data_dir: Path
+    process: subprocess.Popen[bytes]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for the tests that only talk to it; SIGTERM ends it with status 0."""
     data_dir, port = tmp_path_factory.mktemp("cli") / "var", free_port(DEMO_PORTS)
     process = start_up(data_dir, port)
-    yield Stack(f"http://127.0.0.1:{port}", data_dir)
+    yield Stack(f"http://127.0.0.1:{port}", data_dir, process)
     process.terminate()
     assert process.wait() == 0
 
@@ -126,6 +130,44 @@ def test_submit_waits_for_the_end_and_tells_it(tmp_path: Path, stack: Stack) -> 
     assert "failed: 0 of 1 images, 1 failed" in submitted.stdout
     assert status.returncode == 0
     assert "failed: 0 of 1 images, 1 failed" in status.stdout
+
+
+def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
+    """The secret is all that `create` prints to be kept; the list does not have it; a revoked one is refused."""
+    environ = environment(stack.data_dir)
+    secret = run("keys", "create", "Shop [1]", environ=environ).stdout.strip()
+    shown = run("keys", "list", environ=environ).stdout
+    assert SHAPE.fullmatch(secret)
+    assert secret not in shown
+    assert re.search(rf"^{secret[:14]} .* Shop \[1\]$", shown, re.MULTILINE)
+    unknown = ["status", "00000000-0000-4000-8000-000000000000", "--url", stack.url]
+    assert "no request with this id" in run(*unknown, environ=environ | {"API_KEY": secret}).stderr
+    assert run("keys", "revoke", secret[:14], environ=environ).stdout == "Revoked Shop [1].\n"
+    assert "unknown or revoked" in run(*unknown, "--key", secret, environ=environ).stderr
+    assert "No key in force" in run("keys", "revoke", secret[:14], environ=environ).stderr
+
+
+def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
+    """One line, with the remedy."""
+    result = run("keys", "create", "shop", environ=environment(tmp_path))
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert "start imgproc once" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own memory")
+def test_workers_have_bounded_memory(stack: Stack) -> None:
+    """Both of them, and nothing else."""
+    limits = [process.rlimit(psutil.RLIMIT_DATA) for process in _descendants(stack.process)]
+    assert limits.count((4096 * MIB,) * 2) == 2
+    assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 2
+
+
+def test_what_a_caller_says_of_proxies_is_not_believed(stack: Stack) -> None:
+    """Not even on loopback, whose word gunicorn takes unless told not to."""
+    forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-For": "10.0.0.1"}
+    csv = f"S. No.,Product Name,Input Image Urls\n1.,Mug,{stack.url}/mug.jpg\n"
+    answer = requests.post(f"{stack.url}/api/upload", files={"file": ("a.csv", csv)}, headers=forged, timeout=60)
+    assert answer.json()["statusUrl"].startswith(f"{stack.url}/")
 
 
 def test_submit_names_every_fault_of_the_file(tmp_path: Path, stack: Stack) -> None:

@@ -62,6 +62,15 @@ def test_reads_every_page_of_products(httpserver: HTTPServer) -> None:
     client.close()
 
 
+def test_shows_its_key(httpserver: HTTPServer) -> None:
+    """With every call, and not in its repr."""
+    httpserver.expect_request("/api/status/a", headers={"Authorization": "Bearer imgproc_x"}).respond_with_json({})
+    client = Client(httpserver.url_for("/"), key="imgproc_x")
+    assert client.status("a") == {}
+    assert "imgproc_x" not in repr(client)
+    client.close()
+
+
 @pytest.mark.parametrize(
     ("problem", "expected"),
     [

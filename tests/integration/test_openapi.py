@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import flask_migrate
@@ -21,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from imgproc import create_app
 from imgproc.config import load_settings
+from imgproc.keys import create_key
 from imgproc.toolbox import toolbox
 
 
@@ -86,12 +88,29 @@ def test_answers_as_the_document_says(app: Flask) -> None:
             _fuzz(operation)
 
 
-def _fuzz(operation: Any) -> None:
+def test_answers_as_the_document_says_where_keys_are_required(app: Flask) -> None:
+    """To strangers, to holders of a key and to whatever else is sent as one: never a server error, never let in."""
+    secured = create_app(replace(app.extensions["toolbox"].settings, api_keys_required=True))
+    with secured.app_context():
+        headers = {"Authorization": f"Bearer {create_key('fuzzer')}"}
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", secured)
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if operation.path != "/metrics":
+            _fuzz(operation, headers=headers)
+            if operation.path.startswith("/api"):
+                _fuzz(operation, only=401)
+
+
+def _fuzz(operation: Any, *, headers: dict[str, str] | None = None, only: int | None = None) -> None:
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
     @given(case=operation.as_strategy())
     def answers_as_documented(case: schemathesis.Case) -> None:
-        response = case.call()
+        if only:  # what schemathesis makes up as a key is none
+            case.headers = {"X-API-Key": "x", **(case.headers or {})}
+        response = case.call(headers=headers)
         if response.status_code != 503:
             case.validate_response(response, checks=CHECKS)
+        assert only in {None, response.status_code}
 
     answers_as_documented()

@@ -21,8 +21,8 @@ ENV_EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text
 SECRETS = {name for name in ENV_EXAMPLE if re.search("PASSWORD|SECRET", name)}
 BUCKETS = {"originals", "outputs"}
 
-# Fixed by the container, or of the embedded stack alone.
-NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR"}
+# Fixed by the container, or of the embedded stack or the command line alone.
+NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR", "API_KEY"}
 
 
 def statements(policy: str) -> list[dict[str, Any]]:
@@ -95,6 +95,12 @@ def test_containers_are_hardened(service: str) -> None:
     assert SERVICES[service]["cap_drop"] == ["ALL"]
     assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
     assert service in ROLES or not SERVICES[service]["image"].endswith(":latest")
+
+
+def test_strangers_are_refused_unless_the_operator_says_otherwise() -> None:
+    """What may be put on a network asks for keys."""
+    assert SERVICES["web"]["environment"]["API_KEYS_REQUIRED"] == "${API_KEYS_REQUIRED:-true}"
+    assert ENV_EXAMPLE["API_KEYS_REQUIRED"] == "true"
 
 
 @pytest.mark.parametrize("service", ["postgres", "redis"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from enum import Enum
 from itertools import pairwise
@@ -141,6 +143,16 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     """Files and pictures that a page links to exist."""
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_as_many_security_cases_run_as_the_page_says() -> None:
+    """Each file of the table of cases has at least so many, as pytest itself counts them."""
+    documented = dict(re.findall(r"\(\.\./(tests/\S+\.py)\) \| (\d+) \|", (DOCS / "security.md").read_text()))
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *documented]
+    listed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    counted = dict(re.findall(r"^(\S+\.py): (\d+)$", listed, re.MULTILINE))
+    assert {file for file, cases in documented.items() if int(counted[file]) < int(cases)} == set()
+    assert len(documented) > 10
 
 
 def test_the_readme_can_be_read_in_one_go() -> None:

@@ -8,9 +8,10 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from imgproc.deadline import Deadline
-from imgproc.errors import ForbiddenAddress, InvalidInput
+from imgproc.errors import DeliveryError, ForbiddenAddress, InvalidInput
 from imgproc.netguard import check_address, check_url, is_public, literal_address
 from imgproc.outbound import NETWORK_ERRORS, explain, guarded_session
+from imgproc.pipeline.notify import Notifier, generate_secret
 
 SPECIAL = {
     "this-host": "0.0.0.0",
@@ -74,6 +75,17 @@ SPECIAL = {
     "isatap-loopback": "2606:4700::5efe:127.0.0.1",
     "isatap-universal": "2606:4700::200:5efe:10.0.0.1",
 }
+# Every block of the IANA Special-Purpose Address Registries (RFC 6890 and its updates), and what is beside them.
+REGISTRY = """
+0.0.0.0/8 0.0.0.0/32 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.0.0/29
+192.0.0.8/32 192.0.0.9/32 192.0.0.10/32 192.0.0.170/32 192.0.0.171/32 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24
+192.88.99.0/24 192.88.99.2/32 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4
+255.255.255.255/32 224.0.0.0/4
+::1/128 ::/128 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001::/32 2001:1::1/128 2001:1::2/128 2001:1::3/128
+2001:2::/48 2001:3::/32 2001:4:112::/48 2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32 2002::/16 2620:4f:8000::/48
+3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8
+::ffff:0:0/112 ::ffff:127.0.0.0/104 64:ff9b::10.0.0.0/104 64:ff9b::192.168.0.0/112
+"""
 PUBLIC = {
     "v4": "93.184.215.14",
     "v4-after-10": "11.0.0.0",
@@ -152,6 +164,14 @@ def table(cases: dict[str, str]) -> list[object]:
 def test_special_purpose_addresses_are_not_public(address):
     """Nothing in a special-purpose range is public, whatever it is disguised as."""
     assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("block", REGISTRY.split())
+def test_no_block_of_the_registries_is_public(block):
+    """Neither its first address, nor its last, nor one in the middle."""
+    network = ip_network(block)
+    for address in (network[0], network[-1], network[network.num_addresses // 2]):
+        assert not is_public(address), address
 
 
 @pytest.mark.parametrize("address", table(PUBLIC))
@@ -282,6 +302,30 @@ def test_dials_the_address_that_was_checked(resolve_to):
         pytest.raises(Dialled, match=r"93\.184\.215\.14"),
     ):
         session.get("http://images.example/shoe.jpg")
+
+
+def test_a_name_that_changes_between_two_look_ups_gains_nothing(resolve_to):
+    """Each connection is checked by the answer it goes by: the second is refused as if it were the first."""
+    resolve_to([["93.184.215.14"], ["169.254.169.254"]])
+    with guarded_session(allowed_networks=()) as session, Deadline(5) as deadline:
+        with pytest.raises(Dialled):
+            session.get("http://images.example/shoe.jpg")
+        with pytest.raises(NETWORK_ERRORS) as caught:
+            session.get("http://images.example/shoe.jpg")
+        assert explain(caught.value, host="images.example", deadline=deadline).code == "forbidden_address"
+
+
+def test_a_webhook_is_checked_when_given_and_again_at_each_send(resolve_to):
+    """A name that was harmless at the upload is looked up anew for every attempt."""
+    resolve_to([["10.0.0.1"], ["93.184.215.14", "127.0.0.1"]])
+    url = "https://shop.example/hook"
+    assert check_url(url, allowed_networks=()).host == "shop.example"
+    notifier = Notifier(secret=generate_secret(), allowed_networks=())
+    for _ in range(2):
+        with pytest.raises(DeliveryError) as caught:
+            notifier.notify(url, webhook_id="msg_1", payload={})
+        assert caught.value.code == "forbidden_address"
+    notifier.close()
 
 
 def test_refuses_a_peer_other_than_the_one_dialled(resolve_to, monkeypatch):

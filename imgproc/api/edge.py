@@ -1,0 +1,55 @@
+"""What stands between strangers and the views: whose word about the caller counts, and what browsers are told."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from imgproc.config import Settings
+
+FORM_OVERHEAD = 1024 * 1024  # bytes of a multipart body beside the file itself
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1")  # health checks of the container ask by these
+HEADERS = {
+    # Swagger UI draws its icons from data: URLs; nothing runs or is styled inline.
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Believe as many proxies as there are, answer to our own names alone, and say what browsers may do."""
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        proxied = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
+        app.wsgi_app = proxied  # type: ignore[method-assign]  # as Flask's documentation has it
+    if settings.trusted_hosts:
+        app.config["TRUSTED_HOSTS"] = [*settings.trusted_hosts, *LOOPBACK_HOSTS]
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + FORM_OVERHEAD
+    app.before_request(_refuse_large_bodies)
+    app.after_request(_harden)
+
+
+def _refuse_large_bodies() -> None:
+    """Before a byte of it is read, and whether or not the view would read it. Chunked bodies are counted as they come.
+
+    Raises:
+        RequestEntityTooLarge: the body says that it is above the cap.
+    """
+    if (request.content_length or 0) > (request.max_content_length or 0):
+        raise RequestEntityTooLarge
+
+
+def _harden(response: Response) -> Response:
+    """What a view says by itself stands."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.path.startswith("/api/"):
+        response.headers.setdefault("Cache-Control", "no-store")  # one caller's answer is not for the next
+    return response

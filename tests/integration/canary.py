@@ -1,0 +1,117 @@
+"""Run inside a network namespace of its own: gives loopback forbidden addresses and listens on all of them.
+
+Reads `{case: [url, allowed networks]}` as JSON, tries each by download and by webhook, and prints
+`{case: [code of the download, code of the webhook, connections the canary saw]}`. A server at 8.8.8.8, an address that
+may be reached, sends whoever asks for `/?to=URL` on to URL.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_address, ip_network
+from socketserver import ThreadingMixIn
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from imgproc.errors import ImgprocError
+from imgproc.pipeline.download import Downloader
+from imgproc.pipeline.notify import Notifier, generate_secret
+
+PORTS = (80, 443, 6379, 8080)
+REDIRECTOR = "8.8.8.8"
+NODAD = {True: ["nodad"], False: []}  # ready at once, without looking out for a double
+
+
+class Canary(ThreadingMixIn, HTTPServer):
+    """Counts connections, but for those to the redirector."""
+
+    daemon_threads = True
+    seen: ClassVar[list[Any]] = []
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept one connection."""
+        connection, peer = super().get_request()
+        if ip_address(connection.getsockname()[0].partition("%")[0]) != ip_address(REDIRECTOR):
+            Canary.seen.append(peer)
+        return connection, peer
+
+
+class CanaryV6(Canary):
+    """On IPv6 alone."""
+
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        """Leave IPv4 to the other."""
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+
+
+class Answer(BaseHTTPRequestHandler):
+    """200, or a redirect where one is asked for."""
+
+    def do_GET(self) -> None:
+        """Answer either method alike."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        to = parse_qs(urlsplit(self.path).query).get("to")
+        self.send_response(302 if to else 200)
+        if to:
+            self.send_header("Location", to[0])
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    do_POST = do_GET  # noqa: N815 - the standard library's name
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def attempt(call: Any) -> str:
+    """`reached`, or the code of the error."""
+    try:
+        call()
+    except ImgprocError as error:
+        return error.code
+    return "reached"
+
+
+def main() -> None:
+    """Set the stage, try every case."""
+    addresses, hosts, cases = json.load(sys.stdin)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in [*addresses, REDIRECTOR]:
+        length = 128 if ":" in address else 32
+        subprocess.run(["ip", "addr", "add", f"{address}/{length}", "dev", "lo", *NODAD[":" in address]], check=True)
+    subprocess.run(["mount", "--bind", hosts, "/etc/hosts"], check=True)
+    for port in PORTS:
+        for server in (Canary(("", port), Answer), CanaryV6(("::", port), Answer)):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+    for address in addresses:  # without the guard all of them are reached
+        socket.create_connection((address, PORTS[0]), timeout=5).close()
+    while len(Canary.seen) < len(addresses):
+        time.sleep(0.01)
+    outcome = {}
+    for case, (url, networks) in cases.items():
+        allowed = [ip_network(network) for network in networks]
+        before = len(Canary.seen)
+        downloader = Downloader(allowed_networks=allowed, timeout=5, max_bytes=1000)
+        notifier = Notifier(secret=generate_secret(), allowed_networks=allowed, timeout=5)
+        download = attempt(lambda: downloader.download(url))  # noqa: B023 - called at once
+        webhook = attempt(lambda: notifier.notify(url, webhook_id="msg_1", payload={}))  # noqa: B023 - called at once
+        outcome[case] = [download, webhook, len(Canary.seen) - before]
+        with suppress(ImgprocError):
+            downloader.close()
+            notifier.close()
+    json.dump(outcome, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""After every hostile server the slot is free: the next download succeeds, and no socket or thread is left behind."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import ipaddress
+import os
+import socket
+import ssl
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hostile_servers import (
+    Behaviour,
+    Server,
+    answer,
+    answer_then_drip,
+    answer_then_flood,
+    answer_then_reset,
+    keep_alive,
+    never_answer,
+    read_request,
+    serving,
+)
+
+from imgproc.deadline import Deadline
+from imgproc.errors import DownloadError
+from imgproc.outbound import NETWORK_ERRORS, explain, guarded_session
+from imgproc.pipeline.download import Downloader
+
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+MIB = 1024 * 1024
+
+
+def hang_up(_connection: socket.socket, _server: Server) -> None:
+    """Accept, and leave."""
+
+
+def reset_at_once(connection: socket.socket, _server: Server) -> None:
+    """Accept, and tear the connection down."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def redirect_slowly(connection: socket.socket, server: Server) -> None:
+    """Each hop takes less than the deadline, three of them take more."""
+    while read_request(connection):
+        server.stopped.wait(0.25)
+        connection.sendall(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /\r\n\r\n")
+
+
+def _packed(layers: int, size: int) -> bytes:
+    body = bytes(size)
+    for _ in range(layers):
+        body = gzip.compress(body)
+    return body
+
+
+def _encoded(coding: str, body: bytes) -> Behaviour:
+    return answer(OK, f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body)
+
+
+HOSTILE: dict[str, tuple[Behaviour, set[str]]] = {
+    "accepts and is silent": (never_answer, {"timeout"}),
+    "accepts and hangs up": (hang_up, {"connect_failed"}),
+    "accepts and resets": (reset_at_once, {"connect_failed"}),
+    "drips its status": (answer_then_drip(b"", b"H"), {"timeout"}),
+    "drips a header": (answer_then_drip(OK, b"A"), {"timeout"}),
+    "drips headers": (answer_then_drip(OK, b"A: b\r\n"), {"timeout", "connect_failed"}),
+    "drips its body": (answer_then_drip(OK + b"Content-Length: 90000\r\n\r\n", b"x"), {"timeout"}),
+    "drips a chunk's size": (answer_then_drip(CHUNKED, b"0"), {"timeout"}),
+    "drips a page of error": (answer_then_drip(b"HTTP/1.1 404 No\r\nContent-Length: 9999\r\n\r\n", b"x"), {"http_404"}),
+    "redirects slowly": (redirect_slowly, {"timeout"}),
+    "floods": (answer_then_flood(OK + b"\r\n", bytes(MIB)), {"file_too_large"}),
+    "floods its headers": (answer_then_flood(OK, b"A: " + b"b" * 60_000 + b"\r\n"), {"connect_failed"}),
+    "floods 100 Continue": (answer_then_flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), {"timeout"}),
+    "floods its redirect": (
+        answer_then_flood(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", bytes(MIB)),
+        {"too_many_redirects"},
+    ),
+    "says 1 byte and sends more": (answer(OK, b"Content-Length: 1\r\n\r\n", bytes(MIB)), set()),
+    "says 9 EiB": (answer(OK, b"Content-Length: 9999999999999999999\r\n\r\n"), {"file_too_large"}),
+    "says less than nothing": (answer(OK, b"Content-Length: -5\r\n\r\nx"), set()),
+    "says a length that is none": (answer(OK, b"Content-Length: many\r\n\r\nx"), set()),
+    "says two lengths": (answer(OK, b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), {"connect_failed"}),
+    "says a length and chunks": (
+        answer(OK, b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+        set(),
+    ),
+    "stops halfway": (answer(OK, b"Content-Length: 9\r\n\r\nhalf"), {"truncated_image"}),
+    "resets halfway": (answer_then_reset(OK + b"Content-Length: 90000\r\n\r\nhalf"), {"connect_failed"}),
+    "10,000 headers": (answer(OK, b"A: b\r\n" * 10_000, b"\r\n"), {"connect_failed"}),
+    "a header of 1 MiB": (answer(OK, b"A: " + b"b" * MIB + b"\r\n\r\n"), {"connect_failed"}),
+    # Nobody sends a picture packed more than once: it is left as it came, and is no image then.
+    "64 MiB in gzip in gzip in gzip": (_encoded("gzip, gzip, gzip", _packed(3, 2**26)), set()),
+    "gzip that unpacks to 64 MiB": (_encoded("gzip", _packed(1, 2**26)), {"file_too_large"}),
+    "deflate that unpacks to 64 MiB": (_encoded("deflate", zlib.compress(bytes(2**26))), {"file_too_large"}),
+    "100 encodings": (_encoded(", ".join(["gzip"] * 100), _packed(1, 9)), set()),
+    "gzip with something else behind": (_encoded("gzip", _packed(1, 9) + b"garbage"), set()),
+    "HTTP/0.9": (answer(b"<html>hello</html>"), {"connect_failed"}),
+    "noise": (answer(bytes(range(256)) * 300), {"connect_failed"}),
+    "HTTP/9.9": (answer(b"HTTP/9.9 200 OK\r\n\r\nx"), {"connect_failed"}),
+    "a status of four digits": (answer(b"HTTP/1.1 2000 OK\r\n\r\nx"), {"connect_failed"}),
+    "a redirect to nowhere": (answer(b"HTTP/1.1 302 Found\r\nLocation:\r\n\r\n"), {"too_many_redirects", "http_302"}),
+    "a redirect in a circle": (
+        answer(b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\nLocation: ?again\r\n\r\n"),
+        {"too_many_redirects"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def downloader() -> Iterator[Downloader]:
+    """One with little time and room for two connections, which meets all of them one after the other."""
+    downloader = Downloader(allowed_networks=LOOPBACK, timeout=0.6, max_bytes=100_000, pool_size=2)
+    yield downloader
+    downloader.close()
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are enough
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_slot_is_free_again(downloader: Downloader, name: str) -> None:
+    """Each ends with a code of ours, or bytes; then an honest server is served at once."""
+    behaviour, codes = HOSTILE[name]
+    with serving(keep_alive) as honest:
+        downloader.download(honest.url)
+        threads, descriptors = threading.active_count(), _descriptors()
+        server = Server(behaviour)
+        if codes:
+            with pytest.raises(DownloadError) as caught:
+                downloader.download(server.url)
+            assert caught.value.code in codes
+            assert caught.value.detail.endswith(".")
+        else:
+            with suppress(DownloadError):
+                downloader.download(server.url)
+        server.stop()
+        assert downloader.download(honest.url).body == b"ok"
+        assert honest.connections == 1
+    assert threading.active_count() <= threads
+    assert _descriptors() <= descriptors + 1  # one connection to the hostile host may wait in the pool
+
+
+# -- TLS ----------------------------------------------------------------------------------------------------------
+
+
+def _certificate(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> tuple[ssl.SSLContext, Path]:
+    """A server's context for a name, valid until so many days from now, and the file that makes a client trust it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = [x509.IPAddress(ipaddress.ip_address(name))] if name[0].isdigit() else [x509.DNSName(name)]
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=30))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = built.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "trusted.pem").write_bytes(pem)
+    (folder / "chain.pem").write_bytes(private + pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "chain.pem")
+    return context, folder / "trusted.pem"
+
+
+def _old(context: ssl.SSLContext) -> None:
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("certificate", "change"),
+    [
+        pytest.param({"name": "other.example"}, None, id="for another name"),
+        pytest.param({"name": "127.0.0.2"}, None, id="for another address"),
+        pytest.param({"days": -1}, None, id="expired"),
+        pytest.param({}, _old, id="TLS 1.0"),
+    ],
+)
+def test_refuses_tls_that_proves_nothing(
+    tmp_path: Path, certificate: dict[str, object], change: Callable[[ssl.SSLContext], None] | None
+) -> None:
+    """Even where the issuer is trusted."""
+    context, trusted = _certificate(tmp_path, **certificate)
+    if change:
+        change(context)
+    with guarded_session(allowed_networks=LOOPBACK) as session, serving(keep_alive, tls=context) as server:
+        session.verify = str(trusted)
+        with Deadline(5) as deadline, pytest.raises(NETWORK_ERRORS) as caught:
+            session.get(server.url)
+    assert explain(caught.value, host="127.0.0.1", deadline=deadline).code == "tls_failed"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "codes"),
+    [
+        pytest.param(never_answer, {"timeout"}, id="silence"),
+        pytest.param(answer_then_drip(b"", b"\x16"), {"timeout", "tls_failed"}, id="dripped"),
+        pytest.param(hang_up, {"tls_failed", "connect_failed"}, id="hung up"),
+        pytest.param(reset_at_once, {"tls_failed", "connect_failed"}, id="reset"),
+        pytest.param(answer_then_flood(b"", bytes(65536)), {"tls_failed", "connect_failed", "timeout"}, id="noise"),
+    ],
+)
+def test_a_handshake_that_goes_wrong_ends(downloader: Downloader, behaviour: Behaviour, codes: set[str]) -> None:
+    """With a code, by the deadline."""
+    with serving(behaviour) as server, pytest.raises(DownloadError) as caught:
+        downloader.download(server.url.replace("http:", "https:"))
+    assert caught.value.code in codes

