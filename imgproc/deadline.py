@@ -68,8 +68,8 @@ class Deadline:
     """Ends the network exchange inside its `with` block `seconds` after the block was entered.
 
     A read timeout starts anew with every byte, so a server that drips never meets one. This covers everything: whoever
-    waits asks for what `remaining` allows, and at the end a thread shuts the watched socket down, which wakes its reader
-    with an error or with an early end of data. `expired` tells that end from a real one.
+    waits asks for what `remaining` allows, and at the end the watched socket is shut down, which wakes its reader with
+    an error or with an early end of data. `expired` tells that end from a real one.
     """
 
     def __init__(self, seconds: float) -> None:
