@@ -23,7 +23,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.handlers import add_expect_header
+from botocore.handlers import convert_body_to_file_like_object
 from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
@@ -209,8 +209,9 @@ class Store:
             with self._lock:
                 if self._client is None or self._client[0] != os.getpid():
                     s3 = self._session().client("s3", endpoint_url=self._endpoint_url, config=self._config)
-                    # Asking whether a body may be sent takes another round trip, for each of two puts an image.
-                    s3.meta.events.unregister("before-call.s3", add_expect_header)
+                    # Bytes stay bytes: made into a file, they would go out in small pieces, and only after a round trip
+                    # that asks whether they may (Expect: 100-continue). Uploaded files still ask.
+                    s3.meta.events.unregister("before-parameter-build.s3.PutObject", convert_body_to_file_like_object)
                     self._client = (os.getpid(), s3)
         return self._client[1]
 
