@@ -55,6 +55,7 @@ def test_takes_one_thread_however_many():
                 assert threading.active_count() == before
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 warns of what is tested here
 def test_works_in_a_forked_child(connect):
     """Workers are forked from a parent that may have used it."""
     with Deadline(LONG):
