@@ -8,11 +8,12 @@ ARGS ?=
 checksum = $(shell cksum < $(1) | cut -d ' ' -f 1)
 RUN_STAMP := $(VENV)/.installed-$(call checksum,requirements.txt)
 DEV_STAMP := $(VENV)/.installed-dev-$(call checksum,requirements-dev.txt)
+BENCH_STAMP := $(VENV)/.installed-bench-$(call checksum,requirements-bench.txt)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos lint audit format lock env clean
+.PHONY: help demo up test chaos lint audit bench format lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -40,6 +41,9 @@ lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dock
 audit: $(DEV_STAMP) ## Look for known faults of what requirements.txt pins
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
 
+bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
+	$(BIN)/python -m benchmarks $(ARGS)
+
 format: $(DEV_STAMP) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -47,6 +51,7 @@ format: $(DEV_STAMP) ## Format the code
 lock: $(DEV_STAMP) ## Pin and hash the newest versions that the *.in files allow
 	$(COMPILE) --upgrade requirements.in -o requirements.txt
 	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) --upgrade requirements-bench.in -o requirements-bench.txt
 
 env: ## Write .env for docker compose, with secrets of its own
 	@$(PYTHON) scripts/make_env.py .env.example .env
@@ -75,3 +80,10 @@ $(DEV_STAMP):
 	@rm -f $(VENV)/.installed-*
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@ $(RUN_STAMP)  # which asks for nothing more
+
+# The benchmarks run the tests' servers. sharp is a peer that may be missing.
+$(BENCH_STAMP): $(DEV_STAMP)
+	@echo 'Installing requirements-bench.txt ...'
+	@$(PIP_INSTALL) -r requirements-bench.txt
+	@npm ci --prefix benchmarks/sharp --no-audit --no-fund --ignore-scripts || echo 'Without npm, sharp is left out.'
+	@touch $@

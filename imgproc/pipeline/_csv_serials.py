@@ -24,14 +24,13 @@ class SerialNumbers:
     def first_line(self, serial: str, line: int) -> int | None:
         """The line `serial` was first seen on; None if that is now, on `line`."""
         key = hash(serial)
-        if not self._table:
-            order = (len(serial), serial)
-            if order > self._greatest:
-                self._greatest = order
-            else:
+        if not self._table and (order := (len(serial), serial)) > self._greatest:
+            self._greatest = order
+        else:
+            if not self._table:
                 self._build_table()
-        if self._table and (first := self._find_or_place(key)):
-            return self._lines[first]
+            if first := self._find_or_place(key):
+                return self._lines[first]
         self._hashes.append(key)
         self._lines.append(line)
         return None

@@ -148,8 +148,8 @@ class Lines:
         while line := readline(MAX_ROW_CHARS + 1):
             if UNDECODABLE in line or "\0" in line:
                 line = self._replace_faults(line)
+            size = size + len(line) if row else len(line)
             row.append(line)
-            size = size + len(line) if len(row) > 1 else len(line)
             if size > MAX_ROW_CHARS:
                 raise RowTooLongError
             yield line
@@ -175,9 +175,10 @@ def read_records(text: io.TextIOWrapper, delimiter: str) -> Iterator[Record]:
     """
     lines = Lines(text)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    row = lines.row
     while True:
         line = reader.line_num + 1
-        lines.row.clear()
+        row.clear()
         try:
             cells = next(reader)
         except StopIteration:

@@ -76,8 +76,9 @@ class Rendition:
     output: ImageFacts
 
 
-# These give nearly the bytes of the slower defaults at a fraction of their time. AVIF stays on one thread, as the cores
-# are busy with other images.
+# These give nearly the bytes of the slower defaults at a fraction of their time. JPEGs get no Huffman tables of their
+# own, which save 2% of a photograph (12% of a small product on white) and take a fifth more of the whole job. AVIF
+# stays on one thread, as the cores are busy with other images.
 ENCODERS: dict[str, dict[str, Any]] = {
     "jpeg": {},
     "webp": {"method": 2},
@@ -113,6 +114,7 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
     source_format = identify(source)
     try:
         image = FORMATS[source_format].open(io.BytesIO(source))
+        image.decodermaxblock = len(source)  # One long call that releases the GIL, not one for every 64 KiB.
         width, height = image.size
         _check_header(image, source, max_pixels=max_pixels)
         picture = _decode(image, scale=options.scale)
@@ -234,13 +236,9 @@ def _encode(picture: Image.Image, *, target: str, quality: int) -> bytes:
         white.paste(picture, mask=picture.getchannel("A"))
         picture = white
     picture.info.clear()  # Some encoders copy comments and profiles from here.
-    settings = dict(ENCODERS[target], quality=quality)
-    if target == "jpeg":
-        # Optimizing needs the whole file to fit Pillow's buffer of one byte a pixel, which noise outgrows from 91 on.
-        settings["optimize"] = quality < 90
     try:
         with _scratch_file() as stream:
-            picture.save(stream, format=target, **settings)
+            picture.save(stream, format=target, quality=quality, **ENCODERS[target])
             stream.seek(0)
             return stream.read()
     except (OSError, ValueError, RuntimeError, MemoryError) as error:

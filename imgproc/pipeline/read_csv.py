@@ -155,8 +155,12 @@ class _RowReader:
         rows = blanks = 0
         most = self._limits.max_rows
         for line, cells, fault in records:
-            blank = fault is None and is_blank(cells)
-            rows, blanks = rows + (not blank), blanks + blank
+            # Almost every row has something in its first cell, which tells sooner.
+            blank = fault is None and not (cells and cells[0].strip()) and is_blank(cells)
+            if blank:
+                blanks += 1
+            else:
+                rows += 1
             if rows > most or blanks > most:
                 kind = "blank lines" if blank else "rows"
                 detail = f"The file has more than {most:,} {kind}: split it into several files."
@@ -179,14 +183,14 @@ class _RowReader:
             urls, bad_urls = parse_urls(cell, at_most=self._limits.max_images_per_row)
         if fault:
             return Row(number, line, serial, name, cell, urls, (fault,))
-        serial_fault, name_fault = self._serial_fault(serial, line), _name_fault(name)
-        urls_fault = self._urls_fault(cell, urls)
-        if not (serial_fault or name_fault or urls_fault or bad_urls):
+        twin = self._serials.first_line(serial, line) if 0 < len(serial) <= MAX_SERIAL_CHARS else None
+        good = not bad_urls and 0 < len(urls) <= self._limits.max_images_per_row and 0 < len(name) <= MAX_NAME_CHARS
+        if good and twin is None and 0 < len(serial) <= MAX_SERIAL_CHARS:
             return Row(number, line, serial, name, cell, urls)
         faults = [
-            (serial_index, serial_fault),
-            (name_index, name_fault),
-            (urls_index, urls_fault),
+            (serial_index, _serial_fault(serial, twin)),
+            (name_index, _name_fault(name)),
+            (urls_index, self._urls_fault(cell, urls)),
             *((urls_index, ("invalid_url", detail)) for detail in bad_urls),
         ]
         errors = tuple(RowError(line, self._header[index], *fault) for index, fault in faults if fault)
@@ -212,16 +216,6 @@ class _RowReader:
         detail = f"The row has {count} cells, the header {len(self._header)}: add the missing cells or delimiters."
         return RowError(line, None, "too_few_fields", detail)
 
-    def _serial_fault(self, serial: str, line: int) -> tuple[str, str] | None:
-        if not serial:
-            return "empty_serial_number", "The serial number is empty: give the row one of its own."
-        if len(serial) > MAX_SERIAL_CHARS:
-            return "cell_too_long", f"The serial number has more than {MAX_SERIAL_CHARS} characters: shorten it."
-        if first_line := self._serials.first_line(serial, line):
-            detail = f"The serial number {serial!r} is already on line {first_line}: give the row one of its own."
-            return "duplicate_serial_number", detail
-        return None
-
     def _urls_fault(self, cell: str, urls: tuple[str, ...]) -> tuple[str, str] | None:
         limits = self._limits
         if len(cell) > limits.max_cell_chars:
@@ -232,6 +226,17 @@ class _RowReader:
             most = f"more than the {limits.max_images_per_row:,} allowed"
             return "too_many_images", f"The row has {len(urls):,} image URLs, {most}: split it into several rows."
         return None
+
+
+def _serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
+    if not serial:
+        return "empty_serial_number", "The serial number is empty: give the row one of its own."
+    if len(serial) > MAX_SERIAL_CHARS:
+        return "cell_too_long", f"The serial number has more than {MAX_SERIAL_CHARS} characters: shorten it."
+    if first_line is not None:
+        detail = f"The serial number {serial!r} is already on line {first_line}: give the row one of its own."
+        return "duplicate_serial_number", detail
+    return None
 
 
 def _name_fault(name: str) -> tuple[str, str] | None:

@@ -23,6 +23,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import convert_body_to_file_like_object
 from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
@@ -112,7 +113,9 @@ class Store:
         )
         self._config = Config(
             signature_version="s3v4",
-            s3={"addressing_style": "path"},
+            # The signature covers what is stored where; hashing every image too would cost more than sending it. TLS
+            # is what guards the bytes on the way.
+            s3={"addressing_style": "path", "payload_signing_enabled": False},
             # S3 servers other than AWS refuse or mishandle the checksums that boto3 adds unasked.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -206,6 +209,9 @@ class Store:
             with self._lock:
                 if self._client is None or self._client[0] != os.getpid():
                     s3 = self._session().client("s3", endpoint_url=self._endpoint_url, config=self._config)
+                    # Bytes stay bytes: made into a file, they would go out in small pieces, and only after a round trip
+                    # that asks whether they may (Expect: 100-continue). Uploaded files still ask.
+                    s3.meta.events.unregister("before-parameter-build.s3.PutObject", convert_body_to_file_like_object)
                     self._client = (os.getpid(), s3)
         return self._client[1]
 

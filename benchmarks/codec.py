@@ -1,0 +1,35 @@
+"""The codec path of one core: ours between the naive way and the floor, beside its peers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks.corpus import SIZES, jpeg
+from benchmarks.measure import in_turns
+from benchmarks.peers import peers
+from benchmarks.results import Table
+
+
+def measure(*, quick: bool = False) -> Table:
+    """CPU of every peer on S, M, L, and 24 megapixels."""
+    sizes = [name for name in SIZES if not (quick and name == "XL")]
+    rounds = {"S": 41, "M": 25, "L": 15, "XL": 7} if not quick else dict.fromkeys(SIZES, 3)
+    everyone = peers()
+    costs = {}
+    for size in sizes:
+        source = jpeg(size)
+        costs[size] = in_turns({name: partial(peer, source) for name, peer in everyone.items()}, rounds=rounds[size])
+    rows = []
+    for name in everyone:
+        cpu = [costs[size][name].cpu for size in sizes]
+        times = [costs[size]["naive resize + save"].cpu / mine for size, mine in zip(sizes, cpu, strict=True)]
+        floors = [mine / costs[size]["libjpeg-turbo floor"].cpu for size, mine in zip(sizes, cpu, strict=True)]
+        rows.append([name, *(1000 * each for each in cpu), *times, *floors])
+    heads = [f"{what} {size}" for what in ("CPU ms", "× naive", "÷ floor") for size in sizes]
+    return Table("JPEG to half size, quality 50, one thread", ["", *heads], rows, _notes())
+
+
+def _notes() -> list[str]:
+    sizes = (f"{name} {width}×{height} ({len(jpeg(name)) / 1e6:.1f} MB)" for name, (width, height) in SIZES.items())
+    ours = "CPU of all threads, medians of rounds in turns. imgproc also checks, turns and manages colours."
+    return [f"{', '.join(sizes)}.", ours]

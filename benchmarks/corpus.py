@@ -1,0 +1,47 @@
+"""Photographs to measure with: scikit-image's bundled ones (public domain), laid out as a mosaic in camera sizes.
+
+Tiles keep the detail of real pictures; enlarging one would give smooth pixels that every codec handles faster.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from itertools import cycle
+from typing import Any
+
+from PIL import Image, ImageOps
+from skimage import data
+
+SIZES = {"S": (800, 800), "M": (2000, 2000), "L": (4000, 3000), "XL": (6000, 4000)}
+SOURCE_QUALITY = 90
+
+
+@cache
+def mosaic(size: tuple[int, int]) -> Image.Image:
+    """The photographs side by side, row by row; every other row is mirrored."""
+    photos = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "coffee", "chelsea", "rocket")]
+    photos = [photo.resize((photo.width * 300 // photo.height, 300), Image.Resampling.LANCZOS) for photo in photos]
+    canvas = Image.new("RGB", size)
+    turn = cycle(photos)
+    for row, y in enumerate(range(0, size[1], 300)):
+        x = -(row * 137 % 300)
+        while x < size[0]:
+            photo = next(turn)
+            canvas.paste(ImageOps.mirror(photo) if row % 2 else photo, (x, y))
+            x += photo.width
+    return canvas
+
+
+@cache
+def jpeg(name: str, **options: Any) -> bytes:
+    """One of `SIZES` as a camera writes it; more options of Pillow's encoder (`progressive`) may be given."""
+    return encoded(name, "JPEG", **({"quality": SOURCE_QUALITY} | options))
+
+
+@cache
+def encoded(name: str, image_format: str, **options: Any) -> bytes:
+    """One of `SIZES` in any of Pillow's formats."""
+    stream = io.BytesIO()
+    mosaic(SIZES[name]).save(stream, image_format, **options)
+    return stream.getvalue()

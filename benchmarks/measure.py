@@ -1,0 +1,87 @@
+"""Turns, medians, CPU time and memory."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """What one run takes, in seconds: of the CPU (all threads, system calls too), and by the clock."""
+
+    cpu: float
+    wall: float
+
+
+# A case that runs elsewhere (in a process of its own) measures itself and returns its cost.
+Case = Callable[[], object]
+
+
+def in_turns(cases: Mapping[str, Case], *, rounds: int) -> dict[str, Cost]:
+    """The median cost of every case. A round runs each once; the first warms up and does not count.
+
+    Every other round goes backwards, so that no case always follows the same neighbour.
+    """
+    costs: dict[str, list[Cost]] = {name: [] for name in cases}
+    order = list(cases.items())
+    for number in range(rounds + 1):
+        for name, case in order if number % 2 else reversed(order):
+            cost = _run(case)
+            if number:
+                costs[name].append(cost)
+    return {name: _median(runs) for name, runs in costs.items()}
+
+
+def _run(case: Case) -> Cost:
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    own = case()
+    if isinstance(own, Cost):
+        return own
+    return Cost(time.process_time() - cpu, time.perf_counter() - wall)
+
+
+def _median(runs: list[Cost]) -> Cost:
+    return Cost(*(statistics.median(values) for values in zip(*runs, strict=True)))
+
+
+def again(case: Case, times: int) -> Case:
+    """The case as often as makes it long enough to measure."""
+
+    def run() -> None:
+        for _ in range(times):
+            case()
+
+    return run
+
+
+def in_own_process(code: str) -> str:
+    """What a fresh interpreter prints for `code`, so that no earlier work has touched its memory."""
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def forget_peak() -> int:
+    """Start the peak of this process's memory anew (Linux, proc(5), clear_refs); the bytes in use now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def peak() -> int:
+    """The most bytes in use since `forget_peak`, or since the start where the system cannot forget."""
+    return (
+        _status("VmHWM") if Path("/proc/self/status").exists() else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    )
+
+
+def _status(name: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,74 @@
+"""Results as JSON, with the versions and the machine they were measured on, and as Markdown."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from PIL import features
+
+FOLDER = Path(__file__).parent / "results"
+PACKAGES = ("pillow", "simplejpeg", "pyvips", "boto3", "requests", "urllib3", "rq", "redis", "sqlalchemy")
+CODECS = ("libjpeg_turbo", "zlib", "webp", "avif")
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was measured: a title, the columns, the rows, and what a reader must know."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float]]
+    notes: Sequence[str] = ()
+
+
+def save(name: str, table: Table) -> str:
+    """Write `name`.json and `name`.md; the Markdown."""
+    FOLDER.mkdir(exist_ok=True)
+    record = {"measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"), **setting(), **asdict(table)}
+    (FOLDER / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
+    text = markdown(table)
+    (FOLDER / f"{name}.md").write_text(text)
+    return text
+
+
+def setting() -> dict[str, object]:
+    """Versions and cores: a ratio holds for these."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "codecs": {name: features.version(name) for name in CODECS},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def markdown(table: Table) -> str:
+    """The table as people read it; numbers with the digits that mean something."""
+    lines = [f"## {table.title}", "", _row(table.columns), _row(["---"] * len(table.columns))]
+    lines += [_row([cell if isinstance(cell, str) else _digits(cell) for cell in row]) for row in table.rows]
+    lines += ["", *(f"- {note}" for note in table.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _digits(number: float) -> str:
+    if isinstance(number, int) or abs(number) >= 100:
+        return f"{number:,.0f}"
+    return f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
