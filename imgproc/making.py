@@ -17,6 +17,8 @@ from imgproc.toolbox import Toolbox
 OUTAGE_PATIENCE = 60.0  # seconds a worker holds a finished image for a store that is away
 LONGEST_PAUSE = 5.0  # seconds between two tries at the store
 
+OUT_OF_MEMORY = "A worker had not enough memory for this image; give one with fewer pixels."
+
 ImageOutcome = ImageResult | tuple[PendingImage, ImgprocError]
 
 
@@ -37,6 +39,8 @@ def make_image(tools: Toolbox, claim: ProductClaim, check: Callable[[], None], i
         keys = _store(tools, claim, check, image, source, rendition)
     except (ImageError, InfrastructureError) as error:
         return image, error
+    except MemoryError:  # perhaps because of the product's other images, so it may be tried again
+        return image, ImageError(OUT_OF_MEMORY, code="too_many_pixels", retryable=True)
     return ImageResult(
         image.id,
         ImageStatus.COMPLETED,

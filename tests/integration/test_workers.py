@@ -117,6 +117,22 @@ def test_a_permanent_failure_is_not_tried_again(shop: Shop, name: str) -> None:
     assert shop.asked[f"/{name}"] == 1
 
 
+def test_an_image_that_exhausts_the_memory_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever that happens: it is tried again like a passing trouble, then ends with a code and the remedy."""
+    download, tried = toolbox().downloader.download, []
+
+    def exhaust(url: str) -> Any:
+        if url.endswith("rocket.webp"):
+            tried.append(url)
+            raise MemoryError
+        return download(url)
+
+    monkeypatch.setattr(toolbox().downloader, "download", exhaust)
+    request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/rocket.webp"]))
+    assert drain(request_id)["status"] == "completed_with_errors"
+    assert (codes_of(request_id), len(tried)) == ([[None, "too_many_pixels"]], 3)
+
+
 def test_a_host_that_says_when_is_not_asked_before(shop: Shop) -> None:
     """`Retry-After` is longer than our own pause."""
     answers = Answer(429, headers={"Retry-After": "200"}), Answer(body=photo("rocket.webp"))
