@@ -41,7 +41,7 @@ SETTINGS = {
     "S3_ACCESS_KEY_ID": servers.ACCESS_KEY,
     "S3_PUBLIC_URL": PUBLIC_URL,
     "S3_SECRET_ACCESS_KEY": servers.SECRET,
-    "SWEEP_INTERVAL": "0.5",
+    "SWEEP_INTERVAL": "1",
     "WEBHOOK_RETRY_SCHEDULE": ",".join(["1"] * 10 + ["2"] * 50),
     "WORKERS": "2",
 }
