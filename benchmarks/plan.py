@@ -48,7 +48,8 @@ def _request() -> Iterator[tuple[str, Path]]:
         with app.app_context():
             flask_migrate.upgrade()
             request_id = str(uuid.uuid4())
-            requests.create(id=request_id, filename="a.csv", input_key="a", options={}, fingerprint="0")
+            requests.reserve(id=request_id, filename="a.csv", input_key="a", options={}, fingerprint="0")
+            requests.accept(request_id, idempotency_key=None)
             yield request_id, Path(folder, "imgproc.db")
             db.engine.dispose()
 

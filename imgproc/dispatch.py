@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import time
+import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +22,8 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.utils import now as utc_now
+from rq.worker import WorkerStatus
 from rq.worker_pool import WorkerPool
 
 from imgproc.config import Settings
@@ -31,6 +37,8 @@ QUEUES = (CONTROL, PRODUCTS)  # drained in this order
 ALLOWED = {f"imgproc.jobs.{name}" for name in ("plan", "process_product", "finalize", "deliver")}
 NO_TIMEOUT = -1  # the lease's deadline is the only clock of a job
 FAILURE_TTL = 3600  # seconds a job that raised stays to be looked at
+HEARTBEAT_SECONDS = 20.0  # between two signs of life of a worker that has work to do
+SUSPENSION_SECONDS = 5.0  # between two looks at whether the workers are suspended
 RESTART_MARKER = "imgproc:running"
 
 log = structlog.get_logger(__name__)
@@ -63,16 +71,49 @@ class PreloadedWorker(SimpleWorker):
     app: Flask  # set by `run_worker`, before the first job
     log_job_description = False
     max_connection_wait_time = 2.0  # seconds; RQ's minute would be added to every outage of Redis
+    heartbeat_due = suspension_due = 0.0
 
     def request_stop(self, *args: Any) -> None:
         """Finish the job in hand, or give it back where it is long; then end."""
         stopping.set()
         super().request_stop(*args)
 
-    def perform_job(self, *args: Any) -> Any:
-        """Run one job inside the app's context."""
-        with self.app.app_context():
-            return super().perform_job(*args)
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run one job inside the app's context, and keep nothing of one that ends well.
+
+        RQ would write down its start, its heartbeats and its end, in twenty round trips, so that the jobs of dead
+        workers are found. Ours are found by their leases.
+        """
+        self.set_state(WorkerStatus.BUSY)
+        job.started_at = utc_now()
+        try:
+            with self.app.app_context():
+                job.perform()
+        except Exception:  # noqa: BLE001 - all are written down
+            job.ended_at = utc_now()
+            self.handle_exception(job, *sys.exc_info())
+            self.handle_job_failure(job, queue, exc_string=traceback.format_exc())
+        else:
+            with suppress(RedisError):  # it would be left behind, and that harms nobody
+                self.connection.delete(job.key)
+        finally:
+            self.set_state(WorkerStatus.IDLE)
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002 - RQ's signature
+        """Busy or idle: asked by our own signal handler, which lets a busy worker finish, and by nobody in Redis."""
+        self._state = state
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Say in Redis that this worker lives; RQ does three times a job, and allows for eight minutes of silence."""
+        if time.monotonic() > self.heartbeat_due:
+            super().heartbeat(timeout, pipeline)
+            self.heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Notice `rq suspend` within seconds; RQ asks before every job."""
+        if time.monotonic() > self.suspension_due:
+            super().check_for_suspension(burst)
+            self.suspension_due = time.monotonic() + SUSPENSION_SECONDS
 
 
 class Pool(WorkerPool):

@@ -21,8 +21,9 @@ from imgproc.errors import DeliveryError, ImgprocError, InfrastructureError, Lea
 from imgproc.lease import Lease, check_stopping, insist, is_outage, new_token
 from imgproc.lifecycle import deliveries, finalization, products, requests
 from imgproc.lifecycle.deliveries import DeliveryClaim, Outcome
-from imgproc.lifecycle.products import ImageResult, PendingImage, ProductClaim, Settled
+from imgproc.lifecycle.products import PendingImage, ProductClaim
 from imgproc.lifecycle.requests import PlannedRow
+from imgproc.lifecycle.results import ImageResult, Settled
 from imgproc.lifecycle.window import release
 from imgproc.making import OUTAGE_PATIENCE, ImageOutcome, failed, make_image
 from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus

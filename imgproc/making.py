@@ -8,7 +8,8 @@ from functools import partial
 
 from imgproc.errors import ImageError, ImgprocError, InfrastructureError
 from imgproc.lease import stopping
-from imgproc.lifecycle.products import ImageResult, PendingImage, ProductClaim
+from imgproc.lifecycle.products import PendingImage, ProductClaim
+from imgproc.lifecycle.results import ImageResult
 from imgproc.models import ImageStatus
 from imgproc.pipeline.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
 from imgproc.pipeline.store import original_key, rendition_key

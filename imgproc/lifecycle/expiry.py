@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from imgproc.extensions import transaction
-from imgproc.lifecycle.products import ImageResult, Settled, count_and_release, save_results
+from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
 from imgproc.models import ImageStatus, Product, ProductImage, ProductStatus, db_now
 
 

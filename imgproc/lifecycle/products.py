@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,14 +12,13 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
-from imgproc.lifecycle.window import fill_window
+from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
 from imgproc.models import (
     ImageStatus,
     ProcessingRequest,
     Product,
     ProductImage,
     ProductStatus,
-    RequestStatus,
     db_now,
 )
 
@@ -44,54 +44,46 @@ class ProductClaim:
     images: tuple[PendingImage, ...]
 
 
-@dataclass(frozen=True)
-class ImageResult:
-    """What became of one image in this attempt; `values` are columns of `product_images`."""
+# The statements of every product are built once: building them anew took longer than running them. `this` is the id of
+# the product, and no bound name is a column's, because those name what is to be set.
+_THIS = sa.bindparam("this", type_=Product.id.type)
+_TOKEN = sa.bindparam("token", type_=Product.lease_token.type)
+_IS_OURS = sa.and_(Product.id == _THIS, Product.lease_token == _TOKEN)
 
-    image_id: int
-    status: ImageStatus
-    values: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What settling a product brought about: the products to ring next, and whether the request may be finalized."""
-
-    request_id: str
-    released: tuple[int, ...]
-    all_ended: bool
+_CLAIM = (
+    sa.update(Product)
+    .where(Product.id == _THIS)
+    .where(sa.or_(Product.status == ProductStatus.QUEUED, Product.lease_token == _TOKEN))
+    .values(
+        status=ProductStatus.PROCESSING,
+        attempt=sa.case((Product.lease_token == _TOKEN, Product.attempt), else_=Product.attempt + 1),
+        lease_token=_TOKEN,
+        lease_until=db_now(sa.bindparam("seconds", type_=sa.Float)),
+    )
+    .returning(
+        Product.request_id,
+        Product.row,
+        Product.product_name,
+        Product.attempt,
+        sa.select(ProcessingRequest.options).where(ProcessingRequest.id == Product.request_id).label("options"),
+    )
+)
+_PENDING_IMAGES = (
+    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url)
+    .where(ProductImage.product_id == _THIS, ProductImage.status == ImageStatus.PENDING)
+    .order_by(ProductImage.position)
+)
 
 
 def claim(product_id: int, *, token: str, lease_seconds: int) -> ProductClaim | None:
     """Lease a queued product; None where it is not queued. Claiming again with the same token succeeds again."""
-    product = Product
-    lease = (
-        sa.update(product)
-        .where(product.id == product_id)
-        .where(sa.or_(product.status == ProductStatus.QUEUED, product.lease_token == token))
-        .values(
-            status=ProductStatus.PROCESSING,
-            attempt=sa.case((product.lease_token == token, product.attempt), else_=product.attempt + 1),
-            lease_token=token,
-            lease_until=db_now(lease_seconds),
-        )
-        .returning(product.request_id, product.row, product.product_name, product.attempt)
-    )
-    pending = (
-        sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url)
-        .where(ProductImage.product_id == product_id, ProductImage.status == ImageStatus.PENDING)
-        .order_by(ProductImage.position)
-    )
+    this = {"this": product_id}
     with transaction() as connection:
-        leased = connection.execute(lease).one_or_none()
+        leased = connection.execute(_CLAIM, this | {"token": token, "seconds": lease_seconds}).one_or_none()
         if leased is None:
             return None
-        options = sa.select(ProcessingRequest.options).where(ProcessingRequest.id == leased.request_id)
-        return ProductClaim(
-            **leased._mapping,
-            options=connection.execute(options).scalar_one(),
-            images=tuple(PendingImage(**image._mapping) for image in connection.execute(pending)),
-        )
+        images = connection.execute(_PENDING_IMAGES, this)
+        return ProductClaim(**leased._mapping, images=tuple(PendingImage(*image) for image in images))
 
 
 def renew_lease(product_id: int, *, token: str, lease_seconds: int) -> bool:
@@ -105,17 +97,22 @@ def renew_lease(product_id: int, *, token: str, lease_seconds: int) -> bool:
         return connection.execute(statement).rowcount == 1
 
 
+# An image that failed in an earlier attempt fails its product, too.
+_FAILED_BEFORE = sa.exists().where(ProductImage.product_id == Product.id, ProductImage.status == ImageStatus.FAILED)
+_END = sa.cast(
+    sa.case((_FAILED_BEFORE, ProductStatus.FAILED.value), else_=ProductStatus.COMPLETED.value), Product.status.type
+)
+
+
 def finish(product_id: int, results: Sequence[ImageResult], *, token: str, window: int) -> Settled:
     """End a product with the results of its last images, and release the next ones of its request.
 
     Raises:
         LeaseLost: the lease was taken over; nothing changed and nothing was counted.
     """
-    fails_now = sa.literal(any(result.status is ImageStatus.FAILED for result in results))
-    failed = sa.exists().where(ProductImage.product_id == product_id, ProductImage.status == ImageStatus.FAILED)
-    ended = sa.case((sa.or_(fails_now, failed), ProductStatus.FAILED.value), else_=ProductStatus.COMPLETED.value)
+    fails_now = any(result.status is ImageStatus.FAILED for result in results)
     with transaction() as connection:
-        request_id, status = _leave(connection, product_id, token, status=sa.cast(ended, Product.status.type))
+        request_id, status = _leave(connection, product_id, token, status=ProductStatus.FAILED if fails_now else _END)
         save_results(connection, results)
         completed = 1 if status is ProductStatus.COMPLETED else 0
         counts = {"products_completed": completed, "products_failed": 1 - completed}
@@ -159,54 +156,17 @@ def give_back(product_id: int, *, token: str) -> None:
 
 def _leave(connection: Connection, product_id: int, token: str, **values: Any) -> tuple[str, ProductStatus]:
     """Leave `processing`, if the lease is still ours."""
-    statement = (
-        sa.update(Product)
-        .where(Product.id == product_id, Product.lease_token == token)
-        .values(lease_token=None, lease_until=None, **values)
-        .returning(Product.request_id, Product.status)
-    )
-    left = connection.execute(statement).one_or_none()
+    left = connection.execute(_leaving(**values), {"this": product_id, "token": token}).one_or_none()
     if left is None:
         raise LeaseLost("Another worker holds this product now.")
     return left.request_id, left.status
 
 
-def save_results(connection: Connection, results: Sequence[ImageResult]) -> None:
-    """Write what became of images that had not ended yet; the caller holds their product."""
-    for result in results:
-        connection.execute(
-            sa.update(ProductImage)
-            .where(ProductImage.id == result.image_id, ProductImage.status == ImageStatus.PENDING)
-            .values(status=result.status, **result.values)
-        )
-
-
-def count_and_release(
-    connection: Connection,
-    request_id: str,
-    results: Sequence[ImageResult],
-    counts: dict[str, int],
-    *,
-    window: int,
-) -> Settled:
-    """Bump the request's counters, which locks its row, so that windows and counters change one product at a time."""
-    request = ProcessingRequest
-    done = [result for result in results if result.status is ImageStatus.COMPLETED]
-    counts = counts | {
-        "images_completed": len(done),
-        "images_failed": len(results) - len(done),
-        "source_bytes": sum(result.values["source_bytes"] for result in done),
-        "output_bytes": sum(result.values["output_bytes"] for result in done),
-    }
-    ended = request.products_completed + request.products_failed + request.products_cancelled
-    counted = connection.execute(
-        sa.update(request)
-        .where(request.id == request_id)
-        .values({name: getattr(request, name) + count for name, count in counts.items()})
-        .returning((ended == request.products_total).label("all_ended"), request.status, request.cancel_requested_at)
-    ).one()
-    # SQLite 3.40 finds `status = … AND … IS NULL` false in a RETURNING, so the two are looked at here.
-    processing = counted.status is RequestStatus.PROCESSING and counted.cancel_requested_at is None
-    goes_on = processing and not counted.all_ended
-    released = fill_window(connection, request_id, window=window) if goes_on else ()
-    return Settled(request_id, released, bool(counted.all_ended))
+@lru_cache(maxsize=8)  # the two of `finish` are asked for again and again, those of `postpone` never
+def _leaving(**values: Any) -> sa.Executable:
+    return (
+        sa.update(Product)
+        .where(_IS_OURS)
+        .values(lease_token=None, lease_until=None, **values)
+        .returning(Product.request_id, Product.status)
+    )

@@ -6,15 +6,16 @@ whatever dies in between, no object is left that no row explains.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
-from imgproc.extensions import transaction
+from imgproc.extensions import insert_many, transaction
 from imgproc.lifecycle.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.models import (
     ImageStatus,
@@ -33,8 +34,7 @@ class ReservationLost(Exception):
     """The upload took so long that its reservation was removed."""
 
 
-@dataclass(frozen=True)
-class PlannedRow:
+class PlannedRow(NamedTuple):
     """One row of the file as the plan saves it; a row with an error is kept as skipped."""
 
     row: int
@@ -134,32 +134,41 @@ def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lea
 
 
 def _insert_products(connection: Connection, request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> None:
-    good = ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING
-    image = {"status": ImageStatus.PENDING} if not cancelled else CANCELLED_IMAGE
-    products = [
+    """Insert the products, read the ids the database has given them, then insert their images."""
+    if not rows:
+        return
+    insert_many(connection, Product, _product_rows(request_id, rows, cancelled=cancelled))
+    # Asked for with RETURNING, the ids would cost a statement each on SQLite.
+    ids = sa.select(Product.id).where(Product.request_id == request_id).order_by(Product.row)
+    saved = connection.execute(ids.where(Product.row.between(rows[0].row, rows[-1].row))).scalars()
+    status = ImageStatus.CANCELLED if cancelled else ImageStatus.PENDING
+    image = (CANCELLED_IMAGE if cancelled else {}) | {"status": status.value}
+    images = [
+        {"product_id": product_id, "position": position, "source_url": url, **image}
+        for product_id, row in zip(saved, rows, strict=True)
+        if not row.error_code
+        for position, url in enumerate(row.urls, start=1)
+    ]
+    insert_many(connection, ProductImage, images)
+
+
+def _product_rows(request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> list[dict[str, Any]]:
+    common = {"request_id": uuid.UUID(request_id).hex, "attempt": 0}
+    good = (ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING).value
+    return [
         {
-            "request_id": request_id,
+            **common,
             "row": row.row,
             "line": row.line,
             "serial_number": row.serial_number,
             "product_name": row.product_name,
             "input_cell": row.input_cell,
-            "status": ProductStatus.SKIPPED if row.error_code else good,
+            "status": ProductStatus.SKIPPED.value if row.error_code else good,
             "error_code": row.error_code,
             "error_detail": row.error_detail,
         }
         for row in rows
     ]
-    insert = sa.insert(Product).returning(Product.id, sort_by_parameter_order=True)
-    ids = connection.execute(insert, products).scalars().all()
-    images = [
-        {"product_id": product_id, "position": position, "source_url": url, **image}
-        for product_id, row in zip(ids, rows, strict=True)
-        if not row.error_code
-        for position, url in enumerate(row.urls, start=1)
-    ]
-    if images:
-        connection.execute(sa.insert(ProductImage), images)
 
 
 def mark_planned(request_id: str, *, token: str) -> None:

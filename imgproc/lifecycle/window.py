@@ -27,22 +27,27 @@ def release(request_id: str, *, window: int) -> tuple[int, ...]:
 
 def fill_window(connection: Connection, request_id: str, *, window: int) -> tuple[int, ...]:
     """The same inside the transaction of a caller that holds the request's row."""
-    product = Product
-    in_flight = sa.select(sa.func.count()).where(product.request_id == request_id, product.status.in_(IN_FLIGHT))
-    room = window - connection.execute(in_flight).scalar_one()
-    if room <= 0:
-        return ()
+    return tuple(sorted(connection.execute(_FILL, {"of": request_id, "window": window}).scalars()))
+
+
+def _filling() -> sa.Executable:
+    """As many pending products as there is room for become queued; built once, because every product asks for it."""
+    product, window = Product, sa.bindparam("window", type_=sa.Integer)
+    ours = product.request_id == sa.bindparam("of", type_=product.request_id.type)
+    in_flight = sa.select(sa.func.count()).where(ours, product.status.in_(IN_FLIGHT)).scalar_subquery()
     due = (
         sa.select(product.id)
-        .where(product.request_id == request_id, product.status == ProductStatus.PENDING)
+        .where(ours, product.status == ProductStatus.PENDING)
         .where(sa.or_(product.not_before.is_(None), product.not_before <= db_now()))
         .order_by(product.row)
-        .limit(room)
+        .limit(sa.case((in_flight < window, window - in_flight), else_=0))
     )
-    statement = (
+    return (
         sa.update(product)
         .where(product.id.in_(due), product.status == ProductStatus.PENDING)
         .values(status=ProductStatus.QUEUED, queued_at=db_now())
         .returning(product.id)
     )
-    return tuple(sorted(connection.execute(statement).scalars()))
+
+
+_FILL = _filling()

@@ -11,7 +11,8 @@ from imgproc import dispatch, sweeper
 from imgproc.errors import LeaseLost
 from imgproc.extensions import redis_client
 from imgproc.lifecycle import expiry, finalization, products, window
-from imgproc.lifecycle.products import ImageResult, ProductClaim
+from imgproc.lifecycle.products import ProductClaim
+from imgproc.lifecycle.results import ImageResult
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage
 from tests.integration.driver import (
     at_once,

@@ -13,7 +13,7 @@ from imgproc import dispatch, jobs, making, sweeper
 from imgproc.errors import LeaseLost
 from imgproc.extensions import db, redis_client
 from imgproc.lifecycle import expiry, finalization, products, window
-from imgproc.lifecycle.products import ImageResult
+from imgproc.lifecycle.results import ImageResult
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.toolbox import toolbox
 from tests.integration.driver import (

@@ -14,7 +14,7 @@ from imgproc.errors import LeaseLost
 from imgproc.extensions import db
 from imgproc.lifecycle import actions, deliveries, finalization, products
 from imgproc.lifecycle.deliveries import Outcome
-from imgproc.lifecycle.products import ImageResult
+from imgproc.lifecycle.results import ImageResult
 from imgproc.lifecycle.window import release
 from imgproc.models import DeliveryStatus, ImageStatus, ProcessingRequest, Product, WebhookDelivery
 from tests.integration.driver import (

@@ -1,0 +1,92 @@
+"""What the results of a product change beside its own row: those of its images, and the counters of its request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from imgproc.lifecycle.window import fill_window
+from imgproc.models import ImageStatus, ProcessingRequest, ProductImage, RequestStatus
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """What became of one image in this attempt; `values` are columns of `product_images`."""
+
+    image_id: int
+    status: ImageStatus
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What settling a product brought about: the products to ring next, and whether the request may be finalized."""
+
+    request_id: str
+    released: tuple[int, ...]
+    all_ended: bool
+
+
+_SAVE_RESULT = sa.update(ProductImage).where(
+    ProductImage.id == sa.bindparam("image_id"), ProductImage.status == ImageStatus.PENDING
+)
+
+
+def save_results(connection: Connection, results: Sequence[ImageResult]) -> None:
+    """Write what became of images that had not ended yet; the caller holds their product."""
+    for _, alike in groupby(results, key=lambda result: result.values.keys()):
+        rows = [{"image_id": result.image_id, "status": result.status, **result.values} for result in alike]
+        connection.execute(_SAVE_RESULT, rows)
+
+
+def _counting() -> sa.Executable:
+    """Adds to every counter; built once, because every product ends with it."""
+    request = ProcessingRequest
+    ended = request.products_completed + request.products_failed + request.products_cancelled
+    return (
+        sa.update(request)
+        .where(request.id == sa.bindparam("of"))
+        .values({name: getattr(request, name) + sa.bindparam(f"more_{name}") for name in _COUNTERS})
+        .returning((ended == request.products_total).label("all_ended"), request.status, request.cancel_requested_at)
+    )
+
+
+_COUNTERS = (
+    "products_completed",
+    "products_failed",
+    "images_completed",
+    "images_failed",
+    "source_bytes",
+    "output_bytes",
+)
+_COUNT = _counting()
+
+
+def count_and_release(
+    connection: Connection,
+    request_id: str,
+    results: Sequence[ImageResult],
+    counts: dict[str, int],
+    *,
+    window: int,
+) -> Settled:
+    """Bump the request's counters, which locks its row, so that windows and counters change one product at a time."""
+    done = [result for result in results if result.status is ImageStatus.COMPLETED]
+    counts = counts | {
+        "images_completed": len(done),
+        "images_failed": len(results) - len(done),
+        "source_bytes": sum(result.values["source_bytes"] for result in done),
+        "output_bytes": sum(result.values["output_bytes"] for result in done),
+    }
+    more = {f"more_{name}": counts.get(name, 0) for name in _COUNTERS}
+    counted = connection.execute(_COUNT, {"of": request_id, **more}).one()
+    # SQLite 3.40 finds `status = … AND … IS NULL` false in a RETURNING, so the two are looked at here.
+    processing = counted.status is RequestStatus.PROCESSING and counted.cancel_requested_at is None
+    goes_on = processing and not counted.all_ended
+    released = fill_window(connection, request_id, window=window) if goes_on else ()
+    return Settled(request_id, released, bool(counted.all_ended))
