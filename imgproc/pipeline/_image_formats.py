@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from PIL import ImageFile
+from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -37,15 +37,51 @@ def _text(expression: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(?:\xef\xbb\xbf)?\s*" + expression, re.DOTALL | re.IGNORECASE)
 
 
+# Pillow knows no other way to say it. Each thread would need memory, and the cores are busy with other images.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
+class _Avif(AvifImageFile):
+    """Frees the decoder, and what it holds of the picture, before the picture gets its own memory."""
+
+    def load_prepare(self) -> None:
+        del self._decoder
+        super().load_prepare()
+
+
+class _WebP(WebPImageFile):
+    """The same: libwebp holds the picture twice."""
+
+    def load_prepare(self) -> None:
+        del self._decoder
+        super().load_prepare()
+
+
+class _Tiff(TiffImageFile):
+    """Stays as it is in the file and says how to turn it, as the other formats do; Pillow would turn it in full."""
+
+    def _setup(self) -> None:
+        super()._setup()
+        self._size = self._tile_size
+        orientation = self.tag_v2.get(ExifTags.Base.Orientation, 1)
+        if orientation in range(2, 9):  # Anything may stand there, also what cannot be written.
+            tags = Image.Exif()
+            tags[ExifTags.Base.Orientation] = int(orientation)
+            self.info["exif"] = tags.tobytes()
+
+    def load_end(self) -> None:
+        """Does none of what it is for: to turn the picture, and to read tags that are of no use here."""
+
+
 # Pillow's plugins by name, as Image.open would also try MPO, and hides what a decoder says behind one error.
 FORMATS = {
     "jpeg": ImageFormat("jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff"), JpegImageFile),
     "png": ImageFormat("png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
-    "webp": ImageFormat("webp", "image/webp", _pattern(rb"RIFF.{4}WEBP"), WebPImageFile),
-    "avif": ImageFormat("avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]"), AvifImageFile),
+    "webp": ImageFormat("webp", "image/webp", _pattern(rb"RIFF.{4}WEBP"), _WebP),
+    "avif": ImageFormat("avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]"), _Avif),
     "gif": ImageFormat("gif", "image/gif", _pattern(rb"GIF8[79]a"), GifImageFile),
     "bmp": ImageFormat("bmp", "image/bmp", _pattern(rb"BM.{4}\0{4}"), BmpImageFile),
-    "tiff": ImageFormat("tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]"), TiffImageFile),
+    "tiff": ImageFormat("tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]"), _Tiff),
 }
 
 

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import re
 import struct
-import sys
-import tempfile
 import threading
 import warnings
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
-from typing import IO, Any, cast
+from functools import partial
 
-from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile
+from PIL import ExifTags, Image, ImageFile
 
 from imgproc.errors import CompressError, InvalidOption
+from imgproc.pipeline._image_colours import flatten, to_plain, to_srgb, white_of
+from imgproc.pipeline._image_encode import ENCODERS, encode
 from imgproc.pipeline._image_formats import FORMATS, IS_WHOLE, content_type_of, extension_of, identify
+from imgproc.pipeline._image_reduce import reduce
 
 __all__ = ["CompressOptions", "ImageFacts", "Rendition", "compress", "content_type_of", "extension_of"]
 
-MAX_PROFILE_BYTES = 4 * 1024 * 1024  # The largest press profiles stay below 3 MiB.
 MAX_SCANS = 100  # Encoders write about ten; each costs a pass over all blocks, however few bytes it takes in the file.
 
 
@@ -76,16 +73,6 @@ class Rendition:
     output: ImageFacts
 
 
-# These give nearly the bytes of the slower defaults at a fraction of their time. JPEGs get no Huffman tables of their
-# own, which save 2% of a photograph (12% of a small product on white) and take a fifth more of the whole job. AVIF
-# stays on one thread, as the cores are busy with other images.
-ENCODERS: dict[str, dict[str, Any]] = {
-    "jpeg": {},
-    "webp": {"method": 2},
-    "avif": {"speed": 8, "max_threads": 1},
-    "png": {"compress_level": 4},
-}
-
 # What Pillow's decoders raise on hostile files, found by fuzzing and in their source. It does not name Exception, the
 # base of RQ's time-out, which must pass.
 DECODER_FAULTS = (
@@ -112,29 +99,37 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
     """
     _silence_pillow()
     source_format = identify(source)
+    target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
     try:
-        image = FORMATS[source_format].open(io.BytesIO(source))
-        image.decodermaxblock = len(source)  # One long call that releases the GIL, not one for every 64 KiB.
-        width, height = image.size
-        _check_header(image, source, max_pixels=max_pixels)
-        picture = _decode(image, scale=options.scale)
-        orientation = _orientation(image.info.get("exif"))
-        if orientation in TURNS:
-            picture = picture.transpose(TURNS[orientation])
-        if orientation >= 5:
-            width, height = height, width
-        picture = _to_srgb(picture, image.info.get("icc_profile"))
+        picture, facts = _make_small(source, source_format, target, scale=options.scale, max_pixels=max_pixels)
     except DECODER_FAULTS as error:
         raise _explain(error, source, source_format) from error
-    target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
-    body = _encode(picture, target=target, quality=options.quality)
+    body = encode(picture, target=target, quality=options.quality)
     return Rendition(
         body=body,
         content_type=content_type_of(target),
         extension=extension_of(target),
-        source=ImageFacts(len(source), width, height, source_format),
+        source=facts,
         output=ImageFacts(len(body), *picture.size, target),
     )
+
+
+def _make_small(
+    source: bytes, source_format: str, target: str, *, scale: float, max_pixels: int
+) -> tuple[Image.Image, ImageFacts]:
+    """The picture to encode, and what the source is; the picture in full is gone when this returns."""
+    image = FORMATS[source_format].open(io.BytesIO(source))
+    width, height = image.size
+    _check_header(image, source, max_pixels=max_pixels)
+    image.decodermaxblock = len(source)  # One long call that releases the GIL, not one for every 64 KiB.
+    picture = _reduce(image, scale=scale, flat=target == "jpeg")
+    orientation = _orientation(image.info.get("exif"))
+    del image
+    if orientation in TURNS:
+        picture = picture.transpose(TURNS[orientation])
+    if orientation >= 5:
+        width, height = height, width
+    return picture, ImageFacts(len(source), width, height, source_format)
 
 
 def _check_header(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) -> None:
@@ -149,8 +144,8 @@ def _check_header(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int)
         raise CompressError("The JPEG has too many scans; export it again as baseline.", code="unsupported_format")
 
 
-def _decode(image: ImageFile.ImageFile, *, scale: float) -> Image.Image:
-    """Decode and scale: the result is L, RGB, RGBA or CMYK, 8 bits a channel, in the file's orientation and colours.
+def _reduce(image: ImageFile.ImageFile, *, scale: float, flat: bool) -> Image.Image:
+    """Decode and scale: the result is L, RGB or RGBA (unless `flat`), in sRGB, in the file's orientation.
 
     Averaging whole blocks of pixels (inside libjpeg, or by `reduce`) is as good as LANCZOS for one halving; below a
     quarter it stops at twice the size, and LANCZOS does the rest.
@@ -159,35 +154,18 @@ def _decode(image: ImageFile.ImageFile, *, scale: float) -> Image.Image:
     gap = 1 if scale > 0.25 else 2
     drafted = image.draft(None, (size[0] * gap, size[1] * gap))
     image.load()
-    picture = _plain(image)
-    if drafted and picture.size == size:
-        return picture
-    return picture.resize(size, Image.Resampling.LANCZOS, box=drafted and drafted[1], reducing_gap=gap)
+    white, profile = white_of(image), image.info.get("icc_profile")
+
+    def finish(strip: Image.Image) -> Image.Image:
+        strip = to_srgb(strip, profile=profile)
+        return flatten(strip) if flat else strip
+
+    box = drafted[1] if drafted and image.size != size else (0, 0, *image.size)
+    return reduce(image, size=size, box=box, gap=gap, plain=partial(to_plain, white=white), finish=finish)
 
 
 def _scaled(length: int, scale: float) -> int:
     return max(1, math.ceil(length * scale - 0.5))
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    if image.mode == "F" or image.mode.startswith("I"):
-        image = _to_eight_bits(image)
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in {"L", "RGB", "CMYK"}:
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits or floating point as L; the files do not say what is white, so the largest sample does."""
-    white: float = 65535
-    if not image.mode.startswith("I;16"):
-        _, brightest = cast("tuple[float, float]", image.getextrema())
-        white = next((usual for usual in (1, 255, 65535) if brightest <= usual), brightest)
-    samples = image if image.mode == "F" else image.convert("I").convert("F")
-    samples.info.pop("transparency", None)  # It names a sample of the wide range, which has no equal among 256.
-    return samples.point(lambda sample: sample * (255 / white)).convert("L")
 
 
 def _orientation(exif: bytes | None) -> int:
@@ -199,58 +177,6 @@ def _orientation(exif: bytes | None) -> int:
     except DECODER_FAULTS:
         return 1
     return orientation if orientation in TURNS else 1
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    usable = isinstance(profile, bytes) and len(profile) <= MAX_PROFILE_BYTES
-    transform = _srgb_transform(profile, image.mode) if usable else None
-    if transform is not None:
-        coloured = transform.apply(image)
-        return coloured.convert("L") if image.mode == "L" else coloured
-    return image.convert("RGB") if image.mode == "CMYK" else image
-
-
-@lru_cache(maxsize=8)
-def _srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The way from an ICC profile to sRGB; None where the profile is broken, not for `mode`, or sRGB already.
-
-    Most profiles are sRGB under one name or another. Trying a grid of colours tells, and spares them the transform,
-    which costs more than encoding. NOCACHE makes it safe to share one between threads (Little CMS, cmsDoTransform).
-    """
-    output_mode = mode if mode == "RGBA" else "RGB"
-    grid = Image.frombytes("RGB", (125, 1), bytes(sum(product(range(0, 256, 63), repeat=3), ()))).convert(mode)
-    try:
-        opened = ImageCms.getOpenProfile(io.BytesIO(profile))
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        transform = ImageCms.buildTransform(opened, srgb, mode, output_mode, flags=ImageCms.Flags.NOCACHE)
-        shift = ImageChops.difference(transform.apply(grid), grid.convert(output_mode))
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return None
-    return transform if max(shift.tobytes()) > 1 else None
-
-
-def _encode(picture: Image.Image, *, target: str, quality: int) -> bytes:
-    """Encode through a real descriptor, to which libjpeg writes without holding the GIL."""
-    if target == "jpeg" and picture.mode == "RGBA":
-        white = Image.new("RGB", picture.size, "white")
-        white.paste(picture, mask=picture.getchannel("A"))
-        picture = white
-    picture.info.clear()  # Some encoders copy comments and profiles from here.
-    try:
-        with _scratch_file() as stream:
-            picture.save(stream, format=target, quality=quality, **ENCODERS[target])
-            stream.seek(0)
-            return stream.read()
-    except (OSError, ValueError, RuntimeError, MemoryError) as error:
-        sides = f"{picture.width} x {picture.height} pixels"
-        detail = f"A picture of {sides} cannot be encoded as {target}; try another format or a smaller scale."
-        raise CompressError(detail, code="encode_failed") from error
-
-
-def _scratch_file() -> IO[bytes]:
-    if sys.platform == "linux":
-        return os.fdopen(os.memfd_create("rendition"), "w+b")
-    return tempfile.TemporaryFile()
 
 
 def _explain(error: BaseException, source: bytes, source_format: str) -> CompressError:

