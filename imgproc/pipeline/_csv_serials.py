@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from itertools import islice
+from operator import lt
 
 
 class SerialNumbers:
@@ -21,6 +24,11 @@ class SerialNumbers:
         self._lines = array("I", [0])
         self._table = array("I")
 
+    @property
+    def rising(self) -> bool:
+        """Whether each was greater than the one before, so far."""
+        return not self._table
+
     def first_line(self, serial: str, line: int) -> int | None:
         """The line `serial` was first seen on; None if that is now, on `line`."""
         key = hash(serial)
@@ -34,6 +42,16 @@ class SerialNumbers:
         self._hashes.append(key)
         self._lines.append(line)
         return None
+
+    def note_rising(self, serials: Sequence[str], first_line: int) -> bool:
+        """Note serial numbers of one line after the other; False, and none noted, unless each is surely a new one."""
+        orders = [self._greatest, *zip(map(len, serials), serials, strict=True)]
+        if not (self.rising and all(map(lt, orders, islice(orders, 1, None)))):
+            return False
+        self._greatest = orders[-1]
+        self._hashes.fromlist(list(map(hash, serials)))
+        self._lines.fromlist(list(range(first_line, first_line + len(serials))))
+        return True
 
     def _find_or_place(self, key: int) -> int:
         """The entry of `key`; 0 if there is none, and its slot is then taken for the entry about to be added."""

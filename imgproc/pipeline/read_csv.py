@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import starmap
 from typing import BinaryIO, NamedTuple
 
 from imgproc.errors import InvalidCsv, RowError
+from imgproc.pipeline._csv_cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS, name_fault, serial_fault, urls_fault, value
 from imgproc.pipeline._csv_header import COLUMNS, find_columns, find_delimiter, is_blank
+from imgproc.pipeline._csv_plain import PlainReader, PlainRows
+from imgproc.pipeline._csv_records import Lines, Record, read_records
 from imgproc.pipeline._csv_serials import SerialNumbers
-from imgproc.pipeline._csv_text import Record, detect_encoding, invalid_csv, open_text, read_records
+from imgproc.pipeline._csv_text import detect_encoding, invalid_csv, open_text
 from imgproc.pipeline._csv_urls import parse_urls, starts_url
 
-MAX_SERIAL_CHARS = 255
-MAX_NAME_CHARS = 500
 MAX_ERRORS = 100
 HEADER_SAMPLE_CHARS = 64 * 1024
-
-# The mark that `write_csv` sets before what a spreadsheet would run as a formula; it is not part of the value.
-_FORMULA_GUARD = re.compile(r"'(?='*[\t\r\n]|[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Row(NamedTuple):
 class CsvReading:
     """How a file was read: its Python codec, delimiter and header, and the header found for each wire name of a column.
 
-    `rows` can be iterated once, while the stream is open. It raises InvalidCsv where the file cannot be read further,
+    `parts` can be iterated once, while the stream is open. It raises InvalidCsv where the file cannot be read further,
     has too many rows, or ends without any.
     """
 
@@ -59,7 +57,16 @@ class CsvReading:
     delimiter: str
     header: tuple[str, ...]
     columns: dict[str, str]
-    rows: Iterator[Row]
+    parts: Iterator[Row | PlainRows]
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """The rows of the parts, one by one."""
+        for part in self.parts:
+            if isinstance(part, Row):
+                yield part
+            else:
+                yield from starmap(Row, part)
 
 
 @dataclass(frozen=True)
@@ -85,30 +92,34 @@ def read_csv(stream: BinaryIO, *, limits: CsvLimits) -> CsvReading:
     """
     encoding = detect_encoding(stream)
     delimiter = find_delimiter(open_text(stream, encoding).read(HEADER_SAMPLE_CHARS))
-    records = read_records(open_text(stream, encoding), delimiter)
+    lines = Lines(open_text(stream, encoding))
+    records = read_records(lines, delimiter)
     line, header = _read_header(records)
     indices = find_columns(header, line=line)
     columns = {column: header[index] for column, index in zip(COLUMNS, indices, strict=True)}
-    rows = _RowReader(header, indices, delimiter, limits).read(records, header_line=line)
-    return CsvReading(encoding, delimiter, header, columns, rows)
+    parts = _RowReader(header, indices, delimiter, limits).read(lines, records, header_line=line)
+    return CsvReading(encoding, delimiter, header, columns, parts)
 
 
 def scan_csv(reading: CsvReading) -> Scan:
     """Read every row once, to count them and gather the first 100 errors.
 
     Raises:
-        InvalidCsv: as `CsvReading.rows` does.
+        InvalidCsv: as `CsvReading.parts` does.
     """
     products = images = skipped_rows = 0
     errors: list[RowError] = []
-    for row in reading.rows:
-        if not row.errors:
+    for part in reading.parts:
+        if isinstance(part, PlainRows):
+            products += len(part)
+            images += part.images
+        elif not part.errors:
             products += 1
-            images += len(row.urls)
-            continue
-        skipped_rows += 1
-        if len(errors) <= MAX_ERRORS:
-            errors.extend(row.errors)
+            images += len(part.urls)
+        else:
+            skipped_rows += 1
+            if len(errors) <= MAX_ERRORS:
+                errors.extend(part.errors)
     truncated = len(errors) > MAX_ERRORS
     return Scan(products + skipped_rows, products, images, skipped_rows, tuple(errors[:MAX_ERRORS]), truncated)
 
@@ -149,48 +160,64 @@ class _RowReader:
         self._delimiter = delimiter
         self._limits = limits
         self._serials = SerialNumbers()
+        self._plain = PlainReader(
+            len(header),
+            indices,
+            delimiter,
+            max_images=limits.max_images_per_row,
+            max_cell_chars=limits.max_cell_chars,
+        )
 
-    def read(self, records: Iterator[Record], *, header_line: int) -> Iterator[Row]:
-        """The rows after the header; see `CsvReading.rows`."""
+    def read(self, lines: Lines, records: Iterator[Record], *, header_line: int) -> Iterator[Row | PlainRows]:
+        """The rows after the header; see `CsvReading.parts`. `records` takes from `lines` what is left there."""
         rows = blanks = 0
         most = self._limits.max_rows
-        for line, cells, fault in records:
+        while True:
+            while not lines.waiting and (
+                plain := self._plain.take(lines, self._serials, row=rows + 1, at_most=most - rows)
+            ):
+                rows += len(plain)
+                yield plain
+            if (record := next(records, None)) is None:
+                break
+            line, cells, fault = record
             # Almost every row has something in its first cell, which tells sooner.
             blank = fault is None and not (cells and cells[0].strip()) and is_blank(cells)
-            if blank:
-                blanks += 1
-            else:
-                rows += 1
+            blanks += blank
+            rows += not blank
             if rows > most or blanks > most:
-                kind = "blank lines" if blank else "rows"
-                detail = f"The file has more than {most:,} {kind}: split it into several files."
-                raise invalid_csv(line, None, "too_many_rows", detail)
+                raise self._too_many(line, "blank lines" if blank else "rows")
             if not blank:
                 yield self._row(rows, line, cells, fault)
         if not rows:
             detail = "The file has a header and no rows: add a row for each product."
             raise invalid_csv(header_line, None, "no_rows", detail)
 
+    def _too_many(self, line: int, kind: str) -> InvalidCsv:
+        detail = f"The file has more than {self._limits.max_rows:,} {kind}: split it into several files."
+        return invalid_csv(line, None, "too_many_rows", detail)
+
     def _row(self, number: int, line: int, cells: list[str], fault: RowError | None) -> Row:
         if len(cells) != len(self._header):
             fault = fault or self._missing_cells(line, len(cells))
             self._fit(cells)
         serial_index, name_index, urls_index = self._indices
-        serial, name, cell = _value(cells[serial_index]), _value(cells[name_index]), _value(cells[urls_index])
+        serial, name, cell = value(cells[serial_index]), value(cells[name_index]), value(cells[urls_index])
+        limits = self._limits
         urls: tuple[str, ...] = ()
         bad_urls: list[str] = []
-        if len(cell) <= self._limits.max_cell_chars:
-            urls, bad_urls = parse_urls(cell, at_most=self._limits.max_images_per_row)
+        if len(cell) <= limits.max_cell_chars:
+            urls, bad_urls = parse_urls(cell, at_most=limits.max_images_per_row)
         if fault:
             return Row(number, line, serial, name, cell, urls, (fault,))
         twin = self._serials.first_line(serial, line) if 0 < len(serial) <= MAX_SERIAL_CHARS else None
-        good = not bad_urls and 0 < len(urls) <= self._limits.max_images_per_row and 0 < len(name) <= MAX_NAME_CHARS
+        good = not bad_urls and 0 < len(urls) <= limits.max_images_per_row and 0 < len(name) <= MAX_NAME_CHARS
         if good and twin is None and 0 < len(serial) <= MAX_SERIAL_CHARS:
             return Row(number, line, serial, name, cell, urls)
         faults = [
-            (serial_index, _serial_fault(serial, twin)),
-            (name_index, _name_fault(name)),
-            (urls_index, self._urls_fault(cell, urls)),
+            (serial_index, serial_fault(serial, twin)),
+            (name_index, name_fault(name)),
+            (urls_index, urls_fault(cell, urls, max_chars=limits.max_cell_chars, max_images=limits.max_images_per_row)),
             *((urls_index, ("invalid_url", detail)) for detail in bad_urls),
         ]
         errors = tuple(RowError(line, self._header[index], *fault) for index, fault in faults if fault)
@@ -215,39 +242,3 @@ class _RowReader:
             return None
         detail = f"The row has {count} cells, the header {len(self._header)}: add the missing cells or delimiters."
         return RowError(line, None, "too_few_fields", detail)
-
-    def _urls_fault(self, cell: str, urls: tuple[str, ...]) -> tuple[str, str] | None:
-        limits = self._limits
-        if len(cell) > limits.max_cell_chars:
-            return "cell_too_long", f"The URL cell has more than {limits.max_cell_chars:,} characters: shorten it."
-        if not urls:
-            return "no_urls", "The row has no image URL: give at least one, or remove the row."
-        if len(urls) > limits.max_images_per_row:
-            most = f"more than the {limits.max_images_per_row:,} allowed"
-            return "too_many_images", f"The row has {len(urls):,} image URLs, {most}: split it into several rows."
-        return None
-
-
-def _serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
-    if not serial:
-        return "empty_serial_number", "The serial number is empty: give the row one of its own."
-    if len(serial) > MAX_SERIAL_CHARS:
-        return "cell_too_long", f"The serial number has more than {MAX_SERIAL_CHARS} characters: shorten it."
-    if first_line is not None:
-        detail = f"The serial number {serial!r} is already on line {first_line}: give the row one of its own."
-        return "duplicate_serial_number", detail
-    return None
-
-
-def _name_fault(name: str) -> tuple[str, str] | None:
-    if not name:
-        return "empty_product_name", "The product name is empty: write one."
-    if len(name) > MAX_NAME_CHARS:
-        return "cell_too_long", f"The product name has more than {MAX_NAME_CHARS} characters: shorten it."
-    return None
-
-
-def _value(cell: str) -> str:
-    """The text of a cell, without the white space around it and without the formula guard of our own CSVs."""
-    text = cell.strip()
-    return text[1:] if text[:1] == "'" and _FORMULA_GUARD.match(text) else text
