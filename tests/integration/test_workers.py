@@ -88,6 +88,17 @@ def test_the_queue_calls_no_method_of_an_object(tmp_path: Path) -> None:
     assert "ForbiddenJob" in failed_jobs()[0]
 
 
+def test_a_job_that_ends_well_leaves_nothing_in_redis() -> None:
+    """And one that raised only what it raised, for as long as that may stay."""
+    queue = Queue("control", connection=redis_client(), serializer=JSONSerializer)
+    for arguments in ([str(uuid.uuid4())], []):
+        queue.enqueue("imgproc.jobs.plan", *arguments, failure_ttl=600)
+    burst()
+    (kept,) = redis_client().keys("rq:job:*")
+    assert 0 < redis_client().ttl(kept) <= 600
+    assert redis_client().keys("rq:execution*") == []
+
+
 # -- image hosts --------------------------------------------------------------------------------------------------
 
 
