@@ -58,6 +58,13 @@ def _entry(job: Job) -> Job:
     return run  # type: ignore[return-value]  # the same signature
 
 
+def _request_lease(request_id: str, *, token: str, seconds: int) -> Lease:
+    """Holds a request while it is planned or finalized."""
+    renew = partial(requests.renew_lease, request_id, token=token, lease_seconds=seconds)
+    give_back = partial(requests.return_lease, request_id, token=token, delay=0)
+    return Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back)
+
+
 # -- plan ---------------------------------------------------------------------------------------------------------
 
 
@@ -69,9 +76,7 @@ def plan(request_id: str) -> None:
     claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds)
     if claim is None:
         return
-    renew = partial(requests.renew_lease, request_id, token=token, lease_seconds=seconds)
-    give_back = partial(requests.return_lease, request_id, token=token, delay=0)
-    with Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back) as lease:
+    with _request_lease(request_id, token=token, seconds=seconds) as lease:
         try:
             with tools.store.open_input(claim.input_key) as stream:
                 rows = read_csv(stream, limits=tools.csv_limits).rows
@@ -215,10 +220,7 @@ def finalize(request_id: str, epoch: int) -> None:
     seconds = tools.settings.lease_seconds
     if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
         return
-    renew = partial(requests.renew_lease, request_id, token=token, lease_seconds=seconds)
-    give_back = partial(requests.return_lease, request_id, token=token, delay=0)
-    lease = Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back)
-    with leaving_nothing(request_id), lease:
+    with leaving_nothing(request_id), _request_lease(request_id, token=token, seconds=seconds) as lease:
         request = queries.get_request(request_id)
         if request is None:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from imgproc.extensions import transaction
+from imgproc.extensions import db, transaction
 from imgproc.lifecycle.window import IN_FLIGHT
 from imgproc.models import ENDED, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery, db_now
 
@@ -59,7 +59,7 @@ def due(*, limit: int) -> list[str]:
         .order_by(request.lease_until)
         .limit(limit)
     )
-    with transaction() as connection:
+    with db.engine.connect() as connection:  # it only looks, so it waits for no writer
         return list(connection.execute(statement).scalars())
 
 
