@@ -17,6 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from imgproc.errors import CompressError
+from imgproc.pipeline._image_limits import check_tags
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,18 @@ class _WebP(WebPImageFile):
         super().load_prepare()
 
 
+class _Jpeg(JpegImageFile):
+    """Leaves the resolution that Exif gives alone: it is of no use here, and may be a table of millions."""
+
+    def _read_dpi_from_exif(self) -> None:
+        """Does none of what it is for."""
+
+
 class _Tiff(TiffImageFile):
     """Stays as it is in the file and says how to turn it, as the other formats do; Pillow would turn it in full."""
 
     def _setup(self) -> None:
+        check_tags(self)
         super()._setup()
         self._size = self._tile_size
         orientation = self.tag_v2.get(ExifTags.Base.Orientation, 1)
@@ -75,7 +84,7 @@ class _Tiff(TiffImageFile):
 
 # Pillow's plugins by name, as Image.open would also try MPO, and hides what a decoder says behind one error.
 FORMATS = {
-    "jpeg": ImageFormat("jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff"), JpegImageFile),
+    "jpeg": ImageFormat("jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff"), _Jpeg),
     "png": ImageFormat("png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
     "webp": ImageFormat("webp", "image/webp", _pattern(rb"RIFF.{4}WEBP"), _WebP),
     "avif": ImageFormat("avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]"), _Avif),

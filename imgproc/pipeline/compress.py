@@ -22,11 +22,12 @@ from imgproc.errors import CompressError, InvalidOption
 from imgproc.pipeline._image_colours import flatten, to_plain, to_srgb, white_of
 from imgproc.pipeline._image_encode import ENCODERS, encode
 from imgproc.pipeline._image_formats import FORMATS, IS_WHOLE, content_type_of, extension_of, identify
+from imgproc.pipeline._image_limits import check_memory, check_parts
 from imgproc.pipeline._image_reduce import reduce
 
 __all__ = ["CompressOptions", "ImageFacts", "Rendition", "compress", "content_type_of", "extension_of"]
 
-MAX_SCANS = 100  # Encoders write about ten; each costs a pass over all blocks, however few bytes it takes in the file.
+MAX_EXIF_BYTES = 1024 * 1024  # It is 64 KiB at most in a JPEG, and holds a small picture at worst.
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,11 @@ def _make_small(
     source: bytes, source_format: str, target: str, *, scale: float, max_pixels: int
 ) -> tuple[Image.Image, ImageFacts]:
     """The picture to encode, and what the source is; the picture in full is gone when this returns."""
+    check_parts(source, source_format)
     image = FORMATS[source_format].open(io.BytesIO(source))
     width, height = image.size
-    _check_header(image, source, max_pixels=max_pixels)
+    check_memory(image, source, max_pixels=max_pixels)
+    _check_compression(image)
     image.decodermaxblock = len(source)  # One long call that releases the GIL, not one for every 64 KiB.
     picture = _reduce(image, scale=scale, flat=target == "jpeg")
     orientation = _orientation(image.info.get("exif"))
@@ -132,16 +135,10 @@ def _make_small(
     return picture, ImageFacts(len(source), width, height, source_format)
 
 
-def _check_header(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        sides = f"{image.width} x {image.height} pixels"
-        detail = f"The picture has {sides}, the limit is {max_pixels:,} in all; give a smaller one."
-        raise CompressError(detail, code="too_many_pixels")
+def _check_compression(image: ImageFile.ImageFile) -> None:
     if image.format == "BMP" and image.info["compression"] in {1, 2}:
         # BI_RLE8 and BI_RLE4. Pillow decodes these in Python: seconds for a few megabytes, and the GIL is held.
         raise CompressError("Run-length encoded BMP is not supported; export it as PNG.", code="unsupported_format")
-    if image.format == "JPEG" and "progressive" in image.info and source.count(b"\xff\xda") > MAX_SCANS:
-        raise CompressError("The JPEG has too many scans; export it again as baseline.", code="unsupported_format")
 
 
 def _reduce(image: ImageFile.ImageFile, *, scale: float, flat: bool) -> Image.Image:
@@ -172,7 +169,7 @@ def _orientation(exif: bytes | None) -> int:
     """Which way up, 1 to 8 (Exif 2.32, tag 0x0112); 1, upright, where the file does not say or cannot be read."""
     tags = Image.Exif()
     try:
-        tags.load(exif or b"")
+        tags.load(exif if exif and len(exif) <= MAX_EXIF_BYTES else b"")
         orientation = tags.get(ExifTags.Base.Orientation)
     except DECODER_FAULTS:
         return 1

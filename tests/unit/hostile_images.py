@@ -10,6 +10,7 @@ import io
 import json
 import os
 import random
+import re
 import struct
 import sys
 import tempfile
@@ -98,8 +99,49 @@ def _photo(image_format: str, **options: object) -> bytes:
     return _encode(Image.effect_mandelbrot((400, 300), (-2, -1.5, 1, 1.5), 50), image_format, **options)
 
 
+def _square(side: int, mode: str, image_format: str, **options: object) -> bytes:
+    return _encode(Image.new(mode, (side, side)), image_format, **options)
+
+
 def _largest(mode: str, image_format: str, **options: object) -> bytes:
-    return _encode(Image.new(mode, (SIDE, SIDE)), image_format, **options)
+    return _square(SIDE, mode, image_format, **options)
+
+
+def _fixture(name: str) -> Callable[[], bytes]:
+    return (Path(__file__).parents[1] / "fixtures/images" / name).read_bytes
+
+
+def _modest_avif() -> bytes:
+    """The decoder believes the pictures inside, whatever the boxes around them say."""
+    avif = bytearray(_fixture("12-bit-with-alpha.avif")())
+    for box in re.finditer(b"av1C", avif):
+        avif[box.end() + 2] &= 0x9F
+    for box in re.finditer(b"pixi", avif):
+        first = box.end() + 5
+        avif[first : first + avif[first - 1]] = bytes([8]) * avif[first - 1]
+    return bytes(avif)
+
+
+def _one_strip(side: int, *, bits: int) -> bytes:
+    """An RGBA TIFF whose decoder must make all rows at once."""
+    return _deflated_tiff(side, side * side * bits // 2, (278, 4, 1, side), bits=bits)
+
+
+def _tiff_in_a_large_tile() -> bytes:
+    side = 20_000
+    return _deflated_tiff(64, side * side * 4, (322, 4, 1, side), (323, 4, 1, side), bits=8, places=(324, 325))
+
+
+def _deflated_tiff(
+    side: int, size: int, *entries: tuple[int, int, int, int], bits: int, places: tuple[int, int] = (273, 279)
+) -> bytes:
+    """RGBA, one strip or tile of `size` zeros."""
+    body, tags = _zeros(size), 12 + len(entries)
+    depths = 8 + 2 + 12 * tags + 4
+    described = ((258, 3, 4, depths), (259, 3, 1, 8), (262, 3, 1, 2), (277, 3, 1, 4), (338, 3, 1, 2), (284, 3, 1, 1))
+    where = ((places[0], 4, 1, depths + 8), (places[1], 4, 1, len(body)))
+    tiff = _tiff(side, side, *described, *where, *entries)
+    return tiff[:depths].ljust(depths, b"\0") + struct.pack("<4H", *[bits] * 4) + body
 
 
 def _noisy_png() -> bytes:
@@ -108,6 +150,24 @@ def _noisy_png() -> bytes:
     rows = (noise[row : row + 4 * SIDE].ljust(4 * SIDE, b"\0") for row in range(0, 4 * SIDE * SIDE, 4 * SIDE))
     body = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
     return _png(SIDE, SIDE, colour=6, body=body)
+
+
+def _stuffed_jpeg(stuffing: bytes, *, segments: int = 0) -> bytes:
+    """As much of it as fits into 50 MB, behind the first segment of a picture."""
+    jpeg = _photo("JPEG")
+    return jpeg[:20] + stuffing * (segments or 50_000_000 // len(stuffing)) + jpeg[20:]
+
+
+def _exif(tag: int, kind: int, count: int) -> bytes:
+    """One tag, of so many values."""
+    sizes = {3: 2, 5: 8}
+    values = bytes(count * sizes[kind]).ljust(65533 - 32, b"\0")
+    return b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", tag, kind, count, 26) + bytes(4) + values
+
+
+def _tiff_of_parts(*entries: tuple[int, int, int, int], places: int) -> bytes:
+    tiff = _tiff(64, 64, *entries, (places, 4, 10_000_000, 999))
+    return tiff.ljust(999, b"\0") + bytes(40_000_000)
 
 
 def _all_extras() -> dict[str, Any]:
@@ -165,20 +225,31 @@ CASES: dict[str, Case] = {
     "the largest RGBA PNG with all extras": (lambda: _largest("RGBA", "PNG", **_all_extras()), "rendition"),
     "the largest PNG in 50 MiB": (_noisy_png, "rendition"),
     "the largest JPEG with all extras": (lambda: _largest("RGB", "JPEG", **_all_extras()), "rendition"),
-    "the largest progressive CMYK JPEG": (lambda: _largest("CMYK", "JPEG", progressive=True), "rendition"),
     "the largest TIFF with all extras": (
         lambda: _largest("RGBA", "TIFF", compression="tiff_deflate", **_all_extras()),
         "rendition",
     ),
-    "the largest TIFF in one strip": (
-        lambda: _largest("RGBA", "TIFF", compression="tiff_deflate", strip_size=2**31 - 1),
+    "the largest GIF with transparency": (lambda: _largest("P", "GIF", transparency=0), "rendition"),
+    "the largest progressive JPEG, nothing subsampled": (
+        lambda: _largest("RGB", "JPEG", progressive=True, subsampling=0),
         "rendition",
     ),
-    "the largest GIF with transparency": (lambda: _largest("P", "GIF", transparency=0), "rendition"),
-    "the largest AVIF": (lambda: _largest("RGB", "AVIF", speed=10), "rendition"),
-    "the largest AVIF with transparency": (lambda: _largest("RGBA", "AVIF", speed=10), "rendition"),
-    "the largest WebP": (lambda: _largest("RGB", "WEBP", method=0), "rendition"),
-    "the largest lossless WebP": (lambda: _LOSSLESS_WEBP, "rendition"),
+    # Decoders that hold a picture more than once: the largest that pass are smaller.
+    "the largest progressive CMYK JPEG": (lambda: _square(6236, "CMYK", "JPEG", progressive=True), "rendition"),
+    "the largest TIFF in one strip": (lambda: _one_strip(6614, bits=8), "rendition"),
+    "the largest TIFF in one strip of 16 bits": (lambda: _one_strip(5400, bits=16), "rendition"),
+    "the largest AVIF with transparency": (lambda: _square(4537, "RGBA", "AVIF", speed=10), "rendition"),
+    "the largest AVIF of 12 bits": (_fixture("12-bit-with-alpha.avif"), "rendition"),
+    "the largest AVIF of 12 bits that says it has 8": (_modest_avif, "rendition"),
+    "the largest WebP": (lambda: _square(5400, "RGBA", "WEBP", method=0), "rendition"),
+    "the largest lossless WebP": (lambda: _square(5400, "RGB", "WEBP", lossless=True, method=0), "rendition"),
+    "a progressive CMYK JPEG at the cap": (lambda: _largest("CMYK", "JPEG", progressive=True), "too_many_pixels"),
+    "a TIFF at the cap in one strip": (lambda: _one_strip(SIDE, bits=8), "too_many_pixels"),
+    "a TIFF at the cap in one strip of 16 bits": (lambda: _one_strip(SIDE, bits=16), "too_many_pixels"),
+    "a small TIFF in a tile of 400 million pixels": (_tiff_in_a_large_tile, "too_many_pixels"),
+    "an AVIF at the cap": (lambda: _largest("RGB", "AVIF", speed=10), "too_many_pixels"),
+    "a WebP at the cap": (lambda: _largest("RGB", "WEBP", method=0), "too_many_pixels"),
+    "a lossless WebP at the cap in 34 bytes": (lambda: _LOSSLESS_WEBP, "too_many_pixels"),
     "one pixel high and very wide": (lambda: _encode(Image.new("L", (65500, 1)), "JPEG"), "rendition"),
     # Animations and pages: the first one alone.
     "an animated GIF of 2,000 frames": (lambda: _frames("GIF", 2000), "rendition"),
@@ -214,6 +285,47 @@ CASES: dict[str, Case] = {
         "truncated_image",
     ),
     "a TIFF tag of 4 billion values": (lambda: _tiff(64, 64, (273, 4, 2**32 - 1, 8)), "corrupt_image"),
+    # Many parts, each of which Pillow reads in Python and keeps.
+    "a JPEG of 12 million empty segments": (lambda: _stuffed_jpeg(b"\xff\xe1\0\2"), "unsupported_format"),
+    "a JPEG of 12 million empty comments": (lambda: _stuffed_jpeg(b"\xff\xfe\0\2"), "unsupported_format"),
+    "a JPEG of 3 million frames": (
+        lambda: _stuffed_jpeg(b"\xff\xc0\0\x0b\x08\0\x08\0\x08\1\1\x11\0"),
+        "unsupported_format",
+    ),
+    "a JPEG of 50 MB of padding": (lambda: _stuffed_jpeg(b"\xff"), "unsupported_format"),
+    "a JPEG of 50 MB of junk": (lambda: _stuffed_jpeg(b"\0"), "unsupported_format"),
+    "a JPEG of 700 Exif segments": (
+        lambda: _stuffed_jpeg(b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)),
+        "unsupported_format",
+    ),
+    "a JPEG of 700 segments of unknown use": (lambda: _stuffed_jpeg(b"\xff\xe9\xff\xff" + bytes(65533)), "rendition"),
+    "a JPEG of 15 Exif segments, with a table of 8,000 resolutions": (
+        lambda: _stuffed_jpeg(b"\xff\xe1\xff\xff" + _exif(282, 5, 8000), segments=15),
+        "rendition",
+    ),
+    "a PNG with a table of 20 million orientations": (
+        lambda: _png(9, 9, _chunk(b"eXIf", _exif(274, 3, 20_000_000)[6:]), body=zlib.compress(bytes(9 * 28))),
+        "rendition",
+    ),
+    "a PNG of 2 million texts": (
+        lambda: _png(9, 9, _chunk(b"tEXt", b"a\0b") * 2_000_000),
+        "unsupported_format",
+    ),
+    "a PNG of 3 million bytes of pixels, a chunk each": (
+        lambda: _png(999, 999, _chunk(b"IDAT", b"\0") * 3_000_000),
+        "unsupported_format",
+    ),
+    "a GIF of 9 million comments": (lambda: b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1a\0" * 9_000_000, "unsupported_format"),
+    "a GIF of 50 MB of junk": (lambda: b"GIF89a\1\0\1\0\0\0\0" + b"\1" * 50_000_000, "unsupported_format"),
+    "a TIFF of 10 million strips": (lambda: _tiff_of_parts((278, 4, 1, 1), places=273), "unsupported_format"),
+    "a TIFF of 10 million tiles": (
+        lambda: _tiff_of_parts((322, 3, 1, 1), (323, 3, 1, 1), places=324),
+        "unsupported_format",
+    ),
+    "a TIFF whose 1,000 tags share 4 MiB": (
+        lambda: _tiff(64, 64, *[(40_000 + n, 1, 2**22, 8) for n in range(1000)]) + bytes(2**22),
+        "corrupt_image",
+    ),
     "a progressive JPEG of 1,000 scans": (lambda: _scan_bomb(1000), "unsupported_format"),
     "a progressive JPEG of 90 scans": (lambda: _scan_bomb(80), "rendition"),
     "a run-length BMP of 30 million pixels": (
