@@ -64,12 +64,14 @@ migrate = Migrate()
 def init_app(app: Flask, settings: Settings) -> None:
     """Bind the database and Redis to `app`; opens no connection."""
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    engine: dict[str, Any] = {"hide_parameters": True}  # else the values of a statement that fails are in the logs
     if not settings.database_url.startswith("sqlite"):
-        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        engine |= {
             "pool_pre_ping": True,
             "pool_size": settings.web_threads,
             "connect_args": {"connect_timeout": 5},
         }
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():

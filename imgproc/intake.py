@@ -66,7 +66,7 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
     fingerprint = _fingerprint(upload)
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
-    _require_room(owner)
+    require_room(owner)
     _, scan = inspect(upload.stream)
     require_valid(scan, skip_invalid=upload.skip_invalid)
     request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint)
@@ -131,8 +131,12 @@ def check_webhook_url(url: str | None) -> str | None:
     return url
 
 
-def _require_room(owner: str) -> None:
-    """Uploads that come at once may pass the quota together: it guards against floods, not against one more."""
+def require_room(owner: str) -> None:
+    """Uploads that come at once may pass the quota together: it guards against floods, not against one more.
+
+    Raises:
+        QuotaExceeded: the owner has MAX_OPEN_REQUESTS under way.
+    """
     most = toolbox().settings.max_open_requests
     if queries.count_open(owner) >= most:
         raise QuotaExceeded(f"{most:,} requests are under way already; wait until some have ended, or cancel some.")

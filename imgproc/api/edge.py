@@ -1,4 +1,8 @@
-"""What stands between strangers and the views: whose word about the caller counts, and what browsers are told."""
+"""What stands between strangers and the views: whose word about the caller counts, and what browsers are told.
+
+A browser sends forms of any site to us, and where keys are optional, or the address alone lets a caller in, these would
+be accepted. So a change that a browser sends from a page of another site is refused, as its own headers tell.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from imgproc.api.problems import Problem
 from imgproc.config import Settings
 
 FORM_OVERHEAD = 1024 * 1024  # bytes of a multipart body beside the file itself
@@ -32,8 +37,26 @@ def init_app(app: Flask, settings: Settings) -> None:
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = [*settings.trusted_hosts, *LOOPBACK_HOSTS]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + FORM_OVERHEAD
+    app.before_request(_refuse_other_sites)
     app.before_request(_refuse_large_bodies)
     app.after_request(_harden)
+
+
+def _refuse_other_sites() -> None:
+    """Cross-site request forgery, as Fetch Metadata (W3C) or, from older browsers, Origin (RFC 6454) gives it away.
+
+    What is no browser sends neither, and is not concerned.
+
+    Raises:
+        Problem: `cross_site`.
+    """
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    own = site in {"same-origin", "none"} if site else not origin or origin.partition("://")[2] == request.host
+    if not own:
+        detail = "Your browser sent this from a page of another site; call the API from your own server, or from here."
+        raise Problem(403, "cross_site", detail)
 
 
 def _refuse_large_bodies() -> None:

@@ -48,7 +48,8 @@ SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "imgproc_…"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-QUOTA = {"/api/upload": " or `quota_exceeded`"}
+WITH_QUOTA = {"/api/upload", "/api/requests/{request_id}/retry"}
+UNSAFE = {"post", "delete"}
 OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of an answer that may be left out
 TEXT = {"type": "string"}
 
@@ -94,7 +95,10 @@ def _complete_operation(operation: dict[str, Any], *, path: str, method: str) ->
         statuses[503] = "A service of ours is away; `Retry-After` says when to try again."
     if path.startswith(WITH_KEY):
         statuses[401] = "`missing_api_key` or `invalid_api_key`."
-        statuses[429] = f"`rate_limited`{QUOTA.get(path, '')}; `Retry-After` says when to go on."
+        quota = " or `quota_exceeded`" if path in WITH_QUOTA else ""
+        statuses[429] = f"`rate_limited`{quota}; `Retry-After` says when to go on."
+    if method in UNSAFE:
+        statuses[403] = "`cross_site`: a browser sent this from a page of another site."
     responses = operation["responses"]
     responses |= {str(status): _problem(text) for status, text in statuses.items()}
     for status, response in responses.items():

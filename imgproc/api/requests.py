@@ -23,6 +23,7 @@ from imgproc.api.views import (
     summary_of,
 )
 from imgproc.extensions import db
+from imgproc.intake import require_room
 from imgproc.lifecycle import actions, finalization
 from imgproc.lifecycle.window import release
 from imgproc.models import ProcessingRequest, ProductStatus, RequestStatus
@@ -166,6 +167,7 @@ def cancel_request(request_id: str) -> dict[str, Any]:
 def retry_request(request_id: str) -> dict[str, Any]:
     """The failed images alone are tried again, then the request is finalized and announced anew."""
     request = _ended(request_id)
+    require_room(request.owner)
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:

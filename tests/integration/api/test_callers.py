@@ -11,10 +11,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask, current_app
+from sqlalchemy.exc import DBAPIError
 
 from imgproc import callers
 from imgproc.client import Client
+from imgproc.extensions import transaction
 from imgproc.keys import SHAPE, create_key, list_keys, revoke_key
 from imgproc.models import ApiKey, ProcessingRequest
 from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, away, problem
@@ -260,3 +263,11 @@ def test_no_secret_shows_in_a_log_an_answer_or_a_repr(
     shown += map(repr, vars(current_app.extensions["toolbox"]).values())
     hidden = [secret, wrong, settings.webhook_secret, environ["S3_SECRET_ACCESS_KEY"], settings.redis_url]
     assert [(each[:12], text[:40]) for each in hidden for text in shown if each in text] == []
+
+
+def test_what_fails_in_the_database_does_not_say_with_which_values() -> None:
+    """They would be in the logs: names, addresses with passwords, hashes of keys."""
+    with pytest.raises(DBAPIError) as error, transaction() as connection:
+        connection.execute(sa.text("SELECT nothing FROM nowhere WHERE url = :url"), {"url": "https://u:pass@word"})
+    assert "nowhere" in str(error.value)
+    assert "pass@word" not in str(error.value)

@@ -121,6 +121,39 @@ def test_an_output_says_so_more_strictly(make_app: AppFactory, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("headers", "served"),
+    [
+        pytest.param({}, True, id="no browser"),
+        pytest.param({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, True, id="our own page"),
+        pytest.param({"Sec-Fetch-Site": "none"}, True, id="the address bar"),
+        pytest.param({"Origin": "http://localhost"}, True, id="our own page in an old browser"),
+        pytest.param({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, False, id="another site"),
+        pytest.param({"Sec-Fetch-Site": "same-site", "Origin": "http://blog.localhost"}, False, id="a sister site"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, False, id="another site that hides its origin"),
+        pytest.param({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, False, id="contradictory"),
+        pytest.param({"Origin": "https://evil.example"}, False, id="another site in an old browser"),
+        pytest.param({"Origin": "http://localhost:8080"}, False, id="another port"),
+        pytest.param({"Origin": "http://localhost.evil.example"}, False, id="a name that begins like ours"),
+        pytest.param({"Origin": "null"}, False, id="a sandbox or a file"),
+        pytest.param({"Origin": "http://[::1"}, False, id="no origin at all"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/api/upload"), ("POST", f"/api/requests/{UNKNOWN}/cancel"), ("DELETE", "/healthz")]
+)
+def test_a_browser_changes_nothing_on_behalf_of_another_site(
+    method: str, path: str, headers: dict[str, str], served: bool
+) -> None:
+    """A form of another site is sent with whatever lets its victim in; reading is safe, as the answer is not shown."""
+    response = current_app.test_client().open(path, method=method, headers=headers)
+    if served:
+        assert response.status_code in {400, 404, 405}
+    else:
+        problem(response, 403, "cross_site")
+    assert current_app.test_client().get("/healthz", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
     ("proxies", "headers", "base"),
     [
         pytest.param("0", {}, "http://localhost", id="none, and none speaks"),

@@ -126,7 +126,7 @@ def test_the_defaults_are_generous(setting: str, a_second: int) -> None:
 
 
 def test_refuses_an_upload_while_too_many_requests_are_open() -> None:
-    """429 `quota_exceeded`; a replay and a validation are answered, another key is not concerned, ends make room."""
+    """429 `quota_exceeded`, also for a retry; a replay is answered, another key is not concerned, and ends make room."""
     configure(max_open_requests=2)
     again = {"Idempotency-Key": "order 7"}
     ids = [upload_here(CSV, headers=headers).json["requestId"] for headers in (again, {})]
@@ -139,3 +139,5 @@ def test_refuses_an_upload_while_too_many_requests_are_open() -> None:
         post(f"/api/requests/{request_id}/cancel")
         drain(request_id)
     assert upload_here(CSV).status_code == 202
+    assert post(f"/api/requests/{ids[0]}/retry").status_code == 202
+    problem(post(f"/api/requests/{ids[1]}/retry"), 429, "quota_exceeded")
