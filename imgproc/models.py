@@ -192,6 +192,12 @@ class Product(Base):
         UniqueConstraint("request_id", "row"),
         Index("ix_products_window", "request_id", "status", "row"),
         Index(
+            "ix_products_in_flight",
+            "request_id",
+            sqlite_where=text("status IN ('queued', 'processing')"),
+            postgresql_where=text("status IN ('queued', 'processing')"),
+        ),
+        Index(
             "ix_products_leased",
             "lease_until",
             sqlite_where=text("status = 'processing'"),
