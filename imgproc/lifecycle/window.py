@@ -45,7 +45,9 @@ def _filling() -> sa.Executable:
     product, window = Product, sa.bindparam("window", type_=sa.Integer, literal_execute=True)
     ours = product.request_id == sa.bindparam("of", type_=product.request_id.type)
     # Written out, because a partial index serves only a statement that says what it holds.
-    statuses = sa.bindparam("in_flight", IN_FLIGHT, expanding=True, literal_execute=True)
+    statuses: sa.BindParameter[ProductStatus] = sa.bindparam(
+        "in_flight", IN_FLIGHT, expanding=True, literal_execute=True
+    )
     in_flight = sa.select(sa.func.count()).where(ours, product.status.in_(statuses)).scalar_subquery()
     room = sa.case((in_flight < window, window - in_flight), else_=0)
     next_ones = (
