@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 # The stamps bear the checksum of the file they stand for, so that a change of requirements is noticed.
-checksum = $(shell cksum < $(1) | cut -d ' ' -f 1)
+checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 RUN_STAMP := $(VENV)/.installed-$(call checksum,requirements.txt)
 DEV_STAMP := $(VENV)/.installed-dev-$(call checksum,requirements-dev.txt)
-BENCH_STAMP := $(VENV)/.installed-bench-$(call checksum,requirements-bench.txt)
+BENCH_STAMP := $(VENV)/.installed-bench-$(call checksum,requirements-bench.txt benchmarks/thumbor/requirements.txt)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
@@ -52,6 +53,7 @@ lock: $(DEV_STAMP) ## Pin and hash the newest versions that the *.in files allow
 	$(COMPILE) --upgrade requirements.in -o requirements.txt
 	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) --upgrade requirements-bench.in -o requirements-bench.txt
+	$(COMPILE) --upgrade benchmarks/thumbor/requirements.in -o benchmarks/thumbor/requirements.txt
 
 env: ## Write .env for docker compose, with secrets of its own
 	@$(PYTHON) scripts/make_env.py .env.example .env
@@ -81,9 +83,11 @@ $(DEV_STAMP):
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@ $(RUN_STAMP)  # which asks for nothing more
 
-# The benchmarks run the tests' servers. sharp is a peer that may be missing.
+# The benchmarks run the tests' servers. sharp and thumbor are peers that may be missing; thumbor needs an older Pillow.
 $(BENCH_STAMP): $(DEV_STAMP)
 	@echo 'Installing requirements-bench.txt ...'
 	@$(PIP_INSTALL) -r requirements-bench.txt
 	@npm ci --prefix benchmarks/sharp --no-audit --no-fund --ignore-scripts || echo 'Without npm, sharp is left out.'
+	@$(PYTHON) -m venv $(THUMBOR) && $(THUMBOR)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes -r benchmarks/thumbor/requirements.txt || { rm -rf $(THUMBOR); echo 'thumbor is left out.'; }
 	@touch $@

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
+import signal
+import sys
+from functools import partial
 
-from benchmarks.results import markdown, save
+from benchmarks.measure import say
+from benchmarks.results import Table, markdown, save
 
-TABLES = ("codec", "memory", "threads", "stages", "scan", "plan", "journey")
+TABLES = (
+    "codec", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
+    "journey", "naive", "shell", "small", "status", "growth",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -15,12 +23,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(TABLES))
     parser.add_argument("--quick", action="store_true", help="fewer rounds, nothing saved: to see that it runs")
+    parser.add_argument("--number", type=int, help="images or products, in tables that can be of any length")
     arguments = parser.parse_args()
     if unknown := set(arguments.tables) - set(TABLES):
         parser.error(f"no such table: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped, as by Ctrl-C
     for name in arguments.tables or TABLES:
-        table = importlib.import_module(f"benchmarks.{name}").measure(quick=arguments.quick)
+        say(f"{name} ...")
+        table = _measured(name, quick=arguments.quick, number=arguments.number)
         print(markdown(table) if arguments.quick else save(name, table), flush=True)
+
+
+def _measured(name: str, *, quick: bool, number: int | None) -> Table:
+    """One table, of `number` images or products where it was given and the table takes it."""
+    measure = partial(importlib.import_module(f"benchmarks.{name}").measure, quick=quick)
+    if number is not None and "number" in inspect.signature(measure).parameters:
+        measure = partial(measure, number=number)
+    table: Table = measure()
+    return table
 
 
 if __name__ == "__main__":

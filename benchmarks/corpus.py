@@ -40,6 +40,14 @@ def jpeg(name: str, **options: Any) -> bytes:
 
 
 @cache
+def thumbnail(side: int) -> bytes:
+    """A JPEG of `side` pixels a side, the corner of the mosaic."""
+    stream = io.BytesIO()
+    mosaic((side, side)).save(stream, "JPEG", quality=SOURCE_QUALITY)
+    return stream.getvalue()
+
+
+@cache
 def encoded(name: str, image_format: str, **options: Any) -> bytes:
     """One of `SIZES` in any of Pillow's formats."""
     stream = io.BytesIO()

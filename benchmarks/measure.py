@@ -8,9 +8,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Cost(NamedTuple):
@@ -24,19 +24,37 @@ class Cost(NamedTuple):
 Case = Callable[[], object]
 
 
-def in_turns(cases: Mapping[str, Case], *, rounds: int) -> dict[str, Cost]:
-    """The median cost of every case. A round runs each once; the first warms up and does not count.
+def in_turns(cases: Mapping[str, Case], *, rounds: int, warm_up: bool = True) -> dict[str, Cost]:
+    """The median cost of every case. A round runs each once; the first warms up and does not count, unless told.
 
     Every other round goes backwards, so that no case always follows the same neighbour.
     """
     costs: dict[str, list[Cost]] = {name: [] for name in cases}
     order = list(cases.items())
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
+        say(f"  round {number} of {rounds}")
         for name, case in order if number % 2 else reversed(order):
             cost = _run(case)
             if number:
                 costs[name].append(cost)
     return {name: _median(runs) for name, runs in costs.items()}
+
+
+def say(text: str) -> None:
+    """Tell whoever waits how far it is."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def seconds_of(usage: resource.struct_rusage) -> float:
+    """CPU, the system's part included."""
+    return usage.ru_utime + usage.ru_stime
+
+
+def of_children(command: Sequence[str | Path], **options: Any) -> Cost:
+    """What a command costs, with all the processes it starts and waits for."""
+    cpu, wall = seconds_of(resource.getrusage(resource.RUSAGE_CHILDREN)), time.perf_counter()
+    subprocess.run(command, check=True, **options)
+    return Cost(seconds_of(resource.getrusage(resource.RUSAGE_CHILDREN)) - cpu, time.perf_counter() - wall)
 
 
 def _run(case: Case) -> Cost:

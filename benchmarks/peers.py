@@ -8,19 +8,22 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from benchmarks.measure import Cost
+from benchmarks.measure import Cost, of_children
 from imgproc.pipeline.compress import CompressOptions, compress
 
 Peer = Callable[[bytes], Any]
 QUALITY = 50
 MAX_PIXELS = 50_000_000
+HERE = Path(__file__).parent
+THUMBOR = HERE / "thumbor" / ".venv" / "bin" / "python"
 
 
 def ours(source: bytes) -> bytes:
@@ -75,27 +78,35 @@ def vips_thumbnail(source: bytes) -> bytes:
     return body
 
 
-class Sharp:
-    """sharp of npm in a process of its own, which measures itself; one thread, as all here."""
+class Elsewhere:
+    """A peer in a process of its own: it reads the path of a JPEG a line, and answers what that cost it as JSON."""
 
-    SCRIPT = Path(__file__).parent / "sharp"
-
-    def __init__(self) -> None:
-        node = shutil.which("node")
-        if node is None or not (self.SCRIPT / "node_modules" / "sharp").exists():
-            raise ImportError("sharp is not installed")
-        self._process = subprocess.Popen(
-            [node, "resize.js"], cwd=self.SCRIPT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+    def __init__(self, *command: str | Path) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def __call__(self, source: bytes) -> Cost:
         """Half of `source`, and what it cost."""
-        with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
-            file.write(source)
-            file.flush()
-            print(file.name, file=self._process.stdin, flush=True)
+        with _file_of(source) as path:
+            print(path, file=self._process.stdin, flush=True)
             assert self._process.stdout is not None
             return Cost(**json.loads(self._process.stdout.readline()))
+
+
+def image_magick(source: bytes, *, program: str, shrink_on_load: bool) -> Cost:
+    """ImageMagick as scripts call it, a process a picture; its start is part of the cost."""
+    with _file_of(source) as path:
+        width, height = (side // 2 for side in Image.open(path).size)
+        hint = ["-define", f"jpeg:size={width}x{height}"] if shrink_on_load else []
+        command = [program, "-limit", "thread", "1", *hint, path, "-resize", f"{width}x{height}!"]
+        return of_children([*command, "-quality", str(QUALITY), "jpeg:/dev/null"])
+
+
+@contextmanager
+def _file_of(source: bytes) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        file.write(source)
+        file.flush()
+        yield file.name
 
 
 def peers() -> dict[str, Peer]:
@@ -110,11 +121,33 @@ def peers() -> dict[str, Peer]:
     }
     if _installed("pyvips"):
         found |= {"pyvips shrink-on-load": vips_shrink, "pyvips thumbnail": vips_thumbnail}
-    try:
-        found["sharp"] = Sharp()
-    except ImportError:
-        print("sharp is not installed: npm ci --prefix benchmarks/sharp")
+    return found | _elsewhere()
+
+
+def _elsewhere() -> dict[str, Peer]:
+    """The peers that are no library of this interpreter."""
+    found: dict[str, Peer] = {}
+    node = shutil.which("node")
+    if node and (HERE / "sharp" / "node_modules" / "sharp").exists():
+        found["sharp"] = Elsewhere(node, HERE / "sharp" / "resize.js")
+    if THUMBOR.exists():
+        found["thumbor's engine"] = Elsewhere(THUMBOR, HERE / "thumbor" / "resize.py")
+    if program := shutil.which("magick") or shutil.which("convert-im6.q16") or shutil.which("convert"):
+        magick = partial(image_magick, program=program)
+        found["ImageMagick"] = partial(magick, shrink_on_load=False)
+        found["ImageMagick, jpeg:size"] = partial(magick, shrink_on_load=True)
     return found
+
+
+def left_out(found: Collection[str]) -> list[str]:
+    """A sentence for each peer that is not among those found: how to have it here."""
+    known = {
+        "pyvips thumbnail": "make bench installs pyvips",
+        "sharp": "make bench installs it where there is npm",
+        "thumbor's engine": "make bench installs it in an environment of its own",
+        "ImageMagick": "Debian: apt install imagemagick",
+    }
+    return [f"Not installed, so left out: {name} ({remedy})." for name, remedy in known.items() if name not in found]
 
 
 def _installed(module: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -15,6 +17,7 @@ from PIL import features
 
 FOLDER = Path(__file__).parent / "results"
 PACKAGES = ("pillow", "simplejpeg", "pyvips", "boto3", "requests", "urllib3", "rq", "redis", "sqlalchemy")
+TOOLS = ("magick", "convert", "vipsthumbnail", "curl", "node")
 CODECS = ("libjpeg_turbo", "zlib", "webp", "avif")
 
 
@@ -45,6 +48,7 @@ def setting() -> dict[str, object]:
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
         "packages": {name: _version(name) for name in PACKAGES},
+        "tools": {name: _tool(name) for name in TOOLS},
         "codecs": {name: features.version(name) for name in CODECS},
     }
 
@@ -54,6 +58,15 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _tool(program: str) -> str | None:
+    """What a program says first when it is asked for its version; peers of pip and npm are pinned beside them."""
+    found = shutil.which(program)
+    if found is None:
+        return None
+    said = subprocess.run([found, "--version"], check=False, capture_output=True, text=True).stdout
+    return said.partition("\n")[0]
 
 
 def markdown(table: Table) -> str:

@@ -130,6 +130,7 @@ class ProcessingRequest(Base):
         CheckConstraint("products_completed + products_failed + products_cancelled <= products_total", name="products"),
         CheckConstraint("images_completed + images_failed + images_cancelled <= images_total", name="images"),
         Index("ix_processing_requests_newest", "owner", "created_at", "id"),
+        Index("ix_processing_requests_newest_of_status", "owner", "status", "created_at", "id"),
         Index(
             "ix_processing_requests_open",
             "status",
@@ -190,6 +191,12 @@ class Product(Base):
     __table_args__ = (
         UniqueConstraint("request_id", "row"),
         Index("ix_products_window", "request_id", "status", "row"),
+        Index(
+            "ix_products_in_flight",
+            "request_id",
+            sqlite_where=text("status IN ('queued', 'processing')"),
+            postgresql_where=text("status IN ('queued', 'processing')"),
+        ),
         Index(
             "ix_products_leased",
             "lease_until",

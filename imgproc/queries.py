@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from imgproc.extensions import db
+from imgproc.lifecycle.window import of_status
 from imgproc.models import ENDED, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
 
 OPEN = tuple(status for status in RequestStatus if status not in ENDED)
@@ -74,14 +75,12 @@ def products(
     limit: int = PAGE,
 ) -> list[tuple[Any, list[Any]]]:
     """A page of products in row order, each with its images by position; `after_row` is where the last page ended."""
-    page = (
-        sa.select(Product.__table__)
-        .where(Product.request_id == request_id, Product.row > after_row)
-        .order_by(Product.row)
-        .limit(limit)
-    )
-    if statuses:
-        page = page.where(Product.status.in_(statuses))
+    page = sa.select(Product.__table__).where(Product.request_id == request_id).limit(limit)
+    if len(statuses) == 1:
+        page = page.where(of_status(statuses[0], after_row=after_row)).order_by(Product.status, Product.row)
+    else:
+        wanted = [Product.status.in_(statuses)] if statuses else []
+        page = page.where(Product.row > after_row, *wanted).order_by(Product.row)
     rows = db.session.execute(page).all()
     images: dict[int, list[Any]] = {row.id: [] for row in rows}
     of_page = (

@@ -29,7 +29,7 @@ def list_deliveries(request_id: str) -> dict[str, Any]:
     found = list(db.session.execute(statement.order_by(delivery.finalize_epoch.desc())).scalars())
     attempts: dict[str, list[DeliveryAttempt]] = {each.id: [] for each in found}
     log = sa.select(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_(list(attempts)))
-    for attempt in db.session.execute(log.order_by(DeliveryAttempt.number)).scalars():
+    for attempt in db.session.execute(log.order_by(DeliveryAttempt.delivery_id, DeliveryAttempt.number)).scalars():
         attempts[attempt.delivery_id].append(attempt)
     return {"items": [_delivery(each, attempts[each.id]) for each in found]}
 

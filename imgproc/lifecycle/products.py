@@ -65,7 +65,8 @@ _CLAIM = (
         Product.row,
         Product.product_name,
         Product.attempt,
-        sa.select(ProcessingRequest.options).where(ProcessingRequest.id == Product.request_id).label("options"),
+        # Not `==`: inside RETURNING, SQLite takes that for a reason to read all requests.
+        sa.select(ProcessingRequest.options).where(ProcessingRequest.id.in_([Product.request_id])).label("options"),
     )
 )
 _PENDING_IMAGES = (

@@ -11,6 +11,16 @@ from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestSta
 IN_FLIGHT = (ProductStatus.QUEUED, ProductStatus.PROCESSING)
 
 
+def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[bool]:
+    """SQL: a request's products of one status beyond a row, to be ordered by status and row.
+
+    Only `ix_products_window` has them in this order. Where `status = …` is ordered by row, PostgreSQL may follow the
+    rows instead and pass by all that have another status, which costs more the more have ended.
+    """
+    place = sa.tuple_(sa.literal(status, Product.status.type), sa.literal(after_row, Product.row.type))
+    return sa.and_(sa.tuple_(Product.status, Product.row) > place, Product.status <= status)
+
+
 def release(request_id: str, *, window: int) -> tuple[int, ...]:
     """Move pending products of a request into its dispatch window; their ids, to be rung."""
     lock = (
@@ -32,16 +42,23 @@ def fill_window(connection: Connection, request_id: str, *, window: int) -> tupl
 
 def _filling() -> sa.Executable:
     """As many pending products as there is room for become queued; built once, because every product asks for it."""
-    product, window = Product, sa.bindparam("window", type_=sa.Integer)
+    product, window = Product, sa.bindparam("window", type_=sa.Integer, literal_execute=True)
     ours = product.request_id == sa.bindparam("of", type_=product.request_id.type)
-    in_flight = sa.select(sa.func.count()).where(ours, product.status.in_(IN_FLIGHT)).scalar_subquery()
-    due = (
-        sa.select(product.id)
-        .where(ours, product.status == ProductStatus.PENDING)
-        .where(sa.or_(product.not_before.is_(None), product.not_before <= db_now()))
-        .order_by(product.row)
-        .limit(sa.case((in_flight < window, window - in_flight), else_=0))
+    # Written out, because a partial index serves only a statement that says what it holds.
+    statuses: sa.BindParameter[ProductStatus] = sa.bindparam(
+        "in_flight", IN_FLIGHT, expanding=True, literal_execute=True
     )
+    in_flight = sa.select(sa.func.count()).where(ours, product.status.in_(statuses)).scalar_subquery()
+    room = sa.case((in_flight < window, window - in_flight), else_=0)
+    next_ones = (
+        sa.select(product.id)
+        .where(ours, of_status(ProductStatus.PENDING))
+        .where(sa.or_(product.not_before.is_(None), product.not_before <= db_now()))
+        .order_by(product.status, product.row)
+        .limit(window)  # PostgreSQL cannot know how much room there is, and would read all products to be sure
+        .subquery()
+    )
+    due = sa.select(next_ones.c.id).limit(room)
     return (
         sa.update(product)
         .where(product.id.in_(due), product.status == ProductStatus.PENDING)

@@ -1,0 +1,57 @@
+"""A house without workers, and requests put straight into its tables as if workers had been at them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+
+import flask_migrate
+import sqlalchemy as sa
+from flask import Flask
+
+from imgproc import create_app
+from imgproc.config import SettingsSchema, load_settings
+from imgproc.extensions import db, transaction
+from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+
+OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
+LONG_AGO, FAR_AWAY = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2020, 2999))
+
+
+@contextmanager
+def house(environ: Mapping[str, str]) -> Iterator[Flask]:
+    """An app on a migrated database, its context pushed; what `environ` does not name has its default."""
+    app = create_app(load_settings(dict.fromkeys(SettingsSchema().fields, "") | {"LOG_LEVEL": "ERROR"} | environ))
+    with app.app_context():
+        flask_migrate.upgrade()
+        yield app
+        db.engine.dispose()
+
+
+def add_request(products: int, *, done: int, leased: int = 0, queued: int = 0) -> str:
+    """One with so many products done, leased and queued, the rest waiting; its id. It has ended if all are done."""
+    request_id, ended = str(uuid.uuid4()), done == products
+    request = ProcessingRequest(
+        id=request_id, status=RequestStatus.COMPLETED if ended else RequestStatus.PROCESSING, filename="a.csv",
+        input_key="", options=OPTIONS, fingerprint="", rows_total=products, products_total=products,
+        images_total=products, products_completed=done, images_completed=done,
+        started_at=LONG_AGO, planned_at=LONG_AGO, finished_at=LONG_AGO if ended else None,
+    )  # fmt: skip
+    db.session.add(request)
+    db.session.commit()
+    statuses = [ProductStatus.COMPLETED] * done + [ProductStatus.PROCESSING] * leased + [ProductStatus.QUEUED] * queued
+    statuses += [ProductStatus.PENDING] * (products - len(statuses))
+    rows = [
+        {
+            "request_id": request_id, "row": row, "line": row + 1, "serial_number": str(row), "product_name": "SKU",
+            "input_cell": "http://shop.example/1.jpg", "status": status,
+            "queued_at": LONG_AGO if status is ProductStatus.QUEUED else None,
+            "lease_until": FAR_AWAY if status is ProductStatus.PROCESSING else None,
+        }
+        for row, status in enumerate(statuses, start=1)
+    ]  # fmt: skip
+    with transaction() as connection:
+        connection.execute(sa.insert(Product), rows)
+    return request_id

@@ -1,0 +1,51 @@
+"""Requests on a running stack, and what its workers spend on them."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.measure import Cost
+from tests.e2e.stack import Stack, running_stack
+
+HEADER = "S. No.,Product Name,Input Image Urls"
+WARM_UP = 10  # products a worker
+
+
+@contextmanager
+def stack_of(workers: int | str = "") -> Iterator[Stack]:
+    """A stack on a folder of its own, with so many workers or as many as it starts unless told."""
+    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder, "data"), WORKERS=str(workers)) as stack:
+        yield stack
+
+
+def csv_of(host: str, products: int, *, images: int = 1) -> str:
+    """A file of so many products, each with so many pictures of `host`."""
+    lines = [HEADER]
+    for row in range(1, products + 1):
+        urls = ",".join(f"{host}/{row}-{position}.jpg" for position in range(images))
+        lines.append(f'{row}.,SKU {row},"{urls}"')
+    return "\n".join(lines)
+
+
+def process(stack: Stack, csv: str) -> Cost:
+    """Upload a CSV and wait for its end: the CPU that the workers used for it, and the time it took."""
+    before, started = worker_cpu(stack), time.perf_counter()
+    status = stack.wait(stack.submit(csv)["requestId"], seconds=3 * 3600)
+    cost = Cost(worker_cpu(stack) - before, time.perf_counter() - started)
+    assert status["status"] == "completed", status
+    return cost
+
+
+def warm_up(stack: Stack, host: str) -> None:
+    """Let every worker make its connections and compile its statements."""
+    process(stack, csv_of(host, WARM_UP * stack.settings().workers))
+
+
+def worker_cpu(stack: Stack) -> float:
+    """Seconds of CPU of the worker processes until now."""
+    times = [process.cpu_times() for process in stack.children("rq_worker.py")]
+    return sum(each.user + each.system for each in times)

@@ -1,0 +1,82 @@
+"""Small pictures, where the queue is what matters: products a second beside the no-op jobs of a plain pool of RQ."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import redis
+from rq import Queue
+from rq.registry import FinishedJobRegistry
+
+from benchmarks.corpus import thumbnail
+from benchmarks.measure import Cost, in_turns
+from benchmarks.results import Table
+from benchmarks.runs import csv_of, process, stack_of, warm_up
+from benchmarks.servers import image_host
+from imgproc.supervisor import Service, spawn
+from tests.processes import wait_until
+
+SIDE, IMAGES = 200, 3
+QUEUE = "no-op"
+
+
+def measure(*, quick: bool = False, number: int | None = None) -> Table:
+    """As many workers of both kinds, on the same Redis; by the clock."""
+    products, rounds = number or (60 if quick else 600), 1 if quick else 5
+    jobs = 10 * products
+    with ExitStack() as servers:
+        host = servers.enter_context(image_host(thumbnail(SIDE)))
+        stack = servers.enter_context(stack_of())
+        workers = stack.settings().workers
+        queue = servers.enter_context(_plain_pool(stack.settings().redis_url, workers))
+        warm_up(stack, host)
+        file = csv_of(host, products, images=IMAGES)
+        costs = in_turns({"RQ": partial(_no_ops, queue, jobs), "imgproc": partial(process, stack, file)}, rounds=rounds)
+    ours, bare = products / costs["imgproc"].wall, jobs / costs["RQ"].wall
+    rows = [
+        [f"{jobs:,} no-op jobs of RQ", bare, "", 1.0],
+        [f"{products:,} products of {IMAGES} pictures", ours, IMAGES * ours, ours / bare],
+    ]
+    columns = ["", "jobs or products/s", "images/s", "÷ no-op jobs"]
+    notes = [
+        f"JPEGs of {SIDE}×{SIDE}, {len(thumbnail(SIDE)) / 1000:.0f} kB. {workers} workers each: ours, and those of"
+        " `rq worker-pool` with SimpleWorker, on the same Valkey; the other pool idles meanwhile.",
+        f"Medians of {rounds} round(s) in turns. Ours from the upload to the end, the output CSV included.",
+    ]
+    return Table("Small pictures", columns, rows, notes)
+
+
+@contextmanager
+def _plain_pool(url: str | None, workers: int) -> Iterator[Queue]:
+    """The queue of a pool as RQ's manual starts it, in a database of its own on the stack's Redis."""
+    assert url is not None
+    url = url.rpartition("/")[0] + "/1"
+    with tempfile.TemporaryDirectory() as folder, redis.Redis.from_url(url) as connection:
+        rq = Path(sys.executable).with_name("rq")
+        command = [str(rq), "worker-pool", "--quiet", "--worker-class", "rq.SimpleWorker", "-n", str(workers), QUEUE]
+        pool = spawn(Service(QUEUE, command, environ={"RQ_REDIS_URL": url}, log_file=Path(folder, "log")))
+        try:
+            queue = Queue(QUEUE, connection=connection)
+            _no_ops(queue, 10 * workers)  # until the workers have started
+            yield queue
+        finally:
+            pool.terminate()
+            pool.wait()
+
+
+def _no_ops(queue: Queue, jobs: int) -> Cost:
+    """Enqueue jobs that do next to nothing, in one step, and wait until all have ended; their CPU is not measured."""
+    done = FinishedJobRegistry(queue=queue)
+    queue.connection.delete(done.key)
+    with queue.connection.pipeline() as pipeline:
+        queue.enqueue_many([Queue.prepare_data("time.time") for _ in range(jobs)], pipeline=pipeline)
+        started = time.perf_counter()
+        pipeline.execute()
+    wait_until(lambda: done.get_job_count(cleanup=False) >= jobs, seconds=600)
+    return Cost(0, time.perf_counter() - started)

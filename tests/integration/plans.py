@@ -1,0 +1,90 @@
+"""How a database finds the rows of each statement, asked the moment before it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from imgproc.extensions import db
+
+TABLES = "processing_requests", "products", "product_images", "webhook_deliveries", "delivery_attempts"
+FINDS_ROWS = re.compile(r"\s*(SELECT|UPDATE|DELETE|WITH)\b")
+SQLITE_FAULT = re.compile(rf"SCAN ({'|'.join(TABLES)})\b|USE TEMP B-TREE")
+
+
+@dataclass
+class Plans:
+    """The statements of a block, and what is wrong with the plan of each that is not as it should be."""
+
+    most_rows: int
+    statements: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def report(self) -> str:
+        """Every statement that is not as it should be, and its plan."""
+        return "\n\n".join(f"{statement}\n{plan}" for statement, plan in self.faults.items())
+
+    def note(self, connection: Connection, statement: str, parameters: Any) -> None:
+        """Ask for the plan, with the parameters that the statement is about to be run with."""
+        if not FINDS_ROWS.match(statement):
+            return
+        self.statements.append(statement)
+        cursor = connection.connection.cursor()
+        look = self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
+        if fault := look(cursor, statement, parameters):
+            self.faults[statement] = fault
+
+    def _sqlite(self, cursor: Any, statement: str, parameters: Any) -> str:
+        lines = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+        plan = "\n".join(line[-1] for line in lines)
+        return plan if SQLITE_FAULT.search(plan) else ""
+
+    def _postgresql(self, cursor: Any, statement: str, parameters: Any) -> str:
+        """PostgreSQL runs the statement and counts what it looks at; then that is undone."""
+        cursor.execute("SAVEPOINT plan")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+        ((answer,),) = cursor.fetchall()
+        cursor.execute("ROLLBACK TO SAVEPOINT plan")
+        nodes = list(_nodes(answer[0]["Plan"]))
+        scans = any(node["Node Type"] == "Seq Scan" and node["Relation Name"] in TABLES for node in nodes)
+        return _drawn(answer[0]["Plan"]) if scans or max(map(_rows, nodes)) > self.most_rows else ""
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _drawn(node: dict[str, Any], depth: int = 0) -> str:
+    """A node a line, with what a reader of plans looks at first."""
+    told = [str(node.get(name, "")) for name in ("Node Type", "Relation Name", "Index Name", "Index Cond", "Filter")]
+    line = f"{'  ' * depth}{' '.join(filter(None, told))}: {_rows(node):.0f} rows"
+    return "\n".join([line, *(_drawn(child, depth + 1) for child in node.get("Plans", ()))])
+
+
+def _rows(node: dict[str, Any]) -> float:
+    """How many rows a node looked at, those included that it did not want."""
+    removed = sum(number for name, number in node.items() if name.startswith("Rows Removed"))
+    rows: float = (node["Actual Rows"] + removed) * node["Actual Loops"]
+    return rows
+
+
+@contextmanager
+def plans_of_statements(*, most_rows: int) -> Iterator[Plans]:
+    """Watch every statement of the app; one that looks at more rows than `most_rows` is a fault."""
+    plans = Plans(most_rows)
+
+    def note(connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        plans.note(connection, statement, parameters[0] if many else parameters)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield plans
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)

@@ -1,0 +1,200 @@
+"""No statement of a poll, a list or a worker reads a table, or a request, from end to end; and none makes more of them.
+
+The tables are large enough for PostgreSQL to prefer an index. SQLite, where nobody calls ANALYZE, follows its rules.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from urllib.parse import quote
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask, current_app
+
+from imgproc import keys
+from imgproc.extensions import db, redis_client, transaction
+from imgproc.lifecycle import finalization, products, window
+from imgproc.models import (
+    ApiKey,
+    DeliveryAttempt,
+    DeliveryStatus,
+    ProcessingRequest,
+    Product,
+    ProductStatus,
+    RequestStatus,
+    WebhookDelivery,
+)
+from tests.integration.driver import LEASE, OPTIONS, burst, csv_of, get, planned, row, submit, work
+from tests.integration.plans import plans_of_statements
+from tests.integration.shop import Shop
+
+LARGE = 6_000  # products of a large request
+OTHERS = 3  # such requests beside the one that is asked for
+ENDED = 4_000  # requests that have ended, half of them of a key's holder
+PAGE = 50
+MOST_ROWS = 6 * PAGE  # a page, a dispatch window, and some that are left out
+LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
+RARE = [RequestStatus.FAILED, RequestStatus.CANCELLED, RequestStatus.COMPLETED_WITH_ERRORS]
+
+
+class House:
+    """Full tables: a large request under way, one that ended and was announced, and a key whose holder has as many."""
+
+    def __init__(self, shop: Shop, *, analyzed: bool) -> None:
+        self.secret = keys.create_key("shop")
+        self.announced = _add_ended_requests(["", str(row(ApiKey).id)])
+        for _ in range(OTHERS):
+            planned(products=LARGE)
+        with transaction() as connection:
+            connection.execute(sa.update(Product).values(status=ProductStatus.COMPLETED))
+        _analyze()
+        self.large = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * LARGE))
+        burst(most=1)  # its plan
+        _make_half_ended(self.large)
+        if analyzed:
+            _analyze()
+
+
+def _analyze() -> None:
+    """What PostgreSQL does by itself, now and then."""
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("ANALYZE"))
+
+
+def _add_ended_requests(owners: list[str]) -> str:
+    """Requests that came one a minute, the oldest with rare ends, each announced once; the id of the newest."""
+    requests = [
+        {
+            "id": str(uuid.uuid4()), "owner": owners[number % len(owners)], "filename": "a.csv", "input_key": "",
+            "options": OPTIONS, "fingerprint": "", "created_at": LONG_AGO + timedelta(minutes=number),
+            "status": RARE[number // 2] if number < 2 * len(RARE) else RequestStatus.COMPLETED,
+        }
+        for number in range(ENDED)
+    ]  # fmt: skip
+    deliveries = [
+        {
+            "id": str(uuid.uuid4()), "request_id": request["id"], "finalize_epoch": 1, "url": "http://shop.example/",
+            "payload": {"type": "request.completed"}, "status": DeliveryStatus.DELIVERED,
+        }
+        for request in requests
+    ]  # fmt: skip
+    with transaction() as connection:
+        connection.execute(sa.insert(ProcessingRequest), requests)
+        connection.execute(sa.insert(WebhookDelivery), deliveries)
+        attempts = [{"delivery_id": each["id"], "number": 1, "duration_ms": 1} for each in deliveries]
+        connection.execute(sa.insert(DeliveryAttempt), attempts)
+    return next(each["id"] for each in reversed(requests) if each["owner"] == "")
+
+
+def _make_half_ended(request_id: str) -> None:
+    """All products of the first half have ended, but for those in the window; one failed, one was cancelled."""
+    waiting = sa.and_(Product.request_id == request_id, Product.status == ProductStatus.PENDING)
+    ends = {LARGE // 2 - 1: ProductStatus.FAILED, LARGE // 2 - 2: ProductStatus.CANCELLED}
+    with transaction() as connection:
+        for number, end in ends.items():
+            connection.execute(sa.update(Product).where(waiting, Product.row == number).values(status=end))
+        half = sa.update(Product).where(waiting, Product.row < LARGE // 2)
+        connection.execute(half.values(status=ProductStatus.COMPLETED))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "postgresql, not analyzed"])
+def house(request: pytest.FixtureRequest, the_shop: Shop) -> Iterator[House]:
+    """The full tables, on either database; on PostgreSQL also before it has looked at the large request."""
+    database, _, not_analyzed = request.param.partition(", ")
+    app: Flask = request.getfixturevalue(f"{database}_app")
+
+    def clear() -> None:
+        with transaction() as connection:
+            connection.execute(sa.delete(ProcessingRequest))
+            connection.execute(sa.delete(ApiKey))
+        redis_client().flushall()
+
+    with app.app_context():
+        clear()
+        yield House(the_shop, analyzed=not not_analyzed)
+        clear()
+
+
+def _walk(path: str, *, secret: str = "") -> None:
+    """The first page of a list and the one after it, or the only one, read little."""
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    with plans_of_statements(most_rows=MOST_ROWS) as plans:
+        db.session.rollback()
+        first = current_app.test_client().get(path, headers=headers)
+        assert first.status_code == 200, first.text
+        if cursor := first.json.get("nextCursor"):
+            between = "&" if "?" in path else "?"
+            next_page = current_app.test_client().get(f"{path}{between}cursor={quote(cursor)}", headers=headers)
+            assert next_page.status_code == 200, next_page.text
+    assert plans.statements
+    assert not plans.faults, plans.report()
+
+
+@pytest.mark.parametrize("path", ["", "/products", "/deliveries"])
+def test_asking_for_a_request_reads_little(house: House, path: str) -> None:
+    """Its status, its products, its deliveries."""
+    for request_id in (house.large, house.announced):
+        _walk(f"/api/requests/{request_id}{path}" if path else f"/api/status/{request_id}")
+
+
+@pytest.mark.parametrize("status", [each.value for each in ProductStatus])
+def test_products_of_a_status_read_little(house: House, status: str) -> None:
+    """However rare the status is."""
+    _walk(f"/api/requests/{house.large}/products?status={status}")
+
+
+@pytest.mark.parametrize("status", ["", *(each.value for each in RequestStatus)])
+@pytest.mark.parametrize("with_key", [False, True], ids=["anybody", "a key's holder"])
+def test_listing_requests_reads_little(house: House, status: str, with_key: bool) -> None:
+    """However rare the status is, and whoever asks."""
+    path = f"/api/requests?status={status}" if status else "/api/requests"
+    _walk(path, secret=house.secret if with_key else "")
+
+
+def test_a_worker_reads_little(house: House) -> None:
+    """To claim a product, to finish it, to fill the window, to put it off, and to see that work is left."""
+    with plans_of_statements(most_rows=MOST_ROWS) as plans:
+        work(most=1)
+        (next_one, *_) = _queued(house.large)
+        products.claim(next_one, **LEASE)
+        products.renew_lease(next_one, **LEASE)
+        products.postpone(next_one, [], token=LEASE["token"], window=64, delay=60, counts_as_attempt=False)
+        assert window.release(house.large, window=80)
+        assert finalization.elect_finalizer(house.large) is None
+    assert len(plans.statements) >= 12
+    assert not plans.faults, plans.report()
+
+
+def _queued(request_id: str) -> list[int]:
+    queued = sa.select(Product.id).where(Product.request_id == request_id, Product.status == ProductStatus.QUEUED)
+    with db.engine.connect() as connection:
+        return list(connection.execute(queued.order_by(Product.row)).scalars())
+
+
+@pytest.mark.parametrize("path", ["/api/status/{}", "/api/requests/{}/products", "/api/requests/{}/deliveries"])
+def test_a_call_makes_as_many_statements_for_a_large_request_as_for_a_small_one(app: Flask, path: str) -> None:
+    """A page is one statement, and its images are another."""
+    counts = []
+    for size in (1, 2_000):
+        request_id = planned(products=size, images=3)
+        with plans_of_statements(most_rows=MOST_ROWS) as plans:
+            get(path.format(request_id))
+        counts.append(len(plans.statements))
+    assert counts[0] == counts[1] > 0
+
+
+def test_a_product_takes_as_many_statements_in_a_large_request_as_in_a_small_one(app: Flask, shop: Shop) -> None:
+    """From the claim to the window; the last of a request also elects who finalizes it."""
+    counts = []
+    for size in (2, 1_000):
+        submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * size))
+        burst(most=1)
+        with plans_of_statements(most_rows=MOST_ROWS) as plans:
+            work(most=1)
+        counts.append(len(plans.statements))
+        redis_client().flushall()
+    assert counts[0] == counts[1] > 0
