@@ -15,10 +15,11 @@ def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[
     """SQL: a request's products of one status beyond a row, to be ordered by status and row.
 
     Only `ix_products_window` has them in this order. Where `status = …` is ordered by row, PostgreSQL may follow the
-    rows instead and pass by all that have another status, which costs more the more have ended.
+    rows instead and pass by all that have another status, which costs more the more have ended. It is `>=` because by
+    `>` PostgreSQL expects next to no rows, and would sort them.
     """
-    place = sa.tuple_(sa.literal(status, Product.status.type), sa.literal(after_row, Product.row.type))
-    return sa.and_(sa.tuple_(Product.status, Product.row) > place, Product.status <= status)
+    place = sa.tuple_(sa.literal(status, Product.status.type), sa.literal(after_row + 1, Product.row.type))
+    return sa.and_(sa.tuple_(Product.status, Product.row) >= place, Product.status <= status)
 
 
 def release(request_id: str, *, window: int) -> tuple[int, ...]:

@@ -126,7 +126,7 @@ def test_the_defaults_are_generous(setting: str, a_second: int) -> None:
 
 
 def test_refuses_an_upload_while_too_many_requests_are_open() -> None:
-    """429 `quota_exceeded`, also for a retry; a replay is answered, another key is not concerned, and ends make room."""
+    """429 `quota_exceeded`, also for a retry; a replay is answered, another key is not concerned, ends make room."""
     configure(max_open_requests=2)
     again = {"Idempotency-Key": "order 7"}
     ids = [upload_here(CSV, headers=headers).json["requestId"] for headers in (again, {})]
