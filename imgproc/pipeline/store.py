@@ -23,11 +23,11 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.handlers import convert_body_to_file_like_object
 from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
 from imgproc.errors import ImgprocError, StorageUnavailable
+from imgproc.pipeline._store_put import ImagePut
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -128,7 +128,7 @@ class Store:
             proxies={} if endpoint_url else None,
         )
         self._lock = threading.Lock()
-        self._client: tuple[int, S3Client] | None = None
+        self._client: tuple[int, S3Client, ImagePut] | None = None
 
     def put_input(self, request_id: str, stream: BinaryIO) -> str:
         """Store the uploaded file, from the stream's position on, and return its key; one 8 MiB part is in memory."""
@@ -155,14 +155,13 @@ class Store:
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a source's bytes in the private bucket; the same key again replaces them."""
         with _storage_errors("store an original"):
-            self._s3().put_object(Bucket=self._originals, Key=key, Body=body, ContentType=content_type)
+            self._put()(self._originals, key, body, {"Content-Type": content_type})
 
     def put_rendition(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a rendition in the public bucket; the same key again replaces it."""
         with _storage_errors("store a rendition"):
-            self._s3().put_object(
-                Bucket=self._outputs, Key=key, Body=body, ContentType=content_type, CacheControl=_RENDITION_CACHE
-            )
+            headers = {"Content-Type": content_type, "Cache-Control": _RENDITION_CACHE}
+            self._put()(self._outputs, key, body, headers)
 
     def put_csv(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store a CSV in the public bucket.
@@ -204,16 +203,20 @@ class Store:
                 self._s3().head_bucket(Bucket=bucket)
 
     def _s3(self) -> S3Client:
-        """This process's client: a child made by fork must not write into its parent's connections."""
+        return self._clients()[1]
+
+    def _put(self) -> ImagePut:
+        return self._clients()[2]
+
+    def _clients(self) -> tuple[int, S3Client, ImagePut]:
+        """This process's own: a child made by fork must not write into its parent's connections."""
         if self._client is None or self._client[0] != os.getpid():
             with self._lock:
                 if self._client is None or self._client[0] != os.getpid():
-                    s3 = self._session().client("s3", endpoint_url=self._endpoint_url, config=self._config)
-                    # Bytes stay bytes: made into a file, they would go out in small pieces, and only after a round trip
-                    # that asks whether they may (Expect: 100-continue). Uploaded files still ask.
-                    s3.meta.events.unregister("before-parameter-build.s3.PutObject", convert_body_to_file_like_object)
-                    self._client = (os.getpid(), s3)
-        return self._client[1]
+                    session = self._session()
+                    s3 = session.client("s3", endpoint_url=self._endpoint_url, config=self._config)
+                    self._client = (os.getpid(), s3, ImagePut(s3, session.get_credentials()))
+        return self._client
 
     def _delete_page(self, bucket: str, prefix: str) -> bool:
         s3 = self._s3()
