@@ -13,7 +13,7 @@ from benchmarks.measure import say
 from benchmarks.results import Table, markdown, save
 
 TABLES = (
-    "codec", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
+    "codec", "smart", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
     "journey", "naive", "shell", "small", "status", "growth",
 )  # fmt: skip
 

@@ -132,7 +132,7 @@ def _key_option(command: Callable[..., None]) -> Callable[..., None]:
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--webhook-url", help="Where to announce the end of the request.")
-@click.option("--quality", help="Encoder quality, 1 to 95 (default 50).")
+@click.option("--quality", help="Encoder quality, 1 to 95 (default 50), or smart.")
 @click.option("--scale", help="Factor on width and height, above 0 up to 1 (default 0.5).")
 @click.option("--format", "format_", help="jpeg (default), webp, avif, png, or keep.")
 @click.option("--invalid-rows", help="reject the whole file (default), or skip bad rows.")

@@ -49,6 +49,7 @@ def make_image(tools: Toolbox, claim: ProductClaim, check: Callable[[], None], i
             **keys,
             **{f"source_{name}": value for name, value in vars(rendition.source).items()},
             **{f"output_{name}": value for name, value in vars(rendition.output).items()},
+            "output_kept": rendition.kept,
             "duration_ms": round((time.monotonic() - started) * 1000),
         },
     )

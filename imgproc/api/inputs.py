@@ -14,9 +14,10 @@ from apiflask.validators import Length, OneOf, Range, Regexp
 from marshmallow import EXCLUDE, pre_load
 from werkzeug.datastructures import FileStorage
 
-from imgproc.api.schemas import FORMATS, values
+from imgproc.api.schemas import FORMATS, QUALITY, values
 from imgproc.errors import InvalidOption
 from imgproc.models import ProductStatus, RequestStatus
+from imgproc.pipeline.compress import SMART
 
 PLAIN_NUMBER = re.compile(r"[0-9.eE+-]+")
 
@@ -65,6 +66,15 @@ class Number(_PlainNumber, Float):
     """A finite number in ASCII digits."""
 
 
+class Quality(Field[Any]):
+    """A whole number from 1 to 95, or `smart`."""
+
+    _number = WholeNumber(validate=Range(min=1, max=95))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
+        return value if value == SMART else self._number.deserialize(value, attr, data)
+
+
 class UploadIn(_Given):
     """The parts of an upload."""
 
@@ -72,7 +82,10 @@ class UploadIn(_Given):
         required=True, metadata={"description": "The CSV."}
     )
     webhookUrl = String(metadata={"description": "Where to announce the end of this request."})
-    quality = WholeNumber(load_default=50, validate=Range(min=1, max=95), metadata={"description": "Encoder quality."})
+    quality = Quality(
+        load_default=50,
+        metadata=QUALITY | {"description": "Encoder quality, or `smart`: the fewest bytes as good as 50."},
+    )
     scale = Number(
         load_default=0.5,
         validate=Range(min=0, max=1, min_inclusive=False),

@@ -110,7 +110,7 @@ def _image(image: Any) -> dict[str, Any]:
         "status": image.status.value,
         "error": error if image.error_code else None,
         "source": _picture(image, "source"),
-        "output": _picture(image, "output"),
+        "output": (output := _picture(image, "output")) and output | {"kept": bool(image.output_kept)},
         "durationMs": image.duration_ms,
     }
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from enum import Enum
 
 from apiflask import Schema
-from apiflask.fields import UUID, Boolean, Dict, Float, Integer, List, Nested, String
+from apiflask.fields import UUID, Boolean, Dict, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
 from imgproc.models import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
 
 FORMATS = ["jpeg", "webp", "avif", "png", "keep"]
+QUALITY = {"oneOf": [{"type": "integer", "minimum": 1, "maximum": 95}, {"type": "string", "enum": ["smart"]}]}
 
 
 def values(enum: type[Enum]) -> list[str]:
@@ -98,7 +99,7 @@ class Bytes(Schema):
 class Options(Schema):
     """How the images are compressed."""
 
-    quality = Integer()
+    quality: Field[int | str] = Field(metadata=QUALITY)
     scale = Float()
     format = String(validate=OneOf(FORMATS))
 
@@ -177,6 +178,12 @@ class Picture(Schema):
     format = String()
 
 
+class OutputPicture(Picture):
+    """The facts of a rendition."""
+
+    kept = Boolean(metadata={"description": "The source's own pixels, as `quality=smart` found nothing smaller."})
+
+
 class ImageOut(Schema):
     """One image of a product."""
 
@@ -187,7 +194,7 @@ class ImageOut(Schema):
     status = String(validate=OneOf(values(ImageStatus)))
     error = Nested(ImageErrorOut, allow_none=True)
     source = Nested(Picture, allow_none=True)
-    output = Nested(Picture, allow_none=True)
+    output = Nested(OutputPicture, allow_none=True)
     durationMs = Integer(allow_none=True)
 
 

@@ -47,6 +47,12 @@ def to_srgb(image: Image.Image, *, profile: bytes | None) -> Image.Image:
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 
+def is_srgb(image: Image.Image) -> bool:
+    """Whether the colours of a decoded image are sRGB as they are, with no need of a profile."""
+    pixel = to_plain(image.crop((0, 0, 1, 1)), white=255)
+    return pixel.mode != "CMYK" and to_srgb(pixel, profile=image.info.get("icc_profile")) is pixel
+
+
 @lru_cache(maxsize=8)
 def _srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """The way from an ICC profile to sRGB; None where the profile is broken, not for `mode`, or sRGB already.

@@ -22,8 +22,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
 }
 
 
-def encode(picture: Image.Image, *, target: str, quality: int) -> bytes:
-    """Encode through a real descriptor, to which libjpeg writes without holding the GIL.
+def encode(picture: Image.Image, *, target: str, quality: int, **effort: int) -> bytes:
+    """Encode through a real descriptor, to which libjpeg writes without holding the GIL; `effort` overrides settings.
 
     Raises:
         CompressError: `encode_failed`, where the format cannot hold the picture.
@@ -31,7 +31,7 @@ def encode(picture: Image.Image, *, target: str, quality: int) -> bytes:
     picture.info.clear()  # Some encoders copy comments and profiles from here.
     try:
         with _scratch_file() as stream:
-            picture.save(stream, format=target, quality=quality, **ENCODERS[target])
+            picture.save(stream, format=target, quality=quality, **{**ENCODERS[target], **effort})
             stream.seek(0)
             return stream.read()
     except (OSError, ValueError, RuntimeError, MemoryError) as error:

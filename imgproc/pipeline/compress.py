@@ -15,18 +15,22 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from PIL import ExifTags, Image, ImageFile
 
 from imgproc.errors import CompressError, InvalidOption
-from imgproc.pipeline._image_colours import flatten, to_plain, to_srgb, white_of
+from imgproc.pipeline._image_colours import flatten, is_srgb, to_plain, to_srgb, white_of
 from imgproc.pipeline._image_encode import ENCODERS, encode
 from imgproc.pipeline._image_formats import FORMATS, IS_WHOLE, content_type_of, extension_of, identify
+from imgproc.pipeline._image_keep import keep
 from imgproc.pipeline._image_limits import check_memory, check_parts
 from imgproc.pipeline._image_reduce import reduce
+from imgproc.pipeline._image_smart import encode_smart
 
-__all__ = ["CompressOptions", "ImageFacts", "Rendition", "compress", "content_type_of", "extension_of"]
+__all__ = ["SMART", "CompressOptions", "ImageFacts", "Rendition", "compress", "content_type_of", "extension_of"]
 
+SMART: Literal["smart"] = "smart"
 MAX_EXIF_BYTES = 1024 * 1024  # It is 64 KiB at most in a JPEG, and holds a small picture at worst.
 
 
@@ -34,19 +38,20 @@ MAX_EXIF_BYTES = 1024 * 1024  # It is 64 KiB at most in a JPEG, and holds a smal
 class CompressOptions:
     """What the caller asked for: `quality` 1-95 (PNG, being lossless, ignores it), `scale` of width and height, >0-1.
 
+    Quality `smart` searches, for each picture, the smallest file that looks no worse than one of quality 50.
     `keep` keeps the source's format; GIF, BMP and TIFF become PNG, which is as lossless and shown by every browser.
 
     Raises:
         InvalidOption: on construction, for a value outside these.
     """
 
-    quality: int = 50
+    quality: int | Literal["smart"] = 50
     scale: float = 0.5
     format: str = "jpeg"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.quality <= 95:
-            raise InvalidOption("Give a quality from 1 to 95.", option="quality")
+        if self.quality != SMART and not 1 <= self.quality <= 95:
+            raise InvalidOption("Give a quality from 1 to 95, or smart.", option="quality")
         if not 0 < self.scale <= 1:
             raise InvalidOption("Give a scale above 0 and up to 1.", option="scale")
         if self.format not in (*ENCODERS, "keep"):
@@ -65,13 +70,17 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Rendition:
-    """The encoded image, how to serve it, and the facts of what went in and came out."""
+    """The encoded image, how to serve it, and the facts of what went in and came out.
+
+    `kept` tells that the pixels are the source's own, at its size, as nothing smaller was found.
+    """
 
     body: bytes
     content_type: str
     extension: str
     source: ImageFacts
     output: ImageFacts
+    kept: bool = False
 
 
 # What Pillow's decoders raise on hostile files, found by fuzzing and in their source. It does not name Exception, the
@@ -102,23 +111,38 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
     source_format = identify(source)
     target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
     try:
-        picture, facts = _make_small(source, source_format, target, scale=options.scale, max_pixels=max_pixels)
+        small = _make_small(source, source_format, target, scale=options.scale, max_pixels=max_pixels)
     except DECODER_FAULTS as error:
         raise _explain(error, source, source_format) from error
-    body = encode(picture, target=target, quality=options.quality)
+    (width, height), kept = small.picture.size, None
+    if options.quality == SMART:
+        body = encode_smart(small.picture, target=target)
+        kept = keep(source, source_format=source_format) if small.is_plain and target == source_format else None
+    else:
+        body = encode(small.picture, target=target, quality=options.quality)
+    if kept is not None and len(kept) < len(body):
+        body, width, height = kept, small.source.width, small.source.height
     return Rendition(
         body=body,
         content_type=content_type_of(target),
         extension=extension_of(target),
-        source=facts,
-        output=ImageFacts(len(body), *picture.size, target),
+        source=small.source,
+        output=ImageFacts(len(body), width, height, target),
+        kept=body is kept,
     )
 
 
-def _make_small(
-    source: bytes, source_format: str, target: str, *, scale: float, max_pixels: int
-) -> tuple[Image.Image, ImageFacts]:
-    """The picture to encode, and what the source is; the picture in full is gone when this returns."""
+@dataclass(frozen=True)
+class _Small:
+    """The picture to encode, and what the source is: also whether anybody sees its pixels as they are in the file."""
+
+    picture: Image.Image
+    source: ImageFacts
+    is_plain: bool
+
+
+def _make_small(source: bytes, source_format: str, target: str, *, scale: float, max_pixels: int) -> _Small:
+    """The picture in full is gone when this returns."""
     check_parts(source, source_format)
     image = FORMATS[source_format].open(io.BytesIO(source))
     width, height = image.size
@@ -127,12 +151,13 @@ def _make_small(
     image.decodermaxblock = len(source)  # One long call that releases the GIL, not one for every 64 KiB.
     picture = _reduce(image, scale=scale, flat=target == "jpeg")
     orientation = _orientation(image.info.get("exif"))
+    is_plain = orientation == 1 and getattr(image, "n_frames", 1) == 1 and is_srgb(image)
     del image
     if orientation in TURNS:
         picture = picture.transpose(TURNS[orientation])
     if orientation >= 5:
         width, height = height, width
-    return picture, ImageFacts(len(source), width, height, source_format)
+    return _Small(picture, ImageFacts(len(source), width, height, source_format), is_plain)
 
 
 def _check_compression(image: ImageFile.ImageFile) -> None:

@@ -174,9 +174,13 @@ def _all_extras() -> dict[str, Any]:
     """A picture that lies on its side, in colours that are not sRGB: a profile whose red and green are swapped."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
+    return {"exif": exif, "icc_profile": swapped_profile()}
+
+
+def swapped_profile() -> bytes:
+    """sRGB with red and green exchanged."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    swapped = srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
-    return {"exif": exif, "icc_profile": swapped}
+    return srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
 
 
 _LOSSLESS_WEBP = bytes.fromhex("524946461a000000574542505650384c0d0000002f9e9be716071011118888fe0700")

@@ -67,7 +67,10 @@ def test_accepts_a_file_and_says_where_its_status_is() -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        *(("quality", value) for value in ("0", "96", "-1", "abc", "1.5", "5e1", "NaN", "1_0", "٥", " ", "9" * 5000)),  # noqa: RUF001 - the digit is the case
+        *(
+            ("quality", value)
+            for value in ("0", "96", "-1", "abc", "1.5", "5e1", "NaN", "1_0", "Smart", "smart!", "٥", " ", "9" * 5000)
+        ),
         *(("scale", value) for value in ("0", "1.1", "-0.5", "nan", "inf", "-Infinity", "1e999", "0x1", "0,5", "½")),
         *(("format", value) for value in ("GIF", "JPEG", "jpg", "\x00")),
         *(("invalidRows", value) for value in ("x", "SKIP")),
@@ -94,6 +97,7 @@ def test_names_every_bad_option_at_once() -> None:
         pytest.param("quality", "1", 1, id="lowest quality"),
         pytest.param("quality", "95", 95, id="highest quality"),
         pytest.param("quality", "", 50, id="blank quality is the default"),
+        pytest.param("quality", "smart", "smart", id="smart quality"),
         pytest.param("scale", "1", 1.0, id="largest scale"),
         pytest.param("scale", "1e-9", 1e-9, id="any scale above 0"),
         pytest.param("scale", ".5", 0.5, id="no zero before the point"),

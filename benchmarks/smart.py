@@ -1,0 +1,91 @@
+"""`quality=smart` beside plain quality 50: bytes, looks as SSIMULACRA 2 judges them, and CPU."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from statistics import geometric_mean, mean
+
+from PIL import Image, ImageDraw, ImageFont
+from skimage import data
+from ssimulacra2 import compute_ssimulacra2
+
+from benchmarks.corpus import encoded
+from benchmarks.measure import in_turns, say
+from benchmarks.results import Table
+from imgproc.pipeline.compress import CompressOptions, compress
+
+PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
+MAX_PIXELS = 50_000_000
+
+
+def measure(*, quick: bool = False) -> Table:
+    """A row for each picture, and one for the photographs together."""
+    rows = []
+    pictures = _pictures(quick=quick)
+    for name, source in pictures.items():
+        say(f"  {name}")
+        rows.append([name, *_figures(source, rounds=1 if quick else 5)])
+    photos = rows[: len(pictures) - 3]
+    together = [geometric_mean(row[1] for row in photos), *(mean(row[i] for row in photos) for i in (2, 3))]
+    rows.append(["photographs together", *together, geometric_mean(row[4] for row in photos)])
+    columns = ["", "bytes ÷ plain", "SSIMULACRA 2, plain", "smart", "CPU ÷ plain"]
+    notes = ["JPEG at half size from lossless sources; the judge takes no part in the search. 100 is identical."]
+    return Table("quality=smart ÷ quality=50", columns, rows, notes)
+
+
+def _pictures(*, quick: bool) -> dict[str, bytes]:
+    """The photographs come first, then three that are none."""
+    photos = {name: _png(Image.fromarray(getattr(data, name)())) for name in PHOTOGRAPHS[: 2 if quick else None]}
+    mosaics = {} if quick else {f"mosaic {size}": encoded(size, "PNG") for size in ("S", "M")}
+    drawn = {"product on white": _product(), "lettering": _lettering(), "gradient": _gradient()}
+    return photos | mosaics | {name: _png(picture) for name, picture in drawn.items()}
+
+
+def _figures(source: bytes, *, rounds: int) -> list[float]:
+    reference = _compress(source, format="png")
+    plain, smart = (_compress(source, quality=quality) for quality in (50, "smart"))
+    cases = {quality: lambda quality=quality: _compress(source, quality=quality) for quality in (50, "smart")}
+    costs = in_turns(cases, rounds=rounds)  # type: ignore[arg-type]  # names of any kind
+    looks = [_judged(reference, body) for body in (plain, smart)]
+    return [len(smart) / len(plain), *looks, costs["smart"].cpu / costs[50].cpu]  # type: ignore[index]
+
+
+def _compress(source: bytes, **options: object) -> bytes:
+    return compress(source, options=CompressOptions(**options), max_pixels=MAX_PIXELS).body  # type: ignore[arg-type]
+
+
+def _judged(reference: bytes, body: bytes) -> float:
+    """The judge reads files."""
+    with tempfile.TemporaryDirectory() as folder:
+        one, other = Path(folder, "one.png"), Path(folder, "other.png")
+        one.write_bytes(reference)
+        Image.open(io.BytesIO(body)).save(other)
+        return float(compute_ssimulacra2(str(one), str(other)))
+
+
+def _png(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def _product() -> Image.Image:
+    picture = Image.new("RGB", (1200, 1200), "white")
+    ImageDraw.Draw(picture).ellipse((240, 180, 960, 1020), fill=(40, 90, 150), outline=(20, 40, 80), width=24)
+    picture.paste(Image.linear_gradient("L").resize((400, 160)), (400, 480))
+    return picture
+
+
+def _lettering() -> Image.Image:
+    picture = Image.new("RGB", (1200, 960), "white")
+    for line, colour in enumerate(["black", (200, 0, 0), (0, 60, 160)] * 5):
+        font = ImageFont.load_default(48)
+        ImageDraw.Draw(picture).text((20, 12 + 62 * line), "Sale: the quick brown fox", fill=colour, font=font)
+    return picture
+
+
+def _gradient() -> Image.Image:
+    bands = [Image.linear_gradient("L"), Image.radial_gradient("L"), Image.new("L", (256, 256), 128)]
+    return Image.merge("RGB", bands).resize((1024, 1024), Image.Resampling.BICUBIC)
