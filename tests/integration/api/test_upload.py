@@ -67,10 +67,8 @@ def test_accepts_a_file_and_says_where_its_status_is() -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        *(
-            ("quality", value)
-            for value in ("0", "96", "-1", "abc", "1.5", "5e1", "NaN", "1_0", "Smart", "smart!", "٥", " ", "9" * 5000)
-        ),
+        *(("quality", value) for value in ("0", "96", "-1", "abc", "1.5", "5e1", "NaN", "1_0", "٥", " ", "9" * 5000)),  # noqa: RUF001 - the digit is the case
+        *(("quality", value) for value in ("Smart", "smart!")),
         *(("scale", value) for value in ("0", "1.1", "-0.5", "nan", "inf", "-Infinity", "1e999", "0x1", "0,5", "½")),
         *(("format", value) for value in ("GIF", "JPEG", "jpg", "\x00")),
         *(("invalidRows", value) for value in ("x", "SKIP")),
