@@ -62,6 +62,7 @@ class Settings:
     max_image_bytes: int
     max_image_pixels: int
     download_timeout: float
+    reuse_pictures: bool
     lease_seconds: int
     max_attempts: int
     dispatch_window: int
@@ -167,6 +168,7 @@ class SettingsSchema(Schema):
     MAX_IMAGE_BYTES = _whole(50 * MIB)
     MAX_IMAGE_PIXELS = _whole(50_000_000)
     DOWNLOAD_TIMEOUT = fields.Float(load_default=30.0, validate=Range(min=0, min_inclusive=False))
+    REUSE_PICTURES = fields.Boolean(load_default=True)
     LEASE_SECONDS = _whole(30, at_least=2)
     MAX_ATTEMPTS = _whole(3)
     DISPATCH_WINDOW = _whole(64)

@@ -25,10 +25,11 @@ from imgproc.lifecycle.products import PendingImage, ProductClaim
 from imgproc.lifecycle.requests import PlannedRow
 from imgproc.lifecycle.results import ImageResult, Settled
 from imgproc.lifecycle.window import release
-from imgproc.making import OUTAGE_PATIENCE, ImageOutcome, failed, make_image
+from imgproc.making import OUTAGE_PATIENCE, ImageOutcome, failed
 from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus
 from imgproc.pipeline.read_csv import Row, read_csv
 from imgproc.removal import leaving_nothing
+from imgproc.reuse import ProductImages
 from imgproc.toolbox import Toolbox, toolbox
 
 PLAN_CHUNK = 500  # products saved in one transaction
@@ -144,13 +145,13 @@ def process_product(product_id: int) -> None:
     if claim is None:
         return
     rounds = -(-len(claim.images) // settings.image_threads)
-    deadline = rounds * (settings.download_timeout + ENCODE_SECONDS + OUTAGE_PATIENCE)
+    # Each image may first wait for another worker as long as a download takes.
+    deadline = rounds * (2 * settings.download_timeout + ENCODE_SECONDS + OUTAGE_PATIENCE)
     renew = partial(products.renew_lease, product_id, token=token, lease_seconds=seconds)
     give_back = partial(products.give_back, product_id, token=token)
     lease = Lease(renew, seconds=seconds, deadline=deadline, give_back=give_back)
     with leaving_nothing(claim.request_id), lease:
-        make = partial(make_image, tools, claim, lease.check)
-        outcomes = list(_in_threads(settings.image_threads, make, claim.images))
+        outcomes = ProductImages(tools, claim, lease.check, partial(_in_threads, settings.image_threads)).make()
         settled = insist(partial(_settle, product_id, claim, outcomes, token=token, tools=tools))
     dispatch.ring_products(settled.released)
     if settled.all_ended:

@@ -1,17 +1,20 @@
-"""Making one image: download, compress, store; from its source URL to its two objects."""
+"""Making one image: download, compress, store, or copy; from its source URL to its two objects."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from imgproc.errors import ImageError, ImgprocError, InfrastructureError
 from imgproc.lease import stopping
 from imgproc.lifecycle.products import PendingImage, ProductClaim
+from imgproc.lifecycle.repeats import MADE, Earlier
 from imgproc.lifecycle.results import ImageResult
 from imgproc.models import ImageStatus
 from imgproc.pipeline.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
+from imgproc.pipeline.download import Download, Validators
 from imgproc.pipeline.store import original_key, rendition_key
 from imgproc.toolbox import Toolbox
 
@@ -23,36 +26,113 @@ OUT_OF_MEMORY = "A worker had not enough memory for this image; give one with fe
 ImageOutcome = ImageResult | tuple[PendingImage, ImgprocError]
 
 
-def make_image(tools: Toolbox, claim: ProductClaim, check: Callable[[], None], image: PendingImage) -> ImageOutcome:
+def make_image(
+    tools: Toolbox,
+    claim: ProductClaim,
+    check: Callable[[], None],
+    image: PendingImage,
+    *,
+    earlier: Earlier | None = None,
+) -> ImageOutcome:
     """One image, from its source URL to its two objects; objects come before rows.
 
-    `check` is asked before each put, so that a worker whose product was taken over stores nothing more.
+    `check` is asked before each put, so that a worker whose product was taken over stores nothing more. What `earlier`
+    made is copied if the picture has not changed.
 
     Raises:
         LeaseLost: `check` raised it.
     """
     started = time.monotonic()
     try:
-        source = tools.downloader.download(image.source_url).body
-        rendition = compress(
-            source, options=CompressOptions(**claim.options), max_pixels=tools.settings.max_image_pixels
-        )
-        keys = _store(tools, claim, check, image, source, rendition)
+        values = _make(tools, claim, check, image, earlier)
     except (ImageError, InfrastructureError) as error:
         return image, error
     except MemoryError:  # perhaps because of the product's other images, so it may be tried again
         return image, ImageError(OUT_OF_MEMORY, code="too_many_pixels", retryable=True)
-    return ImageResult(
-        image.id,
-        ImageStatus.COMPLETED,
-        {
-            **keys,
-            **{f"source_{name}": value for name, value in vars(rendition.source).items()},
-            **{f"output_{name}": value for name, value in vars(rendition.output).items()},
-            "output_kept": rendition.kept,
-            "duration_ms": round((time.monotonic() - started) * 1000),
-        },
-    )
+    return _completed(image, values, started)
+
+
+def copy_image(
+    tools: Toolbox, claim: ProductClaim, check: Callable[[], None], image: PendingImage, made: dict[str, Any]
+) -> ImageResult | None:
+    """One image of what another has made: `made` are columns of `product_images`; None where they cannot be copied.
+
+    Raises:
+        LeaseLost: `check` raised it.
+    """
+    started = time.monotonic()
+    values = _copy(tools, claim, check, image, made)
+    return _completed(image, values, started) if values else None
+
+
+def _completed(image: PendingImage, values: dict[str, Any], started: float) -> ImageResult:
+    duration = {"duration_ms": round((time.monotonic() - started) * 1000)}
+    return ImageResult(image.id, ImageStatus.COMPLETED, values | duration)
+
+
+def _make(
+    tools: Toolbox, claim: ProductClaim, check: Callable[[], None], image: PendingImage, earlier: Earlier | None
+) -> dict[str, Any]:
+    known = Validators(earlier.etag, earlier.last_modified) if earlier else None
+    download = tools.downloader.download(image.source_url, known=known)
+    if earlier and _is_unchanged(tools, download, earlier):
+        kept = known if download.not_modified else download.validators
+        if copied := _copy(tools, claim, check, image, earlier.made):
+            return copied | _validators(tools, kept)
+        if download.not_modified:
+            download = tools.downloader.download(image.source_url)
+    options = CompressOptions(**claim.options)
+    rendition = compress(download.body, options=options, max_pixels=tools.settings.max_image_pixels)
+    return {
+        **_store(tools, claim, check, image, download.body, rendition),
+        **{f"source_{name}": value for name, value in vars(rendition.source).items()},
+        **{f"output_{name}": value for name, value in vars(rendition.output).items()},
+        "output_kept": rendition.kept,
+        **_validators(tools, download.validators),
+    }
+
+
+def _is_unchanged(tools: Toolbox, download: Download, earlier: Earlier) -> bool:
+    """By the host's word, or, where it sent the picture, by the hash of what was stored of it."""
+    if download.not_modified:
+        return True
+    if len(download.body) != earlier.made["source_bytes"]:
+        return False
+    try:
+        return tools.store.original_is(earlier.made["original_key"], download.body)
+    except InfrastructureError:
+        return False
+
+
+def _validators(tools: Toolbox, validators: Validators | None) -> dict[str, str | None]:
+    """What later requests go by; an empty etag says that the host gave none, None that nobody is to go by this."""
+    if not tools.settings.reuse_pictures or validators is None:
+        return {}
+    return {"etag": validators.etag, "last_modified": validators.last_modified}
+
+
+def _copy(
+    tools: Toolbox, claim: ProductClaim, check: Callable[[], None], image: PendingImage, made: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The columns of a copy; None where what was made is gone, or the store cannot copy it: then it is made again."""
+    keys = _keys(claim, image, source_format=made["source_format"], output_format=made["output_format"])
+    source_type, output_type = (content_type_of(made[name]) for name in ("source_format", "output_format"))
+    check()
+    try:
+        tools.store.copy_original(made["original_key"], keys["original_key"], content_type=source_type)
+        tools.store.copy_rendition(made["output_key"], keys["output_key"], content_type=output_type)
+    except InfrastructureError:
+        return None
+    return {**{name: made[name] for name in MADE}, **keys}
+
+
+def _keys(claim: ProductClaim, image: PendingImage, *, source_format: str, output_format: str) -> dict[str, str]:
+    place: dict[str, int] = {"row": claim.row, "position": image.position}
+    original, output = extension_of(source_format), extension_of(output_format)
+    return {
+        "original_key": original_key(claim.request_id, **place, extension=original),
+        "output_key": rendition_key(claim.request_id, **place, product_name=claim.product_name, extension=output),
+    }
 
 
 def _store(
@@ -63,13 +143,13 @@ def _store(
     source: bytes,
     rendition: Rendition,
 ) -> dict[str, str]:
-    place: dict[str, int] = {"row": claim.row, "position": image.position}
-    kept = original_key(claim.request_id, **place, extension=extension_of(rendition.source.format))
-    made = rendition_key(claim.request_id, **place, product_name=claim.product_name, extension=rendition.extension)
-    content_type = content_type_of(rendition.source.format)
-    _patiently(check, partial(tools.store.put_original, kept, source, content_type=content_type))
-    _patiently(check, partial(tools.store.put_rendition, made, rendition.body, content_type=rendition.content_type))
-    return {"original_key": kept, "output_key": made}
+    keys = _keys(claim, image, source_format=rendition.source.format, output_format=rendition.output.format)
+    store, content_type = tools.store, content_type_of(rendition.source.format)
+    put_original = partial(store.put_original, keys["original_key"], source, content_type=content_type)
+    _patiently(check, put_original)
+    put_rendition = partial(store.put_rendition, keys["output_key"], content_type=rendition.content_type)
+    _patiently(check, partial(put_rendition, rendition.body))
+    return keys
 
 
 def _patiently(check: Callable[[], None], put: Callable[[], None]) -> None:

@@ -234,9 +234,21 @@ class ProductImage(Base):
     """One image place of a product; `position` counts from 1 in the order of the cell."""
 
     __tablename__ = "product_images"
-    __table_args__ = (UniqueConstraint("product_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("product_id", "position"),
+        Index("ix_product_images_twins", "url_hash", "request_id", "status", "id"),
+        Index(
+            "ix_product_images_earlier",
+            "url_hash",
+            "id",
+            sqlite_where=text("etag IS NOT NULL"),
+            postgresql_where=text("etag IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    request_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    url_hash: Mapped[int | None] = mapped_column(sa.BigInteger)
     product_id: Mapped[int] = mapped_column(BigId, ForeignKey("products.id", ondelete="CASCADE"))
     position: Mapped[int]
     source_url: Mapped[str] = mapped_column(Text)
@@ -251,6 +263,8 @@ class ProductImage(Base):
     output_width: Mapped[int | None]
     output_height: Mapped[int | None]
     output_format: Mapped[str | None] = mapped_column(String(16))
+    etag: Mapped[str | None] = mapped_column(String(255))
+    last_modified: Mapped[str | None] = mapped_column(String(64))
     output_kept: Mapped[bool | None]
     duration_ms: Mapped[int | None]
     error_code: Mapped[str | None] = mapped_column(String(64))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
+from imgproc.lifecycle.repeats import EARLIER, TWIN
 from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
 from imgproc.models import (
     ImageStatus,
@@ -25,11 +26,16 @@ from imgproc.models import (
 
 @dataclass(frozen=True)
 class PendingImage:
-    """One image still to be made."""
+    """One image still to be made.
+
+    `twin` is another image of the request with this URL, `earlier` one of any request; None where there is none.
+    """
 
     id: int
     position: int
     source_url: str
+    twin: int | None = None
+    earlier: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ _CLAIM = (
     )
 )
 _PENDING_IMAGES = (
-    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url)
+    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, TWIN, EARLIER)
     .where(ProductImage.product_id == _THIS, ProductImage.status == ImageStatus.PENDING)
     .order_by(ProductImage.position)
 )

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from imgproc.errors import LeaseLost
 from imgproc.extensions import insert_many, transaction
 from imgproc.lifecycle.actions import CANCELLED_IMAGE, count_cancelled
+from imgproc.lifecycle.repeats import url_hash
 from imgproc.models import (
     ImageStatus,
     ProcessingRequest,
@@ -142,9 +143,9 @@ def _insert_products(connection: Connection, request_id: str, rows: Sequence[Pla
     ids = sa.select(Product.id).where(Product.request_id == request_id).order_by(Product.row)
     saved = connection.execute(ids.where(Product.row.between(rows[0].row, rows[-1].row))).scalars()
     status = ImageStatus.CANCELLED if cancelled else ImageStatus.PENDING
-    image = (CANCELLED_IMAGE if cancelled else {}) | {"status": status.value}
+    image = (CANCELLED_IMAGE if cancelled else {}) | {"status": status.value, "request_id": uuid.UUID(request_id).hex}
     images = [
-        {"product_id": product_id, "position": position, "source_url": url, **image}
+        {"product_id": product_id, "position": position, "source_url": url, "url_hash": url_hash(url), **image}
         for product_id, row in zip(saved, rows, strict=True)
         if not row.error_code
         for position, url in enumerate(row.urls, start=1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urljoin
 
 import requests
@@ -40,14 +42,37 @@ ADVICE = {
 # counts what comes out. Any other value is ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
 COMPRESSIONS = {"gzip", "x-gzip", "deflate"}
 
+# What is kept of a host's headers is sent back to it: an entity-tag (RFC 9110, 8.8.3) in ASCII, a date as HTTP has it.
+ETAG = re.compile(r'(W/)?"[!#-~]{0,250}"')
+DATE = re.compile(r"[A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [0-9]{4} [0-9:]{8} GMT")
+
+
+@dataclass(frozen=True)
+class Validators:
+    """By what a host knows one state of a picture (RFC 9110, 8.8); empty where it says nothing that can be kept."""
+
+    etag: str
+    last_modified: str
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The headers that ask for the picture only if it is another now (RFC 9110, 13.1)."""
+        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in asked.items() if value}
+
 
 @dataclass(frozen=True)
 class Download:
-    """What came: the bytes, never none; the type as the host claims it; and the URL after all redirects."""
+    """What came: the bytes; the type as the host claims it; the URL after all redirects; what the host knows it by.
+
+    There are no bytes only where the picture is `not_modified` since the state that was asked about.
+    """
 
     body: bytes
     content_type: str | None
     url: str
+    validators: Validators = Validators("", "")
+    not_modified: bool = False
 
 
 class Downloader:
@@ -76,17 +101,21 @@ class Downloader:
         """Close the connections kept alive."""
         self._session.close()
 
-    def download(self, url: str) -> Download:
-        """Download `url`, following at most 3 redirects.
+    def download(self, url: str, *, known: Validators | None = None) -> Download:
+        """Download `url`, following at most 3 redirects; only if it is not as it is `known`.
 
         Raises:
             DownloadError: with one of the codes of an image; `retryable` says whether another attempt may help.
         """
+        conditions = known.conditions if known else {}
         with Deadline(self._timeout) as deadline:
             for _ in range(1 + MAX_REDIRECTS):
                 host = self._checked_host(url)
                 try:
-                    with self._session.get(url, stream=True) as response:
+                    with self._session.get(url, stream=True, headers=conditions) as response:
+                        if conditions and response.status_code == HTTPStatus.NOT_MODIFIED:
+                            discard(response)
+                            return Download(b"", None, url, not_modified=True)
                         target = _redirect_target(response)
                         if target is None:
                             return self._receive(response, host, deadline)
@@ -120,13 +149,18 @@ class Downloader:
         deadline.remaining()  # A body without a length also ends where the deadline cut it off.
         if not size:
             raise DownloadError(f"{host} sent an empty file; check that the picture is there.", code="not_an_image")
-        return Download(b"".join(chunks), response.headers.get("Content-Type"), response.url)
+        return Download(b"".join(chunks), response.headers.get("Content-Type"), response.url, _validators(response))
 
     def _too_large(self, host: str) -> DownloadError:
         return DownloadError(
             f"{host} sends more than the {self._max_bytes:,} bytes an image may have; give a smaller one.",
             code="file_too_large",
         )
+
+
+def _validators(response: requests.Response) -> Validators:
+    etag, date = (response.headers.get(name, "").strip() for name in ("ETag", "Last-Modified"))
+    return Validators(etag if ETAG.fullmatch(etag) else "", date if DATE.fullmatch(date) else "")
 
 
 def _redirect_target(response: requests.Response) -> str | None:

@@ -6,6 +6,7 @@ credentials, a missing bucket or an outage delays work and never fails a product
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -31,7 +32,7 @@ from imgproc.pipeline._store_put import ImagePut
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
 
 MIB = 1024 * 1024
 SLUG_LENGTH = 60
@@ -162,6 +163,25 @@ class Store:
         with _storage_errors("store a rendition"):
             headers = {"Content-Type": content_type, "Cache-Control": _RENDITION_CACHE}
             self._put()(self._outputs, key, body, headers)
+
+    def copy_original(self, source_key: str, key: str, *, content_type: str) -> None:
+        """Copy an original to another key, without its bytes coming here."""
+        self._copy(self._originals, source_key, key, ContentType=content_type)
+
+    def copy_rendition(self, source_key: str, key: str, *, content_type: str) -> None:
+        """Copy a rendition to another key, without its bytes coming here."""
+        self._copy(self._outputs, source_key, key, ContentType=content_type, CacheControl=_RENDITION_CACHE)
+
+    def _copy(self, bucket: str, source_key: str, key: str, **headers: Any) -> None:
+        source: CopySourceTypeDef = {"Bucket": bucket, "Key": source_key}
+        with _storage_errors("copy an object"):
+            self._s3().copy_object(Bucket=bucket, Key=key, CopySource=source, MetadataDirective="REPLACE", **headers)
+
+    def original_is(self, key: str, body: bytes) -> bool:
+        """Whether the stored original is known to be `body`: by its entity-tag, which most servers make of its MD5."""
+        with _storage_errors("look at an original"):
+            etag = self._s3().head_object(Bucket=self._originals, Key=key)["ETag"]
+        return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
     def put_csv(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store a CSV in the public bucket.

@@ -42,11 +42,15 @@ def photo(name: str) -> bytes:
 
 @dataclass
 class Shop:
-    """A running shop. `script[path]` holds the answers to come, the last one again and again."""
+    """A running shop. `script[path]` holds the answers to come, the last one again and again.
+
+    `conditions` are If-None-Match and If-Modified-Since of every GET.
+    """
 
     url: str
     script: dict[str, list[Answer]] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    conditions: list[tuple[str | None, str | None]] = field(default_factory=list)
     announcements: list[Announcement] = field(default_factory=list)
 
     def says(self, path: str, *answers: Answer) -> str:
@@ -64,7 +68,7 @@ class Shop:
 
     def reset(self) -> None:
         """Forget what the last test asked and scripted."""
-        for each in (self.script, self.asked, self.announcements):
+        for each in (self.script, self.asked, self.announcements, self.conditions):
             each.clear()
         page = b"<!doctype html><title>Sign in</title><form action=/login></form>"
         self.says("/page.jpg", Answer(body=page, headers={"Content-Type": "text/html"}))
@@ -84,6 +88,7 @@ def open_shop() -> Iterator[Shop]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            shop.conditions.append((self.headers["If-None-Match"], self.headers["If-Modified-Since"]))
             self._send(shop.answer(self.path))
 
         def do_POST(self) -> None:
