@@ -263,9 +263,9 @@ class ProductImage(Base):
     output_width: Mapped[int | None]
     output_height: Mapped[int | None]
     output_format: Mapped[str | None] = mapped_column(String(16))
+    output_kept: Mapped[bool | None]
     etag: Mapped[str | None] = mapped_column(String(255))
     last_modified: Mapped[str | None] = mapped_column(String(64))
-    output_kept: Mapped[bool | None]
     duration_ms: Mapped[int | None]
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)

@@ -48,32 +48,53 @@ def url_hash(url: str) -> int:
     return int.from_bytes(hashlib.blake2b(url.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-_ours, _other = ProductImage, aliased(ProductImage)
-_same_url = sa.and_(_other.url_hash == _ours.url_hash, _other.source_url == _ours.source_url)
-_of_request = sa.and_(_same_url, _other.request_id == _ours.request_id, _other.product_id != _ours.product_id)
+# Columns of the images a worker claims, each found by one look into an index, however often the URL is used. PostgreSQL
+# may think the table's own order a faster way to a lowest id, and read all of it. So each look asks for the first of a
+# tuple that only that index has in order, and then whether it is what was looked for.
+_ours, _next, _found = ProductImage, aliased(ProductImage), aliased(ProductImage)
+_same_url = sa.and_(_found.url_hash == _ours.url_hash, _found.source_url == _ours.source_url)
 
 
-def _one(of: Any, *conditions: Any) -> sa.ScalarSelect[int]:
-    return sa.select(of).where(*conditions).correlate(_ours).scalar_subquery()
+def _first(status: ImageStatus) -> sa.Select[Any]:
+    """The first image of another product of the request with our URL, of one status."""
+    place = (_next.url_hash, _next.request_id, _next.status, _next.id)
+    start = (_ours.url_hash, _ours.request_id, sa.literal(status, _ours.status.type), sa.literal(0, _ours.id.type))
+    first = (
+        sa.select(_next.id)
+        .where(sa.tuple_(*place) >= sa.tuple_(*start), _next.product_id != _ours.product_id)
+        .order_by(*place)
+        .limit(1)
+        .correlate(_ours)
+        .scalar_subquery()
+    )
+    found = sa.select(_found.id).where(_found.id == first, _same_url, _found.status == status)
+    return found.where(_found.request_id == _ours.request_id)
 
 
-# Columns of the images a worker claims: each is found by one look into an index, however often the URL is used. What is
-# waited for was in another worker's hands when this one claimed its product, so no two ever wait for each other.
+# What is waited for was in another worker's hands when this one claimed its product, so no two wait for each other.
 _in_hand = (
-    sa.select(sa.case((Product.status == ProductStatus.PROCESSING, _other.id)))
-    .join(Product, Product.id == _other.product_id)
-    .where(_of_request, _other.status == ImageStatus.PENDING)
-    .order_by(_other.id)
+    _first(ImageStatus.PENDING)
+    .join(Product, Product.id == _found.product_id)
+    .where(Product.status == ProductStatus.PROCESSING)
+)
+TWIN = sa.func.coalesce(
+    _first(ImageStatus.COMPLETED).correlate(_ours).scalar_subquery(),
+    _first(ImageStatus.FAILED).correlate(_ours).scalar_subquery(),
+    _in_hand.correlate(_ours).scalar_subquery(),
+).label("twin")
+
+_newest = (
+    sa.select(_next.id)
+    .where(sa.tuple_(_next.url_hash, _next.id) <= sa.tuple_(_ours.url_hash, sa.literal(2**63 - 1, _ours.id.type)))
+    .where(_next.etag.is_not(None))
+    .order_by(_next.url_hash.desc(), _next.id.desc())
     .limit(1)
     .correlate(_ours)
     .scalar_subquery()
 )
-TWIN = sa.func.coalesce(
-    _one(sa.func.min(_other.id), _of_request, _other.status == ImageStatus.COMPLETED),
-    _one(sa.func.max(_other.id), _of_request, _other.status == ImageStatus.FAILED),
-    _in_hand,
-).label("twin")
-EARLIER = _one(sa.func.max(_other.id), _same_url, _other.etag.is_not(None)).label("earlier")
+EARLIER = (
+    sa.select(_found.id).where(_found.id == _newest, _same_url).correlate(_ours).scalar_subquery().label("earlier")
+)
 
 
 def find_twin(image_id: int) -> Twin | None:

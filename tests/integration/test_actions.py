@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imgproc import jobs, sweeper
+from imgproc import jobs, reuse, sweeper
 from imgproc.errors import ImgprocError
 from imgproc.lifecycle import actions, products, requests
 from imgproc.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
@@ -89,13 +89,13 @@ def test_cancelling_while_the_file_is_planned(shop: Shop, monkeypatch: pytest.Mo
 def test_a_product_in_hand_is_finished_and_the_rest_cancelled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cancel comes while a worker makes an image."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 2))
-    make_image = jobs.make_image
+    make_image = reuse.make_image
 
-    def cancel_then_make(*arguments: Any) -> Any:
+    def cancel_then_make(*arguments: Any, **options: Any) -> Any:
         actions.cancel(request_id)
-        return make_image(*arguments)
+        return make_image(*arguments, **options)
 
-    monkeypatch.setattr(jobs, "make_image", cancel_then_make)
+    monkeypatch.setattr(reuse, "make_image", cancel_then_make)
     assert drain(request_id)["status"] == "cancelled"
     assert statuses() == ["completed", "cancelled"]
 
@@ -109,7 +109,7 @@ def test_the_last_product_in_hand_completes_a_cancelled_request(shop: Shop) -> N
     assert claimed
     assert post(f"/api/requests/{request_id}/cancel").status_code == 202
     assert (status_of(request_id)["status"], statuses()) == ("processing", ["processing"])
-    made = jobs.make_image(jobs.toolbox(), claimed, lambda: None, claimed.images[0])
+    made = reuse.make_image(jobs.toolbox(), claimed, lambda: None, claimed.images[0], earlier=None)
     products.finish(product.id, [made], token="mine", window=1)
     assert drain(request_id)["status"] == "completed"
 

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from imgproc import jobs, sweeper
+from imgproc import jobs, reuse, sweeper
 from imgproc.errors import LeaseLost
 from imgproc.lease import STUCK_EXIT_CODE, Lease, new_token
 from imgproc.lifecycle import expiry, finalization, products, requests
@@ -99,15 +99,15 @@ def test_a_request_of_poison_alone_is_finalized(shop: Shop) -> None:
 def test_a_worker_that_comes_back_too_late_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it made its image another took the product: the job stops quietly, nothing is counted."""
     planned_upload(shop, "chelsea.jpg")
-    make_image = jobs.make_image
+    make_image = reuse.make_image
 
-    def stall(*arguments: Any) -> Any:
+    def stall(*arguments: Any, **options: Any) -> Any:
         pass_time(60)
         expiry.requeue_expired(max_attempts=3)
         products.claim(row(Product).id, token="successor", lease_seconds=3600)
-        return make_image(*arguments)
+        return make_image(*arguments, **options)
 
-    monkeypatch.setattr(jobs, "make_image", stall)
+    monkeypatch.setattr(reuse, "make_image", stall)
     work()
     request = row(ProcessingRequest)
     assert (row(Product).status.value, row(Product).lease_token) == ("processing", "successor")

@@ -58,7 +58,7 @@ def made_of(objects: ObjectStore, request_id: str) -> list[bytes]:
 def test_a_url_of_many_products_is_downloaded_once(objects: ObjectStore, shop: Shop) -> None:
     """Every slot has objects of its own, and the counters count them all."""
     urls = [f"{shop.url}/{name}" for name in ("astronaut.jpg", "coffee.png", "rocket.webp")]
-    request_id = submit(csv_of(*[urls] * 10))
+    request_id = submit(csv_of(*[urls] * 10, repeats=True))
     status = drain(request_id)
     assert set(shop.asked.values()) == {1}
     made = made_of(objects, request_id)
@@ -73,12 +73,12 @@ def test_a_url_of_many_products_is_downloaded_once(objects: ObjectStore, shop: S
 def test_the_same_url_twice_in_a_cell_is_made_once(objects: ObjectStore, shop: Shop) -> None:
     """Also where it fails."""
     url = f"{shop.url}/astronaut.jpg"
-    request_id = submit(csv_of([url, f"{shop.url}/coffee.png", url]))
+    request_id = submit(csv_of([url, f"{shop.url}/coffee.png", url], repeats=True))
     work()
     assert shop.asked["/astronaut.jpg"] == 1
     first, _, third = made_of(objects, request_id)
     assert first == third
-    lost = submit(csv_of([f"{shop.url}/lost.jpg"] * 2))
+    lost = submit(csv_of([f"{shop.url}/lost.jpg"] * 2, repeats=True))
     drain(lost)
     assert shop.asked["/lost.jpg"] == 1
     assert codes_of(lost) == [["http_404", "http_404"]]
@@ -87,7 +87,7 @@ def test_the_same_url_twice_in_a_cell_is_made_once(objects: ObjectStore, shop: S
 def test_workers_at_once_download_it_once(objects: ObjectStore, shop: Shop) -> None:
     """All but the first wait for it."""
     url = shop.says("/slow.jpg", Answer(body=photo("chelsea.jpg"), delay=0.5))
-    request_id = submit(csv_of(*[url] * 4))
+    request_id = submit(csv_of(*[url] * 4, repeats=True))
     work(most=1)
     first, *others = (partial(jobs.process_product, each.id) for each in rows(Product))
 
@@ -104,7 +104,7 @@ def test_workers_at_once_download_it_once(objects: ObjectStore, shop: Shop) -> N
 @on_one_database
 def test_what_fails_for_good_is_asked_once(shop: Shop) -> None:
     """Each slot says why; a retry asks again."""
-    request_id = submit(csv_of(*[f"{shop.url}/lost.jpg"] * 5))
+    request_id = submit(csv_of(*[f"{shop.url}/lost.jpg"] * 5, repeats=True))
     drain(request_id)
     assert shop.asked["/lost.jpg"] == 1
     assert codes_of(request_id) == [["http_404"]] * 5
@@ -118,7 +118,7 @@ def test_what_fails_for_good_is_asked_once(shop: Shop) -> None:
 def test_a_passing_failure_is_not_taken_over(shop: Shop) -> None:
     """What the first product saw after its attempts may have passed."""
     url = shop.says("/moody.jpg", *[Answer(503)] * 3, Answer(body=photo("coffee.png")))
-    request_id = submit(csv_of(url, url))
+    request_id = submit(csv_of(url, url, repeats=True))
     work(most=1)
     first, second = (each.id for each in rows(Product))
     for _ in range(3):
@@ -143,7 +143,7 @@ def products_to_queue(product_id: int) -> None:
 
 def test_nobody_waits_for_a_worker_that_gave_up(objects: ObjectStore, shop: Shop) -> None:
     """The first product is back among the pending; the second goes on by itself, and the first copies it."""
-    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2))
+    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
     work(most=1)
     first, second = (each.id for each in rows(Product))
     assert products.claim(first, token="dead", lease_seconds=30)
@@ -159,7 +159,7 @@ def test_nobody_waits_for_a_worker_that_gave_up(objects: ObjectStore, shop: Shop
 def test_nobody_waits_longer_than_a_download_may_take(objects: ObjectStore, shop: Shop) -> None:
     """The first product's worker hangs, with a lease that holds."""
     configure(download_timeout=0.2)
-    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2))
+    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
     work(most=1)
     first, second = (each.id for each in rows(Product))
     assert products.claim(first, token="hung", lease_seconds=30)
@@ -172,7 +172,7 @@ def test_nobody_waits_longer_than_a_download_may_take(objects: ObjectStore, shop
 @on_one_database
 def test_objects_that_are_gone_are_made_again(objects: ObjectStore, shop: Shop) -> None:
     """A row without its object is nothing to copy."""
-    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2))
+    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
     work(most=2)
     (done,) = (each for each in rows(ProductImage) if each.output_key)
     toolbox().store._s3().delete_object(Bucket="outputs", Key=done.output_key)

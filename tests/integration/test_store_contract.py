@@ -141,6 +141,40 @@ def test_originals_are_private_and_renditions_public(store: Store, objects: Any)
     assert (rendition["Body"].read(), rendition["ContentType"]) == (b"rendition", "image/jpeg")
 
 
+def test_copies_are_as_what_was_put(store: Store, objects: Any) -> None:
+    """The same bytes and headers in the same bucket; the one that was copied stays."""
+    first, second = (f"{REQUEST_ID}/{row}/1.png" for row in (1, 2))
+    store.put_original(first, b"original", content_type="image/png")
+    store.put_rendition(first, b"rendition", content_type="image/jpeg")
+    store.copy_original(first, second, content_type="image/png")
+    store.copy_rendition(first, second, content_type="image/jpeg")
+    for bucket, body, content_type in (
+        ("originals", b"original", "image/png"),
+        ("outputs", b"rendition", "image/jpeg"),
+    ):
+        assert keys(objects, bucket) == [first, second]
+        copy, put = (objects.get_object(Bucket=bucket, Key=key) for key in (second, first))
+        assert (copy["Body"].read(), copy["ContentType"]) == (body, content_type)
+        assert copy.get("CacheControl") == put.get("CacheControl")
+
+
+def test_nothing_to_copy_says_so(store: Store) -> None:
+    """As anything that goes wrong with the store."""
+    for copy in (store.copy_original, store.copy_rendition):
+        with pytest.raises(StorageUnavailable, match="copy an object"):
+            copy(f"{REQUEST_ID}/8/1.png", f"{REQUEST_ID}/9/1.png", content_type="image/png")
+
+
+def test_knows_an_original_by_its_bytes(store: Store) -> None:
+    """Where the server's entity-tags are hashes."""
+    key = f"{REQUEST_ID}/1/1.png"
+    store.put_original(key, b"original", content_type="image/png")
+    assert store.original_is(key, b"original")
+    assert not store.original_is(key, b"originaL")
+    with pytest.raises(StorageUnavailable):
+        store.original_is(f"{REQUEST_ID}/9/1.png", b"original")
+
+
 def test_a_second_put_replaces_the_first(store: Store, objects: Any) -> None:
     """A job that runs again writes the same key again."""
     key = f"{REQUEST_ID}/1/1-shoe.jpg"

@@ -11,7 +11,7 @@ from rq import Queue
 from rq.job import Callback, Job
 from rq.serializers import JSONSerializer
 
-from imgproc import jobs, lease, logs, making, sweeper
+from imgproc import jobs, lease, logs, making, reuse, sweeper
 from imgproc.extensions import redis_client
 from imgproc.models import ProcessingRequest, Product
 from imgproc.toolbox import toolbox
@@ -132,7 +132,7 @@ def test_an_image_that_exhausts_the_memory_fails_alone(shop: Shop, monkeypatch: 
     """Wherever that happens: it is tried again like a passing trouble, then ends with a code and the remedy."""
     download, tried = toolbox().downloader.download, []
 
-    def exhaust(url: str) -> Any:
+    def exhaust(url: str, **options: Any) -> Any:
         if url.endswith("rocket.webp"):
             tried.append(url)
             raise MemoryError
@@ -254,14 +254,14 @@ def test_a_job_that_dies_of_a_bug_is_tried_again(shop: Shop, monkeypatch: pytest
     """An unforeseen exception is a death like any other: the lease runs out and the sweeper takes over."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     sweeper.sweep()  # it has seen this Redis, so it takes nothing for lost
-    make_image, bugs = jobs.make_image, iter(range(attempts))
+    make_image, bugs = reuse.make_image, iter(range(attempts))
 
-    def stumble(*arguments: Any) -> Any:
+    def stumble(*arguments: Any, **options: Any) -> Any:
         if next(bugs, None) is not None:
             raise ZeroDivisionError
-        return make_image(*arguments)
+        return make_image(*arguments, **options)
 
-    monkeypatch.setattr(jobs, "make_image", stumble)
+    monkeypatch.setattr(reuse, "make_image", stumble)
     for _ in range(attempts):
         burst()
         assert (statuses(), "ZeroDivisionError" in failed_jobs()[0]) == (["processing"], True)

@@ -61,7 +61,8 @@ def test_every_default_is_the_documented_one(name: str) -> None:
     default = SETTINGS[name].load_default
     number, _, unit = _documented_settings()[name].replace(",", "").partition(" ")
     documented = str(int(number) * MIB) if unit == "MiB" else number
-    assert documented == ("".join(map(str, default)) if isinstance(default, tuple) else str(default).removesuffix(".0"))
+    used = "".join(map(str, default)) if isinstance(default, tuple) else str(default).removesuffix(".0")
+    assert documented == (used.lower() if default is True else used)
 
 
 def test_the_example_environment_names_only_what_is_read() -> None:
