@@ -120,6 +120,7 @@ def _copy(
     check()
     try:
         tools.store.copy_original(made["original_key"], keys["original_key"], content_type=source_type)
+        check()
         tools.store.copy_rendition(made["output_key"], keys["output_key"], content_type=output_type)
     except InfrastructureError:
         return None
