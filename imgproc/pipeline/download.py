@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urljoin
 
 import requests
@@ -108,6 +109,7 @@ class Downloader:
             DownloadError: with one of the codes of an image; `retryable` says whether another attempt may help.
         """
         conditions = known.conditions if known else {}
+        unknown: dict[str, Any] = {}
         with Deadline(self._timeout) as deadline:
             for _ in range(1 + MAX_REDIRECTS):
                 host = self._checked_host(url)
@@ -118,11 +120,12 @@ class Downloader:
                             return Download(b"", None, url, not_modified=True)
                         target = _redirect_target(response)
                         if target is None:
-                            return self._receive(response, host, deadline)
+                            return replace(self._receive(response, host, deadline), **unknown)
                         discard(response)
                 except NETWORK_ERRORS as error:
                     raise _explain(error, host, deadline) from error
-                url = target
+                # What a host knows is about its own URL: where that leads may change without it.
+                url, conditions, unknown = target, {}, {"validators": Validators("", "")}
         raise DownloadError(
             f"The URL redirects more than {MAX_REDIRECTS} times; give the one it ends at.", code="too_many_redirects"
         )
