@@ -110,14 +110,15 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
     _silence_pillow()
     source_format = identify(source)
     target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
+    may_keep = options.quality == SMART and target == source_format
     try:
-        small = _make_small(source, source_format, target, scale=options.scale, max_pixels=max_pixels)
+        small = _make_small(source, source_format, target, options.scale, max_pixels=max_pixels, may_keep=may_keep)
     except DECODER_FAULTS as error:
         raise _explain(error, source, source_format) from error
     (width, height), kept = small.picture.size, None
     if options.quality == SMART:
         body = encode_smart(small.picture, target=target)
-        kept = keep(source, source_format=source_format) if small.is_plain and target == source_format else None
+        kept = keep(source, source_format=source_format) if small.is_plain else None
     else:
         body = encode(small.picture, target=target, quality=options.quality)
     if kept is not None and len(kept) < len(body):
@@ -134,14 +135,16 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
 
 @dataclass(frozen=True)
 class _Small:
-    """The picture to encode, and what the source is: also whether anybody sees its pixels as they are in the file."""
+    """The picture to encode, and what the source is: and, if asked, whether its pixels are seen as they are."""
 
     picture: Image.Image
     source: ImageFacts
     is_plain: bool
 
 
-def _make_small(source: bytes, source_format: str, target: str, *, scale: float, max_pixels: int) -> _Small:
+def _make_small(
+    source: bytes, source_format: str, target: str, scale: float, *, max_pixels: int, may_keep: bool
+) -> _Small:
     """The picture in full is gone when this returns."""
     check_parts(source, source_format)
     image = FORMATS[source_format].open(io.BytesIO(source))
@@ -151,7 +154,8 @@ def _make_small(source: bytes, source_format: str, target: str, *, scale: float,
     image.decodermaxblock = len(source)  # One long call that releases the GIL, not one for every 64 KiB.
     picture = _reduce(image, scale=scale, flat=target == "jpeg")
     orientation = _orientation(image.info.get("exif"))
-    is_plain = orientation == 1 and getattr(image, "n_frames", 1) == 1 and is_srgb(image)
+    # Asked last and only here: for some formats Pillow counts the frames by reading all of the file.
+    is_plain = may_keep and orientation == 1 and getattr(image, "n_frames", 1) == 1 and is_srgb(image)
     del image
     if orientation in TURNS:
         picture = picture.transpose(TURNS[orientation])

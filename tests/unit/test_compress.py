@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
+from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from imgproc.errors import CompressError, InvalidOption
@@ -555,3 +556,13 @@ def test_running_out_of_memory_is_an_error_of_ours(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(JpegImageFile, "load", starved)
     assert failure(PHOTO).code == "too_many_pixels"
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "keep"}, {"quality": "smart"}], ids=str)
+def test_frames_are_counted_only_where_a_source_may_be_kept(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, str]
+) -> None:
+    """Pillow reads all of a GIF for that, and holds the GIL for seconds."""
+    monkeypatch.setattr(GifImageFile, "n_frames", property(lambda _: pytest.fail("The frames were counted.")))
+    source = encode(photo("coffee"), "GIF")
+    assert compress(source, options=CompressOptions(**options), max_pixels=1_000_000).body
