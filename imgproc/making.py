@@ -14,7 +14,7 @@ from imgproc.lifecycle.repeats import MADE, Earlier
 from imgproc.lifecycle.results import ImageResult
 from imgproc.models import ImageStatus
 from imgproc.pipeline.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
-from imgproc.pipeline.download import Download, Validators
+from imgproc.pipeline.download import UNKNOWN, Download, Validators
 from imgproc.pipeline.store import original_key, rendition_key
 from imgproc.toolbox import Toolbox
 
@@ -73,12 +73,11 @@ def _completed(image: PendingImage, values: dict[str, Any], started: float) -> I
 def _make(
     tools: Toolbox, claim: ProductClaim, check: Callable[[], None], image: PendingImage, earlier: Earlier | None
 ) -> dict[str, Any]:
-    known = Validators(earlier.etag, earlier.last_modified) if earlier else None
+    known = Validators(earlier.etag, earlier.last_modified) if earlier else UNKNOWN
     download = tools.downloader.download(image.source_url, known=known)
     if earlier and _is_unchanged(tools, download, earlier):
-        kept = known if download.not_modified else download.validators
         if copied := _copy(tools, claim, check, image, earlier.made):
-            return copied | _validators(tools, kept)
+            return copied | _validators(tools, download)
         if download.not_modified:
             download = tools.downloader.download(image.source_url)
     options = CompressOptions(**claim.options)
@@ -88,7 +87,7 @@ def _make(
         **{f"source_{name}": value for name, value in vars(rendition.source).items()},
         **{f"output_{name}": value for name, value in vars(rendition.output).items()},
         "output_kept": rendition.kept,
-        **_validators(tools, download.validators),
+        **_validators(tools, download),
     }
 
 
@@ -104,11 +103,9 @@ def _is_unchanged(tools: Toolbox, download: Download, earlier: Earlier) -> bool:
         return False
 
 
-def _validators(tools: Toolbox, validators: Validators | None) -> dict[str, str | None]:
+def _validators(tools: Toolbox, download: Download) -> dict[str, str]:
     """What later requests go by; an empty etag says that the host gave none, None that nobody is to go by this."""
-    if not tools.settings.reuse_pictures or validators is None:
-        return {}
-    return {"etag": validators.etag, "last_modified": validators.last_modified}
+    return vars(download.validators) if tools.settings.reuse_pictures else {}
 
 
 def _copy(
@@ -145,11 +142,10 @@ def _store(
     rendition: Rendition,
 ) -> dict[str, str]:
     keys = _keys(claim, image, source_format=rendition.source.format, output_format=rendition.output.format)
-    store, content_type = tools.store, content_type_of(rendition.source.format)
-    put_original = partial(store.put_original, keys["original_key"], source, content_type=content_type)
-    _patiently(check, put_original)
-    put_rendition = partial(store.put_rendition, keys["output_key"], content_type=rendition.content_type)
-    _patiently(check, partial(put_rendition, rendition.body))
+    store, source_type = tools.store, content_type_of(rendition.source.format)
+    original, output = keys["original_key"], keys["output_key"]
+    _patiently(check, partial(store.put_original, original, source, content_type=source_type))
+    _patiently(check, partial(store.put_rendition, output, rendition.body, content_type=rendition.content_type))
     return keys
 
 

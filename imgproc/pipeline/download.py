@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urljoin
 
 import requests
@@ -62,6 +61,9 @@ class Validators:
         return {name: value for name, value in asked.items() if value}
 
 
+UNKNOWN = Validators("", "")
+
+
 @dataclass(frozen=True)
 class Download:
     """What came: the bytes; the type as the host claims it; the URL after all redirects; what the host knows it by.
@@ -72,7 +74,7 @@ class Download:
     body: bytes
     content_type: str | None
     url: str
-    validators: Validators = Validators("", "")
+    validators: Validators = UNKNOWN
     not_modified: bool = False
 
 
@@ -102,30 +104,30 @@ class Downloader:
         """Close the connections kept alive."""
         self._session.close()
 
-    def download(self, url: str, *, known: Validators | None = None) -> Download:
+    def download(self, url: str, *, known: Validators = UNKNOWN) -> Download:
         """Download `url`, following at most 3 redirects; only if it is not as it is `known`.
 
         Raises:
             DownloadError: with one of the codes of an image; `retryable` says whether another attempt may help.
         """
-        conditions = known.conditions if known else {}
-        unknown: dict[str, Any] = {}
         with Deadline(self._timeout) as deadline:
-            for _ in range(1 + MAX_REDIRECTS):
+            for hop in range(1 + MAX_REDIRECTS):
                 host = self._checked_host(url)
+                # What a host knows is about its own URL: where that leads may change without it.
+                conditions = {} if hop else known.conditions
                 try:
                     with self._session.get(url, stream=True, headers=conditions) as response:
                         if conditions and response.status_code == HTTPStatus.NOT_MODIFIED:
                             discard(response)
-                            return Download(b"", None, url, not_modified=True)
+                            return Download(b"", None, url, known, not_modified=True)
                         target = _redirect_target(response)
                         if target is None:
-                            return replace(self._receive(response, host, deadline), **unknown)
+                            received = self._receive(response, host, deadline)
+                            return replace(received, validators=UNKNOWN) if hop else received
                         discard(response)
                 except NETWORK_ERRORS as error:
                     raise _explain(error, host, deadline) from error
-                # What a host knows is about its own URL: where that leads may change without it.
-                url, conditions, unknown = target, {}, {"validators": Validators("", "")}
+                url = target
         raise DownloadError(
             f"The URL redirects more than {MAX_REDIRECTS} times; give the one it ends at.", code="too_many_redirects"
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
 from flask import current_app
 
-from imgproc import jobs
+from imgproc import jobs, making
 from imgproc.extensions import transaction
 from imgproc.keys import create_key
 from imgproc.lifecycle import products
@@ -124,8 +125,7 @@ def test_a_passing_failure_is_not_taken_over(shop: Shop) -> None:
     for _ in range(3):
         jobs.process_product(first)
         pass_time(120)
-        with current_app.app_context():
-            products_to_queue(first)
+        products_to_queue(first)
     assert codes_of(request_id)[0] == ["http_503"]
     jobs.process_product(second)
     assert codes_of(request_id)[1] == [None]
@@ -228,19 +228,37 @@ def test_a_changed_picture_is_made_anew(objects: ObjectStore, shop: Shop) -> Non
 
 
 @on_one_database
+def test_what_a_redirect_leads_to_is_asked_for_anew(objects: ObjectStore, shop: Shop) -> None:
+    """Another picture may bear the same words of its host: none are kept of it, and none are sent to it."""
+    shop.says("/old.jpg", Answer(body=photo("coffee.png"), headers=TAG))
+    shop.says("/new.jpg", Answer(body=photo("rocket.webp"), headers=TAG), Answer(304))
+    url = shop.says("/p.jpg", *(Answer(302, headers={"Location": f"/{name}.jpg"}) for name in ("old", "new")))
+    first, second = twice(url)
+    assert set(shop.conditions) == {(None, None)}
+    assert made_of(objects, first) != made_of(objects, second)
+
+
+@on_one_database
+def test_conditions_end_with_a_redirect(objects: ObjectStore, shop: Shop) -> None:
+    """The host that knew the picture now sends on to another."""
+    shop.says("/new.jpg", Answer(body=photo("rocket.webp"), headers=TAG))
+    answers = Answer(body=photo("coffee.png"), headers=TAG), Answer(302, headers={"Location": "/new.jpg"})
+    first, second = twice(shop.says("/p.jpg", *answers))
+    assert shop.conditions == [(None, None), ('"v1"', None), (None, None)]
+    assert made_of(objects, first) != made_of(objects, second)
+
+
+@on_one_database
 def test_the_same_bytes_are_not_compressed_again(
     objects: ObjectStore, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a host that says nothing of its pictures: what it sends is compared with what is stored."""
     url = shop.says("/p.jpg", Answer(body=photo("coffee.png")))
-    compressed = []
-    monkeypatch.setattr("imgproc.making.compress", lambda *_, **__: compressed.append(1) or real(*_, **__))
+    counted = Mock(wraps=making.compress)
+    monkeypatch.setattr(making, "compress", counted)
     first, second = twice(url)
-    assert (len(compressed), shop.asked["/p.jpg"]) == (1, 2)
+    assert (counted.call_count, shop.asked["/p.jpg"]) == (1, 2)
     assert made_of(objects, first) == made_of(objects, second)
-
-
-from imgproc.making import compress as real  # noqa: E402 - the one that is replaced above
 
 
 @on_one_database
