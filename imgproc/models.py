@@ -121,6 +121,11 @@ def _counter() -> Mapped[int]:
     return mapped_column(sa.BigInteger, default=0, server_default="0", nullable=False)
 
 
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows that matter, on either database; a statement must say the same to be served by it."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class ProcessingRequest(Base):
     """One uploaded CSV: what was asked, how far it is, and what came of it."""
 
@@ -131,19 +136,13 @@ class ProcessingRequest(Base):
         CheckConstraint("images_completed + images_failed + images_cancelled <= images_total", name="images"),
         Index("ix_processing_requests_newest", "owner", "created_at", "id"),
         Index("ix_processing_requests_newest_of_status", "owner", "status", "created_at", "id"),
-        Index(
+        _partial_index(
             "ix_processing_requests_open",
             "status",
             "lease_until",
-            sqlite_where=text("status IN ('pending', 'processing', 'finalizing')"),
-            postgresql_where=text("status IN ('pending', 'processing', 'finalizing')"),
+            where="status IN ('pending', 'processing', 'finalizing')",
         ),
-        Index(
-            "ix_processing_requests_removed",
-            "lease_until",
-            sqlite_where=text("removed_at IS NOT NULL"),
-            postgresql_where=text("removed_at IS NOT NULL"),
-        ),
+        _partial_index("ix_processing_requests_removed", "lease_until", where="removed_at IS NOT NULL"),
         Index("ix_processing_requests_finished", "finished_at"),
     )
 
@@ -191,24 +190,9 @@ class Product(Base):
     __table_args__ = (
         UniqueConstraint("request_id", "row"),
         Index("ix_products_window", "request_id", "status", "row"),
-        Index(
-            "ix_products_in_flight",
-            "request_id",
-            sqlite_where=text("status IN ('queued', 'processing')"),
-            postgresql_where=text("status IN ('queued', 'processing')"),
-        ),
-        Index(
-            "ix_products_leased",
-            "lease_until",
-            sqlite_where=text("status = 'processing'"),
-            postgresql_where=text("status = 'processing'"),
-        ),
-        Index(
-            "ix_products_queued",
-            "queued_at",
-            sqlite_where=text("status = 'queued'"),
-            postgresql_where=text("status = 'queued'"),
-        ),
+        _partial_index("ix_products_in_flight", "request_id", where="status IN ('queued', 'processing')"),
+        _partial_index("ix_products_leased", "lease_until", where="status = 'processing'"),
+        _partial_index("ix_products_queued", "queued_at", where="status = 'queued'"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -237,13 +221,7 @@ class ProductImage(Base):
     __table_args__ = (
         UniqueConstraint("product_id", "position"),
         Index("ix_product_images_twins", "url_hash", "request_id", "status", "id"),
-        Index(
-            "ix_product_images_earlier",
-            "url_hash",
-            "id",
-            sqlite_where=text("etag IS NOT NULL"),
-            postgresql_where=text("etag IS NOT NULL"),
-        ),
+        _partial_index("ix_product_images_earlier", "url_hash", "id", where="etag IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -278,12 +256,7 @@ class WebhookDelivery(Base):
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
         UniqueConstraint("request_id", "finalize_epoch"),
-        Index(
-            "ix_webhook_deliveries_due",
-            "next_attempt_at",
-            sqlite_where=text("status IN ('pending', 'sending')"),
-            postgresql_where=text("status IN ('pending', 'sending')"),
-        ),
+        _partial_index("ix_webhook_deliveries_due", "next_attempt_at", where="status IN ('pending', 'sending')"),
     )
 
     id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True)
