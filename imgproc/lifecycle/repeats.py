@@ -71,7 +71,7 @@ def _first(status: ImageStatus) -> sa.Select[Any]:
     return found.where(_found.request_id == _ours.request_id)
 
 
-# What is waited for was in another worker's hands when this one claimed its product, so no two wait for each other.
+# What is waited for was in another worker's hands when this one claimed its product, so two seldom wait for each other.
 _in_hand = (
     _first(ImageStatus.PENDING)
     .join(Product, Product.id == _found.product_id)
