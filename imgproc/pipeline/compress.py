@@ -118,10 +118,11 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
     (width, height), kept = small.picture.size, None
     if options.quality == SMART:
         body = encode_smart(small.picture, target=target)
-        kept = keep(source, source_format=source_format) if small.is_plain else None
+        pixels = small.source.width * small.source.height
+        kept = keep(source, source_format=source_format, pixels=pixels, below=len(body)) if small.is_plain else None
     else:
         body = encode(small.picture, target=target, quality=options.quality)
-    if kept is not None and len(kept) < len(body):
+    if kept is not None:
         body, width, height = kept, small.source.width, small.source.height
     return Rendition(
         body=body,

@@ -26,7 +26,7 @@ from tests.integration.driver import (
     upload,
 )
 from tests.integration.services import ObjectStore
-from tests.integration.shop import REFUSED, SIZES, Shop
+from tests.integration.shop import REFUSED, SIZES, Answer, Shop, photo
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -60,6 +60,23 @@ def test_a_csv_becomes_a_csv_of_compressed_images(objects: ObjectStore, shop: Sh
         assert image["output"] == {"bytes": len(rendition), **facts}
         assert objects.get("originals", image["originalUrl"].removeprefix("s3://originals/"))
     assert status["bytes"]["output"] == sum(image["output"]["bytes"] for image in first["images"] + second["images"])
+
+
+def test_smart_quality_tells_what_it_kept(objects: ObjectStore, shop: Shop) -> None:
+    """The status names the quality; a source that nothing is gained by encoding again keeps its pixels, and no word."""
+    poor = io.BytesIO()
+    with Image.open(io.BytesIO(photo("coffee.png"))) as picture:
+        picture.resize((160, 120)).save(poor, "JPEG", quality=3, optimize=True, comment=b"secret")
+    small = shop.says("/poor.jpg", Answer(body=poor.getvalue()))
+    request_id = submit(csv_of([f"{shop.url}/astronaut.jpg", small]), quality="smart")
+    status = drain(request_id)
+    assert (status["status"], status["options"]["quality"]) == ("completed", "smart")
+    made, kept = products_of(request_id)[0]["images"]
+    assert (made["output"]["kept"], made["output"]["width"]) == (False, 256)
+    assert (kept["output"]["kept"], kept["output"]["width"]) == (True, 160)
+    rendition = output(objects, kept["outputUrl"])
+    assert len(rendition) == kept["output"]["bytes"] < kept["source"]["bytes"]
+    assert b"secret" not in rendition
 
 
 def test_the_output_csv_has_a_slot_for_every_url_in_order(objects: ObjectStore, shop: Shop) -> None:

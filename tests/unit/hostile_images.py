@@ -362,23 +362,23 @@ CASES: dict[str, Case] = {
 }
 
 
-def run(source: bytes) -> str:
-    """The outcome with the options of an upload that names none."""
+def run(source: bytes, **options: Any) -> str:
+    """The outcome with the options of an upload, which names none unless they are given."""
     try:
-        compress(source, options=CompressOptions(), max_pixels=MAX_PIXELS)
+        compress(source, options=CompressOptions(**options), max_pixels=MAX_PIXELS)
     except CompressError as error:
         return error.code
     return "rendition"
 
 
-def main(begins: str, limit: int) -> None:
+def main(begins: str, limit: int, options: dict[str, Any]) -> None:
     """Try the cases, each in a child of its own, which finds the libraries loaded and the source made."""
     run(_photo("PNG"))
     for name, (make, _) in CASES.items():
         if name.startswith(begins):
             source = _made(make)
             if (child := os.fork()) == 0:
-                _measure(name, source, limit)
+                _measure(name, source, limit, options)
                 os._exit(0)
             _, status = os.waitpid(child, 0)
             if status:
@@ -398,11 +398,11 @@ def _made(make: Callable[[], bytes]) -> bytes:
         return file.read()
 
 
-def _measure(name: str, source: bytes, limit: int) -> None:
+def _measure(name: str, source: bytes, limit: int, options: dict[str, Any]) -> None:
     limit_memory(limit)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
     started = time.process_time()
-    outcome = run(source)
+    outcome = run(source, **options)
     seconds = time.process_time() - started
     line = json.dumps({"name": name, "outcome": outcome, "peak": _peak(), "seconds": seconds, "bytes": len(source)})
     os.write(sys.stdout.fileno(), f"{line}\n".encode())
@@ -415,4 +415,4 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]))

@@ -23,9 +23,9 @@ Outcomes = dict[str, dict[str, Any]]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits and tells a process's own memory")
 
 
-def _try(begins: str, *, limit: int) -> Outcomes:
+def _try(begins: str, *, limit: int, **options: object) -> Outcomes:
     """The cases that begin so, each in a process with this memory limit."""
-    command = [sys.executable, "-m", "tests.unit.hostile_images", begins, str(limit)]
+    command = [sys.executable, "-m", "tests.unit.hostile_images", begins, str(limit), json.dumps(options)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     outcomes = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"after {outcomes[-1:]}: {done.stderr}"
@@ -43,6 +43,19 @@ def test_a_hostile_image_ends_as_it_should(outcomes: Outcomes, name: str) -> Non
     """A rendition, or the error that says what is wrong; and the whole process within the memory set for it."""
     assert outcomes[name]["outcome"] == CASES[name][1]
     assert outcomes[name]["peak"] < PEAK
+
+
+@pytest.fixture(scope="module")
+def smart() -> Outcomes:
+    """All cases as `quality=smart` takes them, with the source's own pixels in reach."""
+    return _try("", limit=load_settings({}).worker_memory_limit, quality="smart", format="keep")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_image_ends_so_in_smart_mode_too(smart: Outcomes, name: str) -> None:
+    """Probes, and the second look at what is kept, take no more memory than the rest may."""
+    assert smart[name]["outcome"] == CASES[name][1]
+    assert smart[name]["peak"] < PEAK
 
 
 @pytest.fixture(scope="module")

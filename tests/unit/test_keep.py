@@ -10,12 +10,17 @@ from collections.abc import Callable
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from imgproc.pipeline._image_keep import keep
+from imgproc.pipeline._image_keep import keep as keep_below
 from imgproc.pipeline.compress import CompressOptions, Rendition, compress
 from tests.unit.compress_corpus import decode, encode, photo
 from tests.unit.hostile_images import swapped_profile
 
 SECRET = b"<script>alert('where it was taken')</script>"
+
+
+def keep(source: bytes, *, source_format: str) -> bytes | None:
+    """Whatever its size."""
+    return keep_below(source, source_format=source_format, pixels=0, below=10**9)
 
 
 def poor(image_format: str = "JPEG", **options: object) -> bytes:
@@ -64,7 +69,7 @@ def few_colours(**options: object) -> bytes:
 
 KEPT: dict[str, Callable[[], bytes]] = {
     "a JPEG": poor,
-    "a baseline JPEG": lambda: poor(progressive=False, quality=1),
+    "a baseline JPEG": lambda: encode(photo("coffee"), "JPEG", quality=10),
     "a grey JPEG": lambda: encode(photo("coffee").convert("L").resize((160, 120)), "JPEG", quality=1, progressive=True),
     "a JPEG with a comment": lambda: poor(comment=SECRET),
     "a JPEG with Exif, upright": lambda: poor(exif=exif(1)),
@@ -134,16 +139,16 @@ PNGS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "with more behind the pixels": (lambda: encode(Image.new("RGB", (9, 9)), "PNG").replace(b"IDAT", b"IDAX"), False),
     "cut short": (lambda: few_colours()[:-20], False),
     "with a wrong checksum": (lambda: few_colours()[:-14] + b"\0\0" + few_colours()[-12:], False),
-    "with a stream that holds more than the picture": (lambda: _png_of(bytes(4 * 28)), False),
+    "with a stream that holds more than the picture": (lambda: _png_of(zlib.compress(bytes(4 * 28))), False),
 }
 
 
 def _png_of(rows: bytes) -> bytes:
-    """3 x 3 pixels, whatever the rows hold."""
+    """3 x 3 pixels, whatever the compressed rows hold."""
     png = b"\x89PNG\r\n\x1a\n"
     for kind, body in (
         (b"IHDR", struct.pack(">IIBBBBB", 3, 3, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows)),
+        (b"IDAT", rows),
         (b"IEND", b""),
     ):
         png += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -162,20 +167,177 @@ def test_rewrites_a_png_if_all_of_it_is_known(name: str) -> None:
         assert SECRET not in kept
 
 
-JPEGS: dict[str, Callable[[bytes], bytes]] = {
-    "cut before its end": lambda jpeg: jpeg[:-2],
-    "junk between segments": lambda jpeg: jpeg[:20] + b"\0\0" + jpeg[20:],
-    "two frames": lambda jpeg: jpeg[:20] + jpeg[jpeg.index(b"\xff\xc2") :][:19] + jpeg[20:],
-    "a table longer than it says": lambda jpeg: jpeg[:20] + b"\xff\xdb\0\x08" + SECRET[:6] + jpeg[20:],
-    "an unknown segment": lambda jpeg: jpeg[:20] + b"\xff\xf0\0\x08" + SECRET[:6] + jpeg[20:],
-    "a segment beyond the end": lambda jpeg: jpeg[:20] + b"\xff\xdb\xff\xff" + jpeg[20:],
+def before_end(jpeg: bytes, more: bytes) -> bytes:
+    """More before the marker that ends the file."""
+    return jpeg[:-2] + more + jpeg[-2:]
+
+
+def table(kind: int, body: bytes) -> bytes:
+    """A JPEG's segment."""
+    return struct.pack(">BBH", 0xFF, kind, len(body) + 2) + body
+
+
+def in_webp(webp: bytes, *, of: bytes, more: bytes, partition: bool = False) -> bytes:
+    """More at the end of a chunk's body, or of the first part of a lossy picture, with all lengths put right."""
+    position, file = 12, b"WEBP"
+    while position < len(webp):
+        kind, length = struct.unpack_from("<4sI", webp, position)
+        body = webp[position + 8 : position + 8 + length]
+        position += 8 + length + length % 2
+        if kind == of and partition:
+            tag = int.from_bytes(body[:3], "little")
+            end = 10 + (tag >> 5)
+            body = (tag + (len(more) << 5)).to_bytes(3, "little") + body[3:end] + more + body[end:]
+        elif kind == of:
+            body += more
+        file += kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+    return b"RIFF" + struct.pack("<I", len(file)) + file
+
+
+def lossless() -> bytes:
+    """A WebP that lost nothing."""
+    return encode(photo("coffee").resize((30, 20)), "WEBP", lossless=True)
+
+
+def veiled(alpha_quality: int = 100) -> bytes:
+    """A lossy WebP with transparency beside it."""
+    picture = photo("coffee").resize((64, 64))
+    picture.putalpha(Image.radial_gradient("L").resize((64, 64)))
+    return encode(picture, "WEBP", quality=20, alpha_quality=alpha_quality)
+
+
+CHRM = SECRET[:32]
+HIDDEN: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "behind the last block": ("jpeg", lambda: before_end(poor(), SECRET)),
+    "behind the last block of a baseline JPEG": ("jpeg", lambda: before_end(poor(progressive=False), SECRET)),
+    "behind the last block of a grey JPEG": (
+        "jpeg",
+        lambda: before_end(encode(photo("coffee").convert("L"), "JPEG", quality=20), SECRET),
+    ),
+    "behind a restart": ("jpeg", lambda: before_end(poor(progressive=False), b"\xff\xd0" + SECRET)),
+    "before a restart": (
+        "jpeg",
+        lambda: poor(progressive=False, restart_marker_blocks=5).replace(b"\xff\xd0", SECRET + b"\xff\xd0", 1),
+    ),
+    "in a scan of what was there": (
+        "jpeg",
+        lambda: before_end(poor(), last_scan(poor())),
+    ),
+    "behind a lossy picture": ("webp", lambda: in_webp(poor("WEBP"), of=b"VP8 ", more=SECRET)),
+    "behind the first part of one": ("webp", lambda: in_webp(poor("WEBP"), of=b"VP8 ", more=SECRET, partition=True)),
+    "behind transparency": ("webp", lambda: in_webp(veiled(), of=b"ALPH", more=SECRET)),
+    "in a second palette": ("png", lambda: with_chunk(few_colours(), b"PLTE", SECRET[:42])),
+    "in two of the white point": ("png", lambda: with_chunk(with_chunk(few_colours(), b"cHRM", CHRM), b"cHRM", CHRM)),
+    "in transparency of more colours than there are": (
+        "png",
+        lambda: with_transparency(few_colours(), SECRET),
+    ),
 }
 
 
-@pytest.mark.parametrize("name", JPEGS)
-def test_does_not_rewrite_an_odd_jpeg(name: str) -> None:
-    """Whatever might carry something along."""
-    assert keep(JPEGS[name](poor()), source_format="jpeg") is None
+def last_scan(jpeg: bytes) -> bytes:
+    """With its header."""
+    return jpeg[jpeg.rindex(b"\xff\xda") : -2]
+
+
+def with_transparency(png: bytes, body: bytes) -> bytes:
+    """A chunk of it where it belongs, before the pixels."""
+    at = png.index(b"IDAT") - 4
+    return png[:at] + with_chunk(bytes(33), b"tRNS", body)[33:] + png[at:]
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_does_not_keep_what_hides_among_the_picture(name: str) -> None:
+    """Decoders pass over it, and show the picture all the same, as does the file that is made of it."""
+    source_format, make = HIDDEN[name]
+    pixels = decode(make()).tobytes()
+    kept = keep(make(), source_format=source_format)
+    if source_format == "jpeg":
+        assert kept is not None
+        assert decode(kept).tobytes() == pixels
+        assert SECRET not in kept
+    else:
+        assert kept is None
+
+
+UNUSED: dict[str, bytes] = {
+    "a quantization table": table(0xDB, b"\3" + (SECRET * 2)[:64]),
+    "a Huffman table": table(0xC4, b"\3" + bytes(15) + bytes([len(SECRET)]) + SECRET),
+    "a restart interval": table(0xDD, SECRET[:2]),
+}
+
+
+@pytest.mark.parametrize("name", UNUSED)
+@pytest.mark.parametrize("progressive", [True, False])
+def test_drops_tables_that_no_scan_refers_to(name: str, progressive: bool) -> None:
+    """As often as they come, behind the scans or with a number of their own."""
+    jpeg = poor(progressive=progressive)
+    assert keep(before_end(jpeg, UNUSED[name] * 20), source_format="jpeg") == keep(jpeg, source_format="jpeg")
+
+
+def test_drops_what_hides_behind_a_lossless_picture() -> None:
+    """It is encoded anew."""
+    more = in_webp(lossless(), of=b"VP8L", more=SECRET)
+    assert keep(more, source_format="webp") == keep(lossless(), source_format="webp")
+
+
+def test_drops_empty_blocks_between_the_rows_of_a_png() -> None:
+    """Blocks of deflate (RFC 1951) may hold nothing, in as many words as one likes."""
+    rows = zlib.compressobj()
+    blocks = b"".join(rows.compress(bytes(10)) + rows.flush(zlib.Z_FULL_FLUSH) for _ in range(3)) + rows.flush()
+    kept = keep(_png_of(blocks), source_format="png")
+    assert kept is not None
+    assert kept == keep(_png_of(zlib.compress(bytes(30))), source_format="png")
+
+
+def test_drops_the_palette_that_a_picture_has_no_need_of() -> None:
+    """In true colour it is a suggestion."""
+    png = encode(photo("coffee").resize((9, 9)), "PNG")
+    kept = keep(with_chunk(png, b"PLTE", SECRET[:42]), source_format="png")
+    assert kept == keep(png, source_format="png")
+
+
+@pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"restart_marker_blocks": 3}], ids=str)
+@pytest.mark.parametrize("progressive", [True, False])
+def test_keeps_jpegs_of_every_layout(options: dict[str, int], progressive: bool) -> None:
+    """What checks for hidden bytes finds none in them."""
+    jpeg = encode(photo("coffee").resize((77, 51)), "JPEG", quality=50, progressive=progressive, **options)
+    kept = keep(jpeg, source_format="jpeg")
+    assert kept is not None
+    assert decode(kept).tobytes() == decode(jpeg).tobytes()
+
+
+@pytest.mark.parametrize("make", [lossless, veiled, lambda: veiled(alpha_quality=20)])
+def test_keeps_webps_of_every_layout(make: Callable[[], bytes]) -> None:
+    """With the transparency."""
+    kept = keep(make(), source_format="webp")
+    assert kept is not None
+    assert decode(kept).convert("RGBA").tobytes() == decode(make()).convert("RGBA").tobytes()
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_keeps_only_what_is_smaller(image_format: str) -> None:
+    """By a byte at least."""
+    source = few_colours() if image_format == "PNG" else poor(image_format)
+    size = len(keep(source, source_format=image_format.lower()) or b"")
+    assert keep_below(source, source_format=image_format.lower(), pixels=0, below=size) is None
+    assert keep_below(source, source_format=image_format.lower(), pixels=0, below=size + 1) is not None
+
+
+@pytest.mark.parametrize("shift", range(0, 600, 25))
+def test_a_damaged_jpeg_does_not_end_the_process(shift: int) -> None:
+    """Mozjpeg ends its own on some of these; what comes of the others is a picture."""
+    jpeg = bytearray(encode(photo("coffee").resize((64, 48)), "JPEG", quality=50))
+    jpeg[len(jpeg) - shift - 3] ^= 0x55
+    kept = keep(bytes(jpeg), source_format="jpeg")
+    assert kept is None or decode(kept).size == (64, 48)
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_keeps_no_picture_of_too_many_pixels(image_format: str) -> None:
+    """It would take more memory than a worker may."""
+    source = few_colours() if image_format == "PNG" else poor(image_format)
+    assert keep_below(source, source_format=image_format.lower(), pixels=32 * 1024 * 1024 + 1, below=10**9) is None
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])

@@ -347,6 +347,14 @@ def test_validate_answers_for_good_and_bad_files_alike(content: str, valid: bool
     assert (body["valid"], bool(body["errors"])) == (valid, not valid)
 
 
+@on_one_database
+def test_validate_reads_the_options_of_an_upload() -> None:
+    """Smart quality among them; what an upload would refuse is refused."""
+    assert post({"file": csv_file(), "quality": "smart"}, path="/api/validate").json["valid"]
+    body = problem(post({"file": csv_file(), "quality": "clever"}, path="/api/validate"), 422, "invalid_option")
+    assert [error["option"] for error in body["errors"]] == ["quality"]
+
+
 # -- services that are away ---------------------------------------------------------------------------------------
 
 
