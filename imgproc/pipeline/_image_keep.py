@@ -11,7 +11,7 @@ from imgproc.pipeline._keep_jpeg import keep_jpeg
 from imgproc.pipeline._keep_png import keep_png
 from imgproc.pipeline._keep_webp import keep_webp
 
-MOST_PIXELS = 32 * 1024 * 1024  # The coefficients of a JPEG take up to six bytes for each.
+MOST_PIXELS = 16 * 1024 * 1024  # Of a JPEG's coefficients each may take six bytes, beside the worker's own.
 WORTH = 2  # Without a loss a picture gets smaller by tenths, never by half; what is more is not the picture.
 KEEPERS: dict[str, Callable[[bytes], bytes | None]] = {"jpeg": keep_jpeg, "png": keep_png, "webp": keep_webp}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-TIME_LIMIT = 60  # seconds; 32 million pixels take two
+TIME_LIMIT = 60  # seconds; 16 million pixels take one
 
 
 def keep_jpeg(source: bytes) -> bytes | None:

@@ -16,7 +16,7 @@ from imgproc.pipeline._image_formats import FORMATS
 from imgproc.pipeline._vp8 import count_partitions, first_partition, with_less_of_first
 
 SLACK = 4  # bytes; encoders pad with two at most
-LOSSLESS_PIXELS = 16 * 1024 * 1024  # Beyond, the encoder takes more memory than decoding does.
+LOSSLESS_PIXELS = 8 * 1024 * 1024  # The encoder takes 30 bytes for each.
 
 
 class _Unkeepable(ValueError):
@@ -77,7 +77,7 @@ def _encode_anew(source: bytes) -> bytes:
     with FORMATS["webp"].open(io.BytesIO(source)) as image:
         _require(image.width * image.height <= LOSSLESS_PIXELS)
         image.load()
-        return encode(image, target="webp", quality=100, lossless=True, exact=True, method=6)
+        return encode(image, target="webp", quality=100, lossless=True, exact=True, method=4)
 
 
 def _check(kind: bytes, body: bytes, chunks: dict[bytes, bytes]) -> None:

@@ -337,7 +337,7 @@ def test_a_damaged_jpeg_does_not_end_the_process(shift: int) -> None:
 def test_keeps_no_picture_of_too_many_pixels(image_format: str) -> None:
     """It would take more memory than a worker may."""
     source = few_colours() if image_format == "PNG" else poor(image_format)
-    assert keep_below(source, source_format=image_format.lower(), pixels=32 * 1024 * 1024 + 1, below=10**9) is None
+    assert keep_below(source, source_format=image_format.lower(), pixels=16 * 1024 * 1024 + 1, below=10**9) is None
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
