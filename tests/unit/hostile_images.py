@@ -1,7 +1,7 @@
 """Hostile images by name, made on the spot; each must end in a rendition or an error of ours, in bounded memory.
 
-As a program it compresses every case whose name begins as the command line says, under the memory limit given there,
-and prints a line of JSON for each: its name, the outcome, the peak of the process's memory, the processor's seconds.
+As a program it compresses every case whose name begins as the command line says, under the memory limit and with the
+options (JSON) given there, and prints a line of JSON for each: its name, the outcome, the peak memory, the CPU seconds.
 """
 
 from __future__ import annotations

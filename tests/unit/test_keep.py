@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
+import pyjpeg
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
@@ -15,6 +16,7 @@ from imgproc.pipeline.compress import CompressOptions, Rendition, compress
 from tests.unit.compress_corpus import decode, encode, photo
 from tests.unit.hostile_images import swapped_profile
 
+FLAT = [list(range(256)) if bits == 9 else [] for bits in range(1, 17)]  # Nine bits for each symbol of a JPEG.
 SECRET = b"<script>alert('where it was taken')</script>"
 
 
@@ -271,8 +273,17 @@ UNUSED: dict[str, bytes] = {
 @pytest.mark.parametrize("progressive", [True, False])
 def test_drops_tables_that_no_scan_refers_to(name: str, progressive: bool) -> None:
     """As often as they come, behind the scans or with a number of their own."""
-    jpeg = poor(progressive=progressive)
+    jpeg = poor(progressive=progressive, optimize=False)
     assert keep(before_end(jpeg, UNUSED[name] * 20), source_format="jpeg") == keep(jpeg, source_format="jpeg")
+
+
+def test_drops_a_table_that_no_scan_of_a_small_jpeg_refers_to() -> None:
+    """One that is written as it was, sequential."""
+    jpeg = encode(photo("coffee").resize((160, 120)), "JPEG", quality=3, optimize=True)
+    more = before_end(jpeg, table(0xC4, b"\3" + bytes(15) + bytes([8]) + SECRET[:8]))
+    kept = keep(more, source_format="jpeg")
+    assert kept == keep(jpeg, source_format="jpeg")
+    assert len(kept or more) < len(jpeg)
 
 
 def test_drops_what_hides_behind_a_lossless_picture() -> None:
@@ -307,6 +318,46 @@ def test_keeps_jpegs_of_every_layout(options: dict[str, int], progressive: bool)
     assert decode(kept).tobytes() == decode(jpeg).tobytes()
 
 
+SMALL: dict[str, dict[str, object]] = {
+    "a colour for each pixel": {"subsampling": 0},
+    "a colour for two pixels": {"subsampling": 1},
+    "a colour for four pixels": {"subsampling": 2},
+    "a density": {"dpi": (300, 300)},
+    "a better quality": {"quality": 30},
+    "no colours": {"mode": "L"},
+}
+
+
+@pytest.mark.parametrize("size", [(9, 7), (17, 9), (160, 120), (323, 241)], ids=str)
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_jpeg_does_not_grow(name: str, size: tuple[int, int]) -> None:
+    """To be progressive costs more than it spares where an encoder took pains with the tables."""
+    options = {"mode": "RGB", "quality": 3, "optimize": True} | SMALL[name]
+    jpeg = encode(photo("coffee").convert(str(options.pop("mode"))).resize(size), "JPEG", **options)
+    kept = keep(jpeg, source_format="jpeg")
+    assert kept is not None
+    assert len(kept) < len(jpeg)
+    assert decode(kept).tobytes() == decode(jpeg).tobytes()
+
+
+def test_drops_what_hides_in_blocks_beyond_the_edge() -> None:
+    """Where a colour stands for four pixels they are coded by 16 x 16."""
+    jpeg = encode(photo("coffee").resize((8, 8)), "JPEG", quality=3, optimize=True, subsampling=2)
+    segments = pyjpeg.Stream.read(pyjpeg.BufferedReader(jpeg)).segments
+    scan = next(segment for segment in segments if isinstance(segment, pyjpeg.HuffmanDCTScan))
+    for unit in scan.data_units[1:4]:
+        unit[1:6] = (1 for _ in range(5))
+    for segment in segments:
+        if isinstance(segment, pyjpeg.DefineHuffmanTables):
+            segment.tables = [pyjpeg.HuffmanTable(each.table_class, each.destination, FLAT) for each in segment.tables]
+    for component in scan.components:
+        component.dc_table = component.ac_table = FLAT
+    writer = pyjpeg.BufferedWriter()
+    pyjpeg.Stream(pyjpeg.huffman_optimize(segments)).write(writer)
+    assert decode(bytes(writer.data)).tobytes() == decode(jpeg).tobytes()
+    assert keep(bytes(writer.data), source_format="jpeg") == keep(jpeg, source_format="jpeg")
+
+
 @pytest.mark.parametrize("make", [lossless, veiled, lambda: veiled(alpha_quality=20)])
 def test_keeps_webps_of_every_layout(make: Callable[[], bytes]) -> None:
     """With the transparency."""
@@ -325,9 +376,10 @@ def test_keeps_only_what_is_smaller(image_format: str) -> None:
 
 
 @pytest.mark.parametrize("shift", range(0, 600, 25))
-def test_a_damaged_jpeg_does_not_end_the_process(shift: int) -> None:
+@pytest.mark.parametrize("optimize", [False, True])
+def test_a_damaged_jpeg_does_not_end_the_process(shift: int, optimize: bool) -> None:
     """Mozjpeg ends its own on some of these; what comes of the others is a picture."""
-    jpeg = bytearray(encode(photo("coffee").resize((64, 48)), "JPEG", quality=50))
+    jpeg = bytearray(encode(photo("coffee").resize((64, 48)), "JPEG", quality=50, optimize=optimize))
     jpeg[len(jpeg) - shift - 3] ^= 0x55
     kept = keep(bytes(jpeg), source_format="jpeg")
     assert kept is None or decode(kept).size == (64, 48)
