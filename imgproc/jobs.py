@@ -8,8 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial, wraps
+from functools import partial, wraps
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -21,7 +20,7 @@ from imgproc.errors import DeliveryError, ImgprocError, InfrastructureError, Lea
 from imgproc.lease import Lease, check_stopping, insist, is_outage, new_token
 from imgproc.lifecycle import deliveries, finalization, products, requests
 from imgproc.lifecycle.deliveries import DeliveryClaim, Outcome
-from imgproc.lifecycle.products import PendingImage, ProductClaim
+from imgproc.lifecycle.products import ProductClaim
 from imgproc.lifecycle.requests import PlannedRow
 from imgproc.lifecycle.results import ImageResult, Settled
 from imgproc.lifecycle.window import release
@@ -144,30 +143,18 @@ def process_product(product_id: int) -> None:
     claim = products.claim(product_id, token=token, lease_seconds=seconds)
     if claim is None:
         return
-    rounds = -(-len(claim.images) // settings.image_threads)
-    # Each image may first wait for another worker as long as a download takes.
-    deadline = rounds * (2 * settings.download_timeout + ENCODE_SECONDS + OUTAGE_PATIENCE)
+    # Two rounds more than there are full ones: to wait for other workers, and for what did not come of that.
+    rounds = -(-len(claim.images) // settings.image_threads) + 2
+    deadline = rounds * (settings.download_timeout + ENCODE_SECONDS + OUTAGE_PATIENCE)
     renew = partial(products.renew_lease, product_id, token=token, lease_seconds=seconds)
     give_back = partial(products.give_back, product_id, token=token)
     lease = Lease(renew, seconds=seconds, deadline=deadline, give_back=give_back)
     with leaving_nothing(claim.request_id), lease:
-        outcomes = ProductImages(tools, claim, lease.check, partial(_in_threads, settings.image_threads)).make()
+        outcomes = ProductImages(tools, claim, lease.check).make()
         settled = insist(partial(_settle, product_id, claim, outcomes, token=token, tools=tools))
     dispatch.ring_products(settled.released)
     if settled.all_ended:
         _finalize_if_ended(settled.request_id)
-
-
-def _in_threads(
-    threads: int, make: Callable[[PendingImage], ImageOutcome], images: tuple[PendingImage, ...]
-) -> Iterable[ImageOutcome]:
-    return _executor(threads).map(make, images) if len(images) > 1 else map(make, images)
-
-
-@cache
-def _executor(threads: int) -> ThreadPoolExecutor:
-    """One executor a process, made after the fork by the first product."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="image")
 
 
 def _settle(

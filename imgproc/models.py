@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, Uuid, text
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column
 
 from imgproc.extensions import Base
+from imgproc.sql import BigId, UtcDateTime, db_now
 
 
 class RequestStatus(str, Enum):
@@ -62,51 +62,6 @@ ENDED = (
     RequestStatus.FAILED,
     RequestStatus.CANCELLED,
 )
-
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime on every database; SQLite, which has none, keeps the text of the UTC time."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Store UTC."""
-        if value is None:
-            return None
-        value = value.astimezone(timezone.utc)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
-        """Return aware UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
-
-
-class db_now(sa.sql.functions.GenericFunction[datetime]):  # noqa: N801 - it reads as the SQL function it is
-    """The database's own clock, `seconds` from now: hosts disagree about the time, the database does not."""
-
-    type = UtcDateTime()
-    inherit_cache = True
-
-    def __init__(self, seconds: float | sa.ColumnElement[Any] = 0) -> None:
-        super().__init__(seconds if isinstance(seconds, sa.ColumnElement) else sa.literal(float(seconds)))
-
-
-@compiles(db_now, "postgresql")
-def _postgresql_now(element: db_now, compiler: Any, **kw: Any) -> str:
-    """`clock_timestamp`, not `now()`: the latter stands still for the length of a transaction."""
-    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
-
-
-@compiles(db_now, "sqlite")
-def _sqlite_now(element: db_now, compiler: Any, **kw: Any) -> str:
-    """SQLAlchemy reads six digits of a second; strftime writes three."""
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {compiler.process(element.clauses, **kw)} || ' seconds') || '000')"
-
-
-BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def _status(enum: type[Enum]) -> sa.Enum:

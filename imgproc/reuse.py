@@ -7,34 +7,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from typing import cast
+from functools import cache, partial
+from typing import TypeVar, cast
 
 from imgproc.errors import ImageError
 from imgproc.lease import insist, stopping
 from imgproc.lifecycle.products import PendingImage, ProductClaim
-from imgproc.lifecycle.repeats import Earlier, Twin, find_earlier, find_twin
+from imgproc.lifecycle.repeats import Earlier, Twin, find_earlier, find_twins
 from imgproc.lifecycle.results import ImageResult
 from imgproc.making import ImageOutcome, copy_image, failed, make_image
 from imgproc.models import ImageStatus
 from imgproc.toolbox import Toolbox
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5  # seconds between two looks at an image that another worker has in hand
-OWN_FAULT = "worker_lost"  # Says nothing about the picture with certainty, so it is tried again.
 
-Make = Callable[[PendingImage], ImageOutcome]
-Each = Callable[[Make, tuple[PendingImage, ...]], Iterable[ImageOutcome]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class ProductImages:
-    """The images of a claimed product; `check` is asked before anything is stored, `each` makes many at a time."""
+    """The images of a claimed product; `check` is asked before anything is stored."""
 
     tools: Toolbox
     claim: ProductClaim
     check: Callable[[], None]
-    each: Each
 
     def make(self) -> list[ImageOutcome]:
         """The outcome of every image, in order.
@@ -45,27 +44,27 @@ class ProductImages:
             LeaseLost: `check` raised it.
         """
         firsts = {image.source_url: image for image in reversed(self.claim.images)}
-        made = self._make(image for image in firsts.values() if image.twin is None)
-        late = []
-        for image in (image for image in firsts.values() if image.twin is not None):
-            if outcome := self._from_twin(image):
-                made[image.source_url] = outcome
-            else:
-                late.append(image)
-        made |= self._make(late)
         again = [image for image in self.claim.images if firsts[image.source_url] is not image]
-        copies = {image.id: self._repeat(image, made[image.source_url]) for image in again}
-        return [copies.get(image.id) or made[image.source_url] for image in self.claim.images]
+        repeated = [image for image in firsts.values() if image.twin is not None]
+        made = self._make([image for image in firsts.values() if image.twin is None])
+        taken = self._each(partial(self._from_twin, self._ended_twins(repeated)), repeated)
+        made |= {image.source_url: outcome for image, outcome in zip(repeated, taken, strict=True) if outcome}
+        made |= self._make([image for image in firsts.values() if image.source_url not in made])
+        copies = dict(zip(again, self._each(partial(self._repeat, made), again), strict=True))
+        return [copies.get(image) or made[image.source_url] for image in self.claim.images]
 
-    def _make(self, images: Iterable[PendingImage]) -> dict[str, ImageOutcome]:
+    def _make(self, images: list[PendingImage]) -> dict[str, ImageOutcome]:
         """Make the images, by URL; where an earlier request made one, with what it has left."""
-        images = tuple(images)
         earlier = {image.id: self._earlier(image) for image in images}
 
         def make(image: PendingImage) -> ImageOutcome:
             return make_image(self.tools, self.claim, self.check, image, earlier=earlier[image.id])
 
-        return dict(zip((image.source_url for image in images), self.each(make, images), strict=True))
+        return dict(zip((image.source_url for image in images), self._each(make, images), strict=True))
+
+    def _each(self, call: Callable[[Item], Result], items: list[Item]) -> Iterable[Result]:
+        """As `map` does, several at a time."""
+        return _executor(self.tools.settings.image_threads).map(call, items) if len(items) > 1 else map(call, items)
 
     def _earlier(self, image: PendingImage) -> Earlier | None:
         if image.earlier is None or not self.tools.settings.reuse_pictures:
@@ -73,8 +72,9 @@ class ProductImages:
         find = partial(find_earlier, self.claim.request_id, image.source_url, options=self.claim.options)
         return insist(find)
 
-    def _repeat(self, image: PendingImage, outcome: ImageOutcome) -> ImageOutcome:
+    def _repeat(self, made: dict[str, ImageOutcome], image: PendingImage) -> ImageOutcome:
         """The outcome of an image whose URL the product has more than once."""
+        outcome = made[image.source_url]
         if not isinstance(outcome, ImageResult):
             return image, outcome[1]
         if outcome.status is ImageStatus.FAILED:
@@ -82,22 +82,29 @@ class ProductImages:
         copy = copy_image(self.tools, self.claim, self.check, image, outcome.values)
         return copy or make_image(self.tools, self.claim, self.check, image, earlier=None)
 
-    def _from_twin(self, image: PendingImage) -> ImageOutcome | None:
+    def _from_twin(self, twins: dict[int, Twin], image: PendingImage) -> ImageOutcome | None:
         """What came of the image of the same URL; None where that is nothing to go by."""
-        twin = self._ended_twin(image)
+        twin = twins.get(cast("int", image.twin))
         if twin and twin.status is ImageStatus.COMPLETED:
             return copy_image(self.tools, self.claim, self.check, image, twin.made)
-        if twin and twin.status is ImageStatus.FAILED and not twin.error_retryable and twin.error_code != OWN_FAULT:
+        if twin and twin.status is ImageStatus.FAILED and not twin.error_retryable:
             return failed(image, ImageError(twin.error_detail or "", code=twin.error_code or "", retryable=False))
         return None
 
-    def _ended_twin(self, image: PendingImage) -> Twin | None:
-        """The twin, once nobody has it in hand; waited for no longer than a download may take."""
-        find = partial(find_twin, cast("int", image.twin))
+    def _ended_twins(self, images: list[PendingImage]) -> dict[int, Twin]:
+        """The twins, by id, once nobody has one in hand; waited for together no longer than a download may take."""
+        holders = {cast("int", image.twin): image.holder for image in images}
         give_up, pause = time.monotonic() + self.tools.settings.download_timeout, FIRST_PAUSE
-        twin = insist(find)
-        while twin and twin.in_hand and time.monotonic() < give_up and not stopping.wait(pause):
+        while True:
+            twins = insist(partial(find_twins, holders)) if holders else {}
+            in_hand = any(twin.holder and twin.holder == holders[each] for each, twin in twins.items())
+            if not in_hand or time.monotonic() > give_up or stopping.wait(pause):
+                return twins
             self.check()
             pause = min(2 * pause, LONGEST_PAUSE)
-            twin = insist(find)
-        return twin
+
+
+@cache
+def _executor(threads: int) -> ThreadPoolExecutor:
+    """One executor a process, made after the fork by the first product."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="image")

@@ -22,16 +22,9 @@ from imgproc.errors import InfrastructureError
 from imgproc.extensions import db
 from imgproc.lifecycle import actions, expiry, finalization
 from imgproc.lifecycle.window import IN_FLIGHT, release
-from imgproc.models import (
-    DeliveryStatus,
-    ProcessingRequest,
-    Product,
-    ProductStatus,
-    RequestStatus,
-    WebhookDelivery,
-    db_now,
-)
+from imgproc.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
 from imgproc.removal import remove_due
+from imgproc.sql import db_now
 from imgproc.toolbox import toolbox
 
 BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second

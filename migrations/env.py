@@ -3,7 +3,7 @@
 from alembic import context
 from flask import current_app
 
-from imgproc.models import UtcDateTime
+from imgproc.sql import UtcDateTime
 
 migrate = current_app.extensions["migrate"]
 database = migrate.db

@@ -8,16 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from imgproc.extensions import transaction
-from imgproc.models import (
-    ENDED,
-    ImageStatus,
-    ProcessingRequest,
-    Product,
-    ProductImage,
-    ProductStatus,
-    RequestStatus,
-    db_now,
-)
+from imgproc.models import ENDED, ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
+from imgproc.sql import db_now
 
 CANCELLED_IMAGE = {
     "status": ImageStatus.CANCELLED,

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from imgproc.extensions import transaction
-from imgproc.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery, db_now
+from imgproc.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.sql import db_now
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from imgproc.extensions import transaction
 from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
-from imgproc.models import ImageStatus, Product, ProductImage, ProductStatus, db_now
+from imgproc.models import ImageStatus, Product, ProductImage, ProductStatus
+from imgproc.sql import db_now
 
 
 def requeue_expired(*, max_attempts: int) -> list[int]:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
 from imgproc.lifecycle.requests import lease_is_free
-from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery, db_now
+from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
+from imgproc.sql import db_now
 
 
 def elect_finalizer(request_id: str) -> int | None:

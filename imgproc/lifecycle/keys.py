@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from imgproc.extensions import transaction
-from imgproc.models import ApiKey, db_now
+from imgproc.models import ApiKey
+from imgproc.sql import db_now
 
 USE_NOTED_EVERY = 3600.0  # seconds: a write for each call would cost more than the call
 

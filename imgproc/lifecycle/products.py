@@ -12,29 +12,25 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
-from imgproc.lifecycle.repeats import EARLIER, TWIN
+from imgproc.lifecycle.repeats import EARLIER, HOLDER, TWIN
 from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
-from imgproc.models import (
-    ImageStatus,
-    ProcessingRequest,
-    Product,
-    ProductImage,
-    ProductStatus,
-    db_now,
-)
+from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.sql import db_now, in_turn
 
 
 @dataclass(frozen=True)
 class PendingImage:
     """One image still to be made.
 
-    `twin` is another image of the request with this URL, `earlier` one of any request; None where there is none.
+    `twin` is another image of the request with this URL, `holder` the lease under which it is being made, `earlier` one
+    of any request; None where there is none.
     """
 
     id: int
     position: int
     source_url: str
     twin: int | None = None
+    holder: str | None = None
     earlier: int | None = None
 
 
@@ -73,24 +69,29 @@ _CLAIM = (
         Product.attempt,
         # Not `==`: inside RETURNING, SQLite takes that for a reason to read all requests.
         sa.select(ProcessingRequest.options).where(ProcessingRequest.id.in_([Product.request_id])).label("options"),
+        in_turn(Product.request_id).label("turn"),
     )
 )
 _PENDING_IMAGES = (
-    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, TWIN, EARLIER)
+    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, TWIN, HOLDER, EARLIER)
     .where(ProductImage.product_id == _THIS, ProductImage.status == ImageStatus.PENDING)
     .order_by(ProductImage.position)
 )
 
 
 def claim(product_id: int, *, token: str, lease_seconds: int) -> ProductClaim | None:
-    """Lease a queued product; None where it is not queued. Claiming again with the same token succeeds again."""
+    """Lease a queued product; None where it is not queued. Claiming again with the same token succeeds again.
+
+    Products of one request are claimed in turn, so that of two with the same URL one sees the other at it.
+    """
     this = {"this": product_id}
     with transaction() as connection:
         leased = connection.execute(_CLAIM, this | {"token": token, "seconds": lease_seconds}).one_or_none()
         if leased is None:
             return None
         images = connection.execute(_PENDING_IMAGES, this)
-        return ProductClaim(**leased._mapping, images=tuple(PendingImage(*image) for image in images))
+        values = {name: value for name, value in leased._mapping.items() if name != "turn"}
+        return ProductClaim(**values, images=tuple(PendingImage(*image) for image in images))
 
 
 def renew_lease(product_id: int, *, token: str, lease_seconds: int) -> bool:

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from imgproc.extensions import db, transaction
 from imgproc.lifecycle.window import IN_FLIGHT
-from imgproc.models import ENDED, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery, db_now
+from imgproc.models import ENDED, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
+from imgproc.sql import db_now
 
 LAST_PUT_SECONDS = 600  # by then no worker that held a part of a removed request stores anything more
 SECONDS_A_DAY = 86_400

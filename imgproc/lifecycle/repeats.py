@@ -6,6 +6,7 @@ An URL is found by a hash of 64 bits, and then compared itself.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,9 @@ from sqlalchemy.orm import aliased
 
 from imgproc.extensions import db
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.sql import db_now
 
-CANDIDATES = 20  # of the newest with the same URL, among which one of the same owner and options is looked for
+CANDIDATES = 20  # with the same URL, among which one in hand, or one of the same owner and options, is looked for
 MADE = (
     *("original_key", "output_key", "source_bytes", "source_width", "source_height", "source_format"),
     *("output_bytes", "output_width", "output_height", "output_format", "output_kept"),
@@ -24,10 +26,10 @@ MADE = (
 
 @dataclass(frozen=True)
 class Twin:
-    """An image of the same URL: how far it is, whether it is being made now, and the columns of what was made."""
+    """An image of the same URL: how far it is, the lease under which it is being made, and what was made (columns)."""
 
     status: ImageStatus
-    in_hand: bool
+    holder: str | None
     error_code: str | None
     error_detail: str | None
     error_retryable: bool | None
@@ -55,33 +57,40 @@ _ours, _next, _found = ProductImage, aliased(ProductImage), aliased(ProductImage
 _same_url = sa.and_(_found.url_hash == _ours.url_hash, _found.source_url == _ours.source_url)
 
 
-def _first(status: ImageStatus) -> sa.Select[Any]:
-    """The first image of another product of the request with our URL, of one status."""
+def _others(status: ImageStatus, most: int) -> sa.Select[Any]:
+    """The first images of other products of the request with our URL, of one status; perhaps more, behind them."""
     place = (_next.url_hash, _next.request_id, _next.status, _next.id)
     start = (_ours.url_hash, _ours.request_id, sa.literal(status, _ours.status.type), sa.literal(0, _ours.id.type))
-    first = (
-        sa.select(_next.id)
-        .where(sa.tuple_(*place) >= sa.tuple_(*start), _next.product_id != _ours.product_id)
-        .order_by(*place)
-        .limit(1)
-        .correlate(_ours)
-        .scalar_subquery()
-    )
-    found = sa.select(_found.id).where(_found.id == first, _same_url, _found.status == status)
-    return found.where(_found.request_id == _ours.request_id)
+    behind = sa.and_(sa.tuple_(*place) >= sa.tuple_(*start), _next.url_hash == _ours.url_hash)
+    first = sa.select(_next.id).where(behind, _next.product_id != _ours.product_id).order_by(*place).limit(most)
+    found = sa.select(_found.id).where(_found.id.in_(first.correlate(_ours)), _same_url, _found.status == status)
+    return found.where(_found.request_id == _ours.request_id).correlate(_ours)
 
 
-# What is waited for was in another worker's hands when this one claimed its product, so two seldom wait for each other.
+_LEASED = sa.and_(Product.status == ProductStatus.PROCESSING, Product.lease_until > db_now())
+# What is waited for was in another worker's hands when this one claimed its product, and only as long as it stays in
+# these; so whoever waits does so for an earlier claim, and no two for each other.
 _in_hand = (
-    _first(ImageStatus.PENDING)
+    _others(ImageStatus.PENDING, CANDIDATES)
     .join(Product, Product.id == _found.product_id)
-    .where(Product.status == ProductStatus.PROCESSING)
+    .where(_LEASED)
+    .with_only_columns(sa.func.min(_found.id))
+    .scalar_subquery()
 )
 TWIN = sa.func.coalesce(
-    _first(ImageStatus.COMPLETED).correlate(_ours).scalar_subquery(),
-    _first(ImageStatus.FAILED).correlate(_ours).scalar_subquery(),
-    _in_hand.correlate(_ours).scalar_subquery(),
+    _others(ImageStatus.COMPLETED, 1).scalar_subquery(),
+    _others(ImageStatus.FAILED, 1).where(_found.error_retryable.is_(False)).scalar_subquery(),
+    _in_hand,
 ).label("twin")
+_held = aliased(ProductImage)
+HOLDER = (
+    sa.select(Product.lease_token)
+    .join(_held, _held.product_id == Product.id)
+    .where(_held.id == _in_hand)
+    .correlate(_ours)
+    .scalar_subquery()
+    .label("holder")
+)
 
 _newest = (
     sa.select(_next.id)
@@ -97,20 +106,21 @@ EARLIER = (
 )
 
 
-def find_twin(image_id: int) -> Twin | None:
-    """The image as it is now; None where it is gone."""
-    image = ProductImage
+def find_twins(image_ids: Iterable[int]) -> dict[int, Twin]:
+    """The images as they are now, by id; without those that are gone."""
+    image, holder = ProductImage, sa.case((_LEASED, Product.lease_token)).label("holder")
     statement = (
-        sa.select(image.__table__, Product.status.label("product_status"))
+        sa.select(image.__table__, holder)
         .join(Product, Product.id == image.product_id)
-        .where(image.id == image_id)
+        .where(image.id.in_(list(image_ids)))
     )
     with db.engine.connect() as connection:
-        row = connection.execute(statement).one_or_none()
-    if row is None:
-        return None
-    in_hand = row.status is ImageStatus.PENDING and row.product_status is ProductStatus.PROCESSING
-    return Twin(row.status, in_hand, row.error_code, row.error_detail, row.error_retryable, _made(row))
+        return {row.id: _twin(row) for row in connection.execute(statement)}
+
+
+def _twin(row: Any) -> Twin:
+    holder = row.holder if row.status is ImageStatus.PENDING else None
+    return Twin(row.status, holder, row.error_code, row.error_detail, row.error_retryable, _made(row))
 
 
 def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> Earlier | None:

@@ -18,15 +18,8 @@ from imgproc.errors import LeaseLost
 from imgproc.extensions import insert_many, transaction
 from imgproc.lifecycle.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.lifecycle.repeats import url_hash
-from imgproc.models import (
-    ImageStatus,
-    ProcessingRequest,
-    Product,
-    ProductImage,
-    ProductStatus,
-    RequestStatus,
-    db_now,
-)
+from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
+from imgproc.sql import db_now
 
 UPLOAD_SECONDS = 3600  # how long storing an uploaded file may take
 

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from imgproc.extensions import transaction
-from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus, db_now
+from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+from imgproc.sql import db_now
 
 IN_FLIGHT = (ProductStatus.QUEUED, ProductStatus.PROCESSING)
 

@@ -14,7 +14,8 @@ from imgproc import sweeper
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
 from imgproc.lifecycle import finalization, products
-from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus, db_now
+from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+from imgproc.sql import db_now
 
 SLOW_COMMIT = 0.1  # seconds that a finishing transaction stays open, as on a slow disk
 UNFINISHED = (ProductStatus.PENDING, ProductStatus.QUEUED, ProductStatus.PROCESSING)

@@ -22,7 +22,8 @@ from imgproc import dispatch, sweeper
 from imgproc.extensions import Base, db, redis_client, transaction
 from imgproc.lifecycle import requests
 from imgproc.lifecycle.requests import PlannedRow
-from imgproc.models import ENDED, Product, UtcDateTime
+from imgproc.models import ENDED, Product
+from imgproc.sql import UtcDateTime
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}

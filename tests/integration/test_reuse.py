@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from functools import partial
 from unittest.mock import Mock
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from flask import current_app
 
-from imgproc import jobs, making
+from imgproc import jobs, making, reuse
 from imgproc.extensions import transaction
 from imgproc.keys import create_key
 from imgproc.lifecycle import products
@@ -167,6 +168,74 @@ def test_nobody_waits_longer_than_a_download_may_take(objects: ObjectStore, shop
     assert [each.status for each in rows(Product)] == [ProductStatus.PROCESSING, ProductStatus.COMPLETED]
     drain(request_id)
     assert len(made_of(objects, request_id)) == 2
+
+
+def queued(*cells: str | list[str]) -> list[int]:
+    """The products of a new request with repeated URLs, none of which a worker has had yet."""
+    submit(csv_of(*cells, repeats=True))
+    work(most=1)
+    return [each.id for each in rows(Product)][-len(cells) :]
+
+
+def test_of_two_claims_at_once_one_sees_the_other(shop: Shop) -> None:
+    """However close together they come, one makes the picture and the others wait for it."""
+    for _ in range(10):
+        ids = queued(*[f"{shop.url}/astronaut.jpg"] * 4)
+        claims = at_once(*(partial(products.claim, each, token=str(each), lease_seconds=30) for each in ids))
+        assert sum(claim.images[0].twin is None for claim in claims if claim) == 1
+
+
+@on_one_database
+def test_nobody_waits_for_a_lease_that_ran_out(shop: Shop) -> None:
+    """Its worker is lost, and the sweeper has yet to notice."""
+    configure(download_timeout=3600)
+    first, second = queued(*[f"{shop.url}/astronaut.jpg"] * 2)
+    assert products.claim(first, token="lost", lease_seconds=-1)
+    jobs.process_product(second)
+    assert [each.status for each in rows(Product)] == [ProductStatus.PROCESSING, ProductStatus.COMPLETED]
+
+
+def test_nobody_waits_for_a_later_claim_than_its_own(shop: Shop) -> None:
+    """It may be waiting for ours."""
+    configure(download_timeout=3600)
+    first, second = queued(*[f"{shop.url}/astronaut.jpg"] * 2)
+    assert products.claim(first, token="earlier", lease_seconds=3600)
+
+    def claim_anew() -> None:
+        wait_until(lambda: rows(Product)[1].status is ProductStatus.PROCESSING)
+        with transaction() as connection:
+            connection.execute(sa.update(Product).where(Product.id == first).values(lease_token="later"))
+
+    at_once(partial(jobs.process_product, second), claim_anew)
+    assert [each.status for each in rows(Product)] == [ProductStatus.PROCESSING, ProductStatus.COMPLETED]
+
+
+@on_one_database
+def test_waits_for_all_its_pictures_together(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No longer than for one of them."""
+    configure(download_timeout=0.2)
+    urls = [f"{shop.url}/{name}" for name in ("astronaut.jpg", "coffee.png", "rocket.webp")]
+    *others, last = queued(*urls, urls)
+    for each in others:
+        assert products.claim(each, token="hung", lease_seconds=30)
+    pauses: list[float] = []
+    monkeypatch.setattr(reuse.stopping, "wait", lambda pause: pauses.append(pause) or time.sleep(pause))
+    jobs.process_product(last)
+    assert rows(Product)[-1].status is ProductStatus.COMPLETED
+    assert 0.2 <= sum(pauses) < 0.4
+
+
+@on_one_database
+def test_a_passing_failure_hides_nobody(shop: Shop) -> None:
+    """Of three the first has failed, the second is being made, the third waits for the second."""
+    url = shop.says("/moody.jpg", Answer(503))
+    configure(max_attempts=1)
+    first, second, third = queued(*[url] * 3)
+    jobs.process_product(first)
+    assert products.claim(second, token="second", lease_seconds=30)
+    claim = products.claim(third, token="third", lease_seconds=30)
+    assert claim
+    assert (claim.images[0].twin, claim.images[0].holder) == (rows(ProductImage)[1].id, "second")
 
 
 @on_one_database
