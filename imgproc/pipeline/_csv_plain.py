@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, repeat
-from operator import add
 
 from imgproc.pipeline._csv_cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline._csv_records import BLOCK_CHARS, Lines
@@ -59,7 +58,7 @@ class PlainReader:
         cells[name] = _either(_text("", at_most=MAX_NAME_CHARS), _text(bare, at_most=MAX_NAME_CHARS))
         cells[urls] = _either(rf"{PLAIN_URL}(?:,{PLAIN_URL})*", PLAIN_URL)
         self._row = re.compile("^" + bare.join(cells) + r"\r?\n", re.MULTILINE)
-        self._order = [2 * sorted(indices).index(index) for index in indices]
+        self._order = [sorted(indices).index(index) for index in indices]
 
     def take(self, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
         """The rows of the next block, the first of them number `row`; None where any of it is not plain.
@@ -83,20 +82,27 @@ class PlainReader:
         if len(found) != block.count("\n") or not block.endswith("\n") or len(found) > at_most:
             return None
         columns = list(zip(*found, strict=True))
-        serials, names, cells = (list(map(add, columns[place], columns[place + 1])) for place in self._order)
-        commas = list(map(str.count, cells, repeat(",")))
-        if max(commas) >= self._max_images or max(map(len, cells)) > self._max_cell_chars:
+        serials, names, cells = (_unquoted(columns[place]) for place in self._order)
+        commas = "".join(cells).count(",")
+        if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
+            return None
+        if max(map(len, cells)) > self._max_cell_chars:
             return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
             return None
         lines.skip_block(len(cells))
-        return PlainRows(row, line, serials, names, cells, images=len(cells) + sum(commas))
+        return PlainRows(row, line, serials, names, cells, images=len(cells) + commas)
 
 
 def _either(quoted: str, bare: str) -> str:
-    """A cell in two groups, one of which is empty."""
-    return f'(?:"({quoted})"|({bare}))'
+    """A cell as one group, with its quotes."""
+    return f'("(?:{quoted})"|(?:{bare}))'
+
+
+def _unquoted(cells: Sequence[str]) -> Sequence[str]:
+    """Plain cells have no quotes but those around them."""
+    return list(map(str.strip, cells, repeat('"'))) if '"' in "".join(cells) else cells
 
 
 def _text(delimiter: str, *, at_most: int) -> str:

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import islice
 from operator import lt
+from typing import Any
 
 
 class SerialNumbers:
@@ -45,10 +46,13 @@ class SerialNumbers:
 
     def note_rising(self, serials: Sequence[str], first_line: int) -> bool:
         """Note serial numbers of one line after the other; False, and none noted, unless each is surely a new one."""
-        orders = [self._greatest, *zip(map(len, serials), serials, strict=True)]
-        if not (self.rising and all(map(lt, orders, islice(orders, 1, None)))):
+        lengths = set(map(len, serials))
+        # Of one length, as most neighbours are, the texts alone are compared.
+        orders: Sequence[Any] = serials if len(lengths) == 1 else [*zip(map(len, serials), serials, strict=True)]
+        is_rising = (len(serials[0]), serials[0]) > self._greatest and all(map(lt, orders, islice(orders, 1, None)))
+        if not self.rising or not is_rising:
             return False
-        self._greatest = orders[-1]
+        self._greatest = (len(serials[-1]), serials[-1])
         self._hashes.fromlist(list(map(hash, serials)))
         self._lines.fromlist(list(range(first_line, first_line + len(serials))))
         return True

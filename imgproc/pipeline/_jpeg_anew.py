@@ -13,6 +13,7 @@ import pyjpeg
 from mozjpeg_lossless_optimization import optimize
 
 MOST_BYTES = 32 * 1024  # The slower encoder takes half a second for it; larger files gain from being progressive.
+PROGRESSIVE = b"\xff\xc2"  # the marker of its frame
 ANY_SYMBOL = [list(range(256)) if bits == 9 else [] for bits in range(1, 17)]  # Until its optimum is known.
 READ_ERRORS = (pyjpeg.ReadError, EOFError, LookupError, ValueError, AssertionError)  # What it says of a damaged file.
 
@@ -20,7 +21,7 @@ READ_ERRORS = (pyjpeg.ReadError, EOFError, LookupError, ValueError, AssertionErr
 def encode_anew(source: bytes) -> bytes:
     """The same coefficients in the fewest bytes, without metadata or profile; may end this process."""
     progressive: bytes = optimize(source)
-    if len(progressive) < len(source) or len(source) > MOST_BYTES:
+    if len(progressive) < len(source) or len(source) > MOST_BYTES or PROGRESSIVE in source:
         return progressive
     try:
         sequential = _encode_sequential(source)
@@ -41,7 +42,7 @@ def _encode_sequential(source: bytes) -> bytes:
     frames = [segment for segment in segments if isinstance(segment, pyjpeg.StartOfFrame)]
     scans = [segment for segment in segments if isinstance(segment, pyjpeg.HuffmanDCTScan)]
     (frame,), (scan,) = frames, scans
-    if frame.n > pyjpeg.FrameType.EXTENDED_HUFFMAN or len(frame.components) != len(scan.components):
+    if len(frame.components) != len(scan.components):
         raise ValueError
     written = [pyjpeg.StartOfImage(), _quantization(segments, frame), frame, *_scan(scan.data_units, frame)]
     writer = pyjpeg.BufferedWriter()
