@@ -19,8 +19,8 @@ from imgproc.lifecycle.requests import ReservationLost
 from imgproc.models import ProcessingRequest
 from imgproc.netguard import check_url
 from imgproc.pipeline.compress import CompressOptions
+from imgproc.pipeline.keys import input_key
 from imgproc.pipeline.read_csv import CsvReading, Scan, read_csv, require_valid, scan_csv
-from imgproc.pipeline.store import input_key
 from imgproc.toolbox import toolbox
 
 READ_BLOCK = 1024 * 1024

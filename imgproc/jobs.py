@@ -6,7 +6,6 @@ A job takes ids, claims what they name, and stops where there is nothing to clai
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
 from itertools import islice
@@ -16,16 +15,16 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from imgproc import dispatch, queries, report
-from imgproc.errors import DeliveryError, ImgprocError, InfrastructureError, LeaseLost
+from imgproc.delivering import attempt
+from imgproc.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.lease import Lease, check_stopping, insist, is_outage, new_token
 from imgproc.lifecycle import deliveries, finalization, products, requests
-from imgproc.lifecycle.deliveries import DeliveryClaim, Outcome
 from imgproc.lifecycle.products import ProductClaim
 from imgproc.lifecycle.requests import PlannedRow
 from imgproc.lifecycle.results import ImageResult, Settled
 from imgproc.lifecycle.window import release
 from imgproc.making import OUTAGE_PATIENCE, ImageOutcome, failed
-from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus
+from imgproc.models import ProcessingRequest, RequestStatus
 from imgproc.pipeline.read_csv import Row, read_csv
 from imgproc.removal import leaving_nothing
 from imgproc.reuse import ProductImages
@@ -254,34 +253,6 @@ def deliver(delivery_id: str) -> None:
     claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS)
     if claim is None:
         return
-    started = time.monotonic()
-    outcome = _attempt(tools, delivery_id, claim, started)
+    outcome = attempt(tools, delivery_id, claim)
     log.info("delivery_attempted", delivery_id=delivery_id, status=outcome.status.value, code=outcome.error_code)
     insist(partial(deliveries.record, delivery_id, outcome, token=token))
-
-
-def _attempt(tools: Toolbox, delivery_id: str, claim: DeliveryClaim, started: float) -> Outcome:
-    try:
-        if tools.notifier is None:
-            raise DeliveryError("WEBHOOK_SECRET is not set, so nothing can be signed.", code="no_webhook_secret")
-        receipt = tools.notifier.notify(claim.url, webhook_id=delivery_id, payload=claim.payload)
-    except DeliveryError as error:
-        retry_in = _retry_in(tools, claim, error)
-        return Outcome(
-            status=DeliveryStatus.FAILED if retry_in is None else DeliveryStatus.PENDING,
-            duration_ms=round((time.monotonic() - started) * 1000),
-            response_status=error.response_status,
-            error_code=error.code,
-            error_detail=error.detail,
-            retry_in=retry_in,
-        )
-    duration_ms = round((time.monotonic() - started) * 1000)
-    return Outcome(DeliveryStatus.DELIVERED, duration_ms, response_status=receipt.response_status)
-
-
-def _retry_in(tools: Toolbox, claim: DeliveryClaim, error: DeliveryError) -> float | None:
-    """Seconds until the next attempt by the schedule, or what the receiver asked for if that is longer."""
-    schedule = tools.settings.webhook_retry_schedule
-    if not error.retryable or claim.retries >= len(schedule):
-        return None
-    return max(float(schedule[claim.retries]), error.retry_after or 0.0)

@@ -15,7 +15,7 @@ from imgproc.lifecycle.results import ImageResult
 from imgproc.models import ImageStatus
 from imgproc.pipeline.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
 from imgproc.pipeline.download import UNKNOWN, Download, Validators
-from imgproc.pipeline.store import original_key, rendition_key
+from imgproc.pipeline.keys import original_key, rendition_key
 from imgproc.toolbox import Toolbox
 
 OUTAGE_PATIENCE = 60.0  # seconds a worker holds a finished image for a store that is away

@@ -1,4 +1,4 @@
-"""The only way out: an HTTP session that asks `netguard` about every connection, and what to say when one fails."""
+"""The only way out: an HTTP session that asks `netguard` about every connection."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import ipaddress
 import math
 import re
 import socket
-import ssl
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -23,18 +21,13 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, SSLError
 
 from imgproc.deadline import Deadline
-from imgproc.errors import ForbiddenAddress
+from imgproc.failures import NETWORK_ERRORS, causes_of
 from imgproc.netguard import Network, check_address, literal_address
 
 USER_AGENT = "imgproc/0.1"
 SHORT_BODY_BYTES = 4096
-
-# All that an exchange over a guarded session raises because of the network or the other side (requests' own errors are
-# OSErrors); `explain` tells which it was.
-NETWORK_ERRORS = (OSError, HTTPError)
 
 # One answer of getaddrinfo: family, type, protocol, canonical name, socket address.
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
@@ -194,55 +187,6 @@ def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
         return answer.result(timeout=Deadline.current().remaining())
     except futures.TimeoutError as error:  # Not the built-in one before Python 3.11.
         raise TimeoutError("DNS did not answer in time") from error
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an exchange failed: a code of the wire contract, one plain sentence, and whether trying again may help."""
-
-    code: str
-    detail: str
-    retryable: bool
-
-
-# What lies beneath, the most telling first: exception, code, what to say of the host, retryable.
-_FAILURES: tuple[tuple[type[BaseException], str, str, bool], ...] = (
-    (TimeoutError, "timeout", "did not answer in time; check that it is up and fast enough", True),
-    (socket.gaierror, "dns_failed", "was not found; check how the host is spelled", False),
-    (ssl.SSLError, "tls_failed", "could not be trusted; give it a valid certificate and current TLS", False),
-    (SSLError, "tls_failed", "has a certificate for another name; give it one of its own", False),
-    (ConnectionRefusedError, "connect_failed", "refuses connections; check that it is up", True),
-    (ConnectionError, "connect_failed", "closed the connection before it had answered; check that it is up", True),
-    (http.client.HTTPException, "connect_failed", "answered something that is not HTTP; check the host and port", True),
-)
-
-
-def explain(error: BaseException, *, host: str, deadline: Deadline) -> Failure:
-    """Say which failure lies beneath `error`, one of `NETWORK_ERRORS`, however requests and urllib3 have wrapped it."""
-    causes = list(causes_of(error))
-    for cause in causes:
-        if isinstance(cause, ForbiddenAddress):
-            return Failure(cause.code, cause.detail, cause.retryable)
-    if deadline.expired:
-        detail = f"{host} did not finish within {deadline.seconds:g} s; check that it is up and fast enough."
-        return Failure("timeout", detail, retryable=True)
-    for kind, code, what, retryable in _FAILURES:
-        for cause in causes:
-            if isinstance(cause, kind):
-                return Failure(code, f"{host} {what}.", retryable or _is_temporary(cause))
-    return Failure("connect_failed", f"{host} could not be reached; check that it is up.", retryable=True)
-
-
-def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """`error`, what it was raised from, and so on down."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def _is_temporary(error: BaseException) -> bool:
-    return isinstance(error, socket.gaierror) and error.errno in {socket.EAI_AGAIN, socket.EAI_FAIL}
 
 
 def discard(response: requests.Response) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from imgproc import queries
 from imgproc.lease import check_stopping
 from imgproc.models import ProcessingRequest, ProductStatus, RequestStatus
-from imgproc.pipeline.store import failed_csv_key, output_csv_key
+from imgproc.pipeline.keys import failed_csv_key, output_csv_key
 from imgproc.pipeline.write_csv import FailedRow, OutputRow, write_failed_csv, write_output_csv
 from imgproc.toolbox import Toolbox
 

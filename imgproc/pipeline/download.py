@@ -14,16 +14,9 @@ from urllib3.exceptions import DecodeError
 
 from imgproc.deadline import Deadline
 from imgproc.errors import DownloadError, ForbiddenAddress, InvalidInput
+from imgproc.failures import NETWORK_ERRORS, causes_of, explain
 from imgproc.netguard import Network, check_url
-from imgproc.outbound import (
-    NETWORK_ERRORS,
-    USER_AGENT,
-    causes_of,
-    discard,
-    explain,
-    guarded_session,
-    retry_after,
-)
+from imgproc.outbound import USER_AGENT, discard, guarded_session, retry_after
 
 MAX_REDIRECTS = 3
 MAX_RETRY_AFTER = 300.0

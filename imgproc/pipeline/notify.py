@@ -15,8 +15,9 @@ from standardwebhooks import Webhook
 
 from imgproc.deadline import Deadline
 from imgproc.errors import DeliveryError, ForbiddenAddress, InvalidInput
+from imgproc.failures import NETWORK_ERRORS, explain
 from imgproc.netguard import Network, check_url
-from imgproc.outbound import NETWORK_ERRORS, discard, explain, guarded_session, retry_after
+from imgproc.outbound import discard, guarded_session, retry_after
 
 # The longest step of the default retry schedule: nobody is put off for longer.
 MAX_RETRY_AFTER = 86_400.0

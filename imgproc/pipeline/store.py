@@ -1,4 +1,4 @@
-"""Keep bytes: objects in the private originals bucket and the public outputs bucket, their keys and public URLs.
+"""Keep bytes: objects in the private originals bucket and the public outputs bucket, and their public URLs.
 
 The only module that speaks boto3. Whatever goes wrong with the object store leaves here as `StorageUnavailable`: wrong
 credentials, a missing bucket or an outage delays work and never fails a product.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 import threading
-import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -29,13 +27,13 @@ from urllib3.exceptions import HTTPError
 
 from imgproc.errors import ImgprocError, StorageUnavailable
 from imgproc.pipeline._store_put import ImagePut
+from imgproc.pipeline.keys import input_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
 
 MIB = 1024 * 1024
-SLUG_LENGTH = 60
 
 # Parts go out one after the other from the calling thread: memory stays at one part, and servers that write parts as
 # they come need not hold back those that arrive early.
@@ -45,38 +43,6 @@ _TRANSFER = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * 
 # then ask. The CSV of a retried request does change under its key.
 _RENDITION_CACHE = "public, max-age=3600"
 _CSV_CACHE = "no-cache"
-
-
-def slugify(product_name: str) -> str:
-    """The name as 1 to 60 of `a-z`, `0-9` and inner `-`; `product` if none of it has an ASCII form."""
-    ascii_name = unicodedata.normalize("NFKD", product_name).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")
-    return slug[:SLUG_LENGTH].rstrip("-") or "product"
-
-
-def input_key(request_id: str) -> str:
-    """Where the uploaded file is, in the originals bucket."""
-    return f"{request_id}/input.csv"
-
-
-def original_key(request_id: str, *, row: int, position: int, extension: str) -> str:
-    """Where a source's bytes are, in the originals bucket; `row` and `position` from 1, `extension` without a dot."""
-    return f"{request_id}/{row}/{position}.{extension}"
-
-
-def rendition_key(request_id: str, *, row: int, position: int, product_name: str, extension: str) -> str:
-    """Where a rendition is, in the outputs bucket; `row` and `position` from 1, `extension` without a dot."""
-    return f"{request_id}/{row}/{position}-{slugify(product_name)}.{extension}"
-
-
-def output_csv_key(request_id: str) -> str:
-    """Where the output CSV is, in the outputs bucket."""
-    return f"{request_id}/output.csv"
-
-
-def failed_csv_key(request_id: str) -> str:
-    """Where the CSV of failed rows is, in the outputs bucket."""
-    return f"{request_id}/failed.csv"
 
 
 class Store:

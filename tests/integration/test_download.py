@@ -26,7 +26,8 @@ from hostile_servers import (
 
 from imgproc.deadline import Deadline
 from imgproc.errors import DownloadError
-from imgproc.outbound import NETWORK_ERRORS, explain, guarded_session
+from imgproc.failures import NETWORK_ERRORS, explain
+from imgproc.outbound import guarded_session
 from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))

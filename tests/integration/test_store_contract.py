@@ -18,7 +18,8 @@ from moto import mock_aws
 from s3_server import S3Server, s3_server
 
 from imgproc.errors import ImgprocError, StorageUnavailable
-from imgproc.pipeline.store import Store, output_csv_key, rendition_key
+from imgproc.pipeline.keys import output_csv_key, rendition_key
+from imgproc.pipeline.store import Store
 
 REQUEST_ID = "6f1c9f0e-5a55-4c1f-9d0a-0c6f7a1b2c3d"
 MIB = 1024 * 1024

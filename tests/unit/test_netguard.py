@@ -9,8 +9,9 @@ import pytest
 
 from imgproc.deadline import Deadline
 from imgproc.errors import DeliveryError, ForbiddenAddress, InvalidInput
+from imgproc.failures import NETWORK_ERRORS, explain
 from imgproc.netguard import check_address, check_url, is_public, literal_address
-from imgproc.outbound import NETWORK_ERRORS, explain, guarded_session
+from imgproc.outbound import guarded_session
 from imgproc.pipeline.notify import Notifier, generate_secret
 
 SPECIAL = {

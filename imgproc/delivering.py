@@ -1,0 +1,39 @@
+"""One attempt at a webhook, and when the next is due."""
+
+from __future__ import annotations
+
+import time
+
+from imgproc.errors import DeliveryError
+from imgproc.lifecycle.deliveries import DeliveryClaim, Outcome
+from imgproc.models import DeliveryStatus
+from imgproc.toolbox import Toolbox
+
+
+def attempt(tools: Toolbox, delivery_id: str, claim: DeliveryClaim) -> Outcome:
+    """Send the announcement once; what came of it, and when to try again."""
+    started = time.monotonic()
+    try:
+        if tools.notifier is None:
+            raise DeliveryError("WEBHOOK_SECRET is not set, so nothing can be signed.", code="no_webhook_secret")
+        receipt = tools.notifier.notify(claim.url, webhook_id=delivery_id, payload=claim.payload)
+    except DeliveryError as error:
+        retry_in = _retry_in(tools, claim, error)
+        return Outcome(
+            status=DeliveryStatus.FAILED if retry_in is None else DeliveryStatus.PENDING,
+            duration_ms=round((time.monotonic() - started) * 1000),
+            response_status=error.response_status,
+            error_code=error.code,
+            error_detail=error.detail,
+            retry_in=retry_in,
+        )
+    duration_ms = round((time.monotonic() - started) * 1000)
+    return Outcome(DeliveryStatus.DELIVERED, duration_ms, response_status=receipt.response_status)
+
+
+def _retry_in(tools: Toolbox, claim: DeliveryClaim, error: DeliveryError) -> float | None:
+    """Seconds until the next attempt by the schedule, or what the receiver asked for if that is longer."""
+    schedule = tools.settings.webhook_retry_schedule
+    if not error.retryable or claim.retries >= len(schedule):
+        return None
+    return max(float(schedule[claim.retries]), error.retry_after or 0.0)

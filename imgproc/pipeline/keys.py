@@ -1,0 +1,40 @@
+"""Where each object is in its bucket: keys are made of ids and a slug, so no name of a stranger leads anywhere."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+SLUG_LENGTH = 60
+
+
+def slugify(product_name: str) -> str:
+    """The name as 1 to 60 of `a-z`, `0-9` and inner `-`; `product` if none of it has an ASCII form."""
+    ascii_name = unicodedata.normalize("NFKD", product_name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")
+    return slug[:SLUG_LENGTH].rstrip("-") or "product"
+
+
+def input_key(request_id: str) -> str:
+    """Where the uploaded file is, in the originals bucket."""
+    return f"{request_id}/input.csv"
+
+
+def original_key(request_id: str, *, row: int, position: int, extension: str) -> str:
+    """Where a source's bytes are, in the originals bucket; `row` and `position` from 1, `extension` without a dot."""
+    return f"{request_id}/{row}/{position}.{extension}"
+
+
+def rendition_key(request_id: str, *, row: int, position: int, product_name: str, extension: str) -> str:
+    """Where a rendition is, in the outputs bucket; `row` and `position` from 1, `extension` without a dot."""
+    return f"{request_id}/{row}/{position}-{slugify(product_name)}.{extension}"
+
+
+def output_csv_key(request_id: str) -> str:
+    """Where the output CSV is, in the outputs bucket."""
+    return f"{request_id}/output.csv"
+
+
+def failed_csv_key(request_id: str) -> str:
+    """Where the CSV of failed rows is, in the outputs bucket."""
+    return f"{request_id}/failed.csv"
