@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.corpus import thumbnail
 from benchmarks.measure import Cost, say
 from benchmarks.results import Table
-from benchmarks.runs import csv_of, process, stack_of, warm_up
+from benchmarks.runs import process, stack_of, warm_up
 from benchmarks.servers import image_host
 
 SIDE = 64
@@ -21,12 +21,11 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     small, large = (100, 500) if quick else (1_000, number or 20_000)
     with image_host(thumbnail(SIDE)) as host, stack_of() as stack:
         warm_up(stack, host)
-        file = csv_of(host, small)
-        runs = [process(stack, file) for _ in range(2)]
+        runs = [process(stack, host, small) for _ in range(2)]
         took = runs[-1].wall
         say(f"  {small:,} took {took:.0f} s, so {large:,} will take {took * large / small / 60:.0f} min")
-        grown = process(stack, csv_of(host, large))
-        runs += [process(stack, file) for _ in range(2)]
+        grown = process(stack, host, large)
+        runs += [process(stack, host, small) for _ in range(2)]
     little = Cost(*(median(values) for values in zip(*runs, strict=True)))
     rows = [_row(small, little, little.cpu / small, little.wall / small)]
     rows.append(_row(large, grown, little.cpu / small, little.wall / small))

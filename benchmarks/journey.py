@@ -16,7 +16,7 @@ from benchmarks.corpus import jpeg
 from benchmarks.measure import Cost, say
 from benchmarks.peers import ours
 from benchmarks.results import Table
-from benchmarks.runs import csv_of, process, stack_of, warm_up
+from benchmarks.runs import process, stack_of, warm_up
 from benchmarks.servers import image_host
 from tests.e2e.stack import Stack
 
@@ -79,4 +79,4 @@ def _codec_cpu(source: bytes, images: int) -> float:
 
 def _journey(stack: Stack, host: str, images: int, name: str, count: int) -> Cost:
     say(f"  {name}, {count} workers")
-    return process(stack, csv_of(host, images))
+    return process(stack, host, images)

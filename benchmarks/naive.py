@@ -40,8 +40,8 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
         workers = few.settings().workers
         cases = {
             NAIVE: partial(naive_seed, file, few),
-            f"imgproc, {workers} workers (default)": partial(process, few, file),
-            f"imgproc, {MORE_WORKERS} workers": partial(process, many, file),
+            f"imgproc, {workers} workers (default)": partial(process, few, slow, images),
+            f"imgproc, {MORE_WORKERS} workers": partial(process, many, slow, images),
         }
         costs = in_turns(cases, rounds=rounds, warm_up=False)
     rows = [

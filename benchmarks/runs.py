@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from benchmarks.measure import Cost
@@ -13,6 +14,7 @@ from tests.e2e.stack import Stack, running_stack
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 WARM_UP = 10  # products a worker
+RUNS = count()
 
 
 @contextmanager
@@ -23,16 +25,20 @@ def stack_of(workers: int | str = "") -> Iterator[Stack]:
 
 
 def csv_of(host: str, products: int, *, images: int = 1) -> str:
-    """A file of so many products, each with so many pictures of `host`."""
-    lines = [HEADER]
+    """A file of so many products, each with so many pictures of `host` that no file before has asked for.
+
+    Else what an earlier request made of the same URL would be copied.
+    """
+    lines, run = [HEADER], next(RUNS)
     for row in range(1, products + 1):
-        urls = ",".join(f"{host}/{row}-{position}.jpg" for position in range(images))
+        urls = ",".join(f"{host}/{run}/{row}-{position}.jpg" for position in range(images))
         lines.append(f'{row}.,SKU {row},"{urls}"')
     return "\n".join(lines)
 
 
-def process(stack: Stack, csv: str) -> Cost:
+def process(stack: Stack, host: str, products: int, *, images: int = 1) -> Cost:
     """Upload a CSV and wait for its end: the CPU that the workers used for it, and the time it took."""
+    csv = csv_of(host, products, images=images)
     before, started = worker_cpu(stack), time.perf_counter()
     status = stack.wait(stack.submit(csv)["requestId"], seconds=3 * 3600)
     cost = Cost(worker_cpu(stack) - before, time.perf_counter() - started)
@@ -42,7 +48,7 @@ def process(stack: Stack, csv: str) -> Cost:
 
 def warm_up(stack: Stack, host: str) -> None:
     """Let every worker make its connections and compile its statements."""
-    process(stack, csv_of(host, WARM_UP * stack.settings().workers))
+    process(stack, host, WARM_UP * stack.settings().workers)
 
 
 def worker_cpu(stack: Stack) -> float:

@@ -13,7 +13,7 @@ from benchmarks.corpus import SIZES, jpeg
 from benchmarks.measure import Cost, in_turns, of_children
 from benchmarks.naive import s3_client
 from benchmarks.results import Table
-from benchmarks.runs import csv_of, process, stack_of, warm_up
+from benchmarks.runs import process, stack_of, warm_up
 from benchmarks.servers import image_host
 from tests.e2e.stack import Stack
 
@@ -44,7 +44,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
         for name, host, stack in (("fast", fast, stacks[0]), ("slow", slow, stacks[0]), ("slow", slow, stacks[1])):
             cases = {
                 "shell": partial(_shell, stack, host, images),
-                "ours": partial(process, stack, csv_of(host, images)),
+                "ours": partial(process, stack, host, images),
             }
             costs = in_turns(cases, rounds=rounds, warm_up=False)
             rows.append([f"{name} host, {stack.settings().workers} at a time", *_figures(costs, images)])

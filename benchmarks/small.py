@@ -17,7 +17,7 @@ from rq.registry import FinishedJobRegistry
 from benchmarks.corpus import thumbnail
 from benchmarks.measure import Cost, in_turns
 from benchmarks.results import Table
-from benchmarks.runs import csv_of, process, stack_of, warm_up
+from benchmarks.runs import process, stack_of, warm_up
 from benchmarks.servers import image_host
 from imgproc.supervisor import Service, spawn
 from tests.processes import wait_until
@@ -36,8 +36,8 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
         workers = stack.settings().workers
         queue = servers.enter_context(_plain_pool(stack.settings().redis_url, workers))
         warm_up(stack, host)
-        file = csv_of(host, products, images=IMAGES)
-        costs = in_turns({"RQ": partial(_no_ops, queue, jobs), "imgproc": partial(process, stack, file)}, rounds=rounds)
+        ours = partial(process, stack, host, products, images=IMAGES)
+        costs = in_turns({"RQ": partial(_no_ops, queue, jobs), "imgproc": ours}, rounds=rounds)
     ours, bare = products / costs["imgproc"].wall, jobs / costs["RQ"].wall
     rows = [
         [f"{jobs:,} no-op jobs of RQ", bare, "", 1.0],

@@ -26,12 +26,12 @@ from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
 from imgproc.errors import ImgprocError, StorageUnavailable
-from imgproc.pipeline._store_put import ImagePut
+from imgproc.pipeline._store_lean import LeanClient
 from imgproc.pipeline.keys import input_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CopySourceTypeDef, ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 MIB = 1024 * 1024
 
@@ -95,7 +95,7 @@ class Store:
             proxies={} if endpoint_url else None,
         )
         self._lock = threading.Lock()
-        self._client: tuple[int, S3Client, ImagePut] | None = None
+        self._client: tuple[int, S3Client, LeanClient] | None = None
 
     def put_input(self, request_id: str, stream: BinaryIO) -> str:
         """Store the uploaded file, from the stream's position on, and return its key; one 8 MiB part is in memory."""
@@ -122,31 +122,29 @@ class Store:
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a source's bytes in the private bucket; the same key again replaces them."""
         with _storage_errors("store an original"):
-            self._put()(self._originals, key, body, {"Content-Type": content_type})
+            self._lean().put(self._originals, key, body, {"Content-Type": content_type})
 
     def put_rendition(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a rendition in the public bucket; the same key again replaces it."""
         with _storage_errors("store a rendition"):
             headers = {"Content-Type": content_type, "Cache-Control": _RENDITION_CACHE}
-            self._put()(self._outputs, key, body, headers)
+            self._lean().put(self._outputs, key, body, headers)
 
     def copy_original(self, source_key: str, key: str, *, content_type: str) -> None:
         """Copy an original to another key, without its bytes coming here."""
-        self._copy(self._originals, source_key, key, ContentType=content_type)
+        with _storage_errors("copy an original"):
+            self._lean().copy(self._originals, source_key, key, {"Content-Type": content_type})
 
     def copy_rendition(self, source_key: str, key: str, *, content_type: str) -> None:
         """Copy a rendition to another key, without its bytes coming here."""
-        self._copy(self._outputs, source_key, key, ContentType=content_type, CacheControl=_RENDITION_CACHE)
-
-    def _copy(self, bucket: str, source_key: str, key: str, **headers: Any) -> None:
-        source: CopySourceTypeDef = {"Bucket": bucket, "Key": source_key}
-        with _storage_errors("copy an object"):
-            self._s3().copy_object(Bucket=bucket, Key=key, CopySource=source, MetadataDirective="REPLACE", **headers)
+        with _storage_errors("copy a rendition"):
+            headers = {"Content-Type": content_type, "Cache-Control": _RENDITION_CACHE}
+            self._lean().copy(self._outputs, source_key, key, headers)
 
     def original_is(self, key: str, body: bytes) -> bool:
         """Whether the stored original is known to be `body`: by its entity-tag, which most servers make of its MD5."""
         with _storage_errors("look at an original"):
-            etag = self._s3().head_object(Bucket=self._originals, Key=key)["ETag"]
+            etag = self._lean().etag(self._originals, key)
         return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
     def put_csv(self, key: str, chunks: Iterable[bytes]) -> None:
@@ -191,17 +189,17 @@ class Store:
     def _s3(self) -> S3Client:
         return self._clients()[1]
 
-    def _put(self) -> ImagePut:
+    def _lean(self) -> LeanClient:
         return self._clients()[2]
 
-    def _clients(self) -> tuple[int, S3Client, ImagePut]:
+    def _clients(self) -> tuple[int, S3Client, LeanClient]:
         """This process's own: a child made by fork must not write into its parent's connections."""
         if self._client is None or self._client[0] != os.getpid():
             with self._lock:
                 if self._client is None or self._client[0] != os.getpid():
                     session = self._session()
                     s3 = session.client("s3", endpoint_url=self._endpoint_url, config=self._config)
-                    self._client = (os.getpid(), s3, ImagePut(s3, session.get_credentials()))
+                    self._client = (os.getpid(), s3, LeanClient(s3, session.get_credentials()))
         return self._client
 
     def _delete_page(self, bucket: str, prefix: str) -> bool:

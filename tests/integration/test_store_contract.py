@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from s3_server import S3Server, s3_server
 
@@ -162,8 +163,19 @@ def test_copies_are_as_what_was_put(store: Store, objects: Any) -> None:
 def test_nothing_to_copy_says_so(store: Store) -> None:
     """As anything that goes wrong with the store."""
     for copy in (store.copy_original, store.copy_rendition):
-        with pytest.raises(StorageUnavailable, match="copy an object"):
+        with pytest.raises(StorageUnavailable, match="to copy"):
             copy(f"{REQUEST_ID}/8/1.png", f"{REQUEST_ID}/9/1.png", content_type="image/png")
+
+
+def test_a_copy_that_fails_late_says_so(store: Store) -> None:
+    """S3 may have answered 200 by then, and tells in the body."""
+    error = io.BytesIO(b"<?xml version='1.0'?><Error><Code>InternalError</Code></Error>")
+    error.stream = lambda **_: iter([error.getvalue()])
+    answer = AWSResponse("http://s3/", 200, {}, error)
+    store._s3().meta.events.register_first("before-send.s3.CopyObject", lambda **_: answer)
+    store.put_original(f"{REQUEST_ID}/1/1.png", b"original", content_type="image/png")
+    with pytest.raises(StorageUnavailable, match="InternalError"):
+        store.copy_original(f"{REQUEST_ID}/1/1.png", f"{REQUEST_ID}/2/1.png", content_type="image/png")
 
 
 def test_knows_an_original_by_its_bytes(store: Store) -> None:
