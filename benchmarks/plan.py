@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import flask_migrate
@@ -19,11 +20,13 @@ from imgproc import create_app, jobs
 from imgproc.config import SettingsSchema, load_settings
 from imgproc.extensions import db
 from imgproc.lifecycle import requests
-from imgproc.pipeline.read_csv import read_csv
+from imgproc.lifecycle.repeats import url_hash
+from imgproc.pipeline.read_csv import Row, read_csv
 
 PRODUCTS = """INSERT INTO products (id, request_id, row, line, serial_number, product_name, input_cell, status, attempt)
               VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 0)"""
-IMAGES = "INSERT INTO product_images (product_id, position, source_url, status) VALUES (?, ?, ?, 'pending')"
+IMAGES = """INSERT INTO product_images (product_id, request_id, url_hash, position, source_url, status)
+            VALUES (?, ?, ?, ?, ?, 'pending')"""
 
 
 def measure(*, quick: bool = False) -> Table:
@@ -68,20 +71,28 @@ def _bare(body: bytes) -> None:
     with _request() as (request_id, file), closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA synchronous=NORMAL")
         key = uuid.UUID(request_id).hex
-        for chunk in _read(body):
+        chunks, hashes = _read(body)
+        for chunk in chunks:
             connection.executemany(
                 PRODUCTS,
-                [(r.row, key, r.row, r.line, r.serial_number, r.product_name, r.input_cell) for r in chunk],
+                [
+                    (row.row, key, row.row, row.line, row.serial_number, row.product_name, row.input_cell)
+                    for row in chunk
+                ],
             )
-            connection.executemany(IMAGES, [(r.row, place, url) for r in chunk for place, url in enumerate(r.urls, 1)])
+            connection.executemany(
+                IMAGES,
+                [
+                    (row.row, key, hashed, place, url)
+                    for row in chunk
+                    for place, (url, hashed) in enumerate(zip(row.urls, hashes[row.row], strict=True), 1)
+                ],
+            )
             connection.commit()
 
 
-_read_before: dict[int, list[list[object]]] = {}
-
-
-def _read(body: bytes) -> list[list[object]]:
-    """The rows in chunks, read once, in the warm-up."""
-    if id(body) not in _read_before:
-        _read_before[id(body)] = list(jobs._chunks(read_csv(io.BytesIO(body), limits=LIMITS).rows))
-    return _read_before[id(body)]
+@lru_cache(maxsize=1)
+def _read(body: bytes) -> tuple[list[list[Row]], dict[int, list[int]]]:
+    """The rows in chunks, and the hashes of the URLs of each; read once, in the warm-up."""
+    chunks = list(jobs._chunks(read_csv(io.BytesIO(body), limits=LIMITS).rows))
+    return chunks, {row.row: [url_hash(url) for url in row.urls] for chunk in chunks for row in chunk}
