@@ -70,8 +70,9 @@ def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) 
     if pixels > max_pixels:
         detail = f"The picture has {sides}, the limit is {max_pixels:,} in all; give a smaller one."
         raise CompressError(detail, code="too_many_pixels")
-    needed = _NEEDED[image.format](image, source) if image.format in _NEEDED else 0
-    if needed > max(max_pixels * BYTES_A_PIXEL, LEAST_BUDGET):
+    needed = _NEEDED[image.format](image) if image.format in _NEEDED else 0
+    # The scans of a JPEG are counted last, as that takes reading the whole file.
+    if needed > max(max_pixels * BYTES_A_PIXEL, LEAST_BUDGET) and not _is_of_one_scan(image, source):
         detail = f"Decoding this {image.format} of {sides} takes too much memory; give a smaller one or another format."
         raise CompressError(detail, code="too_many_pixels")
 
@@ -131,16 +132,18 @@ _COUNT_PARTS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-def _jpeg_bytes(image: ImageFile.ImageFile, source: bytes) -> float:
-    """Coefficients of all scans, if there are many, or of one; subsampled components have fewer."""
-    if source.count(b"\xff\xda") < 2:
-        return 0
+def _is_of_one_scan(image: ImageFile.ImageFile, source: bytes) -> bool:
+    return image.format == "JPEG" and source.count(b"\xff\xda") < 2
+
+
+def _jpeg_bytes(image: ImageFile.ImageFile) -> float:
+    """Coefficients of all scans, where there are many; subsampled components have fewer."""
     samples = [across * down for _, across, down, _ in cast(JpegImageFile, image).layer]
     share = sum(samples) / max(samples)
     return image.width * image.height * (COEFFICIENT_BYTES * share + 1)
 
 
-def _tiff_bytes(image: ImageFile.ImageFile, _source: bytes) -> float:
+def _tiff_bytes(image: ImageFile.ImageFile) -> float:
     """libtiff decodes a strip or tile whole, which may be larger than the picture, beside the picture of 4 bytes."""
     tag: Callable[..., Any] = cast(TiffImageFile, image).tag_v2.get
     across = tag(TiffTag.TILEWIDTH, image.width)
@@ -155,9 +158,9 @@ def _tiff_bytes(image: ImageFile.ImageFile, _source: bytes) -> float:
     return needed
 
 
-_NEEDED: dict[str, Callable[[ImageFile.ImageFile, bytes], float]] = {
+_NEEDED: dict[str, Callable[[ImageFile.ImageFile], float]] = {
     "JPEG": _jpeg_bytes,
     "TIFF": _tiff_bytes,
-    "WEBP": lambda image, _: image.width * image.height * WEBP_BYTES,
-    "AVIF": lambda image, _: image.width * image.height * AVIF_BYTES,
+    "WEBP": lambda image: image.width * image.height * WEBP_BYTES,
+    "AVIF": lambda image: image.width * image.height * AVIF_BYTES,
 }
