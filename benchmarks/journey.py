@@ -18,10 +18,11 @@ from benchmarks.peers import ours
 from benchmarks.results import Table
 from benchmarks.runs import process, stack_of, warm_up
 from benchmarks.servers import image_host
+from imgproc.config import load_settings
 from tests.e2e.stack import Stack
 
 SIZE = "M"
-A_CORE = (2, 4, 8)  # workers a core; the first is the default
+A_CORE = (4, 8, 12)  # workers a core
 SLOW = 0.3
 CODEC = "codec in two processes"
 
@@ -46,7 +47,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     notes = [
         f"{images} products of one {SIZE} image each, {rounds} round(s) in turns, medians; all on the same cores.",
         "CPU of the worker processes alone: download, both puts, compress, database, queue.",
-        f"{_counts()[0]} workers are the default on {os.cpu_count()} cores.",
+        f"{load_settings({}).workers} workers are the default on {os.cpu_count()} cores.",
     ]
     return Table("The whole journey", columns, rows, notes)
 
