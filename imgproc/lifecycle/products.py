@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
-from imgproc.lifecycle.repeats import EARLIER, HOLDER, TWIN
+from imgproc.lifecycle.repeats import EARLIER, TWIN, find_holders
 from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.sql import db_now, in_turn
@@ -22,16 +22,16 @@ from imgproc.sql import db_now, in_turn
 class PendingImage:
     """One image still to be made.
 
-    `twin` is another image of the request with this URL, `holder` the lease under which it is being made, `earlier` one
-    of any request; None where there is none.
+    `twin` is another image of the request with this URL, `earlier` one of any request, `holder` the lease under which
+    the twin is being made; None where there is none.
     """
 
     id: int
     position: int
     source_url: str
     twin: int | None = None
-    holder: str | None = None
     earlier: int | None = None
+    holder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ _CLAIM = (
     )
 )
 _PENDING_IMAGES = (
-    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, TWIN, HOLDER, EARLIER)
+    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, TWIN, EARLIER)
     .where(ProductImage.product_id == _THIS, ProductImage.status == ImageStatus.PENDING)
     .order_by(ProductImage.position)
 )
@@ -89,9 +89,13 @@ def claim(product_id: int, *, token: str, lease_seconds: int) -> ProductClaim | 
         leased = connection.execute(_CLAIM, this | {"token": token, "seconds": lease_seconds}).one_or_none()
         if leased is None:
             return None
-        images = connection.execute(_PENDING_IMAGES, this)
+        images = connection.execute(_PENDING_IMAGES, this).all()
+        twins = [image.twin for image in images if image.twin is not None]
+        holders = find_holders(connection, twins) if twins else {}
         values = {name: value for name, value in leased._mapping.items() if name != "turn"}
-        return ProductClaim(**values, images=tuple(PendingImage(*image) for image in images))
+        return ProductClaim(
+            **values, images=tuple(PendingImage(**image._mapping, holder=holders.get(image.twin)) for image in images)
+        )
 
 
 def renew_lease(product_id: int, *, token: str, lease_seconds: int) -> bool:

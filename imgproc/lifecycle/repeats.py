@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
 from sqlalchemy.orm import aliased
 
 from imgproc.extensions import db
@@ -82,15 +83,6 @@ TWIN = sa.func.coalesce(
     _others(ImageStatus.FAILED, 1).where(_found.error_retryable.is_(False)).scalar_subquery(),
     _in_hand,
 ).label("twin")
-_held = aliased(ProductImage)
-HOLDER = (
-    sa.select(Product.lease_token)
-    .join(_held, _held.product_id == Product.id)
-    .where(_held.id == _in_hand)
-    .correlate(_ours)
-    .scalar_subquery()
-    .label("holder")
-)
 
 _newest = (
     sa.select(_next.id)
@@ -104,6 +96,14 @@ _newest = (
 EARLIER = (
     sa.select(_found.id).where(_found.id == _newest, _same_url).correlate(_ours).scalar_subquery().label("earlier")
 )
+
+
+def find_holders(connection: Connection, image_ids: Iterable[int]) -> dict[int, str]:
+    """The leases under which images are being made, by image."""
+    image = ProductImage
+    held = sa.and_(image.id.in_(list(image_ids)), image.status == ImageStatus.PENDING, _LEASED)
+    leases = sa.select(image.id, Product.lease_token).join(Product, Product.id == image.product_id).where(held)
+    return {row.id: row.lease_token for row in connection.execute(leases)}
 
 
 def find_twins(image_ids: Iterable[int]) -> dict[int, Twin]:
