@@ -22,7 +22,7 @@ from imgproc.config import load_settings
 from tests.e2e.stack import Stack
 
 SIZE = "M"
-A_CORE = (4, 8, 12)  # workers a core
+A_CORE = (4, 12)  # workers a core
 SLOW = 0.3
 CODEC = "codec in two processes"
 

@@ -24,7 +24,7 @@ from tests.e2e.stack import Stack
 SIZE = "M"
 SLOW = 0.3
 NAIVE = "naive: one picture after the other"
-MORE_WORKERS = 16
+MORE_WORKERS = 32
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:

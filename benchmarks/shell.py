@@ -19,7 +19,7 @@ from tests.e2e.stack import Stack
 
 SIZE = "M"
 SLOW = 0.3
-MORE_WORKERS = 16
+MORE_WORKERS = 32
 TOOLS = ("xargs", "sh", "curl", "vipsthumbnail")
 # A line is a number, where the picture is, and where its rendition goes.
 SCRIPT = """
