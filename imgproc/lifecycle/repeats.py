@@ -69,6 +69,7 @@ def _others(status: ImageStatus, most: int) -> sa.Select[Any]:
 
 
 _LEASED = sa.and_(Product.status == ProductStatus.PROCESSING, Product.lease_until > db_now())
+_HELD = sa.and_(ProductImage.status == ImageStatus.PENDING, _LEASED)
 # What is waited for was in another worker's hands when this one claimed its product, and only as long as it stays in
 # these; so whoever waits does so for an earlier claim, and no two for each other.
 _in_hand = (
@@ -101,14 +102,14 @@ EARLIER = (
 def find_holders(connection: Connection, image_ids: Iterable[int]) -> dict[int, str]:
     """The leases under which images are being made, by image."""
     image = ProductImage
-    held = sa.and_(image.id.in_(list(image_ids)), image.status == ImageStatus.PENDING, _LEASED)
-    leases = sa.select(image.id, Product.lease_token).join(Product, Product.id == image.product_id).where(held)
+    leases = sa.select(image.id, Product.lease_token).join(Product, Product.id == image.product_id)
+    leases = leases.where(image.id.in_(list(image_ids)), _HELD)
     return {row.id: row.lease_token for row in connection.execute(leases)}
 
 
 def find_twins(image_ids: Iterable[int]) -> dict[int, Twin]:
     """The images as they are now, by id; without those that are gone."""
-    image, holder = ProductImage, sa.case((_LEASED, Product.lease_token)).label("holder")
+    image, holder = ProductImage, sa.case((_HELD, Product.lease_token)).label("holder")
     statement = (
         sa.select(image.__table__, holder)
         .join(Product, Product.id == image.product_id)
@@ -119,8 +120,7 @@ def find_twins(image_ids: Iterable[int]) -> dict[int, Twin]:
 
 
 def _twin(row: Any) -> Twin:
-    holder = row.holder if row.status is ImageStatus.PENDING else None
-    return Twin(row.status, holder, row.error_code, row.error_detail, row.error_retryable, _made(row))
+    return Twin(row.status, row.holder, row.error_code, row.error_detail, row.error_retryable, _made(row))
 
 
 def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> Earlier | None:
