@@ -1,13 +1,15 @@
 """Puts, copies and looks at images without the layers of boto3's client, which take as long as all the rest of them.
 
-Signed and sent by botocore all the same; what is left out are its models of parameters, endpoints and answers, and its
-retries, as whoever puts an image is patient, and an image that cannot be copied is made.
+Signed and sent by botocore all the same; what is left out are its models of parameters, endpoints and answers, and
+most of its retries, as whoever puts an image is patient, and an image that cannot be copied is made.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +20,9 @@ from botocore.hooks import first_non_none_response
 
 ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>")
 COPY_FAILED = b"<Error>"  # may come behind a status of 200 (S3, CopyObject)
+# Seconds before each new try where the server failed, or was tired of a connection. Servers of files stumble over
+# several images that come at once for a folder which is not there yet.
+PAUSES = (0.05, 0.2)
 
 
 class LeanClient:
@@ -58,11 +63,15 @@ class LeanClient:
             url = f"{self._meta.endpoint_url}/{bucket}/{quote(key)}"
             return self._send(operation, AWSRequest(method, url, headers=headers, data=body))
 
-        try:
+        for pause in PAUSES:
+            with suppress(ConnectionClosedError):
+                answer = send()
+                if answer.status_code < 500 and not _failed_late(operation, answer):
+                    break
+            time.sleep(pause)
+        else:
             answer = send()
-        except ConnectionClosedError:  # by a server that was tired of a kept-alive one
-            answer = send()
-        if answer.status_code >= 300 or (operation == "CopyObject" and COPY_FAILED in answer.content):
+        if answer.status_code >= 300 or _failed_late(operation, answer):
             code = ERROR_CODE.search(answer.content)
             raise ClientError({"Error": {"Code": code[1].decode() if code else str(answer.status_code)}}, operation)
         return answer
@@ -75,3 +84,7 @@ class LeanClient:
         prepared = request.prepare()
         hooks = meta.events.emit(f"before-send.s3.{operation}", request=prepared)
         return first_non_none_response(hooks) or self._http.send(prepared)
+
+
+def _failed_late(operation: str, answer: Any) -> bool:
+    return operation == "CopyObject" and COPY_FAILED in answer.content

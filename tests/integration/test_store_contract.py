@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -342,16 +343,19 @@ def test_a_server_that_never_answers_delays_the_work(name: str) -> None:
 
 
 class FakeS3(BaseHTTPRequestHandler):
-    """Takes every put, and breaks off every get after a few of the promised bytes."""
+    """Takes every put but the first `stumbles`, and breaks off every get after a few of the promised bytes."""
 
     protocol_version = "HTTP/1.1"
     connections: set[tuple[str, int]]
+    stumbles: list[int]
+    puts: list[int]
 
     def do_PUT(self) -> None:
-        """Take it."""
+        """Take it, or say what is next of the stumbles."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self.connections.add(self.client_address)
-        self.send_response(200)
+        self.puts.append(self.stumbles.pop(0) if self.stumbles else 200)
+        self.send_response(self.puts[-1])
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -370,7 +374,7 @@ class FakeS3(BaseHTTPRequestHandler):
 @pytest.fixture
 def fake_s3() -> Iterator[ThreadingHTTPServer]:
     """A server that counts its connections."""
-    FakeS3.connections = set()
+    FakeS3.connections, FakeS3.stumbles, FakeS3.puts = set(), [], []
     with ThreadingHTTPServer(("127.0.0.1", 0), FakeS3) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,)).start()
         yield server
@@ -399,6 +403,30 @@ def test_connections_are_kept_but_never_shared_with_a_fork(fake_s3: ThreadingHTT
     os.waitpid(child, 0)
     OPERATIONS["put_rendition"](store)
     assert len(FakeS3.connections) == 2
+
+
+COPY = {"source_key": f"{REQUEST_ID}/1/1.png", "key": f"{REQUEST_ID}/2/1.png", "content_type": "image/png"}
+SHORTLY: dict[str, Callable[[Store], Any]] = {
+    "put_original": OPERATIONS["put_original"],
+    "copy_original": lambda store: store.copy_original(**COPY),
+}
+
+
+@pytest.mark.parametrize("operation", SHORTLY.values(), ids=SHORTLY)
+@pytest.mark.parametrize(
+    ("stumbles", "puts"),
+    [([500], [500, 200]), ([503, 500], [503, 500, 200]), ([500] * 4, [500] * 3), ([403], [403])],
+    ids=["once", "twice", "for longer", "not at all, but refuses"],
+)
+def test_a_server_that_stumbles_is_asked_again(
+    fake_s3: ThreadingHTTPServer, operation: Callable[[Store], Any], stumbles: list[int], puts: list[int]
+) -> None:
+    """For a short while; one that refuses is not."""
+    FakeS3.stumbles = list(stumbles)
+    ends = nullcontext() if puts[-1] == 200 else pytest.raises(StorageUnavailable, match=str(puts[-1]))
+    with ends:
+        operation(make_store(f"http://127.0.0.1:{fake_s3.server_port}"))
+    assert FakeS3.puts == puts
 
 
 def test_threads_share_one_client(fake_s3: ThreadingHTTPServer) -> None:
