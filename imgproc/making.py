@@ -113,12 +113,11 @@ def _copy(
 ) -> dict[str, Any] | None:
     """The columns of a copy; None where what was made is gone, or the store cannot copy it: then it is made again."""
     keys = _keys(claim, image, source_format=made["source_format"], output_format=made["output_format"])
-    source_type, output_type = (content_type_of(made[name]) for name in ("source_format", "output_format"))
     check()
     try:
-        tools.store.copy_original(made["original_key"], keys["original_key"], content_type=source_type)
+        tools.store.copy_original(made["original_key"], keys["original_key"])
         check()
-        tools.store.copy_rendition(made["output_key"], keys["output_key"], content_type=output_type)
+        tools.store.copy_rendition(made["output_key"], keys["output_key"])
     except InfrastructureError:
         return None
     return {**{name: made[name] for name in MADE}, **keys}

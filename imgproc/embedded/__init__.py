@@ -137,6 +137,15 @@ def _start_redis(folder: Path, remembered: dict[str, Any], supervisor: Superviso
     return {"REDIS_URL": f"redis://:{password}@{LOOPBACK}:{port}/0"}
 
 
+S3_FLAGS = (
+    # What it has just written to this disk it would read again, to compare, which takes a third of a put.
+    *("--ignore-checksum", "--no-checksum"),
+    # It would compare every new name with all in its folder, lest they be alike but for Unicode's composition: to S3
+    # these are two, and a request may have a million folders.
+    "--no-unicode-normalization",
+)
+
+
 def _start_s3(settings: Settings, remembered: dict[str, Any], supervisor: Supervisor) -> dict[str, str]:
     port = remembered["s3_port"]
     key_id, secret = remembered["s3_access_key_id"], remembered["s3_secret_access_key"]
@@ -145,8 +154,7 @@ def _start_s3(settings: Settings, remembered: dict[str, Any], supervisor: Superv
         (objects / bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
     service = Service(
         "s3",
-        # What it has just written to this disk it would read again, to compare, which takes a third of a put.
-        [_rclone(), "serve", "s3", "--addr", f"{LOOPBACK}:{port}", "--ignore-checksum", "--no-checksum", str(objects)],
+        [_rclone(), "serve", "s3", "--addr", f"{LOOPBACK}:{port}", *S3_FLAGS, str(objects)],
         # The keys travel in the environment, where no process list shows them.
         environ={"RCLONE_AUTH_KEY": f'"{key_id},{secret}"', "RCLONE_CONFIG": os.devnull},
         log_file=_new_log(settings.data_dir / "s3.log"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import gc
 import gzip
 import ipaddress
@@ -17,10 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hostile_servers import (
     Behaviour,
     Server,
@@ -31,6 +26,7 @@ from hostile_servers import (
     keep_alive,
     never_answer,
     read_request,
+    self_signed,
     serving,
 )
 
@@ -160,34 +156,6 @@ def test_the_slot_is_free_again(downloader: Downloader, name: str) -> None:
 # -- TLS ----------------------------------------------------------------------------------------------------------
 
 
-def _certificate(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> tuple[ssl.SSLContext, Path]:
-    """A server's context for a name, valid until so many days from now, and the file that makes a client trust it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    names = [x509.IPAddress(ipaddress.ip_address(name))] if name[0].isdigit() else [x509.DNSName(name)]
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=30))
-        .not_valid_after(now + datetime.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = built.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "trusted.pem").write_bytes(pem)
-    (folder / "chain.pem").write_bytes(private + pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "chain.pem")
-    return context, folder / "trusted.pem"
-
-
 def _old(context: ssl.SSLContext) -> None:
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
@@ -207,7 +175,7 @@ def test_refuses_tls_that_proves_nothing(
     tmp_path: Path, certificate: dict[str, object], change: Callable[[ssl.SSLContext], None] | None
 ) -> None:
     """Even where the issuer is trusted."""
-    context, trusted = _certificate(tmp_path, **certificate)
+    context, trusted = self_signed(tmp_path, **certificate)
     if change:
         change(context)
     with guarded_session(allowed_networks=LOOPBACK) as session, serving(keep_alive, tls=context) as server:

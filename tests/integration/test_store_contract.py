@@ -9,14 +9,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
+from hostile_servers import self_signed
 from moto import mock_aws
+from moto.server import ThreadedMotoServer
 from s3_server import S3Server, s3_server
 
 from imgproc.errors import ImgprocError, StorageUnavailable
@@ -49,18 +52,26 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def moto_server() -> Iterator[str]:
+    """Where moto answers as AWS would."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(params=["moto", "rclone"])
-def endpoint(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """Where the store under test is: moto stands for AWS itself."""
+def endpoint(request: pytest.FixtureRequest) -> str:
+    """Where the store under test is."""
     if request.param == "moto":
-        with mock_aws():
-            yield None
-    else:
-        yield request.getfixturevalue("real_server").endpoint
+        return str(request.getfixturevalue("moto_server"))
+    return str(request.getfixturevalue("real_server").endpoint)
 
 
 @pytest.fixture
-def store(endpoint: str | None) -> Iterator[Store]:
+def store(endpoint: str) -> Iterator[Store]:
     """A store with both buckets, emptied of our request afterwards."""
     store = make_store(endpoint)
     store.ensure_buckets()
@@ -69,7 +80,7 @@ def store(endpoint: str | None) -> Iterator[Store]:
 
 
 @pytest.fixture
-def objects(endpoint: str | None) -> Any:
+def objects(endpoint: str) -> Any:
     """A plain client, to see what arrived."""
     return boto3.client(
         "s3",
@@ -149,8 +160,8 @@ def test_copies_are_as_what_was_put(store: Store, objects: Any) -> None:
     first, second = (f"{REQUEST_ID}/{row}/1.png" for row in (1, 2))
     store.put_original(first, b"original", content_type="image/png")
     store.put_rendition(first, b"rendition", content_type="image/jpeg")
-    store.copy_original(first, second, content_type="image/png")
-    store.copy_rendition(first, second, content_type="image/jpeg")
+    store.copy_original(first, second)
+    store.copy_rendition(first, second)
     for bucket, body, content_type in (
         ("originals", b"original", "image/png"),
         ("outputs", b"rendition", "image/jpeg"),
@@ -165,18 +176,7 @@ def test_nothing_to_copy_says_so(store: Store) -> None:
     """As anything that goes wrong with the store."""
     for copy in (store.copy_original, store.copy_rendition):
         with pytest.raises(StorageUnavailable, match="to copy"):
-            copy(f"{REQUEST_ID}/8/1.png", f"{REQUEST_ID}/9/1.png", content_type="image/png")
-
-
-def test_a_copy_that_fails_late_says_so(store: Store) -> None:
-    """S3 may have answered 200 by then, and tells in the body."""
-    error = io.BytesIO(b"<?xml version='1.0'?><Error><Code>InternalError</Code></Error>")
-    error.stream = lambda **_: iter([error.getvalue()])
-    answer = AWSResponse("http://s3/", 200, {}, error)
-    store._s3().meta.events.register_first("before-send.s3.CopyObject", lambda **_: answer)
-    store.put_original(f"{REQUEST_ID}/1/1.png", b"original", content_type="image/png")
-    with pytest.raises(StorageUnavailable, match="InternalError"):
-        store.copy_original(f"{REQUEST_ID}/1/1.png", f"{REQUEST_ID}/2/1.png", content_type="image/png")
+            copy(f"{REQUEST_ID}/8/1.png", f"{REQUEST_ID}/9/1.png")
 
 
 def test_knows_an_original_by_its_bytes(store: Store) -> None:
@@ -273,7 +273,7 @@ def test_deletes_a_page_of_objects_at_a_time(store: Store, objects: Any) -> None
     assert keys(objects, "outputs") == []
 
 
-def test_buckets_are_made_once(endpoint: str | None) -> None:
+def test_buckets_are_made_once(endpoint: str) -> None:
     """Making buckets that exist changes nothing; a store that answers for both is reachable."""
     store = make_store(endpoint, originals_bucket="first-originals", outputs_bucket="first-outputs")
     with pytest.raises(StorageUnavailable):
@@ -291,7 +291,7 @@ def test_buckets_are_made_in_the_region() -> None:
     store.ping()
 
 
-def test_a_missing_bucket_delays_the_work(endpoint: str | None) -> None:
+def test_a_missing_bucket_delays_the_work(endpoint: str) -> None:
     """A bucket that is not there yet, or not any more, is an outage and no fault of the product."""
     store = make_store(endpoint, originals_bucket="absent-originals", outputs_bucket="absent-outputs")
     for name in OPERATIONS.keys() - {"ensure_buckets"}:
@@ -327,7 +327,7 @@ def test_a_server_that_is_down_delays_the_work(operation: Callable[[Store], Any]
     """A refused connection is retryable."""
     with socket.socket() as never_listening:
         never_listening.bind(("127.0.0.1", 0))
-        with pytest.raises(StorageUnavailable, match="EndpointConnectionError") as raised:
+        with pytest.raises(StorageUnavailable, match=r"\((EndpointConnection|HTTPClient)Error\)") as raised:
             operation(make_store(f"http://127.0.0.1:{never_listening.getsockname()[1]}"))
     assert raised.value.retryable
 
@@ -336,10 +336,13 @@ def test_a_server_that_is_down_delays_the_work(operation: Callable[[Store], Any]
 def test_a_server_that_never_answers_delays_the_work(name: str) -> None:
     """The read deadline ends the wait for a server that accepts and stays silent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        store = make_store(f"http://127.0.0.1:{silent.getsockname()[1]}", read_timeout=0.1)
+        store = make_store(f"http://127.0.0.1:{silent.getsockname()[1]}", read_timeout=0.1, total_timeout=0.1)
         with pytest.raises(StorageUnavailable) as raised:
             OPERATIONS[name](store)
     assert raised.value.retryable
+
+
+LATE = 0  # what fails behind a status of 200 (S3, CopyObject)
 
 
 class FakeS3(BaseHTTPRequestHandler):
@@ -352,12 +355,20 @@ class FakeS3(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Take it, or say what is next of the stumbles."""
-        self.rfile.read(int(self.headers["Content-Length"]))
+        assert self.path.startswith("/"), "asked as a proxy"
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.connections.add(self.client_address)
         self.puts.append(self.stumbles.pop(0) if self.stumbles else 200)
-        self.send_response(self.puts[-1])
-        self.send_header("Content-Length", "0")
+        body = b""
+        if "x-amz-copy-source" in self.headers:
+            body = b"<CopyObjectResult><ETag>1</ETag></CopyObjectResult>"
+        if late := self.puts[-1] == LATE:
+            body = b"<Error><Code>InternalError</Code></Error>"
+        self.send_response(200 if late else self.puts[-1])
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def do_GET(self) -> None:
         """Break off."""
@@ -387,25 +398,43 @@ def test_a_download_that_breaks_off_delays_the_work(fake_s3: ThreadingHTTPServer
         make_store(f"http://127.0.0.1:{fake_s3.server_port}").open_input(f"{REQUEST_ID}/input.csv")
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_connections_are_kept_but_never_shared_with_a_fork(fake_s3: ThreadingHTTPServer) -> None:
-    """Puts in a row use one connection; a forked child opens its own, and the parent's stays good."""
+@pytest.mark.parametrize("name", ["put_csv", "put_rendition"])
+def test_connections_are_kept(fake_s3: ThreadingHTTPServer, name: str) -> None:
+    """Puts in a row use one connection."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
-    OPERATIONS["put_rendition"](store)
-    OPERATIONS["put_original"](store)
+    for _ in range(3):
+        OPERATIONS[name](store)
     assert len(FakeS3.connections) == 1
+
+
+def in_child(call: Callable[[], Any]) -> int:
+    """The status with which a forked child ends: 0 if the call succeeds, else 1."""
     child = os.fork()
     if child == 0:
+        status = 1
         try:
-            OPERATIONS["put_rendition"](store)
+            call()
+            status = 0
         finally:
-            os._exit(0)  # the child must not run the parent's test session to its end
-    os.waitpid(child, 0)
-    OPERATIONS["put_rendition"](store)
+            os._exit(status)  # the child must not run the parent's test session to its end
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_connections_are_never_shared_with_a_fork(fake_s3: ThreadingHTTPServer) -> None:
+    """A forked child opens its own for files, and puts no image rather than hang; the parent's stay good."""
+    store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
+    put_file, put_image = (partial(OPERATIONS[name], store) for name in ("put_csv", "put_rendition"))
+    put_file(), put_image()
     assert len(FakeS3.connections) == 2
+    assert in_child(put_file) == 0
+    assert len(FakeS3.connections) == 3
+    assert in_child(put_image) == 1
+    put_file(), put_image()
+    assert len(FakeS3.connections) == 3
 
 
-COPY = {"source_key": f"{REQUEST_ID}/1/1.png", "key": f"{REQUEST_ID}/2/1.png", "content_type": "image/png"}
+COPY = {"source_key": f"{REQUEST_ID}/1/1.png", "key": f"{REQUEST_ID}/2/1.png"}
 SHORTLY: dict[str, Callable[[Store], Any]] = {
     "put_original": OPERATIONS["put_original"],
     "copy_original": lambda store: store.copy_original(**COPY),
@@ -429,13 +458,42 @@ def test_a_server_that_stumbles_is_asked_again(
     assert FakeS3.puts == puts
 
 
-def test_threads_share_one_client(fake_s3: ThreadingHTTPServer) -> None:
-    """Threads that start at once open no more connections than the pool holds."""
+def test_a_copy_that_fails_late_is_tried_again(fake_s3: ThreadingHTTPServer) -> None:
+    """S3 may have answered 200 by then, and tells in the body."""
+    store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
+    FakeS3.stumbles = [LATE]
+    SHORTLY["copy_original"](store)
+    assert FakeS3.puts == [LATE, 200]
+    FakeS3.stumbles = [LATE] * 3
+    with pytest.raises(StorageUnavailable):
+        SHORTLY["copy_original"](store)
+
+
+def test_a_server_behind_a_certificate_of_our_own(
+    fake_s3: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images are put where files are: to whom AWS_CA_BUNDLE trusts."""
+    context, trusted = self_signed(tmp_path)
+    fake_s3.socket = context.wrap_socket(fake_s3.socket, server_side=True)
+    endpoint = f"https://127.0.0.1:{fake_s3.server_port}"
+    for name in ("put_input", "put_rendition"):
+        with pytest.raises(StorageUnavailable):
+            OPERATIONS[name](make_store(endpoint))
+    assert not FakeS3.puts
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(trusted))
+    OPERATIONS["put_rendition"](make_store(endpoint))
+    assert FakeS3.puts == [200]
+
+
+@pytest.mark.parametrize("name", ["put_csv", "put_rendition"])
+def test_threads_share_one_client(fake_s3: ThreadingHTTPServer, name: str) -> None:
+    """Connections are kept, whichever thread has them next."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}", pool_size=4)
     with ThreadPoolExecutor(4) as threads:
         for _ in range(100):
-            threads.submit(OPERATIONS["put_rendition"], store)
-    assert len(FakeS3.connections) <= 4
+            threads.submit(OPERATIONS[name], store)
+    assert len(FakeS3.puts) == 100
+    assert len(FakeS3.connections) <= 8  # one may be asked for while another is on its way back
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
