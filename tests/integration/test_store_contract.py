@@ -310,6 +310,7 @@ OPERATIONS: dict[str, Callable[[Store], Any]] = {
     "ensure_buckets": lambda store: store.ensure_buckets(),
     "ping": lambda store: store.ping(),
 }
+IMAGES = {"put_original", "put_rendition"}  # what obstore does
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
@@ -322,13 +323,14 @@ def test_wrong_credentials_delay_the_work(real_server: S3Server, operation: Call
     assert secret not in repr(raised.value)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
-def test_a_server_that_is_down_delays_the_work(operation: Callable[[Store], Any]) -> None:
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_server_that_is_down_delays_the_work(name: str) -> None:
     """A refused connection is retryable."""
+    error = "HTTPClientError" if name in IMAGES else "EndpointConnectionError"
     with socket.socket() as never_listening:
         never_listening.bind(("127.0.0.1", 0))
-        with pytest.raises(StorageUnavailable, match=r"\((EndpointConnection|HTTPClient)Error\)") as raised:
-            operation(make_store(f"http://127.0.0.1:{never_listening.getsockname()[1]}"))
+        with pytest.raises(StorageUnavailable, match=error) as raised:
+            OPERATIONS[name](make_store(f"http://127.0.0.1:{never_listening.getsockname()[1]}"))
     assert raised.value.retryable
 
 
@@ -465,7 +467,7 @@ def test_a_copy_that_fails_late_is_tried_again(fake_s3: ThreadingHTTPServer) -> 
     SHORTLY["copy_original"](store)
     assert FakeS3.puts == [LATE, 200]
     FakeS3.stumbles = [LATE] * 3
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailable, match="InternalError"):
         SHORTLY["copy_original"](store)
 
 
@@ -476,24 +478,26 @@ def test_a_server_behind_a_certificate_of_our_own(
     context, trusted = self_signed(tmp_path)
     fake_s3.socket = context.wrap_socket(fake_s3.socket, server_side=True)
     endpoint = f"https://127.0.0.1:{fake_s3.server_port}"
-    for name in ("put_input", "put_rendition"):
+    for name in ("put_csv", "put_rendition"):
         with pytest.raises(StorageUnavailable):
             OPERATIONS[name](make_store(endpoint))
     assert not FakeS3.puts
     monkeypatch.setenv("AWS_CA_BUNDLE", str(trusted))
-    OPERATIONS["put_rendition"](make_store(endpoint))
-    assert FakeS3.puts == [200]
+    for name in ("put_csv", "put_rendition"):
+        OPERATIONS[name](make_store(endpoint))
+    assert FakeS3.puts == [200, 200]
 
 
-@pytest.mark.parametrize("name", ["put_csv", "put_rendition"])
-def test_threads_share_one_client(fake_s3: ThreadingHTTPServer, name: str) -> None:
-    """Connections are kept, whichever thread has them next."""
+# The pool of images is not limited: one may be opened while another is on its way back.
+@pytest.mark.parametrize(("name", "most"), [("put_csv", 4), ("put_rendition", 8)])
+def test_threads_share_one_client(fake_s3: ThreadingHTTPServer, name: str, most: int) -> None:
+    """Threads that start at once open hardly more connections than they are."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}", pool_size=4)
     with ThreadPoolExecutor(4) as threads:
         for _ in range(100):
             threads.submit(OPERATIONS[name], store)
     assert len(FakeS3.puts) == 100
-    assert len(FakeS3.connections) <= 8  # one may be asked for while another is on its way back
+    assert len(FakeS3.connections) <= most
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
