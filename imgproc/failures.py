@@ -13,8 +13,8 @@ from urllib3.exceptions import HTTPError, SSLError
 from imgproc.deadline import Deadline
 from imgproc.errors import ForbiddenAddress
 
-# All that an exchange over a guarded session raises because of the network or the other side (requests' own errors are
-# OSErrors); `explain` tells which it was.
+# All that an exchange over a guarded session raises because of the network or the other side; `explain` tells which it
+# was.
 NETWORK_ERRORS = (OSError, HTTPError)
 
 
@@ -40,7 +40,7 @@ _FAILURES: tuple[tuple[type[BaseException], str, str, bool], ...] = (
 
 
 def explain(error: BaseException, *, host: str, deadline: Deadline) -> Failure:
-    """Say which failure lies beneath `error`, one of `NETWORK_ERRORS`, however requests and urllib3 have wrapped it."""
+    """Say which failure lies beneath `error`, one of `NETWORK_ERRORS`, however urllib3 has wrapped it."""
     causes = list(causes_of(error))
     for cause in causes:
         if isinstance(cause, ForbiddenAddress):

@@ -1,4 +1,4 @@
-"""The only way out: an HTTP session that asks `netguard` about every connection."""
+"""The only way out: HTTP sessions that ask `netguard` about every connection."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
+import certifi
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ProtocolError
+from urllib3.util import Url
 
 from imgproc.deadline import Deadline
 from imgproc.failures import NETWORK_ERRORS, causes_of
@@ -33,61 +34,73 @@ SHORT_BODY_BYTES = 4096
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
-def guarded_session(
-    *,
-    allowed_networks: Sequence[Network],
-    connect_timeout: float = 10.0,
-    pool_size: int = 16,
-    user_agent: str = USER_AGENT,
-) -> requests.Session:
-    """A keep-alive session for untrusted URLs, usable by several threads at once; use it within a `Deadline`.
+class GuardedSession:
+    """Keep-alive connections for untrusted URLs, usable by several threads at once; use it within a `Deadline`.
 
-    It connects only where `netguard.check_address` allows, keeps no cookies, follows no redirects (not even if asked),
-    and reads neither proxies nor passwords from the environment. `connect_timeout` is in seconds, for each address
-    tried; `pool_size` is the number of hosts, and of connections to each, kept open.
+    It connects only where `netguard.check_address` allows, keeps no cookies, follows no redirects, and reads neither
+    proxies nor passwords from the environment. `connect_timeout` is in seconds, for each address tried; `pool_size` is
+    the number of hosts, and of connections to each, kept open; `ca_certs` is a PEM file of the authorities to trust.
     """
-    session = _Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.update({"User-Agent": user_agent, "Accept-Encoding": "identity"})
-    adapter = _Adapter(allowed_networks, connect_timeout, pool_connections=pool_size, pool_maxsize=pool_size)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
 
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests' signature
-        """None: given a target, requests reads the whole body of the redirect, even an endless one, followed or not."""
-        return None
-
-
-class _Adapter(HTTPAdapter):
-    def __init__(self, allowed_networks: Sequence[Network], connect_timeout: float, **options: Any) -> None:
-        self._allowed_networks = tuple(allowed_networks)
+    def __init__(
+        self,
+        *,
+        allowed_networks: Sequence[Network],
+        connect_timeout: float = 10.0,
+        pool_size: int = 16,
+        user_agent: str = USER_AGENT,
+        ca_certs: str | None = None,
+    ) -> None:
         self._connect_timeout = connect_timeout
-        super().__init__(**options)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        pools: dict[str, Any] = {"http": _Pool, "https": _TLSPool}
-        self.poolmanager.pool_classes_by_scheme = {
-            scheme: partial(pool, allowed_networks=self._allowed_networks) for scheme, pool in pools.items()
+        # HTTP/1.1 keeps connections alive unasked, but some servers still answer as 1.0.
+        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity", "Connection": "keep-alive"}
+        self._pools = PoolManager(num_pools=pool_size, maxsize=pool_size, ca_certs=ca_certs or certifi.where())
+        networks = tuple(allowed_networks)
+        guarded: dict[str, Any] = {
+            "http": partial(_Pool, allowed_networks=networks),
+            "https": partial(_TLSPool, allowed_networks=networks),
         }
+        self._pools.pool_classes_by_scheme = guarded
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+    def __enter__(self) -> GuardedSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections kept alive."""
+        self._pools.clear()
+
+    def request(
+        self, method: str, url: Url, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> BaseHTTPResponse:
+        """Send a request to `url`, as `netguard.check_url` has read it; the answer's body is yet to be read, raw.
+
+        Raises:
+            OSError, urllib3.exceptions.HTTPError: `failures.explain` says what they mean.
+        """
         try:
-            return self._send_once(request, *args, **options)
-        except requests.ConnectionError as error:
+            return self._send(method, url, headers, body)
+        except ProtocolError as error:
             # A host may hang up on a kept-alive connection just as we use it again. Repeating a GET is safe (RFC 9110).
             hung_up = any(isinstance(cause, (ConnectionResetError, BrokenPipeError)) for cause in causes_of(error))
-            if request.method != "GET" or not hung_up:
+            if method != "GET" or not hung_up:
                 raise
-        return self._send_once(request, *args, **options)
+        return self._send(method, url, headers, body)
 
-    def _send_once(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        options["timeout"] = (self._connect_timeout, Deadline.current().remaining())
-        return super().send(request, *args, **options)
+    def _send(self, method: str, url: Url, headers: Mapping[str, str], body: bytes | None) -> BaseHTTPResponse:
+        return self._pools.connection_from_host(url.host, url.port, url.scheme).urlopen(
+            method,
+            "/" + url.request_uri.lstrip("/"),  # where a path begins with two, urllib3 reads a host after them
+            body=body,
+            headers={**self._headers, **headers},
+            timeout=Timeout(connect=self._connect_timeout, read=Deadline.current().remaining()),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
 
 
 class _Response(http.client.HTTPResponse):
@@ -189,12 +202,12 @@ def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
         raise TimeoutError("DNS did not answer in time") from error
 
 
-def discard(response: requests.Response) -> None:
+def discard(response: BaseHTTPResponse) -> None:
     """Drop the body of an answer. A short one is read to its end, so that the connection can be used again."""
-    length = response.raw.length_remaining
+    length = response.length_remaining
     if length is not None and length <= SHORT_BODY_BYTES:
         with suppress(*NETWORK_ERRORS):
-            response.raw.read(SHORT_BODY_BYTES, decode_content=False)
+            response.read(SHORT_BODY_BYTES, decode_content=False)
     response.close()
 
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import urljoin
 
-import requests
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError
+from urllib3.util import Url
 
 from imgproc.deadline import Deadline
 from imgproc.errors import DownloadError, ForbiddenAddress, InvalidInput
 from imgproc.failures import NETWORK_ERRORS, causes_of, explain
 from imgproc.netguard import Network, check_url
-from imgproc.outbound import USER_AGENT, discard, guarded_session, retry_after
+from imgproc.outbound import USER_AGENT, GuardedSession, discard, retry_after
 
 MAX_REDIRECTS = 3
 MAX_RETRY_AFTER = 300.0
@@ -30,6 +31,8 @@ ADVICE = {
     410: "it is gone, so give another URL",
     429: "it is asked too often, so try again later",
 }
+
+ACCEPT = {"Accept": "image/*,*/*;q=0.5"}
 
 # We ask for no compression, but some hosts compress all the same. One layer is undone as it streams, so that the cap
 # counts what comes out. Any other value is ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
@@ -90,8 +93,7 @@ class Downloader:
         self._allowed_networks = tuple(allowed_networks)
         self._timeout = timeout
         self._max_bytes = max_bytes
-        self._session = guarded_session(allowed_networks=allowed_networks, pool_size=pool_size, user_agent=user_agent)
-        self._session.headers["Accept"] = "image/*,*/*;q=0.5"
+        self._session = GuardedSession(allowed_networks=allowed_networks, pool_size=pool_size, user_agent=user_agent)
 
     def close(self) -> None:
         """Close the connections kept alive."""
@@ -105,17 +107,18 @@ class Downloader:
         """
         with Deadline(self._timeout) as deadline:
             for hop in range(1 + MAX_REDIRECTS):
-                host = self._checked_host(url)
+                parts = self._checked(url)
+                host = parts.host or ""
                 # What a host knows is about its own URL: where that leads may change without it.
                 conditions = {} if hop else known.conditions
                 try:
-                    with self._session.get(url, stream=True, headers=conditions) as response:
-                        if conditions and response.status_code == HTTPStatus.NOT_MODIFIED:
+                    with self._session.request("GET", parts, headers=ACCEPT | conditions) as response:
+                        if conditions and response.status == HTTPStatus.NOT_MODIFIED:
                             discard(response)
                             return Download(b"", None, url, known, not_modified=True)
-                        target = _redirect_target(response)
+                        target = _redirect_target(response, parts)
                         if target is None:
-                            received = self._receive(response, host, deadline)
+                            received = self._receive(response, parts, deadline)
                             return replace(received, validators=UNKNOWN) if hop else received
                         discard(response)
                 except NETWORK_ERRORS as error:
@@ -125,21 +128,22 @@ class Downloader:
             f"The URL redirects more than {MAX_REDIRECTS} times; give the one it ends at.", code="too_many_redirects"
         )
 
-    def _checked_host(self, url: str) -> str:
+    def _checked(self, url: str) -> Url:
         try:
-            return check_url(url, allowed_networks=self._allowed_networks).host or ""
+            return check_url(url, allowed_networks=self._allowed_networks)
         except (InvalidInput, ForbiddenAddress) as error:
             raise DownloadError(error.detail, code=error.code) from error
 
-    def _receive(self, response: requests.Response, host: str, deadline: Deadline) -> Download:
-        if not 200 <= response.status_code < 300:
+    def _receive(self, response: BaseHTTPResponse, url: Url, deadline: Deadline) -> Download:
+        host = url.host or ""
+        if not 200 <= response.status < 300:
             discard(response)
             raise _refused(response, host)
-        if (response.raw.length_remaining or 0) > self._max_bytes:
+        if (response.length_remaining or 0) > self._max_bytes:
             raise self._too_large(host)
         compressed = response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSIONS
         chunks, size = [], 0
-        while chunk := response.raw.read(CHUNK_BYTES, decode_content=compressed):
+        while chunk := response.read(CHUNK_BYTES, decode_content=compressed):
             size += len(chunk)
             if size > self._max_bytes:
                 raise self._too_large(host)
@@ -147,7 +151,7 @@ class Downloader:
         deadline.remaining()  # A body without a length also ends where the deadline cut it off.
         if not size:
             raise DownloadError(f"{host} sent an empty file; check that the picture is there.", code="not_an_image")
-        return Download(b"".join(chunks), response.headers.get("Content-Type"), response.url, _validators(response))
+        return Download(b"".join(chunks), response.headers.get("Content-Type"), url.url, _validators(response))
 
     def _too_large(self, host: str) -> DownloadError:
         return DownloadError(
@@ -156,25 +160,25 @@ class Downloader:
         )
 
 
-def _validators(response: requests.Response) -> Validators:
+def _validators(response: BaseHTTPResponse) -> Validators:
     etag, date = (response.headers.get(name, "").strip() for name in ("ETag", "Last-Modified"))
     return Validators(etag if ETAG.fullmatch(etag) else "", date if DATE.fullmatch(date) else "")
 
 
-def _redirect_target(response: requests.Response) -> str | None:
+def _redirect_target(response: BaseHTTPResponse, url: Url) -> str | None:
     """Where `response` sends us; None if it is no redirect."""
-    if response.status_code not in REDIRECTS or "Location" not in response.headers:
+    if response.status not in REDIRECTS or "Location" not in response.headers:
         return None
     # Headers come decoded as Latin-1; what they hold beyond ASCII is in truth UTF-8.
     target = response.headers["Location"].encode("latin-1").decode("utf-8", "replace")
     try:
-        return urljoin(response.url, target)
+        return urljoin(url.url, target)
     except ValueError:
         return target  # It is no URL, as the check of the next hop will say.
 
 
-def _refused(response: requests.Response, host: str) -> DownloadError:
-    status = response.status_code
+def _refused(response: BaseHTTPResponse, host: str) -> DownloadError:
+    status = response.status
     retryable = status in RETRYABLE or status >= 500
     advice = ADVICE.get(status, "try again later" if retryable else "check the URL in a browser")
     return DownloadError(

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-import requests
 from standardwebhooks import Webhook
+from urllib3 import BaseHTTPResponse
+from urllib3.util import Url
 
 from imgproc.deadline import Deadline
 from imgproc.errors import DeliveryError, ForbiddenAddress, InvalidInput
 from imgproc.failures import NETWORK_ERRORS, explain
 from imgproc.netguard import Network, check_url
-from imgproc.outbound import discard, guarded_session, retry_after
+from imgproc.outbound import GuardedSession, discard, retry_after
 
 # The longest step of the default retry schedule: nobody is put off for longer.
 MAX_RETRY_AFTER = 86_400.0
@@ -49,7 +50,7 @@ class Notifier:
         self._webhook = Webhook(secret)
         self._allowed_networks = tuple(allowed_networks)
         self._timeout = timeout
-        self._session = guarded_session(allowed_networks=allowed_networks)
+        self._session = GuardedSession(allowed_networks=allowed_networks)
 
     def close(self) -> None:
         """Close the connections kept alive."""
@@ -61,24 +62,25 @@ class Notifier:
         Raises:
             DeliveryError: the receiver did not take it; `retryable` is False where it never will.
         """
-        host = self._checked_host(url)
+        parts = self._checked(url)
+        host = parts.host or ""
         body = json.dumps(payload, separators=(",", ":"))
         headers = self._sign(webhook_id, body)
         with Deadline(self._timeout) as deadline:
             try:
-                with self._session.post(url, data=body, headers=headers, stream=True) as response:
+                with self._session.request("POST", parts, headers=headers, body=body.encode()) as response:
                     discard(response)
             except NETWORK_ERRORS as error:
                 # Also a forbidden address is tried again: name servers and settings get mended.
                 failure = explain(error, host=host, deadline=deadline)
                 raise DeliveryError(failure.detail, code=failure.code) from error
-        if not 200 <= response.status_code < 300:
+        if not 200 <= response.status < 300:
             raise _refused(response, host)
-        return Receipt(response.status_code)
+        return Receipt(response.status)
 
-    def _checked_host(self, url: str) -> str:
+    def _checked(self, url: str) -> Url:
         try:
-            return check_url(url, allowed_networks=self._allowed_networks).host or ""
+            return check_url(url, allowed_networks=self._allowed_networks)
         except InvalidInput as error:
             raise DeliveryError(error.detail, code=error.code, retryable=False) from error
         except ForbiddenAddress as error:
@@ -94,8 +96,8 @@ class Notifier:
         }
 
 
-def _refused(response: requests.Response, host: str) -> DeliveryError:
-    status = response.status_code
+def _refused(response: BaseHTTPResponse, host: str) -> DeliveryError:
+    status = response.status
     what = (
         "redirects, which webhooks do not follow; give the final URL" if 300 <= status < 400 else f"answered {status}"
     )

@@ -29,11 +29,12 @@ from hostile_servers import (
     self_signed,
     serving,
 )
+from urllib3.util import parse_url
 
 from imgproc.deadline import Deadline
 from imgproc.errors import DownloadError
 from imgproc.failures import NETWORK_ERRORS, explain
-from imgproc.outbound import guarded_session
+from imgproc.outbound import GuardedSession
 from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -178,10 +179,14 @@ def test_refuses_tls_that_proves_nothing(
     context, trusted = self_signed(tmp_path, **certificate)
     if change:
         change(context)
-    with guarded_session(allowed_networks=LOOPBACK) as session, serving(keep_alive, tls=context) as server:
-        session.verify = str(trusted)
-        with Deadline(5) as deadline, pytest.raises(NETWORK_ERRORS) as caught:
-            session.get(server.url)
+    session = GuardedSession(allowed_networks=LOOPBACK, ca_certs=str(trusted))
+    with (
+        session,
+        serving(keep_alive, tls=context) as server,
+        Deadline(5) as deadline,
+        pytest.raises(NETWORK_ERRORS) as caught,
+    ):
+        session.request("GET", parse_url(server.url), headers={})
     assert explain(caught.value, host="127.0.0.1", deadline=deadline).code == "tls_failed"
 
 

@@ -6,13 +6,16 @@ import socket
 from ipaddress import ip_address, ip_network
 
 import pytest
+from urllib3.util import parse_url
 
 from imgproc.deadline import Deadline
 from imgproc.errors import DeliveryError, ForbiddenAddress, InvalidInput
 from imgproc.failures import NETWORK_ERRORS, explain
 from imgproc.netguard import check_address, check_url, is_public, literal_address
-from imgproc.outbound import guarded_session
+from imgproc.outbound import GuardedSession
 from imgproc.pipeline.notify import Notifier, generate_secret
+
+SHOE = parse_url("http://images.example/shoe.jpg")
 
 SPECIAL = {
     "this-host": "0.0.0.0",
@@ -286,9 +289,9 @@ def resolve_to(monkeypatch):
 def test_refuses_a_name_of_which_any_address_is_bad(resolve_to, addresses):
     """One bad address among the answers of DNS is enough, and none of them is dialled or told."""
     resolve_to([addresses])
-    with guarded_session(allowed_networks=()) as session, Deadline(5) as deadline:
+    with GuardedSession(allowed_networks=()) as session, Deadline(5) as deadline:
         with pytest.raises(NETWORK_ERRORS) as caught:
-            session.get("http://images.example/shoe.jpg")
+            session.request("GET", SHOE, headers={})
         failure = explain(caught.value, host="images.example", deadline=deadline)
     assert failure.code == "forbidden_address"
     assert not any(address in failure.detail for address in addresses)
@@ -298,21 +301,21 @@ def test_dials_the_address_that_was_checked(resolve_to):
     """A name that changes its mind after the check gains nothing: it is looked up once."""
     resolve_to([["93.184.215.14"], ["127.0.0.1"]])
     with (
-        guarded_session(allowed_networks=()) as session,
+        GuardedSession(allowed_networks=()) as session,
         Deadline(5),
         pytest.raises(Dialled, match=r"93\.184\.215\.14"),
     ):
-        session.get("http://images.example/shoe.jpg")
+        session.request("GET", SHOE, headers={})
 
 
 def test_a_name_that_changes_between_two_look_ups_gains_nothing(resolve_to):
     """Each connection is checked by the answer it goes by: the second is refused as if it were the first."""
     resolve_to([["93.184.215.14"], ["169.254.169.254"]])
-    with guarded_session(allowed_networks=()) as session, Deadline(5) as deadline:
+    with GuardedSession(allowed_networks=()) as session, Deadline(5) as deadline:
         with pytest.raises(Dialled):
-            session.get("http://images.example/shoe.jpg")
+            session.request("GET", SHOE, headers={})
         with pytest.raises(NETWORK_ERRORS) as caught:
-            session.get("http://images.example/shoe.jpg")
+            session.request("GET", SHOE, headers={})
         assert explain(caught.value, host="images.example", deadline=deadline).code == "forbidden_address"
 
 
@@ -334,13 +337,13 @@ def test_refuses_a_peer_other_than_the_one_dialled(resolve_to, monkeypatch):
     resolve_to([["93.184.215.14"]])
     monkeypatch.setattr(socket.socket, "connect", lambda *_: None)
     monkeypatch.setattr(socket.socket, "getpeername", lambda _: ("::ffff:127.0.0.1", 80, 0, 0))
-    with guarded_session(allowed_networks=()) as session, Deadline(5) as deadline:
+    with GuardedSession(allowed_networks=()) as session, Deadline(5) as deadline:
         with pytest.raises(NETWORK_ERRORS) as caught:
-            session.get("http://images.example/shoe.jpg")
+            session.request("GET", SHOE, headers={})
         assert explain(caught.value, host="images.example", deadline=deadline).code == "forbidden_address"
 
 
 def test_nothing_is_sent_without_a_deadline():
     """Who forgets the deadline is told before anything is sent."""
-    with guarded_session(allowed_networks=()) as session, pytest.raises(LookupError):
-        session.get("http://images.example/shoe.jpg")
+    with GuardedSession(allowed_networks=()) as session, pytest.raises(LookupError):
+        session.request("GET", SHOE, headers={})
