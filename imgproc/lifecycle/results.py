@@ -32,6 +32,8 @@ class Settled:
     all_ended: bool
 
 
+REFILLS = 8  # of a window, while all of it ends: to let products in one by one takes a statement and a ring for each
+
 _SAVE_RESULT = sa.update(ProductImage).where(
     ProductImage.id == sa.bindparam("image_id"), ProductImage.status == ImageStatus.PENDING
 )
@@ -52,7 +54,7 @@ def _counting() -> sa.Executable:
         sa.update(request)
         .where(request.id == sa.bindparam("of"))
         .values({name: getattr(request, name) + sa.bindparam(f"more_{name}") for name in _COUNTERS})
-        .returning((ended == request.products_total).label("all_ended"), request.status, request.cancel_requested_at)
+        .returning(ended.label("ended"), request.products_total, request.status, request.cancel_requested_at)
     )
 
 
@@ -71,13 +73,17 @@ def count_and_release(
     connection: Connection,
     request_id: str,
     results: Sequence[ImageResult],
-    counts: dict[str, int],
+    ends: dict[str, int],
     *,
     window: int,
 ) -> Settled:
-    """Bump the request's counters, which locks its row, so that windows and counters change one product at a time."""
+    """Bump the request's counters, which locks its row, so that windows and counters change one product at a time.
+
+    `ends` counts the product where it has ended. The window is filled once several have; one that is put off leaves
+    room that nobody might come by for, so its place is filled at once.
+    """
     done = [result for result in results if result.status is ImageStatus.COMPLETED]
-    counts = counts | {
+    counts = ends | {
         "images_completed": len(done),
         "images_failed": len(results) - len(done),
         "source_bytes": sum(result.values["source_bytes"] for result in done),
@@ -85,8 +91,9 @@ def count_and_release(
     }
     more = {f"more_{name}": counts.get(name, 0) for name in _COUNTERS}
     counted = connection.execute(_COUNT, {"of": request_id, **more}).one()
+    all_ended = counted.ended == counted.products_total
     # SQLite 3.40 finds `status = … AND … IS NULL` false in a RETURNING, so the two are looked at here.
-    processing = counted.status is RequestStatus.PROCESSING and counted.cancel_requested_at is None
-    goes_on = processing and not counted.all_ended
-    released = fill_window(connection, request_id, window=window) if goes_on else ()
-    return Settled(request_id, released, bool(counted.all_ended))
+    goes_on = counted.status is RequestStatus.PROCESSING and counted.cancel_requested_at is None and not all_ended
+    is_time = not ends or counted.ended % max(1, window // REFILLS) == 0
+    released = fill_window(connection, request_id, window=window) if goes_on and is_time else ()
+    return Settled(request_id, released, all_ended)

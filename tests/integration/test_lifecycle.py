@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -12,7 +13,7 @@ from imgproc.errors import LeaseLost
 from imgproc.extensions import redis_client
 from imgproc.lifecycle import expiry, finalization, products, window
 from imgproc.lifecycle.products import ProductClaim
-from imgproc.lifecycle.results import ImageResult
+from imgproc.lifecycle.results import ImageResult, Settled
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage
 from tests.integration.driver import (
     at_once,
@@ -131,6 +132,21 @@ def test_the_window_is_never_exceeded(shop: Shop) -> None:
         in_flight.append(sum(status in {"queued", "processing"} for status in statuses()))
     assert (max(in_redis), max(in_flight)) == (3, 3)
     assert drain(request_id)["status"] == "completed"
+
+
+def test_a_window_is_filled_again_by_eighths() -> None:
+    """Of 16, the second that ends lets two in; one that is put off is replaced at once, as nobody may end after it."""
+    first, *others, last = window.release(planned(products=40), window=16)
+    released = [_settled(each, products.finish).released for each in (first, *others)]
+    assert [len(ids) for ids in released] == [0, 2] * 7 + [0]
+    assert len(_settled(last, partial(products.postpone, delay=60, counts_as_attempt=True)).released) == 2
+    assert sum(status == "queued" for status in statuses()) == 16
+
+
+def _settled(product_id: int, settle: Callable[..., Settled]) -> Settled:
+    claimed = claim(product_id, "a")
+    assert claimed
+    return settle(product_id, results(claimed), token="a", window=16)
 
 
 def test_two_releases_at_once_share_one_window() -> None:
