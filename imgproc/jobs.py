@@ -167,7 +167,8 @@ def _settle(
     again = [pair for pair in failures if pair[1].retryable and not last_attempt]
     final = [pair for pair in failures if pair not in outages and pair not in again]
     results = done + [failed(image, error) for image, error in final]
-    log.info(
+    say = log.info if failures else log.debug  # the database tells of what went well
+    say(
         "product_attempted", request_id=claim.request_id, product_id=product_id, attempt=claim.attempt,
         completed=len(done), codes=[error.code for _, error in failures],
     )  # fmt: skip

@@ -142,8 +142,10 @@ class Downloader:
         if (response.length_remaining or 0) > self._max_bytes:
             raise self._too_large(host)
         compressed = response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSIONS
+        # A length that is known is a cap in itself: such a body is read in one piece, which nothing has to join.
+        at_most = CHUNK_BYTES if compressed else response.length_remaining or CHUNK_BYTES
         chunks, size = [], 0
-        while chunk := response.read(CHUNK_BYTES, decode_content=compressed):
+        while chunk := response.read(at_most, decode_content=compressed):
             size += len(chunk)
             if size > self._max_bytes:
                 raise self._too_large(host)
