@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import os
 import signal
 import sys
+import tempfile
 from functools import partial
 
 from benchmarks.measure import say
-from benchmarks.results import Table, markdown, save
+from benchmarks.results import MEMORY, Table, markdown, save
 
 TABLES = (
     "codec", "smart", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
@@ -27,11 +29,21 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.tables) - set(TABLES):
         parser.error(f"no such table: {', '.join(sorted(unknown))}")
+    _stay_in_memory()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped, as by Ctrl-C
     for name in arguments.tables or TABLES:
         say(f"{name} ...")
         table = _measured(name, quick=arguments.quick, number=arguments.number)
         print(markdown(table) if arguments.quick else save(name, table), flush=True)
+
+
+def _stay_in_memory() -> None:
+    """Keep the folders of all servers in memory, unless TMPDIR names a place.
+
+    What a disk takes to make files depends on what was deleted from it before, and every table deletes its stack.
+    """
+    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
+        tempfile.tempdir = os.environ["TMPDIR"] = MEMORY
 
 
 def _measured(name: str, *, quick: bool, number: int | None) -> Table:

@@ -132,11 +132,19 @@ def _elsewhere() -> dict[str, Peer]:
         found["sharp"] = Elsewhere(node, HERE / "sharp" / "resize.js")
     if THUMBOR.exists():
         found["thumbor's engine"] = Elsewhere(THUMBOR, HERE / "thumbor" / "resize.py")
-    if program := shutil.which("magick") or shutil.which("convert-im6.q16") or shutil.which("convert"):
+    if program := next(filter(_is_image_magick, ("magick", "convert-im6.q16", "convert")), None):
         magick = partial(image_magick, program=program)
         found["ImageMagick"] = partial(magick, shrink_on_load=False)
         found["ImageMagick, jpeg:size"] = partial(magick, shrink_on_load=True)
     return found
+
+
+def _is_image_magick(program: str) -> bool:
+    """`convert` may as well be another program."""
+    if shutil.which(program) is None:
+        return False
+    told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
+    return told.stdout.startswith("Version: ImageMagick")
 
 
 def left_out(found: Collection[str]) -> list[str]:

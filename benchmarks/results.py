@@ -7,6 +7,8 @@ import os
 import platform
 import shutil
 import subprocess
+import sysconfig
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -16,8 +18,9 @@ from pathlib import Path
 from PIL import features
 
 FOLDER = Path(__file__).parent / "results"
-PACKAGES = ("pillow", "simplejpeg", "pyvips", "boto3", "requests", "urllib3", "rq", "redis", "sqlalchemy")
+PACKAGES = ("pillow", "simplejpeg", "pyvips", "boto3", "obstore", "requests", "urllib3", "rq", "redis", "sqlalchemy")
 TOOLS = ("magick", "convert", "vipsthumbnail", "curl", "node")
+MEMORY = "/dev/shm"
 CODECS = ("libjpeg_turbo", "zlib", "webp", "avif")
 
 
@@ -45,8 +48,10 @@ def setting() -> dict[str, object]:
     """Versions and cores: a ratio holds for these."""
     return {
         "python": platform.python_version(),
+        "python_is_optimized": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "files_in_memory": tempfile.gettempdir() == MEMORY,
         "packages": {name: _version(name) for name in PACKAGES},
         "tools": {name: _tool(name) for name in TOOLS},
         "codecs": {name: features.version(name) for name in CODECS},
