@@ -9,7 +9,6 @@ from benchmarks.measure import again, in_turns
 from benchmarks.peers import left_out, peers
 from benchmarks.results import Table
 
-
 # Pictures a turn: the first finds the caches cold, as another peer, or Python's collector, was there before.
 TIMES = {"S": 8, "M": 2, "L": 1, "XL": 1}
 
