@@ -28,8 +28,8 @@ QUEUE = "no-op"
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
     """As many workers of both kinds, on the same Redis; by the clock."""
-    products, rounds = number or (60 if quick else 600), 1 if quick else 5
-    jobs = 10 * products
+    products, rounds = number or (60 if quick else 2_000), 1 if quick else 5
+    jobs = 5 * products
     with ExitStack() as servers:
         host = servers.enter_context(image_host(thumbnail(SIDE)))
         stack = servers.enter_context(stack_of())
