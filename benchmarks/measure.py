@@ -78,3 +78,28 @@ def again(case: Case, times: int) -> Case:
         return Cost(*map(sum, zip(*own, strict=True))) if own else None
 
     return run
+
+
+def in_own_process(code: str) -> str:
+    """What a fresh interpreter prints for `code`, so that no earlier work has touched its memory."""
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def forget_peak() -> int:
+    """Start the peak of this process's memory anew (Linux, proc(5), clear_refs); the bytes in use now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def peak() -> int:
+    """The most bytes in use since `forget_peak`, or since the start where the system cannot forget."""
+    return (
+        _status("VmHWM") if Path("/proc/self/status").exists() else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    )
+
+
+def _status(name: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024
