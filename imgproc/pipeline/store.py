@@ -1,33 +1,27 @@
 """Keep bytes: objects in the private originals bucket and the public outputs bucket, and their public URLs.
 
-The only module that speaks boto3, and to obstore for images. Whatever goes wrong with the object store leaves here as
+The only module that speaks boto3, and by `_store_images` obstore. Whatever goes wrong with the object store leaves here as
 `StorageUnavailable`: wrong credentials, a missing bucket or an outage delays work and never fails a product.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
-import boto3
-import botocore.session
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
 from imgproc.errors import ImgprocError, StorageUnavailable
-from imgproc.pipeline._store_images import ImageObjects
+from imgproc.pipeline._store_clients import ClientsOfProcess
 from imgproc.pipeline.keys import input_key
 
 if TYPE_CHECKING:
@@ -44,15 +38,6 @@ _TRANSFER = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * 
 # then ask. The CSV of a retried request does change under its key.
 _RENDITION_CACHE = "public, max-age=3600"
 _CSV_CACHE = "no-cache"
-
-
-class _Clients(NamedTuple):
-    """What a process speaks to the server with."""
-
-    pid: int
-    s3: S3Client
-    originals: ImageObjects
-    outputs: ImageObjects
 
 
 class Store:
@@ -82,31 +67,17 @@ class Store:
         self._outputs = outputs_bucket
         self._public_url = public_url.rstrip("/")
         self._region = region
-        self._endpoint_url = endpoint_url
-        self._connect_timeout, self._total_timeout = connect_timeout, total_timeout
-        # A session of our own, because boto3's default one is not safe to share between threads.
-        self._session = partial(
-            boto3.session.Session,
-            aws_access_key_id=access_key_id,
-            aws_secret_access_key=secret_access_key,
-            region_name=region,
-        )
-        self._config = Config(
-            signature_version="s3v4",
-            # As of images, the bytes of a file are guarded by TLS, and not hashed for the signature.
-            s3={"addressing_style": "path", "payload_signing_enabled": False},
-            # S3 servers other than AWS refuse or mishandle the checksums that boto3 adds unasked.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            retries={"mode": "standard", "total_max_attempts": 3},
-            max_pool_connections=pool_size,
+        self._clients = ClientsOfProcess(
+            endpoint_url=endpoint_url,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            region=region,
+            buckets=(originals_bucket, outputs_bucket),
+            pool_size=pool_size,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
-            tcp_keepalive=True,
-            proxies={} if endpoint_url else None,
+            total_timeout=total_timeout,
         )
-        self._lock = threading.Lock()
-        self._made: _Clients | None = None
 
     def put_input(self, request_id: str, stream: BinaryIO) -> str:
         """Store the uploaded file, from the stream's position on, and return its key; one 8 MiB part is in memory."""
@@ -133,28 +104,28 @@ class Store:
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a source's bytes in the private bucket; the same key again replaces them."""
         with _storage_errors("store an original"):
-            self._clients().originals.put(key, body, {"Content-Type": content_type})
+            self._clients.get().originals.put(key, body, {"Content-Type": content_type})
 
     def put_rendition(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a rendition in the public bucket; the same key again replaces it."""
         with _storage_errors("store a rendition"):
             headers = {"Content-Type": content_type, "Cache-Control": _RENDITION_CACHE}
-            self._clients().outputs.put(key, body, headers)
+            self._clients.get().outputs.put(key, body, headers)
 
     def copy_original(self, source_key: str, key: str) -> None:
         """Copy an original to another key, with its headers and without its bytes coming here."""
         with _storage_errors("copy an original"):
-            self._clients().originals.copy(source_key, key)
+            self._clients.get().originals.copy(source_key, key)
 
     def copy_rendition(self, source_key: str, key: str) -> None:
         """Copy a rendition to another key, with its headers and without its bytes coming here."""
         with _storage_errors("copy a rendition"):
-            self._clients().outputs.copy(source_key, key)
+            self._clients.get().outputs.copy(source_key, key)
 
     def original_is(self, key: str, body: bytes) -> bool:
         """Whether the stored original is known to be `body`: by its entity-tag, which most servers make of its MD5."""
         with _storage_errors("look at an original"):
-            etag = self._clients().originals.etag(key)
+            etag = self._clients.get().originals.etag(key)
         return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
     def put_csv(self, key: str, chunks: Iterable[bytes]) -> None:
@@ -197,30 +168,7 @@ class Store:
                 self._s3().head_bucket(Bucket=bucket)
 
     def _s3(self) -> S3Client:
-        return self._clients().s3
-
-    def _clients(self) -> _Clients:
-        """This process's own: a child made by fork must not write into its parent's connections."""
-        if self._made is None or self._made.pid != os.getpid():
-            with self._lock:
-                if self._made is None or self._made.pid != os.getpid():
-                    self._made = self._make_clients()
-        return self._made
-
-    def _make_clients(self) -> _Clients:
-        core = botocore.session.get_session()
-        session = self._session(botocore_session=core)
-        images = partial(
-            ImageObjects,
-            endpoint_url=self._endpoint_url,
-            credentials=session.get_credentials(),
-            ca_bundle=core.get_config_variable("ca_bundle"),
-            region=self._region,
-            connect_timeout=self._connect_timeout,
-            total_timeout=self._total_timeout,
-        )
-        s3 = session.client("s3", endpoint_url=self._endpoint_url, config=self._config)
-        return _Clients(os.getpid(), s3, images(self._originals), images(self._outputs))
+        return self._clients.get().s3
 
     def _delete_page(self, bucket: str, prefix: str) -> bool:
         s3 = self._s3()

