@@ -32,7 +32,7 @@ class ClientsOfProcess:
     timeouts are seconds, per attempt, the total one of an image.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword per setting
         self,
         *,
         endpoint_url: str | None,

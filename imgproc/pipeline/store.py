@@ -1,7 +1,7 @@
 """Keep bytes: objects in the private originals bucket and the public outputs bucket, and their public URLs.
 
-The only module that speaks boto3, and by `_store_images` obstore. Whatever goes wrong with the object store leaves here as
-`StorageUnavailable`: wrong credentials, a missing bucket or an outage delays work and never fails a product.
+The only module that speaks boto3, and by `_store_images` obstore. Whatever goes wrong with the object store leaves here
+as `StorageUnavailable`: wrong credentials, a missing bucket or an outage delays work and never fails a product.
 """
 
 from __future__ import annotations
