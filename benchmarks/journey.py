@@ -16,7 +16,7 @@ from benchmarks.corpus import jpeg
 from benchmarks.measure import Cost, say
 from benchmarks.peers import ours
 from benchmarks.results import Table
-from benchmarks.runs import process, stack_of, warm_up
+from benchmarks.runs import have_memory, process, stack_of, warm_up
 from benchmarks.servers import image_host
 from imgproc.config import load_settings
 from tests.e2e.stack import Stack
@@ -82,4 +82,5 @@ def _codec_cpu(source: bytes, images: int) -> float:
 
 def _journey(stack: Stack, host: str, images: int, count: int) -> Cost:
     say(f"  {images} images, {count} workers")
+    have_memory(images * len(jpeg(SIZE)) * 5 // 4)  # for originals and renditions
     return process(stack, host, images)
