@@ -22,7 +22,7 @@ from imgproc.config import load_settings
 from tests.e2e.stack import Stack
 
 SIZE = "M"
-A_CORE = (2, 12)  # workers a core: as many as keep it busy where no host is slow, and the default
+A_CORE = (2, 16)  # workers a core: as many as keep it busy where no host is slow, and the default
 SLOW = 0.3
 CODEC = "codec in two processes"
 

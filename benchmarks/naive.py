@@ -24,7 +24,7 @@ from tests.e2e.stack import Stack
 SIZE = "M"
 SLOW = 0.3
 NAIVE = "naive: one picture after the other"
-MORE_WORKERS = 32
+FEW = 8
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
@@ -32,16 +32,15 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     images, rounds = number or (12 if quick else 100), 1 if quick else 3
     with ExitStack() as servers:
         fast, slow = (servers.enter_context(image_host(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
-        few, many = (servers.enter_context(stack_of(count)) for count in ("", MORE_WORKERS))
+        few, many = (servers.enter_context(stack_of(count)) for count in (FEW, ""))
         for stack in (few, many):
             warm_up(stack, fast)
         file = csv_of(slow, images)
         say(f"  the naive seed will take about {images * (SLOW + 0.1):.0f} s a round")
-        workers = few.settings().workers
         cases = {
             NAIVE: partial(naive_seed, file, few),
-            f"imgproc, {workers} workers (default)": partial(process, few, slow, images),
-            f"imgproc, {MORE_WORKERS} workers": partial(process, many, slow, images),
+            f"imgproc, {FEW} workers": partial(process, few, slow, images),
+            f"imgproc, {many.settings().workers} workers (default)": partial(process, many, slow, images),
         }
         costs = in_turns(cases, rounds=rounds, warm_up=False)
     rows = [

@@ -155,7 +155,7 @@ class SettingsSchema(Schema):
     S3_PUBLIC_URL = _text(validate=_is_http_url)
     EMBEDDED_OUTPUTS_DIR = _text()
     WEB_THREADS = _whole(8)
-    WORKERS = _whole(min(12 * (os.cpu_count() or 1), 32))
+    WORKERS = _whole(min(16 * (os.cpu_count() or 1), 32))
     WORKER_MEMORY_LIMIT = _whole(4096 * MIB, at_least=0)
     IMAGE_THREADS = _whole(4)
     ALLOWED_NETWORKS = Networks(load_default=())
