@@ -298,6 +298,12 @@ def redirect(location):
     return answer(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ", location.encode(), b"\r\n\r\n")
 
 
+def test_a_path_that_begins_with_two_slashes_names_no_host(downloader, httpserver):
+    """What follows them is asked of the host whose address was checked."""
+    httpserver.expect_request("/images.example:x/shoe.jpg").respond_with_data(b"shoe")
+    assert downloader.download(httpserver.url_for("/") + "/images.example:x/shoe.jpg").body == b"shoe"
+
+
 def test_follows_three_redirects(downloader, httpserver):
     """Three redirects, relative, absolute and with a query, lead to the picture."""
     httpserver.expect_request("/1").respond_with_data(status=301, headers={"Location": "2?size=1"})
