@@ -92,7 +92,7 @@ class GuardedSession:
     def _send(self, method: str, url: Url, headers: Mapping[str, str], body: bytes | None) -> BaseHTTPResponse:
         return self._pools.connection_from_host(url.host, url.port, url.scheme).urlopen(
             method,
-            "/" + url.request_uri.lstrip("/"),  # where a path begins with two, urllib3 reads a host after them
+            url.request_uri,
             body=body,
             headers={**self._headers, **headers},
             timeout=Timeout(connect=self._connect_timeout, read=Deadline.current().remaining()),
