@@ -155,6 +155,7 @@ def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_li
     if os.getppid() != parent_pid:  # it died before we asked
         return
     limit_memory(memory_limit)
+    os.nice(5)  # so that whoever asks how far it is need not wait for pictures
     with app.app_context():
         db.engine.dispose(close=False)  # the parent's connections are the parent's
     PreloadedWorker.app = app

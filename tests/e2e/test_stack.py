@@ -95,6 +95,13 @@ def test_polling_with_an_etag_costs_nothing_when_nothing_changed(stack: Stack, s
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_workers_give_way_to_the_web_server(stack: Stack) -> None:
+    """Who asks how far a request is does not wait for its pictures; the pool's parent is no worker."""
+    workers = sorted(process.nice() for process in stack.children("rq_worker.py"))
+    assert workers == [0, *[5] * stack.settings().workers]
+    assert {process.nice() for process in stack.children("gunicorn")} == {0}
+
+
 def test_accepts_a_hundred_thousand_rows_in_bounded_memory(stack: Stack) -> None:
     """The web process grows by less than 100 MB, and cancelling ends the request with every row in the output."""
     rows = "".join(f'{row}.,SKU {row},"http://127.0.0.1:1/{row}.jpg"\n' for row in range(1, 100_001))
