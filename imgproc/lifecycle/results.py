@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from imgproc.lifecycle.window import fill_window
+from imgproc.lifecycle.window import fill_window, is_due
 from imgproc.models import ImageStatus, ProcessingRequest, ProductImage, RequestStatus
 
 
@@ -31,8 +31,6 @@ class Settled:
     released: tuple[int, ...]
     all_ended: bool
 
-
-REFILLS = 8  # of a window, while all of it ends: to let products in one by one takes a statement and a ring for each
 
 _SAVE_RESULT = sa.update(ProductImage).where(
     ProductImage.id == sa.bindparam("image_id"), ProductImage.status == ImageStatus.PENDING
@@ -79,8 +77,8 @@ def count_and_release(
 ) -> Settled:
     """Bump the request's counters, which locks its row, so that windows and counters change one product at a time.
 
-    `ends` counts the product where it has ended. The window is filled once several have; one that is put off leaves
-    room that nobody might come by for, so its place is filled at once.
+    `ends` counts the product where it has ended. One that is put off leaves room that nobody might come by for, so its
+    place in the window is filled at once.
     """
     done = [result for result in results if result.status is ImageStatus.COMPLETED]
     counts = ends | {
@@ -94,6 +92,6 @@ def count_and_release(
     all_ended = counted.ended == counted.products_total
     # SQLite 3.40 finds `status = … AND … IS NULL` false in a RETURNING, so the two are looked at here.
     goes_on = counted.status is RequestStatus.PROCESSING and counted.cancel_requested_at is None and not all_ended
-    is_time = not ends or counted.ended % max(1, window // REFILLS) == 0
+    is_time = not ends or is_due(counted.ended, window=window)
     released = fill_window(connection, request_id, window=window) if goes_on and is_time else ()
     return Settled(request_id, released, all_ended)

@@ -9,6 +9,7 @@ from imgproc.extensions import transaction
 from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
 from imgproc.sql import db_now
 
+REFILLS = 8  # of a window, while all of it ends: to let products in one by one takes a statement and a ring for each
 IN_FLIGHT = (ProductStatus.QUEUED, ProductStatus.PROCESSING)
 
 
@@ -35,6 +36,11 @@ def release(request_id: str, *, window: int) -> tuple[int, ...]:
         if connection.execute(lock).one_or_none() is None:
             return ()
         return fill_window(connection, request_id, window=window)
+
+
+def is_due(ended: int, *, window: int) -> bool:
+    """Whether to fill the window of a request now that so many of its products have ended."""
+    return ended % max(1, window // REFILLS) == 0
 
 
 def fill_window(connection: Connection, request_id: str, *, window: int) -> tuple[int, ...]:
