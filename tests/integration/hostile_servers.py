@@ -12,10 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from urllib3.util import parse_url
+
+from imgproc.deadline import Deadline
+from imgproc.failures import NETWORK_ERRORS, explain
+from imgproc.outbound import GuardedSession
 
 Behaviour = Callable[[socket.socket, "Server"], None]
 
@@ -167,3 +173,16 @@ def self_signed(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> tupl
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     return context, trusted
+
+
+def failure_over_tls(behaviour: Behaviour, tls: ssl.SSLContext, trusted: Path, *, seconds: float) -> str:
+    """The code of the failure in which a GET of such a server ends, where the issuer of certificates is trusted."""
+    session = GuardedSession(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),), ca_certs=str(trusted))
+    with (
+        session,
+        serving(behaviour, tls=tls) as server,
+        Deadline(seconds) as deadline,
+        pytest.raises(NETWORK_ERRORS) as caught,
+    ):
+        session.request("GET", parse_url(server.url), headers={}).read()
+    return explain(caught.value, host="127.0.0.1", deadline=deadline).code

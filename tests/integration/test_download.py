@@ -17,18 +17,15 @@ from hostile_servers import (
     answer_then_drip,
     answer_then_flood,
     answer_then_reset,
+    failure_over_tls,
     keep_alive,
     never_answer,
     read_request,
     self_signed,
     serving,
 )
-from urllib3.util import parse_url
 
-from imgproc.deadline import Deadline
 from imgproc.errors import DownloadError
-from imgproc.failures import NETWORK_ERRORS, explain
-from imgproc.outbound import GuardedSession
 from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -168,15 +165,7 @@ def test_ends_a_body_dripped_over_tls_by_the_deadline(tmp_path):
     """The deadline reaches through TLS."""
     context, trusted = self_signed(tmp_path)
     drip = answer_then_drip(OK + b"Content-Length: 90000\r\n\r\n", b"x")
-    session = GuardedSession(allowed_networks=LOOPBACK, ca_certs=str(trusted))
-    with (
-        session,
-        serving(drip, tls=context) as server,
-        Deadline(1) as deadline,
-        pytest.raises(NETWORK_ERRORS) as caught,
-    ):
-        session.request("GET", parse_url(server.url), headers={}).read()
-    assert explain(caught.value, host="127.0.0.1", deadline=deadline).code == "timeout"
+    assert failure_over_tls(drip, context, trusted, seconds=1) == "timeout"
 
 
 def test_ends_a_slow_look_up_by_the_deadline(hasty, monkeypatch):

@@ -23,18 +23,15 @@ from hostile_servers import (
     answer_then_drip,
     answer_then_flood,
     answer_then_reset,
+    failure_over_tls,
     keep_alive,
     never_answer,
     read_request,
     self_signed,
     serving,
 )
-from urllib3.util import parse_url
 
-from imgproc.deadline import Deadline
 from imgproc.errors import DownloadError
-from imgproc.failures import NETWORK_ERRORS, explain
-from imgproc.outbound import GuardedSession
 from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -179,15 +176,7 @@ def test_refuses_tls_that_proves_nothing(
     context, trusted = self_signed(tmp_path, **certificate)
     if change:
         change(context)
-    session = GuardedSession(allowed_networks=LOOPBACK, ca_certs=str(trusted))
-    with (
-        session,
-        serving(keep_alive, tls=context) as server,
-        Deadline(5) as deadline,
-        pytest.raises(NETWORK_ERRORS) as caught,
-    ):
-        session.request("GET", parse_url(server.url), headers={})
-    assert explain(caught.value, host="127.0.0.1", deadline=deadline).code == "tls_failed"
+    assert failure_over_tls(keep_alive, context, trusted, seconds=5) == "tls_failed"
 
 
 @pytest.mark.parametrize(
