@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import simplejpeg
 from PIL import Image
 
 from benchmarks.measure import Cost, of_children
@@ -52,8 +53,6 @@ def draft_only(source: bytes) -> bytes:
 
 def floor(source: bytes) -> bytes:
     """libjpeg-turbo alone: decode at half the scale, encode. No Python library can do with less."""
-    import simplejpeg  # noqa: PLC0415 - a peer may be missing
-
     height, width, _, _ = simplejpeg.decode_jpeg_header(source)
     pixels = simplejpeg.decode_jpeg(source, min_height=height // 2, min_width=width // 2, min_factor=2)
     body: bytes = simplejpeg.encode_jpeg(pixels, quality=QUALITY, colorsubsampling="420", fastdct=False)

@@ -37,10 +37,10 @@ def measure(*, quick: bool = False) -> Table:
 
 def _pictures(*, quick: bool) -> dict[str, bytes]:
     """The photographs come first, then three that are none."""
-    photos = {name: _png(Image.fromarray(getattr(data, name)())) for name in PHOTOGRAPHS[: 2 if quick else None]}
+    photos = {name: png(Image.fromarray(getattr(data, name)())) for name in PHOTOGRAPHS[: 2 if quick else None]}
     mosaics = {} if quick else {f"mosaic {size}": encoded(size, "PNG") for size in ("S", "M")}
     drawn = {"product on white": _product(), "lettering": _lettering(), "gradient": _gradient()}
-    return photos | mosaics | {name: _png(picture) for name, picture in drawn.items()}
+    return photos | mosaics | {name: png(picture) for name, picture in drawn.items()}
 
 
 def _figures(source: bytes, *, rounds: int) -> list[float]:
@@ -48,7 +48,7 @@ def _figures(source: bytes, *, rounds: int) -> list[float]:
     plain, smart = (_compress(source, quality=quality) for quality in (50, "smart"))
     cases = {quality: lambda quality=quality: _compress(source, quality=quality) for quality in (50, "smart")}
     costs = in_turns(cases, rounds=rounds)  # type: ignore[arg-type]  # names of any kind
-    looks = [_judged(reference, body) for body in (plain, smart)]
+    looks = [judged(reference, body) for body in (plain, smart)]
     return [len(smart) / len(plain), *looks, costs["smart"].cpu / costs[50].cpu]  # type: ignore[index]
 
 
@@ -56,8 +56,8 @@ def _compress(source: bytes, **options: object) -> bytes:
     return compress(source, options=CompressOptions(**options), max_pixels=MAX_PIXELS).body  # type: ignore[arg-type]
 
 
-def _judged(reference: bytes, body: bytes) -> float:
-    """The judge reads files."""
+def judged(reference: bytes, body: bytes) -> float:
+    """SSIMULACRA 2 of `body` beside `reference`; the judge reads files."""
     with tempfile.TemporaryDirectory() as folder:
         one, other = Path(folder, "one.png"), Path(folder, "other.png")
         one.write_bytes(reference)
@@ -65,7 +65,8 @@ def _judged(reference: bytes, body: bytes) -> float:
         return float(compute_ssimulacra2(str(one), str(other)))
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image) -> bytes:
+    """Without a loss."""
     stream = io.BytesIO()
     picture.save(stream, "PNG")
     return stream.getvalue()

@@ -25,13 +25,15 @@ from imgproc.pipeline._image_encode import ENCODERS, encode
 from imgproc.pipeline._image_formats import FORMATS, IS_WHOLE, content_type_of, extension_of, identify
 from imgproc.pipeline._image_keep import keep
 from imgproc.pipeline._image_limits import check_memory, check_parts
-from imgproc.pipeline._image_reduce import reduce
+from imgproc.pipeline._image_reduce import Box, reduce
 from imgproc.pipeline._image_smart import encode_smart
+from imgproc.pipeline._jpeg_eighths import decode_eighths
 
 __all__ = ["SMART", "CompressOptions", "ImageFacts", "Rendition", "compress", "content_type_of", "extension_of"]
 
 SMART: Literal["smart"] = "smart"
 MAX_EXIF_BYTES = 1024 * 1024  # It is 64 KiB at most in a JPEG, and holds a small picture at worst.
+FINEST_OF_EIGHTHS = 80  # Up to this quality the encoder loses so much that what eighths lose cannot be seen (ADR 15).
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,8 @@ def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Ren
     _silence_pillow()
     source_format = identify(source)
     target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
-    may_keep = options.quality == SMART and target == source_format
     try:
-        small = _make_small(source, source_format, target, options.scale, max_pixels=max_pixels, may_keep=may_keep)
+        small = _make_small(source, source_format, target, options, max_pixels=max_pixels)
     except DECODER_FAULTS as error:
         raise _explain(error, source, source_format) from error
     (width, height), kept = small.picture.size, None
@@ -143,9 +144,7 @@ class _Small:
     is_plain: bool
 
 
-def _make_small(
-    source: bytes, source_format: str, target: str, scale: float, *, max_pixels: int, may_keep: bool
-) -> _Small:
+def _make_small(source: bytes, source_format: str, target: str, options: CompressOptions, *, max_pixels: int) -> _Small:
     """The picture in full is gone when this returns."""
     check_parts(source, source_format)
     image = FORMATS[source_format].open(io.BytesIO(source))
@@ -153,8 +152,10 @@ def _make_small(
     check_memory(image, source, max_pixels=max_pixels)
     _check_compression(image)
     image.decodermaxblock = len(source)  # One long call that releases the GIL, not one for every 64 KiB.
-    picture = _reduce(image, scale=scale, flat=target == "jpeg")
+    is_coarse = target != "png" and options.quality != SMART and options.quality <= FINEST_OF_EIGHTHS
+    picture = _reduce(image, source if is_coarse else None, scale=options.scale, flat=target == "jpeg")
     orientation = _orientation(image.info.get("exif"))
+    may_keep = options.quality == SMART and target == source_format
     # Asked last and only here: for some formats Pillow counts the frames by reading all of the file.
     is_plain = may_keep and orientation == 1 and getattr(image, "n_frames", 1) == 1 and is_srgb(image)
     del image
@@ -171,24 +172,33 @@ def _check_compression(image: ImageFile.ImageFile) -> None:
         raise CompressError("Run-length encoded BMP is not supported; export it as PNG.", code="unsupported_format")
 
 
-def _reduce(image: ImageFile.ImageFile, *, scale: float, flat: bool) -> Image.Image:
+def _reduce(image: ImageFile.ImageFile, eighths_of: bytes | None, *, scale: float, flat: bool) -> Image.Image:
     """Decode and scale: the result is L, RGB or RGBA (unless `flat`), in sRGB, in the file's orientation.
 
     Averaging whole blocks of pixels (inside libjpeg, or by `reduce`) is as good as LANCZOS for one halving; below a
-    quarter it stops at twice the size, and LANCZOS does the rest.
+    quarter it stops at twice the size, and LANCZOS does the rest. `eighths_of` is the source where it may be decoded
+    at any eighths of its size.
     """
     size = (_scaled(image.width, scale), _scaled(image.height, scale))
     gap = 1 if scale > 0.25 else 2
-    drafted = image.draft(None, (size[0] * gap, size[1] * gap))
-    image.load()
-    white, profile = white_of(image), image.info.get("icc_profile")
+    decoded, box = _decode(image, eighths_of, (size[0] * gap, size[1] * gap))
+    white, profile = white_of(decoded), image.info.get("icc_profile")
 
     def finish(strip: Image.Image) -> Image.Image:
         strip = to_srgb(strip, profile=profile)
         return flatten(strip) if flat else strip
 
-    box = drafted[1] if drafted and image.size != size else (0, 0, *image.size)
-    return reduce(image, size=size, box=box, gap=gap, plain=partial(to_plain, white=white), finish=finish)
+    box = (0, 0, *size) if decoded.size == size else box
+    return reduce(decoded, size=size, box=box, gap=gap, plain=partial(to_plain, white=white), finish=finish)
+
+
+def _decode(image: ImageFile.ImageFile, eighths_of: bytes | None, least: tuple[int, int]) -> tuple[Image.Image, Box]:
+    """As small as the decoder can and not below `least`, and the part of it that the picture fills."""
+    if eighths_of and (decoded := decode_eighths(image, eighths_of, least)):
+        return decoded
+    drafted = image.draft(None, least)
+    image.load()
+    return image, drafted[1] if drafted else (0, 0, *image.size)
 
 
 def _scaled(length: int, scale: float) -> int:

@@ -1,0 +1,62 @@
+"""JPEGs at scales beside one half: decoded at eighths of their size, beside decoded in full and resized by LANCZOS."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from statistics import mean
+from unittest.mock import patch
+
+from PIL import Image
+from skimage import data
+
+from benchmarks.corpus import SOURCE_QUALITY, jpeg
+from benchmarks.measure import in_turns, say
+from benchmarks.peers import MAX_PIXELS
+from benchmarks.results import Table
+from benchmarks.smart import PHOTOGRAPHS, judged, png
+from imgproc.pipeline import compress as stage
+from imgproc.pipeline.compress import CompressOptions, compress
+
+SIZE = "M"
+SCALES = (0.3, 0.375, 0.55, 0.6, 0.625, 0.7, 0.75, 0.8, 0.875)
+QUALITIES = (50, 80)
+WAYS = {"in full": 0, "eighths": stage.FINEST_OF_EIGHTHS}
+
+
+def measure(*, quick: bool = False) -> Table:
+    """CPU and looks of both ways at every scale."""
+    rows = []
+    for scale in SCALES[::4] if quick else SCALES:
+        say(f"  {scale}")
+        cases = {way: partial(_made, jpeg(SIZE), way, scale) for way in WAYS}
+        cpu = [1000 * cost.cpu for cost in in_turns(cases, rounds=2 if quick else 11).values()]
+        looks = [_looks(way, scale, quality) for quality in QUALITIES for way in WAYS]
+        rows.append([str(scale), *cpu, cpu[0] / cpu[1], *looks])
+    heads = [f"looks at quality {quality}, {way}" for quality in QUALITIES for way in WAYS]
+    notes = [
+        f"CPU of {SIZE} at quality 50, one thread, medians of rounds in turns.",
+        "Looks: SSIMULACRA 2 beside LANCZOS of the lossless picture, mean of four photographs; 100 is identical.",
+    ]
+    return Table("JPEGs at other scales", ["", "in full, CPU ms", "eighths", "in full ÷ eighths", *heads], rows, notes)
+
+
+def _made(source: bytes, way: str, scale: float, quality: int = 50) -> bytes:
+    with patch.object(stage, "FINEST_OF_EIGHTHS", WAYS[way]):
+        return compress(source, options=CompressOptions(quality, scale), max_pixels=MAX_PIXELS).body
+
+
+def _looks(way: str, scale: float, quality: int) -> float:
+    photographs = [Image.fromarray(getattr(data, name)()) for name in PHOTOGRAPHS]
+    return mean(_judged(photograph, _made(_jpeg(photograph), way, scale, quality)) for photograph in photographs)
+
+
+def _judged(photograph: Image.Image, body: bytes) -> float:
+    size = Image.open(io.BytesIO(body)).size
+    return judged(png(photograph.resize(size, Image.Resampling.LANCZOS)), body)
+
+
+def _jpeg(photograph: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    photograph.save(stream, "JPEG", quality=SOURCE_QUALITY)
+    return stream.getvalue()

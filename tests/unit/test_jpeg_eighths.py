@@ -1,0 +1,112 @@
+"""JPEGs that libjpeg decodes at 3, 5 or 6 eighths; for quality 81 and above it does not, and with that we compare."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from imgproc.errors import CompressError
+from imgproc.pipeline.compress import CompressOptions, Rendition, compress
+from tests.unit.compress_corpus import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
+
+BY_EIGHTHS, IN_FULL = 80, 81
+SCALES = [0.15, 0.3, 0.375, 0.6, 0.625, 0.7, 0.75]
+
+
+def run(source: bytes, *, scale: float, quality: int = BY_EIGHTHS, target: str = "jpeg") -> Rendition:
+    """Compress at a quality on either side of the border."""
+    return compress(source, options=CompressOptions(quality, scale, target), max_pixels=50_000_000)
+
+
+def outcome(source: bytes, quality: int) -> tuple[int, int] | str:
+    """The size of what came out, or the code of the error."""
+    try:
+        return decode(run(source, scale=0.75, quality=quality).body).size
+    except CompressError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("sides", [(0, 0), (-3, -5)], ids=["whole blocks", "odd"])
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
+def test_looks_as_good_as_lanczos_of_a_full_decode(name: str, sides: tuple[int, int], scale: float):
+    """What eighths lose is little beside what the encoder loses at quality 80, where they are used the last."""
+    picture = photo(name)
+    width, height = (side // 8 * 8 + less for side, less in zip(picture.size, sides, strict=True))
+    source = encode(picture.crop((0, 0, width, height)), "JPEG", quality=95)
+    image = decode(run(source, scale=scale).body)
+    lossless = decode(source).resize(image.size, Image.Resampling.LANCZOS)
+    by_lanczos = decode(encode(lossless, "JPEG", quality=80))
+    assert psnr(image, lossless) > psnr(by_lanczos, lossless) - 1
+
+
+VARIETIES = {
+    "progressive": {"progressive": True},
+    "4:4:4": {"subsampling": 0},
+    "4:2:2": {"subsampling": 1},
+    "RGB inside": {"keep_rgb": True},
+    "restarts": {"restart_marker_rows": 1},
+    "wide gamut": {"icc_profile": icc_profile(DISPLAY_P3)},
+    **{f"orientation {turn}": {"exif": exif(turn)} for turn in range(1, 9)},
+}
+
+
+@pytest.mark.parametrize("variety", VARIETIES)
+@pytest.mark.parametrize("target", ["jpeg", "webp"])
+def test_is_the_picture_that_a_full_decode_gives(target: str, variety: str):
+    """In its own colours, upright, of the same size, without metadata."""
+    source = encode(photo("coffee"), "JPEG", quality=95, **VARIETIES[variety])
+    eighths, full = (decode(run(source, scale=0.75, quality=quality, target=target).body) for quality in (80, 81))
+    assert psnr(eighths, full) > 33
+    assert not eighths.info.keys() & {"exif", "icc_profile"}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (7, 3), (17, 16), (333, 200)])
+def test_has_the_size_that_a_full_decode_has(size: tuple[int, int], scale: float):
+    """Whatever the decoder rounds."""
+    source = encode(Image.new("RGB", size, "teal"), "JPEG")
+    one, other = (run(source, scale=scale, quality=quality).output for quality in (BY_EIGHTHS, IN_FULL))
+    assert (one.width, one.height) == (other.width, other.height)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_leaves_other_colours_to_pillow(mode: str):
+    """Which knows what they are."""
+    source = encode(photo("coffee").convert(mode), "JPEG", quality=95)
+    eighths, full = (decode(run(source, scale=0.75, quality=quality).body) for quality in (BY_EIGHTHS, IN_FULL))
+    assert eighths.mode == full.mode
+    assert psnr(eighths, full) > 40
+
+
+WHOLE = encode(photo("coffee").resize((320, 200)), "JPEG")
+
+
+@pytest.mark.parametrize(
+    ("damaged", "expected"),
+    [
+        pytest.param(WHOLE[: len(WHOLE) // 2], "truncated_image", id="half"),
+        pytest.param(WHOLE[:20] + bytes(9) + WHOLE[20:], (240, 150), id="bytes between segments"),
+        pytest.param(WHOLE[:4000] + bytes(2) + WHOLE[4002:], (240, 150), id="other bytes in the scan"),
+        pytest.param(WHOLE[:4000] + b"\xff\xd8" + WHOLE[4002:], "corrupt_image", id="another start in the scan"),
+        pytest.param(WHOLE + WHOLE, (240, 150), id="another behind it"),
+    ],
+)
+def test_takes_of_damaged_files_what_a_full_decode_takes(damaged: bytes, expected: object):
+    """The decoder of eighths refuses what it must repair; then Pillow has its turn."""
+    assert [outcome(damaged, quality) for quality in (BY_EIGHTHS, IN_FULL)] == [expected] * 2
+
+
+@pytest.mark.parametrize("scale", [0.375, 0.6, 0.7, 0.75])
+def test_spares_the_full_decode(scale: float, monkeypatch: pytest.MonkeyPatch):
+    """Up to quality 80, and not above or where nothing is lost."""
+
+    def load(image: JpegImageFile) -> None:
+        raise AssertionError("decoded in full")
+
+    monkeypatch.setattr(JpegImageFile, "load", load)
+    assert run(WHOLE, scale=scale).output.width == round(320 * scale)
+    for quality, target in ((IN_FULL, "jpeg"), (BY_EIGHTHS, "png")):
+        with pytest.raises(CompressError):
+            run(WHOLE, scale=scale, quality=quality, target=target)
