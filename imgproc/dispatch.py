@@ -1,4 +1,4 @@
-"""The doorbell: what rings in Redis, which jobs may answer, and the pool of workers that do.
+"""Who rings the doorbell in Redis, and the pool of workers that answer.
 
 Nothing here is the truth. A ring that is lost is rung again by the sweeper; a ring too many finds nothing to claim.
 """
@@ -11,13 +11,11 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
 import structlog
 from flask import Flask
-from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
@@ -27,6 +25,7 @@ from rq.worker import WorkerStatus
 from rq.worker_pool import WorkerPool
 
 from imgproc.config import Settings
+from imgproc.doorbell import AllowedJob, Doorbell, queue_of
 from imgproc.extensions import DEFAULT_REDIS_URL, connect_redis, db, redis_client
 from imgproc.lease import stopping
 from imgproc.supervisor import die_with_parent, limit_memory
@@ -34,7 +33,6 @@ from imgproc.supervisor import die_with_parent, limit_memory
 CONTROL = "control"
 PRODUCTS = "products"
 QUEUES = (CONTROL, PRODUCTS)  # drained in this order
-ALLOWED = {f"imgproc.jobs.{name}" for name in ("plan", "process_product", "finalize", "deliver")}
 NO_TIMEOUT = -1  # the lease's deadline is the only clock of a job
 FAILURE_TTL = 3600  # seconds a job that raised stays to be looked at
 HEARTBEAT_SECONDS = 20.0  # between two signs of life of a worker that has work to do
@@ -42,27 +40,6 @@ SUSPENSION_SECONDS = 5.0  # between two looks at whether the workers are suspend
 RESTART_MARKER = "imgproc:running"
 
 log = structlog.get_logger(__name__)
-
-
-class ForbiddenJob(Exception):
-    """Something else than our four functions was put into the queue."""
-
-
-class AllowedJob(Job):
-    """A job that runs our four functions and nothing else, whatever Redis says."""
-
-    @property
-    def func(self) -> Any:
-        """The function to run.
-
-        Raises:
-            ForbiddenJob: the queue names another.
-        """
-        if self.func_name not in ALLOWED or self.instance is not None:
-            raise ForbiddenJob(f"The queue may not run {self.func_name!r}.")
-        return super().func
-
-    success_callback = failure_callback = stopped_callback = property(lambda _self: None)
 
 
 class PreloadedWorker(SimpleWorker):
@@ -79,7 +56,7 @@ class PreloadedWorker(SimpleWorker):
         super().request_stop(*args)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run one job inside the app's context, and keep nothing of one that ends well.
+        """Run one job inside the app's context, and write down only what raises.
 
         RQ would write down its start, its heartbeats and its end, in twenty round trips, so that the jobs of dead
         workers are found. Ours are found by their leases.
@@ -93,9 +70,6 @@ class PreloadedWorker(SimpleWorker):
             job.ended_at = utc_now()
             self.handle_exception(job, *sys.exc_info())
             self.handle_job_failure(job, queue, exc_string=traceback.format_exc())
-        else:
-            with suppress(RedisError):  # it would be left behind, and that harms nobody
-                self.connection.delete(job.key)
         finally:
             self.set_state(WorkerStatus.IDLE)
 
@@ -130,6 +104,7 @@ class Pool(WorkerPool):
             num_workers=settings.workers,
             worker_class=PreloadedWorker,
             job_class=AllowedJob,
+            queue_class=Doorbell,
             serializer=JSONSerializer,
         )
 
@@ -161,10 +136,11 @@ def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_li
     PreloadedWorker.app = app
     connection = connect_redis(redis_url)
     worker = PreloadedWorker(
-        [_queue(queue, connection) for queue in QUEUES],
+        [queue_of(queue, connection) for queue in QUEUES],
         name=name,
         connection=connection,
         job_class=AllowedJob,
+        queue_class=Doorbell,
         serializer=JSONSerializer,
     )
     worker.work(logging_level="WARNING")
@@ -225,10 +201,6 @@ def queue_lengths() -> dict[str, int]:
     return {name: redis_client().llen(f"rq:queue:{name}") for name in QUEUES}
 
 
-def _queue(name: str, connection: Redis) -> Queue:
-    return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
-
-
 def _ring(queue_name: str, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
     """Enqueue the calls; where Redis is away the sweeper will ring instead."""
     if not calls:
@@ -245,6 +217,6 @@ def _ring(queue_name: str, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> None
         for function, arguments in calls
     ]
     try:
-        _queue(queue_name, redis_client()).enqueue_many(jobs)
+        queue_of(queue_name, redis_client()).enqueue_many(jobs)
     except RedisError as error:
         log.warning("ring_lost", queue=queue_name, jobs=len(jobs), error=str(error))

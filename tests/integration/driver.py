@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from flask import Flask, current_app
-from rq import Queue
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from imgproc import dispatch, sweeper
+from imgproc.doorbell import AllowedJob, Doorbell, queue_of
 from imgproc.extensions import Base, db, redis_client, transaction
 from imgproc.lifecycle import requests
 from imgproc.lifecycle.requests import PlannedRow
@@ -100,9 +100,15 @@ def work(*, most: int | None = None) -> None:
 
 def burst(*, most: int | None = None) -> None:
     """Let one worker loose on the queues, in this process."""
-    options = {"connection": redis_client(), "job_class": dispatch.AllowedJob, "serializer": JSONSerializer}
+    connection = redis_client()
     dispatch.PreloadedWorker.app = current_app._get_current_object()
-    worker = dispatch.PreloadedWorker([Queue(name, **options) for name in dispatch.QUEUES], **options)
+    worker = dispatch.PreloadedWorker(
+        [queue_of(name, connection) for name in dispatch.QUEUES],
+        connection=connection,
+        job_class=AllowedJob,
+        queue_class=Doorbell,
+        serializer=JSONSerializer,
+    )
     ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         worker.work(burst=True, logging_level="CRITICAL", max_jobs=most)
@@ -117,7 +123,7 @@ def failed_jobs() -> list[str]:
     for name in dispatch.QUEUES:
         registry = FailedJobRegistry(name, connection=redis_client(), serializer=JSONSerializer)
         for job_id in registry.get_job_ids():
-            job = dispatch.AllowedJob.fetch(job_id, connection=redis_client(), serializer=JSONSerializer)
+            job = AllowedJob.fetch(job_id, connection=redis_client())
             found.append(job.latest_result().exc_string)
     return found
 

@@ -11,7 +11,7 @@ from rq import Queue
 from rq.job import Callback, Job
 from rq.serializers import JSONSerializer
 
-from imgproc import jobs, lease, logs, making, reuse, sweeper
+from imgproc import dispatch, jobs, lease, logs, making, reuse, sweeper
 from imgproc.extensions import redis_client
 from imgproc.models import ProcessingRequest, Product
 from imgproc.toolbox import toolbox
@@ -97,6 +97,34 @@ def test_a_job_that_ends_well_leaves_nothing_in_redis() -> None:
     (kept,) = redis_client().keys("rq:job:*")
     assert 0 < redis_client().ttl(kept) <= 600
     assert redis_client().keys("rq:execution*") == []
+
+
+def test_a_ring_while_the_work_is_under_way_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a job leaves for later, under the same id, is not taken away with its own record."""
+    answered = []
+
+    def plan(request_id: str) -> None:
+        if not answered:
+            dispatch.ring_plans([request_id])
+        answered.append(request_id)
+
+    monkeypatch.setattr(jobs, "plan", plan)
+    dispatch.ring_plans(["once"])
+    burst()
+    assert answered == ["once", "once"]
+    assert redis_client().keys("rq:job:*") == []
+
+
+def test_a_ring_without_a_record_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a record without a call keep a worker from the next job."""
+    answered: list[str] = []
+    monkeypatch.setattr(jobs, "plan", answered.append)
+    redis_client().rpush("rq:queue:control", "gone", "empty")
+    redis_client().hset("rq:job:empty", "status", "queued")
+    dispatch.ring_plans(["next"])
+    burst()
+    assert answered == ["next"]
+    assert failed_jobs() == []
 
 
 # -- image hosts --------------------------------------------------------------------------------------------------
