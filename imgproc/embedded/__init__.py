@@ -170,8 +170,12 @@ def s3_service(objects: Path, *, port: int, key_id: str, secret: str, log_file: 
     return Service(
         "s3",
         [_rclone(), "serve", "s3", "--addr", f"{LOOPBACK}:{port}", *flags, str(objects)],
-        # The keys travel in the environment, where no process list shows them.
-        environ={"RCLONE_AUTH_KEY": f'"{key_id},{secret}"', "RCLONE_CONFIG": os.devnull},
+        environ={
+            "RCLONE_AUTH_KEY": f'"{key_id},{secret}"',  # here, where no process list shows it
+            "RCLONE_CONFIG": os.devnull,
+            # An object passes from thread to thread in pieces, which costs most between cores; workers need those.
+            "GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 4)),
+        },
         log_file=log_file,
         ready=lambda: listens(port),
     )
