@@ -19,7 +19,7 @@ from imgproc.pipeline import compress as stage
 from imgproc.pipeline.compress import CompressOptions, compress
 
 SIZE = "M"
-SCALES = (0.3, 0.375, 0.55, 0.6, 0.625, 0.7, 0.75, 0.8, 0.875)
+SCALES = (0.3, 0.375, 0.55, 0.6, 0.625, 0.7, 0.75, 0.8)
 QUALITIES = (50, 80)
 WAYS = {"in full": 0, "eighths": stage.FINEST_OF_EIGHTHS}
 
