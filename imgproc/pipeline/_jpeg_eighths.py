@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from functools import cache
 from typing import Any
 
@@ -37,7 +38,11 @@ def decode_eighths(image: ImageFile.ImageFile, source: bytes, least: tuple[int, 
 
 @cache
 def _simplejpeg() -> Any:
-    """The other way to libjpeg; most workers never need it, and spare its memory."""
+    """The other way to libjpeg; most workers never need it, and spare its memory.
+
+    It needs numpy, whose OpenBLAS would start a thread a core, and reserve 40 MB for each, to multiply matrices.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import simplejpeg  # noqa: PLC0415 - see above
 
     return simplejpeg
