@@ -25,7 +25,7 @@ from rq.worker import WorkerStatus
 from rq.worker_pool import WorkerPool
 
 from imgproc.config import Settings
-from imgproc.doorbell import AllowedJob, Doorbell, queue_of
+from imgproc.doorbell import AllowedJob, Doorbell
 from imgproc.extensions import DEFAULT_REDIS_URL, connect_redis, db, redis_client
 from imgproc.lease import stopping
 from imgproc.supervisor import die_with_parent, limit_memory
@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 class PreloadedWorker(SimpleWorker):
     """A worker that runs jobs in its own process: a fork and a re-import cost more than the image."""
 
+    job_class, queue_class = AllowedJob, Doorbell
     app: Flask  # set by `run_worker`, before the first job
     log_job_description = False
     max_connection_wait_time = 2.0  # seconds; RQ's minute would be added to every outage of Redis
@@ -104,7 +105,6 @@ class Pool(WorkerPool):
             num_workers=settings.workers,
             worker_class=PreloadedWorker,
             job_class=AllowedJob,
-            queue_class=Doorbell,
             serializer=JSONSerializer,
         )
 
@@ -134,15 +134,7 @@ def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_li
     with app.app_context():
         db.engine.dispose(close=False)  # the parent's connections are the parent's
     PreloadedWorker.app = app
-    connection = connect_redis(redis_url)
-    worker = PreloadedWorker(
-        [queue_of(queue, connection) for queue in QUEUES],
-        name=name,
-        connection=connection,
-        job_class=AllowedJob,
-        queue_class=Doorbell,
-        serializer=JSONSerializer,
-    )
+    worker = PreloadedWorker(QUEUES, name=name, connection=connect_redis(redis_url), serializer=JSONSerializer)
     worker.work(logging_level="WARNING")
 
 
@@ -217,6 +209,6 @@ def _ring(queue_name: str, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> None
         for function, arguments in calls
     ]
     try:
-        queue_of(queue_name, redis_client()).enqueue_many(jobs)
+        Doorbell(queue_name, connection=redis_client(), serializer=JSONSerializer).enqueue_many(jobs)
     except RedisError as error:
         log.warning("ring_lost", queue=queue_name, jobs=len(jobs), error=str(error))

@@ -81,8 +81,3 @@ class Doorbell(Queue):
         if waited:
             connection.delete(waited[0].key)
         return waited
-
-
-def queue_of(name: str, connection: Redis) -> Doorbell:
-    """The queue of this name."""
-    return Doorbell(name, connection=connection, serializer=JSONSerializer)

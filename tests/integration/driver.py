@@ -18,7 +18,7 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from imgproc import dispatch, sweeper
-from imgproc.doorbell import AllowedJob, Doorbell, queue_of
+from imgproc.doorbell import AllowedJob
 from imgproc.extensions import Base, db, redis_client, transaction
 from imgproc.lifecycle import requests
 from imgproc.lifecycle.requests import PlannedRow
@@ -100,15 +100,8 @@ def work(*, most: int | None = None) -> None:
 
 def burst(*, most: int | None = None) -> None:
     """Let one worker loose on the queues, in this process."""
-    connection = redis_client()
     dispatch.PreloadedWorker.app = current_app._get_current_object()
-    worker = dispatch.PreloadedWorker(
-        [queue_of(name, connection) for name in dispatch.QUEUES],
-        connection=connection,
-        job_class=AllowedJob,
-        queue_class=Doorbell,
-        serializer=JSONSerializer,
-    )
+    worker = dispatch.PreloadedWorker(dispatch.QUEUES, connection=redis_client(), serializer=JSONSerializer)
     ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         worker.work(burst=True, logging_level="CRITICAL", max_jobs=most)
