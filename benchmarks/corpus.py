@@ -5,13 +5,13 @@ Tiles keep the detail of real pictures; enlarging one would give smooth pixels t
 
 from __future__ import annotations
 
-import io
 from functools import cache
 from itertools import cycle
 from typing import Any
 
 from PIL import Image, ImageOps
-from skimage import data
+
+from tests.unit.compress_corpus import encode, photo
 
 SIZES = {"S": (800, 800), "M": (2000, 2000), "L": (4000, 3000), "XL": (6000, 4000)}
 SOURCE_QUALITY = 90
@@ -20,16 +20,16 @@ SOURCE_QUALITY = 90
 @cache
 def mosaic(size: tuple[int, int]) -> Image.Image:
     """The photographs side by side, row by row; every other row is mirrored."""
-    photos = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "coffee", "chelsea", "rocket")]
-    photos = [photo.resize((photo.width * 300 // photo.height, 300), Image.Resampling.LANCZOS) for photo in photos]
+    tiles = [photo(name) for name in ("astronaut", "coffee", "chelsea", "rocket")]
+    tiles = [tile.resize((tile.width * 300 // tile.height, 300), Image.Resampling.LANCZOS) for tile in tiles]
     canvas = Image.new("RGB", size)
-    turn = cycle(photos)
+    turn = cycle(tiles)
     for row, y in enumerate(range(0, size[1], 300)):
         x = -(row * 137 % 300)
         while x < size[0]:
-            photo = next(turn)
-            canvas.paste(ImageOps.mirror(photo) if row % 2 else photo, (x, y))
-            x += photo.width
+            tile = next(turn)
+            canvas.paste(ImageOps.mirror(tile) if row % 2 else tile, (x, y))
+            x += tile.width
     return canvas
 
 
@@ -42,14 +42,10 @@ def jpeg(name: str, **options: Any) -> bytes:
 @cache
 def thumbnail(side: int) -> bytes:
     """A JPEG of `side` pixels a side, the corner of the mosaic."""
-    stream = io.BytesIO()
-    mosaic((side, side)).save(stream, "JPEG", quality=SOURCE_QUALITY)
-    return stream.getvalue()
+    return encode(mosaic((side, side)), "JPEG", quality=SOURCE_QUALITY)
 
 
 @cache
 def encoded(name: str, image_format: str, **options: Any) -> bytes:
     """One of `SIZES` in any of Pillow's formats."""
-    stream = io.BytesIO()
-    mosaic(SIZES[name]).save(stream, image_format, **options)
-    return stream.getvalue()
+    return encode(mosaic(SIZES[name]), image_format, **options)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
 from statistics import mean
 from unittest.mock import patch
 
 from PIL import Image
-from skimage import data
 
 from benchmarks.corpus import SOURCE_QUALITY, jpeg
 from benchmarks.measure import in_turns, say
 from benchmarks.peers import MAX_PIXELS
 from benchmarks.results import Table
-from benchmarks.smart import PHOTOGRAPHS, judged, png
+from benchmarks.smart import PHOTOGRAPHS, judged
 from imgproc.pipeline import compress as stage
 from imgproc.pipeline.compress import CompressOptions, compress
+from tests.unit.compress_corpus import decode, encode, photo
 
 SIZE = "M"
 SCALES = (0.3, 0.375, 0.55, 0.6, 0.625, 0.7, 0.75, 0.8)
@@ -47,16 +46,9 @@ def _made(source: bytes, way: str, scale: float, quality: int = 50) -> bytes:
 
 
 def _looks(way: str, scale: float, quality: int) -> float:
-    photographs = [Image.fromarray(getattr(data, name)()) for name in PHOTOGRAPHS]
-    return mean(_judged(photograph, _made(_jpeg(photograph), way, scale, quality)) for photograph in photographs)
+    return mean(_judged(photo(name), way, scale, quality) for name in PHOTOGRAPHS)
 
 
-def _judged(photograph: Image.Image, body: bytes) -> float:
-    size = Image.open(io.BytesIO(body)).size
-    return judged(png(photograph.resize(size, Image.Resampling.LANCZOS)), body)
-
-
-def _jpeg(photograph: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    photograph.save(stream, "JPEG", quality=SOURCE_QUALITY)
-    return stream.getvalue()
+def _judged(photograph: Image.Image, way: str, scale: float, quality: int) -> float:
+    body = _made(encode(photograph, "JPEG", quality=SOURCE_QUALITY), way, scale, quality)
+    return judged(encode(photograph.resize(decode(body).size, Image.Resampling.LANCZOS), "PNG"), body)

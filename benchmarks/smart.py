@@ -8,13 +8,13 @@ from pathlib import Path
 from statistics import geometric_mean, mean
 
 from PIL import Image, ImageDraw, ImageFont
-from skimage import data
 from ssimulacra2 import compute_ssimulacra2
 
 from benchmarks.corpus import encoded
 from benchmarks.measure import in_turns, say
 from benchmarks.results import Table
 from imgproc.pipeline.compress import CompressOptions, compress
+from tests.unit.compress_corpus import encode, photo
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 MAX_PIXELS = 50_000_000
@@ -37,10 +37,10 @@ def measure(*, quick: bool = False) -> Table:
 
 def _pictures(*, quick: bool) -> dict[str, bytes]:
     """The photographs come first, then three that are none."""
-    photos = {name: png(Image.fromarray(getattr(data, name)())) for name in PHOTOGRAPHS[: 2 if quick else None]}
+    photos = {name: encode(photo(name), "PNG") for name in PHOTOGRAPHS[: 2 if quick else None]}
     mosaics = {} if quick else {f"mosaic {size}": encoded(size, "PNG") for size in ("S", "M")}
     drawn = {"product on white": _product(), "lettering": _lettering(), "gradient": _gradient()}
-    return photos | mosaics | {name: png(picture) for name, picture in drawn.items()}
+    return photos | mosaics | {name: encode(picture, "PNG") for name, picture in drawn.items()}
 
 
 def _figures(source: bytes, *, rounds: int) -> list[float]:
@@ -63,13 +63,6 @@ def judged(reference: bytes, body: bytes) -> float:
         one.write_bytes(reference)
         Image.open(io.BytesIO(body)).save(other)
         return float(compute_ssimulacra2(str(one), str(other)))
-
-
-def png(picture: Image.Image) -> bytes:
-    """Without a loss."""
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()
 
 
 def _product() -> Image.Image:
