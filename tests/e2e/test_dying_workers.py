@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from imgproc.watchdog import LEAST_PATIENCE
 from tests.e2e.stack import ROOT, Stack, running_stack
 from tests.integration.driver import csv_of
 from tests.integration.shop import Answer, Shop, open_shop, photo
@@ -59,6 +61,42 @@ def test_a_picture_that_kills_three_workers_is_given_up(tmp_path: Path, fatal: s
         deaths = [line for line in log_of(tmp_path / "var").splitlines() if "worker_died" in line]
         assert len(deaths) == 3
         assert all(str(-signal.Signals[fatal]) in line for line in deaths)
+
+
+@pytest.mark.parametrize("how", [pytest.param("SPIN", id="computing"), pytest.param("SLEEP", id="waiting")])
+def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
+    """No thread of its own can run; the pool ends it and logs where it hung, and another tenant is served meanwhile."""
+    poison = photo("chelsea.jpg") + f"POISON={how}".encode()
+    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2"}
+    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        stuck = shop.says("/stuck.jpg", Answer(body=poison))
+        request_id = stack.submit(csv_of(stuck))["requestId"]
+        wait_until(lambda: shop.asked["/stuck.jpg"] == 1)
+        other = stack.submit(csv_of(f"{shop.url}/chelsea.jpg", f"{shop.url}/chelsea.jpg"))["requestId"]
+        assert stack.wait(other)["status"] == "completed"
+        status = stack.wait(request_id)
+        assert status["status"] == "failed"
+        (product,) = stack.products(request_id)
+        assert product["images"][0]["error"]["code"] == "worker_lost"
+        assert (shop.asked["/stuck.jpg"], attempts(stack)) == (3, [3, 1, 1])
+        log = log_of(tmp_path / "var")
+        assert log.count("worker_stuck") == log.count("Fatal Python error: Aborted") == 3
+        assert "in _hang" in log
+
+
+def test_a_worker_that_was_stopped_and_goes_on_is_left_alone(tmp_path: Path) -> None:
+    """SIGSTOP for longer than the pool would wait for one that hangs, as when a laptop sleeps."""
+    environ = {"LEASE_SECONDS": "2", "WORKERS": "1"}
+    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        wait_until(lambda: bool(pool_of(stack).children()))
+        (worker,) = pool_of(stack).children()
+        worker.suspend()
+        time.sleep(LEAST_PATIENCE * 2)
+        worker.resume()
+        request_id = stack.submit(csv_of(f"{shop.url}/chelsea.jpg"))["requestId"]
+        assert stack.wait(request_id)["status"] == "completed"
+        assert pool_of(stack).children() == [worker]
+        assert "worker_stuck" not in log_of(tmp_path / "var")
 
 
 def test_rolling_restarts_lose_nothing_and_repeat_little(tmp_path: Path) -> None:

@@ -1,24 +1,48 @@
-"""With this folder on PYTHONPATH a picture that holds `POISON=<signal>` kills whoever opens it.
+"""With this folder on PYTHONPATH a picture that holds `POISON=<name>` ends or hangs whoever opens it.
 
-SIGSEGV stands for a crash in a decoder, SIGKILL for memory exhausted. No handler sees either.
+A signal's name ends the process: SIGSEGV stands for a crash in a decoder, SIGKILL for memory exhausted; no handler sees
+either. The others hang it inside a C call that holds the GIL, so that no thread of its own goes on: SPIN computes, as a
+pattern of exponential cost does, and SLEEP waits, as a library does that has deadlocked.
+
+`POISON_PLAN`, `POISON_FINALIZE` and `POISON_DELIVER` name a signal that ends whoever does that.
 """
 
+import ctypes
+import importlib
 import os
 import re
 import signal
+import sys
 from typing import Any
 
-from PIL.ImageFile import ImageFile
-
-_open = ImageFile.__init__
+FATAL = {"POISON_PLAN": "requests.add_products", "POISON_FINALIZE": "finalization.complete"}
 
 
-def _open_or_die(self: ImageFile, fp: Any, *arguments: Any, **options: Any) -> None:
-    found = re.search(rb"POISON=(SIG[A-Z]+)", fp.read())
-    if found:
-        os.kill(os.getpid(), signal.Signals[found[1].decode()])
-    fp.seek(0)
-    _open(self, fp, *arguments, **options)
+def _die(name: str) -> None:
+    os.kill(os.getpid(), signal.Signals[name])
 
 
-ImageFile.__init__ = _open_or_die
+def _hang(name: str) -> None:
+    if name == "SPIN":
+        re.match("(a|a)+$", "a" * 64 + "b")
+    else:
+        ctypes.PyDLL(None).sleep(600)
+
+
+def _poison_pictures() -> None:
+    from PIL.ImageFile import ImageFile
+
+    open_ = ImageFile.__init__
+
+    def open_or_die(self: ImageFile, fp: Any, *arguments: Any, **options: Any) -> None:
+        found = re.search(rb"POISON=(SIG[A-Z]+|SPIN|SLEEP)", fp.read())
+        if found:
+            name = found[1].decode()
+            (_die if name.startswith("SIG") else _hang)(name)
+        fp.seek(0)
+        open_(self, fp, *arguments, **options)
+
+    ImageFile.__init__ = open_or_die
+
+
+_poison_pictures()
