@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from flask import Flask
+from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
@@ -35,6 +36,12 @@ NO_TIMEOUT = -1  # the lease's deadline is the only clock of a job
 HEARTBEAT_SECONDS = 20.0  # between two signs of life of a worker that has work to do
 SUSPENSION_SECONDS = 5.0  # between two looks at whether the workers are suspended
 RESTART_MARKER = "imgproc:running"
+KEY_TYPES = {
+    **{f"rq:queue:{name}": "list" for name in QUEUES},
+    **{f"rq:workers:{name}": "set" for name in QUEUES},
+    "rq:queues": "set",
+    "rq:workers": "set",
+}  # what all workers share in Redis
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +59,11 @@ class PreloadedWorker(SimpleWorker):
         """Finish the job in hand, or give it back where it is long; then end."""
         stopping.set()
         super().request_stop(*args)
+
+    def register_birth(self) -> None:
+        """Register with RQ, past anything that is in the way of it."""
+        drop_forged_keys(self.connection)
+        super().register_birth()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run one job inside the app's context; one that raises is an attempt like one that died, and is logged.
@@ -174,6 +186,22 @@ def ring_finalize(request_id: str, *, epoch: int) -> None:
 def ring_deliveries(delivery_ids: Iterable[str]) -> None:
     """Ring for each webhook delivery."""
     _ring(CONTROL, [("deliver", (delivery_id,)) for delivery_id in delivery_ids])
+
+
+def drop_forged_keys(connection: Redis) -> None:
+    """Delete the keys that are not of the type that all workers share under their name; what was lost is rung again.
+
+    Raises:
+        redis.exceptions.RedisError: Redis is away.
+    """
+    with connection.pipeline(transaction=False) as pipeline:
+        for key in KEY_TYPES:
+            pipeline.type(key)
+        types = [kind.decode() for kind in pipeline.execute()]
+    for (key, right), found in zip(KEY_TYPES.items(), types, strict=True):
+        if found not in ("none", right):
+            connection.unlink(key)
+            log.warning("key_dropped", key=key, detail=f"It was a {found} and must be a {right}.")
 
 
 def waiting() -> set[str]:

@@ -133,9 +133,7 @@ def return_deliveries() -> None:
     expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
     for delivery_id in ids_of(sa.select(delivery.id).where(expired).limit(BATCH)):
         with isolated("return_deliveries", delivery_id=delivery_id):
-            status = deliveries.lose(
-                delivery_id, max_attempts=max_attempts, code="worker_lost", detail=DELIVERY_LOST
-            )
+            status = deliveries.lose(delivery_id, max_attempts=max_attempts, code="worker_lost", detail=DELIVERY_LOST)
             if status:
                 log.warning("delivery_lost", delivery_id=delivery_id, status=status.value)
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc import dispatch, losses
 from imgproc.errors import InfrastructureError
-from imgproc.extensions import db
+from imgproc.extensions import db, redis_client
 from imgproc.isolation import isolated
 from imgproc.lifecycle import actions, finalization
 from imgproc.lifecycle.window import IN_FLIGHT, release
@@ -86,6 +86,7 @@ def sweep(*, expire_leases: bool = True) -> None:
 
     What goes wrong with one request or one step holds up no other.
     """
+    dispatch.drop_forged_keys(redis_client())
     flushed = dispatch.mark_running()
     if flushed:
         log.info("redis_was_empty", detail="Ringing again for all that is under way.")

@@ -63,6 +63,29 @@ def test_a_picture_that_kills_three_workers_is_given_up(tmp_path: Path, fatal: s
         assert all(str(-signal.Signals[fatal]) in line for line in deaths)
 
 
+def test_every_job_that_kills_its_workers_has_an_end(tmp_path: Path) -> None:
+    """A plan, a finalization and a delivery end after three deaths each, with a reason; a file beside them is done."""
+    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2", "WORKERS": "4"}
+    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        csv_ = csv_of(f"{shop.url}/chelsea.jpg")
+        plan = stack.submit(csv_.replace("SKU 1", "POISON_PLAN"))["requestId"]
+        finalize = stack.submit(csv_.replace("SKU 1", "POISON_FINALIZE"))["requestId"]
+        deliver = stack.submit(csv_, webhookUrl=f"{shop.url}/POISON_DELIVER")["requestId"]
+        assert stack.wait(stack.submit(csv_)["requestId"])["status"] == "completed"
+        assert ended(stack, plan) == ("failed", "plan_failed", 0)
+        assert ended(stack, finalize) == ("failed", "finalize_failed", 1)
+        assert ended(stack, deliver) == ("completed", None, 1)
+        wait_until(lambda: stack.status(deliver)["webhook"]["status"] == "failed", seconds=120, pause=0.2)
+        assert stack.status(deliver)["webhook"]["attempts"] == 3
+        assert log_of(tmp_path / "var").count("worker_died") == 9
+
+
+def ended(stack: Stack, request_id: str) -> tuple[str, str | None, int]:
+    """How a request ended: its status, why it failed, and how many images are completed."""
+    status = stack.wait(request_id)
+    return status["status"], (status["error"] or {}).get("code"), status["progress"]["images"]["completed"]
+
+
 @pytest.mark.parametrize("how", [pytest.param("SPIN", id="computing"), pytest.param("SLEEP", id="waiting")])
 def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
     """No thread of its own can run; the pool ends it and logs where it hung, and another tenant is served meanwhile."""
@@ -79,9 +102,9 @@ def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
         (product,) = stack.products(request_id)
         assert product["images"][0]["error"]["code"] == "worker_lost"
         assert (shop.asked["/stuck.jpg"], attempts(stack)) == (3, [3, 1, 1])
-        log = log_of(tmp_path / "var")
-        assert log.count("worker_stuck") == log.count("Fatal Python error: Aborted") == 3
-        assert "in _hang" in log
+        wait_until(lambda: log_of(tmp_path / "var").count("Fatal Python error: Aborted") == 3)
+        assert log_of(tmp_path / "var").count("worker_stuck") == 3
+        assert "in _hang" in log_of(tmp_path / "var")
 
 
 def test_a_worker_that_was_stopped_and_goes_on_is_left_alone(tmp_path: Path) -> None:
