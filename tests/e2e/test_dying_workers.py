@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from imgproc.watchdog import LEAST_PATIENCE
 from tests.e2e.stack import ROOT, Stack, running_stack
@@ -105,6 +106,18 @@ def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
         wait_until(lambda: log_of(tmp_path / "var").count("Fatal Python error: Aborted") == 3)
         assert log_of(tmp_path / "var").count("worker_stuck") == 3
         assert "in _hang" in log_of(tmp_path / "var")
+
+
+def test_a_web_process_stuck_in_c_answers_again(tmp_path: Path) -> None:
+    """Its main loop no longer runs, so gunicorn's master ends it and starts another; uploads are accepted again."""
+    with open_shop() as shop, running_stack(tmp_path / "var", PYTHONPATH=str(ROOT / "tests/e2e/poison")) as stack:
+        csv_ = csv_of(f"{shop.url}/chelsea.jpg")
+        poison = "".join(
+            line + "," + cell + "\n" for line, cell in zip(csv_.splitlines(), ["POISON_SCAN", ""], strict=True)
+        )
+        with pytest.raises(requests.ConnectionError):
+            stack.submit(poison)
+        assert stack.wait(stack.submit(csv_)["requestId"])["status"] == "completed"
 
 
 def test_a_worker_that_was_stopped_and_goes_on_is_left_alone(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ either. The others hang it inside a C call that holds the GIL, so that no thread
 pattern of exponential cost does, and SLEEP waits, as a library does that has deadlocked.
 
 In the workers a product named POISON_PLAN kills whoever plans it, one named POISON_FINALIZE whoever writes it to the
-output CSV, and a webhook at /POISON_DELIVER whoever sends it.
+output CSV, and a webhook at /POISON_DELIVER whoever sends it. A file with a
+column POISON_SCAN hangs the web process that reads it.
 """
 
 import ctypes
@@ -64,6 +65,22 @@ def _poison_jobs() -> None:
     jobs.SENDING_SECONDS = 2.0
 
 
+def _poison_web() -> None:
+    sys.path.insert(0, str(ROOT))
+    from imgproc import intake  # noqa: PLC0415 - as above
+
+    scan_csv = intake.scan_csv
+
+    def scan_or_hang(reading: Any, *arguments: Any, **options: Any) -> Any:
+        if "POISON_SCAN" in repr(reading):
+            _hang("SPIN")
+        return scan_csv(reading, *arguments, **options)
+
+    intake.scan_csv = scan_or_hang
+
+
 _poison_pictures()
 if "rq_worker.py" in sys.orig_argv:
     _poison_jobs()
+if "wsgi:app" in sys.orig_argv:
+    _poison_web()
