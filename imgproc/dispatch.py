@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
 import structlog
 from flask import Flask
+from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.utils import now as utc_now
 from rq.worker import WorkerStatus
 from rq.worker_pool import WorkerPool
 
@@ -28,16 +26,22 @@ from imgproc.config import Settings
 from imgproc.doorbell import AllowedJob, Doorbell
 from imgproc.extensions import DEFAULT_REDIS_URL, connect_redis, db, redis_client
 from imgproc.lease import stopping
-from imgproc.supervisor import die_with_parent, limit_memory
+from imgproc.supervisor import die_with_parent, dump_no_core, limit_memory
+from imgproc.watchdog import Pulse, Watch
 
 CONTROL = "control"
 PRODUCTS = "products"
 QUEUES = (CONTROL, PRODUCTS)  # drained in this order
 NO_TIMEOUT = -1  # the lease's deadline is the only clock of a job
-FAILURE_TTL = 3600  # seconds a job that raised stays to be looked at
 HEARTBEAT_SECONDS = 20.0  # between two signs of life of a worker that has work to do
 SUSPENSION_SECONDS = 5.0  # between two looks at whether the workers are suspended
 RESTART_MARKER = "imgproc:running"
+KEY_TYPES = {
+    **{f"rq:queue:{name}": "list" for name in QUEUES},
+    **{f"rq:workers:{name}": "set" for name in QUEUES},
+    "rq:queues": "set",
+    "rq:workers": "set",
+}  # what all workers share in Redis
 
 log = structlog.get_logger(__name__)
 
@@ -56,23 +60,33 @@ class PreloadedWorker(SimpleWorker):
         stopping.set()
         super().request_stop(*args)
 
+    def register_birth(self) -> None:
+        """Register with RQ, past anything that is in the way of it."""
+        drop_forged_keys(self.connection)
+        super().register_birth()
+
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run one job inside the app's context, and write down only what raises.
+        """Run one job inside the app's context; one that raises is an attempt like one that died, and is logged.
 
         RQ would write down its start, its heartbeats and its end, in twenty round trips, so that the jobs of dead
-        workers are found. Ours are found by their leases.
+        workers are found. Ours are found by their leases. Nor is a failure kept in Redis, where thousands of them
+        would fill the memory.
         """
         self.set_state(WorkerStatus.BUSY)
-        job.started_at = utc_now()
         try:
             with self.app.app_context():
                 job.perform()
-        except Exception:  # noqa: BLE001 - all are written down
-            job.ended_at = utc_now()
-            self.handle_exception(job, *sys.exc_info())
-            self.handle_job_failure(job, queue, exc_string=traceback.format_exc())
+        except Exception:  # noqa: BLE001 - all are logged, and none may end the worker
+            self.report_failure(job, queue)
         finally:
             self.set_state(WorkerStatus.IDLE)
+
+    def report_failure(self, job: Job, queue: Queue) -> None:
+        """Log the exception that a job raised; its lease runs out, and the sweeper gives the work another attempt."""
+        log.exception("job_failed", job_id=job.id, queue=queue.name)
+
+    def run_maintenance_tasks(self) -> None:
+        """No-op: RQ cleans registries of jobs, and we keep none there."""
 
     def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002 - RQ's signature
         """Busy or idle: asked by our own signal handler, which lets a busy worker finish, and by nobody in Redis."""
@@ -98,6 +112,8 @@ class Pool(WorkerPool):
         self.app = app
         self.jobs = jobs  # imported by the caller, so that every worker starts with it in memory
         self.memory_limit = settings.worker_memory_limit
+        self.patience = settings.lease_seconds
+        self.watches: dict[str, Watch] = {}  # of each worker, by its name
         self.redis_url = settings.redis_url or DEFAULT_REDIS_URL
         super().__init__(
             QUEUES,
@@ -111,25 +127,39 @@ class Pool(WorkerPool):
     def get_worker_process(self, name: str, *_args: Any, **_kwargs: Any) -> Any:
         """The process of one worker; RQ's own would start a scheduler beside each."""
         process = super().get_worker_process(name, burst=False)
-        arguments = self.app, name, self.redis_url, os.getpid(), self.memory_limit
+        pulse = Pulse()
+        self.watches[name] = Watch(pulse, patience=self.patience)
+        arguments = self.app, name, self.redis_url, os.getpid(), self.memory_limit, pulse
         process._target, process._args, process._kwargs = run_worker, arguments, {}
         return process
 
+    def reap_workers(self) -> None:
+        """Notice the dead and end the stuck, at every round of the pool; RQ waits 0.1 s for each that lives."""
+        for worker in list(self.worker_dict.values()):
+            if not worker.process.is_alive():
+                self.handle_dead_worker(worker)
+            elif self.watches[worker.name].is_stuck(worker.pid):
+                log.error("worker_stuck", pid=worker.pid, detail="It is ended; its stack is in the log.")
+                self.watches[worker.name].end(worker.pid)
+
     def handle_dead_worker(self, worker_data: Any) -> None:
         """Say which worker died, and how; the pool's next round starts another."""
+        self.watches.pop(worker_data.name, None)
         super().handle_dead_worker(worker_data)
         if self.status is not self.Status.STOPPED:
             log.warning("worker_died", pid=worker_data.pid, exit_code=worker_data.process.exitcode)
 
 
-def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_limit: int) -> None:
+def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_limit: int, pulse: Pulse) -> None:
     """The body of one worker process: its own connections, bounded memory, and no life after its parent."""
+    pulse.start()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     die_with_parent()
     if os.getppid() != parent_pid:  # it died before we asked
         return
     limit_memory(memory_limit)
+    dump_no_core()
     os.nice(5)  # so that whoever asks how far it is need not wait for pictures
     with app.app_context():
         db.engine.dispose(close=False)  # the parent's connections are the parent's
@@ -158,6 +188,22 @@ def ring_deliveries(delivery_ids: Iterable[str]) -> None:
     _ring(CONTROL, [("deliver", (delivery_id,)) for delivery_id in delivery_ids])
 
 
+def drop_forged_keys(connection: Redis) -> None:
+    """Delete the keys that are not of the type that all workers share under their name; what was lost is rung again.
+
+    Raises:
+        redis.exceptions.RedisError: Redis is away.
+    """
+    with connection.pipeline(transaction=False) as pipeline:
+        for key in KEY_TYPES:
+            pipeline.type(key)
+        types = [kind.decode() for kind in pipeline.execute()]
+    for (key, right), found in zip(KEY_TYPES.items(), types, strict=True):
+        if found not in ("none", right):
+            connection.unlink(key)
+            log.warning("key_dropped", key=key, detail=f"It was a {found} and must be a {right}.")
+
+
 def waiting() -> set[str]:
     """The ids of all jobs that wait in Redis. Small, because every request has a window.
 
@@ -167,7 +213,7 @@ def waiting() -> set[str]:
     with redis_client().pipeline(transaction=False) as pipeline:
         for name in QUEUES:
             pipeline.lrange(f"rq:queue:{name}", 0, -1)
-        return {job_id.decode() for job_ids in pipeline.execute() for job_id in job_ids}
+        return {job_id.decode(errors="replace") for job_ids in pipeline.execute() for job_id in job_ids}
 
 
 def job_id(function: str, arguments: Sequence[Any]) -> str:
@@ -204,7 +250,6 @@ def _ring(queue_name: str, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> None
             job_id=job_id(function, arguments),
             timeout=NO_TIMEOUT,
             result_ttl=0,
-            failure_ttl=FAILURE_TTL,
         )
         for function, arguments in calls
     ]

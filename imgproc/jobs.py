@@ -34,7 +34,8 @@ PLAN_CHUNK = 500  # products saved in one transaction
 ENCODE_SECONDS = 60.0  # what one image may take beside its download
 OUTAGE_DELAY = 5.0  # seconds until work returned by an outage is tried again
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
-SENDING_SECONDS = 30.0  # lease of a delivery; an attempt ends within 15
+SENDING_SECONDS = 30.0  # lease of a delivery
+ATTEMPT_SECONDS = 15.0  # by then an attempt at a delivery has ended
 Job = TypeVar("Job", bound=Callable[..., None])
 
 log = structlog.get_logger(__name__)
@@ -254,6 +255,9 @@ def deliver(delivery_id: str) -> None:
     claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS)
     if claim is None:
         return
-    outcome = attempt(tools, delivery_id, claim)
+    renew = partial(deliveries.renew_lease, delivery_id, token=token, lease_seconds=SENDING_SECONDS)
+    give_back = partial(deliveries.give_back, delivery_id, token=token)
+    with Lease(renew, seconds=SENDING_SECONDS, deadline=ATTEMPT_SECONDS, give_back=give_back):
+        outcome = attempt(tools, delivery_id, claim)
     log.info("delivery_attempted", delivery_id=delivery_id, status=outcome.status.value, code=outcome.error_code)
     insist(partial(deliveries.record, delivery_id, outcome, token=token))

@@ -124,6 +124,8 @@ class ProcessingRequest(Base):
     source_bytes: Mapped[int] = _counter()
     output_bytes: Mapped[int] = _counter()
     finalize_epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=db_now())
@@ -224,6 +226,7 @@ class WebhookDelivery(Base):
     status: Mapped[DeliveryStatus] = mapped_column(_status(DeliveryStatus), default=DeliveryStatus.PENDING)
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     retries: Mapped[int] = mapped_column(default=0, server_default="0")
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     last_response_status: Mapped[int | None]
     next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(32))
@@ -246,7 +249,7 @@ class DeliveryAttempt(Base):
     response_status: Mapped[int | None]
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
-    duration_ms: Mapped[int]
+    duration_ms: Mapped[int | None]
 
 
 class ApiKey(Base):

@@ -101,3 +101,10 @@ def every_product(request_id: str, *, statuses: Sequence[ProductStatus] = ()) ->
         yield from page
         after_row = page[-1][0].row
     db.session.rollback()
+
+
+def ids_of(statement: sa.Select[Any]) -> list[Any]:
+    """The ids that a statement finds; its transaction ends, so that what follows takes its own."""
+    ids = list(db.session.execute(statement).scalars())
+    db.session.rollback()
+    return ids

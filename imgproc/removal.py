@@ -13,6 +13,7 @@ import structlog
 
 from imgproc import queries
 from imgproc.errors import InfrastructureError, LeaseLost
+from imgproc.isolation import isolated
 from imgproc.lifecycle import removal
 from imgproc.toolbox import toolbox
 
@@ -49,6 +50,8 @@ def step(request_id: str) -> None:
 def remove_due() -> None:
     """One pass of the sweeper: what RETENTION_DAYS says goes, and every removal goes on by a step.
 
+    A removal that fails is put off and holds up no other.
+
     Raises:
         StorageUnavailable: the rest waits for the object store.
     """
@@ -56,7 +59,16 @@ def remove_due() -> None:
     if days is not None and (expired := removal.remove_expired(days, limit=REQUESTS_A_PASS)):
         log.info("retention_ended", requests=expired)
     for request_id in removal.due(limit=REQUESTS_A_PASS):
+        with isolated("removal", request_id=request_id):
+            _step_or_put_off(request_id)
+
+
+def _step_or_put_off(request_id: str) -> None:
+    try:
         step(request_id)
+    except Exception:
+        removal.put_off(request_id)
+        raise
 
 
 @contextmanager

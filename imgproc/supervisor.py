@@ -82,6 +82,12 @@ def limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
+def dump_no_core() -> None:
+    """Leave no core file when this process crashes: three for every poisonous picture would fill the disk."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
 def stop_on_signals() -> threading.Event:
     """An event that is set by SIGTERM, SIGINT (Ctrl-C) or SIGHUP (the terminal closed)."""
     stop = threading.Event()

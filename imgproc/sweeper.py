@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,12 +18,14 @@ from redis.exceptions import RedisError
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
-from imgproc import dispatch
+from imgproc import dispatch, losses
 from imgproc.errors import InfrastructureError
-from imgproc.extensions import db
-from imgproc.lifecycle import actions, expiry, finalization
+from imgproc.extensions import db, redis_client
+from imgproc.isolation import isolated
+from imgproc.lifecycle import actions, finalization
 from imgproc.lifecycle.window import IN_FLIGHT, release
 from imgproc.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
+from imgproc.queries import ids_of
 from imgproc.removal import remove_due
 from imgproc.sql import db_now
 from imgproc.toolbox import toolbox
@@ -30,11 +33,6 @@ from imgproc.toolbox import toolbox
 BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
 QUEUED = 100_000  # the oldest of them may all wait in Redis, so a pass must see beyond them; windows keep them few
 UNHEARD_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
-LOST_DETAIL = (
-    "The worker died while processing this product, {attempts} times; "
-    "one of its images probably exhausts memory or crashes the decoder. Replace the image, then retry the request."
-)
-
 log = structlog.get_logger(__name__)
 
 
@@ -58,6 +56,8 @@ def _repeat(app: Flask, stop: threading.Event, one_pass: Callable[[], None]) -> 
                 one_pass()
             except (DBAPIError, RedisError, InfrastructureError) as error:
                 log.warning("sweep_delayed", error=str(error))
+            except Exception:  # a thread that ended would sweep nothing any more, and no other would notice
+                log.exception("sweep_failed")
 
 
 class Repairs:
@@ -82,45 +82,34 @@ class Repairs:
 
 
 def sweep(*, expire_leases: bool = True) -> None:
-    """One pass over everything that a crash, a lost ring or the passing of time may have left undone."""
+    """One pass over everything that a crash, a lost ring or the passing of time may have left undone.
+
+    What goes wrong with one request or one step holds up no other.
+    """
+    dispatch.drop_forged_keys(redis_client())
     flushed = dispatch.mark_running()
     if flushed:
         log.info("redis_was_empty", detail="Ringing again for all that is under way.")
     waiting = dispatch.waiting()
     unheard = 0.0 if flushed else UNHEARD_SECONDS
-    if expire_leases:
-        _return_expired_products()
-    _cancel_stragglers()
-    _fill_windows()
-    _ring_missing(_unheard_products(unheard), "process_product", waiting, dispatch.ring_products)
-    _ring_missing(_unplanned(unheard), "plan", waiting, dispatch.ring_plans)
-    _finalize(waiting)
-    _ring_missing(_due_deliveries(), "deliver", waiting, dispatch.ring_deliveries)
+    steps: list[Callable[[], None]] = losses.STEPS if expire_leases else []
+    steps = [
+        *steps,
+        _cancel_stragglers,
+        _fill_windows,
+        partial(_ring_missing, _unheard_products(unheard), "process_product", waiting, dispatch.ring_products),
+        partial(_ring_missing, _unplanned(unheard), "plan", waiting, dispatch.ring_plans),
+        _elect_finalizers,
+        partial(_ring_finalizers, waiting),
+        partial(_ring_missing, _due_deliveries(), "deliver", waiting, dispatch.ring_deliveries),
+    ]
+    for step in steps:
+        with isolated(_name_of(step)):
+            step()
 
 
-def _return_expired_products() -> None:
-    settings = toolbox().settings
-    expired = expiry.requeue_expired(max_attempts=settings.max_attempts)
-    if expired:
-        log.warning("leases_expired", products=len(expired))
-    dispatch.ring_products(expired)
-    used_up = (
-        sa.select(Product.id)
-        .where(Product.status == ProductStatus.PROCESSING, Product.lease_until < db_now())
-        .where(Product.attempt >= settings.max_attempts)
-        .limit(BATCH)
-    )
-    for product_id in _ids(used_up):
-        lost = expiry.lose(
-            product_id,
-            max_attempts=settings.max_attempts,
-            window=settings.dispatch_window,
-            code="worker_lost",
-            detail=LOST_DETAIL.format(attempts=settings.max_attempts),
-        )
-        if lost:
-            log.error("worker_lost", request_id=lost.request_id, product_id=product_id)
-            dispatch.ring_products(lost.released)
+def _name_of(step: Callable[[], None]) -> str:
+    return str(getattr(step, "func", step).__name__)
 
 
 def _cancel_stragglers() -> None:
@@ -134,8 +123,9 @@ def _cancel_stragglers() -> None:
         .where(ProcessingRequest.cancel_requested_at.is_not(None), unstarted)
         .limit(BATCH)
     )
-    for request_id in _ids(cancelled):
-        actions.cancel_stragglers(request_id)
+    for request_id in ids_of(cancelled):
+        with isolated("cancel_stragglers", request_id=request_id):
+            actions.cancel_stragglers(request_id)
 
 
 def _fill_windows() -> None:
@@ -158,8 +148,9 @@ def _fill_windows() -> None:
         .where(due, in_flight < window)
         .limit(BATCH)
     )
-    for request_id in _ids(with_room):
-        dispatch.ring_products(release(request_id, window=window))
+    for request_id in ids_of(with_room):
+        with isolated("fill_windows", request_id=request_id):
+            dispatch.ring_products(release(request_id, window=window))
 
 
 def _unheard_products(seconds: float) -> Select[Any]:
@@ -176,7 +167,7 @@ def _unplanned(seconds: float) -> Select[Any]:
     unclaimed = sa.and_(request.lease_until.is_(None), request.created_at < db_now(-seconds))
     return (
         sa.select(request.id)
-        .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
+        .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]), request.lease_token.is_(None))
         .where(request.planned_at.is_(None), sa.or_(unclaimed, request.lease_until < db_now()))
         .limit(BATCH)
     )
@@ -185,29 +176,34 @@ def _unplanned(seconds: float) -> Select[Any]:
 def _due_deliveries() -> Select[Any]:
     delivery = WebhookDelivery
     due = sa.and_(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
-    expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
-    return sa.select(delivery.id).where(sa.or_(due, expired)).order_by(delivery.next_attempt_at).limit(BATCH)
+    return sa.select(delivery.id).where(due).order_by(delivery.next_attempt_at).limit(BATCH)
 
 
-def _finalize(waiting: set[str]) -> None:
-    """Elect where nobody was elected, supersede finalizers that died, and ring for those nobody heard."""
+def _elect_finalizers() -> None:
+    """Elect where all products have ended and nobody was elected."""
     request = ProcessingRequest
     ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, finalization.all_products_ended())
-    for request_id in _ids(ended.limit(BATCH)):
-        epoch = finalization.elect_finalizer(request_id)
-        if epoch is not None:
-            dispatch.ring_finalize(request_id, epoch=epoch)
-    finalizing = sa.select(request.id, request.finalize_epoch, request.lease_until.is_(None).label("unclaimed")).where(
-        request.status == RequestStatus.FINALIZING,
-        sa.or_(request.lease_until.is_(None), request.lease_until < db_now()),
+    for request_id in ids_of(ended.limit(BATCH)):
+        with isolated("elect_finalizers", request_id=request_id):
+            epoch = finalization.elect_finalizer(request_id)
+            if epoch is not None:
+                dispatch.ring_finalize(request_id, epoch=epoch)
+
+
+def _ring_finalizers(waiting: set[str]) -> None:
+    """Ring for the elected that nobody heard, and for those that gave their work back."""
+    request = ProcessingRequest
+    unclaimed = (
+        sa.select(request.id, request.finalize_epoch)
+        .where(request.status == RequestStatus.FINALIZING, request.lease_token.is_(None))
+        .where(sa.or_(request.lease_until.is_(None), request.lease_until < db_now()))
+        .limit(BATCH)
     )
-    for row in db.session.execute(finalizing.limit(BATCH)).all():
-        epoch = row.finalize_epoch
-        if not row.unclaimed:
-            epoch = finalization.supersede_finalizer(row.id, epoch=epoch)
-        if epoch is not None and dispatch.job_id("finalize", (row.id, epoch)) not in waiting:
-            dispatch.ring_finalize(row.id, epoch=epoch)
+    found = db.session.execute(unclaimed).all()
     db.session.rollback()
+    for request_id, epoch in found:
+        if dispatch.job_id("finalize", (request_id, epoch)) not in waiting:
+            dispatch.ring_finalize(request_id, epoch=epoch)
 
 
 def _ring_missing(
@@ -216,14 +212,7 @@ def _ring_missing(
     waiting: set[str],
     ring: Callable[[list[Any]], None],
 ) -> None:
-    missing = [key for key in _ids(expected) if dispatch.job_id(function, (key,)) not in waiting]
+    missing = [key for key in ids_of(expected) if dispatch.job_id(function, (key,)) not in waiting]
     if missing:
         log.info("rung_again", job=function, count=len(missing))
         ring(missing)
-
-
-def _ids(statement: Select[Any]) -> list[Any]:
-    """Read the ids and end the transaction: what follows takes its own."""
-    ids = list(db.session.execute(statement).scalars())
-    db.session.rollback()
-    return ids

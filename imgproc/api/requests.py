@@ -173,6 +173,9 @@ def retry_request(request_id: str) -> dict[str, Any]:
     if request.planned_at is None:
         dispatch.ring_plans([request.id])
     dispatch.ring_products(release(request.id, window=toolbox().settings.dispatch_window))
+    epoch = finalization.elect_finalizer(request.id)  # where every image is done, and only the output CSV is missing
+    if epoch is not None:
+        dispatch.ring_finalize(request.id, epoch=epoch)
     return accepted(request.id)
 
 

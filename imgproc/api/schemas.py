@@ -223,7 +223,7 @@ class AttemptOut(Schema):
     attemptedAt = _moment()
     responseStatus = Integer(allow_none=True)
     error = Nested(ErrorOut, allow_none=True)
-    durationMs = Integer()
+    durationMs = Integer(allow_none=True)
 
 
 class DeliveryOut(Schema):

@@ -75,15 +75,19 @@ def count_cancelled(connection: Connection, request_id: str, *, products: int, i
 def retry(request_id: str) -> bool:
     """Reopen an ended request for its failed and cancelled images; False where it has not ended or none failed.
 
-    A request whose planning failed is planned on from the row it had reached.
+    A request whose planning failed is planned on from the row it had reached, one without an output CSV gets it.
     """
     request = ProcessingRequest
-    unfinished = sa.or_(request.products_failed + request.products_cancelled > 0, request.planned_at.is_(None))
+    unfinished = sa.or_(
+        request.products_failed + request.products_cancelled > 0,
+        request.planned_at.is_(None),
+        request.output_key.is_(None),
+    )
     reopened = dict.fromkeys(("finished_at", "cancel_requested_at", "error_code", "error_detail"))
     reopen = (
         sa.update(request)
         .where(request.id == request_id, request.status.in_(ENDED), request.removed_at.is_(None), unfinished)
-        .values(status=RequestStatus.PROCESSING, **reopened)
+        .values(status=RequestStatus.PROCESSING, attempt=0, **reopened)
     )
     with transaction() as connection:
         if connection.execute(reopen).rowcount == 0:

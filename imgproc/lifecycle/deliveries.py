@@ -24,10 +24,13 @@ class DeliveryClaim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one attempt brought: the next one comes after `retry_in` seconds, or never where it is None."""
+    """What one attempt brought: the next one comes after `retry_in` seconds, or never where it is None.
+
+    Nobody knows the duration of an attempt whose worker died.
+    """
 
     status: DeliveryStatus
-    duration_ms: int
+    duration_ms: int | None
     response_status: int | None = None
     error_code: str | None = None
     error_detail: str | None = None
@@ -37,12 +40,16 @@ class Outcome:
 def claim(delivery_id: str, *, token: str, lease_seconds: float) -> DeliveryClaim | None:
     """Lease a delivery that is due; None where it is not, or is being sent."""
     delivery = WebhookDelivery
-    due = sa.and_(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
-    expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
     statement = (
         sa.update(delivery)
-        .where(delivery.id == delivery_id, sa.or_(due, expired))
-        .values(status=DeliveryStatus.SENDING, lease_token=token, lease_until=db_now(lease_seconds))
+        .where(delivery.id == delivery_id)
+        .where(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
+        .values(
+            status=DeliveryStatus.SENDING,
+            attempt=delivery.attempt + 1,
+            lease_token=token,
+            lease_until=db_now(lease_seconds),
+        )
         .returning(delivery.url, delivery.payload, delivery.attempts, delivery.retries)
     )
     with transaction() as connection:
@@ -50,38 +57,91 @@ def claim(delivery_id: str, *, token: str, lease_seconds: float) -> DeliveryClai
         return None if claimed is None else DeliveryClaim(**claimed._mapping)
 
 
-def record(delivery_id: str, outcome: Outcome, *, token: str) -> bool:
-    """Write one attempt to the log and move the delivery on; False where the lease was lost."""
+def renew_lease(delivery_id: str, *, token: str, lease_seconds: float) -> bool:
+    """Extend the lease of a delivery; False means it is lost."""
+    delivery = WebhookDelivery
+    statement = (
+        sa.update(delivery)
+        .where(delivery.id == delivery_id, delivery.lease_token == token)
+        .values(lease_until=db_now(lease_seconds))
+    )
+    with transaction() as connection:
+        return connection.execute(statement).rowcount == 1
+
+
+def give_back(delivery_id: str, *, token: str) -> None:
+    """Return a delivery, as a worker does that must stop now: the attempt does not count."""
     delivery = WebhookDelivery
     statement = (
         sa.update(delivery)
         .where(delivery.id == delivery_id, delivery.lease_token == token)
         .values(
+            status=DeliveryStatus.PENDING,
+            attempt=delivery.attempt - 1,
+            next_attempt_at=db_now(),
+            lease_token=None,
+            lease_until=None,
+        )
+    )
+    with transaction() as connection:
+        connection.execute(statement)
+
+
+def record(delivery_id: str, outcome: Outcome, *, token: str) -> bool:
+    """Write one attempt to the log and move the delivery on; False where the lease was lost."""
+    delivery = WebhookDelivery
+    ours = delivery.lease_token == token
+    return _leave(delivery_id, ours, outcome, attempt=0, retries=delivery.retries + 1) is not None
+
+
+def lose(delivery_id: str, *, max_attempts: int, code: str, detail: str) -> DeliveryStatus | None:
+    """Log an attempt whose worker died: the next is due at once, or there is none if this was the last.
+
+    What the receiver had no part in takes nothing off its schedule. None where the worker is alive after all.
+    """
+    delivery = WebhookDelivery
+    expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
+    for status, retry_in, used_up in (
+        (DeliveryStatus.FAILED, None, delivery.attempt >= max_attempts),
+        (DeliveryStatus.PENDING, 0.0, delivery.attempt < max_attempts),
+    ):
+        outcome = Outcome(status, None, error_code=code, error_detail=detail, retry_in=retry_in)
+        if _leave(delivery_id, sa.and_(expired, used_up), outcome):
+            return status
+    return None
+
+
+def _leave(delivery_id: str, condition: sa.ColumnElement[bool], outcome: Outcome, **values: Any) -> int | None:
+    """Leave `sending`, in one transaction with the log; the attempt's number, None where the condition fails."""
+    delivery = WebhookDelivery
+    statement = (
+        sa.update(delivery)
+        .where(delivery.id == delivery_id, condition)
+        .values(
             status=outcome.status,
             attempts=delivery.attempts + 1,
-            retries=delivery.retries + 1,
             last_response_status=outcome.response_status,
             next_attempt_at=None if outcome.retry_in is None else db_now(outcome.retry_in),
             lease_token=None,
             lease_until=None,
+            **values,
         )
         .returning(delivery.attempts)
     )
     with transaction() as connection:
-        number = connection.execute(statement).scalar_one_or_none()
-        if number is None:
-            return False
-        connection.execute(
-            sa.insert(DeliveryAttempt).values(
-                delivery_id=delivery_id,
-                number=number,
-                response_status=outcome.response_status,
-                error_code=outcome.error_code,
-                error_detail=outcome.error_detail,
-                duration_ms=outcome.duration_ms,
+        number: int | None = connection.execute(statement).scalar_one_or_none()
+        if number is not None:
+            connection.execute(
+                sa.insert(DeliveryAttempt).values(
+                    delivery_id=delivery_id,
+                    number=number,
+                    response_status=outcome.response_status,
+                    error_code=outcome.error_code,
+                    error_detail=outcome.error_detail,
+                    duration_ms=outcome.duration_ms,
+                )
             )
-        )
-        return True
+        return number
 
 
 def redeliver(request_id: str, delivery_id: str) -> bool:
@@ -91,7 +151,7 @@ def redeliver(request_id: str, delivery_id: str) -> bool:
         sa.update(delivery)
         .where(delivery.id == delivery_id, delivery.request_id == request_id)
         .where(delivery.status != DeliveryStatus.SENDING)
-        .values(status=DeliveryStatus.PENDING, retries=0, next_attempt_at=db_now())
+        .values(status=DeliveryStatus.PENDING, attempt=0, retries=0, next_attempt_at=db_now())
     )
     with transaction() as connection:
         return connection.execute(statement).rowcount == 1

@@ -1,12 +1,16 @@
-"""What becomes of a product whose lease ran out: another attempt, or an end as lost."""
+"""What becomes of a product or a plan whose lease ran out: another attempt, or an end as lost.
+
+`finalization` and `deliveries` say the same of theirs.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from imgproc.extensions import transaction
+from imgproc.lifecycle.finalization import UNPLANNED, has_expired
 from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
-from imgproc.models import ImageStatus, Product, ProductImage, ProductStatus
+from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.sql import db_now
 
 
@@ -19,6 +23,19 @@ def requeue_expired(*, max_attempts: int) -> list[int]:
         .where(product.attempt < max_attempts)
         .values(status=ProductStatus.QUEUED, queued_at=db_now(), lease_token=None, lease_until=None)
         .returning(product.id)
+    )
+    with transaction() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def requeue_plans(*, max_attempts: int) -> list[str]:
+    """Give the plans whose lease ran out, with attempts left, back; the ids of their requests, to be rung."""
+    request = ProcessingRequest
+    statement = (
+        sa.update(request)
+        .where(request.status.in_(UNPLANNED), has_expired(), request.attempt < max_attempts)
+        .values(lease_token=None, lease_until=None)
+        .returning(request.id)
     )
     with transaction() as connection:
         return list(connection.execute(statement).scalars())

@@ -1,8 +1,12 @@
-"""The last transitions of a processing request: processing → finalizing → an end, announced in the outbox."""
+"""The last transitions of a processing request: processing → finalizing → an end, announced in the outbox.
+
+A plan or a finalization that loses its worker again and again ends the request as failed.
+"""
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,9 +14,11 @@ from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
 from imgproc.extensions import transaction
-from imgproc.lifecycle.requests import lease_is_free
+from imgproc.lifecycle.requests import lease_is_free, leased
 from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
 from imgproc.sql import db_now
+
+UNPLANNED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
 
 
 def elect_finalizer(request_id: str) -> int | None:
@@ -28,6 +34,7 @@ def elect_finalizer(request_id: str) -> int | None:
         .values(
             status=RequestStatus.FINALIZING,
             finalize_epoch=request.finalize_epoch + 1,
+            attempt=0,
             lease_token=None,
             lease_until=None,
         )
@@ -51,24 +58,33 @@ def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: in
         sa.update(request)
         .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
         .where(request.finalize_epoch == epoch, lease_is_free(token))
-        .values(lease_token=token, lease_until=db_now(lease_seconds))
+        .values(**leased(token, lease_seconds=lease_seconds))
     )
     with transaction() as connection:
         return connection.execute(statement).rowcount == 1
 
 
-def supersede_finalizer(request_id: str, *, epoch: int) -> int | None:
-    """Replace a finalizer whose lease ran out, so that its late completion changes nothing; the new epoch or None."""
+def supersede_finalizer(request_id: str, *, epoch: int, max_attempts: int) -> int | None:
+    """Replace a finalizer whose lease ran out, so that its late completion changes nothing; the new epoch or None.
+
+    None where it was the last attempt as well.
+    """
     request = ProcessingRequest
     statement = (
         sa.update(request)
         .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
-        .where(request.finalize_epoch == epoch, request.lease_until < db_now())
+        .where(request.finalize_epoch == epoch, has_expired(), request.attempt < max_attempts)
         .values(finalize_epoch=request.finalize_epoch + 1, lease_token=None, lease_until=None)
         .returning(request.finalize_epoch)
     )
     with transaction() as connection:
         return connection.execute(statement).scalar_one_or_none()
+
+
+def has_expired() -> sa.ColumnElement[bool]:
+    """SQL: somebody held the lease of the request, and it has run out."""
+    request = ProcessingRequest
+    return sa.and_(request.lease_token.is_not(None), request.lease_until < db_now())
 
 
 def complete(
@@ -102,17 +118,58 @@ def complete(
         return _announce(connection, request_id, epoch=epoch, url=ended.webhook_url, payload=payload)
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A request that has failed just now, and the delivery that announces it, if there is a webhook."""
+
+    delivery_id: str | None
+
+
 def fail(request_id: str, *, token: str, code: str, detail: str, payload: dict[str, Any]) -> str | None:
-    """End a request that cannot be planned at all; the delivery's id, if there is a webhook."""
+    """End a request that cannot be planned at all; the delivery's id, if there is a webhook.
+
+    Raises:
+        LeaseLost: another worker plans the request now; nothing changed.
+    """
+    ours = ProcessingRequest.lease_token == token
+    failed = _fail(request_id, ours, UNPLANNED, code=code, detail=detail, payload=payload)
+    if failed is None:
+        raise LeaseLost("Another worker plans this request now.")
+    return failed.delivery_id
+
+
+def lose(
+    request_id: str, *, step: RequestStatus, max_attempts: int, code: str, detail: str, payload: dict[str, Any]
+) -> Failed | None:
+    """Fail a request whose plan or finalization lost its last worker; None where one is at it after all.
+
+    `step` is the status it has meanwhile. Nothing is taken back of what has been made.
+    """
+    used_up = sa.and_(has_expired(), ProcessingRequest.attempt >= max_attempts)
+    statuses = (step,) if step is RequestStatus.FINALIZING else UNPLANNED
+    return _fail(request_id, used_up, statuses, code=code, detail=detail, payload=payload)
+
+
+def _fail(
+    request_id: str,
+    condition: sa.ColumnElement[bool],
+    statuses: tuple[RequestStatus, ...],
+    *,
+    code: str,
+    detail: str,
+    payload: dict[str, Any],
+) -> Failed | None:
+    """End and announce a request, in one transaction. The epoch counts up, which fences a finalizer that comes late."""
     request = ProcessingRequest
     statement = (
         sa.update(request)
-        .where(request.id == request_id, request.lease_token == token)
-        .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
+        .where(request.id == request_id, request.status.in_(statuses), condition)
         .values(
             status=RequestStatus.FAILED,
             error_code=code,
             error_detail=detail,
+            output_key=None,
+            failed_key=None,
             finished_at=db_now(),
             finalize_epoch=request.finalize_epoch + 1,
             lease_token=None,
@@ -123,8 +180,9 @@ def fail(request_id: str, *, token: str, code: str, detail: str, payload: dict[s
     with transaction() as connection:
         ended = connection.execute(statement).one_or_none()
         if ended is None:
-            raise LeaseLost("Another worker plans this request now.")
-        return _announce(connection, request_id, epoch=ended.finalize_epoch, url=ended.webhook_url, payload=payload)
+            return None
+        url, epoch = ended.webhook_url, ended.finalize_epoch
+        return Failed(_announce(connection, request_id, epoch=epoch, url=url, payload=payload))
 
 
 def _announce(

@@ -10,6 +10,7 @@ from imgproc.models import ENDED, ProcessingRequest, Product, ProductStatus, Req
 from imgproc.sql import db_now
 
 LAST_PUT_SECONDS = 600  # by then no worker that held a part of a removed request stores anything more
+LONGEST_DELAY = 3600.0  # seconds until a removal that keeps failing is tried again
 SECONDS_A_DAY = 86_400
 
 
@@ -44,6 +45,7 @@ def _removing() -> sa.Update:
             cancel_requested_at=sa.func.coalesce(request.cancel_requested_at, db_now()),
             removed_at=db_now(),
             idempotency_key=None,
+            attempt=0,
             lease_token=None,
             lease_until=db_now(last_put),
         )
@@ -57,11 +59,27 @@ def due(*, limit: int) -> list[str]:
     statement = (
         sa.select(request.id)
         .where(request.removed_at.is_not(None), sa.or_(request.lease_until < db_now(), rows_left))
+        .where(sa.or_(request.not_before.is_(None), request.not_before <= db_now()))
         .order_by(request.lease_until)
         .limit(limit)
     )
     with db.engine.connect() as connection:  # it only looks, so it waits for no writer
         return list(connection.execute(statement).scalars())
+
+
+def put_off(request_id: str) -> None:
+    """Let the others go before a removal whose step failed: for 2, 4, 8 … seconds, and never for more than an hour.
+
+    It is never given up, because a caller was told that nothing stays.
+    """
+    request = ProcessingRequest
+    failed = sa.update(request).where(request.id == request_id, request.removed_at.is_not(None))
+    with transaction() as connection:
+        counted = failed.values(attempt=request.attempt + 1).returning(request.attempt)
+        attempt = connection.execute(counted).scalar_one_or_none()
+        if attempt is not None:
+            delay = min(LONGEST_DELAY, 2.0 ** min(attempt, 20))
+            connection.execute(failed.values(not_before=db_now(delay)))
 
 
 def fence(request_id: str) -> None:

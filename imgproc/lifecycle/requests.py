@@ -93,8 +93,7 @@ def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim 
         .values(
             status=RequestStatus.PROCESSING,
             started_at=sa.func.coalesce(request.started_at, db_now()),
-            lease_token=token,
-            lease_until=db_now(lease_seconds),
+            **leased(token, lease_seconds=lease_seconds),
         )
         .returning(request.input_key)
     )
@@ -171,7 +170,7 @@ def mark_planned(request_id: str, *, token: str) -> None:
     statement = (
         sa.update(request)
         .where(request.id == request_id, request.lease_token == token)
-        .values(planned_at=db_now(), lease_token=None, lease_until=None)
+        .values(planned_at=db_now(), attempt=0, lease_token=None, lease_until=None)
     )
     with transaction() as connection:
         connection.execute(statement)
@@ -190,18 +189,32 @@ def renew_lease(request_id: str, *, token: str, lease_seconds: int) -> bool:
 
 
 def return_lease(request_id: str, *, token: str, delay: float) -> None:
-    """Give a plan or finalization back untouched, to be tried again after `delay` seconds."""
+    """Give a plan or finalization back, to be tried again after `delay` seconds: the attempt does not count."""
     request = ProcessingRequest
     statement = (
         sa.update(request)
         .where(request.id == request_id, request.lease_token == token)
-        .values(lease_token=None, lease_until=db_now(delay))
+        .values(attempt=request.attempt - 1, lease_token=None, lease_until=db_now(delay))
     )
     with transaction() as connection:
         connection.execute(statement)
 
 
-def lease_is_free(token: str) -> sa.ColumnElement[bool]:
-    """SQL: nobody holds the lease, or we do (our claim was committed but its answer was lost)."""
+def leased(token: str, *, lease_seconds: int) -> dict[str, Any]:
+    """The columns that a claim sets: it counts as an attempt, once for each token."""
     request = ProcessingRequest
-    return sa.or_(request.lease_until.is_(None), request.lease_until < db_now(), request.lease_token == token)
+    return {
+        "attempt": sa.case((request.lease_token == token, request.attempt), else_=request.attempt + 1),
+        "lease_token": token,
+        "lease_until": db_now(lease_seconds),
+    }
+
+
+def lease_is_free(token: str) -> sa.ColumnElement[bool]:
+    """SQL: nobody holds the lease and its pause is over, or we hold it (our claim was committed, its answer was lost).
+
+    One that ran out is not free until the sweeper has given it back, which looks at its attempts.
+    """
+    request = ProcessingRequest
+    paused = sa.and_(request.lease_until.is_not(None), request.lease_until >= db_now())
+    return sa.or_(sa.and_(request.lease_token.is_(None), ~paused), request.lease_token == token)

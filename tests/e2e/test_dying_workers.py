@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import time
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
+from imgproc.watchdog import LEAST_PATIENCE
 from tests.e2e.stack import ROOT, Stack, running_stack
 from tests.integration.driver import csv_of
 from tests.integration.shop import Answer, Shop, open_shop, photo
@@ -59,6 +62,77 @@ def test_a_picture_that_kills_three_workers_is_given_up(tmp_path: Path, fatal: s
         deaths = [line for line in log_of(tmp_path / "var").splitlines() if "worker_died" in line]
         assert len(deaths) == 3
         assert all(str(-signal.Signals[fatal]) in line for line in deaths)
+
+
+def test_every_job_that_kills_its_workers_has_an_end(tmp_path: Path) -> None:
+    """A plan, a finalization and a delivery end after three deaths each, with a reason; a file beside them is done."""
+    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2", "WORKERS": "4"}
+    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        csv_ = csv_of(f"{shop.url}/chelsea.jpg")
+        plan = stack.submit(csv_.replace("SKU 1", "POISON_PLAN"))["requestId"]
+        finalize = stack.submit(csv_.replace("SKU 1", "POISON_FINALIZE"))["requestId"]
+        deliver = stack.submit(csv_, webhookUrl=f"{shop.url}/POISON_DELIVER")["requestId"]
+        assert stack.wait(stack.submit(csv_)["requestId"])["status"] == "completed"
+        assert ended(stack, plan) == ("failed", "plan_failed", 0)
+        assert ended(stack, finalize) == ("failed", "finalize_failed", 1)
+        assert ended(stack, deliver) == ("completed", None, 1)
+        wait_until(lambda: stack.status(deliver)["webhook"]["status"] == "failed", seconds=120, pause=0.2)
+        assert stack.status(deliver)["webhook"]["attempts"] == 3
+        assert log_of(tmp_path / "var").count("worker_died") == 9
+
+
+def ended(stack: Stack, request_id: str) -> tuple[str, str | None, int]:
+    """How a request ended: its status, why it failed, and how many images are completed."""
+    status = stack.wait(request_id)
+    return status["status"], (status["error"] or {}).get("code"), status["progress"]["images"]["completed"]
+
+
+@pytest.mark.parametrize("how", [pytest.param("SPIN", id="computing"), pytest.param("SLEEP", id="waiting")])
+def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
+    """No thread of its own can run; the pool ends it and logs where it hung, and another tenant is served meanwhile."""
+    poison = photo("chelsea.jpg") + f"POISON={how}".encode()
+    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2"}
+    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        stuck = shop.says("/stuck.jpg", Answer(body=poison))
+        request_id = stack.submit(csv_of(stuck))["requestId"]
+        wait_until(lambda: shop.asked["/stuck.jpg"] == 1)
+        other = stack.submit(csv_of(f"{shop.url}/chelsea.jpg", f"{shop.url}/chelsea.jpg"))["requestId"]
+        assert stack.wait(other)["status"] == "completed"
+        status = stack.wait(request_id)
+        assert status["status"] == "failed"
+        (product,) = stack.products(request_id)
+        assert product["images"][0]["error"]["code"] == "worker_lost"
+        assert (shop.asked["/stuck.jpg"], attempts(stack)) == (3, [3, 1, 1])
+        wait_until(lambda: log_of(tmp_path / "var").count("Fatal Python error: Aborted") == 3)
+        assert log_of(tmp_path / "var").count("worker_stuck") == 3
+        assert "in _hang" in log_of(tmp_path / "var")
+
+
+def test_a_web_process_stuck_in_c_answers_again(tmp_path: Path) -> None:
+    """Its main loop no longer runs, so gunicorn's master ends it and starts another; uploads are accepted again."""
+    with open_shop() as shop, running_stack(tmp_path / "var", PYTHONPATH=str(ROOT / "tests/e2e/poison")) as stack:
+        csv_ = csv_of(f"{shop.url}/chelsea.jpg")
+        poison = "".join(
+            line + "," + cell + "\n" for line, cell in zip(csv_.splitlines(), ["POISON_SCAN", ""], strict=True)
+        )
+        with pytest.raises(requests.ConnectionError):
+            stack.submit(poison)
+        assert stack.wait(stack.submit(csv_)["requestId"])["status"] == "completed"
+
+
+def test_a_worker_that_was_stopped_and_goes_on_is_left_alone(tmp_path: Path) -> None:
+    """SIGSTOP for longer than the pool would wait for one that hangs, as when a laptop sleeps."""
+    environ = {"LEASE_SECONDS": "2", "WORKERS": "1"}
+    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        wait_until(lambda: bool(pool_of(stack).children()))
+        (worker,) = pool_of(stack).children()
+        worker.suspend()
+        time.sleep(LEAST_PATIENCE * 2)
+        worker.resume()
+        request_id = stack.submit(csv_of(f"{shop.url}/chelsea.jpg"))["requestId"]
+        assert stack.wait(request_id)["status"] == "completed"
+        assert pool_of(stack).children() == [worker]
+        assert "worker_stuck" not in log_of(tmp_path / "var")
 
 
 def test_rolling_restarts_lose_nothing_and_repeat_little(tmp_path: Path) -> None:

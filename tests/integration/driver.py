@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,11 +15,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from flask import Flask, current_app
-from rq.registry import FailedJobRegistry
+from rq import Queue
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from imgproc import dispatch, sweeper
-from imgproc.doorbell import AllowedJob
 from imgproc.extensions import Base, db, redis_client, transaction
 from imgproc.lifecycle import requests
 from imgproc.lifecycle.requests import PlannedRow
@@ -93,32 +94,31 @@ def codes_of(request_id: str) -> list[list[str | None]]:
 
 def work(*, most: int | None = None) -> None:
     """Answer what is rung, as a worker would, until nothing is left or after `most` jobs. No job may raise."""
-    burst(most=most)
-    failures = failed_jobs()
+    failures = burst(most=most)
     assert not failures, "\n".join(failures)
 
 
-def burst(*, most: int | None = None) -> None:
-    """Let one worker loose on the queues, in this process."""
-    dispatch.PreloadedWorker.app = current_app._get_current_object()
-    worker = dispatch.PreloadedWorker(dispatch.QUEUES, connection=redis_client(), serializer=JSONSerializer)
+class _Worker(dispatch.PreloadedWorker):
+    """A worker that keeps what its jobs raise."""
+
+    failures: list[str]
+
+    def report_failure(self, job: Job, queue: Queue) -> None:
+        self.failures.append(traceback.format_exc())
+
+
+def burst(*, most: int | None = None) -> list[str]:
+    """Let one worker loose on the queues, in this process; what its jobs raised."""
+    _Worker.app = current_app._get_current_object()
+    worker = _Worker(dispatch.QUEUES, connection=redis_client(), serializer=JSONSerializer)
+    worker.failures = []
     ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         worker.work(burst=True, logging_level="CRITICAL", max_jobs=most)
     finally:
         for number, handler in ours.items():
             signal.signal(number, handler)
-
-
-def failed_jobs() -> list[str]:
-    """What the jobs that raised have raised."""
-    found = []
-    for name in dispatch.QUEUES:
-        registry = FailedJobRegistry(name, connection=redis_client(), serializer=JSONSerializer)
-        for job_id in registry.get_job_ids():
-            job = AllowedJob.fetch(job_id, connection=redis_client())
-            found.append(job.latest_result().exc_string)
-    return found
+    return worker.failures
 
 
 def drain(request_id: str, *, rounds: int = 40) -> dict[str, Any]:

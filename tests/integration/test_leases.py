@@ -276,6 +276,8 @@ def test_a_plan_that_was_taken_over_saves_nothing_more(shop: Shop) -> None:
     assert requests.claim_plan(request_id, token="zombie", lease_seconds=30)
     assert requests.claim_plan(request_id, token="other", lease_seconds=30) is None
     pass_time(60)
+    assert requests.claim_plan(request_id, token="other", lease_seconds=30) is None
+    sweeper.sweep()
     assert requests.claim_plan(request_id, token="successor", lease_seconds=30)
     with pytest.raises(LeaseLost):
         requests.add_products(request_id, [], token="zombie", lease_seconds=30)

@@ -1,24 +1,86 @@
-"""With this folder on PYTHONPATH a picture that holds `POISON=<signal>` kills whoever opens it.
+"""With this folder on PYTHONPATH a picture that holds `POISON=<name>` ends or hangs whoever opens it.
 
-SIGSEGV stands for a crash in a decoder, SIGKILL for memory exhausted. No handler sees either.
+A signal's name ends the process: SIGSEGV stands for a crash in a decoder, SIGKILL for memory exhausted; no handler sees
+either. The others hang it inside a C call that holds the GIL, so that no thread of its own goes on: SPIN computes, as a
+pattern of exponential cost does, and SLEEP waits, as a library does that has deadlocked.
+
+In the workers a product named POISON_PLAN kills whoever plans it, one named POISON_FINALIZE whoever writes it to the
+output CSV, and a webhook at /POISON_DELIVER whoever sends it. A file with a
+column POISON_SCAN hangs the web process that reads it.
 """
 
+import ctypes
 import os
 import re
 import signal
+import sys
+from pathlib import Path
 from typing import Any
 
-from PIL.ImageFile import ImageFile
-
-_open = ImageFile.__init__
+ROOT = Path(__file__).parent.parent.parent.parent
 
 
-def _open_or_die(self: ImageFile, fp: Any, *arguments: Any, **options: Any) -> None:
-    found = re.search(rb"POISON=(SIG[A-Z]+)", fp.read())
-    if found:
-        os.kill(os.getpid(), signal.Signals[found[1].decode()])
-    fp.seek(0)
-    _open(self, fp, *arguments, **options)
+def _die(name: str) -> None:
+    os.kill(os.getpid(), signal.Signals[name])
 
 
-ImageFile.__init__ = _open_or_die
+def _hang(name: str) -> None:
+    if name == "SPIN":
+        re.match("(a|a)+$", "a" * 64 + "b")
+    else:
+        ctypes.PyDLL(None).sleep(600)
+
+
+def _poison_pictures() -> None:
+    from PIL.ImageFile import ImageFile  # noqa: PLC0415 - as below
+
+    open_ = ImageFile.__init__
+
+    def open_or_die(self: ImageFile, fp: Any, *arguments: Any, **options: Any) -> None:
+        found = re.search(rb"POISON=(SIG[A-Z]+|SPIN|SLEEP)", fp.read())
+        if found:
+            name = found[1].decode()
+            (_die if name.startswith("SIG") else _hang)(name)
+        fp.seek(0)
+        open_(self, fp, *arguments, **options)
+
+    ImageFile.__init__ = open_or_die
+
+
+def _poison_jobs() -> None:
+    sys.path.insert(0, str(ROOT))
+    from imgproc import jobs, report  # noqa: PLC0415 - every Python process imports this file
+
+    def deadly(function: Any, word: str) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if word in repr((arguments, options)):
+                _die("SIGKILL")
+            return function(*arguments, **options)
+
+        return call
+
+    jobs._planned = deadly(jobs._planned, "POISON_PLAN")
+    report.OutputRow = deadly(report.OutputRow, "POISON_FINALIZE")
+    jobs.attempt = deadly(jobs.attempt, "POISON_DELIVER")
+    jobs.SENDING_SECONDS = 2.0
+
+
+def _poison_web() -> None:
+    sys.path.insert(0, str(ROOT))
+    from imgproc import intake  # noqa: PLC0415 - as above
+
+    scan_csv = intake.scan_csv
+
+    def scan_or_hang(reading: Any, *arguments: Any, **options: Any) -> Any:
+        if "POISON_SCAN" in repr(reading):
+            _hang("SPIN")
+        return scan_csv(reading, *arguments, **options)
+
+    intake.scan_csv = scan_or_hang
+
+
+_poison_pictures()
+if "rq_worker.py" in sys.orig_argv:
+    _poison_jobs()
+if "wsgi:app" in sys.orig_argv:
+    _poison_web()

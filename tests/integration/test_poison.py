@@ -1,0 +1,578 @@
+"""Work that ends every worker that takes it up has an end, with a reason, and harms nothing beside it."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ResponseError
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from imgproc import dispatch, doorbell, jobs, losses, removal, report, sweeper
+from imgproc.errors import StorageUnavailable
+from imgproc.extensions import redis_client, transaction
+from imgproc.lease import new_token, stopping
+from imgproc.lifecycle import deliveries, finalization, products, requests
+from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
+from tests.integration.driver import (
+    burst,
+    csv_of,
+    drain,
+    get,
+    lose_rings,
+    pass_time,
+    planned,
+    post,
+    ringing,
+    row,
+    rows,
+    status_of,
+    submit,
+    work,
+)
+from tests.integration.shop import Answer, Shop
+
+pytestmark = pytest.mark.usefixtures("app")
+
+ANY_ID = "6e1f2f0c-6f0b-4b55-9d5c-0c1d9f0a7e11"
+
+
+def upload_of(shop: Shop, *, products: int = 1) -> str:
+    """An upload that is announced at its end; Redis has been seen before."""
+    sweeper.sweep()
+    return submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * products), webhookUrl=f"{shop.url}/webhook")
+
+
+def die_planning(request_id: str) -> None:
+    """A worker takes the plan and is never heard of again."""
+    assert requests.claim_plan(request_id, token=new_token(), lease_seconds=30)
+
+
+def die_finalizing(request_id: str) -> None:
+    """The same of a finalization."""
+    epoch = row(ProcessingRequest).finalize_epoch
+    assert finalization.claim_finalize(request_id, epoch=epoch, token=new_token(), lease_seconds=30)
+
+
+def die_delivering(_request_id: str) -> None:
+    """The same of a webhook."""
+    assert deliveries.claim(row(WebhookDelivery).id, token=new_token(), lease_seconds=30)
+
+
+def repeat(times: int, die: Callable[[str], None], request_id: str) -> None:
+    """Let that many workers die one after the other."""
+    for _ in range(times):
+        die(request_id)
+        lose_rings()
+        pass_time(60)
+        sweeper.sweep()
+
+
+# -- plan ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_that_kills_its_workers_fails_the_request(shop: Shop) -> None:
+    """After three deaths, with a reason and a remedy, and it is announced."""
+    request_id = upload_of(shop)
+    repeat(3, die_planning, request_id)
+    status = status_of(request_id)
+    assert (status["status"], status["error"]["code"]) == ("failed", "plan_failed")
+    assert "Split it into smaller files" in status["error"]["detail"]
+    work()
+    assert status_of(request_id)["webhook"]["status"] == "delivered"
+    assert ringing() == []
+
+
+def test_a_plan_that_died_twice_is_done_by_the_third(shop: Shop) -> None:
+    """And the attempts of the next step are counted from nothing."""
+    request_id = upload_of(shop)
+    repeat(2, die_planning, request_id)
+    assert row(ProcessingRequest).attempt == 2
+    assert ringing() == [f"plan-{request_id}"]
+    assert drain(request_id)["status"] == "completed"
+
+
+def test_a_failed_plan_is_retried_from_where_it_stopped(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was saved stays, and three further attempts are allowed."""
+    monkeypatch.setattr(jobs, "PLAN_CHUNK", 1)
+    request_id = upload_of(shop, products=3)
+    add_products, saved = requests.add_products, iter(range(2))
+
+    def stumble(*arguments: Any, **options: Any) -> None:
+        if next(saved, None) is None:
+            raise MemoryError
+        add_products(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "add_products", stumble)
+        for _ in range(3):
+            burst()
+            pass_time(60)
+            sweeper.sweep()
+    assert status_of(request_id)["error"]["code"] == "plan_failed"
+    assert len(rows(Product)) == 2
+    assert post(f"/api/requests/{request_id}/retry").status_code == 202
+    status = drain(request_id)
+    assert (status["status"], status["error"]) == ("completed", None)
+    assert shop.asked["/chelsea.jpg"] == 3
+
+
+def test_a_late_plan_does_not_bring_a_failed_request_back(shop: Shop) -> None:
+    """Its lease is gone with the end."""
+    request_id = upload_of(shop)
+    repeat(2, die_planning, request_id)
+    assert requests.claim_plan(request_id, token="late", lease_seconds=30)
+    pass_time(60)
+    sweeper.sweep()
+    assert not requests.renew_lease(request_id, token="late", lease_seconds=30)
+    requests.mark_planned(request_id, token="late")
+    assert (status_of(request_id)["status"], row(ProcessingRequest).planned_at) == ("failed", None)
+
+
+# -- finalize -----------------------------------------------------------------------------------------------------
+
+
+def test_a_finalization_that_kills_its_workers_fails_the_request(shop: Shop) -> None:
+    """The images stay, and every one is listed with its address; the reason says so."""
+    request_id = upload_of(shop)
+    work(most=2)
+    repeat(3, die_finalizing, request_id)
+    status = status_of(request_id)
+    assert (status["status"], status["error"]["code"]) == ("failed", "finalize_failed")
+    assert (status["progress"]["images"]["completed"], status["outputCsvUrl"]) == (1, None)
+    assert get(f"/api/requests/{request_id}/products")["items"][0]["images"][0]["outputUrl"]
+    work()
+    assert status_of(request_id)["webhook"]["status"] == "delivered"
+
+
+def test_a_failed_finalization_can_be_retried(shop: Shop) -> None:
+    """It writes what is missing and makes no image again."""
+    request_id = upload_of(shop)
+    work(most=2)
+    repeat(3, die_finalizing, request_id)
+    assert post(f"/api/requests/{request_id}/retry").status_code == 202
+    status = drain(request_id)
+    assert (status["status"], status["error"], shop.asked["/chelsea.jpg"]) == ("completed", None, 1)
+    assert status["outputCsvUrl"]
+    assert post(f"/api/requests/{request_id}/retry").status_code == 409
+
+
+def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: Shop) -> None:
+    """The output CSV of the first end does not tell of the second."""
+    url = shop.says("/late.jpg", Answer(404))
+    sweeper.sweep()
+    request_id = submit(csv_of(url, f"{shop.url}/chelsea.jpg"))
+    assert drain(request_id)["outputCsvUrl"]
+    assert post(f"/api/requests/{request_id}/retry").status_code == 202
+    work(most=1)
+    repeat(3, die_finalizing, request_id)
+    status = status_of(request_id)
+    assert (status["error"]["code"], status["outputCsvUrl"], status["failedCsvUrl"]) == ("finalize_failed", None, None)
+
+
+@pytest.mark.parametrize(
+    ("of", "bug", "code"),
+    [
+        pytest.param("plan", (jobs, "read_csv"), "plan_failed", id="plan"),
+        pytest.param("finalize", (report, "write_output_csv"), "finalize_failed", id="finalize"),
+    ],
+)
+def test_a_bug_in_a_job_has_an_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, of: str, bug: tuple[Any, str], code: str
+) -> None:
+    """An exception that nobody foresaw is an attempt like a death."""
+    raised: list[int] = []
+
+    def stumble(*_arguments: Any, **_options: Any) -> Any:
+        raised.append(1)
+        raise ZeroDivisionError
+
+    request_id = upload_of(shop)
+    monkeypatch.setattr(*bug, stumble)
+    for _ in range(5):
+        burst()
+        pass_time(60)
+        sweeper.sweep()
+    assert (status_of(request_id)["error"]["code"], len(raised)) == (code, 3), of
+
+
+# -- deliver ------------------------------------------------------------------------------------------------------
+
+
+def test_a_delivery_that_kills_its_workers_fails(shop: Shop) -> None:
+    """Each death is an attempt that can be seen, and it can be asked for once more."""
+    request_id = upload_of(shop)
+    work(most=3)
+    repeat(3, die_delivering, request_id)
+    webhook = status_of(request_id)["webhook"]
+    assert (webhook["status"], webhook["attempts"], webhook["nextAttemptAt"]) == ("failed", 3, None)
+    (delivery,) = get(f"/api/requests/{request_id}/deliveries")["items"]
+    assert [(each["number"], each["error"]["code"], each["durationMs"]) for each in delivery["attempts"]] == [
+        (number, "worker_lost", None) for number in (1, 2, 3)
+    ]
+    assert post(f"/api/requests/{request_id}/deliveries/{delivery['id']}/redeliver").status_code == 202
+    work()
+    assert status_of(request_id)["webhook"]["status"] == "delivered"
+
+
+def test_deaths_between_answers_do_not_add_up(shop: Shop) -> None:
+    """A receiver that answers shows that sending kills nobody; nor do deaths use up its schedule."""
+    request_id = upload_of(shop)
+    shop.says("/webhook", Answer(500), Answer(500), Answer(200))
+    work(most=3)
+    for _ in range(2):
+        repeat(2, die_delivering, request_id)
+        work()
+        assert row(WebhookDelivery).attempt == 0
+        pass_time(1000)
+        sweeper.sweep()
+    work()
+    assert (status_of(request_id)["webhook"]["status"], len(rows(DeliveryAttempt))) == ("delivered", 7)
+
+
+def test_a_bug_in_a_delivery_has_an_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like that of any other job."""
+    request_id = upload_of(shop)
+    monkeypatch.setattr(jobs, "attempt", lambda *_arguments: 1 / 0)
+    for _ in range(6):
+        burst()
+        pass_time(60)
+        sweeper.sweep()
+    assert status_of(request_id)["webhook"]["status"] == "failed"
+
+
+# -- what is no attempt -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["plan", "finalize"])
+def test_an_orderly_stop_is_no_attempt(shop: Shop, step: str) -> None:
+    """However often workers are restarted."""
+    request_id = upload_of(shop)
+    if step == "finalize":
+        work(most=2)
+    for _ in range(5):
+        stopping.set()
+        if step == "plan":
+            jobs.plan(request_id)
+        else:
+            jobs.finalize(request_id, row(ProcessingRequest).finalize_epoch)
+        stopping.clear()
+        assert (row(ProcessingRequest).attempt, row(ProcessingRequest).lease_token) == (0, None)
+        pass_time(60)
+        sweeper.sweep()
+    assert drain(request_id)["status"] == "completed"
+
+
+def test_a_delivery_given_back_is_no_attempt(shop: Shop) -> None:
+    """A worker that must stop while a receiver is slow."""
+    request_id = upload_of(shop)
+    work(most=3)
+    delivery_id = row(WebhookDelivery).id
+    for _ in range(5):
+        assert deliveries.claim(delivery_id, token="mine", lease_seconds=30)
+        assert deliveries.renew_lease(delivery_id, token="mine", lease_seconds=30)
+        deliveries.give_back(delivery_id, token="another's")
+        deliveries.give_back(delivery_id, token="mine")
+        assert not deliveries.renew_lease(delivery_id, token="mine", lease_seconds=30)
+    assert (row(WebhookDelivery).attempt, row(WebhookDelivery).attempts) == (0, 0)
+    work()
+    assert status_of(request_id)["webhook"]["status"] == "delivered"
+
+
+@pytest.mark.parametrize("step", ["plan", "finalize"])
+def test_an_outage_of_the_store_is_no_attempt(shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """However long it lasts."""
+    request_id = upload_of(shop)
+    if step == "finalize":
+        work(most=2)
+
+    def away(*_arguments: Any, **_options: Any) -> Any:
+        raise StorageUnavailable("Away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "read_csv", away)
+        patched.setattr(report, "write_csvs", away)
+        for _ in range(5):
+            work()
+            assert row(ProcessingRequest).attempt == 0
+            pass_time(60)
+            sweeper.sweep()
+    assert drain(request_id)["status"] == "completed"
+
+
+@pytest.mark.parametrize(("die", "jobs_done"), [(die_planning, 0), (die_finalizing, 2), (die_delivering, 3)])
+def test_nothing_is_taken_away_just_after_an_outage(shop: Shop, die: Callable[[str], None], jobs_done: int) -> None:
+    """Nobody could renew a lease while the database was away."""
+    request_id = upload_of(shop)
+    if jobs_done:
+        work(most=jobs_done)
+    die(request_id)
+    lose_rings()
+    pass_time(60)
+    before = row(ProcessingRequest), rows(WebhookDelivery)
+    sweeper.sweep(expire_leases=False)
+    assert ((row(ProcessingRequest), rows(WebhookDelivery)), ringing()) == (before, [])
+
+
+# -- the sweep ----------------------------------------------------------------------------------------------------
+
+
+def break_counters(request_id: str) -> None:
+    """A row that contradicts itself: whatever counts a product of it violates a constraint."""
+    with transaction() as connection:
+        connection.execute(
+            sa.update(ProcessingRequest).where(ProcessingRequest.id == request_id).values(products_total=0)
+        )
+
+
+@pytest.mark.parametrize("step", [step.__name__ for step in losses.STEPS] + ["_cancel_stragglers", "_elect_finalizers"])
+def test_a_step_that_raises_does_not_stop_the_others(shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """The pass goes on, and what it would have rung for is rung for."""
+    request_id = upload_of(shop)
+    lose_rings()
+    pass_time(10)
+
+    def stumble() -> None:
+        raise ZeroDivisionError
+
+    stumble.__name__ = step
+    if hasattr(sweeper, step):
+        monkeypatch.setattr(sweeper, step, stumble)
+    else:
+        monkeypatch.setattr(losses, "STEPS", [stumble if each.__name__ == step else each for each in losses.STEPS])
+    sweeper.sweep()
+    assert ringing() == [f"plan-{request_id}"]
+
+
+def test_a_row_that_contradicts_itself_does_not_stop_the_sweep(shop: Shop) -> None:
+    """Its product cannot even be given up; another's is."""
+    ids = [planned(products=1) for _ in range(2)]
+    with transaction() as connection:
+        connection.execute(sa.update(Product).values(attempt=2))
+    break_counters(ids[0])
+    sweeper.sweep()
+    for each in rows(Product):
+        assert products.claim(each.id, token="dead", lease_seconds=30)
+    pass_time(60)
+    sweeper.sweep()
+    ends = {each.request_id: each.status.value for each in rows(Product)}
+    assert (ends[ids[0]], ends[ids[1]]) == ("processing", "failed")
+
+
+@pytest.mark.parametrize(
+    ("error", "stops"),
+    [
+        pytest.param(ZeroDivisionError(), False, id="a bug"),
+        pytest.param(IntegrityError("", {}, Exception()), False, id="a constraint"),
+        pytest.param(OperationalError("", {}, Exception()), True, id="the database is away"),
+        pytest.param(OperationalError("", {}, type("E", (Exception,), {"sqlstate": "57014"})()), False, id="too slow"),
+        pytest.param(ResponseError("WRONGTYPE"), False, id="a key of another type"),
+        pytest.param(RedisAway(), True, id="Redis is away"),
+        pytest.param(StorageUnavailable("Away."), True, id="the store is away"),
+    ],
+)
+def test_only_a_server_that_is_away_ends_a_pass(monkeypatch: pytest.MonkeyPatch, error: Exception, stops: bool) -> None:
+    """It would be away for every row; whatever else goes wrong is one row's."""
+
+    def stumble() -> None:
+        raise error
+
+    monkeypatch.setattr(losses, "STEPS", [stumble])
+    if stops:
+        with pytest.raises(type(error)):
+            sweeper.sweep()
+    else:
+        sweeper.sweep()
+
+
+# -- removals -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pytest.param(ZeroDivisionError, id="a bug"), pytest.param(partial(StorageUnavailable, "No."), id="refused")],
+)
+def test_a_removal_that_fails_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
+) -> None:
+    """It steps aside for longer and longer, and goes on once it can."""
+    bad, good = planned(products=1), planned(products=1)
+    for each in (bad, good):
+        removal.removal.remove(each)
+        pass_time(1)
+    pass_time(1000)
+    step, asked = removal.step, []
+
+    def stumble(request_id: str) -> None:
+        asked.append(request_id)
+        if request_id == bad:
+            raise error()
+        step(request_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(removal, "step", stumble)
+        patched.setattr(removal, "REQUESTS_A_PASS", 1)
+        for _ in range(20):
+            with suppress(StorageUnavailable):
+                removal.remove_due()
+            pass_time(1)
+    assert [each.id for each in rows(ProcessingRequest)] == [bad]
+    assert 3 <= asked.count(bad) <= 5
+    pass_time(4000)
+    removal.remove_due()
+    assert rows(ProcessingRequest) == []
+
+
+# -- malformed jobs -----------------------------------------------------------------------------------------------
+
+
+def call(*parts: Any) -> bytes:
+    """A call as RQ stores it."""
+    return zlib.compress(json.dumps(parts).encode())
+
+
+PLAN = "imgproc.jobs.plan"
+MALFORMED: dict[str, Any] = {
+    "no data": {"status": "queued"},
+    "empty": {"data": b""},
+    "not zlib": {"data": b"\x00\xff" * 40},
+    "cut off": {"data": call(PLAN, None, [ANY_ID], {})[:-9]},
+    "not JSON": {"data": zlib.compress(b"\x80\x04\x95 pickle")},
+    "not UTF-8": {"data": zlib.compress(b'["\xff\xfe"]')},
+    "a number": {"data": zlib.compress(b"7")},
+    "null": {"data": zlib.compress(b"null")},
+    "an object": {"data": zlib.compress(b'{"a":1,"b":2,"c":3,"d":4}')},
+    "three parts": {"data": call(PLAN, None, [ANY_ID])},
+    "five parts": {"data": call(PLAN, None, [ANY_ID], {}, 1)},
+    "nested deeply": {"data": zlib.compress(b"[" * 100_000)},
+    "a bomb": {"data": zlib.compress(b"[" + b" " * 50_000_000 + b"]")},
+    "huge": {"data": b"x" * 5_000_000},
+    "no function": {"data": call(None, None, [ANY_ID], {})},
+    "a list as function": {"data": call([PLAN], None, [ANY_ID], {})},
+    "an unknown function": {"data": call("imgproc.jobs.shrink", None, [ANY_ID], {})},
+    "an instance": {"data": call(PLAN, "x", [ANY_ID], {})},
+    "keywords": {"data": call(PLAN, None, [], {"request_id": ANY_ID})},
+    "no arguments": {"data": call(PLAN, None, [], {})},
+    "an argument too many": {"data": call(PLAN, None, [ANY_ID, ANY_ID], {})},
+    "arguments in an object": {"data": call(PLAN, None, {ANY_ID: 1}, {})},
+    "arguments in a string": {"data": call(PLAN, None, "a", {})},
+    "garbage as id": {"data": call(PLAN, None, ["'; DROP TABLE products --"], {})},
+    "a braced id": {"data": call(PLAN, None, ["{" + ANY_ID + "}"], {})},
+    "an id with NUL": {"data": call(PLAN, None, [ANY_ID[:-1] + "\x00"], {})},
+    "a number as id": {"data": call(PLAN, None, [7], {})},
+    "null as id": {"data": call(PLAN, None, [None], {})},
+    "a string as product": {"data": call("imgproc.jobs.process_product", None, ["7"], {})},
+    "true as product": {"data": call("imgproc.jobs.process_product", None, [True], {})},
+    "a fraction as product": {"data": call("imgproc.jobs.process_product", None, [1.5], {})},
+    "a product beyond 64 bits": {"data": call("imgproc.jobs.process_product", None, [2**63], {})},
+    "a product of a thousand digits": {"data": call("imgproc.jobs.process_product", None, [10**900], {})},
+    "infinity as product": {"data": zlib.compress(b'["imgproc.jobs.process_product",null,[Infinity],{}]')},
+    "an epoch beyond 32 bits": {"data": call("imgproc.jobs.finalize", None, [ANY_ID, 2**31], {})},
+    "no epoch": {"data": call("imgproc.jobs.finalize", None, [ANY_ID], {})},
+    "a string instead of a hash": "plan",
+    "a list instead of a hash": ["plan"],
+}
+
+
+def leave(name: str, record: Any) -> None:
+    """Put a record into Redis and its id into a queue."""
+    redis, key = redis_client(), f"rq:job:{name}"
+    if isinstance(record, dict):
+        redis.hset(key, mapping=record)
+    elif isinstance(record, list):
+        redis.rpush(key, *record)
+    else:
+        redis.set(key, record)
+    redis.rpush("rq:queue:control", name)
+
+
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The requests whose plan was run."""
+    found: list[str] = []
+    monkeypatch.setattr(jobs, "plan", found.append)
+    return found
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_job_is_dropped(answered: list[str], name: str) -> None:
+    """The worker runs the next one, and nothing is left of it."""
+    leave(name, MALFORMED[name])
+    dispatch.ring_plans([ANY_ID])
+    assert burst() == []
+    assert answered == [ANY_ID]
+    assert redis_client().keys("rq:job:*") == []
+
+
+def test_all_kinds_of_malformed_jobs_at_once_cost_one_worker_nothing(answered: list[str]) -> None:
+    """One after the other, while it waits as well as when it comes by."""
+    for name, record in MALFORMED.items():
+        leave(name, record)
+    dispatch.ring_plans([ANY_ID])
+    assert burst(most=1) == []
+    assert answered == [ANY_ID]
+
+
+FIELDS = (
+    *("created_at", "enqueued_at", "timeout", "result_ttl", "status", "origin"),
+    *("dependency_ids", "meta", "webhooks", "retries_left", "group_id"),
+)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_else_a_record_holds_is_not_read(answered: list[str], field: str) -> None:
+    """Another version of RQ writes other fields, and a forged record anything."""
+    leave("odd", {"data": call(PLAN, None, [ANY_ID], {}), field: b"\xff{[\x00"})
+    assert burst() == []
+    assert answered == [ANY_ID]
+
+
+@pytest.mark.parametrize("job_id", [b"\xff\xfe", b"", b"a b\nc", b"x" * 100_000])
+def test_an_id_that_is_none_is_passed_over(answered: list[str], job_id: bytes) -> None:
+    """With a record or without one; the sweeper, which reads all ids, is not harmed either."""
+    redis_client().rpush("rq:queue:control", job_id)
+    redis_client().hset(b"rq:job:" + job_id, "data", call(PLAN, None, [ANY_ID], {}))
+    redis_client().rpush("rq:queue:control", job_id)
+    sweeper.sweep()
+    assert burst() == []
+    assert answered == [ANY_ID]
+
+
+@pytest.mark.parametrize("ids", [5, 3 * doorbell.MOST_PASSED_OVER])
+def test_a_flood_of_ids_without_records_is_passed_over(answered: list[str], ids: int) -> None:
+    """A bounded number at every visit to Redis."""
+    redis_client().rpush("rq:queue:control", *[f"gone-{number}" for number in range(ids)])
+    dispatch.ring_plans([ANY_ID])
+    assert burst() == []
+    assert answered == [ANY_ID]
+
+
+SHARED = ["rq:queue:control", "rq:queue:products", "rq:queues", "rq:workers", "rq:workers:control", "rq:failed:control"]
+
+
+@pytest.mark.parametrize("key", SHARED)
+def test_a_shared_key_of_another_type_is_put_right(shop: Shop, key: str) -> None:
+    """Neither workers nor the sweeper stop at it."""
+    request_id = upload_of(shop)
+    redis_client().delete(key)
+    redis_client().set(key, "forged")
+    pass_time(10)
+    sweeper.sweep()
+    assert drain(request_id)["status"] == "completed"
+
+
+def test_ids_that_name_nothing_find_nothing(shop: Shop) -> None:
+    """Well-formed jobs of what is not there, or not there any more."""
+    dispatch.ring_plans([ANY_ID])
+    dispatch.ring_products([2**62])
+    dispatch.ring_finalize(ANY_ID, epoch=2**31 - 1)
+    dispatch.ring_deliveries([ANY_ID])
+    work()
+    assert drain(upload_of(shop))["status"] == "completed"

@@ -1,0 +1,116 @@
+"""Who is stuck and who is only slow, seen from outside."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from imgproc import watchdog
+from imgproc.watchdog import LEAST_PATIENCE, Pulse, Watch, all_asleep, computed_seconds
+from tests.processes import wait_until
+
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what threads do")
+
+
+@pytest.mark.parametrize(
+    ("beats", "asleep", "computes", "every", "stuck"),
+    [
+        pytest.param(1, True, 0.0, 1, False, id="idle, and its thread counts"),
+        pytest.param(0, True, 0.0, 1, True, id="asleep with the GIL"),
+        pytest.param(0, False, 1.0, 1, True, id="computing with the GIL"),
+        pytest.param(0, False, 4.0, 1, True, id="computing with four threads"),
+        pytest.param(0, False, 0.0, 1, False, id="stopped, or waiting for a disk or a processor"),
+        pytest.param(0, False, 0.1, 1, False, id="given a tenth of a processor for a minute"),
+    ],
+)
+def test_only_time_in_which_it_could_go_on_counts(
+    monkeypatch: pytest.MonkeyPatch, beats: int, asleep: bool, computes: float, every: float, stuck: bool
+) -> None:
+    """A child is looked at for a minute, with a patience of ten seconds."""
+    now, pulse = [1000.0], SimpleNamespace(beats=0)
+    monkeypatch.setattr(watchdog.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(watchdog, "all_asleep", lambda _pid: asleep)
+    monkeypatch.setattr(watchdog, "computed_seconds", lambda _pid: (now[0] - 1000) * computes)
+    watch = Watch(pulse, patience=10)  # type: ignore[arg-type] - only its beats are asked for
+    looks = []
+    for _ in range(60):
+        looks.append(watch.is_stuck(0))
+        now[0] += every
+        pulse.beats += beats
+    assert any(looks) is stuck
+    assert not any(looks[:11])
+
+
+def test_the_time_in_which_nobody_looked_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen container wakes: the pool looks first, and the worker has had no chance to count yet."""
+    now, pulse = [1000.0], SimpleNamespace(beats=0)
+    monkeypatch.setattr(watchdog.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(watchdog, "all_asleep", lambda _pid: True)
+    watch = Watch(pulse, patience=10)  # type: ignore[arg-type] - only its beats are asked for
+    for _ in range(3):
+        assert not watch.is_stuck(0)
+        now[0] += 36_000
+
+
+@contextmanager
+def child(body: Callable[[], object]) -> Iterator[tuple[Pulse, int]]:
+    """A forked process that counts and does `body`."""
+    pulse = Pulse()
+
+    def run() -> None:
+        pulse.start()
+        time.sleep(watchdog.BEAT_SECONDS * 2)
+        body()
+
+    process = multiprocessing.get_context("fork").Process(target=run, daemon=True)
+    process.start()
+    try:
+        assert process.pid
+        wait_until(lambda: pulse.beats > 0)
+        yield pulse, process.pid
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_a_pulse_is_seen_by_the_parent() -> None:
+    """For as long as the child runs Python."""
+    with child(lambda: time.sleep(60)) as (pulse, _pid):
+        before = pulse.beats
+        wait_until(lambda: pulse.beats > before + 2)
+
+
+@LINUX_ONLY
+def test_linux_tells_what_a_process_does() -> None:
+    """Asleep, stopped, computing."""
+    with child(lambda: time.sleep(60)) as (_pulse, pid):
+        wait_until(lambda: all_asleep(pid))
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: not all_asleep(pid))
+        assert computed_seconds(pid) == computed_seconds(pid)
+    with child(lambda: sum(range(10**12))) as (_pulse, pid):
+        before = computed_seconds(pid)
+        wait_until(lambda: computed_seconds(pid) > before + 0.2)
+
+
+def test_a_process_that_has_ended_is_not_stuck() -> None:
+    """It may end between two looks."""
+    with child(lambda: None) as (pulse, pid):
+        pass
+    watch = Watch(pulse, patience=0)
+    for _ in range(3):
+        assert not watch.is_stuck(pid)
+        watch.end(pid)
+
+
+def test_patience_has_a_lower_bound() -> None:
+    """A call that takes a second on a busy machine is no reason to end a worker, however short the lease."""
+    assert Watch(Pulse(), patience=0.1)._patience == LEAST_PATIENCE
