@@ -11,6 +11,7 @@ import pyjpeg
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
+from imgproc.pipeline._image_cost import CpuTime
 from imgproc.pipeline._image_keep import keep as keep_below
 from imgproc.pipeline._jpeg_anew import ANY_SYMBOL
 from imgproc.pipeline.compress import CompressOptions, Rendition, compress
@@ -22,7 +23,7 @@ SECRET = b"<script>alert('where it was taken')</script>"
 
 def keep(source: bytes, *, source_format: str) -> bytes | None:
     """Whatever its size."""
-    return keep_below(source, source_format=source_format, pixels=0, below=10**9)
+    return keep_below(source, source_format=source_format, pixels=0, below=10**9, time=CpuTime())
 
 
 def poor(image_format: str = "JPEG", **options: object) -> bytes:
