@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+
+import structlog
+from rq.timeouts import JobTimeoutException
 
 from imgproc.errors import ImageError, ImgprocError, InfrastructureError
 from imgproc.lease import stopping
@@ -20,6 +23,19 @@ from imgproc.toolbox import Toolbox
 
 OUTAGE_PATIENCE = 60.0  # seconds a worker holds a finished image for a store that is away
 LONGEST_PAUSE = 5.0  # seconds between two tries at the store
+
+Made = TypeVar("Made")
+
+log = structlog.get_logger(__name__)
+
+# What no stage is known to raise: the code, what to say of it, and whether the image is tried again.
+BROKEN_DOWNLOAD = ("connect_failed", "The host's answer could not be read; give the picture from another host.", True)
+BROKEN_PICTURE = (
+    "corrupt_image",
+    "The picture cannot be processed; export it again as an ordinary JPEG or PNG.",
+    False,
+)
+BROKEN_STORING = ("worker_lost", "The image could not be stored because of a fault of ours; retry the request.", True)
 
 OUT_OF_MEMORY = "A worker had not enough memory for this image; give one with fewer pixels."
 
@@ -65,6 +81,23 @@ def copy_image(
     return _completed(image, values, started) if values else None
 
 
+def _stage(image: PendingImage, unforeseen: tuple[str, str, bool], call: Callable[[], Made]) -> Made:
+    """What `call` returns. Whatever it raises that is no error of ours is the fault of this image alone.
+
+    Raises:
+        ImgprocError: `call` raised it, or something unforeseen, which is logged.
+        MemoryError, JobTimeoutException: `call` raised it; neither is about the image.
+    """
+    try:
+        return call()
+    except (ImgprocError, MemoryError, JobTimeoutException):
+        raise
+    except Exception as error:
+        code, detail, retryable = unforeseen
+        log.exception("image_broke_a_stage", image_id=image.id, code=code)
+        raise ImageError(detail, code=code, retryable=retryable) from error
+
+
 def _completed(image: PendingImage, values: dict[str, Any], started: float) -> ImageResult:
     duration = {"duration_ms": round((time.monotonic() - started) * 1000)}
     return ImageResult(image.id, ImageStatus.COMPLETED, values | duration)
@@ -74,14 +107,17 @@ def _make(
     tools: Toolbox, claim: ProductClaim, check: Callable[[], None], image: PendingImage, earlier: Earlier | None
 ) -> dict[str, Any]:
     known = Validators(earlier.etag, earlier.last_modified) if earlier else UNKNOWN
-    download = tools.downloader.download(image.source_url, known=known)
-    if earlier and _is_unchanged(tools, download, earlier):
+    download = _stage(image, BROKEN_DOWNLOAD, partial(tools.downloader.download, image.source_url, known=known))
+    if earlier and _is_unchanged(tools, image, download, earlier):
         if copied := _copy(tools, claim, check, image, earlier.made):
             return copied | _validators(tools, download)
         if download.not_modified:
-            download = tools.downloader.download(image.source_url)
+            download = _stage(image, BROKEN_DOWNLOAD, partial(tools.downloader.download, image.source_url))
     options = CompressOptions(**claim.options)
-    rendition = compress(download.body, options=options, max_pixels=tools.settings.max_image_pixels)
+    make = partial(
+        compress, download.body, options=options, max_pixels=tools.settings.max_image_pixels, memory=tools.memory
+    )
+    rendition = _stage(image, BROKEN_PICTURE, make)
     return {
         **_store(tools, claim, check, image, download.body, rendition),
         **{f"source_{name}": value for name, value in vars(rendition.source).items()},
@@ -91,15 +127,16 @@ def _make(
     }
 
 
-def _is_unchanged(tools: Toolbox, download: Download, earlier: Earlier) -> bool:
+def _is_unchanged(tools: Toolbox, image: PendingImage, download: Download, earlier: Earlier) -> bool:
     """By the host's word, or, where it sent the picture, by the hash of what was stored of it."""
     if download.not_modified:
         return True
     if len(download.body) != earlier.made["source_bytes"]:
         return False
     try:
-        return tools.store.original_is(earlier.made["original_key"], download.body)
-    except InfrastructureError:
+        asked = partial(tools.store.original_is, earlier.made["original_key"], download.body)
+        return _stage(image, BROKEN_STORING, asked)
+    except (ImageError, InfrastructureError):
         return False
 
 
@@ -114,11 +151,12 @@ def _copy(
     """The columns of a copy; None where what was made is gone, or the store cannot copy it: then it is made again."""
     keys = _keys(claim, image, source_format=made["source_format"], output_format=made["output_format"])
     check()
+    store = tools.store
     try:
-        tools.store.copy_original(made["original_key"], keys["original_key"])
+        _stage(image, BROKEN_STORING, partial(store.copy_original, made["original_key"], keys["original_key"]))
         check()
-        tools.store.copy_rendition(made["output_key"], keys["output_key"])
-    except InfrastructureError:
+        _stage(image, BROKEN_STORING, partial(store.copy_rendition, made["output_key"], keys["output_key"]))
+    except (ImageError, InfrastructureError):
         return None
     return {**{name: made[name] for name in MADE}, **keys}
 
@@ -142,9 +180,13 @@ def _store(
 ) -> dict[str, str]:
     keys = _keys(claim, image, source_format=rendition.source.format, output_format=rendition.output.format)
     store, source_type = tools.store, content_type_of(rendition.source.format)
+
+    def put(one: Callable[[], None]) -> None:
+        _patiently(check, partial(_stage, image, BROKEN_STORING, one))
+
     original, output = keys["original_key"], keys["output_key"]
-    _patiently(check, partial(store.put_original, original, source, content_type=source_type))
-    _patiently(check, partial(store.put_rendition, output, rendition.body, content_type=rendition.content_type))
+    put(partial(store.put_original, original, source, content_type=source_type))
+    put(partial(store.put_rendition, output, rendition.body, content_type=rendition.content_type))
     return keys
 
 

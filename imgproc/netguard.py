@@ -22,6 +22,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 PORTS = {"http": 80, "https": 443}
+MAX_URL_CHARS = (
+    8192  # Redirects to signed URLs take up to 4,000. Reading an international host of 64 KiB takes a second.
+)
 
 # The IANA IPv4 Special-Purpose Address Registry, whole: the few ranges it calls globally reachable (AS112, AMT) serve
 # no pictures either.
@@ -144,6 +147,8 @@ def check_url(url: str, *, allowed_networks: Sequence[Network]) -> Url:
 
 def _parse_url(url: str) -> Url:
     """The parts of `url`, read by the very parsers that will send it, so that both see the same host."""
+    if len(url) > MAX_URL_CHARS:
+        raise _invalid_url(f"This URL is longer than {MAX_URL_CHARS:,} characters")
     prepared = requests.PreparedRequest()
     try:
         if re.search(r"[\x00-\x1f\x7f]", url):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from imgproc.config import Settings
+from imgproc.pipeline.compress import MemoryBudget
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.notify import Notifier
 from imgproc.pipeline.read_csv import CsvLimits
@@ -22,6 +23,7 @@ class Toolbox:
     downloader: Downloader
     notifier: Notifier | None
     csv_limits: CsvLimits
+    memory: MemoryBudget  # of all images that this process makes at a time
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -45,6 +47,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             Notifier(secret=settings.webhook_secret, allowed_networks=networks) if settings.webhook_secret else None
         ),
         csv_limits=CsvLimits(max_rows=settings.max_rows, max_images_per_row=settings.max_images_per_row),
+        memory=MemoryBudget(settings.worker_memory_limit),
     )
 
 

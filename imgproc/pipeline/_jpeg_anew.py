@@ -1,11 +1,14 @@
 """The program that `_keep_jpeg` runs: a JPEG on standard input, its coefficients encoded anew on standard output.
 
+Its argument is the seconds of processor time that it may take; then the kernel ends it.
+
 mozjpeg writes a progressive file. Of a small one that was sequential, with tables of its own, that makes a larger one,
 so such a file is written as it was (ISO/IEC 10918-1, Annexes B and F), by a slower encoder.
 """
 
 from __future__ import annotations
 
+import resource
 import sys
 from itertools import product
 
@@ -99,4 +102,6 @@ def _only_shown(units: list[list[int]], frame: pyjpeg.StartOfFrame) -> list[list
 
 
 if __name__ == "__main__":
+    seconds = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     sys.stdout.buffer.write(encode_anew(sys.stdin.buffer.read()))

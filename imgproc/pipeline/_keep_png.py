@@ -6,6 +6,8 @@ import struct
 import zlib
 from collections.abc import Container, Iterator
 
+from imgproc.pipeline._image_cost import CpuTime
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -17,10 +19,10 @@ class _Unkeepable(ValueError):
     """The file holds what we do not know, or does not keep to its format."""
 
 
-def keep_png(source: bytes) -> bytes | None:
-    """The same rows and colours, and no more; None where the file does not keep to its format."""
+def keep_png(source: bytes, time: CpuTime) -> bytes | None:
+    """The same rows and colours, and no more; None where the file does not keep to its format, or no `time` is left."""
     try:
-        return _rewrite(source)
+        return _rewrite(source, time)
     except (_Unkeepable, struct.error, LookupError, zlib.error):
         return None
 
@@ -30,7 +32,7 @@ def _require(truth: object) -> None:
         raise _Unkeepable
 
 
-def _rewrite(source: bytes) -> bytes:
+def _rewrite(source: bytes, time: CpuTime) -> bytes:
     _require(source.startswith(SIGNATURE))
     header, colours, pixels = b"", dict[bytes, bytes](), bytearray()
     for kind, body in _chunks(source):
@@ -49,7 +51,12 @@ def _rewrite(source: bytes) -> bytes:
         colours.pop(b"PLTE", None)  # a mere suggestion
     lengths = _lengths(header, len(colours.get(b"PLTE", b"")) // 3)
     _require(all(len(body) in lengths[kind] for kind, body in colours.items()))
-    chunks = {b"IHDR": header, **colours, b"IDAT": _compress(bytes(pixels), rows=_row_bytes(header)), b"IEND": b""}
+    chunks = {
+        b"IHDR": header,
+        **colours,
+        b"IDAT": _compress(bytes(pixels), rows=_row_bytes(header), time=time),
+        b"IEND": b"",
+    }
     return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks.items())
 
 
@@ -77,15 +84,15 @@ def _lengths(header: bytes, colours: int) -> dict[bytes, Container[int]]:
     return plain | {b"PLTE": palette, b"tRNS": transparency.get(colour, ())}
 
 
-def _compress(pixels: bytes, *, rows: int) -> bytes:
+def _compress(pixels: bytes, *, rows: int, time: CpuTime) -> bytes:
     """The compressed stream made anew, of which `rows` are the bytes; it may hold no more, nor anything behind it."""
     decoder, encoder, written, left = zlib.decompressobj(), zlib.compressobj(9), bytearray(), rows
     for start in range(0, len(pixels), SLICE):
         piece = pixels[start : start + SLICE]
         while piece:
-            raw = decoder.decompress(piece, SLICE * 16)
+            raw = decoder.decompress(piece, SLICE * 2)
             left -= len(raw)
-            _require(left >= 0 and not decoder.unused_data)
+            _require(time.left > 0 and left >= 0 and not decoder.unused_data)
             written += encoder.compress(raw)
             piece = decoder.unconsumed_tail
     _require(decoder.eof and left == 0)

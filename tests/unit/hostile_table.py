@@ -1,0 +1,73 @@
+"""Every hostile image in every format, scale and quality: `python -m tests.unit.hostile_table`, which takes hours.
+
+A line of JSON for each goes to standard output; at the end come the worst of each format, scale and quality, as rows of
+docs/security.md. Arguments are what names of cases begin with; none is all.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from imgproc.config import load_settings
+from tests.unit.hostile_images import CASES, made, measure, warm
+
+MEGABYTE = 10**6
+BEYOND, SECONDS = 500 * MEGABYTE, 10.0  # of memory beyond that of an idle worker, and of the processor, each image
+FORMATS = ("avif", "webp", "png", "jpeg", "keep")
+SCALES = (1, 0.75, 0.5, 0.001)
+QUALITIES = ("smart", 95, 50, 1)
+
+
+def combinations() -> Iterator[dict[str, Any]]:
+    """Those that differ: PNG has no quality, and `keep` makes what its format would, but with `smart`."""
+    for scale in SCALES:
+        for quality in QUALITIES:
+            for image_format in FORMATS:
+                if (
+                    image_format in {"avif", "webp", "jpeg"}
+                    or quality == "smart"
+                    or (image_format, quality) == ("png", 95)
+                ):
+                    yield {"format": image_format, "scale": scale, "quality": quality}
+
+
+def main(names: list[str]) -> int:
+    """Print each outcome, then the worst; the number of those that are over the bar."""
+    idle, limit = warm(), load_settings({}).worker_memory_limit
+    worst: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
+    over = 0
+    for name, (make, _) in CASES.items():
+        if names and not name.startswith(tuple(names)):
+            continue
+        source = made(make)
+        for options in combinations():
+            measured = measure(source, limit=limit, idle=idle, **options)
+            say(json.dumps({"name": name} | options | measured))
+            over += is_over(measured)
+            figures = [(measured["beyond"], name), (measured["seconds"], name)]
+            key = tuple(options.values())
+            worst[key] = [max(pair) for pair in zip(worst.get(key, figures), figures, strict=True)]
+    say("| format | scale | quality | most memory, MB | image | most CPU, s | image |")
+    say("|---|---|---|---|---|---|---|")
+    for key, ((memory, large), (seconds, slow)) in worst.items():
+        figures = map(str, [*key, round(memory / MEGABYTE), large, round(seconds, 1), slow])
+        say(f"| {' | '.join(figures)} |")
+    return over
+
+
+def say(line: str) -> None:
+    """A line on standard output, at once, as the children are forked from here."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def is_over(measured: dict[str, Any]) -> bool:
+    """Whether an image ended its process, or took more than it may."""
+    return measured["outcome"].startswith("died") or measured["beyond"] > BEYOND or measured["seconds"] > SECONDS
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main(sys.argv[1:])))

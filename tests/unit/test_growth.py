@@ -1,0 +1,83 @@
+"""No parser of untrusted bytes takes more than linear time, whatever it is given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import urljoin
+
+import pytest
+
+from imgproc.errors import ImgprocError
+from imgproc.netguard import check_url
+from imgproc.outbound import retry_after
+from imgproc.pipeline.download import DATE, ETAG
+from tests.unit.growing_inputs import IMAGES, TEXTS
+from tests.unit.hostile_images import run
+
+LEAST = 0.01  # seconds of the processor; below that the clock and the caches decide
+GROWTH = 8  # times at most for four times the input: linear is 4, quadratic is 16
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """The least of three, as other processes only ever add."""
+    taken = []
+    for _ in range(3):
+        started = time.thread_time()
+        call()
+        taken.append(time.thread_time() - started)
+        if taken[-1] < LEAST:
+            break
+    return min(taken)
+
+
+def _check_growth(call: Callable[[int], Callable[[], object]], count: int) -> None:
+    one, two, four = (_seconds(call(times * count)) for times in (1, 2, 4))
+    assert two < GROWTH * max(one, LEAST), (one, two, four)
+    assert four < GROWTH * max(one, LEAST), (one, two, four)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_are_read_in_linear_time(name: str) -> None:
+    """By the whole of `compress`: our own counts, Pillow, and the libraries below."""
+    make, count = IMAGES[name]
+
+    def reading(size: int) -> Callable[[], object]:
+        source = make(size)
+        return lambda: run(source)
+
+    run(make(1))
+    _check_growth(reading, count)
+
+
+def _check_url(text: str) -> None:
+    with suppress(ImgprocError):
+        check_url(text, allowed_networks=())
+
+
+def _join(text: str) -> None:
+    with suppress(ValueError):
+        urljoin("http://a.example/b/c", text)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "a URL": _check_url,
+    "a Location": _join,
+    "a Retry-After": lambda text: retry_after({"Retry-After": text}, at_most=300),
+    "an ETag": ETAG.fullmatch,
+    "a Last-Modified": DATE.fullmatch,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_of_hosts_are_read_in_linear_time(name: str, reader: str) -> None:
+    """URLs and what headers hold; http.client gives lines of up to 64 KiB."""
+    make, count = TEXTS[name]
+
+    def reading(size: int) -> Callable[[], object]:
+        text = make(size)
+        return lambda: READERS[reader](text)
+
+    _check_growth(reading, count)
