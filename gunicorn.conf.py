@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from imgproc.supervisor import die_with_parent
+from imgproc.config import load_settings
+from imgproc.supervisor import die_with_parent, limit_memory
 
 worker_class = "gthread"
 control_socket_disable = True
@@ -17,3 +18,4 @@ keepalive = 75  # seconds; longer than proxies and polling clients keep theirs, 
 def post_fork(_server: Any, _worker: Any) -> None:
     """Workers notice by themselves that their master has died, but first end what they do, however long that takes."""
     die_with_parent()
+    limit_memory(load_settings().web_memory_limit)

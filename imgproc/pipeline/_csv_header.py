@@ -72,7 +72,7 @@ def find_columns(header: Sequence[str], *, line: int) -> tuple[int, ...]:
         raise invalid_csv(line, None, "missing_column", f"The header is {shown}: add a column named {wanted}.")
     for column, indices in found.items():
         if len(indices) > 1:
-            names = " and ".join(repr(header[index]) for index in indices[:5])
-            detail = f"The header is {shown}: {len(indices)} columns, {names}, could each be {_NAMES[column][0]!r}; rename or remove one."
+            names = " and ".join(repr(header[index]) for index in indices[:3]) + (" …" if len(indices) > 3 else "")
+            detail = f"The header is {shown}: {names} could each be {_NAMES[column][0]!r}; rename or remove one."
             raise invalid_csv(line, header[indices[1]], "duplicate_column", detail)
     return tuple(indices[0] for indices in found.values())

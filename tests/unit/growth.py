@@ -1,4 +1,4 @@
-"""Whether work grows in proportion to its input: the processor's time for n, 2n and 4n of the worst case, side by side."""
+"""Whether work grows in proportion to its input: the processor's time for n, 2n and 4n of the worst case."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from imgproc.pipeline._csv_urls import parse_urls
 from imgproc.pipeline.keys import slugify
 from imgproc.pipeline.read_csv import CsvLimits, read_csv, scan_csv
 from tests.unit.growth import assert_linear
+import contextlib
 
 HEADER = b"S. No.,Product Name,Input Image Urls\n"
 LIMITS = CsvLimits(max_rows=1_000_000, max_images_per_row=50)
@@ -24,26 +25,20 @@ MARKS = "a" + "\u0300" * 50 + "\u0316" * 50  # marks in the wrong order, which n
 
 def scan(data: bytes) -> None:
     """Read all of a file, or up to its refusal."""
-    try:
+    with contextlib.suppress(InvalidInput):
         scan_csv(read_csv(io.BytesIO(data), limits=LIMITS))
-    except InvalidInput:
-        pass
 
 
 def detect(data: bytes) -> None:
     """Name the encoding."""
-    try:
+    with contextlib.suppress(InvalidInput):
         detect_encoding(io.BytesIO(data))
-    except InvalidInput:
-        pass
 
 
 def find_in_header(header: list[str]) -> None:
     """Find our columns."""
-    try:
+    with contextlib.suppress(InvalidInput):
         find_columns(header, line=1)
-    except InvalidInput:
-        pass
 
 
 def rows(row: bytes, *, head: bytes = HEADER) -> Callable[[int], bytes]:
