@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from imgproc.config import load_settings
+from imgproc.logs import TextFormatter
 from imgproc.supervisor import die_with_parent, limit_memory
 
+
+class _EscapingLogger(Logger):
+    """Lets nothing of a request reach the terminal as it came."""
+
+    def _set_handler(self, log: Any, output: Any, fmt: logging.Formatter, stream: Any = None) -> None:
+        super()._set_handler(log, output, TextFormatter(fmt._fmt, fmt.datefmt), stream)
+
+
 worker_class = "gthread"
+logger_class = _EscapingLogger
 control_socket_disable = True
 graceful_timeout = 10
 loglevel = "warning"

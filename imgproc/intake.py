@@ -88,11 +88,12 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
     return Accepted(request, scan)
 
 
-def _reserve(upload: Upload, scan: Scan, **values: str | None) -> str:
+def _reserve(upload: Upload, scan: Scan, *, owner: str, **values: str | None) -> str:
     """Insert the request's row before its file is stored; its id. Until it is accepted nobody sees it."""
     request_id = str(uuid.uuid4())
     reserved = requests.reserve(
         most_bytes=toolbox().settings.max_open_bytes,
+        owner=owner,
         id=request_id,
         input_bytes=upload.size,
         filename=upload.filename,

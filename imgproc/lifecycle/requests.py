@@ -49,26 +49,24 @@ class PlanClaim:
     last_row: int
 
 
-def reserve(*, most_bytes: int, **values: Any) -> bool:
+def reserve(*, owner: str = "", input_bytes: int = 0, most_bytes: int | None = None, **values: Any) -> bool:
     """Insert the request of an upload that is not accepted yet: removed after an hour, unless it is.
 
-    False, and nothing is inserted, where the owner would then have files of more than `most_bytes` under way. One
+    False, and nothing is inserted, where `most_bytes` is given and the owner's files under way would be larger. One
     statement decides, so what comes at once may exceed it by what is decided in that moment alone.
     """
     table = ProcessingRequest.__table__
-    given = {name: sa.literal(value, table.c[name].type) for name, value in values.items() if value is not None}
+    given = {"owner": owner, "input_bytes": input_bytes, **values}
     row = {
-        **given,
+        **{name: sa.literal(value, table.c[name].type) for name, value in given.items() if value is not None},
         "status": sa.literal(RequestStatus.CANCELLED, table.c.status.type),
         "removed_at": db_now(),
         "lease_until": db_now(UPLOAD_SECONDS),
     }
-    room = open_bytes(values["owner"]) + values["input_bytes"] <= most_bytes
+    room = sa.true() if most_bytes is None else open_bytes(owner) + input_bytes <= most_bytes
+    statement = sa.insert(ProcessingRequest).from_select(list(row), sa.select(*row.values()).where(room))
     with transaction() as connection:
-        inserted = connection.execute(
-            sa.insert(ProcessingRequest).from_select(list(row), sa.select(*row.values()).where(room))
-        )
-        return inserted.rowcount == 1
+        return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def open_bytes(owner: str) -> sa.ColumnElement[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 
@@ -16,7 +17,6 @@ from imgproc.pipeline._csv_urls import parse_urls
 from imgproc.pipeline.keys import slugify
 from imgproc.pipeline.read_csv import CsvLimits, read_csv, scan_csv
 from tests.unit.growth import assert_linear
-import contextlib
 
 HEADER = b"S. No.,Product Name,Input Image Urls\n"
 LIMITS = CsvLimits(max_rows=1_000_000, max_images_per_row=50)
