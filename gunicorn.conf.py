@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from imgproc.supervisor import die_with_parent
+from gunicorn.glogging import Logger
+
+from imgproc.config import load_settings
+from imgproc.logs import TextFormatter
+from imgproc.supervisor import die_with_parent, limit_memory
+
+
+class _EscapingLogger(Logger):
+    """Lets nothing of a request reach the terminal as it came."""
+
+    def _set_handler(self, log: Any, output: Any, fmt: logging.Formatter, stream: Any = None) -> None:
+        super()._set_handler(log, output, TextFormatter(fmt._fmt, fmt.datefmt), stream)
+
 
 worker_class = "gthread"
+logger_class = _EscapingLogger
 control_socket_disable = True
 graceful_timeout = 10
 loglevel = "warning"
@@ -17,3 +31,4 @@ keepalive = 75  # seconds; longer than proxies and polling clients keep theirs, 
 def post_fork(_server: Any, _worker: Any) -> None:
     """Workers notice by themselves that their master has died, but first end what they do, however long that takes."""
     die_with_parent()
+    limit_memory(load_settings().web_memory_limit)

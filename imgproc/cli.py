@@ -20,6 +20,7 @@ from imgproc import create_app, embedded, key_commands, removal, supervisor, swe
 from imgproc.client import ApiError, Client, Json, follow
 from imgproc.config import ConfigError, Settings, load_settings
 from imgproc.demo import DemoFailed, run_demo
+from imgproc.terminal import printable, printable_lines
 
 ROOT = Path(__file__).parent.parent
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -35,9 +36,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(printable_lines(str(error))) from error
         except (embedded.EmbeddedError, supervisor.ServiceFailed, ApiError, DemoFailed) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable_lines(str(error))) from error
 
 
 def _die_with_parent(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -146,7 +147,7 @@ def submit(file: Path, *, wait: bool, url: str, key: str | None, **options: str 
     client = Client(url, key=key or load_settings().api_key)
     given = {part: value for part, name in parts.items() if (value := options[name]) is not None}
     accepted = client.submit(file, given)
-    click.echo(accepted["requestId"])
+    click.echo(printable(str(accepted["requestId"])))
     if wait:
         _conclude(follow(client, accepted["requestId"], console))
 
@@ -167,7 +168,8 @@ def status(request_id: str, *, watch: bool, url: str, key: str | None) -> None:
 
 def _summarize(status: Json) -> None:
     images, saved = status["progress"]["images"], status["bytes"]["savedPercent"]
-    click.echo(f"{status['status']}: {images['completed']} of {images['total']} images, {images['failed']} failed")
+    counts = f"{images['completed']} of {images['total']} images, {images['failed']} failed"
+    click.echo(printable(f"{status['status']}: {counts}"))
     facts = {
         "error": (status.get("error") or {}).get("detail"),
         "saved": None if saved is None else f"{saved}% of the bytes",
@@ -176,7 +178,7 @@ def _summarize(status: Json) -> None:
     }
     for name, fact in facts.items():
         if fact is not None:
-            click.echo(f"{name}: {fact}")
+            click.echo(printable(f"{name}: {fact}"))
 
 
 def _conclude(status: Json) -> None:

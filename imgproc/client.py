@@ -10,8 +10,11 @@ from typing import Any, cast
 import requests
 from requests.adapters import HTTPAdapter
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from urllib3.util import Retry
+
+from imgproc.terminal import printable
 
 ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
 TIMEOUT = 60.0
@@ -107,10 +110,12 @@ def follow(client: Client, request_id: str, console: Console) -> Json:
         for status in client.watch(request_id):
             images = status["progress"]["images"]
             done = images["completed"] + images["failed"]
-            bar.update(task, description=status["status"], completed=done, total=images["total"] or None)
-            line = f"{status['status']}: {done} of {images['total']} images"
+            bar.update(
+                task, description=escape(printable(status["status"])), completed=done, total=images["total"] or None
+            )
+            line = printable(f"{status['status']}: {done} of {images['total']} images")
             if not console.is_terminal and line != shown:
-                console.print(shown := line)
+                console.print(shown := line, markup=False)
     return status
 
 

@@ -49,6 +49,7 @@ class Settings:
     s3_public_url: str
     embedded_outputs_dir: Path | None
     web_threads: int
+    web_memory_limit: int
     workers: int
     worker_memory_limit: int
     image_threads: int
@@ -57,6 +58,7 @@ class Settings:
     webhook_secret: str | None = field(repr=False)
     webhook_retry_schedule: tuple[int, ...]
     max_upload_bytes: int
+    max_scans: int
     max_rows: int
     max_images_per_row: int
     max_image_bytes: int
@@ -73,6 +75,7 @@ class Settings:
     rate_limit_uploads: str
     rate_limit_reads: str
     max_open_requests: int
+    max_open_bytes: int
     trusted_proxies: int
     trusted_hosts: tuple[str, ...]
     log_format: str
@@ -155,6 +158,7 @@ class SettingsSchema(Schema):
     S3_PUBLIC_URL = _text(validate=_is_http_url)
     EMBEDDED_OUTPUTS_DIR = _text()
     WEB_THREADS = _whole(8)
+    WEB_MEMORY_LIMIT = _whole(2048 * MIB, at_least=0)
     WORKERS = _whole(min(16 * (os.cpu_count() or 1), 32))
     WORKER_MEMORY_LIMIT = _whole(4096 * MIB, at_least=0)
     IMAGE_THREADS = _whole(4)
@@ -163,6 +167,7 @@ class SettingsSchema(Schema):
     WEBHOOK_SECRET = _text(validate=_is_webhook_secret)
     WEBHOOK_RETRY_SCHEDULE = Seconds(load_default=tuple(int(part) for part in RETRY_SCHEDULE.split(",")))
     MAX_UPLOAD_BYTES = _whole(100 * MIB)
+    MAX_SCANS = _whole(4)
     MAX_ROWS = _whole(1_000_000)
     MAX_IMAGES_PER_ROW = _whole(50)
     MAX_IMAGE_BYTES = _whole(50 * MIB)
@@ -179,6 +184,7 @@ class SettingsSchema(Schema):
     RATE_LIMIT_UPLOADS = _text("3000/minute", validate=_is_rate_limit)
     RATE_LIMIT_READS = _text("30000/minute", validate=_is_rate_limit)
     MAX_OPEN_REQUESTS = _whole(10_000)
+    MAX_OPEN_BYTES = _whole(10 * 1024 * MIB)
     TRUSTED_PROXIES = _whole(0, at_least=0)
     TRUSTED_HOSTS = Hosts(load_default=())
     LOG_FORMAT = _text("text", validate=OneOf(["text", "json"]))

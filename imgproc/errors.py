@@ -8,6 +8,7 @@ ImgprocError
 │   └── UnsupportedFile        not a kind of file we read
 ├── NotAuthenticated           the caller must show an API key that is in force
 ├── QuotaExceeded              the caller has too much under way
+│   └── TooManyUploads         as many of the caller's large files are being read as may be at a time
 ├── ForbiddenAddress           netguard refused to connect (an OSError too, so sockets may raise it)
 ├── ImageError                 one image cannot be made; fails that image only
 │   ├── DownloadError          the source could not be had
@@ -15,6 +16,7 @@ ImgprocError
 ├── DeliveryError              one attempt at a webhook failed
 ├── InfrastructureError        storage, queue or database is away: always retryable, never a product's fault
 │   ├── StorageUnavailable     the object store did not answer or refused
+│   ├── ServerBusy             this process reads as many large files as it can
 │   └── WorkerStopping         this worker was asked to stop: give the work back
 └── LeaseLost                  somebody else owns this work now: stop, change nothing
 """
@@ -104,6 +106,12 @@ class QuotaExceeded(ImgprocError):
     retryable = True
 
 
+class TooManyUploads(QuotaExceeded):
+    """As many of the caller's large files are being read as may be at a time."""
+
+    code = "too_many_uploads"
+
+
 class ForbiddenAddress(ImgprocError, OSError):
     """netguard refused to connect to this address."""
 
@@ -161,6 +169,12 @@ class StorageUnavailable(InfrastructureError):
     """The object store did not answer, or refused us."""
 
     code = "storage_unavailable"
+
+
+class ServerBusy(InfrastructureError):
+    """This process reads as many large files as it can."""
+
+    code = "server_busy"
 
 
 class WorkerStopping(InfrastructureError):

@@ -12,7 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from imgproc import dispatch, queries
-from imgproc.errors import ForbiddenAddress, InvalidInput, InvalidWebhookUrl, QuotaExceeded, StorageUnavailable
+from imgproc.errors import (
+    ForbiddenAddress,
+    InfrastructureError,
+    InvalidInput,
+    InvalidWebhookUrl,
+    QuotaExceeded,
+    StorageUnavailable,
+)
 from imgproc.extensions import db
 from imgproc.lifecycle import requests
 from imgproc.lifecycle.requests import ReservationLost
@@ -35,9 +42,10 @@ class KeyReused(InvalidInput):
 
 @dataclass(frozen=True)
 class Upload:
-    """What the caller sent: a seekable file, and what to do with it."""
+    """What the caller sent: a seekable file of `size` bytes, and what to do with it."""
 
     stream: BinaryIO
+    size: int
     filename: str
     options: CompressOptions
     skip_invalid: bool = False
@@ -59,7 +67,7 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
     Raises:
         InvalidCsv, UnsupportedFile, InvalidWebhookUrl: the caller must change something.
         KeyReused: the idempotency key came with another upload.
-        QuotaExceeded: the owner has MAX_OPEN_REQUESTS under way.
+        QuotaExceeded: the owner has MAX_OPEN_REQUESTS or MAX_OPEN_BYTES under way.
         StorageUnavailable: nothing was accepted; the same upload may be sent again.
     """
     webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url)
@@ -67,11 +75,11 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
     require_room(owner)
-    _, scan = inspect(upload.stream)
+    _require_bytes(owner, upload.size)
+    _, scan = inspect(upload)
     require_valid(scan, skip_invalid=upload.skip_invalid)
     request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint)
-    upload.stream.seek(0)
-    toolbox().store.put_input(request_id, upload.stream)
+    _store(request_id, upload.stream)
     if earlier := _accept(request_id, upload, owner, fingerprint):
         return earlier
     dispatch.ring_plans([request_id])
@@ -80,11 +88,14 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
     return Accepted(request, scan)
 
 
-def _reserve(upload: Upload, scan: Scan, **values: str | None) -> str:
+def _reserve(upload: Upload, scan: Scan, *, owner: str, **values: str | None) -> str:
     """Insert the request's row before its file is stored; its id. Until it is accepted nobody sees it."""
     request_id = str(uuid.uuid4())
-    requests.reserve(
+    reserved = requests.reserve(
+        most_bytes=toolbox().settings.max_open_bytes,
+        owner=owner,
         id=request_id,
+        input_bytes=upload.size,
         filename=upload.filename,
         input_key=input_key(request_id),
         options=asdict(upload.options),
@@ -95,18 +106,32 @@ def _reserve(upload: Upload, scan: Scan, **values: str | None) -> str:
         images_total=scan.images,
         **values,
     )
+    if not reserved:
+        raise _bytes_exceeded()
     return request_id
 
 
-def inspect(stream: BinaryIO) -> tuple[CsvReading, Scan]:
+def _store(request_id: str, stream: BinaryIO) -> None:
+    """Store the file; a request whose file cannot be stored stands in the way of no other."""
+    stream.seek(0)
+    try:
+        toolbox().store.put_input(request_id, stream)
+    except InfrastructureError:
+        requests.withdraw(request_id)
+        raise
+
+
+def inspect(upload: Upload) -> tuple[CsvReading, Scan]:
     """How the file reads, and what one pass over it finds; changes nothing.
+
+    The pass stops where the errors are too many to be listed, unless bad rows are skipped.
 
     Raises:
         InvalidCsv, UnsupportedFile: the file cannot be read at all.
     """
-    stream.seek(0)
-    reading = read_csv(stream, limits=toolbox().csv_limits)
-    return reading, scan_csv(reading)
+    upload.stream.seek(0)
+    reading = read_csv(upload.stream, limits=toolbox().csv_limits)
+    return reading, scan_csv(reading, stop_at_errors=not upload.skip_invalid)
 
 
 def check_webhook_url(url: str | None) -> str | None:
@@ -142,6 +167,24 @@ def require_room(owner: str) -> None:
         raise QuotaExceeded(f"{most:,} requests are under way already; wait until some have ended, or cancel some.")
 
 
+def _require_bytes(owner: str, size: int) -> None:
+    """So that a file which finds no room is not read in vain; `reserve` asks once more.
+
+    Raises:
+        QuotaExceeded: with `size` bytes more the owner would have more than MAX_OPEN_BYTES under way.
+    """
+    if queries.count_open_bytes(owner) + size > toolbox().settings.max_open_bytes:
+        raise _bytes_exceeded()
+
+
+def _bytes_exceeded() -> QuotaExceeded:
+    most = toolbox().settings.max_open_bytes
+    return QuotaExceeded(
+        f"With this file more than {most:,} bytes of files would be under way; "
+        "wait until some requests have ended, or cancel some."
+    )
+
+
 def _fingerprint(upload: Upload) -> str:
     """What makes two uploads the same: the bytes of the file and everything asked of it."""
     digest = hashlib.sha256()
@@ -164,6 +207,7 @@ def _accept(request_id: str, upload: Upload, owner: str, fingerprint: str) -> Ac
     except ReservationLost as error:
         raise StorageUnavailable("Storing the file took over an hour, so it was given up; upload it again.") from error
     except IntegrityError:
+        requests.withdraw(request_id)
         toolbox().store.delete_some(request_id)
         earlier = _replay(upload.idempotency_key, owner, fingerprint)
         if earlier is None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc import create_app, keys
 from imgproc.errors import InvalidInput
+from imgproc.terminal import printable
 
 LINE = "{:<16}{:<18}{:<18}{:<18}{:<38}{}"
 
@@ -37,7 +38,7 @@ def list_keys() -> None:
     with _database():
         for key in keys.list_keys():
             times = map(_minute, (key.created_at, key.last_used_at, key.revoked_at))
-            click.echo(LINE.format(key.prefix, *times, key.id, key.name))
+            click.echo(LINE.format(key.prefix, *times, key.id, printable(key.name)))
 
 
 @keys_group.command("revoke")
@@ -45,7 +46,7 @@ def list_keys() -> None:
 def revoke_key(key: str) -> None:
     """Put KEY, an id or a prefix that the list shows, out of force at once."""
     with _database():
-        click.echo(f"Revoked {keys.revoke_key(key)}.")
+        click.echo(f"Revoked {printable(keys.revoke_key(key))}.")
 
 
 def _minute(moment: datetime | None) -> str:
@@ -59,7 +60,7 @@ def _database() -> Iterator[None]:
         with create_app().app_context():
             yield
     except InvalidInput as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(printable(error.detail)) from error
     except DBAPIError as error:
         raise click.ClickException(
             "The database is away or has no tables: start imgproc once, or run flask --app wsgi db upgrade."

@@ -6,6 +6,8 @@ import logging
 
 import structlog
 
+from imgproc.terminal import printable_lines
+
 
 def configure(*, log_format: str, level: str) -> None:
     """Send our events and those of the libraries through one handler on stderr."""
@@ -16,9 +18,7 @@ def configure(*, log_format: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    renderer: structlog.types.Processor = structlog.processors.JSONRenderer() if log_format == "json" else _render_text
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -44,3 +44,23 @@ def configure(*, log_format: str, level: str) -> None:
     for name in ("rq", "rq.worker_pool", "botocore", "alembic"):
         logging.getLogger(name).setLevel("WARNING")
     logging.getLogger("urllib3").setLevel("ERROR")
+
+
+class TextFormatter(logging.Formatter):
+    """Writes the records of loggers that have handlers of their own, such as gunicorn's."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, with nothing in it that a terminal would obey."""
+        return _one_entry(super().format(record))
+
+
+_console = structlog.dev.ConsoleRenderer(colors=False)
+
+
+def _render_text(logger: structlog.types.WrappedLogger, method: str, event: structlog.types.EventDict) -> str:
+    return _one_entry(_console(logger, method, event))
+
+
+def _one_entry(text: str) -> str:
+    """Lines after the first are indented, so that none of them is taken for an entry of its own."""
+    return printable_lines(text).replace("\n", "\n    ")

@@ -106,6 +106,7 @@ class ProcessingRequest(Base):
     status: Mapped[RequestStatus] = mapped_column(_status(RequestStatus), default=RequestStatus.PENDING)
     filename: Mapped[str] = mapped_column(String(255))
     input_key: Mapped[str] = mapped_column(String(255))
+    input_bytes: Mapped[int] = _counter()
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
     skip_invalid: Mapped[bool] = mapped_column(default=False)
     webhook_url: Mapped[str | None] = mapped_column(Text)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from imgproc.extensions import db
+from imgproc.lifecycle import requests
 from imgproc.lifecycle.window import of_status
 from imgproc.models import ENDED, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
 
@@ -29,6 +30,12 @@ def count_open(owner: str) -> int:
     statement = sa.select(sa.func.count()).where(request.owner == owner, request.status.in_(OPEN))
     with db.engine.connect() as connection:
         return connection.execute(statement).scalar_one()
+
+
+def count_open_bytes(owner: str) -> int:
+    """How many bytes the owner's files under way have."""
+    with db.engine.connect() as connection:
+        return int(connection.execute(sa.select(requests.open_bytes(owner))).scalar_one())
 
 
 def has_ended(request: ProcessingRequest) -> bool:

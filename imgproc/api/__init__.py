@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from imgproc import callers
-from imgproc.api import deliveries, edge, health, limits, openapi, problems, requests, status, uploads
+from imgproc.api import bodies, deliveries, edge, health, limits, openapi, problems, requests, status, uploads
 from imgproc.config import Settings
 
 
@@ -14,6 +14,8 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     problems.init_app(app)
     edge.init_app(app, settings)
+    bodies.init_app(app)
+    uploads.init_app(app, settings)
     app.before_request(callers.identify)
     limits.init_app(app, settings)
     app.before_request(callers.require)

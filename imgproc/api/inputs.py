@@ -19,7 +19,7 @@ from imgproc.errors import InvalidOption
 from imgproc.models import ProductStatus, RequestStatus
 from imgproc.pipeline.compress import SMART
 
-PLAIN_NUMBER = re.compile(r"[0-9.eE+-]+")
+PLAIN_NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 
 
 class _Given(Schema):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import Any
 
@@ -22,11 +23,13 @@ from imgproc.errors import (
     InvalidOption,
     NotAuthenticated,
     QuotaExceeded,
+    TooManyUploads,
     UnsupportedFile,
 )
 from imgproc.intake import KeyReused
 
 QUOTA_RETRY_AFTER = 60  # seconds until some request may have ended
+UPLOADS_RETRY_AFTER = 10  # seconds until a large file may have been read
 RETRY_AFTER = "5"  # seconds, where a service of ours is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
 CODE_OF = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large", 500: "internal_error"}
@@ -65,6 +68,8 @@ def init_app(app: APIFlask) -> None:
     app.register_error_handler(InfrastructureError, lambda error: _unavailable(error.code, error.detail))
     app.register_error_handler(RedisError, lambda _error: _unavailable("queue_unavailable", "The queue is away."))
     app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(MemoryError, _out_of_memory)
+    app.register_error_handler(OSError, _out_of_resources)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(HTTPError, _invalid_fields)
     app.before_request(_require_host)
@@ -101,7 +106,8 @@ def _rate_limited(error: RateLimitExceeded) -> Response:
 
 
 def _quota_exceeded(error: QuotaExceeded) -> Response:
-    return _too_many(error.code, error.detail, seconds=QUOTA_RETRY_AFTER)
+    seconds = UPLOADS_RETRY_AFTER if isinstance(error, TooManyUploads) else QUOTA_RETRY_AFTER
+    return _too_many(error.code, error.detail, seconds=seconds)
 
 
 def _too_many(code: str, detail: str, *, seconds: int) -> Response:
@@ -117,6 +123,20 @@ def _database_error(error: DBAPIError) -> Response:
         raise error
     log.warning("database_away", error=str(error.orig))
     return _unavailable("database_unavailable", "The database is away.")
+
+
+def _out_of_memory(error: MemoryError) -> Response:
+    """WEB_MEMORY_LIMIT is reached; what was allocated for this request is free again."""
+    log.warning("memory_exhausted", path=request.path, error=str(error))
+    return _unavailable("out_of_memory", "The server has no memory left for this; a smaller file needs less.")
+
+
+def _out_of_resources(error: OSError) -> Response:
+    """An upload is spooled to disk, which may be full; descriptors may be used up too."""
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}:
+        raise error
+    log.error("resources_exhausted", path=request.path, error=str(error))
+    return _unavailable("out_of_resources", "The server has no room left for this upload.")
 
 
 def _http_exception(error: HTTPException) -> Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import PurePath
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, jsonify
+from flask import Flask, Response, current_app, jsonify
 from werkzeug.datastructures import FileStorage
 
 from imgproc import callers, intake
@@ -14,17 +15,28 @@ from imgproc.api.inputs import UploadHeaders, UploadIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import UploadOut, ValidateOut
 from imgproc.api.views import rfc3339, status_url
+from imgproc.config import Settings
 from imgproc.errors import InvalidCsv, UnsupportedFile
 from imgproc.intake import Accepted, Upload
 from imgproc.models import ProcessingRequest
 from imgproc.pipeline.compress import CompressOptions
 from imgproc.pipeline.read_csv import Scan, require_valid
+from imgproc.slots import Slots
 from imgproc.toolbox import toolbox
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
 MAX_FILENAME_CHARS = 255
+SMALL_FILE = 1024 * 1024  # bytes; it is read in no time, so it waits for no other
+FREE_THREADS = 2  # that read no large file and wait for none
+PATIENCE = 10.0  # seconds a large file waits to be read
 READABLE = {"", ".csv", ".tsv", ".txt"}
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Set how many large files the process reads at a time."""
+    waiting = max(0, settings.web_threads - FREE_THREADS - settings.max_scans)
+    app.extensions["scan_slots"] = Slots(settings.max_scans, waiting=waiting, patience=PATIENCE)
 
 
 @blueprint.post("/upload")
@@ -35,7 +47,8 @@ READABLE = {"", ".csv", ".tsv", ".txt"}
 def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
     """Store the file and process it in the background."""
     upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
-    accepted = intake.accept(upload, owner=callers.owner())
+    with _slot(upload):
+        accepted = intake.accept(upload, owner=callers.owner())
     response = jsonify(_answer(accepted))
     response.status_code = 202
     response.location = status_url(accepted.request.id)
@@ -53,7 +66,8 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
     upload = _upload(form)
     intake.check_webhook_url(upload.webhook_url)
     try:
-        reading, scan = intake.inspect(upload.stream)
+        with _slot(upload):
+            reading, scan = intake.inspect(upload)
     except InvalidCsv as error:
         return {
             "valid": False,
@@ -85,9 +99,11 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
     if PurePath(filename).suffix.lower() not in READABLE:
         raise UnsupportedFile(f"A file named {filename!r} is not one we read; save it as CSV and upload that.")
     limit = toolbox().settings.max_upload_bytes
-    if file.stream.seek(0, 2) > limit:
+    size = file.stream.seek(0, 2)
+    if size > limit:
         raise Problem(413, "file_too_large", f"The file is larger than {limit:,} bytes; split it.")
     return Upload(
+        size=size,
         stream=file.stream,  # type: ignore[arg-type]  # werkzeug gives a spooled binary file
         filename=filename,
         options=CompressOptions(quality=form["quality"], scale=form["scale"], format=form["format"]),
@@ -95,6 +111,12 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
         webhook_url=form.get("webhookUrl"),
         idempotency_key=idempotency_key,
     )
+
+
+def _slot(upload: Upload) -> AbstractContextManager[None]:
+    """Room to read the file, which large ones must have."""
+    slots: Slots = current_app.extensions["scan_slots"]
+    return slots.hold(callers.bucket()) if upload.size > SMALL_FILE else nullcontext()
 
 
 def _filename(file: FileStorage) -> str:

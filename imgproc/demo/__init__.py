@@ -16,6 +16,7 @@ import requests
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from imgproc.client import ApiError, Client, Json, follow
@@ -24,6 +25,7 @@ from imgproc.demo.catalogue import PICTURES, catalogue_csv
 from imgproc.demo.site import Site, serve_site
 from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready, local_url
 from imgproc.supervisor import Service, Supervisor, tail
+from imgproc.terminal import printable, printable_lines
 
 ROOT = Path(__file__).parent.parent.parent
 WEBHOOK_SECONDS = 60
@@ -84,7 +86,7 @@ def _show_journey(console: Console, folder: Path, site: Site, settings: Settings
     _require_completed(status, products)
     output_csv = _get(status["outputCsvUrl"]).decode()
     console.print("\nThe output CSV:", style="bold")
-    console.out(output_csv)
+    console.out(printable_lines(output_csv.replace("\r\n", "\n")))
     _check_pictures(products)
     console.print(f"{status['progress']['images']['total']} public URLs give back a JPEG of half the size.")
     _verify_webhook(site, settings, request_id)
@@ -101,7 +103,7 @@ def _results(products: list[Json]) -> Table:
         after = sum(image["output"]["bytes"] for image in done)
         saved = f"{100 * (before - after) / before:.1f}%" if before else "-"
         images = f"{len(done)} of {len(product['images'])}"
-        table.add_row(product["productName"], images, f"{before:,}", f"{after:,}", saved)
+        table.add_row(Text(printable(product["productName"])), images, f"{before:,}", f"{after:,}", saved)
     return table
 
 

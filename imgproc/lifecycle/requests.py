@@ -18,7 +18,7 @@ from imgproc.errors import LeaseLost
 from imgproc.extensions import insert_many, transaction
 from imgproc.lifecycle.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.lifecycle.repeats import url_hash
-from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
+from imgproc.models import ENDED, ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
 from imgproc.sql import db_now
 
 UPLOAD_SECONDS = 3600  # how long storing an uploaded file may take
@@ -49,14 +49,48 @@ class PlanClaim:
     last_row: int
 
 
-def reserve(**values: Any) -> None:
-    """Insert the request of an upload that is not accepted yet: removed after an hour, unless it is."""
+def reserve(*, owner: str = "", input_bytes: int = 0, most_bytes: int | None = None, **values: Any) -> bool:
+    """Insert the request of an upload that is not accepted yet: removed after an hour, unless it is.
+
+    False, and nothing is inserted, where `most_bytes` is given and the owner's files under way would be larger. One
+    statement decides, so what comes at once may exceed it by what is decided in that moment alone.
+    """
+    table = ProcessingRequest.__table__
+    given = {"owner": owner, "input_bytes": input_bytes, **values}
+    row = {
+        **{name: sa.literal(value, table.c[name].type) for name, value in given.items() if value is not None},
+        "status": sa.literal(RequestStatus.CANCELLED, table.c.status.type),
+        "removed_at": db_now(),
+        "lease_until": db_now(UPLOAD_SECONDS),
+    }
+    room = sa.true() if most_bytes is None else open_bytes(owner) + input_bytes <= most_bytes
+    statement = sa.insert(ProcessingRequest).from_select(list(row), sa.select(*row.values()).where(room))
     with transaction() as connection:
-        connection.execute(
-            sa.insert(ProcessingRequest).values(
-                status=RequestStatus.CANCELLED, removed_at=db_now(), lease_until=db_now(UPLOAD_SECONDS), **values
-            )
-        )
+        return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+def open_bytes(owner: str) -> sa.ColumnElement[int]:
+    """SQL: bytes of the owner's files under way, those that are being stored included."""
+    request = ProcessingRequest
+    bytes_of = sa.select(sa.func.coalesce(sa.func.sum(request.input_bytes), 0)).where(request.owner == owner)
+    is_reserved = sa.and_(
+        request.removed_at.is_not(None), request.cancel_requested_at.is_(None), request.lease_until > db_now()
+    )
+    is_open = request.status.in_([status for status in RequestStatus if status not in ENDED])
+    under_way, reserved = bytes_of.where(is_open).scalar_subquery(), bytes_of.where(is_reserved).scalar_subquery()
+    return under_way + reserved
+
+
+def withdraw(request_id: str) -> None:
+    """Give up a reservation at once: what was stored for it is due to be removed."""
+    request = ProcessingRequest
+    statement = (
+        sa.update(request)
+        .where(request.id == request_id, request.removed_at.is_not(None), request.cancel_requested_at.is_(None))
+        .values(lease_until=db_now())
+    )
+    with transaction() as connection:
+        connection.execute(statement)
 
 
 def accept(request_id: str, *, idempotency_key: str | None) -> None:

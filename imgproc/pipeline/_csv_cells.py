@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from imgproc.pipeline._csv_guard import unguard
 
 MAX_SERIAL_CHARS = 255
 MAX_NAME_CHARS = 500
 
-# The mark that `write_csv` sets before what a spreadsheet would run as a formula; it is not part of the value.
-_FORMULA_GUARD = re.compile(r"'(?='*[\t\r\n]|[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
-
 
 def value(cell: str) -> str:
     """The text of a cell, without the white space around it and without the formula guard of our own CSVs."""
-    text = cell.strip()
-    return text[1:] if text[:1] == "'" and _FORMULA_GUARD.match(text) else text
+    return unguard(cell.strip())
 
 
 def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:

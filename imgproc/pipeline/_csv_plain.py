@@ -1,13 +1,13 @@
-"""Rows that are written plainly, a block of lines at a time: one pattern finds what every line of the block holds.
+"""Rows that are written plainly, a block of lines at a time, by loops that run in C.
 
-It only spares work. A line is plain where `csv.reader` and every check of `read_csv` are sure to find the same in it,
-and nothing wrong; a block with any other line, or with a serial number that does not follow the one before, is left to
-them.
+It only spares work. A block is plain where every record is one line, has all cells, and every check of `read_csv` is
+sure to find nothing wrong in it; a block with any other record, or with a serial number that does not follow the one
+before, is left to them.
 """
 
 from __future__ import annotations
 
-import re
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, repeat
@@ -15,10 +15,9 @@ from itertools import count, repeat
 from imgproc.pipeline._csv_cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline._csv_records import BLOCK_CHARS, Lines
 from imgproc.pipeline._csv_serials import SerialNumbers
-from imgproc.pipeline._csv_urls import MAX_URL_CHARS, PLAIN_URL
+from imgproc.pipeline._csv_text import UNDECODABLE
+from imgproc.pipeline._csv_urls import MAX_URL_CHARS, PLAIN_LISTS
 
-# What a cell cannot hold, quoted or not: a quote, the end of the line, and what `Lines` reports as a fault.
-_NEVER = r"\"\r\n\0\udfff"
 MAX_FAILURES = 6
 
 
@@ -51,14 +50,9 @@ class PlainReader:
         self._failures = self._pause = 0
         self._max_images = max_images
         self._max_cell_chars = min(max_cell_chars, MAX_URL_CHARS)
-        bare = re.escape(delimiter)
-        cells = [rf'(?:"[^{_NEVER}]*"|[^{_NEVER}{bare}]*)'] * columns
-        serial, name, urls = indices
-        cells[serial] = _either(_text("", at_most=MAX_SERIAL_CHARS), _text(bare, at_most=MAX_SERIAL_CHARS))
-        cells[name] = _either(_text("", at_most=MAX_NAME_CHARS), _text(bare, at_most=MAX_NAME_CHARS))
-        cells[urls] = _either(rf"{PLAIN_URL}(?:,{PLAIN_URL})*", PLAIN_URL)
-        self._row = re.compile("^" + bare.join(cells) + r"\r?\n", re.MULTILINE)
-        self._order = [sorted(indices).index(index) for index in indices]
+        self._columns = columns
+        self._indices = indices
+        self._delimiter = delimiter
 
     def take(self, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
         """The rows of the next block, the first of them number `row`; None where any of it is not plain.
@@ -69,24 +63,22 @@ class PlainReader:
         if self._pause:
             self._pause -= 1
             return None
-        rows = self._rows(block, lines, seen, row=row, at_most=at_most)
+        rows = self._rows(block, lines, seen, row=row, at_most=at_most) if seen.rising else None
         self._failures = 0 if rows else min(self._failures + 1, MAX_FAILURES)
         self._pause = 2**self._failures - 1
         return rows
 
     def _rows(self, block: str, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
-        # What the pattern has to remember grows with the line, so one of a megabyte is left to the reader.
-        if not seen.rising or len(block) > 2 * BLOCK_CHARS or not self._row.match(block):
+        columns = self._columns_of(block)
+        if not columns or len(columns[0]) > at_most:
             return None
-        found = self._row.findall(block)
-        if len(found) != block.count("\n") or not block.endswith("\n") or len(found) > at_most:
+        serials, names, cells = (columns[index] for index in self._indices)
+        if not (_is_text(serials, MAX_SERIAL_CHARS) and _is_text(names, MAX_NAME_CHARS)):
             return None
-        columns = list(zip(*found, strict=True))
-        serials, names, cells = (_unquoted(columns[place]) for place in self._order)
         commas = "".join(cells).count(",")
         if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
             return None
-        if max(map(len, cells)) > self._max_cell_chars:
+        if max(map(len, cells)) > self._max_cell_chars or not PLAIN_LISTS.fullmatch("\n".join(cells)):
             return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
@@ -94,18 +86,25 @@ class PlainReader:
         lines.skip_block(len(cells))
         return PlainRows(row, line, serials, names, cells, images=len(cells) + commas)
 
+    def _columns_of(self, block: str) -> list[tuple[str, ...]]:
+        """The columns of a block, if each record is a line with all its cells; none where it has what `Lines` reports.
 
-def _either(quoted: str, bare: str) -> str:
-    """A cell as one group, with its quotes."""
-    return f'("(?:{quoted})"|(?:{bare}))'
+        A block with as many records as lines has no line break in a cell.
+        """
+        block = block.replace("\r\n", "\n")
+        *lines, rest = block.split("\n")
+        if rest or "\r" in block or UNDECODABLE in block or "\0" in block or len(block) > 2 * BLOCK_CHARS:
+            return []
+        try:
+            records = list(csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True, strict=True))
+            columns = list(zip(*records, strict=True))
+        except (csv.Error, ValueError):
+            return []
+        return columns if len(records) == len(lines) and len(columns) == self._columns else []
 
 
-def _unquoted(cells: Sequence[str]) -> Sequence[str]:
-    """Plain cells have no quotes but those around them."""
-    return list(map(str.strip, cells, repeat('"'))) if '"' in "".join(cells) else cells
-
-
-def _text(delimiter: str, *, at_most: int) -> str:
-    """A text without white space around it, or the mark of a formula before it."""
-    inner, last = rf"[^{_NEVER}{delimiter}]", rf"[^\s{_NEVER}{delimiter}]"
-    return rf"(?!'){last}(?:{inner}{{0,{at_most - 2}}}{last})?"
+def _is_text(cells: tuple[str, ...], at_most: int) -> bool:
+    """Whether each has up to so many characters, no white space around them, and no guard of a formula before them."""
+    if "" in cells or max(map(len, cells)) > at_most or "\n'" in "\n" + "\n".join(cells):
+        return False
+    return tuple(map(str.strip, cells)) == cells

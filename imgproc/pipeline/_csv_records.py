@@ -7,28 +7,30 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imgproc.errors import RowError
+from imgproc.errors import InvalidCsv, RowError
 from imgproc.pipeline._csv_text import UNDECODABLE, invalid_csv
 
 MAX_ROW_CHARS = 1024 * 1024
+MAX_ROW_LINES = 10_000
+CLOSE_IT = "close it, or double it if it is part of the text."
 BLOCK_CHARS = 16 * 1024  # of rows that are tried together
 
 
 class RowTooLongError(Exception):
-    """A row has more than MAX_ROW_CHARS characters: keeping it would fill the memory."""
+    """A row has more than MAX_ROW_CHARS characters or MAX_ROW_LINES lines: keeping it would fill the memory."""
 
 
 @dataclass
 class Lines:
     """The lines of a text, as csv.reader takes them; `row` keeps those since it was last cleared.
 
-    `number` counts the lines taken, by csv.reader or as a block. `faults` holds (index in `row`, code) of lines in
+    `number` counts the lines taken, by csv.reader or as a block. `fault` is (index in `row`, code) of the first line in
     which bytes that are no text were replaced by U+FFFD.
     """
 
     text: io.TextIOWrapper
     row: list[str] = field(default_factory=list)
-    faults: list[tuple[int, str]] = field(default_factory=list)
+    fault: tuple[int, str] | None = None
     ended: bool = False
     number: int = 0
     waiting: bool = False  # lines of a block that are not taken
@@ -61,7 +63,7 @@ class Lines:
                 line = self._replace_faults(line)
             size = size + len(line) if row else len(line)
             row.append(line)
-            if size > MAX_ROW_CHARS:
+            if size > MAX_ROW_CHARS or len(row) > MAX_ROW_LINES:
                 raise RowTooLongError
             yield line
         self.ended = True
@@ -69,7 +71,7 @@ class Lines:
     def _replace_faults(self, line: str) -> str:
         for character, code in ((UNDECODABLE, "undecodable"), ("\0", "nul_character")):
             if character in line:
-                self.faults.append((len(self.row), code))
+                self.fault = self.fault or (len(self.row), code)
                 line = line.replace(character, "\ufffd")
         return line
 
@@ -94,13 +96,25 @@ def read_records(lines: Lines, delimiter: str) -> Iterator[Record]:
         except StopIteration:
             return
         except RowTooLongError as error:
-            detail = f"The row has more than {MAX_ROW_CHARS:,} characters: put each product on a line of its own."
-            raise invalid_csv(line, None, "row_too_long", detail) from error
+            raise _too_long(line, row, delimiter) from error
         except csv.Error as error:
-            lines.faults.clear()
+            lines.fault = None
             yield _malformed(line, lines, delimiter, str(error))
             continue
-        yield line, cells, _unreadable(line, lines) if lines.faults else None
+        yield line, cells, _unreadable(line, lines) if lines.fault else None
+
+
+def _too_long(line: int, row: list[str], delimiter: str) -> InvalidCsv:
+    """Why the row that starts on `line` is not kept. A cell that takes most of its lines was never meant to."""
+    most = f"{MAX_ROW_CHARS:,} characters"
+    if len(row) > MAX_ROW_LINES:
+        most = f"{MAX_ROW_LINES:,} lines"
+        opened = _line_of_open_quote(row, delimiter)
+        if opened < len(row) / 2:
+            detail = f"The quote opened on line {line + opened} is open for thousands of lines: {CLOSE_IT}"
+            return invalid_csv(line + opened, None, "unterminated_quote", detail)
+    detail = f"The row has more than {most}: put each product on a line of its own."
+    return invalid_csv(line, None, "row_too_long", detail)
 
 
 def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
@@ -108,7 +122,7 @@ def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
     too_long = "field larger" in reason
     if lines.ended or (too_long and "".join(lines.row).count('"') % 2):
         opened = line if too_long else line + _line_of_open_quote(lines.row, delimiter)
-        detail = f"The quote opened on line {opened} is never closed: close it, or double it if it is part of the text."
+        detail = f"The quote opened on line {opened} is never closed: {CLOSE_IT}"
         raise invalid_csv(opened, None, "unterminated_quote", detail)
     if too_long:
         detail = f"A cell has more than {csv.field_size_limit():,} characters: shorten it."
@@ -129,13 +143,14 @@ def _read_leniently(row: list[str], delimiter: str) -> list[str]:
 
 def _line_of_open_quote(row: list[str], delimiter: str) -> int:
     """The index of the line on which the last cell, which takes in the rest of the file, began."""
-    spanned = len(io.StringIO(_read_leniently(row, delimiter)[-1], newline="").readlines())
+    *_, last = _read_leniently(row, delimiter) or [""]
+    spanned = len(io.StringIO(last, newline="").readlines())
     return len(row) - max(spanned, 1)
 
 
 def _unreadable(line: int, lines: Lines) -> RowError:
-    index, code = lines.faults[0]
-    lines.faults.clear()
+    index, code = lines.fault or (0, "undecodable")
+    lines.fault = None
     if code == "nul_character":
         detail = "The line holds a NUL character: remove it."
     else:

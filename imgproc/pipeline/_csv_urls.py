@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import urlsplit
 
 MAX_URL_CHARS = 2048
+MAX_FAULTS = 10  # items of one cell that are explained; the text of more would be many times the cell's
 
 _SEPARATOR = re.compile(r"([,;|])")
 _ABSOLUTE = re.compile(r"https?://", re.I)
 _OWN_ITEM = re.compile(r"[a-z][a-z0-9+.-]*://|//|www\.|data:", re.I)
 _IMAGE_NAME = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$", re.I)
 # A plain URL is ASCII with nothing in it that could separate or mislead; almost every cell is a list of these.
-PLAIN_URL = r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,3}|)(?:[/?#][!#-+\--:<-\[\]-{}~]*|)"
-_PLAIN_LIST = re.compile(rf"{PLAIN_URL}(?:,{PLAIN_URL})*")
+_PLAIN_URL = r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,3}|)(?:[/?#][!#-+\--:<-\[\]-{}~]*|)"
+_PLAIN_LIST = re.compile(rf"{_PLAIN_URL}(?:,{_PLAIN_URL})*")
+PLAIN_LISTS = re.compile(rf"{_PLAIN_URL}(?:[,\n]{_PLAIN_URL})*")  # such lists, each on a line
 
 
 def starts_url(text: str) -> bool:
@@ -23,7 +26,7 @@ def starts_url(text: str) -> bool:
 
 
 def parse_urls(cell: str, *, at_most: int) -> tuple[tuple[str, ...], list[str]]:
-    """The items of the URL cell, in order, and a sentence for each one that is not a URL.
+    """The items of the URL cell, in order, and a sentence for each of the first 10 that are no URLs.
 
     Beyond `at_most` items nothing is checked: the row is refused for their number.
     """
@@ -35,7 +38,8 @@ def parse_urls(cell: str, *, at_most: int) -> tuple[tuple[str, ...], list[str]]:
         urls = tuple(split_urls(cell))
     if len(urls) > at_most:
         return urls, []
-    return urls, [f"URL {n} {fault}" for n, url in enumerate(urls, start=1) if (fault := _fault(url))]
+    faults = (f"URL {n} {fault}" for n, url in enumerate(urls, start=1) if (fault := _fault(url)))
+    return urls, list(islice(faults, MAX_FAULTS))
 
 
 def split_urls(cell: str) -> Iterator[str]:
@@ -49,22 +53,22 @@ def split_urls(cell: str) -> Iterator[str]:
     """
     for token in cell.split():
         first, *rest = _SEPARATOR.split(token)
-        item = first
+        item = [first]  # pieces, because a text that grows by each of them may take time in its square
         for separator, piece in zip(rest[::2], rest[1::2], strict=True):
             if _continues(item, piece):
-                item += separator + piece
+                item += (separator, piece)
                 continue
-            if item:
-                yield item
-            item = piece
-        if item:
-            yield item
+            if item != [""]:
+                yield "".join(item)
+            item = [piece]
+        if item != [""]:
+            yield "".join(item)
 
 
-def _continues(item: str, piece: str) -> bool:
-    if not piece or not starts_url(item) or _OWN_ITEM.match(piece):
+def _continues(item: list[str], piece: str) -> bool:
+    if not piece or not starts_url(item[0]) or _OWN_ITEM.match(piece):
         return False
-    return "=" in piece or not _IMAGE_NAME.search(item[-5:])
+    return "=" in piece or not _IMAGE_NAME.search("".join(item[-6:])[-5:])
 
 
 def _fault(url: str) -> str | None:

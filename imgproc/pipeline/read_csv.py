@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import starmap
+from itertools import islice, starmap
 from typing import BinaryIO, NamedTuple
 
 from imgproc.errors import InvalidCsv, RowError
@@ -18,6 +18,7 @@ from imgproc.pipeline._csv_urls import parse_urls, starts_url
 
 MAX_ERRORS = 100
 HEADER_SAMPLE_CHARS = 64 * 1024
+MAX_BLANK_LINES = 1000  # before the header
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ class CsvReading:
 
 @dataclass(frozen=True)
 class Scan:
-    """What one pass over a file found: `images` counts the URLs of good rows, `errors` holds at most 100."""
+    """What one pass over a file found: `images` counts the URLs of good rows, `errors` holds at most 100.
+
+    Where the pass stopped at the errors (`stopped`), the counts are those of the rows before.
+    """
 
     rows: int
     products: int
@@ -79,6 +83,7 @@ class Scan:
     skipped_rows: int
     errors: tuple[RowError, ...]
     errors_truncated: bool
+    stopped: bool = False
 
 
 def read_csv(stream: BinaryIO, *, limits: CsvLimits) -> CsvReading:
@@ -101,8 +106,8 @@ def read_csv(stream: BinaryIO, *, limits: CsvLimits) -> CsvReading:
     return CsvReading(encoding, delimiter, header, columns, parts)
 
 
-def scan_csv(reading: CsvReading) -> Scan:
-    """Read every row once, to count them and gather the first 100 errors.
+def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
+    """Read every row once, to count them and gather the first 100 errors; or stop where there are more.
 
     Raises:
         InvalidCsv: as `CsvReading.parts` does.
@@ -120,8 +125,18 @@ def scan_csv(reading: CsvReading) -> Scan:
             skipped_rows += 1
             if len(errors) <= MAX_ERRORS:
                 errors.extend(part.errors)
+            elif stop_at_errors:
+                break
     truncated = len(errors) > MAX_ERRORS
-    return Scan(products + skipped_rows, products, images, skipped_rows, tuple(errors[:MAX_ERRORS]), truncated)
+    return Scan(
+        rows=products + skipped_rows,
+        products=products,
+        images=images,
+        skipped_rows=skipped_rows,
+        errors=tuple(errors[:MAX_ERRORS]),
+        errors_truncated=truncated,
+        stopped=truncated and stop_at_errors,
+    )
 
 
 def require_valid(scan: Scan, *, skip_invalid: bool) -> None:
@@ -134,13 +149,15 @@ def require_valid(scan: Scan, *, skip_invalid: bool) -> None:
         return
     first = scan.errors[0]
     count = f"{scan.skipped_rows:,} of {scan.rows:,} rows cannot be used"
+    if scan.stopped:
+        count = f"{scan.skipped_rows:,} of the first {scan.rows:,} rows cannot be used, and reading stopped there"
     detail = f"{count}; the first fault is on line {first.line}: {first.detail}"
     raise InvalidCsv(detail, errors=list(scan.errors), truncated=scan.errors_truncated)
 
 
 def _read_header(records: Iterator[Record]) -> tuple[int, tuple[str, ...]]:
     """The line and the names of the first record that is not blank."""
-    for line, cells, fault in records:
+    for line, cells, fault in islice(records, MAX_BLANK_LINES + 1):
         if fault:
             raise InvalidCsv(fault.detail, errors=[fault])
         if not is_blank(cells):
@@ -148,7 +165,8 @@ def _read_header(records: Iterator[Record]) -> tuple[int, tuple[str, ...]]:
             while not names[-1]:  # A spreadsheet pads the header to the width of its widest row.
                 names.pop()
             return line, tuple(names)
-    raise invalid_csv(1, None, "empty_file", "The file is blank: upload a CSV with a header line and product rows.")
+    detail = f"There is no header in the first {MAX_BLANK_LINES:,} lines: begin the file with one, then product rows."
+    raise invalid_csv(1, None, "empty_file", detail)
 
 
 class _RowReader:

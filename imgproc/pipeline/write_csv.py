@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from imgproc.pipeline._csv_guard import guard
+
 INPUT_HEADER = ("S. No.", "Product Name", "Input Image Urls")
 CHUNK_CHARS = 64 * 1024
-
-# OWASP CSV injection: what spreadsheets run, in full-width forms and after white space too. Cells that already look
-# guarded are guarded once more, so that a reader who takes one `'` away always has the text that was given.
-_FORMULA = re.compile(r"'*[\t\r\n]|[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def _write(header: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[by
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(header)
     for line in lines:
-        writer.writerow([_guard(cell) for cell in line])
+        writer.writerow([guard(cell) for cell in line])
         if buffer.tell() >= CHUNK_CHARS:
             yield buffer.getvalue().encode()
             buffer.seek(0)
@@ -67,8 +64,3 @@ def _write(header: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[by
 
 def _join(slots: Sequence[str | None] | str) -> str:
     return slots if isinstance(slots, str) else ",".join(slot or "" for slot in slots)
-
-
-def _guard(cell: str) -> str:
-    """The cell, prefixed with `'` if a spreadsheet would run it as a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell

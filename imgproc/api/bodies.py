@@ -1,0 +1,63 @@
+"""How a request's body is read: one file, few and short fields, and nothing left behind however it ends."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+from urllib.parse import parse_qsl
+
+from flask import Flask, Request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser, default_stream_factory
+
+from imgproc.errors import InvalidOption
+
+MAX_FIELD_BYTES = 256 * 1024  # of all fields together, and of the headers of a part
+MAX_PARTS = 100
+MAX_FILES = 2  # the second is refused by name once all is read; no third gets a temporary file
+
+
+def init_app(app: Flask) -> None:
+    """Read the bodies of all requests so."""
+    app.request_class = BoundedRequest
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FIELD_BYTES
+    app.config["MAX_FORM_PARTS"] = MAX_PARTS
+
+
+class _Forms(FormDataParser):
+    """Bounds URL-encoded forms as well, which werkzeug reads as a whole: 100 MiB would take gigabytes."""
+
+    def _parse_urlencoded(self, stream: IO[bytes], _mimetype: str, _length: int | None, _options: Any) -> Any:
+        body = stream.read(MAX_FIELD_BYTES + 1)
+        if len(body) > MAX_FIELD_BYTES or body.count(b"&") >= MAX_PARTS:
+            raise RequestEntityTooLarge
+        items = parse_qsl(body.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+        return stream, self.cls(items), self.cls()
+
+
+class BoundedRequest(Request):
+    """A request whose file is spooled to disk; the file is deleted when the request ends, also amid the upload."""
+
+    form_data_parser_class = _Forms
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._spooled: list[IO[bytes]] = []
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if len(self._spooled) >= MAX_FILES:
+            raise InvalidOption("Send one file; more than two came.", option="file")
+        stream = default_stream_factory(total_content_length, content_type, filename, content_length)
+        self._spooled.append(stream)
+        return stream
+
+    def close(self) -> None:
+        """Delete the temporary files, those of a form that was never read to its end too."""
+        super().close()
+        for stream in self._spooled:
+            stream.close()

@@ -1,0 +1,23 @@
+"""Count the bytes of the uploaded files that are under way
+
+Revision ID: 0009
+Revises: 0006
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.add_column(
+        "processing_requests", sa.Column("input_bytes", sa.BigInteger(), nullable=False, server_default="0")
+    )
+
+
+def downgrade():
+    op.drop_column("processing_requests", "input_bytes")

@@ -1,0 +1,195 @@
+"""Text of strangers on a terminal and in text logs: it is read, and never obeyed."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import runpy
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from click.testing import CliRunner
+from rich.console import Console
+
+from imgproc import cli, client, demo, logs
+from imgproc.terminal import printable, printable_lines
+
+HOSTILE = {
+    "an ANSI colour": "\x1b[31mred",
+    "an 8-bit escape": "\x9b2Jgone",
+    "a title": "\x1b]0;owned\x07",
+    "a hyperlink": "\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\",
+    "a bell": "\x07",
+    "a backspace": "safe\x08\x08\x08\x08evil",
+    "a carriage return": "safe\revil",
+    "a form feed": "\x0c",
+    "a delete": "\x7f",
+    "a NUL": "\0",
+    "an override of direction": "\u202egpj.exe",
+    "an isolate": "\u2066evil\u2069",
+    "marks of direction": "\u200e\u200f\u061c",
+    "what has no width": "a\u200bb\ufeffc\u00add\u2060",
+    "a line separator": "a\u2028b\u2029c",
+    "a next line": "a\u0085b",
+    "half a surrogate": "\ud800",
+    "tags": "\U000e0041",
+}
+TEXTS = ["Crème brûlée", "赤いカップ", "ספל אדום", "👩\u200d🔧", "a\u200cb", "[bold]not markup[/]", "plain"]
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a terminal shows every character of it where it stands."""
+    return all(
+        each in "\n\t\u200c\u200d" or (unicodedata.category(each) not in {"Cc", "Cs", "Cf", "Zl", "Zp"})
+        for each in text
+    )
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_writes_what_a_terminal_would_obey_by_number(name: str) -> None:
+    """On one line, and in many; once is enough."""
+    text = HOSTILE[name]
+    for escape in (printable, printable_lines):
+        assert is_harmless(escape(text))
+        assert escape(escape(text)) == escape(text) != text
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_leaves_other_text_alone(text: str) -> None:
+    """In any script."""
+    assert (printable(text), printable_lines(text)) == (text, text)
+
+
+def test_keeps_the_lines_of_a_text_of_lines_alone() -> None:
+    """A name with a line feed stays on its line."""
+    assert printable("a\n\tb") == "a\\x0a\\x09b"
+    assert printable_lines("a\n\tb\r") == "a\n\tb\\x0d"
+
+
+def test_takes_every_control_and_format_character_that_has_no_shape() -> None:
+    """By Unicode's categories, but for the two joiners and what is drawn."""
+    drawn = {0x200C, 0x200D, *range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
+    for code in [*range(0x3000), *range(0xD800, 0xE000), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080)]:
+        if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and code not in drawn:
+            assert printable(chr(code)) != chr(code), hex(code)
+
+
+@pytest.fixture
+def log_output() -> Any:
+    """Configure our logging onto a buffer, and put back what was."""
+    root = logging.getLogger()
+    earlier, level = list(root.handlers), root.level
+    buffer = io.StringIO()
+
+    def configure(log_format: str) -> io.StringIO:
+        logs.configure(log_format=log_format, level="INFO")
+        for handler in root.handlers:
+            if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
+                handler.setStream(buffer)  # type: ignore[attr-defined]
+        return buffer
+
+    yield configure
+    root.handlers[:] = earlier
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def log_everything(text: str) -> None:
+    """In every place where an event may hold it."""
+    log = structlog.get_logger("ours")
+    log.warning("product_failed", name=text, cells=[text], other=Path(text.replace("\0", "")))
+    log.warning(text)
+    logging.getLogger("theirs").warning("got %s", text)
+    try:
+        raise ValueError(text)
+    except ValueError:
+        log.exception("it_failed")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_text_log_shows_it_and_never_obeys(name: str, log_output: Any) -> None:
+    """In events, values, messages of libraries and tracebacks."""
+    buffer = log_output("text")
+    log_everything(HOSTILE[name])
+    assert buffer.getvalue().count("[warning") == 3
+    assert is_harmless(buffer.getvalue())
+
+
+def test_nobody_writes_an_entry_of_their_own_into_a_text_log(log_output: Any) -> None:
+    """A line feed in a name begins no entry."""
+    buffer = log_output("text")
+    log_everything("x\n2026-11-28T00:00:00Z [error] forged")
+    entries = [line for line in buffer.getvalue().splitlines() if not line.startswith("    ")]
+    assert len(entries) == 4
+    assert not [entry for entry in entries if entry.startswith("2026-11-28T00:00:00Z [error")]
+
+
+def test_a_json_log_holds_the_text_itself(log_output: Any) -> None:
+    """Escaped by JSON."""
+    buffer = log_output("json")
+    structlog.get_logger("ours").warning("product_failed", name="\x1b[31m\u202e")
+    assert json.loads(buffer.getvalue())["name"] == "\x1b[31m\u202e"
+    assert is_harmless(buffer.getvalue())
+
+
+def test_gunicorn_writes_through_the_same_escape() -> None:
+    """Its own messages quote request lines."""
+    conf = runpy.run_path(str(Path(__file__).parents[2] / "gunicorn.conf.py"))
+    log = logging.Logger("gunicorn")
+    buffer = io.StringIO()
+    conf["logger_class"]._set_handler(
+        object.__new__(conf["logger_class"]), log, "-", logging.Formatter("%(message)s"), buffer
+    )
+    log.warning("Invalid request: %s", "\x1b[31m")
+    assert buffer.getvalue() == "Invalid request: \\x1b[31m\n"
+
+
+STATUS = {
+    "status": "completed",
+    "progress": {"images": {"completed": 1, "failed": 0, "total": 1}},
+    "bytes": {"savedPercent": 1.0},
+    "error": None,
+    "outputCsvUrl": None,
+    "failedCsvUrl": None,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("field", ["status", "outputCsvUrl", "failedCsvUrl", "error", "refusal", "requestId"])
+def test_the_command_line_shows_it_and_never_obeys(
+    field: str, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever a server answers, and whatever file was uploaded to it."""
+    text = HOSTILE[name].replace("\ud800", "\u202e")  # no JSON of UTF-8 holds half a surrogate as it is
+    said = {**STATUS, field: {"detail": text} if field == "error" else text}
+
+    def submit(*_: Any) -> Any:
+        if field == "refusal":
+            raise client.ApiError(text)
+        return {"requestId": text}
+
+    monkeypatch.setattr(cli.Client, "submit", submit)
+    monkeypatch.setattr(cli.Client, "status", lambda *_: said)
+    monkeypatch.setattr(cli.Client, "watch", lambda *_: iter([said]))
+    file = tmp_path / "a.csv"
+    file.write_text("")
+    outputs = [
+        CliRunner().invoke(cli.main, arguments, catch_exceptions=False).output
+        for arguments in (["status", "x"], ["submit", str(file)], ["submit", str(file), "--wait"])
+    ]
+    assert all(map(is_harmless, outputs)), outputs
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *HOSTILE])
+def test_the_demos_table_shows_names_as_they_are(name: str) -> None:
+    """Neither escape sequences nor rich's own markup."""
+    text = HOSTILE.get(name, name)
+    buffer = io.StringIO()
+    Console(file=buffer, width=200, force_terminal=False).print(demo._results([{"productName": text, "images": []}]))
+    shown = buffer.getvalue()
+    assert printable(text) in shown
+    assert is_harmless(shown)
