@@ -139,8 +139,9 @@ class Pool(WorkerPool):
             if not worker.process.is_alive():
                 self.handle_dead_worker(worker)
             elif self.watches[worker.name].is_stuck(worker.pid):
-                log.error("worker_stuck", pid=worker.pid, detail="It is ended; its stack is in the log.")
-                self.watches[worker.name].end(worker.pid)
+                number = self.watches[worker.name].end(worker.pid)
+                if number:
+                    log.error("worker_stuck", pid=worker.pid, sent=number.name, detail="Its stacks are in the log.")
 
     def handle_dead_worker(self, worker_data: Any) -> None:
         """Say which worker died, and how; the pool's next round starts another."""

@@ -16,11 +16,13 @@ import signal
 import sys
 import threading
 import time
+from itertools import chain, repeat
 from pathlib import Path
 
 BEAT_SECONDS = 0.25
 LONGEST_LOOK = 2.0  # seconds that one look may count; looks further apart mean that we were stopped ourselves
 LEAST_PATIENCE = 5.0  # seconds; a call that holds the GIL for less is slow, not stuck
+LOOKS_TO_DIE = 10  # that a child has for writing its stacks, before it is killed
 
 
 class Pulse:
@@ -53,7 +55,8 @@ class Watch:
         self._patience = max(patience, LEAST_PATIENCE)
         self._beats = -1
         self._stuck_for = self._looked_at = self._computed = 0.0
-        self._signals = iter([signal.SIGABRT])  # faulthandler answers it with the stacks
+        # faulthandler answers the first with the stacks, for which it has a while
+        self._signals = chain([signal.SIGABRT], repeat(None, LOOKS_TO_DIE), repeat(signal.SIGKILL))
 
     def is_stuck(self, pid: int) -> bool:
         """Look once, as is to be done about every second: has the child been stuck for longer than our patience?"""
@@ -67,10 +70,13 @@ class Watch:
         self._computed = computed
         return self._stuck_for > self._patience
 
-    def end(self, pid: int) -> None:
-        """Let it write its stacks and die; where it does not, kill it at the next look."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, next(self._signals, signal.SIGKILL))
+    def end(self, pid: int) -> signal.Signals | None:
+        """Let it write its stacks and die; kill it where it has not after some looks. The signal sent now, if any."""
+        number = next(self._signals)
+        if number:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return number
 
 
 def computed_seconds(pid: int) -> float:

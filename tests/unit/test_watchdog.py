@@ -15,7 +15,7 @@ import pytest
 
 from imgproc import watchdog
 from imgproc.watchdog import LEAST_PATIENCE, Pulse, Watch, all_asleep, computed_seconds
-from tests.processes import wait_until
+from tests.processes import is_alive, wait_until
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what threads do")
 
@@ -108,7 +108,15 @@ def test_a_process_that_has_ended_is_not_stuck() -> None:
     watch = Watch(pulse, patience=0)
     for _ in range(3):
         assert not watch.is_stuck(pid)
-        watch.end(pid)
+    assert [watch.end(pid) for _ in range(3)] == [signal.SIGABRT, None, None]
+
+
+def test_a_child_that_survives_its_abort_is_killed() -> None:
+    """As one whose handler is stuck as well."""
+    with child(lambda: signal.signal(signal.SIGABRT, signal.SIG_IGN) and time.sleep(60)) as (pulse, pid):
+        watch = Watch(pulse, patience=0)
+        wait_until(lambda: watch.end(pid) is signal.SIGKILL)
+        wait_until(lambda: not is_alive(pid))
 
 
 def test_patience_has_a_lower_bound() -> None:
