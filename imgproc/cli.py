@@ -20,6 +20,7 @@ from imgproc import create_app, embedded, key_commands, removal, supervisor, swe
 from imgproc.client import ApiError, Client, Json, follow
 from imgproc.config import ConfigError, Settings, load_settings
 from imgproc.demo import DemoFailed, run_demo
+from imgproc.redaction import redact
 
 ROOT = Path(__file__).parent.parent
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -35,9 +36,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(redact(str(error))) from error
         except (embedded.EmbeddedError, supervisor.ServiceFailed, ApiError, DemoFailed) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(redact(str(error))) from error
 
 
 def _die_with_parent(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:
