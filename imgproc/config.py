@@ -6,6 +6,7 @@ a second shell finds its Redis and S3), then the defaults below.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
@@ -24,6 +25,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MIB = 1024 * 1024
 HOST = re.compile(r"\.?[\w.-]+")
+MOST_WEBHOOK_SECRETS = 2  # at once: the new one and the one it replaces
 RETRY_SCHEDULE = "5,300,1800,7200,18000,36000,50400,72000,86400"
 
 
@@ -78,6 +80,11 @@ class Settings:
     log_format: str
     log_level: str
 
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What signs the webhooks of callers without a secret of their own; each of two signs."""
+        return tuple((self.webhook_secret or "").split())
+
 
 class Networks(fields.Field[tuple[Network, ...]]):
     """Comma-separated CIDR ranges."""
@@ -119,8 +126,16 @@ def _is_http_url(value: str) -> None:
 
 
 def _is_webhook_secret(value: str) -> None:
-    if not value.startswith("whsec_"):
+    secrets = value.split()
+    if not secrets or not all(secret.startswith("whsec_") for secret in secrets):
         raise ValidationError("Must start with whsec_ (make env generates one).")
+    if len(secrets) > MOST_WEBHOOK_SECRETS:
+        raise ValidationError("Give one secret, or two separated by a space while one replaces the other.")
+    try:
+        for secret in secrets:
+            base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError as error:
+        raise ValidationError("What follows whsec_ must be base64 (make env generates one).") from error
 
 
 def _is_rate_limit(value: str) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from imgproc import dispatch, queries
+from imgproc.delivering import signing_secrets
 from imgproc.errors import ForbiddenAddress, InvalidInput, InvalidWebhookUrl, QuotaExceeded, StorageUnavailable
 from imgproc.extensions import db
 from imgproc.lifecycle import requests
@@ -62,7 +63,7 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
         QuotaExceeded: the owner has MAX_OPEN_REQUESTS under way.
         StorageUnavailable: nothing was accepted; the same upload may be sent again.
     """
-    webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url)
+    webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url, owner=owner)
     fingerprint = _fingerprint(upload)
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
@@ -109,8 +110,8 @@ def inspect(stream: BinaryIO) -> tuple[CsvReading, Scan]:
     return reading, scan_csv(reading)
 
 
-def check_webhook_url(url: str | None) -> str | None:
-    """The URL, if we may post to it.
+def check_webhook_url(url: str | None, *, owner: str) -> str | None:
+    """The URL, if we may post to it and can sign what the owner is told.
 
     Raises:
         InvalidWebhookUrl: it is malformed, points where we may not go, or nothing could be signed.
@@ -118,7 +119,7 @@ def check_webhook_url(url: str | None) -> str | None:
     if url is None:
         return None
     tools = toolbox()
-    if tools.notifier is None:
+    if not signing_secrets(tools, owner):
         raise InvalidWebhookUrl("This server has no WEBHOOK_SECRET, so it can sign no webhook; leave webhookUrl out.")
     if len(url) > MAX_WEBHOOK_URL_CHARS:
         raise InvalidWebhookUrl(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from imgproc.extensions import db
 from imgproc.lifecycle.window import of_status
-from imgproc.models import ENDED, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
+from imgproc.models import ENDED, ApiKey, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
 
 OPEN = tuple(status for status in RequestStatus if status not in ENDED)
 PAGE = 500  # products read at a time; a page of images stays below SQLite's limit of bound values
@@ -29,6 +29,16 @@ def count_open(owner: str) -> int:
     statement = sa.select(sa.func.count()).where(request.owner == owner, request.status.in_(OPEN))
     with db.engine.connect() as connection:
         return connection.execute(statement).scalar_one()
+
+
+def webhook_secrets(key_id: str) -> tuple[str, ...] | None:
+    """The secrets of the key, in force or not; None where it was made before keys had any; empty without such a key."""
+    statement = sa.select(ApiKey.webhook_secrets).where(ApiKey.id == key_id)
+    with db.engine.connect() as connection:
+        found = connection.execute(statement).one_or_none()
+    if found is None:
+        return ()
+    return None if found.webhook_secrets is None else tuple(found.webhook_secrets.split())
 
 
 def has_ended(request: ProcessingRequest) -> bool:

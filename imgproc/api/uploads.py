@@ -51,7 +51,7 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
 def validate_file(form: dict[str, Any]) -> dict[str, Any]:
     """Say how a file would be read, with all its errors; changes nothing."""
     upload = _upload(form)
-    intake.check_webhook_url(upload.webhook_url)
+    intake.check_webhook_url(upload.webhook_url, owner=callers.owner())
     try:
         reading, scan = intake.inspect(upload.stream)
     except InvalidCsv as error:

@@ -8,14 +8,26 @@ from typing import Any
 import sqlalchemy as sa
 
 from imgproc.extensions import transaction
-from imgproc.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.models import DeliveryAttempt, DeliveryStatus, ProcessingRequest, WebhookDelivery
 from imgproc.sql import db_now
+
+OWNER = (
+    sa.select(ProcessingRequest.owner)
+    .where(ProcessingRequest.id == WebhookDelivery.request_id)
+    .correlate(WebhookDelivery)
+    .scalar_subquery()
+    .label("owner")
+)
 
 
 @dataclass(frozen=True)
 class DeliveryClaim:
-    """What is needed to send one delivery; `retries` counts the attempts of the present round of the schedule."""
+    """What is needed to send one delivery; `retries` counts the attempts of the present round of the schedule.
 
+    `owner` is the id of the key with which the request came, empty without one.
+    """
+
+    owner: str
     url: str
     payload: dict[str, Any]
     attempts: int
@@ -43,7 +55,7 @@ def claim(delivery_id: str, *, token: str, lease_seconds: float) -> DeliveryClai
         sa.update(delivery)
         .where(delivery.id == delivery_id, sa.or_(due, expired))
         .values(status=DeliveryStatus.SENDING, lease_token=token, lease_until=db_now(lease_seconds))
-        .returning(delivery.url, delivery.payload, delivery.attempts, delivery.retries)
+        .returning(OWNER, delivery.url, delivery.payload, delivery.attempts, delivery.retries)
     )
     with transaction() as connection:
         claimed = connection.execute(statement).one_or_none()
