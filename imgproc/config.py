@@ -70,6 +70,8 @@ class Settings:
     dispatch_window: int
     sweep_interval: float
     retention_days: float | None
+    csv_access: str
+    csv_url_credentials: str
     api_keys_required: bool
     api_key: str | None = field(repr=False)
     rate_limit_uploads: str
@@ -79,6 +81,11 @@ class Settings:
     trusted_hosts: tuple[str, ...]
     log_format: str
     log_level: str
+
+    @property
+    def private_csvs(self) -> bool:
+        """Whether CSVs are kept in the private bucket, and given out by the API alone."""
+        return self.csv_access == "private"
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
@@ -189,6 +196,8 @@ class SettingsSchema(Schema):
     DISPATCH_WINDOW = _whole(64)
     SWEEP_INTERVAL = fields.Float(load_default=1.0, validate=Range(min=0.05))
     RETENTION_DAYS = fields.Float(load_default=None, validate=Range(min=0, min_inclusive=False))
+    CSV_ACCESS = _text("public", validate=OneOf(["public", "private"]))
+    CSV_URL_CREDENTIALS = _text("keep", validate=OneOf(["keep", "redact"]))
     API_KEYS_REQUIRED = fields.Boolean(load_default=False)
     API_KEY = _text()
     RATE_LIMIT_UPLOADS = _text("3000/minute", validate=_is_rate_limit)

@@ -54,8 +54,10 @@ class Accepted:
     scan: Scan | None
 
 
-def accept(upload: Upload, *, owner: str = "") -> Accepted:
+def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Accepted:
     """Accept an upload, or answer again for one with the same idempotency key.
+
+    `api_url` is where the caller reached the API, for links in what is told of the request's end.
 
     Raises:
         InvalidCsv, UnsupportedFile, InvalidWebhookUrl: the caller must change something.
@@ -70,7 +72,8 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
     require_room(owner)
     _, scan = inspect(upload.stream)
     require_valid(scan, skip_invalid=upload.skip_invalid)
-    request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint)
+    values = {"owner": owner, "webhook_url": webhook_url, "fingerprint": fingerprint, "api_url": api_url}
+    request_id = _reserve(upload, scan, **values)
     upload.stream.seek(0)
     toolbox().store.put_input(request_id, upload.stream)
     if earlier := _accept(request_id, upload, owner, fingerprint):

@@ -13,7 +13,7 @@ from imgproc import callers, intake
 from imgproc.api.inputs import UploadHeaders, UploadIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import UploadOut, ValidateOut
-from imgproc.api.views import rfc3339, status_url
+from imgproc.api.views import api_url, rfc3339, status_url
 from imgproc.errors import InvalidCsv, UnsupportedFile
 from imgproc.intake import Accepted, Upload
 from imgproc.models import ProcessingRequest
@@ -35,7 +35,7 @@ READABLE = {"", ".csv", ".tsv", ".txt"}
 def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
     """Store the file and process it in the background."""
     upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
-    accepted = intake.accept(upload, owner=callers.owner())
+    accepted = intake.accept(upload, owner=callers.owner(), api_url=api_url())
     response = jsonify(_answer(accepted))
     response.status_code = 202
     response.location = status_url(accepted.request.id)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from imgproc.redaction import redact
+
 MAX_URL_CHARS = 2048
 
 _SEPARATOR = re.compile(r"([,;|])")
@@ -69,7 +71,8 @@ def _continues(item: str, piece: str) -> bool:
 
 def _fault(url: str) -> str | None:
     """What is wrong with the syntax of `url` (RFC 3986, and IRIs), by no look-up of its host."""
-    shown = repr(url if len(url) <= 100 else url[:100] + "…")
+    shown = redact(url[:200])
+    shown = repr(shown if len(shown) <= 100 else shown[:100] + "…")
     if not starts_url(url):
         return f"({shown}) is not an absolute http:// or https:// URL: write it in full, a space inside it as %20."
     if len(url) > MAX_URL_CHARS:

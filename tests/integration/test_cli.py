@@ -148,7 +148,7 @@ def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
 
 
 def test_webhook_secrets_are_shown_once_and_replaced(stack: Stack) -> None:
-    """By `create` on standard error, so that a script's `KEY=$(…)` stays the key; by the rotation; never by the list."""
+    """By `create` on standard error, so that a script's `KEY=$(…)` stays the key; by the rotation; not by the list."""
     environ = environment(stack.data_dir)
     created = run("keys", "create", "Hooks", environ=environ)
     prefix = created.stdout[:14]
