@@ -75,8 +75,11 @@ class Settings:
     api_keys_required: bool
     api_key: str | None = field(repr=False)
     rate_limit_uploads: str
+    rate_limit_actions: str
     rate_limit_reads: str
     max_open_requests: int
+    max_open_deliveries: int
+    deliveries_at_once: int
     trusted_proxies: int
     trusted_hosts: tuple[str, ...]
     log_format: str
@@ -201,8 +204,11 @@ class SettingsSchema(Schema):
     API_KEYS_REQUIRED = fields.Boolean(load_default=False)
     API_KEY = _text()
     RATE_LIMIT_UPLOADS = _text("3000/minute", validate=_is_rate_limit)
+    RATE_LIMIT_ACTIONS = _text("600/minute", validate=_is_rate_limit)
     RATE_LIMIT_READS = _text("30000/minute", validate=_is_rate_limit)
     MAX_OPEN_REQUESTS = _whole(10_000)
+    MAX_OPEN_DELIVERIES = _whole(1000)
+    DELIVERIES_AT_ONCE = _whole(4)
     TRUSTED_PROXIES = _whole(0, at_least=0)
     TRUSTED_HOSTS = Hosts(load_default=())
     LOG_FORMAT = _text("text", validate=OneOf(["text", "json"]))

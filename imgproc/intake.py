@@ -146,6 +146,17 @@ def require_room(owner: str) -> None:
         raise QuotaExceeded(f"{most:,} requests are under way already; wait until some have ended, or cancel some.")
 
 
+def require_room_for_delivery(owner: str) -> None:
+    """A webhook that has ended is not sent again while too many of the owner wait.
+
+    Raises:
+        QuotaExceeded: MAX_OPEN_DELIVERIES of the owner wait or are being sent.
+    """
+    most = toolbox().settings.max_open_deliveries
+    if queries.count_open_deliveries(owner, at_most=most) >= most:
+        raise QuotaExceeded(f"{most:,} webhooks wait to be sent already; send this one again when some have been.")
+
+
 def _fingerprint(upload: Upload) -> str:
     """What makes two uploads the same: the bytes of the file and everything asked of it."""
     digest = hashlib.sha256()

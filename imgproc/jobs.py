@@ -251,7 +251,9 @@ def _complete(tools: Toolbox, request: ProcessingRequest, *, token: str, files: 
 def deliver(delivery_id: str) -> None:
     """Make one attempt at a webhook that is due, and write down what came of it."""
     tools, token = toolbox(), new_token()
-    claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS)
+    # However few workers there are, one tenant's webhooks leave half of them for other work.
+    most = min(tools.settings.deliveries_at_once, max(1, tools.settings.workers // 2))
+    claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS, most_of_owner=most)
     if claim is None:
         return
     outcome = attempt(tools, delivery_id, claim)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from imgproc import dispatch
 from imgproc.errors import InfrastructureError
 from imgproc.extensions import db
-from imgproc.lifecycle import actions, expiry, finalization
+from imgproc.lifecycle import actions, deliveries, expiry, finalization
 from imgproc.lifecycle.window import IN_FLIGHT, release
 from imgproc.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
 from imgproc.removal import remove_due
@@ -30,6 +30,7 @@ from imgproc.toolbox import toolbox
 BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
 QUEUED = 100_000  # the oldest of them may all wait in Redis, so a pass must see beyond them; windows keep them few
 UNHEARD_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
+CROWD_DELAY = 15.0  # seconds a delivery waits where too many of its owner are due; as long as one attempt may take
 LOST_DETAIL = (
     "The worker died while processing this product, {attempts} times; "
     "one of its images probably exhausts memory or crashes the decoder. Replace the image, then retry the request."
@@ -95,6 +96,7 @@ def sweep(*, expire_leases: bool = True) -> None:
     _ring_missing(_unheard_products(unheard), "process_product", waiting, dispatch.ring_products)
     _ring_missing(_unplanned(unheard), "plan", waiting, dispatch.ring_plans)
     _finalize(waiting)
+    _put_off_deliveries()
     _ring_missing(_due_deliveries(), "deliver", waiting, dispatch.ring_deliveries)
 
 
@@ -187,6 +189,12 @@ def _due_deliveries() -> Select[Any]:
     due = sa.and_(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
     expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
     return sa.select(delivery.id).where(sa.or_(due, expired)).order_by(delivery.next_attempt_at).limit(BATCH)
+
+
+def _put_off_deliveries() -> None:
+    """Let no tenant's webhooks crowd out the others' in what this pass rings for."""
+    most = toolbox().settings.deliveries_at_once
+    deliveries.put_off(most_of_owner=most, delay=CROWD_DELAY, limit=BATCH)
 
 
 def _finalize(waiting: set[str]) -> None:

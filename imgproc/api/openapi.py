@@ -48,7 +48,8 @@ SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "imgproc_…"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-WITH_QUOTA = {"/api/upload", "/api/requests/{request_id}/retry"}
+REDELIVER = "/api/requests/{request_id}/deliveries/{delivery_id}/redeliver"
+WITH_QUOTA = {"/api/upload", "/api/requests/{request_id}/retry", REDELIVER}
 UNSAFE = {"post", "delete"}
 OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of an answer that may be left out
 TEXT = {"type": "string"}

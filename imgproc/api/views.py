@@ -23,10 +23,10 @@ def find_request(request_id: str) -> ProcessingRequest:
         Problem: 404 `request_not_found`.
     """
     try:
-        request = queries.get_request(str(uuid.UUID(request_id)))
+        request = queries.get_request(str(uuid.UUID(request_id)), owner=callers.owner())
     except ValueError:
         request = None
-    if request is None or request.owner != callers.owner():
+    if request is None:
         raise Problem(
             404, "request_not_found", "There is no request with this id; check the id of the upload's answer."
         )

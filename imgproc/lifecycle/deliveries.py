@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from imgproc.extensions import transaction
 from imgproc.models import DeliveryAttempt, DeliveryStatus, ProcessingRequest, WebhookDelivery
@@ -18,6 +19,10 @@ OWNER = (
     .scalar_subquery()
     .label("owner")
 )
+
+
+MOST_OF_OWNER = 1000  # deliveries being sent at a time, where nobody says
+WINDOW = 16  # times that many of an owner may be due at a time; a receiver that answers fast empties it in a second
 
 
 @dataclass(frozen=True)
@@ -46,20 +51,66 @@ class Outcome:
     retry_in: float | None = None
 
 
-def claim(delivery_id: str, *, token: str, lease_seconds: float) -> DeliveryClaim | None:
-    """Lease a delivery that is due; None where it is not, or is being sent."""
+def claim(
+    delivery_id: str, *, token: str, lease_seconds: float, most_of_owner: int = MOST_OF_OWNER
+) -> DeliveryClaim | None:
+    """Lease a delivery that is due; None where it is not, is being sent, or `most_of_owner` of its owner are.
+
+    So a tenant whose receiver never answers holds so many workers, and no more, or one more where two claim at once.
+    """
     delivery = WebhookDelivery
     due = sa.and_(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
     expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
     statement = (
         sa.update(delivery)
         .where(delivery.id == delivery_id, sa.or_(due, expired))
+        .where(_sending_of_owner() < most_of_owner)
         .values(status=DeliveryStatus.SENDING, lease_token=token, lease_until=db_now(lease_seconds))
         .returning(OWNER, delivery.url, delivery.payload, delivery.attempts, delivery.retries)
     )
     with transaction() as connection:
         claimed = connection.execute(statement).one_or_none()
         return None if claimed is None else DeliveryClaim(**claimed._mapping)
+
+
+def _sending_of_owner() -> sa.ScalarSelect[int]:
+    """SQL: how many deliveries of the owner are being sent; few are at all, and an index of their own has them."""
+    other, theirs = aliased(WebhookDelivery), aliased(ProcessingRequest)
+    # Databases use a partial index only for a status they can see.
+    sending = sa.literal(DeliveryStatus.SENDING, other.status.type, literal_execute=True)
+    return (
+        sa.select(sa.func.count())
+        .select_from(other)
+        .join(theirs, theirs.id == other.request_id)
+        .where(other.status == sending, other.lease_until > db_now(), theirs.owner == OWNER)
+        .correlate(WebhookDelivery)
+        .scalar_subquery()
+    )
+
+
+def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
+    """Of the first `limit` deliveries that are due, let those wait that crowd out other owners'; how many.
+
+    A tenant with a thousand webhooks to a receiver that never answers would else be all that a sweeper sees.
+    """
+    delivery, request = WebhookDelivery, ProcessingRequest
+    due = (
+        sa.select(delivery.id, delivery.request_id, delivery.next_attempt_at)
+        .where(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
+        .order_by(delivery.next_attempt_at)
+        .limit(limit)
+        .subquery()
+    )
+    place = sa.func.row_number().over(partition_by=request.owner, order_by=due.c.next_attempt_at)
+    ranked = sa.select(due.c.id, place.label("place")).join(request, request.id == due.c.request_id).subquery()
+    crowd = sa.select(ranked.c.id).where(ranked.c.place > WINDOW * most_of_owner)
+    statement = (
+        sa.update(delivery)
+        .where(delivery.id.in_(crowd), delivery.status == DeliveryStatus.PENDING)
+        .values(next_attempt_at=db_now(delay))
+    )
+    with transaction() as connection:
+        return connection.execute(statement).rowcount
 
 
 def record(delivery_id: str, outcome: Outcome, *, token: str) -> bool:
