@@ -20,6 +20,7 @@ from imgproc import create_app, embedded, key_commands, removal, supervisor, swe
 from imgproc.client import ApiError, Client, Json, follow
 from imgproc.config import ConfigError, Settings, load_settings
 from imgproc.demo import DemoFailed, run_demo
+from imgproc.redaction import redact
 from imgproc.terminal import printable, printable_lines
 
 ROOT = Path(__file__).parent.parent
@@ -36,9 +37,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            raise click.UsageError(printable_lines(str(error))) from error
+            raise click.UsageError(printable_lines(redact(str(error)))) from error
         except (embedded.EmbeddedError, supervisor.ServiceFailed, ApiError, DemoFailed) as error:
-            raise click.ClickException(printable_lines(str(error))) from error
+            raise click.ClickException(printable_lines(redact(str(error)))) from error
 
 
 def _die_with_parent(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:

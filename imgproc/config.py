@@ -6,6 +6,7 @@ a second shell finds its Redis and S3), then the defaults below.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
@@ -24,6 +25,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MIB = 1024 * 1024
 HOST = re.compile(r"\.?[\w.-]+")
+MOST_WEBHOOK_SECRETS = 2  # at once: the new one and the one it replaces
 RETRY_SCHEDULE = "5,300,1800,7200,18000,36000,50400,72000,86400"
 
 
@@ -70,16 +72,31 @@ class Settings:
     dispatch_window: int
     sweep_interval: float
     retention_days: float | None
+    csv_access: str
+    csv_url_credentials: str
     api_keys_required: bool
     api_key: str | None = field(repr=False)
     rate_limit_uploads: str
+    rate_limit_actions: str
     rate_limit_reads: str
     max_open_requests: int
     max_open_bytes: int
+    max_open_deliveries: int
+    deliveries_at_once: int
     trusted_proxies: int
     trusted_hosts: tuple[str, ...]
     log_format: str
     log_level: str
+
+    @property
+    def private_csvs(self) -> bool:
+        """Whether CSVs are kept in the private bucket, and given out by the API alone."""
+        return self.csv_access == "private"
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What signs the webhooks of callers without a secret of their own; each of two signs."""
+        return tuple((self.webhook_secret or "").split())
 
 
 class Networks(fields.Field[tuple[Network, ...]]):
@@ -122,8 +139,16 @@ def _is_http_url(value: str) -> None:
 
 
 def _is_webhook_secret(value: str) -> None:
-    if not value.startswith("whsec_"):
+    secrets = value.split()
+    if not secrets or not all(secret.startswith("whsec_") for secret in secrets):
         raise ValidationError("Must start with whsec_ (make env generates one).")
+    if len(secrets) > MOST_WEBHOOK_SECRETS:
+        raise ValidationError("Give one secret, or two separated by a space while one replaces the other.")
+    try:
+        for secret in secrets:
+            base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError as error:
+        raise ValidationError("What follows whsec_ must be base64 (make env generates one).") from error
 
 
 def _is_rate_limit(value: str) -> None:
@@ -179,12 +204,17 @@ class SettingsSchema(Schema):
     DISPATCH_WINDOW = _whole(64)
     SWEEP_INTERVAL = fields.Float(load_default=1.0, validate=Range(min=0.05))
     RETENTION_DAYS = fields.Float(load_default=None, validate=Range(min=0, min_inclusive=False))
+    CSV_ACCESS = _text("public", validate=OneOf(["public", "private"]))
+    CSV_URL_CREDENTIALS = _text("keep", validate=OneOf(["keep", "redact"]))
     API_KEYS_REQUIRED = fields.Boolean(load_default=False)
     API_KEY = _text()
     RATE_LIMIT_UPLOADS = _text("3000/minute", validate=_is_rate_limit)
+    RATE_LIMIT_ACTIONS = _text("600/minute", validate=_is_rate_limit)
     RATE_LIMIT_READS = _text("30000/minute", validate=_is_rate_limit)
     MAX_OPEN_REQUESTS = _whole(10_000)
     MAX_OPEN_BYTES = _whole(10 * 1024 * MIB)
+    MAX_OPEN_DELIVERIES = _whole(1000)
+    DELIVERIES_AT_ONCE = _whole(4)
     TRUSTED_PROXIES = _whole(0, at_least=0)
     TRUSTED_HOSTS = Hosts(load_default=())
     LOG_FORMAT = _text("text", validate=OneOf(["text", "json"]))

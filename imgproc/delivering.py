@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from imgproc import queries
 from imgproc.errors import DeliveryError
 from imgproc.lifecycle.deliveries import DeliveryClaim, Outcome
 from imgproc.models import DeliveryStatus
@@ -14,9 +15,8 @@ def attempt(tools: Toolbox, delivery_id: str, claim: DeliveryClaim) -> Outcome:
     """Send the announcement once; what came of it, and when to try again."""
     started = time.monotonic()
     try:
-        if tools.notifier is None:
-            raise DeliveryError("WEBHOOK_SECRET is not set, so nothing can be signed.", code="no_webhook_secret")
-        receipt = tools.notifier.notify(claim.url, webhook_id=delivery_id, payload=claim.payload)
+        secrets = signing_secrets(tools, claim.owner)
+        receipt = tools.notifier.notify(claim.url, webhook_id=delivery_id, payload=claim.payload, secrets=secrets)
     except DeliveryError as error:
         retry_in = _retry_in(tools, claim, error)
         return Outcome(
@@ -29,6 +29,12 @@ def attempt(tools: Toolbox, delivery_id: str, claim: DeliveryClaim) -> Outcome:
         )
     duration_ms = round((time.monotonic() - started) * 1000)
     return Outcome(DeliveryStatus.DELIVERED, duration_ms, response_status=receipt.response_status)
+
+
+def signing_secrets(tools: Toolbox, owner: str) -> tuple[str, ...]:
+    """What signs the owner's webhooks: the secrets of the key, else the configured ones; none where there are none."""
+    own = queries.webhook_secrets(owner) if owner else None
+    return tools.settings.webhook_secrets if own is None else own
 
 
 def _retry_in(tools: Toolbox, claim: DeliveryClaim, error: DeliveryError) -> float | None:

@@ -26,16 +26,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from imgproc.redaction import redact
+
 
 class ImgprocError(Exception):
-    """Base of every error of ours: `code` is stable, `detail` is one plain sentence with the remedy."""
+    """Base of every error of ours: `code` is stable, `detail` is one plain sentence with the remedy.
+
+    Credentials are redacted from `detail`: it is stored, logged, and written into CSVs that others may read.
+    """
 
     code = "internal_error"
     retryable = False
 
     def __init__(self, detail: str, *, code: str | None = None, retryable: bool | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = redact(detail)
+        super().__init__(self.detail)
         self.code = code or self.code
         self.retryable = self.retryable if retryable is None else retryable
 

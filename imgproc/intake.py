@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from imgproc import dispatch, queries
+from imgproc.delivering import signing_secrets
 from imgproc.errors import (
     ForbiddenAddress,
     InfrastructureError,
@@ -61,8 +62,10 @@ class Accepted:
     scan: Scan | None
 
 
-def accept(upload: Upload, *, owner: str = "") -> Accepted:
+def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Accepted:
     """Accept an upload, or answer again for one with the same idempotency key.
+
+    `api_url` is where the caller reached the API, for links in what is told of the request's end.
 
     Raises:
         InvalidCsv, UnsupportedFile, InvalidWebhookUrl: the caller must change something.
@@ -70,7 +73,7 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
         QuotaExceeded: the owner has MAX_OPEN_REQUESTS or MAX_OPEN_BYTES under way.
         StorageUnavailable: nothing was accepted; the same upload may be sent again.
     """
-    webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url)
+    webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url, owner=owner)
     fingerprint = _fingerprint(upload)
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
@@ -78,7 +81,7 @@ def accept(upload: Upload, *, owner: str = "") -> Accepted:
     _require_bytes(owner, upload.size)
     _, scan = inspect(upload)
     require_valid(scan, skip_invalid=upload.skip_invalid)
-    request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint)
+    request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint, api_url=api_url)
     _store(request_id, upload.stream)
     if earlier := _accept(request_id, upload, owner, fingerprint):
         return earlier
@@ -134,8 +137,8 @@ def inspect(upload: Upload) -> tuple[CsvReading, Scan]:
     return reading, scan_csv(reading, stop_at_errors=not upload.skip_invalid)
 
 
-def check_webhook_url(url: str | None) -> str | None:
-    """The URL, if we may post to it.
+def check_webhook_url(url: str | None, *, owner: str) -> str | None:
+    """The URL, if we may post to it and can sign what the owner is told.
 
     Raises:
         InvalidWebhookUrl: it is malformed, points where we may not go, or nothing could be signed.
@@ -143,7 +146,7 @@ def check_webhook_url(url: str | None) -> str | None:
     if url is None:
         return None
     tools = toolbox()
-    if tools.notifier is None:
+    if not signing_secrets(tools, owner):
         raise InvalidWebhookUrl("This server has no WEBHOOK_SECRET, so it can sign no webhook; leave webhookUrl out.")
     if len(url) > MAX_WEBHOOK_URL_CHARS:
         raise InvalidWebhookUrl(
@@ -183,6 +186,17 @@ def _bytes_exceeded() -> QuotaExceeded:
         f"With this file more than {most:,} bytes of files would be under way; "
         "wait until some requests have ended, or cancel some."
     )
+
+
+def require_room_for_delivery(owner: str) -> None:
+    """A webhook that has ended is not sent again while too many of the owner wait.
+
+    Raises:
+        QuotaExceeded: MAX_OPEN_DELIVERIES of the owner wait or are being sent.
+    """
+    most = toolbox().settings.max_open_deliveries
+    if queries.count_open_deliveries(owner, at_most=most) >= most:
+        raise QuotaExceeded(f"{most:,} webhooks wait to be sent already; send this one again when some have been.")
 
 
 def _fingerprint(upload: Upload) -> str:

@@ -214,21 +214,20 @@ def finalize(request_id: str, epoch: int) -> None:
         if request is None:
             return
         try:
-            output_key, failed_key = report.write_csvs(tools, request, lease.check)
+            files = report.write_csvs(tools, request, lease.check)
         except InfrastructureError as error:
             log.warning("finalize_delayed", request_id=request_id, code=error.code, detail=error.detail)
             insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
             return
-        delivery_id = insist(partial(_complete, tools, request, token=token, keys=(output_key, failed_key)))
+        delivery_id = insist(partial(_complete, tools, request, token=token, files=files))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:
         dispatch.ring_deliveries([delivery_id])
 
 
-def _complete(tools: Toolbox, request: ProcessingRequest, *, token: str, keys: tuple[str, str | None]) -> str | None:
-    output_key, failed_key = keys
+def _complete(tools: Toolbox, request: ProcessingRequest, *, token: str, files: report.CsvFiles) -> str | None:
     status = report.end_of(request)
-    output_url, failed_url = (key and tools.store.public_url(key) for key in keys)
+    output_url, failed_url = report.csv_urls(tools, request, files)
     nothing = status is RequestStatus.FAILED
     return finalization.complete(
         request.id,
@@ -236,8 +235,9 @@ def _complete(tools: Toolbox, request: ProcessingRequest, *, token: str, keys: t
         token=token,
         status=status,
         values={
-            "output_key": output_key,
-            "failed_key": failed_key,
+            "output_key": files.output_key,
+            "failed_key": files.failed_key,
+            "csv_private": files.private,
             "error_code": "no_image_succeeded" if nothing else None,
             "error_detail": "No image could be processed; the failed CSV says why for each." if nothing else None,
         },
@@ -252,7 +252,9 @@ def _complete(tools: Toolbox, request: ProcessingRequest, *, token: str, keys: t
 def deliver(delivery_id: str) -> None:
     """Make one attempt at a webhook that is due, and write down what came of it."""
     tools, token = toolbox(), new_token()
-    claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS)
+    # However few workers there are, one tenant's webhooks leave half of them for other work.
+    most = min(tools.settings.deliveries_at_once, max(1, tools.settings.workers // 2))
+    claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS, most_of_owner=most)
     if claim is None:
         return
     renew = partial(deliveries.renew_lease, delivery_id, token=token, lease_seconds=SENDING_SECONDS)

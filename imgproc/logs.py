@@ -6,6 +6,7 @@ import logging
 
 import structlog
 
+from imgproc.redaction import redact_all
 from imgproc.terminal import printable_lines
 
 
@@ -32,7 +33,7 @@ def configure(*, log_format: str, level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _redact, renderer],
         )
     )
     root = logging.getLogger()
@@ -44,6 +45,18 @@ def configure(*, log_format: str, level: str) -> None:
     for name in ("rq", "rq.worker_pool", "botocore", "alembic"):
         logging.getLogger(name).setLevel("WARNING")
     logging.getLogger("urllib3").setLevel("ERROR")
+    # gunicorn prints the addresses of calls that went wrong, queries included, by a handler of its own.
+    server = logging.getLogger("gunicorn.error")
+    server.handlers.clear()
+    server.propagate = True
+
+
+def _redact(
+    _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """No credential reaches a log, whoever logs: messages and tracebacks of libraries hold URLs too."""
+    redacted: structlog.types.EventDict = redact_all(event)
+    return redacted
 
 
 class TextFormatter(logging.Formatter):

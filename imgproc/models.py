@@ -137,6 +137,9 @@ class ProcessingRequest(Base):
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     output_key: Mapped[str | None] = mapped_column(String(255))
     failed_key: Mapped[str | None] = mapped_column(String(255))
+    csv_token: Mapped[str | None] = mapped_column(String(32))
+    csv_private: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    api_url: Mapped[str | None] = mapped_column(Text)
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
 
@@ -215,6 +218,7 @@ class WebhookDelivery(Base):
     __table_args__ = (
         UniqueConstraint("request_id", "finalize_epoch"),
         _partial_index("ix_webhook_deliveries_due", "next_attempt_at", where="status IN ('pending', 'sending')"),
+        _partial_index("ix_webhook_deliveries_sending", "lease_until", where="status = 'sending'"),
     )
 
     id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True)
@@ -254,7 +258,10 @@ class DeliveryAttempt(Base):
 
 
 class ApiKey(Base):
-    """A caller's key. The secret is kept by its holder alone; here is its SHA-256, from which nobody gets it back."""
+    """A caller's key. The secret is kept by its holder alone; here is its SHA-256, from which nobody gets it back.
+
+    `webhook_secrets` sign the holder's webhooks, the newest first, separated by a space; null: the configured ones do.
+    """
 
     __tablename__ = "api_keys"
 
@@ -265,3 +272,4 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=db_now())
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    webhook_secrets: Mapped[str | None] = mapped_column(Text)

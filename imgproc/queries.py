@@ -11,17 +11,33 @@ import sqlalchemy as sa
 from imgproc.extensions import db
 from imgproc.lifecycle import requests
 from imgproc.lifecycle.window import of_status
-from imgproc.models import ENDED, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
+from imgproc.models import (
+    ENDED,
+    ApiKey,
+    DeliveryStatus,
+    ProcessingRequest,
+    Product,
+    ProductImage,
+    ProductStatus,
+    RequestStatus,
+    WebhookDelivery,
+)
 
 OPEN = tuple(status for status in RequestStatus if status not in ENDED)
 PAGE = 500  # products read at a time; a page of images stays below SQLite's limit of bound values
 
 
-def get_request(request_id: str) -> ProcessingRequest | None:
-    """One request as it is now, or None. An earlier look ends first: on SQLite its transaction still sees the past."""
+def get_request(request_id: str, *, owner: str | None = None) -> ProcessingRequest | None:
+    """One request as it is now, or None; of this owner alone, if one is given, so that others' cost no more to ask for.
+
+    An earlier look ends first: on SQLite its transaction still sees the past.
+    """
     db.session.rollback()
-    request = db.session.get(ProcessingRequest, request_id)
-    return None if request is None or request.removed_at else request
+    request = ProcessingRequest
+    statement = sa.select(request).where(request.id == request_id, request.removed_at.is_(None))
+    if owner is not None:
+        statement = statement.where(request.owner == owner)
+    return db.session.execute(statement).scalar_one_or_none()
 
 
 def count_open(owner: str) -> int:
@@ -36,6 +52,29 @@ def count_open_bytes(owner: str) -> int:
     """How many bytes the owner's files under way have."""
     with db.engine.connect() as connection:
         return int(connection.execute(sa.select(requests.open_bytes(owner))).scalar_one())
+
+
+def count_open_deliveries(owner: str, *, at_most: int) -> int:
+    """How many webhooks of the owner wait or are being sent; no more than `at_most` are counted."""
+    delivery, request = WebhookDelivery, ProcessingRequest
+    some = (
+        sa.select(delivery.id)
+        .join(request, request.id == delivery.request_id)
+        .where(request.owner == owner, delivery.status.in_([DeliveryStatus.PENDING, DeliveryStatus.SENDING]))
+        .limit(at_most)
+    )
+    with db.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+
+
+def webhook_secrets(key_id: str) -> tuple[str, ...] | None:
+    """The secrets of the key, in force or not; None where it was made before keys had any; empty without such a key."""
+    statement = sa.select(ApiKey.webhook_secrets).where(ApiKey.id == key_id)
+    with db.engine.connect() as connection:
+        found = connection.execute(statement).one_or_none()
+    if found is None:
+        return ()
+    return None if found.webhook_secrets is None else tuple(found.webhook_secrets.split())
 
 
 def has_ended(request: ProcessingRequest) -> bool:

@@ -22,7 +22,7 @@ from imgproc import dispatch, losses
 from imgproc.errors import InfrastructureError
 from imgproc.extensions import db, redis_client
 from imgproc.isolation import isolated
-from imgproc.lifecycle import actions, finalization
+from imgproc.lifecycle import actions, deliveries, finalization
 from imgproc.lifecycle.window import IN_FLIGHT, release
 from imgproc.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
 from imgproc.queries import ids_of
@@ -33,6 +33,8 @@ from imgproc.toolbox import toolbox
 BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
 QUEUED = 100_000  # the oldest of them may all wait in Redis, so a pass must see beyond them; windows keep them few
 UNHEARD_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
+CROWD_DELAY = 15.0  # seconds a delivery waits where too many of its owner are due; as long as one attempt may take
+
 log = structlog.get_logger(__name__)
 
 
@@ -101,6 +103,7 @@ def sweep(*, expire_leases: bool = True) -> None:
         partial(_ring_missing, _unplanned(unheard), "plan", waiting, dispatch.ring_plans),
         _elect_finalizers,
         partial(_ring_finalizers, waiting),
+        _put_off_deliveries,
         partial(_ring_missing, _due_deliveries(), "deliver", waiting, dispatch.ring_deliveries),
     ]
     for step in steps:
@@ -177,6 +180,12 @@ def _due_deliveries() -> Select[Any]:
     delivery = WebhookDelivery
     due = sa.and_(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
     return sa.select(delivery.id).where(due).order_by(delivery.next_attempt_at).limit(BATCH)
+
+
+def _put_off_deliveries() -> None:
+    """Let no tenant's webhooks crowd out the others' in what this pass rings for."""
+    most = toolbox().settings.deliveries_at_once
+    deliveries.put_off(most_of_owner=most, delay=CROWD_DELAY, limit=BATCH)
 
 
 def _elect_finalizers() -> None:

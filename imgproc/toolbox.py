@@ -16,12 +16,12 @@ from imgproc.pipeline.store import Store
 
 @dataclass(frozen=True)
 class Toolbox:
-    """The settings and the stages made from them; none connects before its first use. No secret, no notifier."""
+    """The settings and the stages made from them; none connects before its first use."""
 
     settings: Settings
     store: Store
     downloader: Downloader
-    notifier: Notifier | None
+    notifier: Notifier
     csv_limits: CsvLimits
     memory: MemoryBudget  # of all images that this process makes at a time
 
@@ -43,9 +43,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         downloader=Downloader(
             allowed_networks=networks, timeout=settings.download_timeout, max_bytes=settings.max_image_bytes
         ),
-        notifier=(
-            Notifier(secret=settings.webhook_secret, allowed_networks=networks) if settings.webhook_secret else None
-        ),
+        notifier=Notifier(allowed_networks=networks),
         csv_limits=CsvLimits(max_rows=settings.max_rows, max_images_per_row=settings.max_images_per_row),
         memory=MemoryBudget(settings.worker_memory_limit),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,8 +14,9 @@ from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut, DeliveriesOut
 from imgproc.api.views import accepted, find_request, rfc3339
 from imgproc.extensions import db
+from imgproc.intake import require_room_for_delivery
 from imgproc.lifecycle import deliveries
-from imgproc.models import DeliveryAttempt, WebhookDelivery
+from imgproc.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")
 
@@ -40,16 +42,28 @@ def list_deliveries(request_id: str) -> dict[str, Any]:
 def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
     """Send it again under the same `webhook-id`, with a fresh retry schedule."""
     request = find_request(request_id)
-    try:
-        known = db.session.get(WebhookDelivery, str(uuid.UUID(delivery_id)))
-    except ValueError:
-        known = None
-    if known is None or known.request_id != request.id:
-        raise Problem(404, "delivery_not_found", "This request has no delivery with this id; list its deliveries.")
+    known = _find(request.id, delivery_id)
+    if known.status in (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED):
+        require_room_for_delivery(request.owner)
     if not deliveries.redeliver(request.id, known.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
     dispatch.ring_deliveries([known.id])
     return accepted(request.id)
+
+
+def _find(request_id: str, delivery_id: str) -> WebhookDelivery:
+    """The request's delivery of that id; another request's is answered as one that never was.
+
+    Raises:
+        Problem: 404 `delivery_not_found`.
+    """
+    delivery = WebhookDelivery
+    with suppress(ValueError):
+        known = delivery.id == str(uuid.UUID(delivery_id))
+        statement = sa.select(delivery).where(known, delivery.request_id == request_id)
+        if found := db.session.execute(statement).scalar_one_or_none():
+            return found
+    raise Problem(404, "delivery_not_found", "This request has no delivery with this id; list its deliveries.")
 
 
 def _delivery(delivery: WebhookDelivery, attempts: list[DeliveryAttempt]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from imgproc.config import Settings
 from imgproc.extensions import DEFAULT_REDIS_URL
 from imgproc.toolbox import toolbox
 
-UPLOADS = {"uploads.upload_file", "uploads.validate_file"}  # these read a file; everything else is a look or a nudge
+UPLOADS = {"uploads.upload_file", "uploads.validate_file"}  # these read a file
+READS = {"GET", "HEAD", "OPTIONS"}  # every other method sets work going, or stops it
 PATIENCE = 0.5  # seconds until Redis counts as away
 
 
@@ -40,7 +41,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _limit() -> str:
     settings = toolbox().settings
-    return settings.rate_limit_uploads if request.endpoint in UPLOADS else settings.rate_limit_reads
+    if request.endpoint in UPLOADS:
+        return settings.rate_limit_uploads
+    return settings.rate_limit_reads if request.method in READS else settings.rate_limit_actions
 
 
 def explain(error: RateLimitExceeded) -> tuple[str, int]:

@@ -48,10 +48,12 @@ SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "imgproc_…"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-WITH_QUOTA = {"/api/upload", "/api/requests/{request_id}/retry"}
+REDELIVER = "/api/requests/{request_id}/deliveries/{delivery_id}/redeliver"
+WITH_QUOTA = {"/api/upload", "/api/requests/{request_id}/retry", REDELIVER}
 UNSAFE = {"post", "delete"}
 OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of an answer that may be left out
 TEXT = {"type": "string"}
+CSV = {"description": "The file, where CSVs are private.", "content": {"text/csv": {"schema": TEXT}}}
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
@@ -82,6 +84,8 @@ def _complete(spec: dict[str, Any], *, keys_required: bool) -> dict[str, Any]:
             _complete_operation(operation, path=path, method=method)
             if path.startswith(WITH_KEY):
                 operation["security"] = security
+    for name in ("output", "failed"):
+        spec["paths"][f"/api/requests/{{request_id}}/{name}.csv"]["get"]["responses"]["200"] = CSV
     spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": TEXT}}
     return spec
 

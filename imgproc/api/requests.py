@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal, NoReturn
 
 import sqlalchemy as sa
 from apiflask import APIBlueprint, EmptySchema
@@ -16,6 +16,7 @@ from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut, ProductsOut, RequestsOut
 from imgproc.api.views import (
     accepted,
+    csv_url,
     decode_cursor,
     encode_cursor,
     find_request,
@@ -28,6 +29,8 @@ from imgproc.lifecycle import actions, finalization
 from imgproc.lifecycle.window import release
 from imgproc.models import ProcessingRequest, ProductStatus, RequestStatus
 from imgproc.toolbox import toolbox
+
+CSV_CHUNK_BYTES = 256 * 1024
 
 blueprint = APIBlueprint("requests", __name__, url_prefix="/api/requests", tag="Requests")
 
@@ -121,23 +124,42 @@ def _picture(image: Any, side: str) -> dict[str, Any] | None:
 
 
 @blueprint.get("/<request_id>/output.csv")
-@blueprint.doc(summary="Get the output CSV", responses={302: "To the bucket URL."})
+@blueprint.doc(summary="Get the output CSV", responses={302: "To the bucket URL, where CSVs are public."})
 def get_output_csv(request_id: str) -> Any:
-    """Redirect to the bucket URL of the output CSV."""
+    """The output CSV, or a redirect to its bucket URL where CSVs are public."""
     request = _ended(request_id)
     if request.output_key is None:
         raise Problem(404, "no_output", "The request failed before any row was processed, so it has no output CSV.")
-    return redirect(toolbox().store.public_url(request.output_key))
+    return _csv(request, "output") or _gone("no_output")
 
 
 @blueprint.get("/<request_id>/failed.csv")
-@blueprint.doc(summary="Get the failed rows", responses={302: "To the bucket URL."})
+@blueprint.doc(summary="Get the failed rows", responses={302: "To the bucket URL, where CSVs are public."})
 def get_failed_csv(request_id: str) -> Any:
-    """Redirect to the bucket URL of the failed rows, which can be uploaded again as they are."""
+    """The failed rows, which can be uploaded again as they are, or a redirect to their bucket URL."""
     request = _ended(request_id)
     if request.failed_key is None:
         raise Problem(404, "nothing_failed", "No row of this request failed, so there is no failed CSV.")
-    return redirect(toolbox().store.public_url(request.failed_key))
+    return _csv(request, "failed") or _gone("nothing_failed")
+
+
+def _csv(request: ProcessingRequest, name: Literal["output", "failed"]) -> Any:
+    """The file as it comes from the private bucket, or where it is; None where it is no longer stored."""
+    if not request.csv_private:
+        return redirect(csv_url(request, name) or "")
+    body = toolbox().store.open_csv(getattr(request, f"{name}_key"))
+    if body is None:
+        return None
+    response = Response(body.iter_chunks(CSV_CHUNK_BYTES), content_type="text/csv; charset=utf-8")
+    response.call_on_close(body.close)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _gone(code: str) -> NoReturn:
+    raise Problem(404, code, "The file is no longer stored; retry the request, or upload its CSV again.")
 
 
 def _ended(request_id: str) -> ProcessingRequest:

@@ -14,7 +14,7 @@ from imgproc import callers, intake
 from imgproc.api.inputs import UploadHeaders, UploadIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import UploadOut, ValidateOut
-from imgproc.api.views import rfc3339, status_url
+from imgproc.api.views import api_url, rfc3339, status_url
 from imgproc.config import Settings
 from imgproc.errors import InvalidCsv, UnsupportedFile
 from imgproc.intake import Accepted, Upload
@@ -48,7 +48,7 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
     """Store the file and process it in the background."""
     upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
     with _slot(upload):
-        accepted = intake.accept(upload, owner=callers.owner())
+        accepted = intake.accept(upload, owner=callers.owner(), api_url=api_url())
     response = jsonify(_answer(accepted))
     response.status_code = 202
     response.location = status_url(accepted.request.id)
@@ -64,7 +64,7 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
 def validate_file(form: dict[str, Any]) -> dict[str, Any]:
     """Say how a file would be read, with all its errors; changes nothing."""
     upload = _upload(form)
-    intake.check_webhook_url(upload.webhook_url)
+    intake.check_webhook_url(upload.webhook_url, owner=callers.owner())
     try:
         with _slot(upload):
             reading, scan = intake.inspect(upload)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from flask import request as call
 from flask import url_for
 
 from imgproc import callers, queries
@@ -22,10 +23,10 @@ def find_request(request_id: str) -> ProcessingRequest:
         Problem: 404 `request_not_found`.
     """
     try:
-        request = queries.get_request(str(uuid.UUID(request_id)))
+        request = queries.get_request(str(uuid.UUID(request_id)), owner=callers.owner())
     except ValueError:
         request = None
-    if request is None or request.owner != callers.owner():
+    if request is None:
         raise Problem(
             404, "request_not_found", "There is no request with this id; check the id of the upload's answer."
         )
@@ -35,7 +36,6 @@ def find_request(request_id: str) -> ProcessingRequest:
 def summary_of(request: ProcessingRequest) -> dict[str, Any]:
     """A request as lists show it."""
     ended = queries.has_ended(request)
-    store = toolbox().store
     return {
         "requestId": request.id,
         "status": request.status.value,
@@ -46,16 +46,31 @@ def summary_of(request: ProcessingRequest) -> dict[str, Any]:
         "options": request.options,
         "progress": queries.progress_of(request),
         "bytes": queries.bytes_of(request),
-        "outputCsvUrl": store.public_url(request.output_key) if ended and request.output_key else None,
-        "failedCsvUrl": store.public_url(request.failed_key) if ended and request.failed_key else None,
+        "outputCsvUrl": csv_url(request, "output") if ended else None,
+        "failedCsvUrl": csv_url(request, "failed") if ended else None,
         "error": {"code": request.error_code, "detail": request.error_detail} if request.error_code else None,
     }
+
+
+def csv_url(request: ProcessingRequest, name: Literal["output", "failed"]) -> str | None:
+    """Where a CSV of the request can be had: in the public bucket, or from here alone; None where there is none."""
+    key: str | None = getattr(request, f"{name}_key")
+    if key is None:
+        return None
+    if request.csv_private:
+        return url_for(f"requests.get_{name}_csv", request_id=request.id, _external=True)
+    return toolbox().store.public_url(key)
 
 
 def accepted(request_id: str) -> dict[str, Any]:
     """The body of an action's 202."""
     request = find_request(request_id)
     return {"requestId": request.id, "status": request.status.value, "statusUrl": status_url(request.id)}
+
+
+def api_url() -> str:
+    """Where the caller has reached us, with a `/` at its end."""
+    return call.url_root
 
 
 def status_url(request_id: str) -> str:

@@ -16,6 +16,8 @@ CONTENT_TYPES = {
     "avif": "image/avif",
 }
 
+CSV_HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
+
 outputs = Blueprint("outputs", __name__, url_prefix="/outputs")
 
 
@@ -29,7 +31,8 @@ def register_outputs(app: Flask, settings: Settings) -> None:
 def get_output(key: str) -> Response:
     """One object: pictures to be shown, everything else to be saved. Ranges and conditional requests are honoured.
 
-    A retried request rewrites its CSV files, so those are revalidated on every use; a picture may be kept for an hour.
+    A picture may be kept for an hour. A CSV is for whoever was told its key: no cache keeps it, no search engine lists
+    it, and what it links to is not told where the link was.
     """
     if any(part.startswith(".") for part in key.split("/")):
         abort(404)  # the server writes an object under such a name until it is whole
@@ -39,8 +42,10 @@ def get_output(key: str) -> Response:
         key,
         mimetype=CONTENT_TYPES.get(extension, "application/octet-stream"),
         conditional=True,
-        max_age=None if extension == "csv" else IMAGE_CACHE_SECONDS,
+        max_age=IMAGE_CACHE_SECONDS,
     )
+    if extension == "csv":
+        response.headers |= CSV_HEADERS
     if not (response.mimetype or "").startswith("image/"):
         response.headers["Content-Disposition"] = "attachment"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -6,16 +6,33 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from imgproc.extensions import transaction
-from imgproc.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.models import DeliveryAttempt, DeliveryStatus, ProcessingRequest, WebhookDelivery
 from imgproc.sql import db_now
+
+OWNER = (
+    sa.select(ProcessingRequest.owner)
+    .where(ProcessingRequest.id == WebhookDelivery.request_id)
+    .correlate(WebhookDelivery)
+    .scalar_subquery()
+    .label("owner")
+)
+
+
+MOST_OF_OWNER = 1000  # deliveries being sent at a time, where nobody says
+WINDOW = 16  # times that many of an owner may be due at a time; a receiver that answers fast empties it in a second
 
 
 @dataclass(frozen=True)
 class DeliveryClaim:
-    """What is needed to send one delivery; `retries` counts the attempts of the present round of the schedule."""
+    """What is needed to send one delivery; `retries` counts the attempts of the present round of the schedule.
 
+    `owner` is the id of the key with which the request came, empty without one.
+    """
+
+    owner: str
     url: str
     payload: dict[str, Any]
     attempts: int
@@ -37,24 +54,70 @@ class Outcome:
     retry_in: float | None = None
 
 
-def claim(delivery_id: str, *, token: str, lease_seconds: float) -> DeliveryClaim | None:
-    """Lease a delivery that is due; None where it is not, or is being sent."""
+def claim(
+    delivery_id: str, *, token: str, lease_seconds: float, most_of_owner: int = MOST_OF_OWNER
+) -> DeliveryClaim | None:
+    """Lease a delivery that is due; None where it is not, is being sent, or `most_of_owner` of its owner are.
+
+    So a tenant whose receiver never answers holds so many workers, and no more, or one more where two claim at once.
+    """
     delivery = WebhookDelivery
     statement = (
         sa.update(delivery)
         .where(delivery.id == delivery_id)
         .where(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
+        .where(_sending_of_owner() < most_of_owner)
         .values(
             status=DeliveryStatus.SENDING,
             attempt=delivery.attempt + 1,
             lease_token=token,
             lease_until=db_now(lease_seconds),
         )
-        .returning(delivery.url, delivery.payload, delivery.attempts, delivery.retries)
+        .returning(OWNER, delivery.url, delivery.payload, delivery.attempts, delivery.retries)
     )
     with transaction() as connection:
         claimed = connection.execute(statement).one_or_none()
         return None if claimed is None else DeliveryClaim(**claimed._mapping)
+
+
+def _sending_of_owner() -> sa.ScalarSelect[int]:
+    """SQL: how many deliveries of the owner are being sent; few are at all, and an index of their own has them."""
+    other, theirs = aliased(WebhookDelivery), aliased(ProcessingRequest)
+    # Databases use a partial index only for a status they can see.
+    sending = sa.literal(DeliveryStatus.SENDING, other.status.type, literal_execute=True)
+    return (
+        sa.select(sa.func.count())
+        .select_from(other)
+        .join(theirs, theirs.id == other.request_id)
+        .where(other.status == sending, other.lease_until > db_now(), theirs.owner == OWNER)
+        .correlate(WebhookDelivery)
+        .scalar_subquery()
+    )
+
+
+def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
+    """Of the first `limit` deliveries that are due, let those wait that crowd out other owners'; how many.
+
+    A tenant with a thousand webhooks to a receiver that never answers would else be all that a sweeper sees.
+    """
+    delivery, request = WebhookDelivery, ProcessingRequest
+    due = (
+        sa.select(delivery.id, delivery.request_id, delivery.next_attempt_at)
+        .where(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
+        .order_by(delivery.next_attempt_at)
+        .limit(limit)
+        .subquery()
+    )
+    place = sa.func.row_number().over(partition_by=request.owner, order_by=due.c.next_attempt_at)
+    ranked = sa.select(due.c.id, place.label("place")).join(request, request.id == due.c.request_id).subquery()
+    crowd = sa.select(ranked.c.id).where(ranked.c.place > WINDOW * most_of_owner)
+    statement = (
+        sa.update(delivery)
+        .where(delivery.id.in_(crowd), delivery.status == DeliveryStatus.PENDING)
+        .values(next_attempt_at=db_now(delay))
+    )
+    with transaction() as connection:
+        return connection.execute(statement).rowcount
 
 
 def renew_lease(delivery_id: str, *, token: str, lease_seconds: float) -> bool:

@@ -5,6 +5,7 @@ A plan or a finalization that loses its worker again and again ends the request 
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus, Web
 from imgproc.sql import db_now
 
 UNPLANNED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
+CSV_TOKEN_BYTES = 16  # 128 bits; in hexadecimal, as no file system takes two of those for one
 
 
 def elect_finalizer(request_id: str) -> int | None:
@@ -52,13 +54,20 @@ def all_products_ended() -> sa.ColumnElement[bool]:
 
 
 def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: int) -> bool:
-    """Lease the finalization of this epoch; False where it is done, superseded or leased."""
+    """Lease the finalization of this epoch; False where it is done, superseded or leased.
+
+    The first claim decides what no one can guess of the CSVs' keys. Later ones keep it, so that a finalizer that runs
+    again writes the same objects, and so does one after a retry.
+    """
     request = ProcessingRequest
     statement = (
         sa.update(request)
         .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
         .where(request.finalize_epoch == epoch, lease_is_free(token))
-        .values(**leased(token, lease_seconds=lease_seconds))
+        .values(
+            **leased(token, lease_seconds=lease_seconds),
+            csv_token=sa.func.coalesce(request.csv_token, secrets.token_hex(CSV_TOKEN_BYTES)),
+        )
     )
     with transaction() as connection:
         return connection.execute(statement).rowcount == 1
@@ -93,12 +102,12 @@ def complete(
     epoch: int,
     token: str,
     status: RequestStatus,
-    values: dict[str, str | None],
+    values: dict[str, Any],
     payload: dict[str, Any],
 ) -> str | None:
     """End a finalized request and put its announcement in the outbox, in one transaction; the delivery's id, if any.
 
-    `values` holds the keys of the two CSVs and the error, if the request failed.
+    `values` holds the keys of the two CSVs, whether they are private, and the error, if the request failed.
 
     Raises:
         LeaseLost: another finalizer has taken over; nothing changed.

@@ -1,4 +1,4 @@
-"""The transitions of an API key: made, used, revoked."""
+"""The transitions of an API key: made, used, given other webhook secrets, revoked."""
 
 from __future__ import annotations
 
@@ -29,6 +29,17 @@ def note_use(key_id: str) -> None:
     statement = sa.update(ApiKey).where(ApiKey.id == key_id, use_is_due()).values(last_used_at=db_now())
     with transaction() as connection:
         connection.execute(statement)
+
+
+def replace_webhook_secrets(key_id: str, *, known: str | None, secrets: str) -> bool:
+    """Let `secrets` sign in the place of those `known`, both as the column has them; False where they are others."""
+    statement = (
+        sa.update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.webhook_secrets.is_not_distinct_from(known))
+        .values(webhook_secrets=secrets)
+    )
+    with transaction() as connection:
+        return connection.execute(statement).rowcount == 1
 
 
 def revoke(key_id: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import urlsplit
 
+from imgproc.redaction import redact
+
 MAX_URL_CHARS = 2048
 MAX_FAULTS = 10  # items of one cell that are explained; the text of more would be many times the cell's
 
@@ -73,7 +75,8 @@ def _continues(item: list[str], piece: str) -> bool:
 
 def _fault(url: str) -> str | None:
     """What is wrong with the syntax of `url` (RFC 3986, and IRIs), by no look-up of its host."""
-    shown = repr(url if len(url) <= 100 else url[:100] + "…")
+    shown = redact(url[:200])
+    shown = repr(shown if len(shown) <= 100 else shown[:100] + "…")
     if not starts_url(url):
         return f"({shown}) is not an absolute http:// or https:// URL: write it in full, a space inside it as %20."
     if len(url) > MAX_URL_CHARS:

@@ -30,11 +30,11 @@ def rendition_key(request_id: str, *, row: int, position: int, product_name: str
     return f"{request_id}/{row}/{position}-{slugify(product_name)}.{extension}"
 
 
-def output_csv_key(request_id: str) -> str:
-    """Where the output CSV is, in the outputs bucket."""
-    return f"{request_id}/output.csv"
+def output_csv_key(request_id: str, *, token: str) -> str:
+    """Where the output CSV is; the token keeps whoever has a picture's URL from guessing it."""
+    return f"{request_id}/{token}/output.csv"
 
 
-def failed_csv_key(request_id: str) -> str:
-    """Where the CSV of failed rows is, in the outputs bucket."""
-    return f"{request_id}/failed.csv"
+def failed_csv_key(request_id: str, *, token: str) -> str:
+    """Where the CSV of failed rows is, beside the output CSV."""
+    return f"{request_id}/{token}/failed.csv"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
+import secrets as randomness
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -26,7 +26,7 @@ MAX_RETRY_AFTER = 86_400.0
 
 def generate_secret() -> str:
     """A new signing secret: `whsec_` and 256 random bits in base64, as the spec asks."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return "whsec_" + base64.b64encode(randomness.token_bytes(32)).decode()
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,11 @@ class Receipt:
 class Notifier:
     """Posts signed webhooks; one instance serves any number of threads.
 
-    `secret` is `whsec_` and base64; `timeout` is the seconds of one attempt in all, from DNS to the answer;
-    `allowed_networks` may be reached although private.
-
-    Raises:
-        ValueError: `secret` is not base64.
+    `timeout` is the seconds of one attempt in all, from DNS to the answer; `allowed_networks` may be reached although
+    private.
     """
 
-    def __init__(self, *, secret: str, allowed_networks: Sequence[Network], timeout: float = 15.0) -> None:
-        self._webhook = Webhook(secret)
+    def __init__(self, *, allowed_networks: Sequence[Network], timeout: float = 15.0) -> None:
         self._allowed_networks = tuple(allowed_networks)
         self._timeout = timeout
         self._session = GuardedSession(allowed_networks=allowed_networks)
@@ -56,16 +52,22 @@ class Notifier:
         """Close the connections kept alive."""
         self._session.close()
 
-    def notify(self, url: str, *, webhook_id: str, payload: dict[str, Any]) -> Receipt:
+    def notify(self, url: str, *, webhook_id: str, payload: dict[str, Any], secrets: Sequence[str]) -> Receipt:
         """Make one attempt to deliver `payload` as JSON; `webhook_id` stays the same over all attempts.
 
+        Each of `secrets` (`whsec_` and base64) signs: a receiver accepts what one of the signatures fits, so that a
+        secret can be replaced while both are known.
+
         Raises:
-            DeliveryError: the receiver did not take it; `retryable` is False where it never will.
+            DeliveryError: there is no secret, or the receiver did not take it; `retryable` is False where it never
+                will.
         """
+        if not secrets:
+            raise DeliveryError("WEBHOOK_SECRET is not set, so nothing can be signed.", code="no_webhook_secret")
         parts = self._checked(url)
         host = parts.host or ""
         body = json.dumps(payload, separators=(",", ":"))
-        headers = self._sign(webhook_id, body)
+        headers = _signed(webhook_id, body, secrets)
         with Deadline(self._timeout) as deadline:
             try:
                 with self._session.request("POST", parts, headers=headers, body=body.encode()) as response:
@@ -86,14 +88,16 @@ class Notifier:
         except ForbiddenAddress as error:
             raise DeliveryError(error.detail, code=error.code) from error
 
-    def _sign(self, webhook_id: str, body: str) -> dict[str, str]:
-        now = datetime.now(timezone.utc)
-        return {
-            "Content-Type": "application/json",
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._webhook.sign(webhook_id, now, body),
-        }
+
+def _signed(webhook_id: str, body: str, secrets: Sequence[str]) -> dict[str, str]:
+    """The headers of the spec; several signatures are separated by a space."""
+    now = datetime.now(timezone.utc)
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(Webhook(secret).sign(webhook_id, now, body) for secret in secrets),
+    }
 
 
 def _refused(response: BaseHTTPResponse, host: str) -> DeliveryError:

@@ -35,9 +35,9 @@ MIB = 1024 * 1024
 _TRANSFER = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
 
 # A rerun writes a rendition again under its key and a DELETE takes it away, so caches may keep it for an hour and must
-# then ask. The CSV of a retried request does change under its key.
+# then ask. The CSV of a retried request does change under its key, and holds what no cache on the way should keep.
 _RENDITION_CACHE = "public, max-age=3600"
-_CSV_CACHE = "no-cache"
+_CSV_HEADERS = {"ContentType": "text/csv; charset=utf-8", "CacheControl": "private, no-store"}
 
 
 class Store:
@@ -128,8 +128,8 @@ class Store:
             etag = self._clients.get().originals.etag(key)
         return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
-    def put_csv(self, key: str, chunks: Iterable[bytes]) -> None:
-        """Store a CSV in the public bucket.
+    def put_csv(self, key: str, chunks: Iterable[bytes], *, private: bool) -> None:
+        """Store a CSV in the public bucket, or in the private one.
 
         The chunks are gathered in a local file first, so that whatever yields them (a database cursor) has finished
         before the store is asked for anything, and memory stays bounded.
@@ -137,9 +137,24 @@ class Store:
         with tempfile.TemporaryFile() as spooled:
             spooled.writelines(chunks)
             spooled.seek(0)
-            headers = {"ContentType": "text/csv; charset=utf-8", "CacheControl": _CSV_CACHE}
+            bucket = self._csv_bucket(private=private)
             with _storage_errors("store a CSV"):
-                self._s3().upload_fileobj(spooled, self._outputs, key, ExtraArgs=headers, Config=_TRANSFER)
+                self._s3().upload_fileobj(spooled, bucket, key, ExtraArgs=_CSV_HEADERS, Config=_TRANSFER)
+
+    def open_csv(self, key: str) -> StreamingBody | None:
+        """A CSV of the private bucket as it comes, to be closed by the caller; None where there is none."""
+        with _storage_errors("read a CSV"):
+            s3 = self._s3()
+            try:
+                return s3.get_object(Bucket=self._originals, Key=key)["Body"]
+            except s3.exceptions.NoSuchKey:
+                return None
+
+    def delete_csvs(self, keys: Iterable[str], *, private: bool) -> None:
+        """Delete CSVs of the public bucket, or of the private one; what is gone already is no error."""
+        with _storage_errors("delete a CSV"):
+            for key in keys:
+                self._s3().delete_object(Bucket=self._csv_bucket(private=private), Key=key)
 
     def public_url(self, key: str) -> str:
         """Where anybody can get an object of the outputs bucket."""
@@ -166,6 +181,9 @@ class Store:
         with _storage_errors("reach the buckets"):
             for bucket in (self._originals, self._outputs):
                 self._s3().head_bucket(Bucket=bucket)
+
+    def _csv_bucket(self, *, private: bool) -> str:
+        return self._originals if private else self._outputs
 
     def _s3(self) -> S3Client:
         return self._clients.get().s3

@@ -11,6 +11,8 @@ from tests.chaos.case import Case, Defect
 from tests.chaos.facts import Facts, Row, Stored, expected
 from tests.chaos.uploads import HEADER
 
+CSV_TOKEN = "[0-9a-f]{32}"
+
 
 def pictures(case: Case) -> Iterator[Defect]:
     """Each image that was made has its original and its rendition, with the very bytes they must have."""
@@ -65,10 +67,10 @@ def failed_csv(case: Case) -> Iterator[Defect]:
 
 def _compare(case: Case, name: str, wanted: list[list[str]]) -> Iterator[Defect]:
     """Compare a CSV line for line; columns beyond the wanted ones are free."""
-    key, kept = f"{case.id}/{name}.csv", (case.request or {})[f"{name}_key"]
+    key = str((case.request or {})[f"{name}_key"])
     content = case.facts.texts.get(f"outputs/{key}")
-    if kept != key or content is None:
-        yield case.says("missing_object", f"outputs/{key}; its row says {kept}")
+    if not re.fullmatch(rf"{re.escape(case.id)}/{CSV_TOKEN}/{name}\.csv", key) or content is None:
+        yield case.says("missing_object", f"the {name} CSV; its row says {key}")
         return
     found = [line[: len(wanted[0])] for line in csv.reader(io.StringIO(content.decode(), newline=""))]
     if len(found) != len(wanted):
@@ -100,11 +102,12 @@ def without_a_row(facts: Facts, cases: list[Case]) -> Iterator[Defect]:
 
 def _of_earlier_ends(cases: list[Case]) -> set[str]:
     """A request that was retried leaves the failed CSV of its first end, whose URL was announced."""
-    return {f"outputs/{case.id}/failed.csv" for case in cases if case.acted("retry")}
+    outputs = [str((case.request or {}).get("output_key")) for case in cases if case.acted("retry")]
+    return {f"outputs/{key.rpartition('/')[0]}/failed.csv" for key in outputs}
 
 
 def _was_cancelled(key: str, cases: list[Case]) -> bool:
     """An image in a worker's hand when its request was cancelled may have been stored before its worker died."""
     _, request_id, *rest = key.split("/")
     cancelled = {case.id for case in cases if case.acted("cancel")}
-    return request_id in cancelled and len(rest) == 2
+    return request_id in cancelled and len(rest) == 2 and rest[0].isdecimal()

@@ -13,6 +13,7 @@ from tests.chaos.receiver import Receipt
 from tests.chaos.sending import Sent
 from tests.chaos.uploads import HEADER, Line, Place, Upload
 
+TOKEN = "0123456789abcdef" * 2
 SHOP, PUBLIC = "http://shop.example", "http://public.example/outputs"
 # What each upload holds, a string of pictures a line, and what followed it.
 UPLOADS: dict[str, tuple[list[str], str | None]] = {
@@ -94,8 +95,8 @@ def _end(facts: Facts, sent: Sent, ends: Counter[str]) -> None:
         row[side] = sum(image[side] or 0 for image in images)
     some = "completed_with_errors" if ends["images_completed"] else "failed"
     row["status"] = "cancelled" if ends["products_cancelled"] else some if ends["images_failed"] else "completed"
-    row |= {"input_key": f"{request_id}/input.csv", "output_key": f"{request_id}/output.csv"}
-    row |= {"failed_key": f"{request_id}/failed.csv" if wrong else None, "finalize_epoch": 1}
+    row |= {"input_key": f"{request_id}/input.csv", "output_key": f"{request_id}/{TOKEN}/output.csv"}
+    row |= {"failed_key": f"{request_id}/{TOKEN}/failed.csv" if wrong else None, "finalize_epoch": 1}
     facts.requests.append(row)
     _store_csvs(facts, sent, row)
     if sent.upload.action == "retry":

@@ -10,9 +10,11 @@ import pytest
 
 from tests.chaos.checker import check
 from tests.chaos.facts import Facts, Row
-from tests.chaos.finished import finished
+from tests.chaos.finished import TOKEN, finished
 
 Spoil = Callable[[Facts], object]
+
+OUTPUT = f"outputs/id-plain/{TOKEN}/output.csv"
 
 
 def test_a_run_that_ended_as_it_must_has_no_defect() -> None:
@@ -118,24 +120,24 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
         lambda f: f.objects.update({"originals/?/input.csv": f.objects["originals/id-plain/input.csv"]}),
     ),
     # its CSVs
-    "the output CSV is gone": ("missing_object", lambda f: f.texts.pop("outputs/id-plain/output.csv")),
+    "the output CSV is gone": ("missing_object", lambda f: f.texts.pop(OUTPUT)),
     "a slot is empty": (
         "mismatched_csv",
-        lambda f: change_text(f, "outputs/id-plain/output.csv", b"http://public.example/outputs/id-plain/1/1", b""),
+        lambda f: change_text(f, OUTPUT, b"http://public.example/outputs/id-plain/1/1", b""),
     ),
     "a line is gone": (
         "mismatched_csv",
         lambda f: change_text(
-            f, "outputs/id-plain/output.csv", f.texts["outputs/id-plain/output.csv"].splitlines(keepends=True)[-1], b""
+            f, OUTPUT, f.texts[OUTPUT].splitlines(keepends=True)[-1], b""
         ),
     ),
     "a failed line is not listed": (
         "mismatched_csv",
-        lambda f: change_text(f, "outputs/id-broken/failed.csv", b"1.", b"2."),
+        lambda f: change_text(f, f"outputs/id-broken/{TOKEN}/failed.csv", b"1.", b"2."),
     ),
     "failures are named where there are none": (
         "mismatched_csv",
-        lambda f: request(f).update(failed_key="id-plain/failed.csv"),
+        lambda f: request(f).update(failed_key=f"id-plain/{TOKEN}/failed.csv"),
     ),
     # its end
     "an end was announced twice": (

@@ -24,6 +24,7 @@ from imgproc.errors import ImgprocError
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.notify import Notifier, generate_secret
 
+SECRETS = (generate_secret(),)
 PORTS = (80, 443, 6379, 8080)
 REDIRECTOR = "8.8.8.8"
 NODAD = {True: ["nodad"], False: []}  # ready at once, without looking out for a double
@@ -103,9 +104,9 @@ def main() -> None:
         allowed = [ip_network(network) for network in networks]
         before = len(Canary.seen)
         downloader = Downloader(allowed_networks=allowed, timeout=5, max_bytes=1000)
-        notifier = Notifier(secret=generate_secret(), allowed_networks=allowed, timeout=5)
+        notifier = Notifier(allowed_networks=allowed, timeout=5)
         download = attempt(lambda: downloader.download(url))  # noqa: B023 - called at once
-        webhook = attempt(lambda: notifier.notify(url, webhook_id="msg_1", payload={}))  # noqa: B023 - called at once
+        webhook = attempt(lambda: notifier.notify(url, webhook_id="msg_1", payload={}, secrets=SECRETS))  # noqa: B023 - called at once
         outcome[case] = [download, webhook, len(Canary.seen) - before]
         with suppress(ImgprocError):
             downloader.close()

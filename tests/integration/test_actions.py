@@ -37,7 +37,8 @@ def types(shop: Shop) -> list[str]:
 
 def slots(objects: ObjectStore, request_id: str) -> list[bool]:
     """Whether each line of the output CSV has a URL of ours."""
-    lines = objects.get("outputs", f"{request_id}/output.csv").decode().splitlines()[1:]
+    (key,) = (each.output_key for each in rows(ProcessingRequest) if each.id == request_id)
+    lines = objects.get("outputs", key).decode().splitlines()[1:]
     return ["public.example" in line for line in lines]
 
 

@@ -147,6 +147,23 @@ def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
     assert "No key in force" in run("keys", "revoke", secret[:14], environ=environ).stderr
 
 
+def test_webhook_secrets_are_shown_once_and_replaced(stack: Stack) -> None:
+    """By `create` on standard error, so that a script's `KEY=$(…)` stays the key; by the rotation; not by the list."""
+    environ = environment(stack.data_dir)
+    created = run("keys", "create", "Hooks", environ=environ)
+    prefix = created.stdout[:14]
+    (first,) = re.findall(r"whsec_[A-Za-z0-9+/]{43}=", created.stderr)
+    rotated = run("keys", "rotate-webhook-secret", prefix, environ=environ).stdout.strip()
+    shown = run("keys", "list", environ=environ).stdout
+    assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", rotated)
+    assert rotated != first
+    assert "whsec_" not in shown
+    assert re.search(rf"^{prefix} .* own \+ old .* Hooks$", shown, re.MULTILINE)
+    assert "already" in run("keys", "rotate-webhook-secret", prefix, environ=environ).stderr
+    assert "of Hooks signs no more" in run("keys", "drop-webhook-secret", prefix, environ=environ).stdout
+    assert run("keys", "drop-webhook-secret", prefix, environ=environ).returncode == 1
+
+
 def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
     """One line, with the remedy."""
     result = run("keys", "create", "shop", environ=environment(tmp_path))

@@ -228,12 +228,23 @@ def test_a_picture_is_public_and_may_be_cached(public: FlaskClient) -> None:
     assert public.get("/outputs/a/1-mug.jpg", headers={"Range": "bytes=0-2"}, buffered=True).data == b"pic"
 
 
-def test_a_csv_is_saved_not_shown_and_never_stale(public: FlaskClient) -> None:
-    """Its charset is named, and every use asks whether it has changed."""
+def test_a_csv_is_saved_not_shown_and_kept_nowhere(public: FlaskClient) -> None:
+    """Its charset is named; no cache keeps it, no search engine lists it, no link in it tells where it was."""
     response = public.get("/outputs/a/output.csv", buffered=True)
     assert response.content_type == "text/csv; charset=utf-8"
     assert response.headers["Content-Disposition"] == "attachment"
-    assert response.cache_control.no_cache
+    assert response.cache_control.no_store
+    assert response.cache_control.private
+    assert response.cache_control.max_age is None
+    assert (response.headers["X-Robots-Tag"], response.headers["Referrer-Policy"]) == ("noindex", "no-referrer")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/a", "/a/", "/a/.", "/a/%2e", "/a/?list-type=2", "/?list-type=2&prefix=a"])
+def test_no_folder_is_listed(public: FlaskClient, path: str) -> None:
+    """So a key that cannot be guessed cannot be looked up either."""
+    response = public.get(f"/outputs{path}", buffered=True)
+    assert response.status_code == 404
+    assert b"mug" not in response.data
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ SECRET = generate_secret()
 @pytest.fixture
 def notifier():
     """A notifier that may reach loopback."""
-    notifier = Notifier(secret=SECRET, allowed_networks=LOOPBACK)
+    notifier = Notifier(allowed_networks=LOOPBACK)
     yield notifier
     notifier.close()
 
@@ -29,7 +29,7 @@ def notifier():
 def failure_of(notifier, url):
     """The error that an attempt at `url` ends in."""
     with pytest.raises(DeliveryError) as caught:
-        notifier.notify(url, webhook_id="msg_1", payload=PAYLOAD)
+        notifier.notify(url, webhook_id="msg_1", payload=PAYLOAD, secrets=[SECRET])
     return caught.value
 
 
@@ -42,7 +42,7 @@ def test_the_receiver_can_verify_the_signature(notifier, httpserver):
         return Response("thanks", status=202)
 
     httpserver.expect_request("/hook", method="POST").respond_with_handler(receive)
-    receipt = notifier.notify(httpserver.url_for("/hook"), webhook_id="msg_1", payload=PAYLOAD)
+    receipt = notifier.notify(httpserver.url_for("/hook"), webhook_id="msg_1", payload=PAYLOAD, secrets=[SECRET])
     [(body, headers)] = arrived
     assert receipt.response_status == 202
     assert Webhook(SECRET).verify(body, headers) == PAYLOAD
@@ -92,7 +92,8 @@ def test_a_redirect_is_a_failure_and_is_not_followed(notifier, httpserver, statu
 def test_the_body_of_the_answer_does_not_matter(notifier):
     """A receiver that took the webhook has taken it, even if it then talks without end."""
     with serving(answer_then_drip(b"HTTP/1.1 200 OK\r\n\r\n", b"x")) as server:
-        assert notifier.notify(server.url, webhook_id="msg_1", payload=PAYLOAD).response_status == 200
+        receipt = notifier.notify(server.url, webhook_id="msg_1", payload=PAYLOAD, secrets=[SECRET])
+        assert receipt.response_status == 200
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_the_body_of_the_answer_does_not_matter(notifier):
 )
 def test_receivers_that_do_not_answer_are_tried_again(behaviour, code):
     """Silence, dripping and nonsense end by the deadline and may be tried again."""
-    notifier = Notifier(secret=SECRET, allowed_networks=LOOPBACK, timeout=0.6)
+    notifier = Notifier(allowed_networks=LOOPBACK, timeout=0.6)
     with serving(behaviour) as server:
         failure = failure_of(notifier, server.url)
     notifier.close()
@@ -115,7 +116,7 @@ def test_receivers_that_do_not_answer_are_tried_again(behaviour, code):
 
 def test_a_forbidden_address_is_not_dialled():
     """A webhook into our own network reaches no canary."""
-    notifier = Notifier(secret=SECRET, allowed_networks=())
+    notifier = Notifier(allowed_networks=())
     with serving(never_answer) as canary:
         failure = failure_of(notifier, canary.url)
         assert canary.connections == 0

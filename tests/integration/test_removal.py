@@ -117,17 +117,19 @@ def test_a_delete_while_a_worker_stores_leaves_nothing(
     assert counts() == [0] * 5
 
 
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
 def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
-    shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, private: bool
 ) -> None:
-    """A finalizer is a worker like any other."""
+    """A finalizer is a worker like any other, whichever bucket its CSVs go to."""
+    configure(csv_access="private" if private else "public")
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     write_csvs = report.write_csvs
 
     def write_after_delete(*arguments: Any) -> Any:
         written = write_csvs(*arguments)
         assert removal.remove(request_id)
-        toolbox().store.put_csv(f"{request_id}/output.csv", [b"late"])
+        toolbox().store.put_csv(f"{request_id}/c0ffee/output.csv", [b"late"], private=private)
         return written
 
     monkeypatch.setattr(report, "write_csvs", write_after_delete)

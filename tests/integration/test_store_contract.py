@@ -27,6 +27,7 @@ from imgproc.pipeline.keys import output_csv_key, rendition_key
 from imgproc.pipeline.store import Store
 
 REQUEST_ID = "6f1c9f0e-5a55-4c1f-9d0a-0c6f7a1b2c3d"
+CSV_KEY = output_csv_key(REQUEST_ID, token="c0ffee" * 5)
 MIB = 1024 * 1024
 
 
@@ -227,12 +228,19 @@ def test_every_product_name_gives_a_key_the_store_takes(store: Store, objects: A
         pytest.param([b"x" * MIB] * 10, id="10-mib-in-parts"),
     ],
 )
-def test_a_csv_is_stored_from_chunks(store: Store, objects: Any, chunks: list[bytes]) -> None:
-    """The chunks may come from a generator; what is stored is CSV by its type."""
-    store.put_csv(output_csv_key(REQUEST_ID), (chunk for chunk in chunks))
-    stored = objects.get_object(Bucket="outputs", Key=f"{REQUEST_ID}/output.csv")
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+def test_a_csv_is_stored_from_chunks(store: Store, objects: Any, chunks: list[bytes], private: bool) -> None:
+    """The chunks may come from a generator; what is stored is CSV by its type, in the bucket asked for alone."""
+    store.put_csv(CSV_KEY, (chunk for chunk in chunks), private=private)
+    stored = objects.get_object(Bucket="originals" if private else "outputs", Key=CSV_KEY)
     assert stored["Body"].read() == b"".join(chunks)
     assert stored["ContentType"] == "text/csv; charset=utf-8"
+    assert keys(objects, "outputs" if private else "originals") == []
+    body = store.open_csv(CSV_KEY)
+    assert (body.read() if body else None) == (b"".join(chunks) if private else None)
+    for _ in range(2):
+        store.delete_csvs([CSV_KEY], private=private)
+    assert keys(objects, "originals") == keys(objects, "outputs") == []
 
 
 def test_a_csv_that_cannot_be_made_is_not_stored(store: Store, objects: Any) -> None:
@@ -243,7 +251,7 @@ def test_a_csv_that_cannot_be_made_is_not_stored(store: Store, objects: Any) -> 
         raise LookupError
 
     with pytest.raises(LookupError):
-        store.put_csv(output_csv_key(REQUEST_ID), chunks())
+        store.put_csv(CSV_KEY, chunks(), private=False)
     assert keys(objects, "outputs") == []
 
 
@@ -305,7 +313,10 @@ OPERATIONS: dict[str, Callable[[Store], Any]] = {
     "open_input": lambda store: store.open_input(f"{REQUEST_ID}/input.csv"),
     "put_original": lambda store: store.put_original(f"{REQUEST_ID}/1/1.png", b"x", content_type="image/png"),
     "put_rendition": lambda store: store.put_rendition(f"{REQUEST_ID}/1/1-a.jpg", b"x", content_type="image/jpeg"),
-    "put_csv": lambda store: store.put_csv(output_csv_key(REQUEST_ID), [b"x"]),
+    "put_csv": lambda store: store.put_csv(CSV_KEY, [b"x"], private=False),
+    "put_csv, private": lambda store: store.put_csv(CSV_KEY, [b"x"], private=True),
+    "open_csv": lambda store: store.open_csv(CSV_KEY),
+    "delete_csvs": lambda store: store.delete_csvs([CSV_KEY], private=False),
     "delete_some": lambda store: store.delete_some(REQUEST_ID),
     "ensure_buckets": lambda store: store.ensure_buckets(),
     "ping": lambda store: store.ping(),

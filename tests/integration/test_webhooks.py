@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 import pytest
-from standardwebhooks import Webhook
+import sqlalchemy as sa
+from flask import current_app
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from imgproc import dispatch, jobs, sweeper
+from imgproc.errors import InvalidInput
+from imgproc.extensions import transaction
+from imgproc.keys import create_key, drop_webhook_secret, list_keys, revoke_key, rotate_webhook_secret
 from imgproc.lifecycle import deliveries
-from imgproc.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.models import ApiKey, DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.pipeline.notify import generate_secret
 from imgproc.toolbox import toolbox
 from tests.integration.driver import (
     at_once,
+    configure,
     csv_of,
     drain,
     get,
@@ -171,3 +179,136 @@ def test_a_webhook_url_we_may_not_post_to_is_refused_at_once(shop: Shop, url: st
     """Before anything is accepted."""
     response = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=url)
     assert (response.status_code, response.json["code"]) == (422, "invalid_webhook_url")
+
+
+# -- who signs ----------------------------------------------------------------------------------------------------
+
+
+def signers(shop: Shop, *secrets: str) -> list[bool]:
+    """Which of the secrets the last announcement can be verified with, as a receiver does it."""
+    last = shop.announcements[-1]
+    verified = []
+    for secret in secrets:
+        try:
+            Webhook(secret).verify(last.body, dict(last.headers))
+            verified.append(True)
+        except WebhookVerificationError:
+            verified.append(False)
+    return verified
+
+
+def announce_to(shop: Shop, key: str | None = None) -> str:
+    """A request with this API key that has ended and been announced; its id."""
+    headers = {"X-API-Key": key} if key else {}
+    answer = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook", headers=headers)
+    assert answer.status_code == 202, answer.text
+    work()
+    return str(answer.json["requestId"])
+
+
+def test_each_key_signs_with_a_secret_of_its_own(shop: Shop) -> None:
+    """So no tenant can forge another's webhooks, nor can whoever receives those of callers without a key."""
+    one, two, configured = generate_secret(), generate_secret(), toolbox().settings.webhook_secret or ""
+    for key, expected in (
+        (create_key("one", webhook_secret=one), [True, False, False]),
+        (create_key("two", webhook_secret=two), [False, True, False]),
+        (create_key("three"), [False, False, False]),
+        (None, [False, False, True]),
+    ):
+        announce_to(shop, key)
+        assert signers(shop, one, two, configured) == expected
+
+
+def test_a_key_works_where_no_secret_is_configured(shop: Shop) -> None:
+    """Its own is enough; a caller without a key is told that nothing could be signed."""
+    configure(webhook_secret=None)
+    secret = generate_secret()
+    announce_to(shop, create_key("shop", webhook_secret=secret))
+    assert signers(shop, secret) == [True]
+    response = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
+    assert (response.status_code, response.json["code"]) == (422, "invalid_webhook_url")
+
+
+def test_two_secrets_sign_while_one_replaces_the_other(shop: Shop) -> None:
+    """The reference library accepts either; once the old one is dropped, the new one alone."""
+    old = generate_secret()
+    key = create_key("shop", webhook_secret=old)
+    new = rotate_webhook_secret(key[:14])
+    announce_to(shop, key)
+    assert signers(shop, old, new) == [True, True]
+    assert len(shop.announcements[-1].headers["webhook-signature"].split()) == 2
+    with pytest.raises(InvalidInput, match="already"):
+        rotate_webhook_secret(key[:14])
+    assert drop_webhook_secret(key[:14]) == "shop"
+    announce_to(shop, key)
+    assert signers(shop, old, new) == [False, True]
+    with pytest.raises(InvalidInput, match="no older"):
+        drop_webhook_secret(key[:14])
+
+
+def test_a_key_from_before_is_signed_for_as_before_until_it_gets_a_secret(shop: Shop) -> None:
+    """Nothing changes for its receiver unasked; then both sign, until the shared one is dropped."""
+    key, shared = create_key("shop"), toolbox().settings.webhook_secret or ""
+    with transaction() as connection:
+        connection.execute(sa.update(ApiKey).values(webhook_secrets=None))
+    announce_to(shop, key)
+    assert signers(shop, shared) == [True]
+    own = rotate_webhook_secret(key[:14])
+    announce_to(shop, key)
+    assert signers(shop, shared, own) == [True, True]
+    drop_webhook_secret(key[:14])
+    announce_to(shop, key)
+    assert signers(shop, shared, own) == [False, True]
+
+
+def test_the_configured_secret_can_be_replaced_too(shop: Shop) -> None:
+    """WEBHOOK_SECRET may hold two, separated by a space: both sign."""
+    one, two = generate_secret(), generate_secret()
+    configure(webhook_secret=f"{one} {two}")
+    announce_to(shop)
+    assert signers(shop, one, two, generate_secret()) == [True, True, False]
+
+
+def test_what_a_revoked_key_asked_for_is_still_signed(shop: Shop) -> None:
+    """Its requests go on, and their receiver can verify it."""
+    secret = generate_secret()
+    key = create_key("shop", webhook_secret=secret)
+    answer = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook", headers={"X-API-Key": key})
+    revoke_key(key[:14])
+    work()
+    assert answer.status_code == 202
+    assert signers(shop, secret) == [True]
+
+
+def test_two_rotations_at_once_leave_one_new_secret() -> None:
+    """One is told to look again; what it made signs nothing."""
+    key = create_key("shop")
+
+    def rotate() -> str | None:
+        try:
+            return rotate_webhook_secret(key[:14])
+        except InvalidInput:
+            return None
+
+    made = [secret for secret in at_once(*[rotate] * 4) if secret]
+    assert len(made) == 1
+    assert row(ApiKey).webhook_secrets.split()[0] == made[0]
+
+
+def test_no_webhook_secret_shows(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """In no log, list, claim or answer."""
+    secret = generate_secret()
+    key = create_key("shop", webhook_secret=secret)
+    with caplog.at_level(logging.DEBUG):
+        request_id = announce_to(shop, key)
+    claim = deliveries.DeliveryClaim(owner="", url="", payload={}, attempts=0, retries=0)
+    ask = current_app.test_client().get
+    paths = [f"/api/status/{request_id}", f"/api/requests/{request_id}/deliveries", "/api/requests", "/metrics"]
+    shown = [
+        caplog.text,
+        repr(list_keys()),
+        repr(claim),
+        *(ask(path, headers={"X-API-Key": key}).text for path in paths),
+    ]
+    assert [text for text in shown if secret.removeprefix("whsec_") in text] == []
+    assert [each.own_secrets for each in list_keys()] == [1]

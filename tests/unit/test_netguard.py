@@ -324,10 +324,10 @@ def test_a_webhook_is_checked_when_given_and_again_at_each_send(resolve_to):
     resolve_to([["10.0.0.1"], ["93.184.215.14", "127.0.0.1"]])
     url = "https://shop.example/hook"
     assert check_url(url, allowed_networks=()).host == "shop.example"
-    notifier = Notifier(secret=generate_secret(), allowed_networks=())
+    notifier = Notifier(allowed_networks=())
     for _ in range(2):
         with pytest.raises(DeliveryError) as caught:
-            notifier.notify(url, webhook_id="msg_1", payload={})
+            notifier.notify(url, webhook_id="msg_1", payload={}, secrets=[generate_secret()])
         assert caught.value.code == "forbidden_address"
     notifier.close()
 

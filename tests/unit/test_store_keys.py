@@ -52,14 +52,14 @@ def test_keys_follow_the_documented_layout() -> None:
         f"{REQUEST_ID}/input.csv",
         f"{REQUEST_ID}/7/2.png",
         f"{REQUEST_ID}/7/2-red-shoe.jpg",
-        f"{REQUEST_ID}/output.csv",
-        f"{REQUEST_ID}/failed.csv",
+        f"{REQUEST_ID}/c0ffee/output.csv",
+        f"{REQUEST_ID}/c0ffee/failed.csv",
     ] == [
         input_key(REQUEST_ID),
         original_key(REQUEST_ID, row=7, position=2, extension="png"),
         rendition_key(REQUEST_ID, row=7, position=2, product_name="Red Shoe", extension="jpg"),
-        output_csv_key(REQUEST_ID),
-        failed_csv_key(REQUEST_ID),
+        output_csv_key(REQUEST_ID, token="c0ffee"),
+        failed_csv_key(REQUEST_ID, token="c0ffee"),
     ]
 
 

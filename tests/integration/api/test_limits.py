@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import io
+import re
+import uuid
 from typing import Any
 
 import pytest
-from flask import Flask
+import sqlalchemy as sa
+from flask import Flask, current_app
 from limits import parse
 
+from imgproc import jobs
 from imgproc.config import SettingsSchema
+from imgproc.extensions import db, transaction
 from imgproc.keys import create_key
-from tests.integration.api.answers import NOBODY, AppFactory, problem
-from tests.integration.driver import at_once, configure, csv_of, drain, post
+from imgproc.lifecycle import deliveries
+from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
+from imgproc.sql import db_now
+from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, problem
+from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, rows, work
 from tests.integration.driver import upload as upload_here
+from tests.integration.shop import Shop
 
 CSV = csv_of("https://shop.example/1.jpg")
 
@@ -114,7 +123,7 @@ def test_many_that_find_redis_away_at_once_are_all_answered(make_app: AppFactory
 
 @on_one_database
 @pytest.mark.parametrize(
-    ("setting", "a_second"), [pytest.param("RATE_LIMIT_UPLOADS", 10, id="uploads"), ("RATE_LIMIT_READS", 100)]
+    ("setting", "a_second"), [("RATE_LIMIT_UPLOADS", 10), ("RATE_LIMIT_ACTIONS", 10), ("RATE_LIMIT_READS", 100)]
 )
 def test_the_defaults_are_generous(setting: str, a_second: int) -> None:
     """Polling many requests every second, or uploading several files a second, is never limited."""
@@ -141,3 +150,124 @@ def test_refuses_an_upload_while_too_many_requests_are_open() -> None:
     assert upload_here(CSV).status_code == 202
     assert post(f"/api/requests/{ids[0]}/retry").status_code == 202
     problem(post(f"/api/requests/{ids[1]}/retry"), 429, "quota_exceeded")
+
+
+@on_one_database
+def test_counts_actions_apart_from_looks(make_app: AppFactory) -> None:
+    """Whatever sets work going or stops it has a limit of its own, be the request known or not; looks go on."""
+    app = make_app(RATE_LIMIT_ACTIONS="1/hour")
+    actions = [
+        ("POST", f"/api/requests/{UNKNOWN}/cancel"),
+        ("POST", f"/api/requests/{UNKNOWN}/retry"),
+        ("POST", f"/api/requests/{UNKNOWN}/deliveries/{UNKNOWN}/redeliver"),
+        ("DELETE", f"/api/requests/{UNKNOWN}"),
+    ]
+    client = app.test_client()
+    for method, path in actions:
+        assert client.open(path, method=method).status_code == 404
+        over = client.open(path, method=method)
+        problem(over, 429, "rate_limited")
+        assert 0 < int(over.headers["Retry-After"]) <= 3601
+    assert [look(app).status_code for _ in range(3)] == [200] * 3
+    assert [upload(app).status_code for _ in range(3)] == [202] * 3
+
+
+@on_one_database
+def test_every_address_that_changes_something_has_the_limit_of_uploads_or_of_actions(make_app: AppFactory) -> None:
+    """One that is added later too."""
+    app = make_app(RATE_LIMIT_ACTIONS="1/hour", RATE_LIMIT_UPLOADS="1/hour")
+    client, limited = app.test_client(), 0
+    for rule in app.url_map.iter_rules():
+        path = re.sub("<[^>]+>", UNKNOWN, rule.rule)
+        for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}:
+            client.open(path, method=method)
+            problem(client.open(path, method=method), 429, "rate_limited")
+            limited += 1
+    assert limited >= 6
+
+
+# -- webhooks -----------------------------------------------------------------------------------------------------
+
+
+def delivered(shop: Shop, *, headers: dict[str, str] | None = None) -> str:
+    """The path under which a webhook that has been delivered is sent again."""
+    file = csv_of(f"{shop.url}/chelsea.jpg")
+    request_id = upload_here(file, headers=headers, webhookUrl=f"{shop.url}/webhook").json["requestId"]
+    work()
+    (delivery,) = (each for each in rows(WebhookDelivery) if each.request_id == request_id)
+    return f"/api/requests/{request_id}/deliveries/{delivery.id}/redeliver"
+
+
+def test_refuses_to_send_again_while_too_many_webhooks_are_open(shop: Shop) -> None:
+    """429 `quota_exceeded` for what has ended; what waits anyway may be hurried; other owners are not concerned."""
+    first, second = delivered(shop), delivered(shop)
+    key = {"X-API-Key": create_key("other")}
+    others = delivered(shop, headers=key)
+    configure(max_open_deliveries=1)
+    assert post(first).status_code == 202
+    over = post(second)
+    problem(over, 429, "quota_exceeded")
+    assert int(over.headers["Retry-After"]) > 0
+    assert post(first).status_code == 202
+    assert current_app.test_client().post(others, headers=key).status_code == 202
+    work()
+    assert post(second).status_code == 202
+
+
+def _due(owner: str, number: int) -> list[str]:
+    """So many deliveries of the owner that are due; their ids."""
+    requests, announcements = [], []
+    for _ in range(number):
+        request_id = str(uuid.uuid4())
+        requests.append({"id": request_id, "owner": owner, "status": RequestStatus.COMPLETED, **REQUEST})
+        announcements.append({"id": str(uuid.uuid4()), "request_id": request_id, **DELIVERY})
+    with transaction() as connection:
+        connection.execute(sa.insert(ProcessingRequest), requests)
+        connection.execute(sa.insert(WebhookDelivery).values(next_attempt_at=db_now()), announcements)
+    return [each["id"] for each in announcements]
+
+
+REQUEST = {"filename": "a.csv", "input_key": "", "options": {}, "fingerprint": ""}
+DELIVERY = {"finalize_epoch": 1, "url": "http://shop.example/", "payload": {"type": "x"}}
+DELIVERY |= {"status": DeliveryStatus.PENDING}
+
+
+def _claim(delivery_id: str) -> bool:
+    claimed = deliveries.claim(delivery_id, token=delivery_id[:32], lease_seconds=30, most_of_owner=3)
+    return claimed is not None
+
+
+def test_one_owner_is_sent_so_many_webhooks_at_a_time_and_no_more() -> None:
+    """A receiver that never answers holds three workers here; another owner's webhook goes out all the same."""
+    slow, other = _due("slow", 5), _due("", 1)
+    assert [_claim(each) for each in slow] == [True, True, True, False, False]
+    assert [_claim(each) for each in other] == [True]
+    outcome = deliveries.Outcome(DeliveryStatus.DELIVERED, duration_ms=1)
+    assert deliveries.record(slow[0], outcome, token=slow[0][:32])
+    assert [_claim(each) for each in slow[3:]] == [True, False]
+    pass_time(31)  # their senders have died: they hold nothing any more
+    assert _claim(slow[4])
+
+
+def test_the_webhooks_of_one_owner_do_not_crowd_out_the_others() -> None:
+    """Beyond what can be sent soon they wait, so that a sweeper sees those that came behind them."""
+    crowd = _due("slow", 40)
+    pass_time(1)
+    others = _due("", 2) + _due("third", 1)
+    assert deliveries.put_off(most_of_owner=1, delay=15, limit=40) == 40 - 16
+    assert deliveries.put_off(most_of_owner=1, delay=15, limit=40) == 0
+    with db.engine.connect() as connection:
+        due = sa.select(WebhookDelivery.id).where(WebhookDelivery.next_attempt_at <= db_now())
+        found = set(connection.execute(due).scalars())
+    assert (len(found & set(crowd)), found - set(crowd)) == (16, set(others))
+    pass_time(15)
+    assert all(_claim(each) for each in crowd[-3:])
+
+
+def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: Shop) -> None:
+    """Of two workers one stays for other work, whatever DELIVERIES_AT_ONCE says."""
+    configure(workers=2)
+    slow = _due("slow", 2)
+    assert deliveries.claim(slow[0], token="held", lease_seconds=30)
+    jobs.deliver(slow[1])
+    assert [each.status for each in rows(WebhookDelivery) if each.id == slow[1]] == [DeliveryStatus.PENDING]
