@@ -14,7 +14,7 @@ from imgproc.errors import CompressError
 MB = 10**6
 IMAGE_BYTES = 440 * MB  # of a picture, what encodes it, and the file made; the source, of up to 50 MiB, comes beside
 IMAGE_SECONDS = 8.0  # of processor time in all; what is optional stops before
-OTHER_BYTES = 200 * MB  # of a worker: itself, and the sources of the images that wait
+OTHER_BYTES = 300 * MB  # of a worker: itself, sources that wait, and what each thread keeps of the memory it gave back
 DEFAULT_LIMIT = 4096 * 1024 * 1024  # bytes of a worker that has no limit of its own
 
 # Bytes a pixel while a picture is encoded, itself included: measured on noise, gradients, flat colour and black and

@@ -56,18 +56,20 @@ def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTi
     each = SEARCH_BYTES[target, picture.mode == "RGBA"]
     if pixels > SEARCHED_PIXELS or pixels * each > IMAGE_BYTES:
         return plain
-    tried = _lossless(picture, time) if target == "png" else _searched(picture, plain, target=target, time=time)
     best = plain
     try:
-        for body in tried:
+        for body in _smaller(picture, plain, target=target, time=time):
             best = min(best, body, key=len)
     except (CompressError, *FAULTS):  # Trying for less costs no picture.
         return best
     return best
 
 
-def _searched(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> Iterator[bytes]:
-    yield _search(picture, plain, target=target, time=time)
+def _smaller(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> Iterator[bytes]:
+    if target == "png":
+        yield from _lossless(picture, time)
+    else:
+        yield _search(picture, plain, target=target, time=time)
 
 
 def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> bytes:

@@ -1,0 +1,304 @@
+"""What encoding may cost: memory that threads share, time that ends the search, and formats that hold no more."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from imgproc.errors import CompressError
+from imgproc.pipeline import _avif_grid, _image_cost, _image_encode, _image_keep, _image_smart
+from imgproc.pipeline import compress as stage
+from imgproc.pipeline._avif_boxes import has_long_tables
+from imgproc.pipeline._image_cost import CpuTime
+from imgproc.pipeline._image_parts import check_parts
+from imgproc.pipeline.compress import CompressOptions, MemoryBudget, Rendition, compress
+from tests.unit.compress_corpus import decode, encode, photo
+
+MIB = 1024 * 1024
+
+
+def run(source: bytes, **options: object) -> Rendition:
+    """Compress with defaults for all that the test does not speak of."""
+    return compress(source, options=CompressOptions(**options), max_pixels=50_000_000)
+
+
+# Memory that threads share
+
+
+def test_a_large_image_waits_and_is_not_passed() -> None:
+    """Three of 40% and one of 90%: never more than all at a time, and the large one comes in its turn."""
+    memory, lock, held, most, order = MemoryBudget(1000 * MIB), threading.Lock(), 0, 0, list[int]()
+
+    def work(number: int, share: float) -> None:
+        nonlocal held, most
+        need = int(memory.size * share)
+        with memory.hold(need):
+            with lock:
+                held, most = held + need, max(most, held + need)
+                order.append(number)
+            time.sleep(0.05)
+            with lock:
+                held -= need
+
+    with ThreadPoolExecutor(4) as pool:
+        futures = []
+        for number, share in enumerate([0.4, 0.9, 0.4, 0.4]):
+            futures.append(pool.submit(work, number, share))
+            time.sleep(0.01)
+        for future in futures:
+            future.result()
+    assert order == [0, 1, 2, 3]
+    assert memory.size * 0.8 < most <= memory.size
+
+
+def test_memory_comes_back_whatever_happens() -> None:
+    """Also where the image fails."""
+    memory = MemoryBudget(1000 * MIB)
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError), memory.hold(memory.size):
+            raise ZeroDivisionError
+    with memory.hold(memory.size):
+        pass
+
+
+def test_what_never_fits_is_refused() -> None:
+    """And not waited for; the next is served."""
+    memory = MemoryBudget(500 * MIB)
+    with pytest.raises(CompressError) as refused:
+        compress(
+            encode(Image.new("L", (5000, 5000)), "PNG"), options=CompressOptions(), max_pixels=10**8, memory=memory
+        )
+    assert refused.value.code == "too_many_pixels"
+    assert compress(encode(photo("coffee"), "PNG"), options=CompressOptions(), max_pixels=10**8, memory=memory).body
+
+
+FOUR_AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from imgproc.pipeline.compress import CompressOptions, MemoryBudget, compress
+from imgproc.supervisor import limit_memory
+from tests.unit.picture_bytes import encode
+from PIL import Image
+
+limit = 800 * 1024 * 1024
+source = encode(Image.new("RGB", (3000, 3000)), "PNG")
+limit_memory(limit)
+memory = MemoryBudget(limit)
+
+def make(_):
+    return compress(source, options=CompressOptions(format=sys.argv[1], scale=1), max_pixels=50_000_000, memory=memory)
+
+with ThreadPoolExecutor(4) as pool:
+    print([made.output.width for made in pool.map(make, range(4))])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own memory")
+@pytest.mark.parametrize("target", ["avif", "png"])
+def test_four_large_images_at_once_do_not_end_the_process(target: str) -> None:
+    """An AVIF takes 300 MB of the 800 that the process has: without a budget its encoder ends the process."""
+    command = [sys.executable, "-c", FOUR_AT_ONCE, target]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[3000, 3000, 3000, 3000]"), done.stderr
+
+
+# Sides and memory of the formats
+
+
+@pytest.mark.parametrize(("target", "side"), [("jpeg", 65_501), ("webp", 16_384), ("avif", 32_769)])
+@pytest.mark.parametrize("quality", [50, "smart"])
+def test_a_side_that_the_format_does_not_hold_is_refused(target: str, side: int, quality: int | str) -> None:
+    """With a scale that works, which then does; and PNG takes it as it is."""
+    source = encode(Image.new("RGB", (side, 2)), "PNG")
+    with pytest.raises(CompressError) as refused:
+        run(source, format=target, scale=1, quality=quality)
+    assert refused.value.code == "encode_failed"
+    assert "scale of 0.99 or less, or the format png" in refused.value.detail
+    assert run(source, format=target, scale=0.99, quality=quality).output.height == 2
+    assert run(source, format="png", scale=1).output.width == side
+
+
+def test_webp_that_takes_too_much_memory_is_refused_with_a_scale_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be encoded in parts."""
+    monkeypatch.setattr(_image_encode, "IMAGE_BYTES", 2 * 10**6)
+    source = encode(photo("coffee"), "PNG")
+    with pytest.raises(CompressError) as refused:
+        run(source, format="webp", scale=1)
+    assert (refused.value.code, "the format avif" in refused.value.detail) == ("encode_failed", True)
+    scale = float(refused.value.detail.split("a scale of ")[1].split()[0])
+    assert run(source, format="webp", scale=scale).body
+    assert run(source, format="avif", scale=1).body
+
+
+def test_large_transparency_is_encoded_with_less_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """WebP takes a fifth less memory that way."""
+    picture = photo("coffee").convert("RGBA")
+    pixels = picture.width * picture.height
+    monkeypatch.setattr(_image_encode, "IMAGE_BYTES", 38 * pixels)
+    assert decode(_image_encode.encode(picture, target="webp", quality=50)).size == picture.size
+
+
+# AVIF in tiles
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("size", [(640, 480), (641, 479), (600, 64), (130, 601)])
+def test_tiles_show_the_same_picture(monkeypatch: pytest.MonkeyPatch, mode: str, size: tuple[int, int]) -> None:
+    """As near to it as a file of one piece, in all places; odd sides have no tile that fits."""
+    monkeypatch.setattr(_avif_grid, "TILE", 128)
+    picture = photo("coffee").resize(size).convert(mode)
+    if mode == "RGBA":
+        picture.putalpha(Image.linear_gradient("L").resize(size))
+    whole = decode(encode(picture, "AVIF", quality=80, speed=8)).convert(mode)
+    tiled = decode(_avif_grid.encode_grid(picture, quality=80, time=CpuTime(), speed=8, max_threads=1))
+    assert (tiled.size, tiled.mode) == (size, "RGB" if mode == "L" else mode) or tiled.mode == mode
+    errors = [ImageStat.Stat(ImageChops.difference(each.convert(mode), picture)) for each in (whole, tiled)]
+    assert np.all(np.array(errors[1].mean) < 1.2 * np.array(errors[0].mean) + 0.3)
+    assert np.all(np.array([high for _, high in errors[1].extrema]) < 60)
+
+
+def test_tiles_that_are_slow_get_less_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And are refused where even that does not help, between two tiles and not at the end."""
+    monkeypatch.setattr(_avif_grid, "TILE", 128)
+    speeds, save = list[int](), Image.Image.save
+
+    def note(self: Image.Image, stream: io.BytesIO, *arguments: object, **settings: int) -> None:
+        speeds.append(settings["speed"])
+        save(self, stream, *arguments, **settings)
+
+    monkeypatch.setattr(Image.Image, "save", note)
+    picture = photo("coffee")
+    assert _avif_grid.encode_grid(picture, quality=50, time=CpuTime(), speed=8, max_threads=1)
+    assert set(speeds) == {8}
+    monkeypatch.setattr(_image_cost, "IMAGE_SECONDS", 0.02)
+    speeds.clear()
+    with pytest.raises(TimeoutError):
+        _avif_grid.encode_grid(picture, quality=50, time=CpuTime(), speed=8, max_threads=1)
+    assert speeds[-1] in {8, 10}
+    assert len(speeds) < 20
+
+
+def test_large_avifs_are_made_of_tiles() -> None:
+    """Beyond what may be encoded in one call, and small ones are not."""
+    picture = photo("coffee").resize((4200, 3400))
+    picture.putalpha(255)
+    made = _image_encode.encode(picture, target="avif", quality=50)
+    assert (made.count(b"grid"), decode(made).size) == (2, picture.size)
+    assert b"grid" not in _image_encode.encode(photo("coffee"), target="avif", quality=50)
+    assert not has_long_tables(made)  # so that it may be a source again
+    assert run(made, format="avif", scale=0.05).output.width == 210
+
+
+@pytest.mark.parametrize("tiles", [256])
+def test_a_grid_of_all_tiles_there_may_be_is_read(tiles: int) -> None:
+    """What counts as too many parts is beyond what encoders write."""
+    tile = _avif_grid._read(encode(Image.new("RGB", (64, 64)), "AVIF", speed=10))
+    alpha = _avif_grid._read(encode(Image.new("L", (64, 64)), "AVIF", speed=10))
+    made = _avif_grid._file([tile] * tiles, [alpha] * tiles, size=(1024, 1024), tile=(64, 64), grid=(16, 16))
+    check_parts(made, "avif")
+    assert decode(made).size == (1024, 1024)
+
+
+# Time
+
+
+def test_the_search_ends_with_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No probe is begun that may take more than what is left; the plain rendition is there."""
+    source, probes = encode(photo("coffee"), "PNG"), list[int]()
+    encoder, first = _image_smart.STRONGER["jpeg"]
+
+    def note(picture: Image.Image, quality: int) -> bytes:
+        probes.append(quality)
+        return encoder(picture, quality)
+
+    monkeypatch.setitem(_image_smart.STRONGER, "jpeg", (note, first))
+    monkeypatch.setattr(_image_cost, "IMAGE_SECONDS", 0)
+    assert run(source, quality="smart").body == run(source).body
+    assert probes == []
+
+
+def test_more_effort_for_png_ends_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deflate's best takes two seconds a megabyte on some pictures; the plain rendition is there."""
+    chance = np.random.default_rng(5)
+    source = encode(Image.fromarray(chance.integers(0, 2, (900, 900, 3), dtype=np.uint8) * 255), "PNG")
+    monkeypatch.setattr(_image_cost, "IMAGE_SECONDS", 0)
+    smart = run(source, quality="smart", format="png", scale=1)
+    assert smart.body == run(source, format="png", scale=1).body
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_nothing_is_kept_without_time(image_format: str) -> None:
+    """A file may be made to take long to encode anew."""
+    source = encode(photo("coffee"), image_format, **{"lossless": True} if image_format == "WEBP" else {})
+    time_up = CpuTime()
+    time_up._started -= 100
+    asked = {"source_format": image_format.lower(), "pixels": 0, "below": 10**9}
+    assert _image_keep.keep(source, **asked, time=CpuTime()) is not None
+    assert _image_keep.keep(source, **asked, time=time_up) is None
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_webp_of_transparency_gets_less_effort(mode: str) -> None:
+    """Method 6 takes a hundred times longer with it."""
+    assert _image_smart._webp_method(Image.new(mode, (2, 2))) == (4 if mode == "RGBA" else 6)
+
+
+# Faults
+
+
+FAULTS = [SyntaxError("x"), Image.DecompressionBombError("x"), AttributeError("x"), KeyError("x"), MemoryError()]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("quality", [50, "smart"])
+@pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
+def test_whatever_an_encoder_raises_is_an_error_of_the_image(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, quality: int | str, target: str
+) -> None:
+    """A GIF of 353 bytes and a PNG of 40,000 x 1 ended the product with these."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    source = encode(photo("coffee"), "BMP")
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(CompressError) as refused:
+        run(source, quality=quality, format=target)
+    assert refused.value.code == "encode_failed"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("step", ["distance", "layers", "_search", "_lossless"])
+def test_a_step_of_the_search_that_fails_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, step: str
+) -> None:
+    """The plain rendition is there."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    source, target = encode(photo("coffee"), "PNG"), "png" if step == "_lossless" else "jpeg"
+    monkeypatch.setattr(_image_smart, step, fail)
+    assert run(source, quality="smart", format=target).body == run(source, format=target).body
+
+
+@pytest.mark.parametrize("step", ["to_srgb", "reduce", "white_of", "check_parts", "check_memory"])
+def test_whatever_a_step_before_raises_is_an_error_of_the_image(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Each of the faults that Pillow is known for."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise SyntaxError("x")
+
+    monkeypatch.setattr(stage, step, fail)
+    with pytest.raises(CompressError) as refused:
+        run(encode(photo("coffee"), "PNG"))
+    assert refused.value.code == "corrupt_image"
