@@ -9,15 +9,16 @@ checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 RUN_STAMP := $(VENV)/.installed-$(call checksum,requirements.txt)
 DEV_STAMP := $(VENV)/.installed-dev-$(call checksum,requirements-dev.txt)
 BENCH_STAMP := $(VENV)/.installed-bench-$(call checksum,requirements-bench.txt benchmarks/thumbor/requirements.txt)
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Wheels alone, as in the image: a source distribution runs its own build script, and may take this machine's libraries.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos lint audit bench format lock env clean
+.PHONY: help demo up test chaos lint audit image-check pin-images sbom licences bench format lock env clean
 
 help: ## List the commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 16
 
 demo: $(RUN_STAMP) ## Watch a CSV of products become a CSV of compressed images, on a stack of its own
 	@$(BIN)/python -m imgproc demo --die-with-parent
@@ -39,8 +40,20 @@ lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dock
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
-audit: $(DEV_STAMP) ## Look for known faults of what requirements.txt pins
-	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
+audit: $(DEV_STAMP) ## Look for known faults of what requirements.txt pins (ADVISORIES=folder holds them where no service is reached)
+	@$(BIN)/python scripts/audit.py requirements.txt
+
+image-check: $(DEV_STAMP) ## Build the image's Python layer by the Dockerfile's command, and use it
+	@$(BIN)/python scripts/image_check.py
+
+pin-images: ## Write the digests of the container images, from their registries, into the Dockerfile, compose and .env.example
+	@$(PYTHON) scripts/pin_images.py $(ARGS)
+
+sbom: $(DEV_STAMP) ## Write a bill of materials (CycloneDX) of requirements.txt to var/sbom.json
+	@$(BIN)/python scripts/sbom.py requirements.txt var/sbom.json
+
+licences: $(DEV_STAMP) ## Write docs/licences.md from what is installed
+	@$(BIN)/python scripts/licences.py docs/licences.md
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)

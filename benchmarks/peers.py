@@ -17,6 +17,7 @@ from typing import Any
 import simplejpeg
 from PIL import Image
 
+from benchmarks import vips
 from benchmarks.measure import Cost, of_children
 from imgproc.pipeline.compress import CompressOptions, compress
 
@@ -56,24 +57,6 @@ def floor(source: bytes) -> bytes:
     height, width, _, _ = simplejpeg.decode_jpeg_header(source)
     pixels = simplejpeg.decode_jpeg(source, min_height=height // 2, min_width=width // 2, min_factor=2)
     body: bytes = simplejpeg.encode_jpeg(pixels, quality=QUALITY, colorsubsampling="420", fastdct=False)
-    return body
-
-
-def vips_shrink(source: bytes) -> bytes:
-    """libvips as imgproxy drives it: shrink on load, optimized tables."""
-    import pyvips  # noqa: PLC0415 - a peer may be missing
-
-    image = pyvips.Image.jpegload_buffer(source, shrink=2)
-    body: bytes = image.jpegsave_buffer(Q=QUALITY, optimize_coding=True, strip=True)
-    return body
-
-
-def vips_thumbnail(source: bytes) -> bytes:
-    """libvips as its manual says: `thumbnail` reads the header, shrinks on load, and resizes the rest."""
-    import pyvips  # noqa: PLC0415 - a peer may be missing
-
-    width = pyvips.Image.jpegload_buffer(source).width // 2
-    body: bytes = pyvips.Image.thumbnail_buffer(source, width).jpegsave_buffer(Q=QUALITY, strip=True)
     return body
 
 
@@ -118,8 +101,8 @@ def peers() -> dict[str, Peer]:
         "imgproc": ours,
         "Pillow draft alone": draft_only,
     }
-    if _installed("pyvips"):
-        found |= {"pyvips shrink-on-load": vips_shrink, "pyvips thumbnail": vips_thumbnail}
+    found["libvips shrink-on-load"] = partial(vips.shrink_on_load, quality=QUALITY)
+    found["libvips thumbnail"] = partial(vips.thumbnail, quality=QUALITY)
     return found | _elsewhere()
 
 
@@ -149,17 +132,8 @@ def _is_image_magick(program: str) -> bool:
 def left_out(found: Collection[str]) -> list[str]:
     """A sentence for each peer that is not among those found: how to have it here."""
     known = {
-        "pyvips thumbnail": "make bench installs pyvips",
         "sharp": "make bench installs it where there is npm",
         "thumbor's engine": "make bench installs it in an environment of its own",
         "ImageMagick": "Debian: apt install imagemagick",
     }
     return [f"Not installed, so left out: {name} ({remedy})." for name, remedy in known.items() if name not in found]
-
-
-def _installed(module: str) -> bool:
-    try:
-        __import__(module)
-    except (ImportError, OSError):
-        return False
-    return True

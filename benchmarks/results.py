@@ -18,7 +18,9 @@ from pathlib import Path
 from PIL import features
 
 FOLDER = Path(__file__).parent / "results"
-PACKAGES = ("pillow", "simplejpeg", "pyvips", "boto3", "obstore", "requests", "urllib3", "rq", "redis", "sqlalchemy")
+PACKAGES = (
+    "pillow", "simplejpeg", "pyvips-binary", "boto3", "obstore", "requests", "urllib3", "rq", "redis", "sqlalchemy",
+)  # fmt: skip
 TOOLS = ("magick", "convert", "vipsthumbnail", "curl", "node")
 MEMORY = "/dev/shm"
 CODECS = ("libjpeg_turbo", "zlib", "webp", "avif")

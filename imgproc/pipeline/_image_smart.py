@@ -9,8 +9,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator
-from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from PIL import Image, ImageChops
 
@@ -20,6 +19,7 @@ from imgproc.pipeline._image_encode import encode
 from imgproc.pipeline._image_faults import FAULTS
 from imgproc.pipeline._image_formats import FORMATS
 from imgproc.pipeline._image_likeness import Layers, distance, layers
+from imgproc.pipeline._mozjpeg import encode_mozjpeg
 
 PLAIN_QUALITY = 50
 PROBES = 5  # at most; three are usual
@@ -28,12 +28,6 @@ CLOSE = 0.03  # A probe whose error is so little below what is allowed ends the 
 FALL = 0.025  # About so much of its error an encoder loses with each step of quality.
 TINY = 1e-6  # An error may be 0.
 SEARCHED_PIXELS = 16 * 1024 * 1024  # Beyond, searching takes too much time and memory.
-
-# Rate-distortion optimization, and the tables tuned for MS-SSIM (mozjpeg, jcparam.c). Stripped of everything.
-MOZJPEG = {
-    **{"quant_table": 2, "trellis_quant": True, "overshoot_deringing": True, "subsample_mode": "on"},
-    **{"interlace": True, "optimize_coding": True, "optimize_scans": True, "keep": "none"},
-}
 
 
 class _Probe(NamedTuple):
@@ -122,32 +116,9 @@ def _error(reference: Layers, body: bytes, target: str) -> float:
     return distance(reference, layers(FORMATS[target].open(io.BytesIO(body))))
 
 
-def _mozjpeg(picture: Image.Image, quality: int) -> bytes:
-    pyvips = _pyvips()
-    bands = len(picture.getbands())
-    image = pyvips.Image.new_from_memory(picture.tobytes(), *picture.size, bands, "uchar")
-    image = image.copy(interpretation="b-w" if bands == 1 else "srgb")
-    try:
-        body: bytes = image.jpegsave_buffer(Q=quality, **MOZJPEG)
-    except pyvips.Error as error:
-        detail = "The picture cannot be encoded as jpeg; try another format."
-        raise CompressError(detail, code="encode_failed") from error
-    return body
-
-
-@cache
-def _pyvips() -> Any:
-    """The library that holds mozjpeg; most workers never need it, and spare its memory."""
-    import pyvips  # noqa: PLC0415 - see above
-
-    pyvips.concurrency_set(1)  # The cores are busy with other images.
-    pyvips.cache_set_max(0)
-    return pyvips
-
-
 # The encoder and the quality to try first.
 STRONGER: dict[str, tuple[Callable[[Image.Image, int], bytes], int]] = {
-    "jpeg": (_mozjpeg, 57),
+    "jpeg": (encode_mozjpeg, 57),
     "webp": (
         lambda picture, quality: encode(picture, target="webp", quality=quality, method=_webp_method(picture)),
         50,

@@ -26,7 +26,7 @@ SETTINGS = SettingsSchema().fields
 
 # What compose itself is told, rather than imgproc: the servers' own secrets, published ports, images.
 COMPOSE_OWN = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}
-COMPOSE_OWN |= {"WEB_PUBLISH", "S3_PUBLISH", "MINIO_IMAGE", "IMGPROC_IMAGE"}
+COMPOSE_OWN |= {"WEB_PUBLISH", "S3_PUBLISH", "MINIO_IMAGE", "REDIS_IMAGE", "POSTGRES_IMAGE", "IMGPROC_IMAGE"}
 
 
 def _words(text: str) -> set[str]:
@@ -73,7 +73,7 @@ def test_the_example_environment_names_only_what_is_read() -> None:
 
 def test_every_make_target_and_command_is_documented() -> None:
     """One that is not described is not there."""
-    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     words = _words(_configuration()[1])
     commands = {word.removeprefix("python -m imgproc ").partition(" ")[0] for word in words}
     assert {f"make {target}" for target in targets} <= words

@@ -1,0 +1,90 @@
+"""The licences of what requirements.txt pins: a table made from what is installed, and a verdict on each."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+?)(?: ; (.+?))?(?: \\)?$", re.MULTILINE)
+
+# Permissive ones, and those that ask for changes to the library alone, which we call and do not change: we hand out
+# each library as its author's own file, which anybody may replace. Everything else, GPL and AGPL first, is refused.
+PERMISSIVE = {
+    *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0"),
+    *("Unlicense", "Zlib"),
+}
+WEAK_COPYLEFT = {"LGPL-3.0-only", "LGPL-3.0-or-later", "MPL-2.0"}
+ALLOWED = PERMISSIVE | WEAK_COPYLEFT
+
+# How packages without an SPDX expression say it, in their licence field or their classifier.
+SPDX = {
+    **{"MIT License": "MIT", "Apache License 2.0": "Apache-2.0", "Apache Software License": "Apache-2.0"},
+    **{"BSD License": "BSD-3-Clause", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0"},
+    **{"LGPL-3.0": "LGPL-3.0-only"},
+}
+# Read in the package itself, where it says nothing that a program understands, and for pins of other platforms.
+READ = {
+    "async-timeout": "Apache-2.0",
+    "backports-datetime-fromisoformat": "MIT",
+    "greenlet": "MIT AND PSF-2.0",
+    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "tomli": "MIT",
+    "tzdata": "Apache-2.0",
+}
+
+
+def pins(requirements: str) -> dict[str, list[str]]:
+    """Each package of a lock file and its versions, of which markers choose one."""
+    found: dict[str, list[str]] = {}
+    for name, version, _ in PIN.findall(requirements):
+        if version not in found.setdefault(name, []):
+            found[name].append(version)
+    return found
+
+
+def licence(name: str) -> str:
+    """The licence of an installed package, or of one that was read, as an SPDX expression; `UNKNOWN` is not allowed."""
+    if name in READ:
+        return READ[name]
+    try:
+        return _said_by(distribution(name))
+    except ModuleNotFoundError:
+        return "UNKNOWN"
+
+
+def _said_by(package: Distribution) -> str:
+    words = package.metadata
+    field = (words.get("License") or "").strip().partition("\n")[0]
+    classifiers = [each.rpartition(" :: ")[2] for each in words.get_all("Classifier") or [] if "License ::" in each]
+    said = words.get("License-Expression") or field or " AND ".join(SPDX.get(each, each) for each in classifiers)
+    return SPDX.get(said, said) or "UNKNOWN"
+
+
+def is_allowed(expression: str) -> bool:
+    """All that an expression joins by AND, and one of what it joins by OR, are on the list."""
+    return all(
+        any(choice.strip(" ()") in ALLOWED for choice in each.split(" OR ")) for each in expression.split(" AND ")
+    )
+
+
+def table(requirements: str) -> str:
+    """A line of Markdown for each package."""
+    lines = [f"| {name} | {licence(name)} |" for name in sorted(pins(requirements))]
+    return "\n".join(["| package | licence |", "|---|---|", *lines])
+
+
+def main(page: Path) -> int:
+    """Put the table between the marks of `page`; 1 where a licence is refused."""
+    text = page.read_text()
+    made = table((ROOT / "requirements.txt").read_text())
+    page.write_text(re.sub(r"(?s)(<!-- made -->\n).*(\n<!-- end -->)", lambda marks: marks[1] + made + marks[2], text))
+    refused = [name for name in pins((ROOT / "requirements.txt").read_text()) if not is_allowed(licence(name))]
+    print(f"licences: {page}" + (f"; REFUSED: {', '.join(refused)}" if refused else ": all are on the allow-list."))
+    return bool(refused)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,55 @@
+"""The C functions of libvips as we call them: the same bytes from every thread, and a plain error where JPEG ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from imgproc.errors import CompressError
+from imgproc.pipeline._mozjpeg import encode_mozjpeg
+from tests.unit.compress_corpus import decode, photo
+
+# In a process of its own, since a test before may have started the library.
+FIRST_USE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from PIL import Image
+from imgproc.pipeline import _mozjpeg, compress
+assert "_libvips" not in sys.modules, "loaded before its first use"
+picture = Image.effect_mandelbrot((400, 300), (-2, -1, 1, 1), 60).convert("RGB")
+with ThreadPoolExecutor(8) as pool:
+    bodies = set(pool.map(lambda _: _mozjpeg.encode_mozjpeg(picture, 57), range(16)))
+assert len(bodies) == 1, "threads differ"
+"""
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_writes_a_progressive_jpeg_without_metadata(mode: str) -> None:
+    """The size, channels and kind of file that were asked for, and nothing beside the picture."""
+    picture = photo("coffee").convert(mode)
+    made = decode(encode_mozjpeg(picture, 57))
+    assert (made.format, made.mode, made.size) == ("JPEG", mode, picture.size)
+    assert made.info["progressive"]
+    assert not {"exif", "icc_profile", "comment", "xmp"} & made.info.keys()
+
+
+def test_quality_is_obeyed() -> None:
+    """The optional arguments reach the encoder."""
+    sizes = [len(encode_mozjpeg(photo("coffee"), quality)) for quality in (10, 57, 89)]
+    assert sizes == sorted(set(sizes))
+
+
+def test_refuses_a_picture_that_jpeg_cannot_hold() -> None:
+    """The format ends at 65,500 pixels a side; the next picture is encoded as before."""
+    before = encode_mozjpeg(photo("coffee"), 57)
+    with pytest.raises(CompressError) as caught:
+        encode_mozjpeg(photo("coffee").resize((66_000, 1)), 57)
+    assert caught.value.code == "encode_failed"
+    assert encode_mozjpeg(photo("coffee"), 57) == before
+
+
+def test_the_library_is_loaded_by_the_first_picture_whichever_thread_has_it() -> None:
+    """Workers that make no smart picture spare its memory; threads that come together wait for its start."""
+    subprocess.run([sys.executable, "-c", FIRST_USE], check=True, timeout=120)
