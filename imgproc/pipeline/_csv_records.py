@@ -120,7 +120,7 @@ def _too_long(line: int, row: list[str], delimiter: str) -> InvalidCsv:
 def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
     """The record csv.reader gave up on, as far as it can be read; reading goes on at the next line."""
     too_long = "field larger" in reason
-    if lines.ended or (too_long and "".join(lines.row).count('"') % 2):
+    if lines.ended or (too_long and sum(line.count('"') for line in lines.row) % 2):
         opened = line if too_long else line + _line_of_open_quote(lines.row, delimiter)
         detail = f"The quote opened on line {opened} is never closed: {CLOSE_IT}"
         raise invalid_csv(opened, None, "unterminated_quote", detail)

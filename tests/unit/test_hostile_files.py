@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from imgproc.errors import InvalidCsv, InvalidInput, InvalidOption
 from imgproc.pipeline.compress import CompressOptions
-from imgproc.pipeline.read_csv import CsvLimits, read_csv, scan_csv
+from imgproc.pipeline.read_csv import CsvLimits, read_csv, require_valid, scan_csv
 
 MIB = 1024 * 1024
 SIZE = 100 * MIB
 HEADER = b"S. No.,Product Name,Input Image Urls\n"
+PLAIN = b"".join(b"%d,Mug,http://a.example/1.jpg\n" % number for number in range(1, 4001))
 FORMATS = ("jpeg", "webp", "avif", "png", "keep")
 LIMITS = CsvLimits(max_rows=1_000_000, max_images_per_row=50)
 
@@ -25,7 +26,8 @@ LIMITS = CsvLimits(max_rows=1_000_000, max_images_per_row=50)
 class Endless(io.RawIOBase):
     """A head, then a piece again and again up to 100 MiB, of which nothing is in memory."""
 
-    def __init__(self, head: bytes, piece: bytes) -> None:
+    def __init__(self, head: bytes, piece: bytes, *, size: int = SIZE) -> None:
+        self._size = size
         self._head, self._piece, self._place = head, piece * max(1, 65536 // len(piece)), 0
 
     def readable(self) -> bool:
@@ -38,7 +40,7 @@ class Endless(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """To any place."""
-        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: SIZE}[whence]
+        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
         return self._place
 
     def tell(self) -> int:
@@ -52,7 +54,7 @@ class Endless(io.RawIOBase):
         else:
             start = (self._place - len(self._head)) % len(self._piece)
             found = self._piece[start:]
-        found = found[: min(len(buffer), max(0, SIZE - self._place))]
+        found = found[: min(len(buffer), max(0, self._size - self._place))]
         buffer[: len(found)] = found
         self._place += len(found)
         return len(found)
@@ -64,10 +66,28 @@ CASES = {
     "a quote never closed": (HEADER + b'1,"Mug,\n', b"2,Mug,http://a.example/2.jpg\n", "unterminated_quote"),
     "a quote never closed, in one line": (HEADER + b'1,"', b"x", "row_too_long"),
     "NULs": (HEADER, b"\0", "unsupported_file_type"),
-    "NULs after a good row": (HEADER + b"1,Mug,http://a.example/1.jpg\n" * 9000, b"\0", "row_too_long"),
+    "NULs after a good row": (HEADER + PLAIN, b"\0", "row_too_long"),
     "lone carriage returns": (HEADER, b"\r", "too_many_rows"),
     "newlines": (HEADER, b"\n", "too_many_rows"),
     "commas": (HEADER, b",", "row_too_long"),
+    "columns": (HEADER[:-1] + b",x" * 50_000 + b"\n", b"1,Mug,http://a.example/1.jpg\n", "too_many_columns"),
+    "columns without a name, then one with": (HEADER[:-1] + b"," * 5000 + b"x\n", b"\n", "too_many_columns"),
+    "blank lines and no header": (b"", b"\n", "empty_file"),
+    "blank records and no header": (b"", b",,;;\t\n", "missing_column"),
+    "rows of commas": (HEADER, b"," * 99_999 + b"\n", "no_rows"),
+    "bad rows": (HEADER, b"x\n", "too_few_fields"),
+    "bad URLs": (HEADER, b'1,Mug,"' + b"x;" * 49 + b'"\n', "invalid_url"),
+    "lone quotes": (HEADER, b'1,"a"b,c\n', "stray_quote"),
+    "names of a megabyte": (HEADER, b"1," + b"x" * 1_000_000 + b",http://a.example/1.jpg\n", "cell_too_long"),
+    "serial numbers of a hundred kilobytes": (HEADER, b"1" * 100_000 + b",Mug,http://a.example/\n", "cell_too_long"),
+    "a quoted cell of short lines": (HEADER + b'1,"', b"a\n", "unterminated_quote"),
+    "NULs on short lines of a quoted cell": (
+        HEADER + PLAIN + b'1,"',
+        b"aaaaaaaaaaaaaaaaaaaa\0\n",
+        "unterminated_quote",
+    ),
+    "bytes that are no text, in rows": (HEADER + PLAIN, b"\xff" * 30 + b"\n", "too_few_fields"),
+    "the header again and again": (HEADER, HEADER, "invalid_url"),
     "quotes": (HEADER, b'"', "row_too_long"),
     "a header of commas": (b"", b",", "row_too_long"),
     "a header of quotes": (b"", b'"', "row_too_long"),
@@ -89,13 +109,50 @@ def traced() -> Iterator[None]:
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("name", CASES)
 def test_refuses_a_file_made_to_exhaust_us(name: str) -> None:
-    """With the code of its fault, and no more than 8 MiB at any time."""
+    """With the code of its fault, and no more than 12 MiB at any time."""
     head, piece, code = CASES[name]
     with io.BufferedReader(Endless(head, piece)) as stream, pytest.raises(InvalidInput) as caught:
-        scan_csv(read_csv(stream, limits=LIMITS))
+        require_valid(scan_csv(read_csv(stream, limits=LIMITS), stop_at_errors=True), skip_invalid=False)
     error = caught.value
     assert (error.errors[0].code if isinstance(error, InvalidCsv) else error.code) == code
-    assert tracemalloc.get_traced_memory()[1] < 8 * MIB
+    assert tracemalloc.get_traced_memory()[1] < 12 * MIB
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize(
+    ("row", "rows"),
+    [
+        pytest.param(b"x\n", 4000, id="too few cells"),
+        pytest.param(b'1,Mug,"' + b"x;" * 40 + b'"\n', 600, id="bad URLs"),
+        pytest.param(b"1,," + b"x" * 1000 + b"\n", 1000, id="long cells"),
+    ],
+)
+def test_skips_any_number_of_bad_rows_in_the_memory_of_a_few(row: bytes, rows: int) -> None:
+    """What is kept of them are a hundred errors, and the counts."""
+    peaks = []
+    head = HEADER + b"1,Mug,http://a.example/1.jpg\n"
+    for number in (rows, 4 * rows):
+        with io.BufferedReader(Endless(head, row, size=len(head) + number * len(row))) as stream:
+            tracemalloc.reset_peak()
+            scan = scan_csv(read_csv(stream, limits=LIMITS))
+        assert (scan.skipped_rows, len(scan.errors), scan.errors_truncated, scan.products) == (number, 100, True, 1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+@pytest.mark.parametrize("row", [b"x\n", b"1,Mug,http://a.example/1.jpg\n"], ids=["bad rows", "the same row"])
+def test_stops_where_the_errors_are_too_many_to_be_listed(row: bytes) -> None:
+    """A file that is refused anyway is not read to its end."""
+    with io.BufferedReader(Endless(HEADER, row)) as stream:
+        scan = scan_csv(read_csv(stream, limits=LIMITS), stop_at_errors=True)
+        assert stream.tell() < MIB
+    assert (scan.stopped, scan.errors_truncated, len(scan.errors)) == (True, True, 100)
+    assert scan.rows <= 103
+    with pytest.raises(
+        InvalidCsv, match=r"of the first 10[0-9] rows cannot be used, and reading stopped there"
+    ) as refused:
+        require_valid(scan, skip_invalid=False)
+    assert refused.value.truncated
 
 
 @given(

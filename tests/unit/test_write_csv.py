@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from imgproc.pipeline._csv_guard import guard, unguard
 from imgproc.pipeline._csv_text import CONTROL_BYTES
 from imgproc.pipeline.read_csv import CsvLimits, read_csv
 from imgproc.pipeline.write_csv import FailedRow, OutputRow, write_failed_csv, write_output_csv
@@ -76,6 +78,22 @@ def test_streams_rows_as_they_come() -> None:
         pytest.param("  =1", "'  =1", id="leading spaces"),
         pytest.param("\u00a0=1", "'\u00a0=1", id="leading no-break space"),
         pytest.param("\uff1d1", "'\uff1d1", id="full-width equals"),
+        pytest.param("\uff0b1", "'\uff0b1", id="full-width plus"),
+        pytest.param("\uff0d1", "'\uff0d1", id="full-width minus"),
+        pytest.param("\uff20A1", "'\uff20A1", id="full-width at"),
+        pytest.param("\ufe661", "'\ufe661", id="small equals"),
+        pytest.param("\u200b=1", "'\u200b=1", id="zero-width space"),
+        pytest.param("\ufeff=1", "'\ufeff=1", id="byte order mark"),
+        pytest.param("\u200c\u200d\u2060=1", "'\u200c\u200d\u2060=1", id="joiners"),
+        pytest.param("\u00ad@x", "'\u00ad@x", id="soft hyphen"),
+        pytest.param("\u202e\u200f+1", "'\u202e\u200f+1", id="marks of direction"),
+        pytest.param("\u3000\u2003-1", "'\u3000\u2003-1", id="wide spaces"),
+        pytest.param("\u200b\t=1", "'\u200b\t=1", id="zero-width space and tab"),
+        pytest.param("'\u200b'=1", "''\u200b'=1", id="an apostrophe, invisible"),
+        pytest.param("\0=1", "'\0=1", id="NUL"),
+        pytest.param("\x1b=1", "'\x1b=1", id="escape"),
+        pytest.param("\u200bMug", "\u200bMug", id="zero-width space before a word"),
+        pytest.param("\ufeffMug - blue", "\ufeffMug - blue", id="byte order mark before a word"),
         pytest.param('=HYPERLINK("x","y")', '\'=HYPERLINK("x","y")', id="quotes and commas"),
         pytest.param("'=1", "''=1", id="looks guarded already"),
         pytest.param("1=1", "1=1", id="equals inside"),
@@ -91,9 +109,19 @@ def test_guards_every_cell_a_spreadsheet_would_run(text: str, written: str) -> N
     assert cells_of(write_failed_csv([FailedRow(text, text, text, text)]))[1] == [written] * 4
 
 
+def test_guards_a_formula_behind_every_character_that_nobody_sees() -> None:
+    """White space, controls, formats and what Unicode lets programs ignore, by its categories and by name."""
+    ignorable = [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), 0xE0100]
+    known = [code for code in range(0x110000) if unicodedata.category(chr(code)) in {"Cc", "Cf", "Zs", "Zl", "Zp"}]
+    for code in [*ignorable, *known]:
+        text = f"{chr(code)}=1"
+        assert guard(text) == f"'{text}", hex(code)
+        assert unguard(guard(text)) == text
+
+
 TEXTS = (
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
-    | st.text("'=+-@ \t\r\n\",;", min_size=1, max_size=8).map(lambda text: f"{text}x")
+    | st.text("'=+-@ \t\r\n\",;\u200b\ufeff\u00ad\u202e\uff1d", min_size=1, max_size=8).map(lambda text: f"{text}x")
     | st.text("'=+-@", min_size=1, max_size=4)
 )
 # read_csv takes the white space around a cell away, so only a text without it can come back as it was.
@@ -104,6 +132,7 @@ URLS = st.lists(st.sampled_from([URL, "http://b/w_1,h_2/c.png", "https://例え.
 @patient
 @given(serial=VALUES, name=VALUES, urls=URLS, separator=st.sampled_from([",", " ", "\n", ";", " | "]), error=TEXTS)
 @example(serial="-5", name="'=1", urls=[URL], separator="\n", error="=no")
+@example(serial="\u200b=1", name="'\ufeff=1", urls=[URL], separator=",", error="\u200b=no")
 @example(serial="'' =", name="'\tx", urls=[URL], separator=",", error="")
 def test_reads_the_failed_csv_back_as_the_same_upload(
     serial: str, name: str, urls: list[str], separator: str, error: str
