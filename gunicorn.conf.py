@@ -1,12 +1,17 @@
-"""How gunicorn runs, wherever it runs; the command line adds where it listens and how many threads it has."""
+"""How gunicorn runs, wherever it runs: it keeps the processes, and `imgproc.front` speaks to clients."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from imgproc.config import load_settings
 from imgproc.supervisor import die_with_parent
 
-worker_class = "gthread"
+_settings = load_settings()
+
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+threads = _settings.web_threads
+worker_class = "imgproc.front.worker.BufferingWorker"
 control_socket_disable = True
 graceful_timeout = 10
 loglevel = "warning"

@@ -96,12 +96,10 @@ def _services(settings: Settings) -> list[supervisor.Service]:
     def python(name: str, *arguments: str, ready: Callable[[], bool] = lambda: True) -> supervisor.Service:
         return supervisor.Service(name, [sys.executable, *arguments], environ=environ, folder=ROOT, ready=ready)
 
-    bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    gunicorn = ["-m", "gunicorn", "--bind", bind, "--threads", str(settings.web_threads), "wsgi:app"]
     return [
         python("worker", "rq_worker.py"),
         python("sweeper", "-m", "imgproc", "sweep", "--loop"),
-        python("web", *gunicorn, ready=lambda: embedded.is_ready(embedded.local_url(settings))),
+        python("web", "-m", "gunicorn", "wsgi:app", ready=lambda: embedded.is_ready(embedded.local_url(settings))),
     ]
 
 

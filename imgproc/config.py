@@ -23,6 +23,7 @@ from marshmallow.validate import OneOf, Range
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MIB = 1024 * 1024
+FORM_OVERHEAD = MIB  # bytes of a multipart body beside the file itself
 HOST = re.compile(r"\.?[\w.-]+")
 RETRY_SCHEDULE = "5,300,1800,7200,18000,36000,50400,72000,86400"
 
@@ -49,6 +50,10 @@ class Settings:
     s3_public_url: str
     embedded_outputs_dir: Path | None
     web_threads: int
+    web_connections: int
+    web_body_bytes: int
+    slow_client_seconds: float
+    slow_client_rate: float
     workers: int
     worker_memory_limit: int
     image_threads: int
@@ -155,6 +160,10 @@ class SettingsSchema(Schema):
     S3_PUBLIC_URL = _text(validate=_is_http_url)
     EMBEDDED_OUTPUTS_DIR = _text()
     WEB_THREADS = _whole(8)
+    WEB_CONNECTIONS = _whole(2000, at_least=8)
+    WEB_BODY_BYTES = _whole(1024 * MIB)
+    SLOW_CLIENT_SECONDS = fields.Float(load_default=30.0, validate=Range(min=1))
+    SLOW_CLIENT_RATE = fields.Float(load_default=1000.0, validate=Range(min=0))
     WORKERS = _whole(min(16 * (os.cpu_count() or 1), 32))
     WORKER_MEMORY_LIMIT = _whole(4096 * MIB, at_least=0)
     IMAGE_THREADS = _whole(4)
