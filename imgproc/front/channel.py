@@ -20,6 +20,8 @@ from imgproc.front.tasks import AppTask, ProblemTask, TooSlow
 
 PIECE = 64 * 1024  # bytes of an answer that are offered to the kernel at a time
 
+RESET = struct.pack("ii", 1, 0)  # socket(7): closed without waiting for what has not been sent
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -200,8 +202,10 @@ class Channel(HTTPChannel):
             self.recv(self.adj.recv_bytes)  # closes the connection where the client has
 
     def kill(self) -> None:
-        """Close the connection now, whether or not its client takes what is left. Only the loop's thread may."""
+        """Close the connection now, and drop what the kernel keeps for its client. Only the loop's thread may."""
         self._lingers = False
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.handle_close()
 
     def handle_close(self) -> None:

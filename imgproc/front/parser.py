@@ -40,12 +40,15 @@ class Parser(HTTPRequestParser):
         Raises:
             ParsingError: they can be read in more than one way.
         """
-        names = _names(header_plus)
+        fields = _fields(header_plus)
+        names = [name for name, _ in fields]
         for name in ONCE:
             if names.count(name) > 1:
                 raise ParsingError(f"{name.decode().title()} comes more than once.")
         if b"transfer-encoding" in names and b"content-length" in names:
             raise ParsingError("Content-Length and Transfer-Encoding exclude each other (RFC 9112, 6.1).")
+        if b"," in dict(fields).get(b"transfer-encoding", b""):
+            raise ParsingError("Only one Transfer-Encoding is taken: chunked.")
         try:
             super().parse_header(header_plus)
         except ValueError as error:  # of an address such as http://[ or a length of 5,000 digits
@@ -63,5 +66,14 @@ class Parser(HTTPRequestParser):
             raise ParsingError("HTTP/1.0 has no Transfer-Encoding.")
 
 
-def _names(header_plus: bytes) -> list[bytes]:
-    return [line.partition(b":")[0].strip().lower() for line in header_plus.split(b"\r\n")[1:]]
+def _fields(header_plus: bytes) -> list[tuple[bytes, bytes]]:
+    """Names in lower case, and what stands behind the colon.
+
+    Raises:
+        ParsingError: a line continues the one before (RFC 9112, 5.2).
+    """
+    lines = [line for line in header_plus.split(b"\r\n")[1:] if line]
+    if any(line[:1] in {b" ", b"\t"} for line in lines):
+        raise ParsingError("A header line may not begin with white space.")
+    parts = [line.partition(b":") for line in lines]
+    return [(name.strip().lower(), value) for name, _, value in parts]

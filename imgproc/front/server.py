@@ -19,6 +19,7 @@ from imgproc.hosts import subscriber
 log = logging.getLogger(__name__)
 
 ACCEPTS = 64  # at a time, so that a flood of connections leaves time for those that are there
+FRESH_SECONDS = 1.0  # a new connection gets so long to show what it wants
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Limits:
     """What all clients of this process may hold together, and how slow each may be."""
 
     connections: int
+    most_connections: int  # while all are busy or fresh
     body_bytes: int  # of requests that have not been answered
     patience: Patience
 
@@ -59,7 +61,7 @@ class Server(BaseWSGIServer):
 
     def handle_accept(self) -> None:
         """Accept what waits."""
-        for _ in range(ACCEPTS):
+        for _ in range(min(ACCEPTS, self.limits.most_connections - len(self.active_channels))):
             before = len(self.active_channels)
             super().handle_accept()
             if len(self.active_channels) == before:
@@ -69,12 +71,13 @@ class Server(BaseWSGIServer):
         """Shall the loop call `handle_accept`? Asked at each turn before the loop polls, when connections may go."""
         excess = len(self.active_channels) - self.limits.connections
         if excess > 0:
-            self._close_some(excess)
+            self._close_some(excess, full=excess >= self.limits.most_connections - self.limits.connections)
         return bool(super().readable())
 
-    def _close_some(self, count: int) -> None:
-        """Close those that have waited longest, of the addresses that have the most."""
-        waiting = [channel for channel in self.active_channels.values() if not channel.is_busy]
+    def _close_some(self, count: int, *, full: bool) -> None:
+        """Close those that have waited longest, of the addresses that have the most; fresh ones where it is full."""
+        youngest = time.monotonic() - (0 if full else FRESH_SECONDS)
+        waiting = [each for each in self.active_channels.values() if not each.is_busy and each.since <= youngest]
         victims = _greediest_first(waiting, lambda _: 1)[:count]
         for victim in victims:
             victim.kill()

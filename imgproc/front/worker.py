@@ -99,7 +99,8 @@ def _limits(settings: Settings, cfg: Config) -> Limits:
         idle_seconds=cfg.keepalive,
     )
     body_bytes = max(settings.web_body_bytes, settings.max_upload_bytes + FORM_OVERHEAD)
-    return Limits(connections=_affordable(settings.web_connections), body_bytes=body_bytes, patience=patience)
+    most = _affordable(settings.web_connections * 5 // 4)
+    return Limits(connections=most * 4 // 5, most_connections=most, body_bytes=body_bytes, patience=patience)
 
 
 def _affordable(connections: int) -> int:
