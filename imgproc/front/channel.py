@@ -202,10 +202,15 @@ class Channel(HTTPChannel):
             self.recv(self.adj.recv_bytes)  # closes the connection where the client has
 
     def kill(self) -> None:
-        """Close the connection now, and drop what the kernel keeps for its client. Only the loop's thread may."""
+        """Close the connection now. Only the loop's thread may.
+
+        Where the client is not to get the rest of an answer, the kernel drops what it keeps for it too; a whole answer
+        that is still on its way arrives.
+        """
         self._lingers = False
-        with contextlib.suppress(OSError):
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        if self.total_outbufs_len:
+            with contextlib.suppress(OSError):
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.handle_close()
 
     def handle_close(self) -> None:

@@ -112,7 +112,8 @@ class Server(BaseWSGIServer):
 
 def _greediest_first(channels: Iterable[Channel], size: Callable[[Channel], int]) -> list[Channel]:
     """The channels of the address that holds the most first, and of these the one that has waited longest."""
+    owners = {channel: subscriber(channel.addr[0]) for channel in channels}
     holds: Counter[str] = Counter()
-    for channel in channels:
-        holds[subscriber(channel.addr[0])] += size(channel)
-    return sorted(channels, key=lambda channel: (-holds[subscriber(channel.addr[0])], channel.since))
+    for channel, owner in owners.items():
+        holds[owner] += size(channel)
+    return sorted(owners, key=lambda channel: (-holds[owners[channel]], channel.since))

@@ -67,7 +67,7 @@ class BufferingWorker(Worker):
         while self.alive and self.ppid == os.getppid():
             self._turn(sockets)
         self._finish(sockets, channels)
-        dispatcher.shutdown(timeout=0)
+        dispatcher.set_thread_count(0)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note the signal to stop, and wake the loop."""
