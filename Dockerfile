@@ -10,7 +10,8 @@ RUN python -m venv /venv \
 FROM ${PYTHON_IMAGE}
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOST=0.0.0.0
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin imgproc
 COPY --from=builder /venv /venv
 WORKDIR /app
@@ -22,5 +23,4 @@ RUN python -m compileall -q .
 USER 10001:10001
 EXPOSE 8000
 # The heartbeat file is in memory, where a slow disk cannot make a healthy process look dead.
-CMD ["sh", "-c", "exec gunicorn --bind 0.0.0.0:8000 --workers 2 --worker-class gthread --threads ${WEB_THREADS:-8} \
-     --worker-tmp-dir /dev/shm --graceful-timeout 25 --no-control-socket wsgi:app"]
+CMD ["gunicorn", "--workers", "2", "--worker-tmp-dir", "/dev/shm", "--graceful-timeout", "25", "wsgi:app"]

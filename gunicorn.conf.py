@@ -1,4 +1,4 @@
-"""How gunicorn runs, wherever it runs; the command line adds where it listens and how many threads it has."""
+"""How gunicorn runs, wherever it runs: it keeps the processes, and `imgproc.front` speaks to clients."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from imgproc.config import load_settings
 from imgproc.logs import TextFormatter
 from imgproc.supervisor import die_with_parent, limit_memory
 
+_settings = load_settings()
+
 
 class _EscapingLogger(Logger):
     """Lets nothing of a request reach the terminal as it came."""
@@ -19,7 +21,9 @@ class _EscapingLogger(Logger):
         super()._set_handler(log, output, TextFormatter(fmt._fmt, fmt.datefmt), stream)
 
 
-worker_class = "gthread"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+threads = _settings.web_threads
+worker_class = "imgproc.front.worker.BufferingWorker"
 logger_class = _EscapingLogger
 control_socket_disable = True
 graceful_timeout = 10
@@ -31,4 +35,4 @@ keepalive = 75  # seconds; longer than proxies and polling clients keep theirs, 
 def post_fork(_server: Any, _worker: Any) -> None:
     """Workers notice by themselves that their master has died, but first end what they do, however long that takes."""
     die_with_parent()
-    limit_memory(load_settings().web_memory_limit)
+    limit_memory(_settings.web_memory_limit)

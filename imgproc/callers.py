@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 from flask import g, request
 
 from imgproc import keys
 from imgproc.errors import NotAuthenticated
+from imgproc.hosts import subscriber
 from imgproc.toolbox import toolbox
 
 # What shows nobody's data. Everything else, and whatever is added later, asks who calls.
 OPEN = {"health.get_health", "health.get_readiness", "openapi.spec", "docs.show_docs", "static", "outputs.get_output"}
-V6_PREFIX = 64  # bits: one subscriber commands all addresses of such a network
 
 REFUSALS = {
     "missing_api_key": (
@@ -61,20 +60,7 @@ def is_open() -> bool:
 def bucket() -> str:
     """What calls are counted by: the key, or the network address of a caller without a good one."""
     caller: Caller = g.caller
-    return f"key:{caller.owner}" if caller.owner else f"address:{_subscriber(request.remote_addr or '')}"
-
-
-def _subscriber(said: str) -> str:
-    """Whose address it is. A proxy may say something else than an address; then that is what counts."""
-    try:
-        address = ipaddress.ip_address(said.partition("%")[0])
-    except ValueError:
-        return said
-    if isinstance(address, ipaddress.IPv4Address):
-        return said
-    if address.ipv4_mapped:  # as a socket for both families shows IPv4 callers
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((int(address), V6_PREFIX), strict=False))
+    return f"key:{caller.owner}" if caller.owner else f"address:{subscriber(request.remote_addr or '')}"
 
 
 def _secrets() -> set[str]:

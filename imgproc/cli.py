@@ -20,6 +20,7 @@ from imgproc import create_app, embedded, key_commands, removal, supervisor, swe
 from imgproc.client import ApiError, Client, Json, follow
 from imgproc.config import ConfigError, Settings, load_settings
 from imgproc.demo import DemoFailed, run_demo
+from imgproc.hosts import is_loopback
 from imgproc.redaction import redact
 from imgproc.terminal import printable, printable_lines
 
@@ -98,17 +99,22 @@ def _services(settings: Settings) -> list[supervisor.Service]:
     def python(name: str, *arguments: str, ready: Callable[[], bool] = lambda: True) -> supervisor.Service:
         return supervisor.Service(name, [sys.executable, *arguments], environ=environ, folder=ROOT, ready=ready)
 
-    bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    gunicorn = ["-m", "gunicorn", "--bind", bind, "--threads", str(settings.web_threads), "wsgi:app"]
     return [
         python("worker", "rq_worker.py"),
         python("sweeper", "-m", "imgproc", "sweep", "--loop"),
-        python("web", *gunicorn, ready=lambda: embedded.is_ready(embedded.local_url(settings))),
+        python("web", "-m", "gunicorn", "wsgi:app", ready=lambda: embedded.is_ready(embedded.local_url(settings))),
     ]
 
 
 def _announce(settings: Settings) -> None:
     url = embedded.local_url(settings)
+    bracketed = f"[{settings.host}]" if ":" in settings.host else settings.host
+    if not (is_loopback(bracketed) or settings.api_keys_required or settings.trusted_hosts):
+        console.print(
+            "[yellow]Everybody who reaches this machine may use it, and so may pages in their browsers: set "
+            "API_KEYS_REQUIRED=true, or TRUSTED_HOSTS to the names it is called by.[/]",
+            soft_wrap=True,
+        )
     console.print(
         f"\n[bold green]imgproc is ready[/] at [bold]{url}[/]\n"
         f"  API      {url}/docs\n"

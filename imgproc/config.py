@@ -24,6 +24,7 @@ from marshmallow.validate import OneOf, Range
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MIB = 1024 * 1024
+FORM_OVERHEAD = MIB  # bytes of a multipart body beside the file itself
 HOST = re.compile(r"\.?[\w.-]+")
 MOST_WEBHOOK_SECRETS = 2  # at once: the new one and the one it replaces
 RETRY_SCHEDULE = "5,300,1800,7200,18000,36000,50400,72000,86400"
@@ -52,6 +53,10 @@ class Settings:
     embedded_outputs_dir: Path | None
     web_threads: int
     web_memory_limit: int
+    web_connections: int
+    web_body_bytes: int
+    slow_client_seconds: float
+    slow_client_rate: float
     workers: int
     worker_memory_limit: int
     image_threads: int
@@ -184,6 +189,10 @@ class SettingsSchema(Schema):
     EMBEDDED_OUTPUTS_DIR = _text()
     WEB_THREADS = _whole(8)
     WEB_MEMORY_LIMIT = _whole(2048 * MIB, at_least=0)
+    WEB_CONNECTIONS = _whole(2000, at_least=8)
+    WEB_BODY_BYTES = _whole(1024 * MIB)
+    SLOW_CLIENT_SECONDS = fields.Float(load_default=30.0, validate=Range(min=1))
+    SLOW_CLIENT_RATE = fields.Float(load_default=1000.0, validate=Range(min=0))
     WORKERS = _whole(min(16 * (os.cpu_count() or 1), 32))
     WORKER_MEMORY_LIMIT = _whole(4096 * MIB, at_least=0)
     IMAGE_THREADS = _whole(4)

@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from imgproc.config import Settings
+from imgproc.datadir import make_private, make_private_file
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 SQLITE_BUSY_MS = 30_000
@@ -76,12 +77,20 @@ def init_app(app: Flask, settings: Settings) -> None:
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            _make_database_private(db.engine, settings.data_dir)
             _tune_sqlite(db.engine)
         else:
             _tune_postgresql(db.engine)
     # Nobody waits long for a doorbell: where Redis hangs, an upload is answered all the same and the sweeper rings.
     app.extensions["redis"] = connect_redis(settings.redis_url or DEFAULT_REDIS_URL, timeout=2, retries=1)
+
+
+def _make_database_private(engine: Engine, data_dir: Path) -> None:
+    """Only the owner may read DATA_DIR, and a database in it."""
+    make_private(data_dir)
+    file = Path(engine.url.database or "")
+    if file.parent == data_dir:
+        make_private_file(file)
 
 
 def connect_redis(url: str, *, timeout: float = 10, retries: int = 3) -> Redis:

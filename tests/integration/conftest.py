@@ -35,6 +35,7 @@ def environ(objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> I
     """The environment of a house whose servers are named by URL; only the database is left to name."""
     with valkey(tmp_path_factory.mktemp("valkey")) as redis_url:
         yield {
+            "HOST": "0.0.0.0",  # so that tests may call it by any name
             "DATA_DIR": str(tmp_path_factory.mktemp("data")),
             "REDIS_URL": redis_url,
             "S3_ENDPOINT_URL": objects.server.endpoint,

@@ -62,6 +62,7 @@ def test_every_setting_reaches_every_role(role: str) -> None:
     [
         pytest.param("minio-init", {"minio": "service_healthy"}, id="minio-init"),
         pytest.param("migrate", {"postgres": "service_healthy"}, id="migrate"),
+        pytest.param("proxy", {"web": "service_healthy"}, id="proxy"),
         *(
             pytest.param(
                 role,
@@ -83,9 +84,36 @@ def test_services_start_in_order(service: str, waits_for: dict[str, str]) -> Non
     assert all("healthcheck" in SERVICES[name] for name, needed in conditions.items() if needed == "service_healthy")
 
 
-def test_workers_can_be_scaled() -> None:
-    """Neither a name nor a port stands in the way of a second worker."""
-    assert not {"container_name", "ports", "hostname"} & SERVICES["worker"].keys()
+@pytest.mark.parametrize("role", ["worker", "web"])
+def test_roles_can_be_scaled(role: str) -> None:
+    """Neither a name nor a port stands in the way of a second one."""
+    assert not {"container_name", "ports", "hostname"} & SERVICES[role].keys()
+
+
+def test_only_the_proxy_and_the_store_are_published() -> None:
+    """Slow clients reach the proxy alone, which web believes and which runs our file as nobody special."""
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"proxy", "minio"}
+    proxy = SERVICES["proxy"]
+    assert proxy["user"].split(":")[0] != "0"
+    assert proxy["environment"]["UPSTREAM"] == "web:8000"
+    assert SERVICES["web"]["environment"]["TRUSTED_PROXIES"] == proxy["environment"]["TRUSTED_PROXIES"]
+    assert "./nginx:/nginx:ro" in proxy["volumes"]
+    subprocess.run(["sh", "-n", str(ROOT / "nginx" / "start.sh")], check=True)
+
+
+def test_the_proxy_limits_what_web_limits() -> None:
+    """Every name in its file is filled in, from variables that compose gives."""
+    names = set(re.findall(r"@([A-Z_]+)@", (ROOT / "nginx" / "nginx.conf").read_text()))
+    script = (ROOT / "nginx" / "start.sh").read_text()
+    assert names == set(re.findall(r"@([A-Z_]+)@", script))
+    given = {*SERVICES["proxy"]["environment"], "RUN_DIR", "LISTEN"}
+    assert set(re.findall(r"\$\{?\(*\$?\{?([A-Z_]+)", script)) == given
+    assert f":-{SettingsSchema().fields['MAX_UPLOAD_BYTES'].load_default}}}" in script
+
+
+def test_web_listens_where_the_proxy_asks() -> None:
+    """On all addresses of its container; by itself it would listen on loopback."""
+    assert re.search(r"^\s+HOST=0\.0\.0\.0$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("service", SERVICES)

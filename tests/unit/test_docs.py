@@ -27,6 +27,7 @@ SETTINGS = SettingsSchema().fields
 # What compose itself is told, rather than imgproc: the servers' own secrets, published ports, images.
 COMPOSE_OWN = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}
 COMPOSE_OWN |= {"WEB_PUBLISH", "S3_PUBLISH", "MINIO_IMAGE", "REDIS_IMAGE", "POSTGRES_IMAGE", "IMGPROC_IMAGE"}
+COMPOSE_OWN |= {"ADDRESS_CONNECTIONS"}
 
 
 def _words(text: str) -> set[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import current_app
+from flask import Flask, current_app
 
 from imgproc.config import ConfigError, load_settings
 from tests.integration.api.answers import UNKNOWN, AppFactory, problem
@@ -230,7 +231,55 @@ def test_answers_to_its_own_names_alone(make_app: AppFactory, host: str, answere
     if answered:
         assert response.status_code == 200
     else:
-        problem(response, 400, "bad_request")
+        problem(response, 400, "untrusted_host")
+
+
+def calls(app: Flask) -> list[tuple[str, str]]:
+    """Every method and address of the app, and one that does not exist."""
+    filled = {"request_id": UNKNOWN, "delivery_id": UNKNOWN, "filename": "start.js", "key": "a.jpg", "key_id": UNKNOWN}
+    found = [("GET", "/nothing")]
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: filled.get(name[1], "x"), rule.rule)
+        found += [(method, path) for method in sorted(rule.methods or ())]
+    return found
+
+
+@pytest.mark.parametrize("given", [{}, {"HOST": "::1"}, {"HOST": "localhost"}])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "192.168.1.5", "0.0.0.0:8000"]
+)
+def test_a_rebound_name_reaches_nothing_on_loopback(
+    make_app: AppFactory, tmp_path: Path, given: dict[str, str], host: str
+) -> None:
+    """A page whose name now leads to this machine (DNS rebinding) may call no address by it, with no method."""
+    app = make_app(**({"HOST": "", "EMBEDDED_OUTPUTS_DIR": str(tmp_path)} | given))
+    client = app.test_client()
+    forwarded = {"X-Forwarded-Host": "localhost", "Forwarded": "host=localhost", "X-Host": "localhost"}
+    for method, path in calls(app):
+        response = client.open(path, method=method, headers={"Host": host} | forwarded)
+        assert response.status_code == 400, (method, path)
+        if method != "HEAD":
+            problem(response, 400, "untrusted_host")
+    assert len(calls(app)) > 40
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        pytest.param({"HOST": ""}, "localhost:8000", id="loopback by its name"),
+        pytest.param({"HOST": ""}, "[::1]:8000", id="loopback by number"),
+        pytest.param(
+            {"HOST": "", "TRUSTED_HOSTS": ".shop.example"}, "img.shop.example", id="loopback by a name we gave it"
+        ),
+        pytest.param({"HOST": "", "TRUSTED_PROXIES": "1"}, "img.shop.example", id="behind a proxy of this machine"),
+        pytest.param({"HOST": "0.0.0.0"}, "img.shop.example", id="on the network"),
+        pytest.param({"HOST": "192.168.1.5"}, "192.168.1.5:8000", id="on a network address"),
+    ],
+)
+def test_answers_by_the_names_that_an_operator_expects(make_app: AppFactory, given: dict[str, str], host: str) -> None:
+    """Without a setting more."""
+    response = make_app(**given).test_client().get("/api/requests", headers={"Host": host})
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""What a thread does with a whole request: call the app, or explain why the request is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error
+
+CODE_OF = {
+    408: "too_slow",
+    413: "file_too_large",
+    431: "headers_too_large",
+    500: "internal_error",
+    503: "too_busy",
+}
+DETAIL_OF = {
+    413: "The upload is larger than this server accepts; split the file, and keep all other parts short.",
+    431: "The headers of the request are too large; send fewer or smaller ones, such as cookies.",
+    500: "Something went wrong on our side; trying again later may help.",
+}
+RETRY_AFTER = "5"  # seconds
+
+
+class TooSlow(Error):
+    """The client sends too slowly."""
+
+    code = 408
+    reason = "Request Timeout"
+
+
+class TooBusy(Error):
+    """Too many bytes of uploads are under way."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
+class AppTask(WSGITask):
+    """Calls the app."""
+
+    def set_close_on_finish(self) -> None:
+        """Keep the connection after an answer without a body, such as 304: waitress closes it for want of a length."""
+        closing = self.request.connection_close or self.version == "1.0"
+        if self.has_body or closing:
+            super().set_close_on_finish()
+
+
+class ProblemTask(ErrorTask):
+    """Answers with a problem (RFC 9457), then closes: where the next request would begin is not known."""
+
+    def execute(self) -> None:
+        """Write the answer."""
+        error = self.request.error
+        body = json.dumps(problem(error)).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers += [
+            ("Content-Type", "application/problem+json"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "no-store"),
+            *([("Retry-After", RETRY_AFTER)] if error.code == TooBusy.code else []),
+        ]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.channel.linger()
+        self.write(body)
+
+
+def problem(error: Error) -> dict[str, Any]:
+    """The members of the problem that tells of `error`."""
+    return {
+        "type": "about:blank",
+        "title": error.reason,
+        "status": error.code,
+        "detail": DETAIL_OF.get(error.code, error.body),
+        "code": CODE_OF.get(error.code, "bad_request"),
+    }

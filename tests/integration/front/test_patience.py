@@ -1,0 +1,228 @@
+"""How slow a client may be, and who goes where there is no more room; with two seconds of patience, not thirty."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+import requests
+
+from imgproc.embedded.addresses import DEMO_PORTS, free_port, listens
+from tests.e2e.stack import ROOT, Stack, running_stack
+from tests.integration.front.slow_clients import CSV, HEAD, UPLOAD, get
+from tests.processes import wait_until
+
+MIB = 1024 * 1024
+BIG = 30_000_000
+PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + CSV.encode() + b"\r\n--x--\r\n"
+LIMITS = {
+    "SLOW_CLIENT_SECONDS": "2",
+    "SLOW_CLIENT_RATE": "1000",
+    "WEB_CONNECTIONS": "60",
+    "MAX_UPLOAD_BYTES": str(2 * MIB),
+    "WEB_BODY_BYTES": "1",  # raised to one upload
+}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with little patience and little room."""
+    folder = tmp_path_factory.mktemp("patience") / "var"
+    with running_stack(folder, LOG_LEVEL="ERROR", **LIMITS) as running:
+        (folder / "objects/outputs/big.csv").write_bytes(b"0" * BIG)
+        yield running
+
+
+@pytest.fixture
+def connect(stack: Stack) -> Iterator[object]:
+    """Connections from an address of loopback, closed after the test."""
+    clients: list[socket.socket] = []
+
+    def connected(sent: bytes = b"", *, source: str = "127.0.0.1") -> socket.socket:
+        client = socket.socket()
+        clients.append(client)
+        client.bind((source, 0))
+        client.settimeout(30)
+        client.connect(("127.0.0.1", urlsplit(stack.url).port))
+        client.sendall(sent)
+        return client
+
+    yield connected
+    for client in clients:
+        client.close()
+
+
+def read_all(client: socket.socket) -> bytes:
+    """Everything until the server hangs up."""
+    pieces = []
+    try:
+        while piece := client.recv(65536):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pass
+    return b"".join(pieces)
+
+
+def problem(answer: bytes) -> tuple[int, str]:
+    """Status and code of a problem."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head, answer
+    found = json.loads(body)
+    assert head.split()[1].decode() == str(found["status"])
+    return found["status"], found["code"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\r\n\r\n\r\n", id="empty lines"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: loc", id="half a header"),
+    ],
+)
+def test_a_header_has_to_come_in_time(connect, sent: bytes) -> None:
+    """However often a byte of it comes."""
+    client = connect(sent)
+    client.settimeout(0.2)
+    ended = time.monotonic() + 60
+    while time.monotonic() < ended:
+        try:
+            if sent:
+                client.send(sent[-1:])
+            if client.recv(1) == b"":
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    assert time.monotonic() < ended
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 100000\r\n\r\n--x\r\n", b"Transfer-Encoding: chunked\r\n\r\nfff\r\n--x"]
+)
+def test_a_body_has_to_come_fast_enough(connect, framing: bytes) -> None:
+    """Who is too slow is told so."""
+    client = connect(UPLOAD + framing)
+    assert problem(read_all(client)) == (408, "too_slow")
+
+
+def test_an_answer_has_to_be_read_fast_enough(connect) -> None:
+    """Otherwise its end does not come."""
+    client = connect()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.sendall(get(b"/outputs/big.csv"))
+    time.sleep(7)
+    assert len(read_all(client)) < BIG
+
+
+def test_an_honest_client_on_a_bad_line_succeeds(connect) -> None:
+    """An upload and a download that take far longer than the patience, at several times the least rate."""
+    padding = b" " * 15_000
+    body = PART.replace(
+        b"--x--", b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + padding + b"\r\n--x--"
+    )
+    client = connect(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(body))
+    for start in range(0, len(body), 1000):
+        client.sendall(body[start : start + 1000])
+        time.sleep(0.3)
+    assert client.recv(12) == b"HTTP/1.1 202"
+
+    reader = connect()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    reader.sendall(get(b"/static/swagger-ui/swagger-ui-bundle.js", b"Connection: close\r\n"))
+    received = 0
+    while piece := reader.recv(20_000):
+        received += len(piece)
+        time.sleep(0.06)
+    assert received > (ROOT / "imgproc/web/static/swagger-ui/swagger-ui-bundle.js").stat().st_size
+
+
+def test_the_address_that_has_the_most_connections_gives_way(connect) -> None:
+    """One client that opens many takes no place from others."""
+    other = connect(get(b"/healthz"), source="127.2.0.1")
+    assert other.recv(12) == b"HTTP/1.1 200"
+    greedy = [connect(get(b"/healthz")) for _ in range(100)]
+    assert greedy[-1].recv(12) == b"HTTP/1.1 200"
+    other.recv(65536)
+    other.sendall(get(b"/healthz"))
+    assert other.recv(12) == b"HTTP/1.1 200"
+    assert read_all(greedy[0]).count(b"HTTP/1.1 200") == 1
+
+
+def test_the_address_that_uploads_the_most_gives_way(stack: Stack, connect) -> None:
+    """Its unfinished uploads are refused, not those of others, and the disk does not fill."""
+    other = connect(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(PART) + PART[:-20], source="127.2.0.2")
+    head = UPLOAD + b"Content-Length: %d\r\n\r\n" % (2 * MIB)
+    greedy = [connect(head + b"0" * MIB) for _ in range(6)]
+    assert problem(read_all(greedy[0])) == (503, "too_busy")
+    other.sendall(PART[-20:])
+    assert other.recv(12) == b"HTTP/1.1 202"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_too_large_an_upload_is_explained_while_it_still_comes(stack: Stack, chunked: bool) -> None:
+    """The connection is not reset before the answer can be read."""
+    body = (b"0" * 65536 for _ in range(16 * 20)) if chunked else b"0" * 20 * MIB
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = requests.post(f"{stack.url}/api/upload", data=body, headers=headers, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (413, "file_too_large")
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        pytest.param(len(PART), b"HTTP/1.1 100", id="a body that may come"),
+        pytest.param(50 * MIB, b"HTTP/1.1 413", id="too large a body"),
+        pytest.param(0, b"HTTP/1.1 400", id="no body"),
+    ],
+)
+def test_a_client_that_asks_first_is_answered_first(connect, length: int, status: bytes) -> None:
+    """`Expect: 100-continue` (RFC 9110, 10.1.1): nothing of a refused body needs to be sent."""
+    client = connect(UPLOAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length)
+    assert client.recv(12) == status
+    if length == len(PART):
+        client.recv(65536)
+        client.sendall(PART)
+        assert client.recv(12) == b"HTTP/1.1 202"
+
+
+def test_a_stop_finishes_what_is_under_way(stack: Stack) -> None:
+    """SIGTERM takes no new connections; an upload that has begun is answered, an idle connection closed."""
+    port = free_port(DEMO_PORTS)
+    environ = {**os.environ, **stack.environ, "PORT": str(port), "SLOW_CLIENT_SECONDS": "30"}
+    process = subprocess.Popen([sys.executable, "-m", "gunicorn", "wsgi:app"], cwd=ROOT, env=environ)
+    with ExitStack() as cleanup:
+        cleanup.callback(process.wait)
+        cleanup.callback(process.kill)
+        wait_until(lambda: listens(port) and bool(psutil.Process(process.pid).children()))
+        idle = cleanup.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+        upload = cleanup.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+        idle.sendall(get(b"/healthz"))
+        assert idle.recv(12) == b"HTTP/1.1 200"
+        upload.sendall(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(PART) + PART[:50])
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert b"ok" in read_all(idle)
+        upload.sendall(PART[50:])
+        assert upload.recv(12) == b"HTTP/1.1 202"
+        assert process.wait(30) == 0
+
+
+def test_headers_are_known_to_end(connect) -> None:
+    """A line of 10 MB and 100,000 lines are refused after 32 KiB of them."""
+    for headers in (b"X-A: " + b"a" * 10 * MIB, b"".join(b"X-%d: a\r\n" % number for number in range(100_000))):
+        client = connect()
+        with suppress(OSError):
+            client.sendall(b"GET /healthz HTTP/1.1\r\n" + HEAD + headers + b"\r\n\r\n")
+        assert problem(read_all(client)) == (431, "headers_too_large")
