@@ -25,6 +25,7 @@ from imgproc.errors import (
     UnsupportedFile,
 )
 from imgproc.intake import KeyReused
+from imgproc.timeouts import is_outage
 
 QUOTA_RETRY_AFTER = 60  # seconds until some request may have ended
 RETRY_AFTER = "5"  # seconds, where a service of ours is away
@@ -113,7 +114,7 @@ def _unavailable(code: str, detail: str) -> Response:
 
 
 def _database_error(error: DBAPIError) -> Response:
-    if type(error).__name__ not in {"OperationalError", "InterfaceError"} and not error.connection_invalidated:
+    if not is_outage(error):
         raise error
     log.warning("database_away", error=str(error.orig))
     return _unavailable("database_unavailable", "The database is away.")

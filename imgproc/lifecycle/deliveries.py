@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from imgproc.extensions import transaction
+from imgproc.extensions import single_statement, transaction
 from imgproc.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
 from imgproc.sql import db_now
 
@@ -45,7 +45,7 @@ def claim(delivery_id: str, *, token: str, lease_seconds: float) -> DeliveryClai
         .values(status=DeliveryStatus.SENDING, lease_token=token, lease_until=db_now(lease_seconds))
         .returning(delivery.url, delivery.payload, delivery.attempts, delivery.retries)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         claimed = connection.execute(statement).one_or_none()
         return None if claimed is None else DeliveryClaim(**claimed._mapping)
 
@@ -93,5 +93,5 @@ def redeliver(request_id: str, delivery_id: str) -> bool:
         .where(delivery.status != DeliveryStatus.SENDING)
         .values(status=DeliveryStatus.PENDING, retries=0, next_attempt_at=db_now())
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1

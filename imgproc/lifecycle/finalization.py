@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
-from imgproc.extensions import transaction
+from imgproc.extensions import single_statement, transaction
 from imgproc.lifecycle.requests import lease_is_free
 from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
 from imgproc.sql import db_now
@@ -33,7 +33,7 @@ def elect_finalizer(request_id: str) -> int | None:
         )
         .returning(request.finalize_epoch)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).scalar_one_or_none()
 
 
@@ -53,7 +53,7 @@ def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: in
         .where(request.finalize_epoch == epoch, lease_is_free(token))
         .values(lease_token=token, lease_until=db_now(lease_seconds))
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
 
 
@@ -67,7 +67,7 @@ def supersede_finalizer(request_id: str, *, epoch: int) -> int | None:
         .values(finalize_epoch=request.finalize_epoch + 1, lease_token=None, lease_until=None)
         .returning(request.finalize_epoch)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).scalar_one_or_none()
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 from sqlalchemy.orm import aliased
 
 from imgproc.extensions import db
@@ -99,12 +98,10 @@ EARLIER = (
 )
 
 
-def find_holders(connection: Connection, image_ids: Iterable[int]) -> dict[int, str]:
-    """The leases under which images are being made, by image."""
-    image = ProductImage
-    leases = sa.select(image.id, Product.lease_token).join(Product, Product.id == image.product_id)
-    leases = leases.where(image.id.in_(list(image_ids)), _HELD)
-    return {row.id: row.lease_token for row in connection.execute(leases)}
+def holder_of(image_id: sa.ColumnElement[int | None]) -> sa.ColumnElement[str | None]:
+    """SQL: the lease under which an image is being made."""
+    lease = sa.select(Product.lease_token).join(ProductImage, ProductImage.product_id == Product.id)
+    return lease.where(ProductImage.id == image_id, _HELD).scalar_subquery()
 
 
 def find_twins(image_ids: Iterable[int]) -> dict[int, Twin]:

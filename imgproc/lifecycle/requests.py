@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from imgproc.batch import Batch
 from imgproc.errors import LeaseLost
-from imgproc.extensions import insert_many, transaction
+from imgproc.extensions import insert_many, single_statement, transaction
 from imgproc.lifecycle.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.lifecycle.repeats import url_hash
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
@@ -51,7 +52,7 @@ class PlanClaim:
 
 def reserve(**values: Any) -> None:
     """Insert the request of an upload that is not accepted yet: removed after an hour, unless it is."""
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(
             sa.insert(ProcessingRequest).values(
                 status=RequestStatus.CANCELLED, removed_at=db_now(), lease_until=db_now(UPLOAD_SECONDS), **values
@@ -78,7 +79,7 @@ def accept(request_id: str, *, idempotency_key: str | None) -> None:
             lease_until=None,
         )
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         if connection.execute(statement).rowcount == 0:
             raise ReservationLost
 
@@ -86,7 +87,7 @@ def accept(request_id: str, *, idempotency_key: str | None) -> None:
 def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim | None:
     """Lease the planning of a request; None where it is planned, ended, or another worker plans it."""
     request = ProcessingRequest
-    statement = (
+    lease = (
         sa.update(request)
         .where(request.id == request_id, request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
         .where(request.planned_at.is_(None), lease_is_free(token))
@@ -98,10 +99,11 @@ def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim 
         )
         .returning(request.input_key)
     )
-    last_row = sa.select(sa.func.coalesce(sa.func.max(Product.row), 0)).where(Product.request_id == request_id)
-    with transaction() as connection:
-        input_key = connection.execute(statement).scalar_one_or_none()
-        return None if input_key is None else PlanClaim(input_key, connection.execute(last_row).scalar_one())
+    last_row = sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")
+    saved = sa.select(last_row).where(Product.request_id == request_id)
+    with single_statement() as connection:
+        leased, rows = Batch(lease, saved).run(connection, {})
+    return PlanClaim(leased[0]["input_key"], rows[0]["last_row"]) if leased else None
 
 
 def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lease_seconds: int) -> None:
@@ -173,7 +175,7 @@ def mark_planned(request_id: str, *, token: str) -> None:
         .where(request.id == request_id, request.lease_token == token)
         .values(planned_at=db_now(), lease_token=None, lease_until=None)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)
 
 
@@ -185,7 +187,7 @@ def renew_lease(request_id: str, *, token: str, lease_seconds: int) -> bool:
         .where(request.id == request_id, request.lease_token == token)
         .values(lease_until=db_now(lease_seconds))
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
 
 
@@ -197,7 +199,7 @@ def return_lease(request_id: str, *, token: str, delay: float) -> None:
         .where(request.id == request_id, request.lease_token == token)
         .values(lease_token=None, lease_until=db_now(delay))
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)
 
 

@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from rich.console import Console
 
 from imgproc.extensions import db
 from imgproc.models import ENDED, ProcessingRequest, Product, ProductStatus
 from tests.chaos import network
 from tests.chaos.case import Defect
-from tests.chaos.house import House, open_house
+from tests.chaos.house import open_house
 from tests.chaos.network import Network, Way, open_network
 from tests.chaos.scenarios import Stage
 from tests.chaos.shop import open_shop
@@ -32,7 +33,10 @@ from tests.processes import wait_until
 FILE, BACKLOG = 500, 600  # products of a file; so many at least are left, or another file is sent
 POLL_SECONDS = 0.1
 STILL_SECONDS = 5.0  # without any product ending: the healthy workers stand still
-CALM_SECONDS = 4.0  # between two cuts
+RECOVERED = 300  # products that must end after a cut before the next one
+DOWNLOAD_SECONDS = 0.3  # what an image host takes to answer, so that workers have products in hand
+
+console = Console(highlight=False, soft_wrap=True)
 
 Cutting = Callable[[Network, int], AbstractContextManager[None]]
 CUTS: dict[str, Cutting] = {
@@ -84,13 +88,14 @@ def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple
         assert isinstance(net, Network), "run as a module, which enters a namespace of its own"
         feeding = Feeding(Stage(house, shop))
         cuts = []
-        feeding.wait(20)
+        shop.before = lambda _path: time.sleep(DOWNLOAD_SECONDS)
+        feeding.recover()
         for number in range(options.cuts):
             kind = options.kinds[number % len(options.kinds)]
             with CUTS[kind](net, number % options.hosts):
                 cuts.append(_watch(feeding, kind, options))
             tell(json.dumps(asdict(cuts[-1])))
-            feeding.wait(CALM_SECONDS)
+            feeding.recover()
         feeding.stage.settle()
         wait_until(lambda: not feeding.open_requests(), seconds=120)
         return cuts, feeding.stage.defects()
@@ -109,21 +114,17 @@ class Feeding:
         over = [ProductStatus.COMPLETED, ProductStatus.FAILED]
         held = sa.select(Product.id, Product.lease_token).where(Product.status == ProductStatus.PROCESSING)
         with self.stage.house.app.app_context(), db.engine.connect() as connection:
-            ended = connection.execute(
-                sa.select(sa.func.count()).where(Product.status.in_(over))
-            ).scalar_one()
+            ended = connection.execute(sa.select(sa.func.count()).where(Product.status.in_(over))).scalar_one()
             holders = {(row.id, row.lease_token) for row in connection.execute(held)}
         while self._sent - ended < BACKLOG:
             self.stage.send((next(self._names), FILE))
             self._sent += FILE
         return ended, holders
 
-    def wait(self, seconds: float) -> None:
-        """Let the house work."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            self.look()
-            time.sleep(POLL_SECONDS)
+    def recover(self) -> None:
+        """Wait until the house is at work, as before the first cut."""
+        ended = self.look()[0] + RECOVERED
+        wait_until(lambda: self.look()[0] >= ended, seconds=900, pause=POLL_SECONDS)
 
     def open_requests(self) -> int:
         """How many requests have not ended."""
@@ -168,12 +169,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cuts-", ignore_cleanup_errors=True) as temporary:
         folder = folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        cuts, defects = run(options, folder, tell=print)
+        cuts, defects = run(options, folder, tell=console.print)
     frozen = sum(cut.frozen for cut in cuts)
     kept = sum(cut.taken_over is None for cut in cuts)
-    print(f"{len(cuts)} cuts: {frozen} froze the others, {kept} kept products beyond {options.seconds:.0f} s")
+    console.print(f"{len(cuts)} cuts: {frozen} froze the others, {kept} kept products beyond {options.seconds:.0f} s")
     for defect in defects:
-        print(f"{defect.kind} {defect.where}: {defect.detail}")
+        console.print(f"{defect.kind} {defect.where}: {defect.detail}")
     return 1 if frozen or kept or defects else 0
 
 

@@ -1,7 +1,7 @@
 """Hosts of a house: all on loopback, or each in a network namespace of its own behind a bridge, with links to cut.
 
-`python -m tests.chaos` runs itself again in a fresh namespace, in which the bridge and the servers live, so no interface
-or route of the machine changes, and the kernel removes everything when the last process has ended.
+`python -m tests.chaos` runs itself again in a fresh namespace, in which the bridge and the servers live. So no
+interface of the machine changes, and the kernel removes everything when the last process has ended.
 """
 
 from __future__ import annotations

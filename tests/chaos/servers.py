@@ -53,7 +53,8 @@ class PostgreSQL:
 
     def service(self) -> Service:
         """The server. It waits for no disk: only processes die here, and what they wrote stays with the kernel."""
-        command = [self._programs / "postgres", "-D", self._data, "-h", self._listen, "-k", self._folder, "-c", "fsync=off"]
+        places = ["-D", self._data, "-h", self._listen, "-k", self._folder]
+        command = [self._programs / "postgres", *places, "-c", "fsync=off"]
         log_file = self._folder / "log"
         return Service("postgresql", [*self._prefix, *map(str, command)], log_file=log_file, ready=self._accepts)
 

@@ -200,7 +200,7 @@ def test_no_lease_runs_out_because_the_database_was_away(shop: Shop, monkeypatch
             with pytest.raises(OperationalError):
                 repairs()
     pass_time(60)
-    for _ in range(30):
+    for _ in range(toolbox().settings.lease_seconds):
         now[0] += 1
         repairs()
         assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")
