@@ -50,7 +50,7 @@ class Base(DeclarativeBase):
 
 
 class Session(FlaskSession):
-    """A session that can be closed at the end of a request although the database has gone away meanwhile.
+    """A session that can be closed, or begin again, although the database has gone away meanwhile.
 
     Otherwise the answer that is ready by then would be lost, and a server error take its place.
     """
@@ -59,6 +59,13 @@ class Session(FlaskSession):
         """Give the connection back, or up."""
         try:
             super().close()
+        except DBAPIError:
+            self.invalidate()
+
+    def rollback(self) -> None:
+        """Undo what was done; the database has undone it itself where it ended the session meanwhile."""
+        try:
+            super().rollback()
         except DBAPIError:
             self.invalidate()
 

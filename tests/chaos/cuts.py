@@ -34,7 +34,6 @@ FILE, BACKLOG = 500, 600  # products of a file; so many at least are left, or an
 POLL_SECONDS = 0.1
 STILL_SECONDS = 5.0  # without any product ending: the healthy workers stand still
 RECOVERED = 300  # products that must end after a cut before the next one
-DOWNLOAD_SECONDS = 0.3  # what an image host takes to answer, so that workers have products in hand
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -88,7 +87,6 @@ def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple
         assert isinstance(net, Network), "run as a module, which enters a namespace of its own"
         feeding = Feeding(Stage(house, shop))
         cuts = []
-        shop.before = lambda _path: time.sleep(DOWNLOAD_SECONDS)
         feeding.recover()
         for number in range(options.cuts):
             kind = options.kinds[number % len(options.kinds)]

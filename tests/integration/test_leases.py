@@ -17,6 +17,7 @@ from imgproc.errors import LeaseLost
 from imgproc.lease import STUCK_EXIT_CODE, Lease, new_token
 from imgproc.lifecycle import expiry, finalization, products, requests
 from imgproc.models import ProcessingRequest, Product, RequestStatus, WebhookDelivery
+from imgproc.toolbox import toolbox
 from tests.integration.driver import (
     codes_of,
     csv_of,
