@@ -30,10 +30,9 @@ from tests.chaos.scenarios import Stage
 from tests.chaos.shop import open_shop
 from tests.processes import wait_until
 
-FILE, BACKLOG = 500, 600  # products of a file; so many at least are left, or another file is sent
 POLL_SECONDS = 0.1
-STILL_SECONDS = 5.0  # without any product ending: the healthy workers stand still
-RECOVERED = 300  # products that must end after a cut before the next one
+LEAST_SECONDS = 6.0  # of a cut
+STILL_SECONDS = 15.0  # without any product ending: more than the 13 s in which a lost session is ended
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -48,7 +47,7 @@ CUTS: dict[str, Cutting] = {
 
 @dataclass(frozen=True)
 class Options:
-    """What to cut: `kinds` come in turn. `seconds` is how long a cut lasts at least, and at most where all is well."""
+    """What to cut: `kinds` come in turn, for so many seconds, or until all is taken over where that is `enough`."""
 
     cuts: int
     kinds: tuple[str, ...] = ("link down",)
@@ -56,6 +55,9 @@ class Options:
     hosts: int = 3
     workers: int = 8
     lease: int = 20
+    between: int = 300  # products that must end before the next cut
+    file: int = 500  # products; another is sent where fewer are left
+    enough: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,15 @@ def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple
         open_house(folder, network=net, **house_of) as house,
     ):
         assert isinstance(net, Network), "run as a module, which enters a namespace of its own"
-        feeding = Feeding(Stage(house, shop))
+        feeding = Feeding(Stage(house, shop), options.file)
         cuts = []
-        feeding.recover()
+        feeding.recover(options.between)
         for number in range(options.cuts):
             kind = options.kinds[number % len(options.kinds)]
             with CUTS[kind](net, number % options.hosts):
                 cuts.append(_watch(feeding, kind, options))
             tell(json.dumps(asdict(cuts[-1])))
-            feeding.recover()
+            feeding.recover(options.between)
         feeding.stage.settle()
         wait_until(lambda: not feeding.open_requests(), seconds=120)
         return cuts, feeding.stage.defects()
@@ -102,8 +104,9 @@ def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple
 class Feeding:
     """Keeps enough products waiting, and looks how far they are."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, file: int) -> None:
         self.stage = stage
+        self._file = file
         self._names = (f"cut-{number}" for number in itertools.count())
         self._sent = 0
 
@@ -114,14 +117,14 @@ class Feeding:
         with self.stage.house.app.app_context(), db.engine.connect() as connection:
             ended = connection.execute(sa.select(sa.func.count()).where(Product.status.in_(over))).scalar_one()
             holders = {(row.id, row.lease_token) for row in connection.execute(held)}
-        while self._sent - ended < BACKLOG:
-            self.stage.send((next(self._names), FILE))
-            self._sent += FILE
+        while self._sent - ended < self._file:
+            self.stage.send((next(self._names), self._file))
+            self._sent += self._file
         return ended, holders
 
-    def recover(self) -> None:
+    def recover(self, products: int) -> None:
         """Wait until the house is at work, as before the first cut."""
-        ended = self.look()[0] + RECOVERED
+        ended = self.look()[0] + products
         wait_until(lambda: self.look()[0] >= ended, seconds=900, pause=POLL_SECONDS)
 
     def open_requests(self) -> int:
@@ -148,6 +151,8 @@ def _watch(feeding: Feeding, kind: str, options: Options) -> Cut:
         left &= holders
         if not left and taken_over is None:
             taken_over = now - started
+        if options.enough and taken_over and now - started > LEAST_SECONDS:
+            break
     return Cut(kind, len(held), still, goes_on, taken_over, ended - first)
 
 
@@ -160,6 +165,11 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=3)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--lease", type=int, default=20)
+    parser.add_argument("--between", type=int, default=300, help="products that must end before the next cut")
+    parser.add_argument(
+        "--file", type=int, default=500, help="products of a file; another is sent where fewer are left"
+    )
+    parser.add_argument("--enough", action="store_true", help="end a cut once its products are taken over")
     parser.add_argument("--folder", type=Path, help="keep logs and objects in this empty folder")
     given = vars(parser.parse_args())
     folder = given.pop("folder")

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -82,6 +83,7 @@ class Network(Loopback):
         _run("ip link add bridge0 type bridge forward_delay 0")
         _run(f"ip addr add {self.address}/24 dev bridge0")
         _run("ip link set bridge0 up")
+        self.locks = [threading.Lock() for _ in range(hosts)]
         self._keepers = [_keep_namespace(self._port(host)) for host in range(hosts)]
         for host in range(hosts):
             self._connect(host)
