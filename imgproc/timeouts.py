@@ -115,10 +115,12 @@ def limit_sessions(engine: Engine, *, settings: dict[str, str]) -> None:
 
 
 def _set(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
-    """Set what the server knows; what it refuses all the same is left as it is, and said by the server's log."""
+    """Set what the server knows; what it refuses all the same stays as it is, and the server's log tells of it."""
     try:
         connection.execute(_SET_KNOWN, (list(settings), list(settings.values())))
-    except (psycopg.DataError, psycopg.NotSupportedError, psycopg.ProgrammingError):
+    except psycopg.Error:
+        if connection.closed:
+            raise
         if len(settings) > 1:
             for name, value in settings.items():
                 _set(connection, {name: value})
