@@ -1,4 +1,4 @@
-"""No connection waits for ever: what limits a session has, what an end by one means, and what it locks while it waits."""
+"""No connection waits for ever: what limits a session has, what an end by one means, and what it locks meanwhile."""
 
 from __future__ import annotations
 
