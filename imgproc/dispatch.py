@@ -15,7 +15,9 @@ from typing import Any
 import structlog
 from flask import Flask
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -53,6 +55,7 @@ class PreloadedWorker(SimpleWorker):
     app: Flask  # set by `run_worker`, before the first job
     log_job_description = False
     max_connection_wait_time = 2.0  # seconds; RQ's minute would be added to every outage of Redis
+    dequeue_timeout = 5  # seconds to wait for a job; RQ's seven minutes would also be those to notice a dead connection
     heartbeat_due = suspension_due = 0.0
 
     def request_stop(self, *args: Any) -> None:
@@ -87,6 +90,11 @@ class PreloadedWorker(SimpleWorker):
 
     def run_maintenance_tasks(self) -> None:
         """No-op: RQ cleans registries of jobs, and we keep none there."""
+
+    def _pubsub_exception_handler(self, exc: Exception, *arguments: Any) -> None:
+        """Listen again after a connection fell silent, too; RQ would end the thread."""
+        silent = isinstance(exc, RedisTimeoutError)
+        super()._pubsub_exception_handler(RedisConnectionError(str(exc)) if silent else exc, *arguments)
 
     def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002 - RQ's signature
         """Busy or idle: asked by our own signal handler, which lets a busy worker finish, and by nobody in Redis."""

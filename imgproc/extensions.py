@@ -22,11 +22,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from imgproc import timeouts
 from imgproc.config import Settings
 from imgproc.datadir import make_private, make_private_file
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 SQLITE_BUSY_MS = 30_000
+POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls forget those they have not seen for long
+# Every list is read in the order of an index, so a sort is never the better way. Where PostgreSQL has yet to look at a
+# large upload it expects a row of it or two; then to read all of them and to sort what is left may seem no dearer, by
+# the depth of an index, than to read a page from where the order begins.
+POSTGRESQL_SETTINGS = {"enable_sort": "off"}
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
@@ -45,7 +51,7 @@ class Base(DeclarativeBase):
 
 
 class Session(FlaskSession):
-    """A session that can be closed at the end of a request although the database has gone away meanwhile.
+    """A session that can be closed, or begin again, although the database has gone away meanwhile.
 
     Otherwise the answer that is ready by then would be lost, and a server error take its place.
     """
@@ -54,6 +60,13 @@ class Session(FlaskSession):
         """Give the connection back, or up."""
         try:
             super().close()
+        except DBAPIError:
+            self.invalidate()
+
+    def rollback(self) -> None:
+        """Undo what was done; the database has undone it itself where it ended the session meanwhile."""
+        try:
+            super().rollback()
         except DBAPIError:
             self.invalidate()
 
@@ -70,7 +83,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         engine |= {
             "pool_pre_ping": True,
             "pool_size": settings.web_threads,
-            "connect_args": {"connect_timeout": 5},
+            "pool_recycle": POOL_RECYCLE,
+            "connect_args": timeouts.postgresql_arguments(),
         }
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine
     db.init_app(app)
@@ -80,7 +94,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             _make_database_private(db.engine, settings.data_dir)
             _tune_sqlite(db.engine)
         else:
-            _tune_postgresql(db.engine)
+            timeouts.limit_sessions(db.engine, settings=POSTGRESQL_SETTINGS)
     # Nobody waits long for a doorbell: where Redis hangs, an upload is answered all the same and the sweeper rings.
     app.extensions["redis"] = connect_redis(settings.redis_url or DEFAULT_REDIS_URL, timeout=2, retries=1)
 
@@ -97,7 +111,12 @@ def connect_redis(url: str, *, timeout: float = 10, retries: int = 3) -> Redis:
     """A client with short deadlines, in seconds, and few retries; connects on first use."""
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=retries)
     return Redis.from_url(
-        url, socket_connect_timeout=min(timeout, 3), socket_timeout=timeout, health_check_interval=30, retry=retry
+        url,
+        socket_connect_timeout=min(timeout, 3),
+        socket_timeout=timeout,
+        health_check_interval=30,
+        retry=retry,
+        **timeouts.redis_arguments(url),
     )
 
 
@@ -112,6 +131,17 @@ def transaction() -> Iterator[Connection]:
     """One write transaction; on SQLite it takes the write lock at once, so it waits its turn and never fails midway."""
     with db.engine.connect().execution_options(begin_immediate=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def single_statement() -> Iterator[Connection]:
+    """A write of one statement or batch, which PostgreSQL commits by itself, so no row stays locked while it waits."""
+    if db.engine.dialect.name == "sqlite":
+        with transaction() as connection:
+            yield connection
+    else:
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
 
 
 def insert_many(connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
@@ -144,17 +174,3 @@ def _tune_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("begin_immediate", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-def _tune_postgresql(engine: Engine) -> None:
-    """Every list is read in the order of an index, so a sort is never the better way.
-
-    Where PostgreSQL has yet to look at a large upload it expects a row of it or two; then to read all of them and to
-    sort what is left may seem no dearer, by the depth of an index, than to read a page from where the order begins.
-    """
-
-    @event.listens_for(engine, "connect")
-    def configure(dbapi_connection: Any, _record: Any) -> None:
-        dbapi_connection.autocommit = True  # else it would end with the transaction
-        dbapi_connection.execute("SET enable_sort = off")
-        dbapi_connection.autocommit = False

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.errors import InfrastructureError
 from imgproc.extensions import db
-from imgproc.lease import is_outage
+from imgproc.timeouts import is_outage
 
 log = structlog.get_logger(__name__)
 

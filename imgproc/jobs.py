@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from imgproc import dispatch, queries, report
 from imgproc.delivering import attempt
 from imgproc.errors import ImgprocError, InfrastructureError, LeaseLost
-from imgproc.lease import Lease, check_stopping, insist, is_outage, new_token
+from imgproc.lease import Lease, check_stopping, insist, new_token
 from imgproc.lifecycle import deliveries, finalization, products, requests
 from imgproc.lifecycle.products import ProductClaim
 from imgproc.lifecycle.requests import PlannedRow
@@ -28,13 +28,14 @@ from imgproc.models import ProcessingRequest, RequestStatus
 from imgproc.pipeline.read_csv import Row, read_csv
 from imgproc.removal import leaving_nothing
 from imgproc.reuse import ProductImages
+from imgproc.timeouts import LONG, allow, is_outage
 from imgproc.toolbox import Toolbox, toolbox
 
 PLAN_CHUNK = 500  # products saved in one transaction
 ENCODE_SECONDS = 60.0  # what one image may take beside its download
 OUTAGE_DELAY = 5.0  # seconds until work returned by an outage is tried again
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
-SENDING_SECONDS = 30.0  # lease of a delivery
+SENDING_SECONDS = 25.0  # lease of a delivery
 ATTEMPT_SECONDS = 15.0  # by then an attempt at a delivery has ended
 Job = TypeVar("Job", bound=Callable[..., None])
 
@@ -76,7 +77,7 @@ def plan(request_id: str) -> None:
     claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds)
     if claim is None:
         return
-    with _request_lease(request_id, token=token, seconds=seconds) as lease:
+    with allow(LONG), _request_lease(request_id, token=token, seconds=seconds) as lease:
         try:
             with tools.store.open_input(claim.input_key) as stream:
                 rows = read_csv(stream, limits=tools.csv_limits).rows
@@ -209,7 +210,7 @@ def finalize(request_id: str, epoch: int) -> None:
     seconds = tools.settings.lease_seconds
     if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
         return
-    with leaving_nothing(request_id), _request_lease(request_id, token=token, seconds=seconds) as lease:
+    with allow(LONG), leaving_nothing(request_id), _request_lease(request_id, token=token, seconds=seconds) as lease:
         request = queries.get_request(request_id)
         if request is None:
             return

@@ -15,6 +15,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.errors import LeaseLost, WorkerStopping
+from imgproc.timeouts import is_outage
 
 STUCK_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 STOP_GRACE = 8.0  # seconds a process asked to stop may go on with the work in hand; supervisors kill after 15
@@ -156,8 +157,3 @@ def insist(transition: Callable[[], Result]) -> Result:
             log.warning("database_away", retry_in=delay, error=str(error.orig))
             time.sleep(delay)
             delay = min(delay * 2, 5.0)
-
-
-def is_outage(error: DBAPIError) -> bool:
-    """Whether the database is away or busy, and not our statement wrong."""
-    return error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}

@@ -15,6 +15,7 @@ from imgproc import queries
 from imgproc.errors import InfrastructureError, LeaseLost
 from imgproc.isolation import isolated
 from imgproc.lifecycle import removal
+from imgproc.timeouts import LONG, allow
 from imgproc.toolbox import toolbox
 
 ROWS_A_STEP = 1000
@@ -40,6 +41,11 @@ def step(request_id: str) -> None:
     Raises:
         StorageUnavailable: the same step is due again.
     """
+    with allow(LONG):
+        _step(request_id)
+
+
+def _step(request_id: str) -> None:
     removal.fence(request_id)
     if not toolbox().store.delete_some(request_id):
         return

@@ -28,6 +28,7 @@ from imgproc.models import DeliveryStatus, ProcessingRequest, Product, ProductSt
 from imgproc.queries import ids_of
 from imgproc.removal import remove_due
 from imgproc.sql import db_now
+from imgproc.timeouts import LONG, allow, is_wait
 from imgproc.toolbox import toolbox
 
 BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
@@ -55,7 +56,8 @@ def _repeat(app: Flask, stop: threading.Event, one_pass: Callable[[], None]) -> 
     while not stop.wait(interval):
         with app.app_context():
             try:
-                one_pass()
+                with allow(LONG):
+                    one_pass()
             except (DBAPIError, RedisError, InfrastructureError) as error:
                 log.warning("sweep_delayed", error=str(error))
             except Exception:  # a thread that ended would sweep nothing any more, and no other would notice
@@ -74,8 +76,9 @@ class Repairs:
         started = time.monotonic()
         try:
             sweep(expire_leases=self._away_since is None and started >= self._patient_until)
-        except DBAPIError:
-            self._away_since = self._away_since or started
+        except DBAPIError as error:
+            if not is_wait(error):  # else it was there, and one row was locked
+                self._away_since = self._away_since or started
             raise
         lease_seconds = toolbox().settings.lease_seconds
         if self._away_since is not None and started - self._away_since > lease_seconds / 2:

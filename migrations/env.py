@@ -4,6 +4,7 @@ from alembic import context
 from flask import current_app
 
 from imgproc.sql import UtcDateTime
+from imgproc.timeouts import MIGRATION, allow
 
 migrate = current_app.extensions["migrate"]
 database = migrate.db
@@ -16,7 +17,7 @@ def render_item(kind, item, _context):
     return False
 
 
-with database.engine.connect() as connection:
+with allow(MIGRATION), database.engine.connect() as connection:
     context.configure(
         connection=connection,
         target_metadata=database.metadatas[None],

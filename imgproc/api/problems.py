@@ -27,6 +27,7 @@ from imgproc.errors import (
     UnsupportedFile,
 )
 from imgproc.intake import KeyReused
+from imgproc.timeouts import is_outage
 
 QUOTA_RETRY_AFTER = 60  # seconds until some request may have ended
 UPLOADS_RETRY_AFTER = 10  # seconds until a large file may have been read
@@ -119,7 +120,7 @@ def _unavailable(code: str, detail: str) -> Response:
 
 
 def _database_error(error: DBAPIError) -> Response:
-    if type(error).__name__ not in {"OperationalError", "InterfaceError"} and not error.connection_invalidated:
+    if not is_outage(error):
         raise error
     log.warning("database_away", error=str(error.orig))
     return _unavailable("database_unavailable", "The database is away.")

@@ -47,10 +47,10 @@ def free_port(ports: range, preferred: int | None = None) -> int:
     raise EmbeddedError(f"No port of {LOOPBACK} between {ports.start} and {ports.stop} is free.")
 
 
-def listens(port: int) -> bool:
-    """Does anybody accept connections on `port` of loopback?"""
+def listens(port: int, host: str = LOOPBACK) -> bool:
+    """Does anybody accept connections on `port` of `host`?"""
     try:
-        socket.create_connection((LOOPBACK, port), timeout=2).close()
+        socket.create_connection((host, port), timeout=2).close()
     except OSError:
         return False
     return True

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from imgproc.extensions import transaction
 from imgproc.models import ENDED, ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
 from imgproc.sql import db_now
+from imgproc.timeouts import LONG, allow
 
 CANCELLED_IMAGE = {
     "status": ImageStatus.CANCELLED,
@@ -32,7 +33,7 @@ def cancel(request_id: str) -> bool:
         .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
         .values(cancel_requested_at=db_now())
     )
-    with transaction() as connection:
+    with allow(LONG), transaction() as connection:
         if connection.execute(statement).rowcount == 0:
             return False
         cancel_products(connection, request_id)
@@ -89,7 +90,7 @@ def retry(request_id: str) -> bool:
         .where(request.id == request_id, request.status.in_(ENDED), request.removed_at.is_(None), unfinished)
         .values(status=RequestStatus.PROCESSING, attempt=0, **reopened)
     )
-    with transaction() as connection:
+    with allow(LONG), transaction() as connection:
         if connection.execute(reopen).rowcount == 0:
             return False
         _reopen_failed(connection, request_id)

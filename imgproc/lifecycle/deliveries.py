@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from imgproc.extensions import transaction
+from imgproc.extensions import single_statement, transaction
 from imgproc.models import DeliveryAttempt, DeliveryStatus, ProcessingRequest, WebhookDelivery
 from imgproc.sql import db_now
 
@@ -75,7 +75,7 @@ def claim(
         )
         .returning(OWNER, delivery.url, delivery.payload, delivery.attempts, delivery.retries)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         claimed = connection.execute(statement).one_or_none()
         return None if claimed is None else DeliveryClaim(**claimed._mapping)
 
@@ -116,7 +116,7 @@ def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
         .where(delivery.id.in_(crowd), delivery.status == DeliveryStatus.PENDING)
         .values(next_attempt_at=db_now(delay))
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount
 
 
@@ -128,7 +128,7 @@ def renew_lease(delivery_id: str, *, token: str, lease_seconds: float) -> bool:
         .where(delivery.id == delivery_id, delivery.lease_token == token)
         .values(lease_until=db_now(lease_seconds))
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
 
 
@@ -146,7 +146,7 @@ def give_back(delivery_id: str, *, token: str) -> None:
             lease_until=None,
         )
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)
 
 
@@ -216,5 +216,5 @@ def redeliver(request_id: str, delivery_id: str) -> bool:
         .where(delivery.status != DeliveryStatus.SENDING)
         .values(status=DeliveryStatus.PENDING, attempt=0, retries=0, next_attempt_at=db_now())
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1

@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
-from imgproc.extensions import transaction
+from imgproc.extensions import single_statement, transaction
 from imgproc.lifecycle.finalization import UNPLANNED, has_expired
 from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.sql import db_now
+
+
+def _expired() -> sa.Select[Any]:
+    """Products whose lease ran out; those that somebody settles just now are passed over, and not waited for."""
+    product = Product
+    expired = sa.select(product.id).where(product.status == ProductStatus.PROCESSING, product.lease_until < db_now())
+    return expired.with_for_update(skip_locked=True)
 
 
 def requeue_expired(*, max_attempts: int) -> list[int]:
@@ -19,12 +28,11 @@ def requeue_expired(*, max_attempts: int) -> list[int]:
     product = Product
     statement = (
         sa.update(product)
-        .where(product.status == ProductStatus.PROCESSING, product.lease_until < db_now())
-        .where(product.attempt < max_attempts)
+        .where(product.id.in_(_expired().where(product.attempt < max_attempts)))
         .values(status=ProductStatus.QUEUED, queued_at=db_now(), lease_token=None, lease_until=None)
         .returning(product.id)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return list(connection.execute(statement).scalars())
 
 
@@ -46,8 +54,7 @@ def lose(product_id: int, *, max_attempts: int, window: int, code: str, detail: 
     product = Product
     expired = (
         sa.update(product)
-        .where(product.id == product_id, product.status == ProductStatus.PROCESSING)
-        .where(product.lease_until < db_now(), product.attempt >= max_attempts)
+        .where(product.id.in_(_expired().where(product.id == product_id, product.attempt >= max_attempts)))
         .values(status=ProductStatus.FAILED, lease_token=None, lease_until=None)
         .returning(product.request_id)
     )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from imgproc.errors import LeaseLost
-from imgproc.extensions import transaction
+from imgproc.extensions import single_statement, transaction
 from imgproc.lifecycle.requests import lease_is_free, leased
 from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
 from imgproc.sql import db_now
@@ -42,7 +42,7 @@ def elect_finalizer(request_id: str) -> int | None:
         )
         .returning(request.finalize_epoch)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).scalar_one_or_none()
 
 
@@ -69,7 +69,7 @@ def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: in
             csv_token=sa.func.coalesce(request.csv_token, secrets.token_hex(CSV_TOKEN_BYTES)),
         )
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
 
 
@@ -86,7 +86,7 @@ def supersede_finalizer(request_id: str, *, epoch: int, max_attempts: int) -> in
         .values(finalize_epoch=request.finalize_epoch + 1, lease_token=None, lease_until=None)
         .returning(request.finalize_epoch)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).scalar_one_or_none()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from imgproc.extensions import transaction
+from imgproc.extensions import single_statement
 from imgproc.models import ApiKey
 from imgproc.sql import db_now
 
@@ -15,7 +15,7 @@ USE_NOTED_EVERY = 3600.0  # seconds: a write for each call would cost more than 
 
 def create(**values: Any) -> None:
     """Insert a key in force."""
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(sa.insert(ApiKey).values(**values))
 
 
@@ -27,7 +27,7 @@ def use_is_due() -> sa.ColumnElement[bool]:
 def note_use(key_id: str) -> None:
     """Remember that the key was used just now, unless another process has done so."""
     statement = sa.update(ApiKey).where(ApiKey.id == key_id, use_is_due()).values(last_used_at=db_now())
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)
 
 
@@ -38,12 +38,12 @@ def replace_webhook_secrets(key_id: str, *, known: str | None, secrets: str) -> 
         .where(ApiKey.id == key_id, ApiKey.webhook_secrets.is_not_distinct_from(known))
         .values(webhook_secrets=secrets)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
 
 
 def revoke(key_id: str) -> bool:
     """Put the key out of force; False where it is already."""
     statement = sa.update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=db_now())
-    with transaction() as connection:
+    with single_statement() as connection:
         return bool(connection.execute(statement).rowcount)

@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from imgproc.batch import Batch
 from imgproc.errors import LeaseLost
-from imgproc.extensions import transaction
-from imgproc.lifecycle.repeats import EARLIER, TWIN, find_holders
+from imgproc.extensions import single_statement, transaction
+from imgproc.lifecycle.repeats import EARLIER, TWIN, holder_of
 from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.sql import db_now, in_turn
@@ -72,30 +73,29 @@ _CLAIM = (
         in_turn(Product.request_id).label("turn"),
     )
 )
-_PENDING_IMAGES = (
+_pending = (
     sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, TWIN, EARLIER)
     .where(ProductImage.product_id == _THIS, ProductImage.status == ImageStatus.PENDING)
     .order_by(ProductImage.position)
+    .subquery()
 )
+_PENDING_IMAGES = sa.select(_pending, holder_of(_pending.c.twin).label("holder")).order_by(_pending.c.position)
+_CLAIM_IMAGES = Batch(_CLAIM, _PENDING_IMAGES)
 
 
 def claim(product_id: int, *, token: str, lease_seconds: int) -> ProductClaim | None:
     """Lease a queued product; None where it is not queued. Claiming again with the same token succeeds again.
 
-    Products of one request are claimed in turn, so that of two with the same URL one sees the other at it.
+    Products of one request are claimed in turn, so that of two with the same URL one sees the other at it. The turn
+    ends with the message, whatever becomes of the worker.
     """
-    this = {"this": product_id}
-    with transaction() as connection:
-        leased = connection.execute(_CLAIM, this | {"token": token, "seconds": lease_seconds}).one_or_none()
-        if leased is None:
-            return None
-        images = connection.execute(_PENDING_IMAGES, this).all()
-        twins = [image.twin for image in images if image.twin is not None]
-        holders = find_holders(connection, twins) if twins else {}
-        values = {name: value for name, value in leased._mapping.items() if name != "turn"}
-        return ProductClaim(
-            **values, images=tuple(PendingImage(**image._mapping, holder=holders.get(image.twin)) for image in images)
-        )
+    values = {"this": product_id, "token": token, "seconds": lease_seconds}
+    with single_statement() as connection:
+        leased, images = _CLAIM_IMAGES.run(connection, values)
+    if not leased:
+        return None
+    del leased[0]["turn"]
+    return ProductClaim(**leased[0], images=tuple(PendingImage(**image) for image in images))
 
 
 def renew_lease(product_id: int, *, token: str, lease_seconds: int) -> bool:
@@ -105,7 +105,7 @@ def renew_lease(product_id: int, *, token: str, lease_seconds: int) -> bool:
         .where(Product.id == product_id, Product.lease_token == token)
         .values(lease_until=db_now(lease_seconds))
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
 
 
@@ -162,7 +162,7 @@ def give_back(product_id: int, *, token: str) -> None:
         .where(Product.id == product_id, Product.lease_token == token)
         .values(status=ProductStatus.PENDING, attempt=Product.attempt - 1, lease_token=None, lease_until=None)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)
 
 

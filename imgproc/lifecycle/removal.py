@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from imgproc.extensions import db, transaction
+from imgproc.extensions import db, single_statement, transaction
 from imgproc.lifecycle.window import IN_FLIGHT
 from imgproc.models import ENDED, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
 from imgproc.sql import db_now
@@ -16,7 +16,7 @@ SECONDS_A_DAY = 86_400
 
 def remove(request_id: str) -> bool:
     """Take a request out of sight; whoever plans or finalizes it has lost its lease. False where it is gone already."""
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(_removing().where(ProcessingRequest.id == request_id)).rowcount == 1
 
 
@@ -29,7 +29,7 @@ def remove_expired(days: float, *, limit: int) -> int:
         .where(request.status.in_(ENDED))
         .limit(limit)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(_removing().where(request.id.in_(expired))).rowcount
 
 
@@ -108,5 +108,5 @@ def forget(request_id: str) -> None:
     statement = sa.delete(request).where(
         request.id == request_id, request.removed_at.is_not(None), request.lease_until < db_now()
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)

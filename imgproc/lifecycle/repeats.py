@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 from sqlalchemy.orm import aliased
 
 from imgproc.extensions import db
@@ -53,36 +52,37 @@ def url_hash(url: str) -> int:
 
 # Columns of the images a worker claims, each found by one look into an index, however often the URL is used. PostgreSQL
 # may think the table's own order a faster way to a lowest id, and read all of it. So each look asks for the first of a
-# tuple that only that index has in order, and then whether it is what was looked for.
+# tuple that only that index has in order, and then whether it is what was looked for. A limit, or a value asked for row
+# by row, is what PostgreSQL takes as it is written; a join it may begin at the wrong end.
 _ours, _next, _found = ProductImage, aliased(ProductImage), aliased(ProductImage)
 _same_url = sa.and_(_found.url_hash == _ours.url_hash, _found.source_url == _ours.source_url)
 
 
-def _others(status: ImageStatus, most: int) -> sa.Select[Any]:
-    """The first images of other products of the request with our URL, of one status; perhaps more, behind them."""
+def _others(status: ImageStatus, most: int) -> tuple[sa.Select[Any], sa.Subquery]:
+    """The first images of other products of the request with our URL, of one status; and where they are looked up."""
     place = (_next.url_hash, _next.request_id, _next.status, _next.id)
     start = (_ours.url_hash, _ours.request_id, sa.literal(status, _ours.status.type), sa.literal(0, _ours.id.type))
     behind = sa.and_(sa.tuple_(*place) >= sa.tuple_(*start), _next.url_hash == _ours.url_hash)
-    first = sa.select(_next.id).where(behind, _next.product_id != _ours.product_id).order_by(*place).limit(most)
-    found = sa.select(_found.id).where(_found.id.in_(first.correlate(_ours)), _same_url, _found.status == status)
-    return found.where(_found.request_id == _ours.request_id).correlate(_ours)
+    told = (_next.id, _next.product_id, _next.request_id, _next.status, _next.source_url, _next.error_retryable)
+    first = sa.select(*told).where(behind, _next.product_id != _ours.product_id).order_by(*place).limit(most)
+    found = first.correlate(_ours).subquery()  # perhaps more than are meant, behind them
+    meant = sa.and_(found.c.request_id == _ours.request_id, found.c.status == status)
+    return sa.select(found.c.id).where(meant, found.c.source_url == _ours.source_url).correlate(_ours), found
 
 
 _LEASED = sa.and_(Product.status == ProductStatus.PROCESSING, Product.lease_until > db_now())
 _HELD = sa.and_(ProductImage.status == ImageStatus.PENDING, _LEASED)
+_completed, _ = _others(ImageStatus.COMPLETED, 1)
+_failed, _of_failed = _others(ImageStatus.FAILED, 1)
 # What is waited for was in another worker's hands when this one claimed its product, and only as long as it stays in
 # these; so whoever waits does so for an earlier claim, and no two for each other.
-_in_hand = (
-    _others(ImageStatus.PENDING, CANDIDATES)
-    .join(Product, Product.id == _found.product_id)
-    .where(_LEASED)
-    .with_only_columns(sa.func.min(_found.id))
-    .scalar_subquery()
-)
+_pending, _of_pending = _others(ImageStatus.PENDING, CANDIDATES)
+_holder = sa.select(Product.id).where(Product.id == _of_pending.c.product_id, _LEASED).scalar_subquery()
+_in_hand = _pending.where(_holder.is_not(None)).with_only_columns(sa.func.min(_of_pending.c.id))
 TWIN = sa.func.coalesce(
-    _others(ImageStatus.COMPLETED, 1).scalar_subquery(),
-    _others(ImageStatus.FAILED, 1).where(_found.error_retryable.is_(False)).scalar_subquery(),
-    _in_hand,
+    _completed.scalar_subquery(),
+    _failed.where(_of_failed.c.error_retryable.is_(False)).scalar_subquery(),
+    _in_hand.scalar_subquery(),
 ).label("twin")
 
 _newest = (
@@ -99,12 +99,12 @@ EARLIER = (
 )
 
 
-def find_holders(connection: Connection, image_ids: Iterable[int]) -> dict[int, str]:
-    """The leases under which images are being made, by image."""
-    image = ProductImage
-    leases = sa.select(image.id, Product.lease_token).join(Product, Product.id == image.product_id)
-    leases = leases.where(image.id.in_(list(image_ids)), _HELD)
-    return {row.id: row.lease_token for row in connection.execute(leases)}
+def holder_of(image_id: sa.ColumnElement[int | None]) -> sa.ColumnElement[str | None]:
+    """SQL: the lease under which an image is being made."""
+    made = sa.select(ProductImage.product_id).where(ProductImage.id == image_id)
+    making = made.where(ProductImage.status == ImageStatus.PENDING).correlate_except(ProductImage).scalar_subquery()
+    lease = sa.select(Product.lease_token).where(Product.id == making, _LEASED)
+    return lease.correlate_except(Product).scalar_subquery()
 
 
 def find_twins(image_ids: Iterable[int]) -> dict[int, Twin]:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from imgproc.batch import Batch
 from imgproc.errors import LeaseLost
-from imgproc.extensions import insert_many, transaction
+from imgproc.extensions import insert_many, single_statement, transaction
 from imgproc.lifecycle.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.lifecycle.repeats import url_hash
 from imgproc.models import ENDED, ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
@@ -65,7 +66,7 @@ def reserve(*, owner: str = "", input_bytes: int = 0, most_bytes: int | None = N
     }
     room = sa.true() if most_bytes is None else open_bytes(owner) + input_bytes <= most_bytes
     statement = sa.insert(ProcessingRequest).from_select(list(row), sa.select(*row.values()).where(room))
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
@@ -89,7 +90,7 @@ def withdraw(request_id: str) -> None:
         .where(request.id == request_id, request.removed_at.is_not(None), request.cancel_requested_at.is_(None))
         .values(lease_until=db_now())
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)
 
 
@@ -112,7 +113,7 @@ def accept(request_id: str, *, idempotency_key: str | None) -> None:
             lease_until=None,
         )
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         if connection.execute(statement).rowcount == 0:
             raise ReservationLost
 
@@ -120,7 +121,7 @@ def accept(request_id: str, *, idempotency_key: str | None) -> None:
 def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim | None:
     """Lease the planning of a request; None where it is planned, ended, or another worker plans it."""
     request = ProcessingRequest
-    statement = (
+    lease = (
         sa.update(request)
         .where(request.id == request_id, request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
         .where(request.planned_at.is_(None), lease_is_free(token))
@@ -131,10 +132,11 @@ def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim 
         )
         .returning(request.input_key)
     )
-    last_row = sa.select(sa.func.coalesce(sa.func.max(Product.row), 0)).where(Product.request_id == request_id)
-    with transaction() as connection:
-        input_key = connection.execute(statement).scalar_one_or_none()
-        return None if input_key is None else PlanClaim(input_key, connection.execute(last_row).scalar_one())
+    last_row = sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")
+    saved = sa.select(last_row).where(Product.request_id == request_id)
+    with single_statement() as connection:
+        claimed, rows = Batch(lease, saved).run(connection, {})
+    return PlanClaim(claimed[0]["input_key"], rows[0]["last_row"]) if claimed else None
 
 
 def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lease_seconds: int) -> None:
@@ -206,7 +208,7 @@ def mark_planned(request_id: str, *, token: str) -> None:
         .where(request.id == request_id, request.lease_token == token)
         .values(planned_at=db_now(), attempt=0, lease_token=None, lease_until=None)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)
 
 
@@ -218,7 +220,7 @@ def renew_lease(request_id: str, *, token: str, lease_seconds: int) -> bool:
         .where(request.id == request_id, request.lease_token == token)
         .values(lease_until=db_now(lease_seconds))
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
 
 
@@ -230,7 +232,7 @@ def return_lease(request_id: str, *, token: str, delay: float) -> None:
         .where(request.id == request_id, request.lease_token == token)
         .values(attempt=request.attempt - 1, lease_token=None, lease_until=db_now(delay))
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         connection.execute(statement)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from imgproc.lifecycle.window import fill_window, is_due
-from imgproc.models import ImageStatus, ProcessingRequest, ProductImage, RequestStatus
+from imgproc.batch import Batch
+from imgproc.lifecycle.window import FILL, refill_after, released
+from imgproc.models import ImageStatus, ProcessingRequest, ProductImage
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ def _counting() -> sa.Executable:
     ended = request.products_completed + request.products_failed + request.products_cancelled
     return (
         sa.update(request)
-        .where(request.id == sa.bindparam("of"))
+        .where(request.id == sa.bindparam("of", type_=request.id.type))
         .values({name: getattr(request, name) + sa.bindparam(f"more_{name}") for name in _COUNTERS})
-        .returning(ended.label("ended"), request.products_total, request.status, request.cancel_requested_at)
+        .returning(ended.label("ended"), request.products_total)
     )
 
 
@@ -64,7 +65,7 @@ _COUNTERS = (
     "source_bytes",
     "output_bytes",
 )
-_COUNT = _counting()
+_COUNT_AND_FILL = Batch(_counting(), FILL)
 
 
 def count_and_release(
@@ -77,6 +78,7 @@ def count_and_release(
 ) -> Settled:
     """Bump the request's counters, which locks its row, so that windows and counters change one product at a time.
 
+    This ends the transaction, in the same message: every worker at the request waits for that row.
     `ends` counts the product where it has ended. One that is put off leaves room that nobody might come by for, so its
     place in the window is filled at once.
     """
@@ -88,10 +90,7 @@ def count_and_release(
         "output_bytes": sum(result.values["output_bytes"] for result in done),
     }
     more = {f"more_{name}": counts.get(name, 0) for name in _COUNTERS}
-    counted = connection.execute(_COUNT, {"of": request_id, **more}).one()
-    all_ended = counted.ended == counted.products_total
-    # SQLite 3.40 finds `status = … AND … IS NULL` false in a RETURNING, so the two are looked at here.
-    goes_on = counted.status is RequestStatus.PROCESSING and counted.cancel_requested_at is None and not all_ended
-    is_time = not ends or is_due(counted.ended, window=window)
-    released = fill_window(connection, request_id, window=window) if goes_on and is_time else ()
-    return Settled(request_id, released, all_ended)
+    every = refill_after(window) if ends else 1
+    values = {"of": request_id, "window": window, "every": every, **more}
+    (counted,), filled = _COUNT_AND_FILL.run(connection, values)
+    return Settled(request_id, released(filled), counted["ended"] == counted["products_total"])

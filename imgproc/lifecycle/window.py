@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
-from imgproc.extensions import transaction
+from imgproc.batch import Batch, Rows
+from imgproc.extensions import single_statement
 from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
 from imgproc.sql import db_now
 
@@ -26,30 +26,26 @@ def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[
 
 def release(request_id: str, *, window: int) -> tuple[int, ...]:
     """Move pending products of a request into its dispatch window; their ids, to be rung."""
-    lock = (
-        sa.select(ProcessingRequest.id)
-        .where(ProcessingRequest.id == request_id, ProcessingRequest.status == RequestStatus.PROCESSING)
-        .where(ProcessingRequest.cancel_requested_at.is_(None))
-        .with_for_update()
-    )
-    with transaction() as connection:
-        if connection.execute(lock).one_or_none() is None:
-            return ()
-        return fill_window(connection, request_id, window=window)
+    with single_statement() as connection:
+        _, filled = _LOCK_AND_FILL.run(connection, {"of": request_id, "window": window, "every": 1})
+        return released(filled)
 
 
-def is_due(ended: int, *, window: int) -> bool:
-    """Whether to fill the window of a request now that so many of its products have ended."""
-    return ended % max(1, window // REFILLS) == 0
+def refill_after(window: int) -> int:
+    """The window of a request is filled again each time so many of its products have ended."""
+    return max(1, window // REFILLS)
 
 
-def fill_window(connection: Connection, request_id: str, *, window: int) -> tuple[int, ...]:
-    """The same inside the transaction of a caller that holds the request's row."""
-    return tuple(sorted(connection.execute(_FILL, {"of": request_id, "window": window}).scalars()))
+def released(filled: Rows) -> tuple[int, ...]:
+    """The ids of the products that `FILL` has put into the window."""
+    return tuple(sorted(row["id"] for row in filled))
 
 
 def _filling() -> sa.Executable:
-    """As many pending products as there is room for become queued; built once, because every product asks for it."""
+    """As many pending products as there is room for become queued; built once, because every product asks for it.
+
+    The request's row must be locked by a statement before it: this one does not see what is changed while it waits.
+    """
     product, window = Product, sa.bindparam("window", type_=sa.Integer, literal_execute=True)
     ours = product.request_id == sa.bindparam("of", type_=product.request_id.type)
     # Written out, because a partial index serves only a statement that says what it holds.
@@ -67,12 +63,25 @@ def _filling() -> sa.Executable:
         .subquery()
     )
     due = sa.select(next_ones.c.id).limit(room)
+    request, every = ProcessingRequest, sa.bindparam("every", type_=sa.Integer)
+    ended = request.products_completed + request.products_failed + request.products_cancelled
+    goes_on = (
+        sa.exists()
+        .where(request.id == sa.bindparam("of", type_=request.id.type), ended % every == 0)
+        .where(request.status == RequestStatus.PROCESSING, request.cancel_requested_at.is_(None))
+    )
     return (
         sa.update(product)
-        .where(product.id.in_(due), product.status == ProductStatus.PENDING)
+        .where(goes_on, product.id.in_(due), product.status == ProductStatus.PENDING)
         .values(status=ProductStatus.QUEUED, queued_at=db_now())
         .returning(product.id)
     )
 
 
-_FILL = _filling()
+FILL = _filling()
+_LOCK = (
+    sa.select(ProcessingRequest.id)
+    .where(ProcessingRequest.id == sa.bindparam("of", type_=ProcessingRequest.id.type))
+    .with_for_update()
+)
+_LOCK_AND_FILL = Batch(_LOCK, FILL)

@@ -33,6 +33,7 @@ _RETRIES: Any = {
     "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(milliseconds=500)},
     "retry_timeout": timedelta(seconds=5),
 }
+_IDLE = timedelta(seconds=15)  # a connection unused for longer may lead to a host that is gone
 _callers: set[int] = set()  # processes; obstore's threads do not live on in a child that inherits this
 # What an error says of the server's answer.
 _CODE, _STATUS = re.compile(r"<Code>([^<]+)</Code>"), re.compile(r"status code: (\d+)")
@@ -69,6 +70,7 @@ class ImageObjects:
         client: Any = {
             "connect_timeout": timedelta(seconds=connect_timeout),
             "timeout": timedelta(seconds=total_timeout),
+            "pool_idle_timeout": _IDLE,
         }
         if endpoint_url:  # a server that was named is reached directly, whatever HTTP_PROXY says
             config["endpoint"] = endpoint_url

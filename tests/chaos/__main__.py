@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.chaos import network
 from tests.chaos.run import Options, Report, run
 
 SHOWN = 20  # defects in full
@@ -29,6 +30,11 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="where to write the report as JSON")
     parser.add_argument("--folder", type=Path, help="keep logs and objects in this empty folder")
     given = parser.parse_args()
+    if given.database == "postgresql" and not network.is_inside():
+        if reason := network.missing():
+            console.print(f"{reason} This run is without them.")
+        else:
+            network.enter_namespace("tests.chaos", sys.argv[1:])
     options = Options(given.seed, given.images, given.faults, given.database, given.pace)
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as temporary:
         folder = given.folder or Path(temporary)

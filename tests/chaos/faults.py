@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 import psutil
 import redis
@@ -19,6 +19,7 @@ from imgproc.models import ProcessingRequest, Product, WebhookDelivery
 from tests.chaos import traps
 from tests.chaos.held import Held
 from tests.chaos.house import House
+from tests.chaos.network import Network, Way
 from tests.chaos.plan import Fault
 
 LONGEST_SKEW = 90.0  # seconds
@@ -194,6 +195,36 @@ def _some(statement: sa.Select[tuple[object, ...]], count: int) -> list[sa.Row[t
         return list(connection.execute(statement.order_by(sa.func.random()).limit(count)))
 
 
+def cut_host(house: House, fault: Fault) -> bool:
+    """The link of a host is down, and up again when its work is another's."""
+    return _trouble(house, fault, lambda network, host: network.cut(host))
+
+
+def cut_one_way(house: House, fault: Fault) -> bool:
+    """A host is not heard any more, or hears nothing."""
+    way = Way.TO_HOST if fault.chance * 1000 % 1 < 0.5 else Way.FROM_HOST
+    return _trouble(house, fault, lambda network, host: network.dropping(host, way))
+
+
+def lose_packets(house: House, fault: Fault) -> bool:
+    """A third of all packets is lost on their way from and to a host."""
+    return _trouble(house, fault, lambda network, host: network.dropping(host, *Way, share=1 / 3))
+
+
+def delay_packets(house: House, fault: Fault) -> bool:
+    """What is sent to a host arrives late."""
+    return _trouble(house, fault, lambda network, host: network.delaying(host))
+
+
+def _trouble(house: House, fault: Fault, trouble: Callable[[Network, int], AbstractContextManager[None]]) -> bool:
+    """Have it on the line of one host. Troubles of a host follow one another, so that each mends what it has done."""
+    assert isinstance(house.network, Network)
+    host = int(fault.chance * (house.web_host + 1))
+    with house.network.locks[host], trouble(house.network, host):
+        time.sleep(fault.lasts)
+    return True
+
+
 def _one_of(held: list[Held], fault: Fault) -> Held:
     return held[int(fault.chance * len(held))]
 
@@ -226,6 +257,9 @@ STRIKES: dict[str, Strike] = {
     strike.__name__: strike
     for strike in (
         change_clock,
+        cut_host,
+        cut_one_way,
+        delay_packets,
         duplicate_doorbells,
         flush_redis,
         kill_pool,
@@ -239,6 +273,7 @@ STRIKES: dict[str, Strike] = {
         kill_worker_before_electing,
         kill_worker_before_finalizing,
         kill_worker_before_recording,
+        lose_packets,
         receiver_hangs,
         receiver_says_500,
         restart_postgresql,

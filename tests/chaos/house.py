@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,17 +23,18 @@ from imgproc.supervisor import Service
 from imgproc.toolbox import toolbox
 from tests.chaos import servers, start, traps
 from tests.chaos.held import Held
+from tests.chaos.network import Loopback
 
 ROOT = Path(__file__).parent.parent.parent
 PUBLIC_URL = "http://public.example/outputs"
 CLOCKS = (90.0, -90.0)  # seconds by which the clocks of the two hosts are wrong at first
+SWEEPERS = (1, 2)
 TEND_SECONDS = 0.2
 WEB_APP = "tests.chaos.web:app"
 
 # Leases are short so that a dead worker's work goes on soon, and the attempts many, since here it is no fault of the
 # product if its worker dies. `docs/reliability.md` reckons both.
 SETTINGS = {
-    "ALLOWED_NETWORKS": "127.0.0.0/8",
     "DOWNLOAD_TIMEOUT": "20",
     "LEASE_SECONDS": "3",
     "LOG_LEVEL": "INFO",
@@ -57,6 +58,7 @@ class House:
     database: Held | None
     redis: Held
     s3: Held
+    network: Loopback
     clocks: list[float] = field(default_factory=lambda: list(CLOCKS))
 
     def __post_init__(self) -> None:
@@ -65,19 +67,24 @@ class House:
         self.receive("ok")
         self.receiver = self._held(self._receiver)
         self.web = self._held(self._web)
-        self.pools = [self._held(lambda host=host: self._pool(host)) for host in range(len(CLOCKS))]
-        self.sweepers = [self._held(lambda number=number: self._sweeper(number)) for number in (1, 2)]
+        self.pools = [self._held(lambda host=host: self._pool(host)) for host in range(len(self.clocks))]
+        self.sweepers = [self._held(lambda number=number: self._sweeper(number)) for number in SWEEPERS]
         self.app = self._migrated()
 
     @property
     def url(self) -> str:
         """Where the API is."""
-        return f"http://127.0.0.1:{self.web_port}"
+        return f"http://{self.network.address_of(self.web_host)}:{self.web_port}"
+
+    @property
+    def web_host(self) -> int:
+        """The host that web has for itself; those before it have a pool each, and the first two a sweeper."""
+        return len(self.clocks)
 
     @property
     def webhook_url(self) -> str:
         """Where the receiver listens."""
-        return f"http://127.0.0.1:{self.receiver_port}/webhook"
+        return f"http://{self.network.address}:{self.receiver_port}/webhook"
 
     @property
     def objects(self) -> Path:
@@ -119,30 +126,32 @@ class House:
     def _held(self, service: object) -> Held:
         return Held(service, spawner=self.spawner)  # type: ignore[arg-type] - a lambda with a default
 
-    def _python(self, name: str, *arguments: str, **environ: str) -> Service:
+    def _python(self, name: str, *arguments: str, host: int | None = None, **environ: str) -> Service:
         return Service(
             name,
-            [sys.executable, "-m", *arguments],
+            [*([] if host is None else self.network.enter(host)), sys.executable, "-m", *arguments],
             environ=self.environ | {traps.FOLDER: str(self.traps)} | environ,
             folder=ROOT,
             log_file=self.folder / f"{name}.log",
         )
 
     def _pool(self, host: int) -> Service:
-        return self._python(f"pool{host + 1}", "tests.chaos.start", "worker", **{start.CLOCK: str(self.clocks[host])})
+        clock = {start.CLOCK: str(self.clocks[host])}
+        return self._python(f"pool{host + 1}", "tests.chaos.start", "worker", host=host, **clock)
 
     def _sweeper(self, number: int) -> Service:
-        return self._python(f"sweeper{number}", "tests.chaos.start", "sweeper")
+        return self._python(f"sweeper{number}", "tests.chaos.start", "sweeper", host=number - 1)
 
     def _web(self) -> Service:
         """Two processes that answer, forked from one that has everything loaded: the dead are replaced at once."""
-        bind = ["--bind", f"127.0.0.1:{self.web_port}"]
-        return self._python("web", "gunicorn", *bind, "--preload", "--workers", "2", "--threads", "8", WEB_APP)
+        bind = ["--bind", f"{self.network.address_of(self.web_host)}:{self.web_port}"]
+        processes = ["--preload", "--workers", "2", "--threads", "8"]
+        return self._python("web", "gunicorn", *bind, *processes, WEB_APP, host=self.web_host)
 
     def _receiver(self) -> Service:
-        arguments = ["tests.chaos.receiver", str(self.receiver_port), str(self.folder)]
+        arguments = ["tests.chaos.receiver", self.network.address, str(self.receiver_port), str(self.folder)]
         plain = self._python("receiver", *arguments)
-        return Service(**vars(plain) | {"ready": lambda: listens(self.receiver_port)})
+        return Service(**vars(plain) | {"ready": lambda: listens(self.receiver_port, self.network.address)})
 
     def look_away(self) -> None:
         """Close our own connections to the database."""
@@ -160,13 +169,23 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, *, database: str, mutation: str = "") -> Iterator[House]:
+def open_house(
+    folder: Path,
+    *,
+    database: str,
+    mutation: str = "",
+    network: Loopback | None = None,
+    settings: Mapping[str, str] | None = None,
+    clocks: Sequence[float] = CLOCKS,
+) -> Iterator[House]:
     """A house in an empty folder on `postgresql` or `sqlite`, ready and tended; nothing of it outlives the block."""
     with ExitStack() as cleanup:
         spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
         cleanup.callback(spawner.shutdown)
-        held, environ = _start_servers(folder, database, spawner, cleanup)
-        house = House(folder, environ | {start.MUTATION: mutation}, spawner, **held)
+        network = network or Loopback()
+        held, environ = _start_servers(folder, database, spawner, cleanup, network)
+        environ |= {**(settings or {}), start.MUTATION: mutation}
+        house = House(folder, environ, spawner, **held, network=network, clocks=list(clocks))
         for process in [house.receiver, *house.ours]:
             cleanup.callback(process.end)
             process.start()
@@ -181,17 +200,18 @@ def open_house(folder: Path, *, database: str, mutation: str = "") -> Iterator[H
 
 
 def _start_servers(
-    folder: Path, database: str, spawner: ThreadPoolExecutor, cleanup: ExitStack
+    folder: Path, database: str, spawner: ThreadPoolExecutor, cleanup: ExitStack, network: Loopback
 ) -> tuple[dict[str, Held | None], dict[str, str]]:
     (folder / "objects").mkdir()
-    redis, redis_url = servers.valkey(folder)
-    s3, s3_url = servers.object_store(folder / "objects")
+    redis, redis_url = servers.valkey(folder, network.address)
+    s3, s3_url = servers.object_store(folder / "objects", network.address)
     held: dict[str, Held | None] = {"database": None}
     environ = dict.fromkeys(SettingsSchema().fields, "") | SETTINGS
     environ |= {"DATA_DIR": str(folder / "data"), "REDIS_URL": redis_url, "S3_ENDPOINT_URL": s3_url}
+    environ["ALLOWED_NETWORKS"] = network.subnet
     environ["WEBHOOK_SECRET"] = generate_secret()
     if database == "postgresql":
-        postgresql = servers.PostgreSQL()
+        postgresql = servers.PostgreSQL(network)
         cleanup.callback(postgresql.remove)
         held["database"] = Held(postgresql.service, spawner=spawner)
         environ["DATABASE_URL"] = postgresql.url

@@ -30,6 +30,9 @@ WEIGHTS = {
     "change_clock": 2,
 }
 
+# Where hosts are network namespaces. They come seldom, as a host has several workers.
+NETWORK_WEIGHTS = {"cut_host": 2, "cut_one_way": 2, "lose_packets": 2, "delay_packets": 2}
+
 # Seconds that a fault lasts, from and to. A stalled worker outlives its lease of three seconds; an outage is long
 # enough for every client to run into it.
 LASTS = {
@@ -41,6 +44,10 @@ LASTS = {
     "receiver_says_500": (0.5, 3.0),
     "receiver_hangs": (1.0, 4.0),
     "kill_receiver": (0.2, 2.0),
+    "cut_host": (2.0, 15.0),
+    "cut_one_way": (2.0, 15.0),
+    "lose_packets": (2.0, 6.0),
+    "delay_packets": (2.0, 6.0),
 }
 
 
@@ -55,10 +62,11 @@ class Fault:
     chance: float
 
 
-def plan_faults(*, seed: int, count: int, seconds: float, database: str) -> list[Fault]:
-    """`count` faults, shuffled, each kind with its fair share, spread over `seconds`."""
+def plan_faults(*, seed: int, count: int, seconds: float, database: str, network: bool = False) -> list[Fault]:
+    """`count` faults, shuffled, each kind with its fair share, spread over `seconds`; with `network`, cuts too."""
     chance = random.Random(f"faults {seed}")
     possible = WEIGHTS if database == "postgresql" else WEIGHTS | {"restart_postgresql": 0}
+    possible = possible | (NETWORK_WEIGHTS if network else {})
     kinds = _shares(possible, count)
     chance.shuffle(kinds)
     step = seconds / count

@@ -32,8 +32,8 @@ def read_log(file: Path) -> list[Receipt]:
     return [Receipt(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def serve(port: int, folder: Path) -> None:
-    """Listen on `port` until killed."""
+def serve(address: str, port: int, folder: Path) -> None:
+    """Listen until killed."""
     webhook = Webhook(os.environ["WEBHOOK_SECRET"])
     log = os.open(folder / "received.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     mode_file = folder / "mode"
@@ -71,8 +71,8 @@ def serve(port: int, folder: Path) -> None:
             """Say nothing."""
 
     ThreadingHTTPServer.daemon_threads = True
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    ThreadingHTTPServer((address, port), Handler).serve_forever()
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), Path(sys.argv[2]))
+    serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from imgproc.models import ENDED, DeliveryStatus, ProcessingRequest, WebhookDeli
 from tests.chaos.case import Defect
 from tests.chaos.checker import SECONDS_TO_END, check, made_again
 from tests.chaos.facts import Facts, collect, expected
-from tests.chaos.house import House, open_house, stop_ours
+from tests.chaos.house import CLOCKS, House, open_house, stop_ours
+from tests.chaos.network import Network, open_network
 from tests.chaos.pictures import BROKEN, PICTURES
 from tests.chaos.plan import plan_faults
 from tests.chaos.sending import Sending
@@ -27,6 +29,7 @@ from tests.chaos.shop import Shop, open_shop
 from tests.chaos.striking import Striking
 from tests.chaos.uploads import plan_uploads
 
+HOSTS = len(CLOCKS) + 1  # those of the pools, and that of web
 PROGRESS_SECONDS = 5.0
 SENDING_SHARE = 0.9  # of the time of the faults; the last ones find only work that is under way
 ANNOUNCING_SECONDS = 150.0  # a worker killed with a webhook in hand holds its lease for a minute
@@ -67,8 +70,13 @@ def run(options: Options, folder: Path, *, tell: Tell) -> Report:
         expected(picture)  # made before it is needed
     seconds = options.faults * options.pace
     uploads = plan_uploads(seed=options.seed, images=options.images, seconds=seconds * SENDING_SHARE)
-    plan = plan_faults(seed=options.seed, count=options.faults, seconds=seconds, database=options.database)
-    with open_shop() as shop, open_house(folder, database=options.database) as house:
+    planned = partial(plan_faults, seed=options.seed, count=options.faults, seconds=seconds, database=options.database)
+    with (
+        open_network(HOSTS) as net,
+        open_shop(net.address) as shop,
+        open_house(folder, database=options.database, network=net) as house,
+    ):
+        plan = planned(network=isinstance(net, Network))
         tell(f"seed {options.seed}, {options.database}: {len(uploads)} files, {len(plan)} faults over {seconds:.0f} s")
         sending = Sending(house, shop, uploads, seed=options.seed)
         return Run(options, house, shop, sending, Striking(house, plan), tell).carry_out()

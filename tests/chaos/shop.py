@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from imgproc.embedded.addresses import LOOPBACK
 from tests.chaos.pictures import MENDED, PICTURES, photo
 
 
@@ -39,7 +40,7 @@ class Shop:
 
 
 @contextmanager
-def open_shop() -> Iterator[Shop]:
+def open_shop(address: str = LOOPBACK) -> Iterator[Shop]:
     """A shop on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,8 +59,8 @@ def open_shop() -> Iterator[Shop]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with _Server(("127.0.0.1", 0), Handler) as server:
-        shop = Shop(f"http://127.0.0.1:{server.server_port}")
+    with _Server((address, 0), Handler) as server:
+        shop = Shop(f"http://{address}:{server.server_port}")
         for name in PICTURES:
             photo(name)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

@@ -31,28 +31,36 @@ class Plans:
 
     def note(self, connection: Connection, statement: str, parameters: Any) -> None:
         """Ask for the plan, with the parameters that the statement is about to be run with."""
-        if not FINDS_ROWS.match(statement):
-            return
-        self.statements.append(statement)
+        # A batch is one text for PostgreSQL, without parameters, and ends with its commit.
+        statements = [each for each in statement.split(";\n") if FINDS_ROWS.match(each)]
+        self.statements += statements
         cursor = connection.connection.cursor()
         look = self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
-        if fault := look(cursor, statement, parameters):
-            self.faults[statement] = fault
+        self.faults.update(look(cursor, statements, parameters or None))
 
-    def _sqlite(self, cursor: Any, statement: str, parameters: Any) -> str:
-        lines = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
-        plan = "\n".join(line[-1] for line in lines)
-        return plan if SQLITE_FAULT.search(plan) else ""
+    def _sqlite(self, cursor: Any, statements: list[str], parameters: Any) -> dict[str, str]:
+        faults = {}
+        for statement in statements:
+            lines = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters or ()).fetchall()
+            plan = "\n".join(line[-1] for line in lines)
+            if SQLITE_FAULT.search(plan):
+                faults[statement] = plan
+        return faults
 
-    def _postgresql(self, cursor: Any, statement: str, parameters: Any) -> str:
-        """PostgreSQL runs the statement and counts what it looks at; then that is undone."""
-        cursor.execute("SAVEPOINT plan")
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
-        ((answer,),) = cursor.fetchall()
-        cursor.execute("ROLLBACK TO SAVEPOINT plan")
-        nodes = list(_nodes(answer[0]["Plan"]))
-        scans = any(node["Node Type"] == "Seq Scan" and node["Relation Name"] in TABLES for node in nodes)
-        return _drawn(answer[0]["Plan"]) if scans or max(map(_rows, nodes)) > self.most_rows else ""
+    def _postgresql(self, cursor: Any, statements: list[str], parameters: Any) -> dict[str, str]:
+        """PostgreSQL runs the statements and counts what each looks at; then all is undone."""
+        faults = {}
+        alone = cursor.connection.autocommit
+        cursor.execute("BEGIN" if alone else "SAVEPOINT plan")
+        for statement in statements:
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+            ((answer,),) = cursor.fetchall()
+            nodes = list(_nodes(answer[0]["Plan"]))
+            scans = any(node["Node Type"] == "Seq Scan" and node["Relation Name"] in TABLES for node in nodes)
+            if scans or max(map(_rows, nodes)) > self.most_rows:
+                faults[statement] = _drawn(answer[0]["Plan"])
+        cursor.execute("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT plan")
+        return faults
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

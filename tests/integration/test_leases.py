@@ -17,6 +17,7 @@ from imgproc.errors import LeaseLost
 from imgproc.lease import STUCK_EXIT_CODE, Lease, new_token
 from imgproc.lifecycle import expiry, finalization, products, requests
 from imgproc.models import ProcessingRequest, Product, RequestStatus, WebhookDelivery
+from imgproc.toolbox import toolbox
 from tests.integration.driver import (
     codes_of,
     csv_of,
@@ -200,7 +201,7 @@ def test_no_lease_runs_out_because_the_database_was_away(shop: Shop, monkeypatch
             with pytest.raises(OperationalError):
                 repairs()
     pass_time(60)
-    for _ in range(30):
+    for _ in range(toolbox().settings.lease_seconds):
         now[0] += 1
         repairs()
         assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")

@@ -151,7 +151,7 @@ def test_a_pass_scans_no_table_of_products(app: Flask) -> None:
     statements: dict[str, Any] = {}
 
     def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        statements[statement] = parameters
+        statements.update(dict.fromkeys(statement.split(";\n"), parameters))  # a batch is one text
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
@@ -172,7 +172,8 @@ def explain(statement: str, parameters: Any) -> str:
     with db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            options = {"no_parameters": not parameters}
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters, execution_options=options)
         else:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         return "\n".join(str(line[-1]) for line in plan)

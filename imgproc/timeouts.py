@@ -1,0 +1,152 @@
+"""How long our connections to PostgreSQL and Redis wait: for a silent peer, a lock, a statement, for ourselves.
+
+A host that vanishes says no goodbye. Without these limits its sessions would hold their locks for two hours, until the
+kernel's own keepalive has given up, and every other worker would wait behind them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+
+# Seconds until a silent peer is asked whether it lives, between two such probes, and probes until it is given up.
+KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT = 3, 2, 3
+UNACKNOWLEDGED = 9  # seconds that what was sent may stay unacknowledged
+CONNECT = 5  # seconds
+
+# What a session of ours ends as, beside the errors that drivers call operational: ended while idle in a transaction,
+# and by transaction_timeout (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ENDED_BY_LIMIT = {"25P03", "25P04"}
+WAITED_TOO_LONG = {"55P03", "57014", "40P01"}  # lock_timeout, statement_timeout, a deadlock
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds of a kind of work: to wait for a lock, for one statement, and from one statement to the next; 0: any."""
+
+    lock: int
+    statement: int
+    idle: int
+
+    def settings(self) -> dict[str, str]:
+        """The settings of PostgreSQL."""
+        return {
+            "lock_timeout": f"{self.lock}s",
+            "statement_timeout": f"{self.statement}s",
+            "idle_in_transaction_session_timeout": f"{self.idle}s",
+        }
+
+
+SHORT = Limits(lock=5, statement=15, idle=10)  # answers to callers; claims, leases and ends of products
+LONG = Limits(lock=5, statement=300, idle=60)  # plans, finalizations, removals, passes, whole requests at once
+MIGRATION = Limits(lock=30, statement=0, idle=0)  # an index on a large table takes as long as it takes
+
+# The server's view of a session. Each is set where the server knows it: client_connection_check_interval is of
+# PostgreSQL 14, tcp_user_timeout of 12 and of Linux.
+SESSION = {
+    "tcp_keepalives_idle": str(KEEPALIVE_IDLE),
+    "tcp_keepalives_interval": str(KEEPALIVE_INTERVAL),
+    "tcp_keepalives_count": str(KEEPALIVE_COUNT),
+    "tcp_user_timeout": f"{UNACKNOWLEDGED}s",
+    "client_connection_check_interval": f"{KEEPALIVE_IDLE}s",
+    **SHORT.settings(),
+}
+_SET_KNOWN = (
+    "SELECT set_config(given.name, given.setting, false) FROM unnest(%s::text[], %s::text[]) AS given (name, setting)"
+    " WHERE given.name IN (SELECT name FROM pg_settings)"
+)
+
+_limits: ContextVar[Limits] = ContextVar("limits", default=SHORT)
+
+
+@contextmanager
+def allow(limits: Limits) -> Iterator[None]:
+    """Transactions begun in the block, in this thread, have these limits; a single statement keeps those of SHORT."""
+    before = _limits.set(limits)
+    try:
+        yield
+    finally:
+        _limits.reset(before)
+
+
+def postgresql_arguments() -> dict[str, Any]:
+    """Our view of a connection, as libpq's parameters."""
+    return {
+        "connect_timeout": CONNECT,
+        "keepalives": 1,
+        "keepalives_idle": KEEPALIVE_IDLE,
+        "keepalives_interval": KEEPALIVE_INTERVAL,
+        "keepalives_count": KEEPALIVE_COUNT,
+        "tcp_user_timeout": UNACKNOWLEDGED * 1000,  # milliseconds
+    }
+
+
+def limit_sessions(engine: Engine, *, settings: dict[str, str]) -> None:
+    """Set the limits, and `settings`, of every session that a PostgreSQL engine opens."""
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: psycopg.Connection[Any], _record: Any) -> None:
+        connection.autocommit = True  # else what is set would end with the transaction
+        _set(connection, SESSION | settings)
+        connection.autocommit = False
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        limits = _limits.get()
+        if limits is not SHORT and connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            local = (f"SET LOCAL {name} = '{value}'" for name, value in limits.settings().items())
+            connection.exec_driver_sql("; ".join(local))
+
+    @event.listens_for(engine, "handle_error")
+    def notice_end(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) in ENDED_BY_LIMIT:
+            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = False  # the other connections are alive
+
+
+def _set(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
+    """Set what the server knows; what it refuses all the same stays as it is, and the server's log tells of it."""
+    try:
+        connection.execute(_SET_KNOWN, (list(settings), list(settings.values())))
+    except psycopg.Error:
+        if connection.closed:
+            raise
+        if len(settings) > 1:
+            for name, value in settings.items():
+                _set(connection, {name: value})
+
+
+def redis_arguments(url: str) -> dict[str, Any]:
+    """The keepalives of a client of Redis; none for a Unix socket, which no network cuts."""
+    if urlsplit(url).scheme == "unix":
+        return {}
+    options = {
+        "TCP_KEEPIDLE": KEEPALIVE_IDLE,
+        "TCP_KEEPINTVL": KEEPALIVE_INTERVAL,
+        "TCP_KEEPCNT": KEEPALIVE_COUNT,
+        "TCP_USER_TIMEOUT": UNACKNOWLEDGED * 1000,  # milliseconds; Linux alone
+    }
+    known = {getattr(socket, name): value for name, value in options.items() if hasattr(socket, name)}
+    return {"socket_keepalive": True, "socket_keepalive_options": known}
+
+
+def is_wait(error: DBAPIError) -> bool:
+    """Whether the database is there, and only a lock or a statement took too long; or two waited for each other."""
+    return getattr(error.orig, "sqlstate", None) in WAITED_TOO_LONG
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Whether the database is away or busy, and not our statement wrong; so are all that these limits end."""
+    if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
+        return True
+    return getattr(error.orig, "sqlstate", None) in ENDED_BY_LIMIT
