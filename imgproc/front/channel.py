@@ -160,6 +160,8 @@ class Channel(HTTPChannel):
 
     def readable(self) -> bool:
         """Shall the loop call `handle_read`? Asked at each turn, when the next of several requests may be taken on."""
+        if not self.connected:
+            return False  # killed in this turn; a connection that is accepted in it may get the same descriptor
         if self._ahead and super().readable():
             self.received(b"")
         return self._shut or bool(super().readable())
@@ -191,7 +193,7 @@ class Channel(HTTPChannel):
 
     def writable(self) -> bool:
         """Shall the loop call `handle_write`?"""
-        return self.will_close if self._shut else bool(super().writable())
+        return self.connected and bool(self.will_close if self._shut else super().writable())
 
     def handle_read(self) -> None:
         """Take what came; drop it where the request is refused."""

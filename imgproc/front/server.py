@@ -27,7 +27,7 @@ class Limits:
     """What all clients of this process may hold together, and how slow each may be."""
 
     connections: int
-    most_connections: int  # while all are busy or fresh
+    most_connections: int  # while the others are busy or fresh; more wait until they are accepted
     body_bytes: int  # of requests that have not been answered
     patience: Patience
 
@@ -71,12 +71,13 @@ class Server(BaseWSGIServer):
         """Shall the loop call `handle_accept`? Asked at each turn before the loop polls, when connections may go."""
         excess = len(self.active_channels) - self.limits.connections
         if excess > 0:
-            self._close_some(excess, full=excess >= self.limits.most_connections - self.limits.connections)
-        return bool(super().readable())
+            self._close_some(excess)
+        has_room = len(self.active_channels) < self.limits.most_connections
+        return bool(super().readable()) and has_room
 
-    def _close_some(self, count: int, *, full: bool) -> None:
-        """Close those that have waited longest, of the addresses that have the most; fresh ones where it is full."""
-        youngest = time.monotonic() - (0 if full else FRESH_SECONDS)
+    def _close_some(self, count: int) -> None:
+        """Close those that have waited longest, of the addresses that have the most."""
+        youngest = time.monotonic() - FRESH_SECONDS
         waiting = [each for each in self.active_channels.values() if not each.is_busy and each.since <= youngest]
         victims = _greediest_first(waiting, lambda _: 1)[:count]
         for victim in victims:
