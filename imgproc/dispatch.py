@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 from flask import Flask
-from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -25,7 +24,7 @@ from rq.worker import WorkerStatus
 from rq.worker_pool import WorkerPool
 
 from imgproc.config import Settings
-from imgproc.doorbell import AllowedJob, Doorbell
+from imgproc.doorbell import AllowedJob, Doorbell, drop_forged_keys
 from imgproc.extensions import DEFAULT_REDIS_URL, connect_redis, db, redis_client
 from imgproc.lease import stopping
 from imgproc.supervisor import die_with_parent, dump_no_core, limit_memory
@@ -65,7 +64,7 @@ class PreloadedWorker(SimpleWorker):
 
     def register_birth(self) -> None:
         """Register with RQ, past anything that is in the way of it."""
-        drop_forged_keys(self.connection)
+        drop_forged_keys(self.connection, KEY_TYPES)
         super().register_birth()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -195,22 +194,6 @@ def ring_finalize(request_id: str, *, epoch: int) -> None:
 def ring_deliveries(delivery_ids: Iterable[str]) -> None:
     """Ring for each webhook delivery."""
     _ring(CONTROL, [("deliver", (delivery_id,)) for delivery_id in delivery_ids])
-
-
-def drop_forged_keys(connection: Redis) -> None:
-    """Delete the keys that are not of the type that all workers share under their name; what was lost is rung again.
-
-    Raises:
-        redis.exceptions.RedisError: Redis is away.
-    """
-    with connection.pipeline(transaction=False) as pipeline:
-        for key in KEY_TYPES:
-            pipeline.type(key)
-        types = [kind.decode() for kind in pipeline.execute()]
-    for (key, right), found in zip(KEY_TYPES.items(), types, strict=True):
-        if found not in ("none", right):
-            connection.unlink(key)
-            log.warning("key_dropped", key=key, detail=f"It was a {found} and must be a {right}.")
 
 
 def waiting() -> set[str]:

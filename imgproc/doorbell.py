@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -197,3 +197,19 @@ def _wait(connection: Redis, keys: Iterable[str], timeout: int | None) -> tuple[
         raise DequeueTimeout(timeout, list(keys))
     key, job_id = came
     return key, job_id, None
+
+
+def drop_forged_keys(connection: Redis, types: Mapping[str, str]) -> None:
+    """Delete the keys that are not of the type they must have; the sweeper enqueues again what was lost.
+
+    Raises:
+        redis.exceptions.RedisError: Redis is away.
+    """
+    with connection.pipeline(transaction=False) as pipeline:
+        for key in types:
+            pipeline.type(key)
+        kinds = [kind.decode() for kind in pipeline.execute()]
+    for (key, right), found in zip(types.items(), kinds, strict=True):
+        if found not in ("none", right):
+            connection.unlink(key)
+            log.warning("key_dropped", key=key, detail=f"It was a {found} and must be a {right}.")

@@ -19,6 +19,7 @@ from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
 from imgproc import dispatch, losses
+from imgproc.doorbell import drop_forged_keys
 from imgproc.errors import InfrastructureError
 from imgproc.extensions import db, redis_client
 from imgproc.isolation import isolated
@@ -91,7 +92,7 @@ def sweep(*, expire_leases: bool = True) -> None:
 
     What goes wrong with one request or one step holds up no other.
     """
-    dispatch.drop_forged_keys(redis_client())
+    drop_forged_keys(redis_client(), dispatch.KEY_TYPES)
     flushed = dispatch.mark_running()
     if flushed:
         log.info("redis_was_empty", detail="Ringing again for all that is under way.")

@@ -1,0 +1,104 @@
+"""One tenant's worst, on the real stack: another tenant's file of two products takes no more than twice as long."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.e2e.stack import ROOT, Stack, running_stack
+from tests.integration.driver import csv_of
+from tests.integration.front.slow_clients import Crowd, kinds
+from tests.integration.shop import Answer, Shop, open_shop, photo
+from tests.processes import wait_until
+
+FILES = 5  # of the other tenant, in a round
+ROUNDS = 3  # a busy machine may spoil one
+MOST = 2.0  # times as long as usual
+CLIENTS = 500
+WIDE = ",".join(f"Column {number}" for number in range(100_000)) + "\n"
+NUMBERS = count()
+
+Scene = Callable[[Stack, Shop], AbstractContextManager[None]]
+
+
+@contextmanager
+def stuck_picture(stack: Stack, shop: Shop) -> Iterator[None]:
+    """A picture that hangs its decoder with the GIL held, until its worker is ended."""
+    path = f"/stuck-{next(NUMBERS)}.jpg"
+    stack.submit(csv_of(shop.says(path, Answer(body=photo("chelsea.jpg") + b"POISON=SPIN"))))
+    wait_until(lambda: shop.asked[path] > 0)
+    yield
+
+
+@contextmanager
+def wide_file(stack: Stack, _shop: Shop) -> Iterator[None]:
+    """A file of 100,000 columns, uploaded again and again."""
+    over = threading.Event()
+    refused: list[int] = []
+
+    def upload() -> None:
+        while not over.is_set():
+            answer = requests.post(f"{stack.url}/api/upload", files={"file": ("wide.csv", WIDE)}, timeout=60)
+            refused.append(answer.status_code)
+
+    uploads = threading.Thread(target=upload)
+    uploads.start()
+    try:
+        yield
+    finally:
+        over.set()
+        uploads.join()
+    assert set(refused) == {422}
+
+
+@contextmanager
+def slow_clients(stack: Stack, _shop: Shop) -> Iterator[None]:
+    """Half a header and half a body from 500 connections each."""
+    port = urlsplit(stack.url).port or 0
+    slow = kinds(b"")
+    with Crowd(port, slow["half a header"], CLIENTS).around(), Crowd(port, slow["half a body"], CLIENTS).around():
+        yield
+
+
+def seconds_for_a_file(stack: Stack, shop: Shop) -> float:
+    """From the upload of two products to the end of their request."""
+    urls = [shop.says(f"/good-{next(NUMBERS)}.jpg", Answer(body=photo("astronaut.jpg"))) for _ in range(2)]
+    begun = time.monotonic()
+    request_id = stack.submit(csv_of(*urls))["requestId"]
+    wait_until(lambda: stack.status(request_id)["status"] == "completed", pause=0.01)
+    return time.monotonic() - begun
+
+
+def usual_seconds(stack: Stack, shop: Shop) -> float:
+    """The median of some files."""
+    return statistics.median(seconds_for_a_file(stack, shop) for _ in range(FILES))
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        pytest.param(stuck_picture, id="a stuck picture"),
+        pytest.param(wide_file, id="a wide file"),
+        pytest.param(slow_clients, id="slow clients"),
+    ],
+)
+def test_another_tenant_is_served_as_usual(tmp_path: Path, scene: Scene) -> None:
+    """Measured beside each other, with nobody else and in the middle of the scene."""
+    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "5", "LOG_LEVEL": "ERROR"}
+    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        usual_seconds(stack, shop)  # the first files load and connect
+        ratios: list[float] = []
+        while len(ratios) < ROUNDS and min(ratios, default=MOST + 1) > MOST:
+            usual = usual_seconds(stack, shop)
+            with scene(stack, shop):
+                ratios.append(usual_seconds(stack, shop) / usual)
+        assert min(ratios) <= MOST, ratios
