@@ -22,6 +22,7 @@ OWNER = (
 
 
 MOST_OF_OWNER = 1000  # deliveries being sent at a time, where nobody says
+OPEN = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
 WINDOW = 16  # times that many of an owner may be due at a time; a receiver that answers fast empties it in a second
 
 
@@ -81,15 +82,18 @@ def claim(
 
 
 def _sending_of_owner() -> sa.ScalarSelect[int]:
-    """SQL: how many deliveries of the owner are being sent; few are at all, and an index of their own has them."""
+    """SQL: how many deliveries of the owner are being sent.
+
+    Few are at all, and an index of their own has them. A join might begin with all the requests of the owner instead.
+    """
     other, theirs = aliased(WebhookDelivery), aliased(ProcessingRequest)
     # Databases use a partial index only for a status they can see.
     sending = sa.literal(DeliveryStatus.SENDING, other.status.type, literal_execute=True)
+    owner = sa.select(theirs.owner).where(theirs.id == other.request_id).correlate(other).scalar_subquery()
     return (
         sa.select(sa.func.count())
         .select_from(other)
-        .join(theirs, theirs.id == other.request_id)
-        .where(other.status == sending, other.lease_until > db_now(), theirs.owner == OWNER)
+        .where(other.status == sending, other.lease_until > db_now(), owner == OWNER)
         .correlate(WebhookDelivery)
         .scalar_subquery()
     )
@@ -101,9 +105,10 @@ def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
     A tenant with a thousand webhooks to a receiver that never answers would else be all that a sweeper sees.
     """
     delivery, request = WebhookDelivery, ProcessingRequest
+    of_the_index = delivery.status.in_(sa.bindparam("open", OPEN, expanding=True, literal_execute=True))
     due = (
         sa.select(delivery.id, delivery.request_id, delivery.next_attempt_at)
-        .where(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
+        .where(of_the_index, delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
         .order_by(delivery.next_attempt_at)
         .limit(limit)
         .subquery()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from limits import parse
 
-from imgproc import jobs
+from imgproc import dispatch, jobs, sweeper
 from imgproc.config import SettingsSchema
 from imgproc.extensions import db, transaction
 from imgproc.keys import create_key
@@ -262,6 +262,16 @@ def test_the_webhooks_of_one_owner_do_not_crowd_out_the_others() -> None:
     assert (len(found & set(crowd)), found - set(crowd)) == (16, set(others))
     pass_time(15)
     assert all(_claim(each) for each in crowd[-3:])
+
+
+def test_a_sweep_rings_for_a_few_webhooks_of_each_owner() -> None:
+    """However many are due; the rest come in later passes."""
+    configure(deliveries_at_once=1)
+    crowd, others = _due("slow", 40), _due("", 3)
+    sweeper.sweep()
+    waiting = dispatch.waiting()
+    assert sum(dispatch.job_id("deliver", (each,)) in waiting for each in crowd) == 16
+    assert all(dispatch.job_id("deliver", (each,)) in waiting for each in others)
 
 
 def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: Shop) -> None:
