@@ -18,7 +18,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --gen
 .PHONY: help demo up test chaos lint audit image-check pin-images sbom licences bench format lock env clean
 
 help: ## List the commands
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
 
 demo: $(RUN_STAMP) ## Watch a CSV of products become a CSV of compressed images, on a stack of its own
 	@$(BIN)/python -m imgproc demo --die-with-parent
@@ -40,20 +40,20 @@ lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dock
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
-audit: $(DEV_STAMP) ## Look for known faults of what requirements.txt pins (ADVISORIES=folder holds them where no service is reached)
-	@$(BIN)/python scripts/audit.py requirements.txt
+audit: $(DEV_STAMP) ## Look for known faults of what is pinned (ADVISORIES=folder: in a local database)
+	@$(BIN)/python -m scripts.audit requirements.txt
 
 image-check: $(DEV_STAMP) ## Build the image's Python layer by the Dockerfile's command, and use it
-	@$(BIN)/python scripts/image_check.py
+	@$(BIN)/python -m scripts.image_check
 
-pin-images: ## Write the digests of the container images, from their registries, into the Dockerfile, compose and .env.example
+pin-images: ## Write the digests of the container images (ARGS=--check only looks)
 	@$(PYTHON) scripts/pin_images.py $(ARGS)
 
 sbom: $(DEV_STAMP) ## Write a bill of materials (CycloneDX) of requirements.txt to var/sbom.json
-	@$(BIN)/python scripts/sbom.py requirements.txt var/sbom.json
+	@$(BIN)/python -m scripts.sbom requirements.txt var/sbom.json
 
 licences: $(DEV_STAMP) ## Write docs/licences.md from what is installed
-	@$(BIN)/python scripts/licences.py docs/licences.md
+	@$(BIN)/python -m scripts.licences docs/licences.md
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)

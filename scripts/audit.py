@@ -20,8 +20,7 @@ import yaml
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from licences import pins
+from scripts.licences import pins
 
 SERVICES = ("pypi", "osv")
 PIP_AUDIT = (

@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from licences import ROOT, licence
+from scripts.licences import ROOT, licence
 
 CYCLONEDX = [str(Path(sys.executable).parent / "cyclonedx-py"), "requirements"]
 OPTIONS = ["--pyproject", str(ROOT / "pyproject.toml"), "--mc-type", "application", "--output-reproducible"]

@@ -1,0 +1,196 @@
+"""What we take from others: pinned and hashed, from wheels alone, under licences on the list."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from PIL import features
+
+from scripts import image_check, licences, pin_images, sbom
+
+ROOT = Path(__file__).parents[2]
+LOCKS = [*ROOT.glob("requirements*.txt"), ROOT / "benchmarks/thumbor/requirements.txt"]
+REQUIREMENTS = (ROOT / "requirements.txt").read_text()
+PINS = licences.pins(REQUIREMENTS)
+PAGE = (ROOT / "docs/licences.md").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+# Locks and wheels
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
+def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
+    """Each line of a lock is one exact version, a hash or a comment; none names an index."""
+    lines = [line for line in lock.read_text().splitlines() if line and not line.lstrip().startswith("#")]
+    pins = [line for line in lines if not line.startswith("    --hash=sha256:")]
+    assert [line for line in pins if not licences.PIN.match(line)] == []
+    followers = dict(zip(lines, [*lines[1:], ""], strict=True))
+    assert [line for line in pins if not followers[line].startswith("    --hash=sha256:")] == []
+
+
+def test_nothing_is_built_where_it_is_installed() -> None:
+    """The image and `make` install wheels whose hashes are known, and nothing else."""
+    installs = [
+        image_check.install_command(DOCKERFILE),
+        *re.findall("^PIP_INSTALL.*", (ROOT / "Makefile").read_text(), re.M),
+    ]
+    assert len(installs) == 2
+    assert all("--require-hashes" in each and "--only-binary :all:" in each for each in installs)
+
+
+def test_the_image_check_runs_the_dockerfiles_command() -> None:
+    """Only the interpreter and the folder differ."""
+    command = image_check.install_command(DOCKERFILE)
+    adapted = image_check.adapted(command, python="/usr/bin/python3.13", folder=Path("/scratch"))
+    assert adapted != command
+    assert adapted.replace("/usr/bin/python3.13 -m venv", "python -m venv").replace("/scratch/", "/") == command
+    assert not re.search(r"(?<!/scratch)/(venv|requirements)", adapted)
+
+
+def test_the_image_check_copies_what_the_image_holds() -> None:
+    """All of the last stage's files, and none of the first's."""
+    assert image_check.copied(DOCKERFILE) == ["migrations", "imgproc", "wsgi.py", "rq_worker.py", "gunicorn.conf.py"]
+
+
+def test_an_install_that_fails_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """The error is told, and the exit code is not 0."""
+    (tmp_path / "Dockerfile").write_text("FROM a:1 AS b\nRUN false # pip install\nFROM a:1\n")
+    (tmp_path / "requirements.txt").touch()
+    monkeypatch.setattr(image_check, "ROOT", tmp_path)
+    monkeypatch.setattr(image_check, "interpreter", lambda version: "python3")
+    assert image_check.main() == 1
+    assert "FAILED" in capsys.readouterr().err
+
+
+# Licences
+
+
+@pytest.mark.parametrize("name", PINS)
+def test_every_licence_is_listed_and_allowed(name: str) -> None:
+    """The page says what the package says, and that is on the allow-list."""
+    [listed] = re.findall(rf"^\| {re.escape(name)} \| (.+) \|$", PAGE.partition("<!-- end -->")[0], re.MULTILINE)
+    assert licences.is_allowed(listed), f"{name}: {listed}"
+    said = licences.licence(name)
+    assert said in (listed, "UNKNOWN")
+    if said == "UNKNOWN":  # a pin for another platform, which the page was made with
+        with pytest.raises(PackageNotFoundError):
+            distribution(name)
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("MPL-2.0", True),
+        ("LGPL-3.0-or-later", True),
+        ("MIT OR GPL-3.0-only", True),
+        ("MIT AND PSF-2.0", True),
+        ("MIT AND GPL-3.0-only", False),
+        ("GPL-2.0-or-later", False),
+        ("AGPL-3.0-only", False),
+        ("SSPL-1.0", False),
+        ("UNKNOWN", False),
+        ("", False),
+    ],
+)
+def test_the_allow_list_refuses_all_it_does_not_name(expression: str, *, allowed: bool) -> None:
+    """Of a choice one is enough, of what comes together all are needed."""
+    assert licences.is_allowed(expression) is allowed
+
+
+def test_every_library_in_a_wheel_is_named() -> None:
+    """Shared libraries that came in a runtime wheel stand on the page."""
+    brought = set()
+    for name in PINS:
+        try:
+            files = distribution(name).files or []
+        except PackageNotFoundError:
+            continue
+        brought |= {file.name.partition("-")[0].partition(".")[0] for file in files if ".libs" in file.parts[0]}
+    assert {"libvips", "libjpeg", "libssl"} <= brought
+    assert {library for library in brought if library not in PAGE} == set()
+
+
+def test_pillow_comes_without_its_gpl_part() -> None:
+    """libimagequant may be built in, but is not in the wheels."""
+    assert not features.check("libimagequant")
+
+
+# The bill of materials
+
+
+def test_the_bill_of_materials_is_valid_and_whole(tmp_path: Path) -> None:
+    """CycloneDX by its own schema; every pin with its version, a hash and a licence; twice the same bytes."""
+    first, second = tmp_path / "a.json", tmp_path / "b" / "b.json"
+    for target in (first, second):
+        sbom.main(ROOT / "requirements.txt", target)
+    assert first.read_bytes() == second.read_bytes()
+    document = json.loads(first.read_text())
+    version = SchemaVersion[f"V{document['specVersion'].replace('.', '_')}"]
+    assert JsonStrictValidator(version).validate_str(first.read_text()) is None
+    components = document["components"]
+    assert {(each["name"], each["version"]) for each in components} == {
+        (name, version) for name, versions in PINS.items() for version in versions
+    }
+    assert all(each["licenses"] and each["externalReferences"][0]["hashes"] for each in components)
+
+
+# Container images
+
+
+def test_every_image_has_a_version() -> None:
+    """None is `latest`, which is whatever was pushed last."""
+    found = [image for _, image in pin_images.images(ROOT)]
+    assert len(found) >= 4
+    assert [image for image in found if not re.search(r":\w*[\d.]+[\w.-]*(@sha256:|$)", image)] == []
+    named = re.findall(r"^\s+image: (.*)$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+    elsewhere = ("IMGPROC_IMAGE", "MINIO_IMAGE")  # built here; named in .env.example
+    assert [each for each in named if not any(one in each for one in (*elsewhere, *found))] == []
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the files that name images, and a skopeo whose manifests are the names of the images."""
+    for name in pin_images.NAMED:
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    tool = tmp_path / "bin" / "skopeo"
+    tool.parent.mkdir()
+    tool.write_text("""#!/bin/sh\nprintf '{"schemaVersion": 2, "of": "%s"}' "$3"\n""")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:/bin")
+    monkeypatch.setattr(pin_images, "TOOLS", {"skopeo": pin_images.TOOLS["skopeo"]})
+    return tmp_path
+
+
+def test_digests_are_written_where_images_are_named(images: Path, capsys: Any) -> None:
+    """The tag stays for readers; a second run finds the tag's digest again and changes nothing."""
+    loose = [image for _, image in pin_images.images(images)]
+    assert pin_images.main(check=True, root=images) == int(any("@" not in image for image in loose))
+    assert pin_images.main(check=False, root=images) == 0
+    pinned = {image for _, image in pin_images.images(images)}
+    tags = {image.partition("@")[0] for image in loose}
+    manifest = '{{"schemaVersion": 2, "of": "docker://{}"}}'
+    assert pinned == {f"{tag}@sha256:{hashlib.sha256(manifest.format(tag).encode()).hexdigest()}" for tag in tags}
+    before = [(images / name).read_text() for name in pin_images.NAMED]
+    assert pin_images.main(check=False, root=images) == 0
+    assert [(images / name).read_text() for name in pin_images.NAMED] == before
+    assert pin_images.main(check=True, root=images) == 0
+    assert "every image has a digest" in capsys.readouterr().out
+
+
+def test_no_digest_is_written_without_a_registry(images: Path) -> None:
+    """Nothing is made up where the tool fails."""
+    (images / "bin" / "skopeo").write_text("#!/bin/sh\necho unreachable >&2; exit 1\n")
+    before = [(images / name).read_text() for name in pin_images.NAMED]
+    with pytest.raises(SystemExit, match="unreachable"):
+        pin_images.main(check=False, root=images)
+    assert [(images / name).read_text() for name in pin_images.NAMED] == before
