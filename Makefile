@@ -15,7 +15,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos lint audit image-check pin-images sbom licences bench format lock env clean
+.PHONY: help demo up test chaos hostile lint audit image-check pin-images sbom licences bench format lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -31,6 +31,9 @@ test: $(DEV_STAMP) ## Run the tests (ARGS="tests/unit -k csv" runs some)
 
 chaos: $(DEV_STAMP) ## Break everything, again and again (ARGS="--images 10000 --faults 1000 --seed 7 --database postgresql")
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+hostile: $(DEV_STAMP) ## Compress every hostile image in every format, scale and quality, for hours (ARGS="'the largest'" tries some)
+	$(BIN)/python -m tests.unit.hostile_table $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dockerfile
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from typing import cast
 from PIL import Image
 
 STRIP_PIXELS = 4 * 1024 * 1024  # 16 MiB. A photograph of 16 megapixels, halved by its decoder, is one strip.
+COARSE = 8  # Rows to a block; from here on a row of the smaller picture may depend on most of the larger one.
 LANCZOS_REACH = 3  # So many pixels to either side have weight, in pixels of the smaller picture.
 
 Work = Callable[[Image.Image], Image.Image]
@@ -30,6 +31,8 @@ def reduce(image: Image.Image, *, size: tuple[int, int], box: Box, gap: int, pla
     if size == image.size and finish(plain(pixel)) is pixel:
         return image  # What leaves one pixel untouched leaves all.
     factor = (max(1, int(box[2] / size[0] / gap)), max(1, int(box[3] / size[1] / gap)))
+    if factor[1] >= COARSE:
+        return finish(_average_and_scale(image, size, box=box, factor=factor, plain=plain))
     rows = max(1, math.ceil(STRIP_PIXELS * size[1] / (image.width * image.height)))
     picture = None
     for top in range(0, size[1], rows):
@@ -42,6 +45,23 @@ def reduce(image: Image.Image, *, size: tuple[int, int], box: Box, gap: int, pla
         picture = picture or Image.new(small.mode, size)
         picture.paste(small, (0, top))
     return cast("Image.Image", picture)
+
+
+def _average_and_scale(
+    image: Image.Image, size: tuple[int, int], *, box: Box, factor: tuple[int, int], plain: Work
+) -> Image.Image:
+    """Average whole blocks in strips, and scale what that leaves, which is small, in one piece."""
+    across, down = factor
+    height = max(1, STRIP_PIXELS // (image.width * down)) * down
+    averages = None
+    for top in range(0, image.height, height):
+        strip = plain(image.crop((0, top, image.width, min(image.height, top + height))))
+        part = (strip.convert("RGBa") if strip.mode == "RGBA" else strip).reduce(factor)
+        averages = averages or Image.new(part.mode, (part.width, math.ceil(image.height / down)))
+        averages.paste(part, (0, top // down))
+    left = cast("Image.Image", averages)
+    small = left.resize(size, Image.Resampling.LANCZOS, box=(0, 0, box[2] / across, box[3] / down))
+    return small.convert("RGBA") if small.mode == "RGBa" else small
 
 
 def _cut(

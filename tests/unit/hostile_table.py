@@ -1,7 +1,8 @@
 """Every hostile image in every format, scale and quality: `python -m tests.unit.hostile_table`, which takes hours.
 
 A line of JSON for each goes to standard output; at the end come the worst of each format, scale and quality, as rows of
-docs/security.md. Arguments are what names of cases begin with; none is all.
+docs/security.md. Arguments are what names of cases begin with; none is all. `--only`, first, with a list of options as
+JSON, tries those alone.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def combinations() -> Iterator[dict[str, Any]]:
                     yield {"format": image_format, "scale": scale, "quality": quality}
 
 
-def main(names: list[str]) -> int:
+def main(names: list[str], tried: list[dict[str, Any]]) -> int:
     """Print each outcome, then the worst; the number of those that are over the bar."""
     idle, limit = warm(), load_settings({}).worker_memory_limit
     worst: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
@@ -43,7 +44,7 @@ def main(names: list[str]) -> int:
         if names and not name.startswith(tuple(names)):
             continue
         source = made(make)
-        for options in combinations():
+        for options in tried:
             measured = measure(source, limit=limit, idle=idle, **options)
             say(json.dumps({"name": name} | options | measured))
             over += is_over(measured)
@@ -70,4 +71,6 @@ def is_over(measured: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(bool(main(sys.argv[1:])))
+    arguments = sys.argv[1:]
+    only = json.loads(arguments[1]) if arguments[:1] == ["--only"] else None
+    sys.exit(bool(main(arguments[2:] if only else arguments, only or list(combinations()))))

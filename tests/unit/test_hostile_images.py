@@ -12,6 +12,7 @@ import pytest
 
 from imgproc.config import MIB, load_settings
 from tests.unit.hostile_images import CASES
+from tests.unit.hostile_table import is_over
 
 ROOT = Path(__file__).parents[2]
 LARGEST = [name for name in CASES if name.startswith("the largest")]
@@ -74,3 +75,35 @@ def test_too_little_memory_fails_the_image_and_not_the_process(starved: Outcomes
 def test_the_limit_is_met(starved: Outcomes) -> None:
     """Else the test above would show nothing."""
     assert "too_many_pixels" in {outcome["outcome"] for outcome in starved.values()}
+
+
+# The whole table takes hours (python -m tests.unit.hostile_table); these are the worst of it, or stand for a kind.
+WORST = (
+    *("the largest noise of 16 colours, with transparency", "waves of colour and transparency, 3,000 squared"),
+    *("a row wider than WebP and AVIF hold", "the largest RGBA PNG"),
+)
+COSTLIEST: list[dict[str, Any]] = [
+    {"format": "avif", "scale": 1, "quality": 95},
+    {"format": "png", "scale": 1, "quality": "smart"},
+    {"format": "webp", "scale": 0.5, "quality": "smart"},
+    {"format": "jpeg", "scale": 0.001, "quality": 1},
+]
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, list[dict[str, Any]]]:
+    """What became of each in every way of the above, each in a process of its own."""
+    command = [sys.executable, "-m", "tests.unit.hostile_table", "--only", json.dumps(COSTLIEST), *WORST]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(lines) == len(WORST) * len(COSTLIEST), done.stderr
+    return {name: [line for line in lines if line["name"] == name] for name in WORST}
+
+
+@pytest.mark.timeout(900)  # The processes share the machine with other tests.
+@pytest.mark.parametrize("name", WORST)
+def test_a_hostile_image_stays_in_bounds_in_every_format(table: dict[str, list[dict[str, Any]]], name: str) -> None:
+    """No death, 500 MB beyond the idle worker, 10 seconds of the processor; refused is what cannot be made so."""
+    for made in table[name]:
+        assert not is_over(made), made
+        assert made["outcome"] in {"rendition", "encode_failed", CASES[name][1]}, made
