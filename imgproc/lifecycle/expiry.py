@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from imgproc.extensions import single_statement, transaction
 from imgproc.lifecycle.finalization import UNPLANNED, has_expired
-from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
+from imgproc.lifecycle.results import ImageResult, Settled, count, refill, save_results
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.sql import db_now
 
@@ -70,4 +70,5 @@ def lose(product_id: int, *, max_attempts: int, window: int, code: str, detail: 
             ImageResult(image_id, ImageStatus.FAILED, error) for image_id in connection.execute(pending).scalars()
         ]
         save_results(connection, results)
-        return count_and_release(connection, request_id, results, {"products_failed": 1}, window=window)
+        counted = count(connection, request_id, results, {"products_failed": 1})
+    return refill(counted, window=window)

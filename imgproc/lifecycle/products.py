@@ -14,7 +14,7 @@ from imgproc.batch import Batch
 from imgproc.errors import LeaseLost
 from imgproc.extensions import single_statement, transaction
 from imgproc.lifecycle.repeats import EARLIER, TWIN, holder_of
-from imgproc.lifecycle.results import ImageResult, Settled, count_and_release, save_results
+from imgproc.lifecycle.results import ImageResult, Settled, count, refill, save_results
 from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.sql import db_now, in_turn
 
@@ -128,7 +128,8 @@ def finish(product_id: int, results: Sequence[ImageResult], *, token: str, windo
         save_results(connection, results)
         completed = 1 if status is ProductStatus.COMPLETED else 0
         counts = {"products_completed": completed, "products_failed": 1 - completed}
-        return count_and_release(connection, request_id, results, counts, window=window)
+        counted = count(connection, request_id, results, counts)
+    return refill(counted, window=window)
 
 
 def postpone(
@@ -152,7 +153,8 @@ def postpone(
         values = {"status": ProductStatus.PENDING, "not_before": db_now(delay), "attempt": attempt}
         request_id, _ = _leave(connection, product_id, token, **values)
         save_results(connection, results)
-        return count_and_release(connection, request_id, results, {}, window=window)
+        counted = count(connection, request_id, results, {})
+    return refill(counted, window=window)
 
 
 def give_back(product_id: int, *, token: str) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from imgproc.batch import Batch
-from imgproc.lifecycle.window import FILL, refill_after, released
+from imgproc.lifecycle.window import is_due, release
 from imgproc.models import ImageStatus, ProcessingRequest, ProductImage
+from imgproc.timeouts import is_outage
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,15 @@ _COUNTERS = (
     "source_bytes",
     "output_bytes",
 )
-_COUNT_AND_FILL = Batch(_counting(), FILL)
+_COUNT = Batch(_counting())
 
 
-def count_and_release(
-    connection: Connection,
-    request_id: str,
-    results: Sequence[ImageResult],
-    ends: dict[str, int],
-    *,
-    window: int,
-) -> Settled:
-    """Bump the request's counters, which locks its row, so that windows and counters change one product at a time.
+def count(
+    connection: Connection, request_id: str, results: Sequence[ImageResult], ends: dict[str, int]
+) -> dict[str, Any]:
+    """Bump the request's counters, by which one product after another passes; `ends` counts it where it has ended.
 
     This ends the transaction, in the same message: every worker at the request waits for that row.
-    `ends` counts the product where it has ended. One that is put off leaves room that nobody might come by for, so its
-    place in the window is filled at once.
     """
     done = [result for result in results if result.status is ImageStatus.COMPLETED]
     counts = ends | {
@@ -90,7 +85,23 @@ def count_and_release(
         "output_bytes": sum(result.values["output_bytes"] for result in done),
     }
     more = {f"more_{name}": counts.get(name, 0) for name in _COUNTERS}
-    every = refill_after(window) if ends else 1
-    values = {"of": request_id, "window": window, "every": every, **more}
-    (counted,), filled = _COUNT_AND_FILL.run(connection, values)
-    return Settled(request_id, released(filled), counted["ended"] == counted["products_total"])
+    ((counted,),) = _COUNT.run(connection, {"of": request_id, **more})
+    return {"request_id": request_id, "put_off": not ends, **counted}
+
+
+def refill(counted: dict[str, Any], *, window: int) -> Settled:
+    """Fill the request's window where it is time for that; where we cannot, the sweeper does.
+
+    A product that is put off leaves room that nobody might come by for, so its place is filled at once.
+    """
+    request_id, ended = counted["request_id"], counted["ended"]
+    all_ended = ended == counted["products_total"]
+    is_time = counted["put_off"] or is_due(ended, window=window)
+    released: tuple[int, ...] = ()
+    if is_time and not all_ended:
+        try:
+            released = release(request_id, window=window)
+        except DBAPIError as error:  # the product is settled already, which must not be tried again
+            if not is_outage(error):
+                raise
+    return Settled(request_id, released, all_ended)

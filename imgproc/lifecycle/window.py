@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from imgproc.batch import Batch, Rows
+from imgproc.batch import Batch
 from imgproc.extensions import single_statement
 from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
 from imgproc.sql import db_now
@@ -27,18 +27,13 @@ def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[
 def release(request_id: str, *, window: int) -> tuple[int, ...]:
     """Move pending products of a request into its dispatch window; their ids, to be rung."""
     with single_statement() as connection:
-        _, filled = _LOCK_AND_FILL.run(connection, {"of": request_id, "window": window, "every": 1})
-        return released(filled)
-
-
-def refill_after(window: int) -> int:
-    """The window of a request is filled again each time so many of its products have ended."""
-    return max(1, window // REFILLS)
-
-
-def released(filled: Rows) -> tuple[int, ...]:
-    """The ids of the products that `FILL` has put into the window."""
+        _, filled = _LOCK_AND_FILL.run(connection, {"of": request_id, "window": window})
     return tuple(sorted(row["id"] for row in filled))
+
+
+def is_due(ended: int, *, window: int) -> bool:
+    """Whether to fill the window of a request now that so many of its products have ended."""
+    return ended % max(1, window // REFILLS) == 0
 
 
 def _filling() -> sa.Executable:
@@ -63,11 +58,10 @@ def _filling() -> sa.Executable:
         .subquery()
     )
     due = sa.select(next_ones.c.id).limit(room)
-    request, every = ProcessingRequest, sa.bindparam("every", type_=sa.Integer)
-    ended = request.products_completed + request.products_failed + request.products_cancelled
+    request = ProcessingRequest
     goes_on = (
         sa.exists()
-        .where(request.id == sa.bindparam("of", type_=request.id.type), ended % every == 0)
+        .where(request.id == sa.bindparam("of", type_=request.id.type))
         .where(request.status == RequestStatus.PROCESSING, request.cancel_requested_at.is_(None))
     )
     return (
@@ -78,10 +72,10 @@ def _filling() -> sa.Executable:
     )
 
 
-FILL = _filling()
+_FILL = _filling()
 _LOCK = (
     sa.select(ProcessingRequest.id)
     .where(ProcessingRequest.id == sa.bindparam("of", type_=ProcessingRequest.id.type))
     .with_for_update()
 )
-_LOCK_AND_FILL = Batch(_LOCK, FILL)
+_LOCK_AND_FILL = Batch(_LOCK, _FILL)
