@@ -27,9 +27,11 @@ class _Forms(FormDataParser):
     """Bounds URL-encoded forms as well, which werkzeug reads as a whole: 100 MiB would take gigabytes."""
 
     def _parse_urlencoded(self, stream: IO[bytes], _mimetype: str, _length: int | None, _options: Any) -> Any:
-        body = stream.read(MAX_FIELD_BYTES + 1)
-        if len(body) > MAX_FIELD_BYTES or body.count(b"&") >= MAX_PARTS:
-            raise RequestEntityTooLarge
+        body = b""
+        while piece := stream.read(MAX_FIELD_BYTES):
+            body += piece
+            if len(body) > MAX_FIELD_BYTES or body.count(b"&") >= MAX_PARTS:
+                raise RequestEntityTooLarge
         items = parse_qsl(body.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
         return stream, self.cls(items), self.cls()
 

@@ -172,11 +172,12 @@ def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own memory")
-def test_workers_have_bounded_memory(stack: Stack) -> None:
-    """Both of them, and nothing else."""
+def test_workers_and_the_web_process_have_bounded_memory(stack: Stack) -> None:
+    """Both workers and the process that answers, and nothing else."""
     limits = [process.rlimit(psutil.RLIMIT_DATA) for process in _descendants(stack.process)]
     assert limits.count((4096 * MIB,) * 2) == 2
-    assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 2
+    assert limits.count((2048 * MIB,) * 2) == 1
+    assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 3
 
 
 def test_what_a_caller_says_of_proxies_is_not_believed(stack: Stack) -> None:

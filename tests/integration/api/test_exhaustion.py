@@ -1,4 +1,4 @@
-"""Uploads made to use a web process up: each is refused in little memory, leaves nothing behind, and others are served."""
+"""Uploads made to exhaust a web process: each is refused in little memory, leaves nothing, and others are served."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from flask import Flask, current_app
 
 from imgproc import intake
-from imgproc.api import uploads
+from imgproc.api import bodies, uploads
 from imgproc.errors import StorageUnavailable
 from imgproc.lifecycle import actions, requests
 from imgproc.toolbox import toolbox
@@ -85,7 +85,7 @@ BODIES: dict[str, Body] = {
 
 def open_files() -> int:
     """Temporary files of this process, which have no name."""
-    links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if os.path.lexists(link)]
+    links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if os.path.lexists(link)]
     return sum(link.endswith("(deleted)") for link in links)
 
 
@@ -106,9 +106,11 @@ def test_refuses_a_body_made_to_exhaust_us(name: str, path: str) -> None:
     assert open_files() == before
 
 
-def send(path: str, pieces: Iterator[bytes], content_type: str = FORM, app: Flask | None = None) -> Any:
-    """A chunked body of these pieces."""
-    headers = {"CONTENT_TYPE": content_type, "HTTP_TRANSFER_ENCODING": "chunked"}
+def send(
+    path: str, pieces: Iterator[bytes], content_type: str = FORM, *, app: Flask | None = None, address: str = "::1"
+) -> Any:
+    """A chunked body of these pieces, of which the test's client makes no temporary file of its own."""
+    headers = {"CONTENT_TYPE": content_type, "HTTP_TRANSFER_ENCODING": "chunked", "REMOTE_ADDR": address}
     environ = {"wsgi.input": Pieces(pieces), "wsgi.input_terminated": True, **headers}
     return (app or current_app).test_client().post(path, environ_overrides=environ)
 
@@ -132,14 +134,18 @@ def test_a_client_that_goes_away_amid_an_upload_leaves_no_file(error: Exception,
 
 @on_one_database
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE])
-def test_a_full_disk_is_answered_and_not_a_fault(number: int, make_app: AppFactory) -> None:
+def test_a_full_disk_is_answered_and_not_a_fault(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """503, as it may have room again."""
 
-    def pieces() -> Iterator[bytes]:
-        yield FILE
-        raise OSError(number, "full")
+    class Full(io.BytesIO):
+        """A file on a disk without room."""
 
-    away(send("/api/upload", pieces(), app=make_app()), "out_of_resources")
+        def write(self, _: Any) -> int:
+            """Not any more."""
+            raise OSError(number, "full")
+
+    monkeypatch.setattr(bodies, "default_stream_factory", lambda *_: Full())
+    away(upload(CSV), "out_of_resources")
 
 
 @on_one_database
@@ -258,13 +264,13 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
 
 @on_one_database
 def test_large_files_leave_room_for_all_else(make_app: AppFactory, stuck: threading.Semaphore) -> None:
-    """One caller's beyond their share, and anybody's beyond all, are refused; small files, looks and status are served."""
+    """One caller's beyond their share, and anybody's beyond all, are refused; small files and looks are served."""
     app = make_app(MAX_SCANS="2", WEB_THREADS="8")
-    large = (HEADER + "\n" + "x" * 100 + "\n" + "1,Mug,https://shop.example/1.jpg\n" + "\n" * MIB).encode()
+    large = CSV + "\n" * (uploads.SMALL_FILE + 1)
 
-    def send_file(content: bytes, address: str) -> Any:
-        form = {"file": (io.BytesIO(content), "a.csv"), "invalidRows": "skip"}
-        return app.test_client().post("/api/upload", data=form, environ_overrides={"REMOTE_ADDR": address})
+    def send_file(content: str, address: str) -> Any:
+        body = part('name="file"; filename="a.csv"', content) + b"--x--"
+        return send("/api/upload", iter([body]), app=app, address=address)
 
     answers: list[Any] = []
     threads = [
@@ -278,7 +284,7 @@ def test_large_files_leave_room_for_all_else(make_app: AppFactory, stuck: thread
     problem(own, 429, "too_many_uploads")
     assert int(own.headers["Retry-After"]) > 0
     away(send_file(large, "198.51.100.9"), "server_busy")
-    assert send_file(CSV.encode(), "198.51.100.0").status_code == 202
+    assert send_file(CSV, "198.51.100.0").status_code == 202
     for path in ("/healthz", "/api/requests"):
         assert app.test_client().get(path).status_code == 200
 
