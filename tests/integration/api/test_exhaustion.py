@@ -1,4 +1,4 @@
-"""Uploads made to exhaust a web process: each is refused in little memory, leaves nothing, and others are served."""
+"""Uploads made to use a web process up: each is refused in little memory, leaves nothing, and others are served."""
 
 from __future__ import annotations
 
