@@ -137,7 +137,7 @@ class Feeding:
 def _watch(feeding: Feeding, kind: str, options: Options) -> Cut:
     started = time.monotonic()
     first, held = feeding.look()
-    left, ended, last = held, first, started
+    left, ended, last = set(held), first, started
     still, goes_on, taken_over = 0.0, None, None
     while time.monotonic() < started + options.seconds:
         time.sleep(POLL_SECONDS)
