@@ -14,7 +14,7 @@ PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+?)(?: ; (.+?))?(?: \\)?$", re.MU
 # each library as its author's own file, which anybody may replace. Everything else, GPL and AGPL first, is refused.
 PERMISSIVE = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0"),
-    *("Unlicense", "Zlib"),
+    *("Unlicense", "Zlib", "ZPL-2.1"),
 }
 WEAK_COPYLEFT = {"LGPL-3.0-only", "LGPL-3.0-or-later", "MPL-2.0"}
 ALLOWED = PERMISSIVE | WEAK_COPYLEFT
@@ -23,7 +23,7 @@ ALLOWED = PERMISSIVE | WEAK_COPYLEFT
 SPDX = {
     **{"MIT License": "MIT", "Apache License 2.0": "Apache-2.0", "Apache Software License": "Apache-2.0"},
     **{"BSD License": "BSD-3-Clause", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0"},
-    **{"LGPL-3.0": "LGPL-3.0-only"},
+    **{"LGPL-3.0": "LGPL-3.0-only", "ZPL 2.1": "ZPL-2.1"},
 }
 # Read in the package itself, where it says nothing that a program understands, and for pins of other platforms.
 READ = {

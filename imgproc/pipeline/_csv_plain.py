@@ -8,17 +8,23 @@ before, is left to them.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import count, repeat
 
 from imgproc.pipeline._csv_cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline._csv_records import BLOCK_CHARS, Lines
 from imgproc.pipeline._csv_serials import SerialNumbers
 from imgproc.pipeline._csv_text import UNDECODABLE
-from imgproc.pipeline._csv_urls import MAX_URL_CHARS, PLAIN_LISTS
+from imgproc.pipeline._csv_urls import MAX_URL_CHARS, PLAIN_LISTS, PLAIN_URL
 
+# What a cell cannot hold, quoted or not: a quote, the end of the line, and what `Lines` reports as a fault.
+_NEVER = r"\"\r\n\0\udfff"
 MAX_FAILURES = 6
+
+Columns = tuple[Sequence[str], Sequence[str], Sequence[str]]  # serial numbers, names, URL cells
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,10 @@ class PlainReader:
         self._failures = self._pause = 0
         self._max_images = max_images
         self._max_cell_chars = min(max_cell_chars, MAX_URL_CHARS)
-        self._columns = columns
-        self._indices = indices
-        self._delimiter = delimiter
+        if columns == len(indices) and list(indices) == sorted(indices):
+            self._find: Callable[[str], Columns | None] = partial(_match, _row_pattern(delimiter))
+        else:
+            self._find = partial(_parse, columns, indices, delimiter)
 
     def take(self, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
         """The rows of the next block, the first of them number `row`; None where any of it is not plain.
@@ -69,16 +76,15 @@ class PlainReader:
         return rows
 
     def _rows(self, block: str, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
-        columns = self._columns_of(block)
-        if not columns or len(columns[0]) > at_most:
+        # What a pattern has to remember grows with the line, so one of a megabyte is left to the reader.
+        columns = self._find(block) if len(block) <= 2 * BLOCK_CHARS else None
+        if columns is None or len(columns[0]) > at_most:
             return None
-        serials, names, cells = (columns[index] for index in self._indices)
-        if not (_is_text(serials, MAX_SERIAL_CHARS) and _is_text(names, MAX_NAME_CHARS)):
-            return None
+        serials, names, cells = columns
         commas = "".join(cells).count(",")
         if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
             return None
-        if max(map(len, cells)) > self._max_cell_chars or not PLAIN_LISTS.fullmatch("\n".join(cells)):
+        if max(map(len, cells)) > self._max_cell_chars:
             return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
@@ -86,21 +92,61 @@ class PlainReader:
         lines.skip_block(len(cells))
         return PlainRows(row, line, serials, names, cells, images=len(cells) + commas)
 
-    def _columns_of(self, block: str) -> list[tuple[str, ...]]:
-        """The columns of a block, if each record is a line with all its cells; none where it has what `Lines` reports.
 
-        A block with as many records as lines has no line break in a cell.
-        """
-        block = block.replace("\r\n", "\n")
-        *lines, rest = block.split("\n")
-        if rest or "\r" in block or UNDECODABLE in block or "\0" in block or len(block) > 2 * BLOCK_CHARS:
-            return []
-        try:
-            records = list(csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True, strict=True))
-            columns = list(zip(*records, strict=True))
-        except (csv.Error, ValueError):
-            return []
-        return columns if len(records) == len(lines) and len(columns) == self._columns else []
+def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
+    """Our columns of a block that has no others, by the pattern of a plain row; None where a line is no such row."""
+    found = pattern.findall(block) if pattern.match(block) else []
+    if not found or len(found) != block.count("\n") or not block.endswith("\n"):
+        return None
+    serials, names, cells = (_unquoted(column) for column in zip(*found, strict=True))
+    return serials, names, cells
+
+
+@cache
+def _row_pattern(delimiter: str) -> re.Pattern[str]:
+    """The pattern of a row of our three columns alone, in our order: one for each of the delimiters there are."""
+    bare = re.escape(delimiter)
+    cells = (
+        _either(_text("", at_most=MAX_SERIAL_CHARS), _text(bare, at_most=MAX_SERIAL_CHARS)),
+        _either(_text("", at_most=MAX_NAME_CHARS), _text(bare, at_most=MAX_NAME_CHARS)),
+        _either(rf"{PLAIN_URL}(?:,{PLAIN_URL})*", PLAIN_URL),
+    )
+    return re.compile("^" + bare.join(cells) + r"\r?\n", re.MULTILINE)
+
+
+def _either(quoted: str, bare: str) -> str:
+    """A cell as one group, with its quotes."""
+    return f'("(?:{quoted})"|(?:{bare}))'
+
+
+def _text(delimiter: str, *, at_most: int) -> str:
+    """A text without white space around it, or the mark of a formula before it."""
+    inner, last = rf"[^{_NEVER}{delimiter}]", rf"[^\s{_NEVER}{delimiter}]"
+    return rf"(?!'){last}(?:{inner}{{0,{at_most - 2}}}{last})?"
+
+
+def _unquoted(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Plain cells have no quotes but those around them."""
+    return tuple(map(str.strip, cells, repeat('"'))) if '"' in "".join(cells) else cells
+
+
+def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -> Columns | None:
+    """Our columns among others; None where a record is no line, lacks a cell, or is not plain."""
+    whole = block.endswith("\n") and block.count("\r") == block.count("\r\n")
+    if not whole or UNDECODABLE in block or "\0" in block:
+        return None
+    lines = block.split("\n")
+    lines.pop()
+    try:
+        records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+        found = list(zip(*records, strict=True))
+    except (csv.Error, ValueError):
+        return None
+    if len(found) != columns or len(found[0]) != len(lines):  # fewer records than lines: a cell has a line break
+        return None
+    serials, names, cells = (found[index] for index in indices)
+    plain = _is_text(serials, MAX_SERIAL_CHARS) and _is_text(names, MAX_NAME_CHARS)
+    return (serials, names, cells) if plain and PLAIN_LISTS.fullmatch("\n".join(cells)) else None
 
 
 def _is_text(cells: tuple[str, ...], at_most: int) -> bool:

@@ -17,9 +17,9 @@ _ABSOLUTE = re.compile(r"https?://", re.I)
 _OWN_ITEM = re.compile(r"[a-z][a-z0-9+.-]*://|//|www\.|data:", re.I)
 _IMAGE_NAME = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$", re.I)
 # A plain URL is ASCII with nothing in it that could separate or mislead; almost every cell is a list of these.
-_PLAIN_URL = r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,3}|)(?:[/?#][!#-+\--:<-\[\]-{}~]*|)"
-_PLAIN_LIST = re.compile(rf"{_PLAIN_URL}(?:,{_PLAIN_URL})*")
-PLAIN_LISTS = re.compile(rf"{_PLAIN_URL}(?:[,\n]{_PLAIN_URL})*")  # such lists, each on a line
+PLAIN_URL = r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,3}|)(?:[/?#][!#-+\--:<-\[\]-{}~]*|)"
+_PLAIN_LIST = re.compile(rf"{PLAIN_URL}(?:,{PLAIN_URL})*")
+PLAIN_LISTS = re.compile(rf"{PLAIN_URL}(?:[,\n]{PLAIN_URL})*")  # such lists, each on a line
 
 
 def starts_url(text: str) -> bool:

@@ -137,7 +137,7 @@ def test_skips_any_number_of_bad_rows_in_the_memory_of_a_few(row: bytes, rows: i
             scan = scan_csv(read_csv(stream, limits=LIMITS))
         assert (scan.skipped_rows, len(scan.errors), scan.errors_truncated, scan.products) == (number, 100, True, 1)
         peaks.append(tracemalloc.get_traced_memory()[1])
-    assert peaks[1] < 1.5 * peaks[0]
+    assert peaks[1] < peaks[0] + MIB / 2  # what was kept of 1,800 rows more would be 5 MB
 
 
 @pytest.mark.parametrize("row", [b"x\n", b"1,Mug,http://a.example/1.jpg\n"], ids=["bad rows", "the same row"])
