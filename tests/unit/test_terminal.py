@@ -14,6 +14,7 @@ import pytest
 import structlog
 from click.testing import CliRunner
 from rich.console import Console
+from structlog.stdlib import ProcessorFormatter
 
 from imgproc import cli, client, demo, logs
 from imgproc.terminal import printable, printable_lines
@@ -87,9 +88,10 @@ def log_output() -> Any:
 
     def configure(log_format: str) -> io.StringIO:
         logs.configure(log_format=log_format, level="INFO")
+        # pytest's own handlers would keep what is logged for its report, which cannot hold half a surrogate.
+        root.handlers[:] = [each for each in root.handlers if isinstance(each.formatter, ProcessorFormatter)]
         for handler in root.handlers:
-            if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
-                handler.setStream(buffer)  # type: ignore[attr-defined]
+            handler.setStream(buffer)
         return buffer
 
     yield configure
