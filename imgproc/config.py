@@ -208,7 +208,7 @@ class SettingsSchema(Schema):
     MAX_IMAGE_PIXELS = _whole(50_000_000)
     DOWNLOAD_TIMEOUT = fields.Float(load_default=30.0, validate=Range(min=0, min_inclusive=False))
     REUSE_PICTURES = fields.Boolean(load_default=True)
-    LEASE_SECONDS = _whole(20, at_least=2)
+    LEASE_SECONDS = _whole(30, at_least=2)
     MAX_ATTEMPTS = _whole(3)
     DISPATCH_WINDOW = _whole(64)
     SWEEP_INTERVAL = fields.Float(load_default=1.0, validate=Range(min=0.05))
