@@ -1,4 +1,4 @@
-"""How gunicorn runs, wherever it runs: it keeps the processes, and `imgproc.front` speaks to clients."""
+"""How gunicorn runs, wherever it runs: it keeps the processes, and `imgproc.server` speaks to clients."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from imgproc.config import load_settings
-from imgproc.logs import TextFormatter
-from imgproc.supervisor import die_with_parent, limit_memory
+from imgproc.core.config import load_settings
+from imgproc.core.logs import TextFormatter
+from imgproc.embedded.supervisor import die_with_parent, limit_memory
 
 _settings = load_settings()
 
@@ -23,7 +23,7 @@ class _EscapingLogger(Logger):
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 threads = _settings.web_threads
-worker_class = "imgproc.front.worker.BufferingWorker"
+worker_class = "imgproc.server.gunicorn_worker.BufferingWorker"
 logger_class = _EscapingLogger
 control_socket_disable = True
 graceful_timeout = 10

@@ -1,8 +1,9 @@
 """The worker pool: `python rq_worker.py`."""
 
-from imgproc import create_app, jobs
-from imgproc.config import load_settings
-from imgproc.dispatch import Pool
+from imgproc import create_app
+from imgproc.core.config import load_settings
+from imgproc.journey import jobs
+from imgproc.queue.enqueue import Pool
 
 if __name__ == "__main__":
     settings = load_settings()

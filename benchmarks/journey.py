@@ -19,7 +19,7 @@ from benchmarks.peers import ours
 from benchmarks.results import Table
 from benchmarks.runs import have_memory, process, stack_of, warm_up
 from benchmarks.servers import image_host
-from imgproc.config import load_settings
+from imgproc.core.config import load_settings
 from tests.e2e.stack import Stack
 
 SIZE = "M"

@@ -19,7 +19,7 @@ from PIL import Image
 
 from benchmarks import vips
 from benchmarks.measure import Cost, of_children
-from imgproc.pipeline.compress import CompressOptions, compress
+from imgproc.pipeline.images.compress import CompressOptions, compress
 
 Peer = Callable[[bytes], Any]
 QUALITY = 50

@@ -16,12 +16,13 @@ import flask_migrate
 from benchmarks.measure import in_turns
 from benchmarks.results import Table
 from benchmarks.scan import LIMITS, file_of
-from imgproc import create_app, jobs
-from imgproc.config import SettingsSchema, load_settings
-from imgproc.extensions import db
-from imgproc.lifecycle import requests
-from imgproc.lifecycle.repeats import url_hash
-from imgproc.pipeline.read_csv import Row, read_csv
+from imgproc import create_app
+from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.db.engine import db
+from imgproc.db.transitions import requests
+from imgproc.db.transitions.repeats import url_hash
+from imgproc.journey import jobs
+from imgproc.pipeline.table.read import Row, read_csv
 
 PRODUCTS = """INSERT INTO products (id, request_id, row, line, serial_number, product_name, input_cell, status, attempt)
               VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 0)"""

@@ -13,8 +13,8 @@ from benchmarks.measure import in_turns, say
 from benchmarks.peers import MAX_PIXELS
 from benchmarks.results import Table
 from benchmarks.smart import PHOTOGRAPHS, judged
-from imgproc.pipeline import compress as stage
-from imgproc.pipeline.compress import CompressOptions, compress
+from imgproc.pipeline.images import compress as stage
+from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.unit.compress_corpus import decode, encode, photo
 
 SIZE = "M"

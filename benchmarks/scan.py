@@ -9,7 +9,7 @@ from functools import cache
 
 from benchmarks.measure import in_own_process, in_turns
 from benchmarks.results import Table
-from imgproc.pipeline.read_csv import CsvLimits, read_csv, scan_csv
+from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
 
 MEMORY_CODE = """
 from benchmarks.measure import forget_peak, peak

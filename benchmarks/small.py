@@ -19,7 +19,7 @@ from benchmarks.measure import Cost, in_turns
 from benchmarks.results import Table
 from benchmarks.runs import process, stack_of, warm_up
 from benchmarks.servers import image_host
-from imgproc.supervisor import Service, spawn
+from imgproc.embedded.supervisor import Service, spawn
 from tests.processes import wait_until
 
 SIDE, IMAGES = 200, 3

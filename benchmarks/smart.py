@@ -13,7 +13,7 @@ from ssimulacra2 import compute_ssimulacra2
 from benchmarks.corpus import encoded
 from benchmarks.measure import in_turns, say
 from benchmarks.results import Table
-from imgproc.pipeline.compress import CompressOptions, compress
+from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.unit.compress_corpus import encode, photo
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")

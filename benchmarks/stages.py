@@ -15,7 +15,7 @@ from benchmarks.peers import ours
 from benchmarks.results import Table
 from benchmarks.servers import image_host
 from imgproc.pipeline.download import Downloader
-from imgproc.pipeline.store import Store
+from imgproc.pipeline.storage.store import Store
 from tests.integration.s3_server import s3_server
 
 TIMES = 10

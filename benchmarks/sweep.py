@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from benchmarks.filling import add_request, house
 from benchmarks.measure import say
 from benchmarks.results import Table
-from imgproc import dispatch, removal, sweeper
-from imgproc.extensions import db
+from imgproc.db.engine import db
+from imgproc.journey import delete
+from imgproc.queue import enqueue
+from imgproc.worker import sweeper
 from tests.integration.services import postgresql, valkey
 
 REQUEST_SIZE = 10_000  # products of each request
@@ -57,7 +59,7 @@ def _timed(products: int, passes: int) -> dict[str, list[float]]:
     time.sleep(sweeper.UNHEARD_SECONDS)  # so that every ring is old enough to be looked for
     return {
         "repairs": [_milliseconds(sweeper.sweep) for _ in range(passes)],
-        "removals": [_milliseconds(removal.remove_due) for _ in range(passes)],
+        "removals": [_milliseconds(delete.remove_due) for _ in range(passes)],
     }
 
 
@@ -71,7 +73,7 @@ def _fill(products: int) -> None:
         connection.execute(sa.text("ANALYZE"))
     ids = sa.text("SELECT id FROM products WHERE status = 'queued'")
     with db.engine.connect() as connection:
-        dispatch.ring_products(connection.execute(ids).scalars())
+        enqueue.ring_products(connection.execute(ids).scalars())
 
 
 def _milliseconds(one_pass: Callable[[], None]) -> float:

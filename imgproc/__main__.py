@@ -1,5 +1,5 @@
 """`python -m imgproc` is the command line."""
 
-from imgproc.cli import main
+from imgproc.cli.main import main
 
 main(prog_name="imgproc")

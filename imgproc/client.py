@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from urllib3.util import Retry
 
-from imgproc.terminal import printable
+from imgproc.core.terminal import printable
 
 ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
 TIMEOUT = 60.0

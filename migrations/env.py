@@ -3,8 +3,8 @@
 from alembic import context
 from flask import current_app
 
-from imgproc.sql import UtcDateTime
-from imgproc.timeouts import MIGRATION, allow
+from imgproc.db.dialects import UtcDateTime
+from imgproc.db.timeouts import MIGRATION, allow
 
 migrate = current_app.extensions["migrate"]
 database = migrate.db

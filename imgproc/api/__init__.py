@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from imgproc import callers
-from imgproc.api import bodies, deliveries, edge, health, limits, openapi, problems, requests, status, uploads
-from imgproc.config import Settings
+from imgproc.api import (
+    auth,
+    bodies,
+    deliveries,
+    edge,
+    health,
+    openapi,
+    problems,
+    rate_limits,
+    requests,
+    status,
+    uploads,
+)
+from imgproc.core.config import Settings
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
@@ -16,9 +27,9 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     edge.init_app(app, settings)
     bodies.init_app(app)
     uploads.init_app(app, settings)
-    app.before_request(callers.identify)
-    limits.init_app(app, settings)
-    app.before_request(callers.require)
+    app.before_request(auth.identify)
+    rate_limits.init_app(app, settings)
+    app.before_request(auth.require)
     openapi.init_app(app, settings)
     health.init_app(app)
     for module in (uploads, status, requests, deliveries, health):

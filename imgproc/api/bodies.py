@@ -9,7 +9,7 @@ from flask import Flask, Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser, default_stream_factory
 
-from imgproc.errors import InvalidOption
+from imgproc.core.errors import InvalidOption
 
 MAX_FIELD_BYTES = 256 * 1024  # of all fields together, and of the headers of a part
 MAX_PARTS = 100

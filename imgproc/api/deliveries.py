@@ -9,14 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from apiflask import APIBlueprint
 
-from imgproc import dispatch
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut, DeliveriesOut
 from imgproc.api.views import accepted, find_request, rfc3339
-from imgproc.extensions import db
-from imgproc.intake import require_room_for_delivery
-from imgproc.lifecycle import deliveries
-from imgproc.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.db.engine import db
+from imgproc.db.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.db.transitions import deliveries
+from imgproc.journey.accept import require_room_for_delivery
+from imgproc.queue import enqueue
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")
 
@@ -47,7 +47,7 @@ def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
         require_room_for_delivery(request.owner)
     if not deliveries.redeliver(request.id, known.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
-    dispatch.ring_deliveries([known.id])
+    enqueue.ring_deliveries([known.id])
     return accepted(request.id)
 
 

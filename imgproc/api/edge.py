@@ -14,8 +14,8 @@ from werkzeug.exceptions import RequestEntityTooLarge, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from imgproc.api.problems import Problem, problem
-from imgproc.config import FORM_OVERHEAD, Settings
-from imgproc.hosts import is_loopback
+from imgproc.core.config import FORM_OVERHEAD, Settings
+from imgproc.core.hosts import is_loopback
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1")  # health checks of the container ask by these
 HEADERS = {

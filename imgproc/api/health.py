@@ -18,12 +18,12 @@ from prometheus_client.core import GaugeMetricFamily
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
-from imgproc import dispatch
 from imgproc.api.problems import Problem
-from imgproc.errors import InfrastructureError
-from imgproc.extensions import db, redis_client
-from imgproc.models import DeliveryStatus, ProcessingRequest, WebhookDelivery
-from imgproc.toolbox import toolbox
+from imgproc.core.errors import InfrastructureError
+from imgproc.db.engine import db, redis_client
+from imgproc.db.models import DeliveryStatus, ProcessingRequest, WebhookDelivery
+from imgproc.journey.services import toolbox
+from imgproc.queue import enqueue
 
 PATIENCE = 3.0  # seconds until a service that does not answer counts as away
 
@@ -149,7 +149,7 @@ class _Figures:
 
 def _queue_figures() -> Iterator[GaugeMetricFamily]:
     queued = GaugeMetricFamily("imgproc_queue_jobs", "Jobs waiting in Redis.", labels=["queue"])
-    for name, length in dispatch.queue_lengths().items():
+    for name, length in enqueue.queue_lengths().items():
         queued.add_metric([name], length)
     yield queued
 

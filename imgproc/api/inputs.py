@@ -15,9 +15,9 @@ from marshmallow import EXCLUDE, pre_load
 from werkzeug.datastructures import FileStorage
 
 from imgproc.api.schemas import FORMATS, QUALITY, values
-from imgproc.errors import InvalidOption
-from imgproc.models import ProductStatus, RequestStatus
-from imgproc.pipeline.compress import SMART
+from imgproc.core.errors import InvalidOption
+from imgproc.db.models import ProductStatus, RequestStatus
+from imgproc.pipeline.images.compress import SMART
 
 PLAIN_NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import APIFlask
 
-from imgproc.config import Settings
+from imgproc.core.config import Settings
 
 PROBLEM = "application/problem+json"
 DESCRIPTION = (

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from imgproc.api import limits
-from imgproc.errors import (
+from imgproc.api import rate_limits
+from imgproc.core.errors import (
     InfrastructureError,
     InvalidCsv,
     InvalidInput,
@@ -26,8 +26,8 @@ from imgproc.errors import (
     TooManyUploads,
     UnsupportedFile,
 )
-from imgproc.intake import KeyReused
-from imgproc.timeouts import is_outage
+from imgproc.db.timeouts import is_outage
+from imgproc.journey.accept import KeyReused
 
 QUOTA_RETRY_AFTER = 60  # seconds until some request may have ended
 UPLOADS_RETRY_AFTER = 10  # seconds until a large file may have been read
@@ -102,7 +102,7 @@ def _not_authenticated(error: NotAuthenticated) -> Response:
 
 
 def _rate_limited(error: RateLimitExceeded) -> Response:
-    detail, seconds = limits.explain(error)
+    detail, seconds = rate_limits.explain(error)
     return _too_many("rate_limited", detail, seconds=seconds)
 
 

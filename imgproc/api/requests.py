@@ -10,25 +10,20 @@ import sqlalchemy as sa
 from apiflask import APIBlueprint, EmptySchema
 from flask import Response, redirect
 
-from imgproc import callers, dispatch, queries, removal
+from imgproc.api import auth
 from imgproc.api.inputs import ProductsIn, RequestsIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut, ProductsOut, RequestsOut
-from imgproc.api.views import (
-    accepted,
-    csv_url,
-    decode_cursor,
-    encode_cursor,
-    find_request,
-    invalid_cursor,
-    summary_of,
-)
-from imgproc.extensions import db
-from imgproc.intake import require_room
-from imgproc.lifecycle import actions, finalization
-from imgproc.lifecycle.window import release
-from imgproc.models import ProcessingRequest, ProductStatus, RequestStatus
-from imgproc.toolbox import toolbox
+from imgproc.api.views import accepted, csv_url, decode_cursor, encode_cursor, find_request, invalid_cursor, summary_of
+from imgproc.db import reads
+from imgproc.db.engine import db
+from imgproc.db.models import ProcessingRequest, ProductStatus, RequestStatus
+from imgproc.db.transitions import actions, finalization
+from imgproc.db.transitions.window import release
+from imgproc.journey import delete
+from imgproc.journey.accept import require_room
+from imgproc.journey.services import toolbox
+from imgproc.queue import enqueue
 
 CSV_CHUNK_BYTES = 256 * 1024
 
@@ -43,7 +38,7 @@ def list_requests(query: dict[str, Any]) -> dict[str, Any]:
     """Newest first, in cursor pages."""
     request = ProcessingRequest
     statement = sa.select(request).order_by(request.created_at.desc(), request.id.desc()).limit(query["limit"] + 1)
-    statement = statement.where(request.owner == callers.owner(), request.removed_at.is_(None))
+    statement = statement.where(request.owner == auth.owner(), request.removed_at.is_(None))
     if "status" in query:
         statement = statement.where(request.status == RequestStatus(query["status"]))
     if "cursor" in query:
@@ -84,7 +79,7 @@ def list_products(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
             raise invalid_cursor()
         after_row = int(row)
     statuses = [ProductStatus(query["status"])] if "status" in query else []
-    found = queries.products(request.id, statuses=statuses, after_row=after_row, limit=query["limit"] + 1)
+    found = reads.products(request.id, statuses=statuses, after_row=after_row, limit=query["limit"] + 1)
     page = found[: query["limit"]]
     cursor = encode_cursor(page[-1][0].row) if len(found) > len(page) else None
     return {"items": [_product(product, images) for product, images in page], "nextCursor": cursor}
@@ -164,7 +159,7 @@ def _gone(code: str) -> NoReturn:
 
 def _ended(request_id: str) -> ProcessingRequest:
     request = find_request(request_id)
-    if not queries.has_ended(request):
+    if not reads.has_ended(request):
         raise Problem(409, "not_finished", "The request is still under way; poll its status until it has ended.")
     return request
 
@@ -175,11 +170,11 @@ def _ended(request_id: str) -> ProcessingRequest:
 def cancel_request(request_id: str) -> dict[str, Any]:
     """Work not started stops, what is done stays; the output CSV and the webhook still follow."""
     request = find_request(request_id)
-    if not actions.cancel(request.id) and queries.has_ended(request):
+    if not actions.cancel(request.id) and reads.has_ended(request):
         raise Problem(409, "already_ended", f"The request has already ended as {request.status.value}.")
     epoch = finalization.elect_finalizer(request.id)
     if epoch is not None:
-        dispatch.ring_finalize(request.id, epoch=epoch)
+        enqueue.ring_finalize(request.id, epoch=epoch)
     return accepted(request.id)
 
 
@@ -193,11 +188,11 @@ def retry_request(request_id: str) -> dict[str, Any]:
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
-        dispatch.ring_plans([request.id])
-    dispatch.ring_products(release(request.id, window=toolbox().settings.dispatch_window))
+        enqueue.ring_plans([request.id])
+    enqueue.ring_products(release(request.id, window=toolbox().settings.dispatch_window))
     epoch = finalization.elect_finalizer(request.id)  # where every image is done, and only the output CSV is missing
     if epoch is not None:
-        dispatch.ring_finalize(request.id, epoch=epoch)
+        enqueue.ring_finalize(request.id, epoch=epoch)
     return accepted(request.id)
 
 
@@ -206,7 +201,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
 @blueprint.doc(summary="Delete a request")
 def delete_request(request_id: str) -> Response:
     """Remove its rows and its objects."""
-    removal.remove(find_request(request_id).id)
+    delete.remove(find_request(request_id).id)
     response = Response(status=204)
     del response.headers["Content-Type"]  # there is no content
     return response

@@ -11,7 +11,7 @@ from apiflask import Schema
 from apiflask.fields import UUID, Boolean, Dict, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
-from imgproc.models import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
+from imgproc.db.models import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
 
 FORMATS = ["jpeg", "webp", "avif", "png", "keep"]
 QUALITY = {"oneOf": [{"type": "integer", "minimum": 1, "maximum": 95}, {"type": "string", "enum": ["smart"]}]}

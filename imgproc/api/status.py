@@ -12,9 +12,9 @@ from flask import Response, jsonify, request, url_for
 
 from imgproc.api.schemas import StatusOut
 from imgproc.api.views import find_request, rfc3339, status_url, summary_of
-from imgproc.extensions import db
-from imgproc.models import ProcessingRequest, WebhookDelivery
-from imgproc.queries import has_ended, progress_of
+from imgproc.db.engine import db
+from imgproc.db.models import ProcessingRequest, WebhookDelivery
+from imgproc.db.reads import has_ended, progress_of
 
 blueprint = APIBlueprint("status", __name__, url_prefix="/api", tag="Status")
 

@@ -10,19 +10,20 @@ from apiflask import APIBlueprint
 from flask import Flask, Response, current_app, jsonify
 from werkzeug.datastructures import FileStorage
 
-from imgproc import callers, intake
+from imgproc.api import auth
 from imgproc.api.inputs import UploadHeaders, UploadIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import UploadOut, ValidateOut
+from imgproc.api.slots import Slots
 from imgproc.api.views import api_url, rfc3339, status_url
-from imgproc.config import Settings
-from imgproc.errors import InvalidCsv, UnsupportedFile
-from imgproc.intake import Accepted, Upload
-from imgproc.models import ProcessingRequest
-from imgproc.pipeline.compress import CompressOptions
-from imgproc.pipeline.read_csv import Scan, require_valid
-from imgproc.slots import Slots
-from imgproc.toolbox import toolbox
+from imgproc.core.config import Settings
+from imgproc.core.errors import InvalidCsv, UnsupportedFile
+from imgproc.db.models import ProcessingRequest
+from imgproc.journey import accept
+from imgproc.journey.accept import Accepted, Upload
+from imgproc.journey.services import toolbox
+from imgproc.pipeline.images.compress import CompressOptions
+from imgproc.pipeline.table.read import Scan, require_valid
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
@@ -48,7 +49,7 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
     """Store the file and process it in the background."""
     upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
     with _slot(upload):
-        accepted = intake.accept(upload, owner=callers.owner(), api_url=api_url())
+        accepted = accept.accept(upload, owner=auth.owner(), api_url=api_url())
     response = jsonify(_answer(accepted))
     response.status_code = 202
     response.location = status_url(accepted.request.id)
@@ -64,10 +65,10 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
 def validate_file(form: dict[str, Any]) -> dict[str, Any]:
     """Say how a file would be read, with all its errors; changes nothing."""
     upload = _upload(form)
-    intake.check_webhook_url(upload.webhook_url, owner=callers.owner())
+    accept.check_webhook_url(upload.webhook_url, owner=auth.owner())
     try:
         with _slot(upload):
-            reading, scan = intake.inspect(upload)
+            reading, scan = accept.inspect(upload)
     except InvalidCsv as error:
         return {
             "valid": False,
@@ -116,7 +117,7 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
 def _slot(upload: Upload) -> AbstractContextManager[None]:
     """Room to read the file, which large ones must have."""
     slots: Slots = current_app.extensions["scan_slots"]
-    return slots.hold(callers.bucket()) if upload.size > SMALL_FILE else nullcontext()
+    return slots.hold(auth.bucket()) if upload.size > SMALL_FILE else nullcontext()
 
 
 def _filename(file: FileStorage) -> str:

@@ -10,10 +10,11 @@ from typing import Any, Literal
 from flask import request as call
 from flask import url_for
 
-from imgproc import callers, queries
+from imgproc.api import auth
 from imgproc.api.problems import Problem
-from imgproc.models import ProcessingRequest
-from imgproc.toolbox import toolbox
+from imgproc.db import reads
+from imgproc.db.models import ProcessingRequest
+from imgproc.journey.services import toolbox
 
 
 def find_request(request_id: str) -> ProcessingRequest:
@@ -23,7 +24,7 @@ def find_request(request_id: str) -> ProcessingRequest:
         Problem: 404 `request_not_found`.
     """
     try:
-        request = queries.get_request(str(uuid.UUID(request_id)), owner=callers.owner())
+        request = reads.get_request(str(uuid.UUID(request_id)), owner=auth.owner())
     except ValueError:
         request = None
     if request is None:
@@ -35,7 +36,7 @@ def find_request(request_id: str) -> ProcessingRequest:
 
 def summary_of(request: ProcessingRequest) -> dict[str, Any]:
     """A request as lists show it."""
-    ended = queries.has_ended(request)
+    ended = reads.has_ended(request)
     return {
         "requestId": request.id,
         "status": request.status.value,
@@ -44,8 +45,8 @@ def summary_of(request: ProcessingRequest) -> dict[str, Any]:
         "finishedAt": rfc3339(request.finished_at),
         "filename": request.filename,
         "options": request.options,
-        "progress": queries.progress_of(request),
-        "bytes": queries.bytes_of(request),
+        "progress": reads.progress_of(request),
+        "bytes": reads.bytes_of(request),
         "outputCsvUrl": csv_url(request, "output") if ended else None,
         "failedCsvUrl": csv_url(request, "failed") if ended else None,
         "error": {"code": request.error_code, "detail": request.error_detail} if request.error_code else None,

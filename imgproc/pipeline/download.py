@@ -13,11 +13,11 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError
 from urllib3.util import Url
 
-from imgproc.deadline import Deadline
-from imgproc.errors import DownloadError, ForbiddenAddress, InvalidInput
-from imgproc.failures import NETWORK_ERRORS, causes_of, explain
-from imgproc.netguard import Network, check_url
-from imgproc.outbound import USER_AGENT, GuardedSession, discard, retry_after
+from imgproc.core.errors import DownloadError, ForbiddenAddress, InvalidInput
+from imgproc.pipeline.http.addresses import Network, check_url
+from imgproc.pipeline.http.deadline import Deadline
+from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of, explain
+from imgproc.pipeline.http.session import USER_AGENT, GuardedSession, discard, retry_after
 
 MAX_REDIRECTS = 3
 MAX_RETRY_AFTER = 300.0

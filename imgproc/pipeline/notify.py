@@ -14,11 +14,11 @@ from standardwebhooks import Webhook
 from urllib3 import BaseHTTPResponse
 from urllib3.util import Url
 
-from imgproc.deadline import Deadline
-from imgproc.errors import DeliveryError, ForbiddenAddress, InvalidInput
-from imgproc.failures import NETWORK_ERRORS, explain
-from imgproc.netguard import Network, check_url
-from imgproc.outbound import GuardedSession, discard, retry_after
+from imgproc.core.errors import DeliveryError, ForbiddenAddress, InvalidInput
+from imgproc.pipeline.http.addresses import Network, check_url
+from imgproc.pipeline.http.deadline import Deadline
+from imgproc.pipeline.http.failures import NETWORK_ERRORS, explain
+from imgproc.pipeline.http.session import GuardedSession, discard, retry_after
 
 # The longest step of the default retry schedule: nobody is put off for longer.
 MAX_RETRY_AFTER = 86_400.0

@@ -20,8 +20,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from rich.console import Console
 
-from imgproc.extensions import db
-from imgproc.models import ENDED, ProcessingRequest, Product, ProductStatus
+from imgproc.db.engine import db
+from imgproc.db.models import ENDED, ProcessingRequest, Product, ProductStatus
 from tests.chaos import network
 from tests.chaos.case import Defect
 from tests.chaos.house import open_house

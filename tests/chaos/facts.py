@@ -13,11 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from PIL import Image
 
-from imgproc.extensions import Base, db, transaction
-from imgproc.lifecycle.removal import due
-from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
-from imgproc.pipeline.compress import CompressOptions, compress
-from imgproc.removal import remove_due
+from imgproc.db.engine import Base, db, transaction
+from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.transitions.removal import due
+from imgproc.journey.delete import remove_due
+from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.chaos.house import House
 from tests.chaos.pictures import BROKEN, MENDED, digest, photo
 from tests.chaos.receiver import Receipt, read_log

@@ -13,9 +13,9 @@ import redis
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from imgproc import dispatch
-from imgproc.extensions import db, redis_client
-from imgproc.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.engine import db, redis_client
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.queue import enqueue
 from tests.chaos import traps
 from tests.chaos.held import Held
 from tests.chaos.house import House
@@ -181,12 +181,12 @@ def duplicate_doorbells(house: House, fault: Fault) -> bool:
         except (DBAPIError, redis.RedisError):
             return False
         for _ in range(2):
-            dispatch.ring_plans(row.id for row in finalized)
-            dispatch.ring_products(row.id for row in products)
-            dispatch.ring_deliveries(row.id for row in deliveries)
+            enqueue.ring_plans(row.id for row in finalized)
+            enqueue.ring_products(row.id for row in products)
+            enqueue.ring_deliveries(row.id for row in deliveries)
             for row in finalized:
-                dispatch.ring_finalize(row.id, epoch=row.finalize_epoch)
-                dispatch.ring_finalize(row.id, epoch=row.finalize_epoch - 1)
+                enqueue.ring_finalize(row.id, epoch=row.finalize_epoch)
+                enqueue.ring_finalize(row.id, epoch=row.finalize_epoch - 1)
     return True
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from imgproc.supervisor import Service, ServiceFailed, spawn, tail
+from imgproc.embedded.supervisor import Service, ServiceFailed, spawn, tail
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.02

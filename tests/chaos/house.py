@@ -15,12 +15,12 @@ import flask_migrate
 from flask import Flask
 
 from imgproc import create_app
-from imgproc.config import SettingsSchema, load_settings
-from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready, listens
-from imgproc.extensions import db
+from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.db.engine import db
+from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready, listens
+from imgproc.embedded.supervisor import Service
+from imgproc.journey.services import toolbox
 from imgproc.pipeline.notify import generate_secret
-from imgproc.supervisor import Service
-from imgproc.toolbox import toolbox
 from tests.chaos import servers, start, traps
 from tests.chaos.held import Held
 from tests.chaos.network import Loopback

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from imgproc import sweeper
-from imgproc.errors import LeaseLost
-from imgproc.extensions import transaction
-from imgproc.lifecycle import finalization, products
-from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
-from imgproc.sql import db_now
+from imgproc.core.errors import LeaseLost
+from imgproc.db.dialects import db_now
+from imgproc.db.engine import transaction
+from imgproc.db.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+from imgproc.db.transitions import finalization, products
+from imgproc.worker import sweeper
 
 SLOW_COMMIT = 0.1  # seconds that a finishing transaction stays open, as on a slow disk
 UNFINISHED = (ProductStatus.PENDING, ProductStatus.QUEUED, ProductStatus.PROCESSING)

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
-from imgproc.embedded.addresses import LOOPBACK
-from imgproc.supervisor import Service, spawn
+from imgproc.embedded.ports import LOOPBACK
+from imgproc.embedded.supervisor import Service, spawn
 from tests.processes import wait_until
 
 INSIDE = "CHAOS_NETWORK"  # set where this process runs in the fresh namespace

@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from imgproc.extensions import db
-from imgproc.models import ENDED, DeliveryStatus, ProcessingRequest, WebhookDelivery
+from imgproc.db.engine import db
+from imgproc.db.models import ENDED, DeliveryStatus, ProcessingRequest, WebhookDelivery
 from tests.chaos.case import Defect
 from tests.chaos.checker import SECONDS_TO_END, check, made_again
 from tests.chaos.facts import Facts, collect, expected

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from imgproc.models import ENDED, DeliveryStatus, ProcessingRequest, Product, ProductStatus, WebhookDelivery
+from imgproc.db.models import ENDED, DeliveryStatus, ProcessingRequest, Product, ProductStatus, WebhookDelivery
 from tests.chaos import traps
 from tests.chaos.case import Defect
 from tests.chaos.checker import check

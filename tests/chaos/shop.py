@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from imgproc.embedded.addresses import LOOPBACK
+from imgproc.embedded.ports import LOOPBACK
 from tests.chaos.pictures import MENDED, PICTURES, photo
 
 

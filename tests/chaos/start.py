@@ -12,8 +12,10 @@ from datetime import datetime, timedelta, timezone
 
 import time_machine
 
-from imgproc import cli, dispatch, jobs
-from imgproc.lifecycle import deliveries, finalization, products
+from imgproc.cli import main
+from imgproc.db.transitions import deliveries, finalization, products
+from imgproc.journey import jobs
+from imgproc.queue import enqueue
 from tests.chaos import mutations, traps
 
 CLOCK = "CHAOS_CLOCK"  # seconds by which this host's clock is wrong
@@ -33,13 +35,13 @@ def main(role: str) -> None:
     set_clock()
     mutations.apply(os.environ.get(MUTATION, ""))
     if role == "sweeper":
-        cli.main(["sweep", "--loop"])
+        main.main(["sweep", "--loop"])
         return
     jobs.SENDING_SECONDS = SENDING_SECONDS
     traps.arm(products, "finish")
     traps.arm(finalization, "elect_finalizer")
     traps.arm(finalization, "complete")
-    traps.arm(dispatch, "ring_deliveries")
+    traps.arm(enqueue, "ring_deliveries")
     traps.arm(deliveries, "record")
     runpy.run_path("rq_worker.py", run_name="__main__")
 

@@ -1,7 +1,8 @@
 """The web process, with a trap between the commit of an upload and the ring of its plan."""
 
-from imgproc import create_app, dispatch
+from imgproc import create_app
+from imgproc.queue import enqueue
 from tests.chaos import traps
 
-traps.arm(dispatch, "ring_plans")
+traps.arm(enqueue, "ring_plans")
 app = create_app()

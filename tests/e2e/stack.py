@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import requests
 
-from imgproc.config import Settings, SettingsSchema, load_settings
-from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready
+from imgproc.core.config import Settings, SettingsSchema, load_settings
+from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
 from tests.processes import wait_until
 
 ROOT = Path(__file__).parent.parent.parent

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import requests
 
-from imgproc.watchdog import LEAST_PATIENCE
+from imgproc.worker.watchdog import LEAST_PATIENCE
 from tests.e2e.stack import ROOT, Stack, running_stack
 from tests.integration.driver import csv_of
 from tests.integration.shop import Answer, Shop, open_shop, photo

@@ -20,7 +20,7 @@ from socketserver import ThreadingMixIn
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from imgproc.errors import ImgprocError
+from imgproc.core.errors import ImgprocError
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.notify import Notifier, generate_secret
 

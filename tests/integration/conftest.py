@@ -10,12 +10,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from imgproc import create_app, lease
-from imgproc.config import load_settings
-from imgproc.extensions import db, redis_client, transaction
-from imgproc.models import ApiKey, ProcessingRequest
+from imgproc import create_app
+from imgproc.core.config import load_settings
+from imgproc.db.engine import db, redis_client, transaction
+from imgproc.db.models import ApiKey, ProcessingRequest
+from imgproc.journey import lease
+from imgproc.journey.services import toolbox
 from imgproc.pipeline.notify import generate_secret
-from imgproc.toolbox import toolbox
 from tests.integration.services import ObjectStore, postgresql, valkey
 from tests.integration.shop import Shop, open_shop
 

@@ -19,12 +19,13 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from imgproc import dispatch, sweeper
-from imgproc.extensions import Base, db, redis_client, transaction
-from imgproc.lifecycle import requests
-from imgproc.lifecycle.requests import PlannedRow
-from imgproc.models import ENDED, Product
-from imgproc.sql import UtcDateTime
+from imgproc.db.dialects import UtcDateTime
+from imgproc.db.engine import Base, db, redis_client, transaction
+from imgproc.db.models import ENDED, Product
+from imgproc.db.transitions import requests
+from imgproc.db.transitions.requests import PlannedRow
+from imgproc.queue import enqueue
+from imgproc.worker import sweeper
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
@@ -98,7 +99,7 @@ def work(*, most: int | None = None) -> None:
     assert not failures, "\n".join(failures)
 
 
-class _Worker(dispatch.PreloadedWorker):
+class _Worker(enqueue.PreloadedWorker):
     """A worker that keeps what its jobs raise."""
 
     failures: list[str]
@@ -110,7 +111,7 @@ class _Worker(dispatch.PreloadedWorker):
 def burst(*, most: int | None = None) -> list[str]:
     """Let one worker loose on the queues, in this process; what its jobs raised."""
     _Worker.app = current_app._get_current_object()
-    worker = _Worker(dispatch.QUEUES, connection=redis_client(), serializer=JSONSerializer)
+    worker = _Worker(enqueue.QUEUES, connection=redis_client(), serializer=JSONSerializer)
     worker.failures = []
     ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -209,12 +210,12 @@ def at_once(*calls: Callable[[], Result]) -> list[Result]:
 
 def ringing() -> list[str]:
     """The ids of the jobs that wait in Redis, sorted."""
-    return sorted(dispatch.waiting())
+    return sorted(enqueue.waiting())
 
 
 def lose_rings() -> None:
     """Lose what waits in the queues, but nothing else, as a worker does that is killed just after taking a job."""
-    redis_client().delete(*(f"rq:queue:{name}" for name in dispatch.QUEUES))
+    redis_client().delete(*(f"rq:queue:{name}" for name in enqueue.QUEUES))
 
 
 def configure(**changes: Any) -> None:

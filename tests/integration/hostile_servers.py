@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from urllib3.util import parse_url
 
-from imgproc.deadline import Deadline
-from imgproc.failures import NETWORK_ERRORS, explain
-from imgproc.outbound import GuardedSession
+from imgproc.pipeline.http.deadline import Deadline
+from imgproc.pipeline.http.failures import NETWORK_ERRORS, explain
+from imgproc.pipeline.http.session import GuardedSession
 
 Behaviour = Callable[[socket.socket, "Server"], None]
 

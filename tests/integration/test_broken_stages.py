@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rq.timeouts import JobTimeoutException
 
-from imgproc import jobs, making
-from imgproc.models import Product
+from imgproc.db.models import Product
+from imgproc.journey import jobs, making
 from imgproc.pipeline.download import Downloader
-from imgproc.pipeline.store import Store
+from imgproc.pipeline.storage.store import Store
 from tests.integration.driver import burst, codes_of, csv_of, drain, failed_jobs, row, submit
 from tests.integration.shop import Shop
 

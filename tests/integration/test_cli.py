@@ -16,9 +16,9 @@ import psutil
 import pytest
 import requests
 
-from imgproc.config import MIB, SettingsSchema
-from imgproc.embedded.addresses import DEMO_PORTS, free_port, is_ready
-from imgproc.keys import SHAPE
+from imgproc.api.api_keys import SHAPE
+from imgproc.core.config import MIB, SettingsSchema
+from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
 from tests.processes import is_alive, wait_until
 
 IMGPROC = [sys.executable, "-m", "imgproc"]

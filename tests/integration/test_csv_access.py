@@ -10,12 +10,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask, current_app
 
-from imgproc import jobs, queries, report
-from imgproc.extensions import transaction
-from imgproc.keys import create_key
-from imgproc.lifecycle import finalization
-from imgproc.models import ProcessingRequest
-from imgproc.toolbox import toolbox
+from imgproc.api.api_keys import create_key
+from imgproc.db import reads
+from imgproc.db.engine import transaction
+from imgproc.db.models import ProcessingRequest
+from imgproc.db.transitions import finalization
+from imgproc.journey import jobs, outcome
+from imgproc.journey.services import toolbox
 from tests.integration.driver import (
     burst,
     configure,
@@ -268,12 +269,12 @@ def test_csvs_show_no_credentials_where_the_settings_say_so(shop: Shop, objects:
 def test_an_error_kept_from_before_is_redacted_when_it_is_written(shop: Shop, objects: ObjectStore) -> None:
     """Rows older than this code may hold anything."""
     request_id = ended(shop)
-    request = queries.get_request(request_id)
+    request = reads.get_request(request_id)
     assert request is not None
     with transaction() as connection:
         statement = "UPDATE product_images SET error_detail = :text WHERE error_detail IS NOT NULL"
         connection.execute(sa.text(statement), {"text": f"http://u:{SECRET}@h/?sig={SECRET} did not answer."})
-    files = report.write_csvs(toolbox(), request, lambda: None)
+    files = outcome.write_csvs(toolbox(), request, lambda: None)
     assert files.failed_key
     failed = objects.get("outputs", files.failed_key).decode()
     assert SECRET not in failed

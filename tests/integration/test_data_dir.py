@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from imgproc import create_app
-from imgproc.config import load_settings
-from imgproc.datadir import OTHERS, make_private
-from imgproc.extensions import db
+from imgproc.core.config import load_settings
+from imgproc.core.datadir import OTHERS, make_private
+from imgproc.db.engine import db
 from tests.e2e.stack import running_stack
 
 CSV = "S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n"

@@ -25,7 +25,7 @@ from hostile_servers import (
     serving,
 )
 
-from imgproc.errors import DownloadError
+from imgproc.core.errors import DownloadError
 from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))

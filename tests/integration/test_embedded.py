@@ -21,9 +21,9 @@ from dotenv import dotenv_values
 from flask import Flask
 from flask.testing import FlaskClient
 
-from imgproc.config import Settings, load_settings
+from imgproc.core.config import Settings, load_settings
 from imgproc.embedded import EmbeddedError, claim, local_url, register_outputs, require_free_port, start_missing
-from imgproc.supervisor import Supervisor
+from imgproc.embedded.supervisor import Supervisor
 from tests.processes import Children, is_alive, wait_until
 
 

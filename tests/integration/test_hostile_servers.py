@@ -31,7 +31,7 @@ from hostile_servers import (
     serving,
 )
 
-from imgproc.errors import DownloadError
+from imgproc.core.errors import DownloadError
 from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)

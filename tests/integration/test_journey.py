@@ -10,8 +10,8 @@ from flask import current_app
 from PIL import Image
 from standardwebhooks import Webhook
 
-from imgproc.models import ProcessingRequest
-from imgproc.toolbox import toolbox
+from imgproc.db.models import ProcessingRequest
+from imgproc.journey.services import toolbox
 from tests.integration.driver import (
     HEADER,
     at_once,

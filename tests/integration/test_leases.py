@@ -12,12 +12,13 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from imgproc import jobs, reuse, sweeper
-from imgproc.errors import LeaseLost
-from imgproc.lease import STUCK_EXIT_CODE, Lease, new_token
-from imgproc.lifecycle import expiry, finalization, products, requests
-from imgproc.models import ProcessingRequest, Product, RequestStatus, WebhookDelivery
-from imgproc.toolbox import toolbox
+from imgproc.core.errors import LeaseLost
+from imgproc.db.models import ProcessingRequest, Product, RequestStatus, WebhookDelivery
+from imgproc.db.transitions import expiry, finalization, products, requests
+from imgproc.journey import jobs, reuse
+from imgproc.journey.lease import STUCK_EXIT_CODE, Lease, new_token
+from imgproc.journey.services import toolbox
+from imgproc.worker import sweeper
 from tests.integration.driver import (
     codes_of,
     csv_of,

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from imgproc import create_app
-from imgproc.config import load_settings
-from imgproc.extensions import Base, db
+from imgproc.core.config import load_settings
+from imgproc.db.engine import Base, db
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

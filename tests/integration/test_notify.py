@@ -10,7 +10,7 @@ from hostile_servers import answer, answer_then_drip, never_answer, serving
 from standardwebhooks import Webhook
 from werkzeug import Response
 
-from imgproc.errors import DeliveryError
+from imgproc.core.errors import DeliveryError
 from imgproc.pipeline.notify import Notifier, generate_secret
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))

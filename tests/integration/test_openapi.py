@@ -21,9 +21,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from imgproc import create_app
-from imgproc.config import load_settings
-from imgproc.keys import create_key
-from imgproc.toolbox import toolbox
+from imgproc.api.api_keys import create_key
+from imgproc.core.config import load_settings
+from imgproc.journey.services import toolbox
 
 
 @pytest.fixture(scope="module")

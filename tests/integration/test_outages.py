@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from imgproc import queries
-from imgproc.extensions import db, redis_client
+from imgproc.db import reads
+from imgproc.db.engine import db, redis_client
 from tests.integration.driver import csv_of, get, submit, upload
 from tests.integration.shop import Shop
 
@@ -31,7 +31,7 @@ def test_an_answer_is_not_lost_because_the_database_went_away_after_it(
 ) -> None:
     """The session of the request is given up quietly, and the next one connects anew."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
-    progress_of = queries.progress_of
+    progress_of = reads.progress_of
 
     def then_hang_up(*arguments: Any) -> Any:
         hang_up(app)
@@ -39,7 +39,7 @@ def test_an_answer_is_not_lost_because_the_database_went_away_after_it(
 
     db.session.remove()
     with monkeypatch.context() as patched:
-        patched.setattr(queries, "progress_of", then_hang_up)
+        patched.setattr(reads, "progress_of", then_hang_up)
         patched.setattr("imgproc.api.status._latest_delivery", lambda _request_id: None)
         with app.app_context():
             response = app.test_client().get(f"/api/status/{request_id}")

@@ -15,12 +15,14 @@ from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from imgproc import dispatch, doorbell, jobs, losses, removal, report, sweeper
-from imgproc.errors import StorageUnavailable
-from imgproc.extensions import redis_client, transaction
-from imgproc.lease import new_token, stopping
-from imgproc.lifecycle import deliveries, finalization, products, requests
-from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
+from imgproc.core.errors import StorageUnavailable
+from imgproc.db.engine import redis_client, transaction
+from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.transitions import deliveries, finalization, products, requests
+from imgproc.journey import delete, jobs, outcome
+from imgproc.journey.lease import new_token, stopping
+from imgproc.queue import enqueue, rq_classes
+from imgproc.worker import losses, sweeper
 from tests.integration.driver import (
     burst,
     csv_of,
@@ -181,7 +183,7 @@ def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: Shop) -> Non
     ("of", "bug", "code"),
     [
         pytest.param("plan", (jobs, "read_csv"), "plan_failed", id="plan"),
-        pytest.param("finalize", (report, "write_output_csv"), "finalize_failed", id="finalize"),
+        pytest.param("finalize", (outcome, "write_output_csv"), "finalize_failed", id="finalize"),
     ],
 )
 def test_a_bug_in_a_job_has_an_end(
@@ -298,7 +300,7 @@ def test_an_outage_of_the_store_is_no_attempt(shop: Shop, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patched:
         patched.setattr(jobs, "read_csv", away)
-        patched.setattr(report, "write_csvs", away)
+        patched.setattr(outcome, "write_csvs", away)
         for _ in range(5):
             work()
             assert row(ProcessingRequest).attempt == 0
@@ -405,10 +407,10 @@ def test_a_removal_that_fails_holds_up_no_other(
     """It steps aside for longer and longer, and goes on once it can."""
     bad, good = planned(products=1), planned(products=1)
     for each in (bad, good):
-        removal.removal.remove(each)
+        delete.removal.remove(each)
         pass_time(1)
     pass_time(1000)
-    step, asked = removal.step, []
+    step, asked = delete.step, []
 
     def stumble(request_id: str) -> None:
         asked.append(request_id)
@@ -417,16 +419,16 @@ def test_a_removal_that_fails_holds_up_no_other(
         step(request_id)
 
     with monkeypatch.context() as patched:
-        patched.setattr(removal, "step", stumble)
-        patched.setattr(removal, "REQUESTS_A_PASS", 1)
+        patched.setattr(delete, "step", stumble)
+        patched.setattr(delete, "REQUESTS_A_PASS", 1)
         for _ in range(20):
             with suppress(StorageUnavailable):
-                removal.remove_due()
+                delete.remove_due()
             pass_time(1)
     assert [each.id for each in rows(ProcessingRequest)] == [bad]
     assert 3 <= asked.count(bad) <= 5
     pass_time(4000)
-    removal.remove_due()
+    delete.remove_due()
     assert rows(ProcessingRequest) == []
 
 
@@ -438,7 +440,7 @@ def call(*parts: Any) -> bytes:
     return zlib.compress(json.dumps(parts).encode())
 
 
-PLAN = "imgproc.jobs.plan"
+PLAN = "imgproc.journey.jobs.plan"
 MALFORMED: dict[str, Any] = {
     "no data": {"status": "queued"},
     "empty": {"data": b""},
@@ -456,7 +458,7 @@ MALFORMED: dict[str, Any] = {
     "huge": {"data": b"x" * 5_000_000},
     "no function": {"data": call(None, None, [ANY_ID], {})},
     "a list as function": {"data": call([PLAN], None, [ANY_ID], {})},
-    "an unknown function": {"data": call("imgproc.jobs.shrink", None, [ANY_ID], {})},
+    "an unknown function": {"data": call("imgproc.journey.jobs.shrink", None, [ANY_ID], {})},
     "an instance": {"data": call(PLAN, "x", [ANY_ID], {})},
     "keywords": {"data": call(PLAN, None, [], {"request_id": ANY_ID})},
     "no arguments": {"data": call(PLAN, None, [], {})},
@@ -468,14 +470,14 @@ MALFORMED: dict[str, Any] = {
     "an id with NUL": {"data": call(PLAN, None, [ANY_ID[:-1] + "\x00"], {})},
     "a number as id": {"data": call(PLAN, None, [7], {})},
     "null as id": {"data": call(PLAN, None, [None], {})},
-    "a string as product": {"data": call("imgproc.jobs.process_product", None, ["7"], {})},
-    "true as product": {"data": call("imgproc.jobs.process_product", None, [True], {})},
-    "a fraction as product": {"data": call("imgproc.jobs.process_product", None, [1.5], {})},
-    "a product beyond 64 bits": {"data": call("imgproc.jobs.process_product", None, [2**63], {})},
-    "a product of a thousand digits": {"data": call("imgproc.jobs.process_product", None, [10**900], {})},
-    "infinity as product": {"data": zlib.compress(b'["imgproc.jobs.process_product",null,[Infinity],{}]')},
-    "an epoch beyond 32 bits": {"data": call("imgproc.jobs.finalize", None, [ANY_ID, 2**31], {})},
-    "no epoch": {"data": call("imgproc.jobs.finalize", None, [ANY_ID], {})},
+    "a string as product": {"data": call("imgproc.journey.jobs.process_product", None, ["7"], {})},
+    "true as product": {"data": call("imgproc.journey.jobs.process_product", None, [True], {})},
+    "a fraction as product": {"data": call("imgproc.journey.jobs.process_product", None, [1.5], {})},
+    "a product beyond 64 bits": {"data": call("imgproc.journey.jobs.process_product", None, [2**63], {})},
+    "a product of a thousand digits": {"data": call("imgproc.journey.jobs.process_product", None, [10**900], {})},
+    "infinity as product": {"data": zlib.compress(b'["imgproc.journey.jobs.process_product",null,[Infinity],{}]')},
+    "an epoch beyond 32 bits": {"data": call("imgproc.journey.jobs.finalize", None, [ANY_ID, 2**31], {})},
+    "no epoch": {"data": call("imgproc.journey.jobs.finalize", None, [ANY_ID], {})},
     "a string instead of a hash": "plan",
     "a list instead of a hash": ["plan"],
 }
@@ -505,7 +507,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_malformed_job_is_dropped(answered: list[str], name: str) -> None:
     """The worker runs the next one, and nothing is left of it."""
     leave(name, MALFORMED[name])
-    dispatch.ring_plans([ANY_ID])
+    enqueue.ring_plans([ANY_ID])
     assert burst() == []
     assert answered == [ANY_ID]
     assert redis_client().keys("rq:job:*") == []
@@ -515,7 +517,7 @@ def test_all_kinds_of_malformed_jobs_at_once_cost_one_worker_nothing(answered: l
     """One after the other, while it waits as well as when it comes by."""
     for name, record in MALFORMED.items():
         leave(name, record)
-    dispatch.ring_plans([ANY_ID])
+    enqueue.ring_plans([ANY_ID])
     assert burst(most=1) == []
     assert answered == [ANY_ID]
 
@@ -545,11 +547,11 @@ def test_an_id_that_is_none_is_passed_over(answered: list[str], job_id: bytes) -
     assert answered == [ANY_ID]
 
 
-@pytest.mark.parametrize("ids", [5, 3 * doorbell.MOST_PASSED_OVER])
+@pytest.mark.parametrize("ids", [5, 3 * rq_classes.MOST_PASSED_OVER])
 def test_a_flood_of_ids_without_records_is_passed_over(answered: list[str], ids: int) -> None:
     """A bounded number at every visit to Redis."""
     redis_client().rpush("rq:queue:control", *[f"gone-{number}" for number in range(ids)])
-    dispatch.ring_plans([ANY_ID])
+    enqueue.ring_plans([ANY_ID])
     assert burst() == []
     assert answered == [ANY_ID]
 
@@ -570,9 +572,9 @@ def test_a_shared_key_of_another_type_is_put_right(shop: Shop, key: str) -> None
 
 def test_ids_that_name_nothing_find_nothing(shop: Shop) -> None:
     """Well-formed jobs of what is not there, or not there any more."""
-    dispatch.ring_plans([ANY_ID])
-    dispatch.ring_products([2**62])
-    dispatch.ring_finalize(ANY_ID, epoch=2**31 - 1)
-    dispatch.ring_deliveries([ANY_ID])
+    enqueue.ring_plans([ANY_ID])
+    enqueue.ring_products([2**62])
+    enqueue.ring_finalize(ANY_ID, epoch=2**31 - 1)
+    enqueue.ring_deliveries([ANY_ID])
     work()
     assert drain(upload_of(shop))["status"] == "completed"

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from imgproc import dispatch, jobs, making, sweeper
-from imgproc.errors import LeaseLost
-from imgproc.extensions import db, redis_client
-from imgproc.lifecycle import expiry, finalization, products, window
-from imgproc.lifecycle.results import ImageResult
-from imgproc.models import ImageStatus, ProcessingRequest, Product, ProductImage, WebhookDelivery
-from imgproc.toolbox import toolbox
+from imgproc.core.errors import LeaseLost
+from imgproc.db.engine import db, redis_client
+from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.transitions import expiry, finalization, products, window
+from imgproc.db.transitions.results import ImageResult
+from imgproc.journey import jobs, making
+from imgproc.journey.services import toolbox
+from imgproc.queue import enqueue
+from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
     configure,
@@ -66,7 +68,7 @@ def test_3_a_window_not_a_flood(shop: Shop) -> None:
     while status_of(request_id)["status"] == "processing":
         in_flight = [status for status in statuses() if status in {"queued", "processing"}]
         left = [status for status in statuses() if status != "completed"]
-        assert len(in_flight) == min(2, len(left)) == len(dispatch.waiting())
+        assert len(in_flight) == min(2, len(left)) == len(enqueue.waiting())
         work(most=1)
     assert statuses() == ["completed"] * 7
 

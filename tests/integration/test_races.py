@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from imgproc import dispatch, removal, report
-from imgproc.errors import LeaseLost
-from imgproc.extensions import db
-from imgproc.lifecycle import actions, deliveries, finalization, products
-from imgproc.lifecycle.deliveries import Outcome
-from imgproc.lifecycle.results import ImageResult
-from imgproc.lifecycle.window import release
-from imgproc.models import DeliveryStatus, ImageStatus, ProcessingRequest, Product, WebhookDelivery
+from imgproc.core.errors import LeaseLost
+from imgproc.db.engine import db
+from imgproc.db.models import DeliveryStatus, ImageStatus, ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.transitions import actions, deliveries, finalization, products
+from imgproc.db.transitions.deliveries import Outcome
+from imgproc.db.transitions.results import ImageResult
+from imgproc.db.transitions.window import release
+from imgproc.journey import delete, outcome
+from imgproc.queue import enqueue
 from tests.integration.driver import (
     at_once,
     csv_of,
@@ -104,13 +105,13 @@ def test_two_retries_at_once_reopen_once(shop: Shop) -> None:
 def test_a_retry_during_finalization_is_too_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """409: the CSV being written is that of the first end, which is announced before anything begins anew."""
     request_id = submit(csv_of(f"{shop.url}/missing.jpg"), webhookUrl=f"{shop.url}/webhook")
-    write_csvs, answers = report.write_csvs, []
+    write_csvs, answers = outcome.write_csvs, []
 
     def retry_meanwhile(*arguments: Any) -> Any:
         answers.append(post(f"/api/requests/{request_id}/retry"))
         return write_csvs(*arguments)
 
-    monkeypatch.setattr(report, "write_csvs", retry_meanwhile)
+    monkeypatch.setattr(outcome, "write_csvs", retry_meanwhile)
     assert drain(request_id)["status"] == "failed"
     assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(409, "not_finished")]
     assert (shop.asked["/missing.jpg"], shop.asked["/webhook"]) == (1, 1)
@@ -121,10 +122,10 @@ def test_a_delete_races_the_end_of_the_last_product() -> None:
     for _ in range(RACES):
         request_id = planned(products=2)
         ends = claimed(request_id, window=2)
-        at_once(*ends, partial(removal.remove, request_id))
+        at_once(*ends, partial(delete.remove, request_id))
     pass_time(3600)
-    removal.remove_due()
-    removal.remove_due()
+    delete.remove_due()
+    delete.remove_due()
     assert (rows(ProcessingRequest), rows(Product)) == ([], [])
 
 
@@ -144,4 +145,4 @@ def test_a_redelivery_races_the_attempt_under_way(app: Flask, shop: Shop) -> Non
         assert recorded
         assert row(WebhookDelivery).status.value == ("pending" if again else "delivered")
         assert row(WebhookDelivery).attempts == race + 2
-    assert dispatch.waiting() == set()
+    assert enqueue.waiting() == set()

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from imgproc import removal, report, sweeper
-from imgproc.extensions import redis_client
-from imgproc.lifecycle import removal as transitions
-from imgproc.lifecycle import requests
-from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
-from imgproc.toolbox import toolbox
+from imgproc.db.engine import redis_client
+from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.transitions import removal as transitions
+from imgproc.db.transitions import requests
+from imgproc.journey import delete, outcome
+from imgproc.journey.services import toolbox
+from imgproc.worker import sweeper
 from tests.integration.driver import (
     OPTIONS,
     configure,
@@ -53,7 +54,7 @@ def counts() -> list[int]:
 def sweep_to_the_end() -> None:
     """Let the sweeper remove what is due, now and after the time of late puts."""
     for _ in range(3):
-        removal.remove_due()
+        delete.remove_due()
         pass_time(transitions.LAST_PUT_SECONDS)
 
 
@@ -106,7 +107,7 @@ def test_a_delete_while_a_worker_stores_leaves_nothing(
     really = getattr(store, put)
 
     def delete_then_put(*arguments: Any, **options: Any) -> None:
-        assert removal.remove(request_id)
+        assert delete.remove(request_id)
         really(*arguments, **options)
         assert objects.keys(request_id) != []
 
@@ -124,15 +125,15 @@ def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
     """A finalizer is a worker like any other, whichever bucket its CSVs go to."""
     configure(csv_access="private" if private else "public")
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
-    write_csvs = report.write_csvs
+    write_csvs = outcome.write_csvs
 
     def write_after_delete(*arguments: Any) -> Any:
         written = write_csvs(*arguments)
-        assert removal.remove(request_id)
+        assert delete.remove(request_id)
         toolbox().store.put_csv(f"{request_id}/c0ffee/output.csv", [b"late"], private=private)
         return written
 
-    monkeypatch.setattr(report, "write_csvs", write_after_delete)
+    monkeypatch.setattr(outcome, "write_csvs", write_after_delete)
     work()
     sweep_to_the_end()
     assert (objects.keys(request_id), counts(), shop.asked["/webhook"]) == ([], [0] * 5, 0)
@@ -157,18 +158,18 @@ def test_a_store_that_is_away_delays_a_removal(app: Flask, shop: Shop, objects: 
     with objects.away():
         assert delete(app, request_id) == 204
     assert len(objects.keys(request_id)) == 4
-    removal.remove_due()
+    delete.remove_due()
     assert (objects.keys(request_id), counts()) == ([], [0] * 5)
 
 
 def test_a_large_request_goes_in_steps(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a short transaction, however many rows there are; two sweepers may take them together."""
-    monkeypatch.setattr(removal, "ROWS_A_STEP", 4)
+    monkeypatch.setattr(delete, "ROWS_A_STEP", 4)
     request_id = planned(products=10, images=2)
     assert delete(app, request_id) == 204
     left = [counts()[1:3]]
     while left[-1] != [0, 0]:
-        removal.remove_due()
+        delete.remove_due()
         left.append(counts()[1:3])
     assert left == [[6, 12], [2, 4], [0, 0]]
     sweep_to_the_end()
@@ -184,10 +185,10 @@ def test_an_upload_whose_web_process_died_leaves_nothing(objects: ObjectStore) -
     requests.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
     toolbox().store.put_input(request_id, io.BytesIO(b"stored, but never accepted"))
     assert get("/api/requests")["items"] == []
-    removal.remove_due()
+    delete.remove_due()
     assert objects.keys(request_id) != []
     pass_time(requests.UPLOAD_SECONDS)
-    removal.remove_due()
+    delete.remove_due()
     assert (objects.keys(request_id), rows(ProcessingRequest)) == ([], [])
 
 
@@ -212,10 +213,10 @@ def test_old_requests_are_removed_where_the_settings_say_so(shop: Shop, objects:
     young = submit(csv_of(f"{shop.url}/rocket.webp"))
     drain(young)
     running_status = get(f"/api/status/{running}")["status"]
-    removal.remove_due()
+    delete.remove_due()
     assert len(rows(ProcessingRequest)) == 3
     configure(retention_days=7)
-    removal.remove_due()
+    delete.remove_due()
     left = {request.id for request in rows(ProcessingRequest)}
     assert (old in left, objects.keys(old)) == (False, [])
     assert {young} <= left
@@ -229,7 +230,7 @@ def test_a_retried_request_counts_from_its_new_end(shop: Shop) -> None:
     pass_time(8 * DAY)
     assert post(f"/api/requests/{request_id}/retry").status_code == 202
     configure(retention_days=7)
-    removal.remove_due()
+    delete.remove_due()
     drain(request_id)
-    removal.remove_due()
+    delete.remove_due()
     assert [request.id for request in rows(ProcessingRequest)] == [request_id]

@@ -12,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 from flask import current_app
 
-from imgproc import jobs, making, reuse
-from imgproc.extensions import transaction
-from imgproc.keys import create_key
-from imgproc.lifecycle import products
-from imgproc.models import Product, ProductImage, ProductStatus
-from imgproc.toolbox import toolbox
+from imgproc.api.api_keys import create_key
+from imgproc.db.engine import transaction
+from imgproc.db.models import Product, ProductImage, ProductStatus
+from imgproc.db.transitions import products
+from imgproc.journey import jobs, making, reuse
+from imgproc.journey.services import toolbox
 from tests.integration.driver import (
     at_once,
     codes_of,

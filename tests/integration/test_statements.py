@@ -14,10 +14,9 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask, current_app
 
-from imgproc import keys
-from imgproc.extensions import db, redis_client, transaction
-from imgproc.lifecycle import finalization, products, window
-from imgproc.models import (
+from imgproc.api import api_keys
+from imgproc.db.engine import db, redis_client, transaction
+from imgproc.db.models import (
     ApiKey,
     DeliveryAttempt,
     DeliveryStatus,
@@ -27,6 +26,7 @@ from imgproc.models import (
     RequestStatus,
     WebhookDelivery,
 )
+from imgproc.db.transitions import finalization, products, window
 from tests.integration.driver import LEASE, OPTIONS, burst, configure, csv_of, get, planned, row, submit, work
 from tests.integration.plans import plans_of_statements
 from tests.integration.shop import Shop
@@ -44,7 +44,7 @@ class House:
     """Full tables: a large request under way, one that ended and was announced, and a key whose holder has as many."""
 
     def __init__(self, shop: Shop, *, analyzed: bool) -> None:
-        self.secret = keys.create_key("shop")
+        self.secret = api_keys.create_key("shop")
         self.announced = _add_ended_requests(["", str(row(ApiKey).id)])
         for _ in range(OTHERS):
             planned(products=LARGE)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imgproc.supervisor import Service, ServiceFailed, Stopped, Supervisor
+from imgproc.embedded.supervisor import Service, ServiceFailed, Stopped, Supervisor
 from tests.processes import Children, is_alive, wait_until
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")

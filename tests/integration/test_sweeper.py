@@ -9,10 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from imgproc import dispatch, jobs, removal, sweeper
-from imgproc.extensions import db, redis_client
-from imgproc.lifecycle import products
-from imgproc.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.engine import db, redis_client
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.transitions import products
+from imgproc.journey import delete, jobs
+from imgproc.queue import enqueue
+from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
     csv_of,
@@ -75,7 +77,7 @@ def test_what_still_waits_is_not_rung_twice(request_id: str, jobs_done: int) -> 
     for _ in range(3):
         pass_time(10)
         sweeper.sweep()
-    assert sum(dispatch.queue_lengths().values()) == 1
+    assert sum(enqueue.queue_lengths().values()) == 1
 
 
 def test_all_is_rung_again_at_once_where_redis_was_flushed(request_id: str, shop: Shop) -> None:
@@ -156,7 +158,7 @@ def test_a_pass_scans_no_table_of_products(app: Flask) -> None:
     event.listen(db.engine, "before_cursor_execute", note)
     try:
         sweeper.sweep()
-        removal.remove_due()
+        delete.remove_due()
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
     of_products = {text: given for text, given in statements.items() if "products" in text}

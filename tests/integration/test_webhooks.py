@@ -10,14 +10,16 @@ import sqlalchemy as sa
 from flask import current_app
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from imgproc import dispatch, jobs, sweeper
-from imgproc.errors import InvalidInput
-from imgproc.extensions import transaction
-from imgproc.keys import create_key, drop_webhook_secret, list_keys, revoke_key, rotate_webhook_secret
-from imgproc.lifecycle import deliveries
-from imgproc.models import ApiKey, DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.api.api_keys import create_key, drop_webhook_secret, list_keys, revoke_key, rotate_webhook_secret
+from imgproc.core.errors import InvalidInput
+from imgproc.db.engine import transaction
+from imgproc.db.models import ApiKey, DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.db.transitions import deliveries
+from imgproc.journey import jobs
+from imgproc.journey.services import toolbox
 from imgproc.pipeline.notify import generate_secret
-from imgproc.toolbox import toolbox
+from imgproc.queue import enqueue
+from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
     configure,
@@ -59,7 +61,7 @@ def test_a_failed_delivery_is_repeated_by_the_schedule(shop: Shop) -> None:
     assert row(WebhookDelivery).status.value == "pending"
     after(10)
     after(100)
-    dispatch.ring_deliveries([row(WebhookDelivery).id])
+    enqueue.ring_deliveries([row(WebhookDelivery).id])
     work()
     assert shop.asked["/webhook"] == 2
     after(300)

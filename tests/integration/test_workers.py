@@ -13,10 +13,13 @@ from rq.serializers import JSONSerializer
 from rq.webhook import Webhook
 from structlog.testing import CapturingLogger
 
-from imgproc import dispatch, doorbell, jobs, lease, logs, making, reuse, sweeper
-from imgproc.extensions import redis_client
-from imgproc.models import ProcessingRequest, Product
-from imgproc.toolbox import toolbox
+from imgproc.core import logs
+from imgproc.db.engine import redis_client
+from imgproc.db.models import ProcessingRequest, Product
+from imgproc.journey import jobs, lease, making, reuse
+from imgproc.journey.services import toolbox
+from imgproc.queue import enqueue, rq_classes
+from imgproc.worker import sweeper
 from tests.integration.driver import (
     burst,
     codes_of,
@@ -48,7 +51,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def dropped(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
     """What the queue says."""
     logger = CapturingLogger()
-    monkeypatch.setattr(doorbell, "log", logger)
+    monkeypatch.setattr(rq_classes, "log", logger)
     return logger
 
 
@@ -66,9 +69,9 @@ def enqueue(function: str, *arguments: Any, **options: Any) -> Job:
     "function",
     [
         pytest.param("pathlib.Path.touch", id="the standard library"),
-        pytest.param("imgproc.removal.remove", id="a function of ours that is no job"),
-        pytest.param("imgproc.jobs._fail_request", id="a private function of jobs"),
-        pytest.param("imgproc.jobs.queries.db.drop_all", id="through a module of jobs"),
+        pytest.param("imgproc.journey.delete.remove", id="a function of ours that is no job"),
+        pytest.param("imgproc.journey.jobs._fail_request", id="a private function of jobs"),
+        pytest.param("imgproc.journey.jobs.queries.db.drop_all", id="through a module of jobs"),
     ],
 )
 def test_the_queue_runs_our_four_functions_alone(tmp_path: Path, dropped: CapturingLogger, function: str) -> None:
@@ -85,12 +88,12 @@ def test_the_queue_calls_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[Any] = []
     monkeypatch.setattr(logs, "configure", lambda *arguments: called.append(arguments))
     monkeypatch.setattr(Webhook, "send", lambda *arguments, **_options: called.append(arguments))
-    call, hook = Callback("imgproc.logs.configure"), Webhook("http://127.0.0.1:1/", "failed")
+    call, hook = Callback("imgproc.core.logs.configure"), Webhook("http://127.0.0.1:1/", "failed")
     options = {"on_success": call, "on_failure": call, "on_stopped": call, "webhooks": [hook]}
-    enqueue("imgproc.jobs.plan", str(uuid.uuid4()), **options)
+    enqueue("imgproc.journey.jobs.plan", str(uuid.uuid4()), **options)
     assert burst() == []
     monkeypatch.setattr(jobs, "plan", lambda _request_id: 1 / 0)
-    enqueue("imgproc.jobs.plan", str(uuid.uuid4()), **options, retry=Retry(3))
+    enqueue("imgproc.journey.jobs.plan", str(uuid.uuid4()), **options, retry=Retry(3))
     assert len(burst()) == 1
     assert called == []
 
@@ -98,8 +101,8 @@ def test_the_queue_calls_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_queue_calls_no_method_of_an_object(tmp_path: Path, dropped: CapturingLogger) -> None:
     """A job may name an instance to call a method of; ours are functions."""
     foreign = tmp_path / "foreign"
-    job = Job.create("imgproc.jobs.deliver", connection=redis_client(), serializer=JSONSerializer)
-    job._instance, job._func_name, job._args = str(foreign), "imgproc.jobs.plan", ()
+    job = Job.create("imgproc.journey.jobs.deliver", connection=redis_client(), serializer=JSONSerializer)
+    job._instance, job._func_name, job._args = str(foreign), "imgproc.journey.jobs.plan", ()
     Queue("control", connection=redis_client(), serializer=JSONSerializer).enqueue_job(job)
     assert burst() == []
     assert [call.args for call in dropped.calls] == [("job_dropped",)]
@@ -107,10 +110,10 @@ def test_the_queue_calls_no_method_of_an_object(tmp_path: Path, dropped: Capturi
 
 def test_a_job_leaves_nothing_in_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither one that ends well nor one that raises: a bug met by a million products fills no memory."""
-    enqueue("imgproc.jobs.plan", str(uuid.uuid4()))
+    enqueue("imgproc.journey.jobs.plan", str(uuid.uuid4()))
     burst()
     monkeypatch.setattr(jobs, "plan", lambda _request_id: 1 / 0)
-    enqueue("imgproc.jobs.plan", str(uuid.uuid4()), failure_ttl=600)
+    enqueue("imgproc.journey.jobs.plan", str(uuid.uuid4()), failure_ttl=600)
     assert len(burst()) == 1
     kept = {key.decode() for key in redis_client().keys("rq:*")}
     assert {key for key in kept if not key.startswith(("rq:worker", "rq:queues"))} == set()
@@ -122,11 +125,11 @@ def test_a_ring_while_the_work_is_under_way_is_kept(monkeypatch: pytest.MonkeyPa
 
     def plan(request_id: str) -> None:
         if not answered:
-            dispatch.ring_plans([request_id])
+            enqueue.ring_plans([request_id])
         answered.append(request_id)
 
     monkeypatch.setattr(jobs, "plan", plan)
-    dispatch.ring_plans([once])
+    enqueue.ring_plans([once])
     burst()
     assert answered == [once, once]
     assert redis_client().keys("rq:job:*") == []
@@ -139,7 +142,7 @@ def test_a_ring_without_a_record_is_passed_over(monkeypatch: pytest.MonkeyPatch)
     redis_client().rpush("rq:queue:control", "gone", "empty")
     redis_client().hset("rq:job:empty", "status", "queued")
     following = str(uuid.uuid4())
-    dispatch.ring_plans([following])
+    enqueue.ring_plans([following])
     assert burst() == []
     assert answered == [following]
 

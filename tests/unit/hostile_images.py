@@ -20,9 +20,9 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageCms
 
-from imgproc.errors import CompressError
-from imgproc.pipeline.compress import CompressOptions, MemoryBudget, compress
-from imgproc.supervisor import limit_memory
+from imgproc.core.errors import CompressError
+from imgproc.embedded.supervisor import limit_memory
+from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
 from tests.unit import growing_inputs as growing
 from tests.unit.picture_bytes import HTML, encode, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from imgproc.config import load_settings
+from imgproc.core.config import load_settings
 from tests.unit.hostile_images import CASES, made, measure, warm
 
 MEGABYTE = 10**6

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from imgproc.config import SettingsSchema
+from imgproc.core.config import SettingsSchema
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()

@@ -14,8 +14,8 @@ from PIL import Image, ImageCms
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from imgproc.errors import CompressError, InvalidOption
-from imgproc.pipeline.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
+from imgproc.core.errors import CompressError, InvalidOption
+from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
 from tests.unit.compress_corpus import (
     ADOBE_RGB,
     DISPLAY_P3,

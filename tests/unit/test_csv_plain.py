@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from imgproc.errors import InvalidCsv, UnsupportedFile
-from imgproc.pipeline import _csv_records
-from imgproc.pipeline._csv_plain import PlainReader, PlainRows
-from imgproc.pipeline.read_csv import CsvLimits, read_csv, scan_csv
+from imgproc.core.errors import InvalidCsv, UnsupportedFile
+from imgproc.pipeline.table import records
+from imgproc.pipeline.table.plain import PlainReader, PlainRows
+from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
 
 LIMITS = CsvLimits(max_rows=12, max_images_per_row=3)
 HEADERS = ["No,Name,Url", "Url;No;Colour;Name", "No\tName\tUrl\tSize", 'No,"Name",Url', "Name,Url,No,"]
@@ -72,7 +72,7 @@ def everything(data: bytes, block: int | None) -> Any:
         if block is None:
             patch.setattr(PlainReader, "take", lambda *_, **__: None)
         else:
-            patch.setattr(_csv_records, "BLOCK_CHARS", block)
+            patch.setattr(records, "BLOCK_CHARS", block)
         try:
             found.append(scan_csv(read_csv(io.BytesIO(data), limits=LIMITS)))
         except (InvalidCsv, UnsupportedFile) as error:

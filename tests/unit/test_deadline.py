@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from imgproc.deadline import Deadline
+from imgproc.pipeline.http.deadline import Deadline
 
 LONG = 600.0
 SHORT = 0.05

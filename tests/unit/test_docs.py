@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from imgproc import cli, create_app
+from imgproc import create_app
 from imgproc.api.problems import CODE_OF
-from imgproc.config import MIB, SettingsSchema, load_settings
-from imgproc.extensions import Base
-from imgproc.models import DeliveryStatus, ProductStatus, RequestStatus
+from imgproc.cli import main
+from imgproc.core.config import MIB, SettingsSchema, load_settings
+from imgproc.db.engine import Base
+from imgproc.db.models import DeliveryStatus, ProductStatus, RequestStatus
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -78,7 +79,7 @@ def test_every_make_target_and_command_is_documented() -> None:
     words = _words(_configuration()[1])
     commands = {word.removeprefix("python -m imgproc ").partition(" ")[0] for word in words}
     assert {f"make {target}" for target in targets} <= words
-    assert set(cli.main.commands) <= commands
+    assert set(main.main.commands) <= commands
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 from waitress.adjustments import Adjustments
 
-from imgproc.front.parser import MAX_CHUNK_LINE, Parser
+from imgproc.server.parser import MAX_CHUNK_LINE, Parser
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: h\r\n"

@@ -9,10 +9,10 @@ from urllib.parse import urljoin
 
 import pytest
 
-from imgproc.errors import ImgprocError
-from imgproc.netguard import check_url
-from imgproc.outbound import retry_after
+from imgproc.core.errors import ImgprocError
 from imgproc.pipeline.download import DATE, ETAG
+from imgproc.pipeline.http.addresses import check_url
+from imgproc.pipeline.http.session import retry_after
 from tests.unit.growing_inputs import IMAGES, TEXTS
 from tests.unit.hostile_images import run
 

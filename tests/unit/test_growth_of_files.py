@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
-from imgproc.errors import InvalidInput
-from imgproc.pipeline._csv_cells import value
-from imgproc.pipeline._csv_guard import guard
-from imgproc.pipeline._csv_header import find_columns, find_delimiter
-from imgproc.pipeline._csv_text import detect_encoding
-from imgproc.pipeline._csv_urls import parse_urls
-from imgproc.pipeline.keys import slugify
-from imgproc.pipeline.read_csv import CsvLimits, read_csv, scan_csv
+from imgproc.core.errors import InvalidInput
+from imgproc.pipeline.storage.object_keys import slugify
+from imgproc.pipeline.table.cells import value
+from imgproc.pipeline.table.formulas import guard
+from imgproc.pipeline.table.header import find_columns, find_delimiter
+from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
+from imgproc.pipeline.table.text import detect_encoding
+from imgproc.pipeline.table.urls import parse_urls
 from tests.unit.growth import assert_linear
 
 HEADER = b"S. No.,Product Name,Input Image Urls\n"

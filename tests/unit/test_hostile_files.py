@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgproc.errors import InvalidCsv, InvalidInput, InvalidOption
-from imgproc.pipeline.compress import CompressOptions
-from imgproc.pipeline.read_csv import CsvLimits, read_csv, require_valid, scan_csv
+from imgproc.core.errors import InvalidCsv, InvalidInput, InvalidOption
+from imgproc.pipeline.images.compress import CompressOptions
+from imgproc.pipeline.table.read import CsvLimits, read_csv, require_valid, scan_csv
 
 MIB = 1024 * 1024
 SIZE = 100 * MIB

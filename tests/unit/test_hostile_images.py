@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imgproc.config import MIB, load_settings
+from imgproc.core.config import MIB, load_settings
 from tests.unit.hostile_images import CASES
 from tests.unit.hostile_table import is_over
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgproc.hosts import is_loopback
+from imgproc.core.hosts import is_loopback
 
 
 @pytest.mark.parametrize(

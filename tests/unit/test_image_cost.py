@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from imgproc.errors import CompressError
-from imgproc.pipeline import _avif_grid, _image_cost, _image_encode, _image_keep, _image_smart
-from imgproc.pipeline import compress as stage
-from imgproc.pipeline._avif_boxes import has_long_tables
-from imgproc.pipeline._image_cost import CpuTime
-from imgproc.pipeline._image_parts import check_parts
-from imgproc.pipeline.compress import CompressOptions, MemoryBudget, Rendition, compress
+from imgproc.core.errors import CompressError
+from imgproc.pipeline.images import avif_grid, cost, encode, keep, smart
+from imgproc.pipeline.images import compress as stage
+from imgproc.pipeline.images.avif_boxes import has_long_tables
+from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress
+from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.parts import check_parts
 from tests.unit.compress_corpus import decode, encode, photo
 
 MIB = 1024 * 1024
@@ -129,7 +129,7 @@ def test_a_side_that_the_format_does_not_hold_is_refused(target: str, side: int,
 
 def test_webp_that_takes_too_much_memory_is_refused_with_a_scale_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot be encoded in parts."""
-    monkeypatch.setattr(_image_encode, "IMAGE_BYTES", 2 * 10**6)
+    monkeypatch.setattr(encode, "IMAGE_BYTES", 2 * 10**6)
     source = encode(photo("coffee"), "PNG")
     with pytest.raises(CompressError) as refused:
         run(source, format="webp", scale=1)
@@ -143,8 +143,8 @@ def test_large_transparency_is_encoded_with_less_effort(monkeypatch: pytest.Monk
     """WebP takes a fifth less memory that way."""
     picture = photo("coffee").convert("RGBA")
     pixels = picture.width * picture.height
-    monkeypatch.setattr(_image_encode, "IMAGE_BYTES", 38 * pixels)
-    assert decode(_image_encode.encode(picture, target="webp", quality=50)).size == picture.size
+    monkeypatch.setattr(encode, "IMAGE_BYTES", 38 * pixels)
+    assert decode(encode.encode(picture, target="webp", quality=50)).size == picture.size
 
 
 # AVIF in tiles
@@ -154,12 +154,12 @@ def test_large_transparency_is_encoded_with_less_effort(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("size", [(640, 480), (641, 479), (600, 64), (130, 601)])
 def test_tiles_show_the_same_picture(monkeypatch: pytest.MonkeyPatch, mode: str, size: tuple[int, int]) -> None:
     """As near to it as a file of one piece, in all places; odd sides have no tile that fits."""
-    monkeypatch.setattr(_avif_grid, "TILE", 128)
+    monkeypatch.setattr(avif_grid, "TILE", 128)
     picture = photo("coffee").resize(size).convert(mode)
     if mode == "RGBA":
         picture.putalpha(Image.linear_gradient("L").resize(size))
     whole = decode(encode(picture, "AVIF", quality=80, speed=8)).convert(mode)
-    tiled = decode(_avif_grid.encode_grid(picture, quality=80, time=CpuTime(), speed=8, max_threads=1))
+    tiled = decode(avif_grid.encode_grid(picture, quality=80, time=CpuTime(), speed=8, max_threads=1))
     assert (tiled.size, tiled.mode) == (size, "RGB" if mode == "L" else mode) or tiled.mode == mode
     errors = [ImageStat.Stat(ImageChops.difference(each.convert(mode), picture)) for each in (whole, tiled)]
     assert np.all(np.array(errors[1].mean) < 1.2 * np.array(errors[0].mean) + 0.3)
@@ -168,7 +168,7 @@ def test_tiles_show_the_same_picture(monkeypatch: pytest.MonkeyPatch, mode: str,
 
 def test_tiles_that_are_slow_get_less_effort(monkeypatch: pytest.MonkeyPatch) -> None:
     """And are refused where even that does not help, between two tiles and not at the end."""
-    monkeypatch.setattr(_avif_grid, "TILE", 128)
+    monkeypatch.setattr(avif_grid, "TILE", 128)
     speeds, save = list[int](), Image.Image.save
 
     def note(self: Image.Image, stream: io.BytesIO, *arguments: object, **settings: int) -> None:
@@ -177,12 +177,12 @@ def test_tiles_that_are_slow_get_less_effort(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Image.Image, "save", note)
     picture = photo("coffee")
-    assert _avif_grid.encode_grid(picture, quality=50, time=CpuTime(), speed=8, max_threads=1)
+    assert avif_grid.encode_grid(picture, quality=50, time=CpuTime(), speed=8, max_threads=1)
     assert set(speeds) == {8}
-    monkeypatch.setattr(_image_cost, "IMAGE_SECONDS", 0.02)
+    monkeypatch.setattr(cost, "IMAGE_SECONDS", 0.02)
     speeds.clear()
     with pytest.raises(TimeoutError):
-        _avif_grid.encode_grid(picture, quality=50, time=CpuTime(), speed=8, max_threads=1)
+        avif_grid.encode_grid(picture, quality=50, time=CpuTime(), speed=8, max_threads=1)
     assert speeds[-1] in {8, 10}
     assert len(speeds) < 20
 
@@ -191,9 +191,9 @@ def test_large_avifs_are_made_of_tiles() -> None:
     """Beyond what may be encoded in one call, and small ones are not."""
     picture = photo("coffee").resize((4200, 3400))
     picture.putalpha(255)
-    made = _image_encode.encode(picture, target="avif", quality=50)
+    made = encode.encode(picture, target="avif", quality=50)
     assert (made.count(b"grid"), decode(made).size) == (2, picture.size)
-    assert b"grid" not in _image_encode.encode(photo("coffee"), target="avif", quality=50)
+    assert b"grid" not in encode.encode(photo("coffee"), target="avif", quality=50)
     assert not has_long_tables(made)  # so that it may be a source again
     assert run(made, format="avif", scale=0.05).output.width == 210
 
@@ -201,9 +201,9 @@ def test_large_avifs_are_made_of_tiles() -> None:
 @pytest.mark.parametrize("tiles", [256])
 def test_a_grid_of_all_tiles_there_may_be_is_read(tiles: int) -> None:
     """What counts as too many parts is beyond what encoders write."""
-    tile = _avif_grid._read(encode(Image.new("RGB", (64, 64)), "AVIF", speed=10))
-    alpha = _avif_grid._read(encode(Image.new("L", (64, 64)), "AVIF", speed=10))
-    made = _avif_grid._file([tile] * tiles, [alpha] * tiles, size=(1024, 1024), tile=(64, 64), grid=(16, 16))
+    tile = avif_grid._read(encode(Image.new("RGB", (64, 64)), "AVIF", speed=10))
+    alpha = avif_grid._read(encode(Image.new("L", (64, 64)), "AVIF", speed=10))
+    made = avif_grid._file([tile] * tiles, [alpha] * tiles, size=(1024, 1024), tile=(64, 64), grid=(16, 16))
     check_parts(made, "avif")
     assert decode(made).size == (1024, 1024)
 
@@ -214,14 +214,14 @@ def test_a_grid_of_all_tiles_there_may_be_is_read(tiles: int) -> None:
 def test_the_search_ends_with_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     """No probe is begun that may take more than what is left; the plain rendition is there."""
     source, probes = encode(photo("coffee"), "PNG"), list[int]()
-    encoder, first = _image_smart.STRONGER["jpeg"]
+    encoder, first = smart.STRONGER["jpeg"]
 
     def note(picture: Image.Image, quality: int) -> bytes:
         probes.append(quality)
         return encoder(picture, quality)
 
-    monkeypatch.setitem(_image_smart.STRONGER, "jpeg", (note, first))
-    monkeypatch.setattr(_image_cost, "IMAGE_SECONDS", 0)
+    monkeypatch.setitem(smart.STRONGER, "jpeg", (note, first))
+    monkeypatch.setattr(cost, "IMAGE_SECONDS", 0)
     assert run(source, quality="smart").body == run(source).body
     assert probes == []
 
@@ -230,7 +230,7 @@ def test_more_effort_for_png_ends_with_the_time(monkeypatch: pytest.MonkeyPatch)
     """Deflate's best takes two seconds a megabyte on some pictures; the plain rendition is there."""
     chance = np.random.default_rng(5)
     source = encode(Image.fromarray(chance.integers(0, 2, (900, 900, 3), dtype=np.uint8) * 255), "PNG")
-    monkeypatch.setattr(_image_cost, "IMAGE_SECONDS", 0)
+    monkeypatch.setattr(cost, "IMAGE_SECONDS", 0)
     smart = run(source, quality="smart", format="png", scale=1)
     assert smart.body == run(source, format="png", scale=1).body
 
@@ -242,14 +242,14 @@ def test_nothing_is_kept_without_time(image_format: str) -> None:
     time_up = CpuTime()
     time_up._started -= 100
     asked = {"source_format": image_format.lower(), "pixels": 0, "below": 10**9}
-    assert _image_keep.keep(source, **asked, time=CpuTime()) is not None
-    assert _image_keep.keep(source, **asked, time=time_up) is None
+    assert keep.keep(source, **asked, time=CpuTime()) is not None
+    assert keep.keep(source, **asked, time=time_up) is None
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_webp_of_transparency_gets_less_effort(mode: str) -> None:
     """Method 6 takes a hundred times longer with it."""
-    assert _image_smart._webp_method(Image.new(mode, (2, 2))) == (4 if mode == "RGBA" else 6)
+    assert smart._webp_method(Image.new(mode, (2, 2))) == (4 if mode == "RGBA" else 6)
 
 
 # Faults
@@ -287,7 +287,7 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
         raise fault
 
     source, target = encode(photo("coffee"), "PNG"), "png" if step == "_lossless" else "jpeg"
-    monkeypatch.setattr(_image_smart, step, fail)
+    monkeypatch.setattr(smart, step, fail)
     assert run(source, quality="smart", format=target).body == run(source, format=target).body
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgproc.pipeline import _image_reduce
-from imgproc.pipeline.compress import CompressOptions, compress
+from imgproc.pipeline.images import resize
+from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.unit.compress_corpus import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
 
 PIXELS = 10_000_000
@@ -50,7 +50,7 @@ def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale
     """No row differs from the one that is made in one piece, neither on an edge of a strip nor elsewhere."""
     options = CompressOptions(scale=scale, format="png")
     whole = decode(compress(SOURCES[name], options=options, max_pixels=PIXELS).body)
-    monkeypatch.setattr(_image_reduce, "STRIP_PIXELS", 5000)
+    monkeypatch.setattr(resize, "STRIP_PIXELS", 5000)
     strips = decode(compress(SOURCES[name], options=options, max_pixels=PIXELS).body)
     assert strips.size == whole.size
     rows = range(whole.height)

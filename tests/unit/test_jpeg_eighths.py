@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from imgproc.errors import CompressError
-from imgproc.pipeline.compress import CompressOptions, Rendition, compress
+from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
 from tests.unit.compress_corpus import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
 
 BY_EIGHTHS, IN_FULL = 80, 81

@@ -11,10 +11,10 @@ import pyjpeg
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from imgproc.pipeline._image_cost import CpuTime
-from imgproc.pipeline._image_keep import keep as keep_below
-from imgproc.pipeline._jpeg_anew import ANY_SYMBOL
-from imgproc.pipeline.compress import CompressOptions, Rendition, compress
+from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
+from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.keep import keep as keep_below
+from imgproc.pipeline.images.lossless.jpeg_program import ANY_SYMBOL
 from tests.unit.compress_corpus import decode, encode, photo
 from tests.unit.hostile_images import swapped_profile
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from imgproc.errors import CompressError
-from imgproc.pipeline._mozjpeg import encode_mozjpeg
+from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.mozjpeg import encode_mozjpeg
 from tests.unit.compress_corpus import decode, photo
 
 # In a process of its own, since a test before may have started the library.

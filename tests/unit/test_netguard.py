@@ -8,11 +8,11 @@ from ipaddress import ip_address, ip_network
 import pytest
 from urllib3.util import parse_url
 
-from imgproc.deadline import Deadline
-from imgproc.errors import DeliveryError, ForbiddenAddress, InvalidInput
-from imgproc.failures import NETWORK_ERRORS, explain
-from imgproc.netguard import check_address, check_url, is_public, literal_address
-from imgproc.outbound import GuardedSession
+from imgproc.core.errors import DeliveryError, ForbiddenAddress, InvalidInput
+from imgproc.pipeline.http.addresses import check_address, check_url, is_public, literal_address
+from imgproc.pipeline.http.deadline import Deadline
+from imgproc.pipeline.http.failures import NETWORK_ERRORS, explain
+from imgproc.pipeline.http.session import GuardedSession
 from imgproc.pipeline.notify import Notifier, generate_secret
 
 SHOE = parse_url("http://images.example/shoe.jpg")

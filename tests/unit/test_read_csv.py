@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from imgproc.errors import InvalidCsv, RowError, UnsupportedFile
-from imgproc.pipeline.read_csv import CsvLimits, CsvReading, Row, Scan, read_csv, require_valid, scan_csv
+from imgproc.core.errors import InvalidCsv, RowError, UnsupportedFile
+from imgproc.pipeline.table.read import CsvLimits, CsvReading, Row, Scan, read_csv, require_valid, scan_csv
 
 # A busy machine must not fail a test.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,9 +12,9 @@ import pytest
 import structlog
 from urllib3.exceptions import MaxRetryError
 
-from imgproc import logs
-from imgproc.errors import DeliveryError, StorageUnavailable
-from imgproc.redaction import REDACTED, redact, redact_all
+from imgproc.core import logs
+from imgproc.core.errors import DeliveryError, StorageUnavailable
+from imgproc.core.redaction import REDACTED, redact, redact_all
 
 SECRET = "s3cr3t-V4lue"
 

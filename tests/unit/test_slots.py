@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from imgproc.errors import ServerBusy, TooManyUploads
-from imgproc.slots import Slots
+from imgproc.api.slots import Slots
+from imgproc.core.errors import ServerBusy, TooManyUploads
 
 
 def slots(*, total: int = 4, waiting: int = 0, patience: float = 0.05) -> Slots:

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from ssimulacra2 import compute_ssimulacra2
 
-from imgproc.errors import CompressError
-from imgproc.pipeline import _image_smart
-from imgproc.pipeline._image_likeness import distance, layers
-from imgproc.pipeline.compress import CompressOptions, Rendition, compress
+from imgproc.core.errors import CompressError
+from imgproc.pipeline.images import smart
+from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
+from imgproc.pipeline.images.likeness import distance, layers
 from tests.unit.compress_corpus import decode, encode, photo, quadrants
 
 
@@ -146,20 +146,20 @@ def test_no_metadata_goes_out() -> None:
 def test_a_few_probes_are_enough(monkeypatch: pytest.MonkeyPatch, source: bytes) -> None:
     """At most five encodes beside the plain one."""
     qualities: list[int] = []
-    encoder, first = _image_smart.STRONGER["jpeg"]
+    encoder, first = smart.STRONGER["jpeg"]
 
     def note(picture: Image.Image, quality: int) -> bytes:
         qualities.append(quality)
         return encoder(picture, quality)
 
-    monkeypatch.setitem(_image_smart.STRONGER, "jpeg", (note, first))
+    monkeypatch.setitem(smart.STRONGER, "jpeg", (note, first))
     run(source, quality="smart")
     assert 1 <= len(qualities) == len(set(qualities)) <= 5
 
 
 def test_a_huge_picture_is_encoded_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Searching takes memory."""
-    monkeypatch.setattr(_image_smart, "SEARCHED_PIXELS", 1000)
+    monkeypatch.setattr(smart, "SEARCHED_PIXELS", 1000)
     source = encode(photo("coffee"), "PNG")
     assert run(source, quality="smart").body == run(source).body
 
@@ -171,7 +171,7 @@ def test_a_search_that_fails_costs_nothing(monkeypatch: pytest.MonkeyPatch, faul
     def fail(_picture: Image.Image, _quality: int) -> bytes:
         raise fault
 
-    monkeypatch.setitem(_image_smart.STRONGER, "jpeg", (fail, 57))
+    monkeypatch.setitem(smart.STRONGER, "jpeg", (fail, 57))
     source = encode(photo("coffee"), "PNG")
     assert run(source, quality="smart").body == run(source).body
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from imgproc.pipeline.keys import (
+from imgproc.pipeline.storage.object_keys import (
     failed_csv_key,
     input_key,
     original_key,
@@ -14,7 +14,7 @@ from imgproc.pipeline.keys import (
     rendition_key,
     slugify,
 )
-from imgproc.pipeline.store import Store
+from imgproc.pipeline.storage.store import Store
 
 REQUEST_ID = "6f1c9f0e-5a55-4c1f-9d0a-0c6f7a1b2c3d"
 

@@ -16,8 +16,10 @@ from click.testing import CliRunner
 from rich.console import Console
 from structlog.stdlib import ProcessorFormatter
 
-from imgproc import cli, client, demo, logs
-from imgproc.terminal import printable, printable_lines
+from imgproc import client, demo
+from imgproc.cli import main
+from imgproc.core import logs
+from imgproc.core.terminal import printable, printable_lines
 
 HOSTILE = {
     "an ANSI colour": "\x1b[31mred",
@@ -174,13 +176,13 @@ def test_the_command_line_shows_it_and_never_obeys(
             raise client.ApiError(text)
         return {"requestId": text}
 
-    monkeypatch.setattr(cli.Client, "submit", submit)
-    monkeypatch.setattr(cli.Client, "status", lambda *_: said)
-    monkeypatch.setattr(cli.Client, "watch", lambda *_: iter([said]))
+    monkeypatch.setattr(main.Client, "submit", submit)
+    monkeypatch.setattr(main.Client, "status", lambda *_: said)
+    monkeypatch.setattr(main.Client, "watch", lambda *_: iter([said]))
     file = tmp_path / "a.csv"
     file.write_text("")
     outputs = [
-        CliRunner().invoke(cli.main, arguments, catch_exceptions=False).output
+        CliRunner().invoke(main.main, arguments, catch_exceptions=False).output
         for arguments in (["status", "x"], ["submit", str(file)], ["submit", str(file), "--wait"])
     ]
     assert all(map(is_harmless, outputs)), outputs

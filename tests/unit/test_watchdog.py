@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from imgproc import watchdog
-from imgproc.watchdog import LEAST_PATIENCE, Pulse, Watch, all_asleep, computed_seconds
+from imgproc.worker import watchdog
+from imgproc.worker.watchdog import LEAST_PATIENCE, Pulse, Watch, all_asleep, computed_seconds
 from tests.processes import is_alive, wait_until
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what threads do")

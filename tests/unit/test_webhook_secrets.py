@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgproc.config import ConfigError, load_settings
+from imgproc.core.config import ConfigError, load_settings
 
 ONE, TWO = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==", "whsec_YW5vdGhlciBzZWNyZXQgb2YgdGVzdHM="
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from imgproc.pipeline._csv_guard import guard, unguard
-from imgproc.pipeline._csv_text import CONTROL_BYTES
-from imgproc.pipeline.read_csv import CsvLimits, read_csv
-from imgproc.pipeline.write_csv import FailedRow, OutputRow, write_failed_csv, write_output_csv
+from imgproc.pipeline.table.formulas import guard, unguard
+from imgproc.pipeline.table.read import CsvLimits, read_csv
+from imgproc.pipeline.table.text import CONTROL_BYTES
+from imgproc.pipeline.table.write import FailedRow, OutputRow, write_failed_csv, write_output_csv
 
 # A busy machine must not fail a test.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

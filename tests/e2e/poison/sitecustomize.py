@@ -49,7 +49,7 @@ def _poison_pictures() -> None:
 
 def _poison_jobs() -> None:
     sys.path.insert(0, str(ROOT))
-    from imgproc import jobs, report  # noqa: PLC0415 - every Python process imports this file
+    from imgproc.journey import jobs, outcome  # noqa: PLC0415 - every Python process imports this file
 
     def deadly(function: Any, word: str) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
@@ -60,23 +60,23 @@ def _poison_jobs() -> None:
         return call
 
     jobs._planned = deadly(jobs._planned, "POISON_PLAN")
-    report.OutputRow = deadly(report.OutputRow, "POISON_FINALIZE")
+    outcome.OutputRow = deadly(outcome.OutputRow, "POISON_FINALIZE")
     jobs.attempt = deadly(jobs.attempt, "POISON_DELIVER")
     jobs.SENDING_SECONDS = 2.0
 
 
 def _poison_web() -> None:
     sys.path.insert(0, str(ROOT))
-    from imgproc import intake  # noqa: PLC0415 - as above
+    from imgproc.journey import accept  # noqa: PLC0415 - as above
 
-    scan_csv = intake.scan_csv
+    scan_csv = accept.scan_csv
 
     def scan_or_hang(reading: Any, *arguments: Any, **options: Any) -> Any:
         if "POISON_SCAN" in repr(reading):
             _hang("SPIN")
         return scan_csv(reading, *arguments, **options)
 
-    intake.scan_csv = scan_or_hang
+    accept.scan_csv = scan_or_hang
 
 
 _poison_pictures()

@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 
 from imgproc import create_app
-from imgproc.config import load_settings
-from imgproc.extensions import db
+from imgproc.core.config import load_settings
+from imgproc.db.engine import db
 from tests.integration.api.answers import AppFactory
 
 

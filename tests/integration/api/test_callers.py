@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
-from imgproc import callers
+from imgproc.api import auth
+from imgproc.api.api_keys import SHAPE, create_key, list_keys, revoke_key
 from imgproc.client import Client
-from imgproc.extensions import transaction
-from imgproc.keys import SHAPE, create_key, list_keys, revoke_key
-from imgproc.models import ApiKey, ProcessingRequest
+from imgproc.db.engine import transaction
+from imgproc.db.models import ApiKey, ProcessingRequest
 from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, away, problem
 from tests.integration.driver import configure, csv_of, pass_time, row, rows, work
 
@@ -116,8 +116,8 @@ def test_every_address_asks_for_a_key_but_those_that_show_nobodys_data(secret: s
         path = re.sub("<[^>]+>", UNKNOWN, rule.rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             response = call(path, method=method)
-            assert (response.status_code == 401) is (rule.endpoint not in callers.OPEN), f"{method} {path}"
-            asked |= {rule.endpoint} - callers.OPEN
+            assert (response.status_code == 401) is (rule.endpoint not in auth.OPEN), f"{method} {path}"
+            asked |= {rule.endpoint} - auth.OPEN
     assert {"uploads.upload_file", "status.get_status", "requests.list_requests", "health.get_metrics"} <= asked
     problem(call("/nowhere"), 404, "not_found")
 

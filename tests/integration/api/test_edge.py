@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask, current_app
 
-from imgproc.config import ConfigError, load_settings
+from imgproc.core.config import ConfigError, load_settings
 from tests.integration.api.answers import UNKNOWN, AppFactory, problem
 from tests.integration.driver import csv_of, upload
 

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from flask import Flask, current_app
 
-from imgproc import intake
 from imgproc.api import bodies, uploads
-from imgproc.errors import StorageUnavailable
-from imgproc.lifecycle import actions, requests
-from imgproc.toolbox import toolbox
+from imgproc.core.errors import StorageUnavailable
+from imgproc.db.transitions import actions, requests
+from imgproc.journey import accept
+from imgproc.journey.services import toolbox
 from tests.integration.api.answers import UNKNOWN, AppFactory, away, problem
 from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, submit, upload
 
@@ -248,15 +248,15 @@ def test_a_reservation_counts_until_its_upload_fails(monkeypatch: pytest.MonkeyP
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
     """Reading a large file takes until this is released; how many are being read."""
     begun, go_on = threading.Semaphore(0), threading.Event()
-    inspect = intake.inspect
+    inspect = accept.inspect
 
-    def slowly(given: intake.Upload) -> Any:
+    def slowly(given: accept.Upload) -> Any:
         if given.size > uploads.SMALL_FILE:
             begun.release()
             assert go_on.wait(60)
         return inspect(given)
 
-    monkeypatch.setattr(intake, "inspect", slowly)
+    monkeypatch.setattr(accept, "inspect", slowly)
     monkeypatch.setattr(uploads, "PATIENCE", 0.1)
     yield begun
     go_on.set()

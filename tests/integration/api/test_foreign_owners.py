@@ -14,9 +14,9 @@ import pytest
 from flask import Flask, current_app
 from werkzeug.routing import Rule
 
-from imgproc.extensions import Base, redis_client
-from imgproc.keys import create_key, revoke_key
-from imgproc.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.api.api_keys import create_key, revoke_key
+from imgproc.db.engine import Base, redis_client
+from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from tests.integration.api.answers import problem
 from tests.integration.driver import configure, csv_of, rows, upload, work
 from tests.integration.services import ObjectStore

@@ -12,13 +12,15 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from limits import parse
 
-from imgproc import dispatch, jobs, sweeper
-from imgproc.config import SettingsSchema
-from imgproc.extensions import db, transaction
-from imgproc.keys import create_key
-from imgproc.lifecycle import deliveries
-from imgproc.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
-from imgproc.sql import db_now
+from imgproc.api.api_keys import create_key
+from imgproc.core.config import SettingsSchema
+from imgproc.db.dialects import db_now
+from imgproc.db.engine import db, transaction
+from imgproc.db.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
+from imgproc.db.transitions import deliveries
+from imgproc.journey import jobs
+from imgproc.queue import enqueue
+from imgproc.worker import sweeper
 from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, problem
 from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, rows, work
 from tests.integration.driver import upload as upload_here
@@ -269,9 +271,9 @@ def test_a_sweep_rings_for_a_few_webhooks_of_each_owner() -> None:
     configure(deliveries_at_once=1)
     crowd, others = _due("slow", 40), _due("", 3)
     sweeper.sweep()
-    waiting = dispatch.waiting()
-    assert sum(dispatch.job_id("deliver", (each,)) in waiting for each in crowd) == 16
-    assert all(dispatch.job_id("deliver", (each,)) in waiting for each in others)
+    waiting = enqueue.waiting()
+    assert sum(enqueue.job_id("deliver", (each,)) in waiting for each in crowd) == 16
+    assert all(enqueue.job_id("deliver", (each,)) in waiting for each in others)
 
 
 def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: Shop) -> None:

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from flask import current_app
 
-from imgproc.extensions import transaction
-from imgproc.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+from imgproc.db.engine import transaction
+from imgproc.db.models import ProcessingRequest, Product, ProductStatus, RequestStatus
 from tests.integration.api.answers import UTC_TIME, problem
 from tests.integration.driver import OPTIONS, get, planned
 

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from flask import current_app
 
-from imgproc.extensions import Base, db, transaction
-from imgproc.models import ENDED, DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
+from imgproc.db.engine import Base, db, transaction
+from imgproc.db.models import ENDED, DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
 from tests.integration.api.answers import UNKNOWN, UTC_TIME, problem
 from tests.integration.driver import csv_of, get, planned, submit
 

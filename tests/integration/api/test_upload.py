@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask, current_app
 
-from imgproc.models import ProcessingRequest
+from imgproc.db.models import ProcessingRequest
 from tests.integration.api.answers import NOBODY, UTC_TIME, AppFactory, away, problem
 from tests.integration.driver import HEADER, configure, csv_of, get, ringing, row, rows, upload
 

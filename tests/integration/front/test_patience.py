@@ -17,7 +17,7 @@ import psutil
 import pytest
 import requests
 
-from imgproc.embedded.addresses import DEMO_PORTS, free_port, listens
+from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
 from tests.e2e.stack import ROOT, Stack, running_stack
 from tests.integration.front.slow_clients import CSV, HEAD, UPLOAD, get
 from tests.processes import wait_until

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from imgproc.embedded.addresses import DEMO_PORTS, free_port, listens
+from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
 from tests.e2e.stack import ROOT, Stack, running_stack
 from tests.integration.front.slow_clients import UPLOAD, Crowd, assert_serves_others, get, kinds, seconds_to_answer
 from tests.processes import wait_until

@@ -1,0 +1,53 @@
+"""How many calls a key or an address may make. Flask-Limiter counts them in Redis, for all web processes together."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Flask, current_app, request
+from flask_limiter import Limiter, RateLimitExceeded
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from imgproc.api import auth
+from imgproc.core.config import Settings
+from imgproc.db.engine import DEFAULT_REDIS_URL
+from imgproc.journey.services import toolbox
+
+UPLOADS = {"uploads.upload_file", "uploads.validate_file"}  # these read a file
+READS = {"GET", "HEAD", "OPTIONS"}  # every other method sets work going, or stops it
+PATIENCE = 0.5  # seconds until Redis counts as away
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Count the calls to `app`. While Redis is away each process counts by itself: an outage refuses nobody."""
+    limiter = Limiter(
+        auth.bucket,
+        default_limits=[_limit],
+        default_limits_exempt_when=auth.is_open,
+        storage_uri=settings.redis_url or DEFAULT_REDIS_URL,
+        storage_options={
+            "socket_connect_timeout": PATIENCE,  # type: ignore[dict-item]  # handed on to redis-py as they are
+            "socket_timeout": PATIENCE,  # type: ignore[dict-item]
+            "retry": Retry(NoBackoff(), 1),  # type: ignore[dict-item]
+        },
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,  # of two threads that find Redis away at once, only one falls back
+        key_prefix="imgproc",
+    )
+    limiter.init_app(app)
+    app.extensions["rate_limiter"] = limiter
+
+
+def _limit() -> str:
+    settings = toolbox().settings
+    if request.endpoint in UPLOADS:
+        return settings.rate_limit_uploads
+    return settings.rate_limit_reads if request.method in READS else settings.rate_limit_actions
+
+
+def explain(error: RateLimitExceeded) -> tuple[str, int]:
+    """What to tell a caller who is over the limit, and the whole seconds until the next call counts anew."""
+    limit = current_app.extensions["rate_limiter"].current_limit
+    seconds = max(1, round(limit.reset_at - time.time())) if limit else 60
+    return f"More than {error.limit.limit} calls of this kind; wait {seconds} s, then go on more slowly.", seconds

@@ -1,0 +1,60 @@
+"""How many large files a process reads at a time, of all callers and of one, and how many may wait for that."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from imgproc.core.errors import ServerBusy, TooManyUploads
+
+
+class Slots:
+    """`total` slots, half of them for any one owner; up to `waiting` threads wait up to `patience` seconds for one.
+
+    Whoever finds no place to wait is refused at once, so that some threads stay free to answer.
+    """
+
+    def __init__(self, total: int, *, waiting: int, patience: float) -> None:
+        self._total = total
+        self._share = max(1, total // 2)
+        self._places = waiting
+        self._patience = patience
+        self._held: Counter[str] = Counter()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, owner: str) -> Iterator[None]:
+        """Hold a slot.
+
+        Raises:
+            TooManyUploads: the owner's share stayed in use.
+            ServerBusy: all slots did.
+        """
+        with self._changed:
+            if not self._is_free(owner):
+                self._wait(owner)
+            self._held[owner] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held[owner] -= 1
+                self._held += Counter()  # forgets the owners that hold none
+                self._changed.notify_all()
+
+    def _is_free(self, owner: str) -> bool:
+        return self._held.total() < self._total and self._held[owner] < self._share
+
+    def _wait(self, owner: str) -> None:
+        if self._places:
+            self._places -= 1
+            try:
+                if self._changed.wait_for(lambda: self._is_free(owner), self._patience):
+                    return
+            finally:
+                self._places += 1
+        if self._held[owner] >= self._share:
+            raise TooManyUploads(f"{self._share} of your large files are being read already; wait until one is done.")
+        raise ServerBusy("The server reads as many large files as it can.")

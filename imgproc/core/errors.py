@@ -1,0 +1,194 @@
+"""The exception tree. Every error carries a stable code, a plain sentence and `retryable`.
+
+ImgprocError
+├── InvalidInput               the caller must change something
+│   ├── InvalidCsv             the file cannot be accepted; `errors` names line and column
+│   ├── InvalidOption          a compression or upload option is out of range
+│   ├── InvalidWebhookUrl      the webhook URL may not be used
+│   └── UnsupportedFile        not a kind of file we read
+├── NotAuthenticated           the caller must show an API key that is in force
+├── QuotaExceeded              the caller has too much under way
+│   └── TooManyUploads         as many of the caller's large files are being read as may be at a time
+├── ForbiddenAddress           netguard refused to connect (an OSError too, so sockets may raise it)
+├── ImageError                 one image cannot be made; fails that image only
+│   ├── DownloadError          the source could not be had
+│   └── CompressError          the source bytes are not a picture we can encode
+├── DeliveryError              one attempt at a webhook failed
+├── InfrastructureError        storage, queue or database is away: always retryable, never a product's fault
+│   ├── StorageUnavailable     the object store did not answer or refused
+│   ├── ServerBusy             this process reads as many large files as it can
+│   └── WorkerStopping         this worker was asked to stop: give the work back
+└── LeaseLost                  somebody else owns this work now: stop, change nothing
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imgproc.core.redaction import redact
+
+
+class ImgprocError(Exception):
+    """Base of every error of ours: `code` is stable, `detail` is one plain sentence with the remedy.
+
+    Credentials are redacted from `detail`: it is stored, logged, and written into CSVs that others may read.
+    """
+
+    code = "internal_error"
+    retryable = False
+
+    def __init__(self, detail: str, *, code: str | None = None, retryable: bool | None = None) -> None:
+        self.detail = redact(detail)
+        super().__init__(self.detail)
+        self.code = code or self.code
+        self.retryable = self.retryable if retryable is None else retryable
+
+
+@dataclass(frozen=True)
+class RowError:
+    """One fault of the file: `line` is 1-based as an editor shows it; `column` is the header's text, if it has one."""
+
+    line: int
+    column: str | None
+    code: str
+    detail: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as the wire shows it."""
+        return asdict(self)
+
+
+class InvalidInput(ImgprocError):
+    """The caller must change something before trying again."""
+
+    code = "invalid_input"
+
+
+class InvalidCsv(InvalidInput):
+    """The file cannot be accepted; `errors` holds at most 100 faults, `truncated` says there are more."""
+
+    code = "invalid_csv"
+
+    def __init__(self, detail: str, *, errors: list[RowError] | None = None, truncated: bool = False) -> None:
+        super().__init__(detail)
+        self.errors = errors or []
+        self.truncated = truncated
+
+
+class InvalidOption(InvalidInput):
+    """A compression or upload option is out of range; `option` names it."""
+
+    code = "invalid_option"
+
+    def __init__(self, detail: str, *, option: str) -> None:
+        super().__init__(detail)
+        self.option = option
+
+
+class InvalidWebhookUrl(InvalidInput):
+    """The webhook URL is not one we may post to."""
+
+    code = "invalid_webhook_url"
+
+
+class UnsupportedFile(InvalidInput):
+    """The upload is not a kind of file we read."""
+
+    code = "unsupported_file_type"
+
+
+class NotAuthenticated(ImgprocError):
+    """The caller must show an API key that is in force."""
+
+    code = "missing_api_key"
+
+
+class QuotaExceeded(ImgprocError):
+    """The caller has too much under way; it may go on once some of it has ended."""
+
+    code = "quota_exceeded"
+    retryable = True
+
+
+class TooManyUploads(QuotaExceeded):
+    """As many of the caller's large files are being read as may be at a time."""
+
+    code = "too_many_uploads"
+
+
+class ForbiddenAddress(ImgprocError, OSError):
+    """netguard refused to connect to this address."""
+
+    code = "forbidden_address"
+
+
+class ImageError(ImgprocError):
+    """One image cannot be made; fails that image only."""
+
+    code = "image_failed"
+
+
+class DownloadError(ImageError):
+    """The source could not be had; `retry_after` is what the server asked for, in seconds, if it did."""
+
+    def __init__(self, detail: str, *, code: str, retryable: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(detail, code=code, retryable=retryable)
+        self.retry_after = retry_after
+
+
+class CompressError(ImageError):
+    """The source bytes are not a picture we can decode and encode."""
+
+
+class DeliveryError(ImgprocError):
+    """One webhook attempt failed.
+
+    `response_status` is the HTTP status if one came, `retry_after` is in seconds; not `retryable` means stop for good.
+    """
+
+    code = "delivery_failed"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str,
+        retryable: bool = True,
+        response_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail, code=code, retryable=retryable)
+        self.response_status = response_status
+        self.retry_after = retry_after
+
+
+class InfrastructureError(ImgprocError):
+    """Storage, queue or database is away; the work is delayed, never failed."""
+
+    code = "service_unavailable"
+    retryable = True
+
+
+class StorageUnavailable(InfrastructureError):
+    """The object store did not answer, or refused us."""
+
+    code = "storage_unavailable"
+
+
+class ServerBusy(InfrastructureError):
+    """This process reads as many large files as it can."""
+
+    code = "server_busy"
+
+
+class WorkerStopping(InfrastructureError):
+    """This worker was asked to stop; what it holds goes back, untouched."""
+
+    code = "worker_stopping"
+
+
+class LeaseLost(ImgprocError):
+    """Somebody else owns this work now: stop and change nothing."""
+
+    code = "lease_lost"

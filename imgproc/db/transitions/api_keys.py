@@ -1,0 +1,49 @@
+"""The transitions of an API key: made, used, given other webhook secrets, revoked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from imgproc.db.dialects import db_now
+from imgproc.db.engine import single_statement
+from imgproc.db.models import ApiKey
+
+USE_NOTED_EVERY = 3600.0  # seconds: a write for each call would cost more than the call
+
+
+def create(**values: Any) -> None:
+    """Insert a key in force."""
+    with single_statement() as connection:
+        connection.execute(sa.insert(ApiKey).values(**values))
+
+
+def use_is_due() -> sa.ColumnElement[bool]:
+    """Whether the use of a key was last noted long ago, or never."""
+    return sa.or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < db_now(-USE_NOTED_EVERY))
+
+
+def note_use(key_id: str) -> None:
+    """Remember that the key was used just now, unless another process has done so."""
+    statement = sa.update(ApiKey).where(ApiKey.id == key_id, use_is_due()).values(last_used_at=db_now())
+    with single_statement() as connection:
+        connection.execute(statement)
+
+
+def replace_webhook_secrets(key_id: str, *, known: str | None, secrets: str) -> bool:
+    """Let `secrets` sign in the place of those `known`, both as the column has them; False where they are others."""
+    statement = (
+        sa.update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.webhook_secrets.is_not_distinct_from(known))
+        .values(webhook_secrets=secrets)
+    )
+    with single_statement() as connection:
+        return connection.execute(statement).rowcount == 1
+
+
+def revoke(key_id: str) -> bool:
+    """Put the key out of force; False where it is already."""
+    statement = sa.update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=db_now())
+    with single_statement() as connection:
+        return bool(connection.execute(statement).rowcount)

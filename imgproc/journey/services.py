@@ -1,0 +1,55 @@
+"""The stages as this app has set them up: one store, one downloader and one notifier a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from imgproc.core.config import Settings
+from imgproc.pipeline.download import Downloader
+from imgproc.pipeline.images.compress import MemoryBudget
+from imgproc.pipeline.notify import Notifier
+from imgproc.pipeline.storage.store import Store
+from imgproc.pipeline.table.read import CsvLimits
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """The settings and the stages made from them; none connects before its first use."""
+
+    settings: Settings
+    store: Store
+    downloader: Downloader
+    notifier: Notifier
+    csv_limits: CsvLimits
+    memory: MemoryBudget  # of all images that this process makes at a time
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Make the stages from `settings`."""
+    networks = settings.allowed_networks
+    app.extensions["toolbox"] = Toolbox(
+        settings=settings,
+        store=Store(
+            endpoint_url=settings.s3_endpoint_url,
+            access_key_id=settings.s3_access_key_id,
+            secret_access_key=settings.s3_secret_access_key,
+            region=settings.s3_region,
+            originals_bucket=settings.s3_originals_bucket,
+            outputs_bucket=settings.s3_outputs_bucket,
+            public_url=settings.s3_public_url,
+        ),
+        downloader=Downloader(
+            allowed_networks=networks, timeout=settings.download_timeout, max_bytes=settings.max_image_bytes
+        ),
+        notifier=Notifier(allowed_networks=networks),
+        csv_limits=CsvLimits(max_rows=settings.max_rows, max_images_per_row=settings.max_images_per_row),
+        memory=MemoryBudget(settings.worker_memory_limit),
+    )
+
+
+def toolbox() -> Toolbox:
+    """The current app's toolbox."""
+    tools: Toolbox = current_app.extensions["toolbox"]
+    return tools

@@ -1,0 +1,109 @@
+"""A PNG's rows compressed anew (W3C, PNG, third edition), with the few chunks that say what colours they are."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Container, Iterator
+
+from imgproc.pipeline.images.cost import CpuTime
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+SLICE = 65536
+COLOURS = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB"}  # and transparency; each once
+
+
+class _Unkeepable(ValueError):
+    """The file holds what we do not know, or does not keep to its format."""
+
+
+def keep_png(source: bytes, time: CpuTime) -> bytes | None:
+    """The same rows and colours, and no more; None where the file does not keep to its format, or no `time` is left."""
+    try:
+        return _rewrite(source, time)
+    except (_Unkeepable, struct.error, LookupError, zlib.error):
+        return None
+
+
+def _require(truth: object) -> None:
+    if not truth:
+        raise _Unkeepable
+
+
+def _rewrite(source: bytes, time: CpuTime) -> bytes:
+    _require(source.startswith(SIGNATURE))
+    header, colours, pixels = b"", dict[bytes, bytes](), bytearray()
+    for kind, body in _chunks(source):
+        if kind == b"IHDR":
+            _require(not header and len(body) == 13 and body[9] in CHANNELS)
+            header = body
+        elif kind == b"IDAT":
+            pixels += body
+        elif kind in COLOURS:
+            _require(header and kind not in colours and not pixels)
+            colours[kind] = body
+        else:
+            _require(kind == b"IEND" or kind[0] & 0x20)  # Unknown chunks are dropped, unless they are critical.
+    _require(header)
+    if header[9] in {2, 6}:
+        colours.pop(b"PLTE", None)  # a mere suggestion
+    lengths = _lengths(header, len(colours.get(b"PLTE", b"")) // 3)
+    _require(all(len(body) in lengths[kind] for kind, body in colours.items()))
+    chunks = {
+        b"IHDR": header,
+        **colours,
+        b"IDAT": _compress(bytes(pixels), rows=_row_bytes(header), time=time),
+        b"IEND": b"",
+    }
+    return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks.items())
+
+
+def _chunks(source: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position, kind = len(SIGNATURE), b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", source, position)
+        body = source[position + 8 : position + 8 + length]
+        (checksum,) = struct.unpack_from(">I", source, position + 8 + length)
+        _require(checksum == zlib.crc32(body, zlib.crc32(kind)))
+        position += 12 + length
+        yield kind, body
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+
+
+def _lengths(header: bytes, colours: int) -> dict[bytes, Container[int]]:
+    """In bytes, that the chunks kept may have in a picture of this header and so many colours in its palette."""
+    depth, colour = header[8], header[9]
+    transparency: dict[int, Container[int]] = {0: (2,), 2: (6,), 3: range(1, colours + 1)}
+    palette = range(3, 3 * 2**depth + 1, 3) if colour == 3 else ()
+    plain: dict[bytes, Container[int]] = {b"gAMA": (4,), b"cHRM": (32,), b"sRGB": (1,)}
+    return plain | {b"PLTE": palette, b"tRNS": transparency.get(colour, ())}
+
+
+def _compress(pixels: bytes, *, rows: int, time: CpuTime) -> bytes:
+    """The compressed stream made anew, of which `rows` are the bytes; it may hold no more, nor anything behind it."""
+    decoder, encoder, written, left = zlib.decompressobj(), zlib.compressobj(9), bytearray(), rows
+    for start in range(0, len(pixels), SLICE):
+        piece = pixels[start : start + SLICE]
+        while piece:
+            raw = decoder.decompress(piece, SLICE * 2)
+            left -= len(raw)
+            _require(time.left > 0 and left >= 0 and not decoder.unused_data)
+            written += encoder.compress(raw)
+            piece = decoder.unconsumed_tail
+    _require(decoder.eof and left == 0)
+    return bytes(written + encoder.flush())
+
+
+def _row_bytes(header: bytes) -> int:
+    """Bytes of all rows, each with its filter's byte, of all passes."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    total = 0
+    for left, top, step_x, step_y in PASSES if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // step_x), -(-(height - top) // step_y)
+        total += rows * (1 + (columns * depth * CHANNELS[colour] + 7) // 8) if min(columns, rows) > 0 else 0
+    return total

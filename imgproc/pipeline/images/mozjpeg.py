@@ -1,0 +1,89 @@
+"""JPEG by mozjpeg, which libvips holds: rate-distortion optimization, and quantization tables tuned for MS-SSIM.
+
+pyvips-binary is the only wheel with mozjpeg's encoder. Its Python binding, pyvips, has no wheel, and building it where
+libvips has its headers replaces the library that we pin. So we call the C functions ourselves; they are part of the
+stable interface of libvips 8 (https://www.libvips.org/API/current/ctor.Image.new_from_memory.html).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from cffi import FFI
+from PIL import Image
+
+from imgproc.core.errors import CompressError
+
+FUNCTIONS = """
+    int vips_init(const char *program);
+    void vips_concurrency_set(int threads);
+    void vips_cache_set_max(int operations);
+    void *vips_image_new_from_memory(const void *pixels, size_t size, int width, int height, int bands, int format);
+    int vips_jpegsave_buffer(void *image, void **body, size_t *size, ...);
+    void vips_error_clear(void);
+    void g_object_unref(void *object);
+    void g_free(void *memory);
+"""
+UCHAR = 0  # VipsBandFormat: one byte a band
+# Optional arguments of vips_jpegsave_buffer. quant_table 2 and the trellis are mozjpeg's (jcparam.c); subsample_mode 1
+# is "on", keep 0 is "no metadata".
+OPTIONS = {
+    **{"quant_table": 2, "trellis_quant": 1, "overshoot_deringing": 1, "subsample_mode": 1},
+    **{"interlace": 1, "optimize_coding": 1, "optimize_scans": 1, "keep": 0},
+}
+_starting = Lock()
+_ffi = FFI()
+_ffi.cdef(FUNCTIONS)
+
+
+def encode_mozjpeg(picture: Image.Image, quality: int) -> bytes:
+    """`picture`, in mode L or RGB, as a progressive JPEG without metadata; `quality` from 1 to 100.
+
+    Raises:
+        CompressError: `encode_failed`, where JPEG cannot hold the picture.
+    """
+    lib = _library()
+    pixels = picture.tobytes()  # libvips reads them where they are, so they outlive the image.
+    bands = len(picture.getbands())
+    image = lib.vips_image_new_from_memory(_ffi.from_buffer(pixels), len(pixels), *picture.size, bands, UCHAR)
+    body, size = _ffi.new("void **"), _ffi.new("size_t *")
+    try:
+        if not image or lib.vips_jpegsave_buffer(image, body, size, *_arguments(Q=quality, **OPTIONS)):
+            lib.vips_error_clear()
+            detail = "The picture cannot be encoded as jpeg; try another format."
+            raise CompressError(detail, code="encode_failed")
+        return bytes(_ffi.buffer(body[0], size[0]))
+    finally:
+        lib.g_free(body[0])
+        if image:
+            lib.g_object_unref(image)
+
+
+def _arguments(**options: int) -> list[Any]:
+    """Names and numbers in turns, and NULL behind the last, as libvips takes optional arguments."""
+    pairs = [(_ffi.new("char[]", name.encode()), _ffi.cast("int", number)) for name, number in options.items()]
+    return [each for pair in pairs for each in pair] + [_ffi.NULL]
+
+
+def _library() -> Any:
+    """The library, started once: a second vips_init does not wait for the first one of another thread."""
+    with _starting:
+        return _start()
+
+
+@cache
+def _start() -> Any:
+    """Load the library; most workers never need it, and spare its memory.
+
+    The extension module of pyvips-binary is linked to it, so its handle finds the functions under any file name.
+    """
+    import _libvips  # noqa: PLC0415 - see above
+
+    lib = _ffi.dlopen(_libvips.__file__)
+    if lib.vips_init(b"imgproc"):
+        raise CompressError("libvips does not start; reinstall pyvips-binary.", code="encode_failed")
+    lib.vips_concurrency_set(1)  # The cores are busy with other images.
+    lib.vips_cache_set_max(0)
+    return lib

@@ -1,0 +1,46 @@
+"""What a cell of ours holds, and what is wrong with it: the code and a sentence, or None."""
+
+from __future__ import annotations
+
+from imgproc.pipeline.table.formulas import unguard
+
+MAX_SERIAL_CHARS = 255
+MAX_NAME_CHARS = 500
+
+
+def value(cell: str) -> str:
+    """The text of a cell, without the white space around it and without the formula guard of our own CSVs."""
+    return unguard(cell.strip())
+
+
+def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
+    """What is wrong with a serial number that stood on `first_line` before."""
+    if not serial:
+        return "empty_serial_number", "The serial number is empty: give the row one of its own."
+    if len(serial) > MAX_SERIAL_CHARS:
+        return "cell_too_long", f"The serial number has more than {MAX_SERIAL_CHARS} characters: shorten it."
+    if first_line is not None:
+        detail = f"The serial number {serial!r} is already on line {first_line}: give the row one of its own."
+        return "duplicate_serial_number", detail
+    return None
+
+
+def name_fault(name: str) -> tuple[str, str] | None:
+    """What is wrong with a product name."""
+    if not name:
+        return "empty_product_name", "The product name is empty: write one."
+    if len(name) > MAX_NAME_CHARS:
+        return "cell_too_long", f"The product name has more than {MAX_NAME_CHARS} characters: shorten it."
+    return None
+
+
+def urls_fault(cell: str, urls: tuple[str, ...], *, max_chars: int, max_images: int) -> tuple[str, str] | None:
+    """What is wrong with the URL cell as a whole."""
+    if len(cell) > max_chars:
+        return "cell_too_long", f"The URL cell has more than {max_chars:,} characters: shorten it."
+    if not urls:
+        return "no_urls", "The row has no image URL: give at least one, or remove the row."
+    if len(urls) > max_images:
+        most = f"more than the {max_images:,} allowed"
+        return "too_many_images", f"The row has {len(urls):,} image URLs, {most}: split it into several rows."
+    return None

@@ -1,0 +1,156 @@
+"""Rows that are written plainly, a block of lines at a time, by loops that run in C.
+
+It only spares work. A block is plain where every record is one line, has all cells, and every check of `read_csv` is
+sure to find nothing wrong in it; a block with any other record, or with a serial number that does not follow the one
+before, is left to them.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import count, repeat
+
+from imgproc.pipeline.table.cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
+from imgproc.pipeline.table.records import BLOCK_CHARS, Lines
+from imgproc.pipeline.table.serials import SerialNumbers
+from imgproc.pipeline.table.text import UNDECODABLE
+from imgproc.pipeline.table.urls import MAX_URL_CHARS, PLAIN_LISTS, PLAIN_URL
+
+# What a cell cannot hold, quoted or not: a quote, the end of the line, and what `Lines` reports as a fault.
+_NEVER = r"\"\r\n\0\udfff"
+MAX_FAILURES = 6
+
+Columns = tuple[Sequence[str], Sequence[str], Sequence[str]]  # serial numbers, names, URL cells
+
+
+@dataclass(frozen=True)
+class PlainRows:
+    """Good rows one after the other, the first of them number `row` on line `line`; `cells` list URLs by commas."""
+
+    row: int
+    line: int
+    serials: Sequence[str]
+    names: Sequence[str]
+    cells: Sequence[str]
+    images: int  # URLs of all together
+
+    def __len__(self) -> int:
+        return len(self.serials)
+
+    def __iter__(self) -> Iterator[tuple[int, int, str, str, str, tuple[str, ...]]]:
+        """Row, line, serial number, product name, URL cell and URLs of each."""
+        urls = map(tuple, map(str.split, self.cells, repeat(",")))
+        return zip(count(self.row), count(self.line), self.serials, self.names, self.cells, urls)
+
+
+class PlainReader:
+    """Takes blocks of plain rows out of the lines of a file with `columns` columns, ours at `indices`."""
+
+    def __init__(
+        self, columns: int, indices: tuple[int, ...], delimiter: str, *, max_images: int, max_cell_chars: int
+    ) -> None:
+        self._failures = self._pause = 0
+        self._max_images = max_images
+        self._max_cell_chars = min(max_cell_chars, MAX_URL_CHARS)
+        if columns == len(indices) and list(indices) == sorted(indices):
+            self._find: Callable[[str], Columns | None] = partial(_match, _row_pattern(delimiter))
+        else:
+            self._find = partial(_parse, columns, indices, delimiter)
+
+    def take(self, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
+        """The rows of the next block, the first of them number `row`; None where any of it is not plain.
+
+        After every failure twice as many blocks are let go by untried, so that a table full of oddities costs no more.
+        """
+        block = lines.next_block()
+        if self._pause:
+            self._pause -= 1
+            return None
+        rows = self._rows(block, lines, seen, row=row, at_most=at_most) if seen.rising else None
+        self._failures = 0 if rows else min(self._failures + 1, MAX_FAILURES)
+        self._pause = 2**self._failures - 1
+        return rows
+
+    def _rows(self, block: str, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
+        # What a pattern has to remember grows with the line, so one of a megabyte is left to the reader.
+        columns = self._find(block) if len(block) <= 2 * BLOCK_CHARS else None
+        if columns is None or len(columns[0]) > at_most:
+            return None
+        serials, names, cells = columns
+        commas = "".join(cells).count(",")
+        if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
+            return None
+        if max(map(len, cells)) > self._max_cell_chars:
+            return None
+        line = lines.number + 1
+        if not seen.note_rising(serials, line):
+            return None
+        lines.skip_block(len(cells))
+        return PlainRows(row, line, serials, names, cells, images=len(cells) + commas)
+
+
+def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
+    """Our columns of a block that has no others, by the pattern of a plain row; None where a line is no such row."""
+    found = pattern.findall(block) if pattern.match(block) else []
+    if not found or len(found) != block.count("\n") or not block.endswith("\n"):
+        return None
+    serials, names, cells = (_unquoted(column) for column in zip(*found, strict=True))
+    return serials, names, cells
+
+
+@cache
+def _row_pattern(delimiter: str) -> re.Pattern[str]:
+    """The pattern of a row of our three columns alone, in our order: one for each of the delimiters there are."""
+    bare = re.escape(delimiter)
+    cells = (
+        _either(_text("", at_most=MAX_SERIAL_CHARS), _text(bare, at_most=MAX_SERIAL_CHARS)),
+        _either(_text("", at_most=MAX_NAME_CHARS), _text(bare, at_most=MAX_NAME_CHARS)),
+        _either(rf"{PLAIN_URL}(?:,{PLAIN_URL})*", PLAIN_URL),
+    )
+    return re.compile("^" + bare.join(cells) + r"\r?\n", re.MULTILINE)
+
+
+def _either(quoted: str, bare: str) -> str:
+    """A cell as one group, with its quotes."""
+    return f'("(?:{quoted})"|(?:{bare}))'
+
+
+def _text(delimiter: str, *, at_most: int) -> str:
+    """A text without white space around it, or the mark of a formula before it."""
+    inner, last = rf"[^{_NEVER}{delimiter}]", rf"[^\s{_NEVER}{delimiter}]"
+    return rf"(?!'){last}(?:{inner}{{0,{at_most - 2}}}{last})?"
+
+
+def _unquoted(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Plain cells have no quotes but those around them."""
+    return tuple(map(str.strip, cells, repeat('"'))) if '"' in "".join(cells) else cells
+
+
+def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -> Columns | None:
+    """Our columns among others; None where a record is no line, lacks a cell, or is not plain."""
+    whole = block.endswith("\n") and block.count("\r") == block.count("\r\n")
+    if not whole or UNDECODABLE in block or "\0" in block:
+        return None
+    lines = block.split("\n")
+    lines.pop()
+    try:
+        records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+        found = list(zip(*records, strict=True))
+    except (csv.Error, ValueError):
+        return None
+    if len(found) != columns or len(found[0]) != len(lines):  # fewer records than lines: a cell has a line break
+        return None
+    serials, names, cells = (found[index] for index in indices)
+    plain = _is_text(serials, MAX_SERIAL_CHARS) and _is_text(names, MAX_NAME_CHARS)
+    return (serials, names, cells) if plain and PLAIN_LISTS.fullmatch("\n".join(cells)) else None
+
+
+def _is_text(cells: tuple[str, ...], at_most: int) -> bool:
+    """Whether each has up to so many characters, no white space around them, and no guard of a formula before them."""
+    if "" in cells or max(map(len, cells)) > at_most or "\n'" in "\n" + "\n".join(cells):
+        return False
+    return tuple(map(str.strip, cells)) == cells

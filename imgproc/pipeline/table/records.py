@@ -1,0 +1,158 @@
+"""The text of a CSV -> records: where each row of cells starts, in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from imgproc.core.errors import InvalidCsv, RowError
+from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
+
+MAX_ROW_CHARS = 1024 * 1024
+MAX_ROW_LINES = 10_000
+CLOSE_IT = "close it, or double it if it is part of the text."
+BLOCK_CHARS = 16 * 1024  # of rows that are tried together
+
+
+class RowTooLongError(Exception):
+    """A row has more than MAX_ROW_CHARS characters or MAX_ROW_LINES lines: keeping it would fill the memory."""
+
+
+@dataclass
+class Lines:
+    """The lines of a text, as csv.reader takes them; `row` keeps those since it was last cleared.
+
+    `number` counts the lines taken, by csv.reader or as a block. `fault` is (index in `row`, code) of the first line in
+    which bytes that are no text were replaced by U+FFFD.
+    """
+
+    text: io.TextIOWrapper
+    row: list[str] = field(default_factory=list)
+    fault: tuple[int, str] | None = None
+    ended: bool = False
+    number: int = 0
+    waiting: bool = False  # lines of a block that are not taken
+    _block: io.StringIO = field(default_factory=io.StringIO)
+
+    def next_block(self) -> str:
+        """The lines that come next, between two rows and while none is waiting; empty at the end."""
+        block = self.text.read(BLOCK_CHARS)
+        block += self.text.readline(MAX_ROW_CHARS + 1)
+        self._block, self.waiting = io.StringIO(block, newline=""), True
+        return block
+
+    def skip_block(self, lines: int) -> None:
+        """Take all lines of the block at once."""
+        self._block, self.waiting = io.StringIO(), False
+        self.number += lines
+
+    def __iter__(self) -> Iterator[str]:
+        row, readline = self.row, self.text.readline
+        size = 0
+        while True:
+            line = self._block.readline(MAX_ROW_CHARS + 1)
+            if not line:
+                self.waiting = False
+                line = readline(MAX_ROW_CHARS + 1)
+                if not line:
+                    break
+            self.number += 1
+            if UNDECODABLE in line or "\0" in line:
+                line = self._replace_faults(line)
+            size = size + len(line) if row else len(line)
+            row.append(line)
+            if size > MAX_ROW_CHARS or len(row) > MAX_ROW_LINES:
+                raise RowTooLongError
+            yield line
+        self.ended = True
+
+    def _replace_faults(self, line: str) -> str:
+        for character, code in ((UNDECODABLE, "undecodable"), ("\0", "nul_character")):
+            if character in line:
+                self.fault = self.fault or (len(self.row), code)
+                line = line.replace(character, "\ufffd")
+        return line
+
+
+# The line a row starts on, its cells, and why these may not be what the merchant meant.
+Record = tuple[int, list[str], RowError | None]
+
+
+def read_records(lines: Lines, delimiter: str) -> Iterator[Record]:
+    """Parse `lines` by RFC 4180 into records, blank lines too (no cells).
+
+    Raises:
+        InvalidCsv: a quote is never closed, or a row is too long to keep; nothing after it could be trusted.
+    """
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    row = lines.row
+    while True:
+        line = lines.number + 1
+        row.clear()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except RowTooLongError as error:
+            raise _too_long(line, row, delimiter) from error
+        except csv.Error as error:
+            lines.fault = None
+            yield _malformed(line, lines, delimiter, str(error))
+            continue
+        yield line, cells, _unreadable(line, lines) if lines.fault else None
+
+
+def _too_long(line: int, row: list[str], delimiter: str) -> InvalidCsv:
+    """Why the row that starts on `line` is not kept. A cell that takes most of its lines was never meant to."""
+    most = f"{MAX_ROW_CHARS:,} characters"
+    if len(row) > MAX_ROW_LINES:
+        most = f"{MAX_ROW_LINES:,} lines"
+        opened = _line_of_open_quote(row, delimiter)
+        if opened < len(row) / 2:
+            detail = f"The quote opened on line {line + opened} is open for thousands of lines: {CLOSE_IT}"
+            return invalid_csv(line + opened, None, "unterminated_quote", detail)
+    detail = f"The row has more than {most}: put each product on a line of its own."
+    return invalid_csv(line, None, "row_too_long", detail)
+
+
+def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
+    """The record csv.reader gave up on, as far as it can be read; reading goes on at the next line."""
+    too_long = "field larger" in reason
+    if lines.ended or (too_long and sum(line.count('"') for line in lines.row) % 2):
+        opened = line if too_long else line + _line_of_open_quote(lines.row, delimiter)
+        detail = f"The quote opened on line {opened} is never closed: {CLOSE_IT}"
+        raise invalid_csv(opened, None, "unterminated_quote", detail)
+    if too_long:
+        detail = f"A cell has more than {csv.field_size_limit():,} characters: shorten it."
+        return line, [], RowError(line, None, "cell_too_long", detail)
+    closed = line + len(lines.row) - 1
+    detail = (
+        f"Text follows the quote that closes a cell on line {closed}: quote all of the cell, and double quotes in it."
+    )
+    return line, _read_leniently(lines.row, delimiter), RowError(line, None, "stray_quote", detail)
+
+
+def _read_leniently(row: list[str], delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(row, delimiter=delimiter, skipinitialspace=True))
+    except csv.Error:  # Beyond the fault there may be a cell that is too long.
+        return []
+
+
+def _line_of_open_quote(row: list[str], delimiter: str) -> int:
+    """The index of the line on which the last cell, which takes in the rest of the file, began."""
+    *_, last = _read_leniently(row, delimiter) or [""]
+    spanned = len(io.StringIO(last, newline="").readlines())
+    return len(row) - max(spanned, 1)
+
+
+def _unreadable(line: int, lines: Lines) -> RowError:
+    index, code = lines.fault or (0, "undecodable")
+    lines.fault = None
+    if code == "nul_character":
+        detail = "The line holds a NUL character: remove it."
+    else:
+        detail = f"The line holds bytes that are not {lines.text.encoding} text: save the sheet as “CSV UTF-8”."
+    return RowError(line + index, None, code, detail)

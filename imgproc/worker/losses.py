@@ -1,0 +1,143 @@
+"""What becomes of work whose worker died, stalled or raised: its lease has run out, so it is given to another.
+
+What has cost `MAX_ATTEMPTS` workers one after another would cost every further one, so that is its end. An orderly
+stop and an outage of ours are no attempts: the work was given back, and its attempt with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+import structlog
+
+from imgproc.db import reads
+from imgproc.db.dialects import db_now
+from imgproc.db.engine import db
+from imgproc.db.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
+from imgproc.db.reads import ids_of
+from imgproc.db.transitions import deliveries, expiry, finalization
+from imgproc.journey import outcome
+from imgproc.journey.isolation import isolated
+from imgproc.journey.services import toolbox
+from imgproc.queue import enqueue
+
+BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
+PRODUCT_LOST = (
+    "The worker died while processing this product, {attempts} times; "
+    "one of its images probably exhausts memory or crashes the decoder. Replace the image, then retry the request."
+)
+PLAN_LOST = (
+    "The file could not be read to its end: the worker died, {attempts} times, probably because the file needs too "
+    "much memory. Split it into smaller files and upload those; or retry the request, which goes on where it stopped."
+)
+FINALIZE_LOST = (
+    "The images are done, but the output CSV could not be written: the worker died, {attempts} times. Retry the "
+    "request to write it; no finished image is made again, and the list of products has the address of each."
+)
+DELIVERY_LOST = "The worker died while sending this webhook; its log says of what."
+
+log = structlog.get_logger(__name__)
+
+
+def return_products() -> None:
+    """Give the products whose lease ran out another attempt, or end them as lost."""
+    settings = toolbox().settings
+    expired = expiry.requeue_expired(max_attempts=settings.max_attempts)
+    if expired:
+        log.warning("leases_expired", products=len(expired))
+    enqueue.ring_products(expired)
+    used_up = (
+        sa.select(Product.id)
+        .where(Product.status == ProductStatus.PROCESSING, Product.lease_until < db_now())
+        .where(Product.attempt >= settings.max_attempts)
+        .limit(BATCH)
+    )
+    for product_id in ids_of(used_up):
+        with isolated("return_products", product_id=product_id):
+            _lose_product(product_id)
+
+
+def _lose_product(product_id: int) -> None:
+    settings = toolbox().settings
+    lost = expiry.lose(
+        product_id,
+        max_attempts=settings.max_attempts,
+        window=settings.dispatch_window,
+        code="worker_lost",
+        detail=PRODUCT_LOST.format(attempts=settings.max_attempts),
+    )
+    if lost:
+        log.error("worker_lost", request_id=lost.request_id, product_id=product_id)
+        enqueue.ring_products(lost.released)
+
+
+def return_plans() -> None:
+    """Give the plans whose lease ran out another attempt, or end their requests as failed."""
+    max_attempts = toolbox().settings.max_attempts
+    expired = expiry.requeue_plans(max_attempts=max_attempts)
+    if expired:
+        log.warning("leases_expired", plans=len(expired))
+    enqueue.ring_plans(expired)
+    request = ProcessingRequest
+    used_up = (
+        sa.select(request.id)
+        .where(request.status.in_(finalization.UNPLANNED), finalization.has_expired())
+        .where(request.attempt >= max_attempts)
+        .limit(BATCH)
+    )
+    for request_id in ids_of(used_up):
+        with isolated("return_plans", request_id=request_id):
+            _lose_request(request_id, step=RequestStatus.PROCESSING, code="plan_failed", detail=PLAN_LOST)
+
+
+def return_finalizations() -> None:
+    """Supersede the finalizers whose lease ran out, or end their requests as failed."""
+    max_attempts = toolbox().settings.max_attempts
+    request = ProcessingRequest
+    expired = (
+        sa.select(request.id, request.finalize_epoch, request.attempt)
+        .where(request.status == RequestStatus.FINALIZING, finalization.has_expired())
+        .limit(BATCH)
+    )
+    found = db.session.execute(expired).all()
+    db.session.rollback()
+    for request_id, epoch, attempt in found:
+        with isolated("return_finalizations", request_id=request_id):
+            if attempt >= max_attempts:
+                _lose_request(request_id, step=RequestStatus.FINALIZING, code="finalize_failed", detail=FINALIZE_LOST)
+            elif next_epoch := finalization.supersede_finalizer(request_id, epoch=epoch, max_attempts=max_attempts):
+                enqueue.ring_finalize(request_id, epoch=next_epoch)
+
+
+def _lose_request(request_id: str, *, step: RequestStatus, code: str, detail: str) -> None:
+    request = reads.get_request(request_id)
+    if request is None:
+        return
+    max_attempts = toolbox().settings.max_attempts
+    failed = finalization.lose(
+        request_id,
+        step=step,
+        max_attempts=max_attempts,
+        code=code,
+        detail=detail.format(attempts=max_attempts),
+        payload=outcome.announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None),
+    )
+    db.session.rollback()
+    if failed:
+        log.error("request_failed", request_id=request_id, code=code)
+        enqueue.ring_deliveries([failed.delivery_id] if failed.delivery_id else [])
+
+
+def return_deliveries() -> None:
+    """Log the deliveries whose lease ran out as attempts, to be made again or not."""
+    delivery, max_attempts = WebhookDelivery, toolbox().settings.max_attempts
+    expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
+    for delivery_id in ids_of(sa.select(delivery.id).where(expired).limit(BATCH)):
+        with isolated("return_deliveries", delivery_id=delivery_id):
+            status = deliveries.lose(delivery_id, max_attempts=max_attempts, code="worker_lost", detail=DELIVERY_LOST)
+            if status:
+                log.warning("delivery_lost", delivery_id=delivery_id, status=status.value)
+
+
+STEPS: list[Callable[[], None]] = [return_products, return_plans, return_finalizations, return_deliveries]
