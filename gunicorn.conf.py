@@ -9,7 +9,7 @@ from gunicorn.glogging import Logger
 
 from imgproc.core.config import load_settings
 from imgproc.core.logs import TextFormatter
-from imgproc.embedded.supervisor import die_with_parent, limit_memory
+from imgproc.core.process import die_with_parent, limit_memory
 
 _settings = load_settings()
 

@@ -1,9 +1,9 @@
 """The worker pool: `python rq_worker.py`."""
 
-from imgproc import create_app
+from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.journey import jobs
-from imgproc.queue.enqueue import Pool
+from imgproc.worker.pool import Pool
 
 if __name__ == "__main__":
     settings = load_settings()

@@ -1,5 +1,5 @@
 """The web process: `gunicorn wsgi:app`."""
 
-from imgproc import create_app
+from imgproc.app import create_app
 
 app = create_app()

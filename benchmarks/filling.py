@@ -11,7 +11,7 @@ import flask_migrate
 import sqlalchemy as sa
 from flask import Flask
 
-from imgproc import create_app
+from imgproc.app import create_app
 from imgproc.core.config import SettingsSchema, load_settings
 from imgproc.db.engine import db, transaction
 from imgproc.db.models import ProcessingRequest, Product, ProductStatus, RequestStatus

@@ -16,7 +16,7 @@ import flask_migrate
 from benchmarks.measure import in_turns
 from benchmarks.results import Table
 from benchmarks.scan import LIMITS, file_of
-from imgproc import create_app
+from imgproc.app import create_app
 from imgproc.core.config import SettingsSchema, load_settings
 from imgproc.db.engine import db
 from imgproc.db.transitions import requests

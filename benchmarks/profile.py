@@ -39,7 +39,7 @@ KNOWN = {
     ("pipeline/store.py", "put_rendition"): "put the rendition",
     ("lifecycle/products.py", "claim"): "claim the product",
     ("lifecycle/products.py", "finish"): "finish it and release the next",
-    ("imgproc/queue/enqueue.py", "ring_products"): "ring for the next",
+    ("imgproc/queue/enqueue.py", "products"): "enqueue the next",
     ("imgproc/journey/lease.py", "__init__"): "lease, its thread",
     ("imgproc/journey/lease.py", "__enter__"): "lease, its thread",
     ("imgproc/journey/lease.py", "__exit__"): "lease, its thread",

@@ -73,7 +73,7 @@ def _fill(products: int) -> None:
         connection.execute(sa.text("ANALYZE"))
     ids = sa.text("SELECT id FROM products WHERE status = 'queued'")
     with db.engine.connect() as connection:
-        enqueue.ring_products(connection.execute(ids).scalars())
+        enqueue.products(connection.execute(ids).scalars())
 
 
 def _milliseconds(one_pass: Callable[[], None]) -> float:

@@ -47,7 +47,7 @@ def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
         require_room_for_delivery(request.owner)
     if not deliveries.redeliver(request.id, known.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
-    enqueue.ring_deliveries([known.id])
+    enqueue.deliveries([known.id])
     return accepted(request.id)
 
 

@@ -20,10 +20,11 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.api.problems import Problem
 from imgproc.core.errors import InfrastructureError
-from imgproc.db.engine import db, redis_client
+from imgproc.db.engine import db
 from imgproc.db.models import DeliveryStatus, ProcessingRequest, WebhookDelivery
 from imgproc.journey.services import toolbox
 from imgproc.queue import enqueue
+from imgproc.queue.connection import redis_client
 
 PATIENCE = 3.0  # seconds until a service that does not answer counts as away
 

@@ -11,8 +11,8 @@ from redis.retry import Retry
 
 from imgproc.api import auth
 from imgproc.core.config import Settings
-from imgproc.db.engine import DEFAULT_REDIS_URL
 from imgproc.journey.services import toolbox
+from imgproc.queue.connection import DEFAULT_REDIS_URL
 
 UPLOADS = {"uploads.upload_file", "uploads.validate_file"}  # these read a file
 READS = {"GET", "HEAD", "OPTIONS"}  # every other method sets work going, or stops it

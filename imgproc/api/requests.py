@@ -174,7 +174,7 @@ def cancel_request(request_id: str) -> dict[str, Any]:
         raise Problem(409, "already_ended", f"The request has already ended as {request.status.value}.")
     epoch = finalization.elect_finalizer(request.id)
     if epoch is not None:
-        enqueue.ring_finalize(request.id, epoch=epoch)
+        enqueue.finalization(request.id, epoch=epoch)
     return accepted(request.id)
 
 
@@ -188,11 +188,11 @@ def retry_request(request_id: str) -> dict[str, Any]:
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
-        enqueue.ring_plans([request.id])
-    enqueue.ring_products(release(request.id, window=toolbox().settings.dispatch_window))
+        enqueue.plans([request.id])
+    enqueue.products(release(request.id, window=toolbox().settings.dispatch_window))
     epoch = finalization.elect_finalizer(request.id)  # where every image is done, and only the output CSV is missing
     if epoch is not None:
-        enqueue.ring_finalize(request.id, epoch=epoch)
+        enqueue.finalization(request.id, epoch=epoch)
     return accepted(request.id)
 
 

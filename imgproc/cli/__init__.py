@@ -1,1 +1,1 @@
-"""TODO."""
+"""The `imgproc` command: one file for each group of commands."""

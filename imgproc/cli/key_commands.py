@@ -9,8 +9,8 @@ from datetime import datetime
 import click
 from sqlalchemy.exc import DBAPIError
 
-from imgproc import create_app
 from imgproc.api import api_keys
+from imgproc.app import create_app
 from imgproc.core.errors import InvalidInput
 from imgproc.core.terminal import printable
 from imgproc.pipeline.notify import generate_secret

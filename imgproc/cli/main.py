@@ -16,19 +16,20 @@ import flask_migrate
 from rich.console import Console
 from rich.markup import escape
 
-from imgproc import create_app, embedded
+from imgproc.app import create_app
 from imgproc.cli import key_commands
 from imgproc.client import ApiError, Client, Json, follow
+from imgproc.core import process
 from imgproc.core.config import ConfigError, Settings, load_settings
 from imgproc.core.hosts import is_loopback
 from imgproc.core.redaction import redact
 from imgproc.core.terminal import printable, printable_lines
 from imgproc.demo import DemoFailed, run_demo
-from imgproc.embedded import supervisor
+from imgproc.embedded import ports, servers, supervisor
 from imgproc.journey import delete
 from imgproc.worker import sweeper
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 console = Console(highlight=False)
@@ -43,13 +44,13 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ConfigError as error:
             raise click.UsageError(printable_lines(redact(str(error)))) from error
-        except (embedded.EmbeddedError, supervisor.ServiceFailed, ApiError, DemoFailed) as error:
+        except (ports.EmbeddedError, supervisor.ServiceFailed, ApiError, DemoFailed) as error:
             raise click.ClickException(printable_lines(redact(str(error)))) from error
 
 
 def _die_with_parent(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted:
-        supervisor.die_with_parent(signal.SIGTERM)
+        process.die_with_parent(signal.SIGTERM)
 
 
 die_with_parent = click.option(
@@ -73,17 +74,17 @@ main.add_command(key_commands.keys_group)
 @die_with_parent
 def up() -> None:
     """Start the whole stack and stay in the foreground; Ctrl-C or SIGTERM stops all of it."""
-    stop = supervisor.stop_on_signals()
-    with embedded.claim(load_settings().data_dir):
+    stop = process.stop_on_signals()
+    with servers.claim(load_settings().data_dir):
         settings = load_settings()  # again: a killed stack's leavings are gone only now
-        embedded.require_free_port(settings.host, settings.port)
+        ports.require_free_port(settings.host, settings.port)
         with contextlib.suppress(supervisor.Stopped):
             _run_stack(settings, stop)
     console.print("imgproc has stopped.")
 
 
 def _run_stack(settings: Settings, stop: threading.Event) -> None:
-    with supervisor.Supervisor(stop) as processes, embedded.start_missing(settings, processes):
+    with supervisor.Supervisor(stop) as processes, servers.start_missing(settings, processes):
         _migrate()
         for service in _services(settings):
             processes.start(service)
@@ -106,12 +107,12 @@ def _services(settings: Settings) -> list[supervisor.Service]:
     return [
         python("worker", "rq_worker.py"),
         python("sweeper", "-m", "imgproc", "sweep", "--loop"),
-        python("web", "-m", "gunicorn", "wsgi:app", ready=lambda: embedded.is_ready(embedded.local_url(settings))),
+        python("web", "-m", "gunicorn", "wsgi:app", ready=lambda: ports.is_ready(ports.local_url(settings))),
     ]
 
 
 def _announce(settings: Settings) -> None:
-    url = embedded.local_url(settings)
+    url = ports.local_url(settings)
     bracketed = f"[{settings.host}]" if ":" in settings.host else settings.host
     if not (is_loopback(bracketed) or settings.api_keys_required or settings.trusted_hosts):
         console.print(
@@ -211,7 +212,7 @@ def sweep(*, loop: bool) -> None:
     """Repair what a crash left undone: one pass, or a loop."""
     app = create_app()
     if loop:
-        sweeper.run_forever(app, supervisor.stop_on_signals())
+        sweeper.run_forever(app, process.stop_on_signals())
     else:
         with app.app_context():
             sweeper.sweep()

@@ -1,4 +1,4 @@
-"""The database, its migrations and the Redis connection, bound to the app in `init_app`. Nothing connects on import."""
+"""The database and its migrations, bound to the app in `init_app`. Nothing connects on import."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from redis import Redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 from sqlalchemy import Connection, Engine, MetaData, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
@@ -26,14 +23,13 @@ from imgproc.core.config import Settings
 from imgproc.core.datadir import make_private, make_private_file
 from imgproc.db import timeouts
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 SQLITE_BUSY_MS = 30_000
 POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls forget those they have not seen for long
 # Every list is read in the order of an index, so a sort is never the better way. Where PostgreSQL has yet to look at a
 # large upload it expects a row of it or two; then to read all of them and to sort what is left may seem no dearer, by
 # the depth of an index, than to read a page from where the order begins.
 POSTGRESQL_SETTINGS = {"enable_sort": "off"}
-DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
 class Base(DeclarativeBase):
@@ -76,7 +72,7 @@ migrate = Migrate()
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Bind the database and Redis to `app`; opens no connection."""
+    """Bind the database to `app`; opens no connection."""
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     engine: dict[str, Any] = {"hide_parameters": True}  # else the values of a statement that fails are in the logs
     if not settings.database_url.startswith("sqlite"):
@@ -95,8 +91,6 @@ def init_app(app: Flask, settings: Settings) -> None:
             _tune_sqlite(db.engine)
         else:
             timeouts.limit_sessions(db.engine, settings=POSTGRESQL_SETTINGS)
-    # Nobody waits long for a doorbell: where Redis hangs, an upload is answered all the same and the sweeper rings.
-    app.extensions["redis"] = connect_redis(settings.redis_url or DEFAULT_REDIS_URL, timeout=2, retries=1)
 
 
 def _make_database_private(engine: Engine, data_dir: Path) -> None:
@@ -105,25 +99,6 @@ def _make_database_private(engine: Engine, data_dir: Path) -> None:
     file = Path(engine.url.database or "")
     if file.parent == data_dir:
         make_private_file(file)
-
-
-def connect_redis(url: str, *, timeout: float = 10, retries: int = 3) -> Redis:
-    """A client with short deadlines, in seconds, and few retries; connects on first use."""
-    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=retries)
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=min(timeout, 3),
-        socket_timeout=timeout,
-        health_check_interval=30,
-        retry=retry,
-        **timeouts.redis_arguments(url),
-    )
-
-
-def redis_client() -> Redis:
-    """The app's Redis client."""
-    client: Redis = current_app.extensions["redis"]
-    return client
 
 
 @contextmanager

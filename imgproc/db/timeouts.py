@@ -1,4 +1,4 @@
-"""How long our connections to PostgreSQL and Redis wait: for a silent peer, a lock, a statement, for ourselves.
+"""How long our connections to PostgreSQL wait: for a silent peer, a lock, a statement, for ourselves.
 
 A host that vanishes says no goodbye. Without these limits its sessions would hold their locks for two hours, until the
 kernel's own keepalive has given up, and every other worker would wait behind them.
@@ -6,22 +6,19 @@ kernel's own keepalive has given up, and every other worker would wait behind th
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
-# Seconds until a silent peer is asked whether it lives, between two such probes, and probes until it is given up.
-KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_COUNT = 3, 2, 3
-UNACKNOWLEDGED = 9  # seconds that what was sent may stay unacknowledged
+from imgproc.core.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, UNACKNOWLEDGED
+
 CONNECT = 5  # seconds
 
 # What a session of ours ends as, beside the errors that drivers call operational: ended while idle in a transaction,
@@ -124,20 +121,6 @@ def _set(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
         if len(settings) > 1:
             for name, value in settings.items():
                 _set(connection, {name: value})
-
-
-def redis_arguments(url: str) -> dict[str, Any]:
-    """The keepalives of a client of Redis; none for a Unix socket, which no network cuts."""
-    if urlsplit(url).scheme == "unix":
-        return {}
-    options = {
-        "TCP_KEEPIDLE": KEEPALIVE_IDLE,
-        "TCP_KEEPINTVL": KEEPALIVE_INTERVAL,
-        "TCP_KEEPCNT": KEEPALIVE_COUNT,
-        "TCP_USER_TIMEOUT": UNACKNOWLEDGED * 1000,  # milliseconds; Linux alone
-    }
-    known = {getattr(socket, name): value for name, value in options.items() if hasattr(socket, name)}
-    return {"socket_keepalive": True, "socket_keepalive_options": known}
 
 
 def is_wait(error: DBAPIError) -> bool:

@@ -86,7 +86,7 @@ def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Ac
     _store(request_id, upload.stream)
     if earlier := _accept(request_id, upload, owner, fingerprint):
         return earlier
-    enqueue.ring_plans([request_id])
+    enqueue.plans([request_id])
     request = reads.get_request(request_id)
     assert request is not None, "the request was committed a moment ago"  # noqa: S101 - for the type checker
     return Accepted(request, scan)

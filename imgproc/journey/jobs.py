@@ -88,7 +88,7 @@ def plan(request_id: str) -> None:
                     check_stopping()
                     planned = [_planned(row) for row in chunk]
                     requests.add_products(request_id, planned, token=token, lease_seconds=seconds)
-                    enqueue.ring_products(release(request_id, window=tools.settings.dispatch_window))
+                    enqueue.products(release(request_id, window=tools.settings.dispatch_window))
         except InfrastructureError as error:
             log.warning("plan_delayed", request_id=request_id, code=error.code, detail=error.detail)
             insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
@@ -131,7 +131,7 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     payload = outcome.announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None)
     end = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
     if delivery_id := insist(end):
-        enqueue.ring_deliveries([delivery_id])
+        enqueue.deliveries([delivery_id])
 
 
 # -- process_product ----------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def process_product(product_id: int) -> None:
     with leaving_nothing(claim.request_id), lease:
         outcomes = ProductImages(tools, claim, lease.check).make()
         settled = insist(partial(_settle, product_id, claim, outcomes, token=token, tools=tools))
-    enqueue.ring_products(settled.released)
+    enqueue.products(settled.released)
     if settled.all_ended:
         _finalize_if_ended(settled.request_id)
 
@@ -164,8 +164,8 @@ def _settle(
     product_id: int, claim: ProductClaim, outcomes: list[ImageOutcome], *, token: str, tools: Toolbox
 ) -> Settled:
     """End the product, or postpone it where an outage or a host's passing trouble leaves images to be tried again."""
-    done = [outcome for outcome in outcomes if isinstance(outcome, ImageResult)]
-    failures = [outcome for outcome in outcomes if not isinstance(outcome, ImageResult)]
+    done = [each for each in outcomes if isinstance(each, ImageResult)]
+    failures = [each for each in outcomes if not isinstance(each, ImageResult)]
     last_attempt = claim.attempt >= tools.settings.max_attempts
     outages = [pair for pair in failures if isinstance(pair[1], InfrastructureError)]
     again = [pair for pair in failures if pair[1].retryable and not last_attempt]
@@ -202,7 +202,7 @@ def _finalize_if_ended(request_id: str) -> None:
     """Elect the one finalizer of a request whose products have all ended, and ring for it."""
     epoch = insist(partial(finalization.elect_finalizer, request_id))
     if epoch is not None:
-        enqueue.ring_finalize(request_id, epoch=epoch)
+        enqueue.finalization(request_id, epoch=epoch)
 
 
 @_entry
@@ -225,7 +225,7 @@ def finalize(request_id: str, epoch: int) -> None:
         delivery_id = insist(partial(_complete, tools, request, token=token, files=files))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:
-        enqueue.ring_deliveries([delivery_id])
+        enqueue.deliveries([delivery_id])
 
 
 def _complete(tools: Toolbox, request: ProcessingRequest, *, token: str, files: outcome.CsvFiles) -> str | None:
@@ -263,6 +263,6 @@ def deliver(delivery_id: str) -> None:
     renew = partial(deliveries.renew_lease, delivery_id, token=token, lease_seconds=SENDING_SECONDS)
     give_back = partial(deliveries.give_back, delivery_id, token=token)
     with Lease(renew, seconds=SENDING_SECONDS, deadline=ATTEMPT_SECONDS, give_back=give_back):
-        outcome = attempt(tools, delivery_id, claim)
-    log.info("delivery_attempted", delivery_id=delivery_id, status=outcome.status.value, code=outcome.error_code)
-    insist(partial(deliveries.record, delivery_id, outcome, token=token))
+        attempted = attempt(tools, delivery_id, claim)
+    log.info("delivery_attempted", delivery_id=delivery_id, status=attempted.status.value, code=attempted.error_code)
+    insist(partial(deliveries.record, delivery_id, attempted, token=token))

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The connection to Redis, what enqueues jobs, and our RQ classes."""

@@ -147,7 +147,7 @@ class AllowedJob(Job):
     success_callback = failure_callback = stopped_callback = property(lambda _self: None)
 
 
-class Doorbell(Queue):
+class JobQueue(Queue):
     """RQ's queue, whose jobs are taken with their calls, in one round trip instead of three.
 
     What is gone before a job runs is not in the way of another ring for the same work meanwhile.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from imgproc.web import docs
+from imgproc.core.config import Settings
+from imgproc.web import docs, outputs
 
 
-def init_app(app: APIFlask) -> None:
-    """Register the pages."""
+def init_app(app: APIFlask, settings: Settings) -> None:
+    """Register the pages, and the outputs bucket where the embedded stack serves it."""
     app.register_blueprint(docs.blueprint)
+    if settings.embedded_outputs_dir:
+        outputs.register_outputs(app, settings)

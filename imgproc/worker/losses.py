@@ -46,7 +46,7 @@ def return_products() -> None:
     expired = expiry.requeue_expired(max_attempts=settings.max_attempts)
     if expired:
         log.warning("leases_expired", products=len(expired))
-    enqueue.ring_products(expired)
+    enqueue.products(expired)
     used_up = (
         sa.select(Product.id)
         .where(Product.status == ProductStatus.PROCESSING, Product.lease_until < db_now())
@@ -69,7 +69,7 @@ def _lose_product(product_id: int) -> None:
     )
     if lost:
         log.error("worker_lost", request_id=lost.request_id, product_id=product_id)
-        enqueue.ring_products(lost.released)
+        enqueue.products(lost.released)
 
 
 def return_plans() -> None:
@@ -78,7 +78,7 @@ def return_plans() -> None:
     expired = expiry.requeue_plans(max_attempts=max_attempts)
     if expired:
         log.warning("leases_expired", plans=len(expired))
-    enqueue.ring_plans(expired)
+    enqueue.plans(expired)
     request = ProcessingRequest
     used_up = (
         sa.select(request.id)
@@ -107,7 +107,7 @@ def return_finalizations() -> None:
             if attempt >= max_attempts:
                 _lose_request(request_id, step=RequestStatus.FINALIZING, code="finalize_failed", detail=FINALIZE_LOST)
             elif next_epoch := finalization.supersede_finalizer(request_id, epoch=epoch, max_attempts=max_attempts):
-                enqueue.ring_finalize(request_id, epoch=next_epoch)
+                enqueue.finalization(request_id, epoch=next_epoch)
 
 
 def _lose_request(request_id: str, *, step: RequestStatus, code: str, detail: str) -> None:
@@ -126,7 +126,7 @@ def _lose_request(request_id: str, *, step: RequestStatus, code: str, detail: st
     db.session.rollback()
     if failed:
         log.error("request_failed", request_id=request_id, code=code)
-        enqueue.ring_deliveries([failed.delivery_id] if failed.delivery_id else [])
+        enqueue.deliveries([failed.delivery_id] if failed.delivery_id else [])
 
 
 def return_deliveries() -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.dialects import db_now
-from imgproc.db.engine import db, redis_client
+from imgproc.db.engine import db
 from imgproc.db.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
 from imgproc.db.reads import ids_of
 from imgproc.db.timeouts import LONG, allow, is_wait
@@ -30,12 +30,13 @@ from imgproc.journey.delete import remove_due
 from imgproc.journey.isolation import isolated
 from imgproc.journey.services import toolbox
 from imgproc.queue import enqueue
+from imgproc.queue.connection import redis_client
 from imgproc.queue.rq_classes import drop_forged_keys
 from imgproc.worker import losses
 
 BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
 QUEUED = 100_000  # the oldest of them may all wait in Redis, so a pass must see beyond them; windows keep them few
-UNHEARD_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
+STALE_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
 CROWD_DELAY = 15.0  # seconds a delivery waits where too many of its owner are due; as long as one attempt may take
 
 log = structlog.get_logger(__name__)
@@ -98,18 +99,18 @@ def sweep(*, expire_leases: bool = True) -> None:
     if flushed:
         log.info("redis_was_empty", detail="Ringing again for all that is under way.")
     waiting = enqueue.waiting()
-    unheard = 0.0 if flushed else UNHEARD_SECONDS
+    stale_after = 0.0 if flushed else STALE_SECONDS
     steps: list[Callable[[], None]] = losses.STEPS if expire_leases else []
     steps = [
         *steps,
         _cancel_stragglers,
         _fill_windows,
-        partial(_ring_missing, _unheard_products(unheard), "process_product", waiting, enqueue.ring_products),
-        partial(_ring_missing, _unplanned(unheard), "plan", waiting, enqueue.ring_plans),
+        partial(_enqueue_missing, _stale_products(stale_after), "process_product", waiting, enqueue.products),
+        partial(_enqueue_missing, _unplanned(stale_after), "plan", waiting, enqueue.plans),
         _elect_finalizers,
-        partial(_ring_finalizers, waiting),
+        partial(_enqueue_finalizers, waiting),
         _put_off_deliveries,
-        partial(_ring_missing, _due_deliveries(), "deliver", waiting, enqueue.ring_deliveries),
+        partial(_enqueue_missing, _due_deliveries(), "deliver", waiting, enqueue.deliveries),
     ]
     for step in steps:
         with isolated(_name_of(step)):
@@ -158,10 +159,10 @@ def _fill_windows() -> None:
     )
     for request_id in ids_of(with_room):
         with isolated("fill_windows", request_id=request_id):
-            enqueue.ring_products(release(request_id, window=window))
+            enqueue.products(release(request_id, window=window))
 
 
-def _unheard_products(seconds: float) -> Select[Any]:
+def _stale_products(seconds: float) -> Select[Any]:
     return (
         sa.select(Product.id)
         .where(Product.status == ProductStatus.QUEUED, Product.queued_at < db_now(-seconds))
@@ -201,10 +202,10 @@ def _elect_finalizers() -> None:
         with isolated("elect_finalizers", request_id=request_id):
             epoch = finalization.elect_finalizer(request_id)
             if epoch is not None:
-                enqueue.ring_finalize(request_id, epoch=epoch)
+                enqueue.finalization(request_id, epoch=epoch)
 
 
-def _ring_finalizers(waiting: set[str]) -> None:
+def _enqueue_finalizers(waiting: set[str]) -> None:
     """Ring for the elected that nobody heard, and for those that gave their work back."""
     request = ProcessingRequest
     unclaimed = (
@@ -217,16 +218,16 @@ def _ring_finalizers(waiting: set[str]) -> None:
     db.session.rollback()
     for request_id, epoch in found:
         if enqueue.job_id("finalize", (request_id, epoch)) not in waiting:
-            enqueue.ring_finalize(request_id, epoch=epoch)
+            enqueue.finalization(request_id, epoch=epoch)
 
 
-def _ring_missing(
+def _enqueue_missing(
     expected: Select[Any],
     function: str,
     waiting: set[str],
-    ring: Callable[[list[Any]], None],
+    enqueue_again: Callable[[list[Any]], None],
 ) -> None:
     missing = [key for key in ids_of(expected) if enqueue.job_id(function, (key,)) not in waiting]
     if missing:
-        log.info("rung_again", job=function, count=len(missing))
-        ring(missing)
+        log.info("enqueued_again", job=function, count=len(missing))
+        enqueue_again(missing)

@@ -13,9 +13,10 @@ import redis
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from imgproc.db.engine import db, redis_client
+from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.queue import enqueue
+from imgproc.queue.connection import redis_client
 from tests.chaos import traps
 from tests.chaos.held import Held
 from tests.chaos.house import House
@@ -87,7 +88,7 @@ def kill_web(house: House, fault: Fault) -> bool:
 
 def kill_web_before_ringing(house: House, fault: Fault) -> bool:
     """The web process dies between the commit of an upload and the ring of its plan: no answer, no doorbell."""
-    return _trap(house, "ring_plans")
+    return _trap(house, "plans")
 
 
 def kill_worker_before_finalizing(house: House, fault: Fault) -> bool:
@@ -102,7 +103,7 @@ def kill_worker_before_electing(house: House, fault: Fault) -> bool:
 
 def kill_worker_before_announcing(house: House, fault: Fault) -> bool:
     """A worker dies with the request ended and the delivery not rung for."""
-    return _trap(house, "ring_deliveries")
+    return _trap(house, "deliveries")
 
 
 def kill_worker_before_recording(house: House, fault: Fault) -> bool:
@@ -181,12 +182,12 @@ def duplicate_doorbells(house: House, fault: Fault) -> bool:
         except (DBAPIError, redis.RedisError):
             return False
         for _ in range(2):
-            enqueue.ring_plans(row.id for row in finalized)
-            enqueue.ring_products(row.id for row in products)
-            enqueue.ring_deliveries(row.id for row in deliveries)
+            enqueue.plans(row.id for row in finalized)
+            enqueue.products(row.id for row in products)
+            enqueue.deliveries(row.id for row in deliveries)
             for row in finalized:
-                enqueue.ring_finalize(row.id, epoch=row.finalize_epoch)
-                enqueue.ring_finalize(row.id, epoch=row.finalize_epoch - 1)
+                enqueue.finalization(row.id, epoch=row.finalize_epoch)
+                enqueue.finalization(row.id, epoch=row.finalize_epoch - 1)
     return True
 
 

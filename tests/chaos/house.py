@@ -14,7 +14,7 @@ from signal import SIGINT, SIGKILL, SIGTERM
 import flask_migrate
 from flask import Flask
 
-from imgproc import create_app
+from imgproc.app import create_app
 from imgproc.core.config import SettingsSchema, load_settings
 from imgproc.db.engine import db
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready, listens

@@ -133,7 +133,7 @@ def finalizing_late(stage: Stage) -> None:
 
 def ringing_lost(stage: Stage) -> None:
     """The web process dies between the commit of an upload and the ring of its plan."""
-    traps.set_trap(stage.house.traps, "ring_plans")
+    traps.set_trap(stage.house.traps, "plans")
     stage.send(("never-rung", 1))
 
 

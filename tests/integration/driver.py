@@ -20,12 +20,13 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from imgproc.db.dialects import UtcDateTime
-from imgproc.db.engine import Base, db, redis_client, transaction
+from imgproc.db.engine import Base, db, transaction
 from imgproc.db.models import ENDED, Product
 from imgproc.db.transitions import requests
 from imgproc.db.transitions.requests import PlannedRow
 from imgproc.queue import enqueue
-from imgproc.worker import sweeper
+from imgproc.queue.connection import redis_client
+from imgproc.worker import pool, sweeper
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
@@ -99,7 +100,7 @@ def work(*, most: int | None = None) -> None:
     assert not failures, "\n".join(failures)
 
 
-class _Worker(enqueue.PreloadedWorker):
+class _Worker(pool.PreloadedWorker):
     """A worker that keeps what its jobs raise."""
 
     failures: list[str]

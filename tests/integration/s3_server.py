@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from imgproc.embedded import s3_service
+from imgproc.embedded.servers import s3_service
 from imgproc.embedded.supervisor import spawn
 
 ACCESS_KEY = "test-access-key"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from imgproc import create_app
+from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.core.datadir import OTHERS, make_private
 from imgproc.db.engine import db

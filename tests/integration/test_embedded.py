@@ -22,8 +22,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from imgproc.core.config import Settings, load_settings
-from imgproc.embedded import EmbeddedError, claim, local_url, register_outputs, require_free_port, start_missing
+from imgproc.embedded.ports import EmbeddedError, local_url, require_free_port
+from imgproc.embedded.servers import claim, start_missing
 from imgproc.embedded.supervisor import Supervisor
+from imgproc.web.outputs import register_outputs
 from tests.processes import Children, is_alive, wait_until
 
 
@@ -140,9 +142,9 @@ def test_a_killed_stack_leaves_no_process_and_no_obstacle(data_dir: Path) -> Non
     program = f"""
 import threading
 from pathlib import Path
-from imgproc.config import load_settings
-from imgproc.embedded import claim, start_missing
-from imgproc.supervisor import Supervisor
+from imgproc.core.config import load_settings
+from imgproc.embedded.servers import claim, start_missing
+from imgproc.embedded.supervisor import Supervisor
 data_dir = Path({str(data_dir)!r})
 settings = load_settings({{"DATA_DIR": str(data_dir)}})
 with claim(data_dir), Supervisor(threading.Event()) as supervisor, start_missing(settings, supervisor):

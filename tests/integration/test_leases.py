@@ -158,7 +158,7 @@ STOPPED = """
 import sys, time
 from pathlib import Path
 from flask import Flask
-from imgproc import lease
+from imgproc.journey import lease
 lease.STOP_GRACE = 0.1
 lease.stopping.set()
 give_back = lambda: Path(sys.argv[1]).write_text("given back")

@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 
 from imgproc.core.errors import LeaseLost
-from imgproc.db.engine import redis_client
 from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage
 from imgproc.db.transitions import expiry, finalization, products, window
 from imgproc.db.transitions.products import ProductClaim
 from imgproc.db.transitions.results import ImageResult, Settled
 from imgproc.queue import enqueue
+from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
@@ -188,15 +188,15 @@ def test_a_ring_too_many_does_nothing(shop: Shop, app: Flask) -> None:
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     for _ in range(6):
         for _ in range(2):
-            enqueue.ring_plans([request_id])
-            enqueue.ring_products([each.id for each in rows(Product)] + [987_654_321])
-            enqueue.ring_finalize(request_id, epoch=1)
+            enqueue.plans([request_id])
+            enqueue.products([each.id for each in rows(Product)] + [987_654_321])
+            enqueue.finalization(request_id, epoch=1)
         work(most=3)
     assert drain(request_id)["status"] == "completed"
     assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (1, 1)
     assert app.test_client().delete(f"/api/requests/{request_id}").status_code == 204
-    enqueue.ring_plans([request_id])
-    enqueue.ring_finalize(request_id, epoch=1)
+    enqueue.plans([request_id])
+    enqueue.finalization(request_id, epoch=1)
     work()
 
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from imgproc import create_app
+from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.db.engine import Base, db
 

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from imgproc import create_app
 from imgproc.api.api_keys import create_key
+from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.journey.services import toolbox
 

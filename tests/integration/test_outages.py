@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from imgproc.db import reads
-from imgproc.db.engine import db, redis_client
+from imgproc.db.engine import db
+from imgproc.queue.connection import redis_client
 from tests.integration.driver import csv_of, get, submit, upload
 from tests.integration.shop import Shop
 

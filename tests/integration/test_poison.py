@@ -16,12 +16,13 @@ from redis.exceptions import ResponseError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from imgproc.core.errors import StorageUnavailable
-from imgproc.db.engine import redis_client, transaction
+from imgproc.db.engine import transaction
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import deliveries, finalization, products, requests
 from imgproc.journey import delete, jobs, outcome
 from imgproc.journey.lease import new_token, stopping
 from imgproc.queue import enqueue, rq_classes
+from imgproc.queue.connection import redis_client
 from imgproc.worker import losses, sweeper
 from tests.integration.driver import (
     burst,
@@ -507,7 +508,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_malformed_job_is_dropped(answered: list[str], name: str) -> None:
     """The worker runs the next one, and nothing is left of it."""
     leave(name, MALFORMED[name])
-    enqueue.ring_plans([ANY_ID])
+    enqueue.plans([ANY_ID])
     assert burst() == []
     assert answered == [ANY_ID]
     assert redis_client().keys("rq:job:*") == []
@@ -517,7 +518,7 @@ def test_all_kinds_of_malformed_jobs_at_once_cost_one_worker_nothing(answered: l
     """One after the other, while it waits as well as when it comes by."""
     for name, record in MALFORMED.items():
         leave(name, record)
-    enqueue.ring_plans([ANY_ID])
+    enqueue.plans([ANY_ID])
     assert burst(most=1) == []
     assert answered == [ANY_ID]
 
@@ -551,7 +552,7 @@ def test_an_id_that_is_none_is_passed_over(answered: list[str], job_id: bytes) -
 def test_a_flood_of_ids_without_records_is_passed_over(answered: list[str], ids: int) -> None:
     """A bounded number at every visit to Redis."""
     redis_client().rpush("rq:queue:control", *[f"gone-{number}" for number in range(ids)])
-    enqueue.ring_plans([ANY_ID])
+    enqueue.plans([ANY_ID])
     assert burst() == []
     assert answered == [ANY_ID]
 
@@ -572,9 +573,9 @@ def test_a_shared_key_of_another_type_is_put_right(shop: Shop, key: str) -> None
 
 def test_ids_that_name_nothing_find_nothing(shop: Shop) -> None:
     """Well-formed jobs of what is not there, or not there any more."""
-    enqueue.ring_plans([ANY_ID])
-    enqueue.ring_products([2**62])
-    enqueue.ring_finalize(ANY_ID, epoch=2**31 - 1)
-    enqueue.ring_deliveries([ANY_ID])
+    enqueue.plans([ANY_ID])
+    enqueue.products([2**62])
+    enqueue.finalization(ANY_ID, epoch=2**31 - 1)
+    enqueue.deliveries([ANY_ID])
     work()
     assert drain(upload_of(shop))["status"] == "completed"

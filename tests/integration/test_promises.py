@@ -10,13 +10,14 @@ import pytest
 from flask import Flask
 
 from imgproc.core.errors import LeaseLost
-from imgproc.db.engine import db, redis_client
+from imgproc.db.engine import db
 from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.transitions import expiry, finalization, products, window
 from imgproc.db.transitions.results import ImageResult
 from imgproc.journey import jobs, making
 from imgproc.journey.services import toolbox
 from imgproc.queue import enqueue
+from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,

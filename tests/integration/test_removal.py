@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from imgproc.db.engine import redis_client
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.transitions import removal as transitions
 from imgproc.db.transitions import requests
-from imgproc.journey import delete, outcome
+from imgproc.journey import delete as removal
+from imgproc.journey import outcome
 from imgproc.journey.services import toolbox
+from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     OPTIONS,
@@ -54,7 +55,7 @@ def counts() -> list[int]:
 def sweep_to_the_end() -> None:
     """Let the sweeper remove what is due, now and after the time of late puts."""
     for _ in range(3):
-        delete.remove_due()
+        removal.remove_due()
         pass_time(transitions.LAST_PUT_SECONDS)
 
 
@@ -107,7 +108,7 @@ def test_a_delete_while_a_worker_stores_leaves_nothing(
     really = getattr(store, put)
 
     def delete_then_put(*arguments: Any, **options: Any) -> None:
-        assert delete.remove(request_id)
+        assert removal.remove(request_id)
         really(*arguments, **options)
         assert objects.keys(request_id) != []
 
@@ -129,7 +130,7 @@ def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
 
     def write_after_delete(*arguments: Any) -> Any:
         written = write_csvs(*arguments)
-        assert delete.remove(request_id)
+        assert removal.remove(request_id)
         toolbox().store.put_csv(f"{request_id}/c0ffee/output.csv", [b"late"], private=private)
         return written
 
@@ -158,18 +159,18 @@ def test_a_store_that_is_away_delays_a_removal(app: Flask, shop: Shop, objects: 
     with objects.away():
         assert delete(app, request_id) == 204
     assert len(objects.keys(request_id)) == 4
-    delete.remove_due()
+    removal.remove_due()
     assert (objects.keys(request_id), counts()) == ([], [0] * 5)
 
 
 def test_a_large_request_goes_in_steps(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a short transaction, however many rows there are; two sweepers may take them together."""
-    monkeypatch.setattr(delete, "ROWS_A_STEP", 4)
+    monkeypatch.setattr(removal, "ROWS_A_STEP", 4)
     request_id = planned(products=10, images=2)
     assert delete(app, request_id) == 204
     left = [counts()[1:3]]
     while left[-1] != [0, 0]:
-        delete.remove_due()
+        removal.remove_due()
         left.append(counts()[1:3])
     assert left == [[6, 12], [2, 4], [0, 0]]
     sweep_to_the_end()
@@ -185,10 +186,10 @@ def test_an_upload_whose_web_process_died_leaves_nothing(objects: ObjectStore) -
     requests.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
     toolbox().store.put_input(request_id, io.BytesIO(b"stored, but never accepted"))
     assert get("/api/requests")["items"] == []
-    delete.remove_due()
+    removal.remove_due()
     assert objects.keys(request_id) != []
     pass_time(requests.UPLOAD_SECONDS)
-    delete.remove_due()
+    removal.remove_due()
     assert (objects.keys(request_id), rows(ProcessingRequest)) == ([], [])
 
 
@@ -213,10 +214,10 @@ def test_old_requests_are_removed_where_the_settings_say_so(shop: Shop, objects:
     young = submit(csv_of(f"{shop.url}/rocket.webp"))
     drain(young)
     running_status = get(f"/api/status/{running}")["status"]
-    delete.remove_due()
+    removal.remove_due()
     assert len(rows(ProcessingRequest)) == 3
     configure(retention_days=7)
-    delete.remove_due()
+    removal.remove_due()
     left = {request.id for request in rows(ProcessingRequest)}
     assert (old in left, objects.keys(old)) == (False, [])
     assert {young} <= left
@@ -230,7 +231,7 @@ def test_a_retried_request_counts_from_its_new_end(shop: Shop) -> None:
     pass_time(8 * DAY)
     assert post(f"/api/requests/{request_id}/retry").status_code == 202
     configure(retention_days=7)
-    delete.remove_due()
+    removal.remove_due()
     drain(request_id)
-    delete.remove_due()
+    removal.remove_due()
     assert [request.id for request in rows(ProcessingRequest)] == [request_id]

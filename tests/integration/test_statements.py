@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 
 from imgproc.api import api_keys
-from imgproc.db.engine import db, redis_client, transaction
+from imgproc.db.engine import db, transaction
 from imgproc.db.models import (
     ApiKey,
     DeliveryAttempt,
@@ -27,6 +27,7 @@ from imgproc.db.models import (
     WebhookDelivery,
 )
 from imgproc.db.transitions import finalization, products, window
+from imgproc.queue.connection import redis_client
 from tests.integration.driver import LEASE, OPTIONS, burst, configure, csv_of, get, planned, row, submit, work
 from tests.integration.plans import plans_of_statements
 from tests.integration.shop import Shop

@@ -152,7 +152,7 @@ def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
     parent = f"""
     import os, sys, threading
     from pathlib import Path
-    from imgproc.supervisor import Service, Supervisor
+    from imgproc.embedded.supervisor import Service, Supervisor
     pid_file = Path({str(pid_file)!r})
     body = "import os, time; from pathlib import Path; "
     body += f"Path({{str(pid_file)!r}}).write_text(str(os.getpid())); time.sleep(600)"

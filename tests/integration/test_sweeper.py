@@ -9,11 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from imgproc.db.engine import db, redis_client
+from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import products
 from imgproc.journey import delete, jobs
 from imgproc.queue import enqueue
+from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,

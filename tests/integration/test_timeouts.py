@@ -18,13 +18,14 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.config import load_settings
 from imgproc.db import timeouts
-from imgproc.db.engine import db, redis_client, single_statement, transaction
+from imgproc.db.engine import db, single_statement, transaction
 from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.db.timeouts import Limits, allow, is_outage
 from imgproc.db.transitions import actions, deliveries, expiry, finalization, products, requests, window
 from imgproc.db.transitions.results import ImageResult
 from imgproc.journey.jobs import SENDING_SECONDS
 from imgproc.journey.lease import insist
+from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import LEASE, csv_of, pass_time, planned, row, rows, submit, upload
 from tests.integration.shop import Shop

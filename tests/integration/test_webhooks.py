@@ -61,7 +61,7 @@ def test_a_failed_delivery_is_repeated_by_the_schedule(shop: Shop) -> None:
     assert row(WebhookDelivery).status.value == "pending"
     after(10)
     after(100)
-    enqueue.ring_deliveries([row(WebhookDelivery).id])
+    enqueue.deliveries([row(WebhookDelivery).id])
     work()
     assert shop.asked["/webhook"] == 2
     after(300)

@@ -14,11 +14,12 @@ from rq.webhook import Webhook
 from structlog.testing import CapturingLogger
 
 from imgproc.core import logs
-from imgproc.db.engine import redis_client
 from imgproc.db.models import ProcessingRequest, Product
 from imgproc.journey import jobs, lease, making, reuse
 from imgproc.journey.services import toolbox
-from imgproc.queue import enqueue, rq_classes
+from imgproc.queue import enqueue as producer
+from imgproc.queue import rq_classes
+from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     burst,
@@ -125,11 +126,11 @@ def test_a_ring_while_the_work_is_under_way_is_kept(monkeypatch: pytest.MonkeyPa
 
     def plan(request_id: str) -> None:
         if not answered:
-            enqueue.ring_plans([request_id])
+            producer.plans([request_id])
         answered.append(request_id)
 
     monkeypatch.setattr(jobs, "plan", plan)
-    enqueue.ring_plans([once])
+    producer.plans([once])
     burst()
     assert answered == [once, once]
     assert redis_client().keys("rq:job:*") == []
@@ -142,7 +143,7 @@ def test_a_ring_without_a_record_is_passed_over(monkeypatch: pytest.MonkeyPatch)
     redis_client().rpush("rq:queue:control", "gone", "empty")
     redis_client().hset("rq:job:empty", "status", "queued")
     following = str(uuid.uuid4())
-    enqueue.ring_plans([following])
+    producer.plans([following])
     assert burst() == []
     assert answered == [following]
 

@@ -21,7 +21,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageCms
 
 from imgproc.core.errors import CompressError
-from imgproc.embedded.supervisor import limit_memory
+from imgproc.core.process import limit_memory
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
 from tests.unit import growing_inputs as growing
 from tests.unit.picture_bytes import HTML, encode, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from imgproc import create_app
 from imgproc.api.problems import CODE_OF
+from imgproc.app import create_app
 from imgproc.cli import main
 from imgproc.core.config import MIB, SettingsSchema, load_settings
 from imgproc.db.engine import Base

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images import avif_grid, cost, encode, keep, smart
+from imgproc.pipeline.images import avif_grid, cost, keep, smart
 from imgproc.pipeline.images import compress as stage
+from imgproc.pipeline.images import encode as encoding
 from imgproc.pipeline.images.avif_boxes import has_long_tables
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress
 from imgproc.pipeline.images.cost import CpuTime
@@ -85,7 +86,7 @@ FOUR_AT_ONCE = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from imgproc.pipeline.compress import CompressOptions, MemoryBudget, compress
-from imgproc.supervisor import limit_memory
+from imgproc.core.process import limit_memory
 from tests.unit.picture_bytes import encode
 from PIL import Image
 
@@ -129,7 +130,7 @@ def test_a_side_that_the_format_does_not_hold_is_refused(target: str, side: int,
 
 def test_webp_that_takes_too_much_memory_is_refused_with_a_scale_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot be encoded in parts."""
-    monkeypatch.setattr(encode, "IMAGE_BYTES", 2 * 10**6)
+    monkeypatch.setattr(encoding, "IMAGE_BYTES", 2 * 10**6)
     source = encode(photo("coffee"), "PNG")
     with pytest.raises(CompressError) as refused:
         run(source, format="webp", scale=1)
@@ -143,8 +144,8 @@ def test_large_transparency_is_encoded_with_less_effort(monkeypatch: pytest.Monk
     """WebP takes a fifth less memory that way."""
     picture = photo("coffee").convert("RGBA")
     pixels = picture.width * picture.height
-    monkeypatch.setattr(encode, "IMAGE_BYTES", 38 * pixels)
-    assert decode(encode.encode(picture, target="webp", quality=50)).size == picture.size
+    monkeypatch.setattr(encoding, "IMAGE_BYTES", 38 * pixels)
+    assert decode(encoding.encode(picture, target="webp", quality=50)).size == picture.size
 
 
 # AVIF in tiles
@@ -191,9 +192,9 @@ def test_large_avifs_are_made_of_tiles() -> None:
     """Beyond what may be encoded in one call, and small ones are not."""
     picture = photo("coffee").resize((4200, 3400))
     picture.putalpha(255)
-    made = encode.encode(picture, target="avif", quality=50)
+    made = encoding.encode(picture, target="avif", quality=50)
     assert (made.count(b"grid"), decode(made).size) == (2, picture.size)
-    assert b"grid" not in encode.encode(photo("coffee"), target="avif", quality=50)
+    assert b"grid" not in encoding.encode(photo("coffee"), target="avif", quality=50)
     assert not has_long_tables(made)  # so that it may be a source again
     assert run(made, format="avif", scale=0.05).output.width == 210
 

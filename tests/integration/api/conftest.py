@@ -11,7 +11,7 @@ import flask_migrate
 import pytest
 from flask import Flask
 
-from imgproc import create_app
+from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.db.engine import db
 from tests.integration.api.answers import AppFactory

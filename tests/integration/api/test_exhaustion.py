@@ -291,11 +291,12 @@ def test_large_files_leave_room_for_all_else(make_app: AppFactory, stuck: thread
 
 MEMORY = """
 import io, sys
-from imgproc import create_app, intake
-from imgproc.config import load_settings
-from imgproc.supervisor import limit_memory
+from imgproc.app import create_app
+from imgproc.core.config import load_settings
+from imgproc.core.process import limit_memory
+from imgproc.journey import accept
 app = create_app(load_settings({environ!r}))
-read = intake.inspect
+read = accept.inspect
 def greedy(upload):
     hoard = bytearray(10**9)
     return read(upload)
@@ -303,12 +304,12 @@ def post():
     return app.test_client().post("/api/upload", data={{"file": (io.BytesIO({csv!r}), "a.csv")}})
 limit_memory(600 * 1024 * 1024)
 assert post().status_code == 202, post().text
-intake.inspect = greedy
+accept.inspect = greedy
 answer = post()
 assert (answer.status_code, answer.json["code"]) == (503, "out_of_memory"), answer.text
 assert answer.headers["Retry-After"]
 assert app.test_client().get("/healthz").status_code == 200
-intake.inspect = read
+accept.inspect = read
 assert post().status_code == 202
 """
 

@@ -15,8 +15,9 @@ from flask import Flask, current_app
 from werkzeug.routing import Rule
 
 from imgproc.api.api_keys import create_key, revoke_key
-from imgproc.db.engine import Base, redis_client
+from imgproc.db.engine import Base
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.queue.connection import redis_client
 from tests.integration.api.answers import problem
 from tests.integration.driver import configure, csv_of, rows, upload, work
 from tests.integration.services import ObjectStore

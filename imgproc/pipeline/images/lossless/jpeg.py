@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imgproc.pipeline.images.cost import CpuTime
 
-PROGRAM = Path(__file__).with_name("_jpeg_anew.py")
+PROGRAM = Path(__file__).with_name("jpeg_program.py")
 TIME_LIMIT = 60  # seconds; 16 million pixels take one
 
 
