@@ -20,7 +20,7 @@ from imgproc import create_app, embedded, key_commands, removal, supervisor, swe
 from imgproc.client import ApiError, Client, Json, follow
 from imgproc.config import ConfigError, Settings, load_settings
 from imgproc.demo import DemoFailed, run_demo
-from imgproc.hosts import is_loopback
+from imgproc.hosts import bracketed, is_loopback
 from imgproc.redaction import redact
 from imgproc.terminal import printable, printable_lines
 
@@ -108,8 +108,7 @@ def _services(settings: Settings) -> list[supervisor.Service]:
 
 def _announce(settings: Settings) -> None:
     url = embedded.local_url(settings)
-    bracketed = f"[{settings.host}]" if ":" in settings.host else settings.host
-    if not (is_loopback(bracketed) or settings.api_keys_required or settings.trusted_hosts):
+    if not (is_loopback(bracketed(settings.host)) or settings.api_keys_required or settings.trusted_hosts):
         console.print(
             "[yellow]Everybody who reaches this machine may use it, and so may pages in their browsers: set "
             "API_KEYS_REQUIRED=true, or TRUSTED_HOSTS to the names it is called by.[/]",

@@ -23,6 +23,11 @@ def subscriber(said: str) -> str:
     return str(ipaddress.ip_network((int(address), V6_PREFIX), strict=False))
 
 
+def bracketed(address: str) -> str:
+    """An address or a name as it stands in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    return f"[{address}]" if ":" in address else address
+
+
 def is_loopback(host: str) -> bool:
     """Can this `Host` (RFC 9110, 7.2: a name or an address, perhaps with a port) only mean loopback?
 
