@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
 from itertools import islice
 from typing import Any, TypeVar
@@ -28,7 +29,7 @@ from imgproc.models import ProcessingRequest, RequestStatus
 from imgproc.pipeline.read_csv import Row, read_csv
 from imgproc.removal import leaving_nothing
 from imgproc.reuse import ProductImages
-from imgproc.timeouts import LONG, allow, is_outage
+from imgproc.timeouts import LONG, allow, is_away, is_outage
 from imgproc.toolbox import Toolbox, toolbox
 
 PLAN_CHUNK = 500  # products saved in one transaction
@@ -43,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 
 def _entry(job: Job) -> Job:
-    """Let a job stop quietly where somebody else took over or the database is away: the sweeper rings again."""
+    """Let a job stop quietly where another worker took over or a server is away: the sweeper enqueues it again."""
 
     @wraps(job)
     def run(*arguments: Any) -> None:
@@ -51,6 +52,8 @@ def _entry(job: Job) -> Job:
             job(*arguments)
         except LeaseLost as error:
             log.warning("lease_lost", job=job.__name__, arguments=arguments, detail=error.detail)
+        except InfrastructureError as error:
+            log.warning("job_delayed", job=job.__name__, arguments=arguments, code=error.code, detail=error.detail)
         except DBAPIError as error:
             if not is_outage(error):
                 raise
@@ -59,11 +62,22 @@ def _entry(job: Job) -> Job:
     return run  # type: ignore[return-value]  # the same signature
 
 
-def _request_lease(request_id: str, *, token: str, seconds: int) -> Lease:
-    """Holds a request while it is planned or finalized."""
+@contextmanager
+def _request_lease(request_id: str, *, token: str, seconds: int) -> Iterator[Lease]:
+    """Hold a request while it is planned or finalized; an outage gives it back, and does not count as an attempt.
+
+    Raises:
+        InfrastructureError, sqlalchemy.exc.DBAPIError: what the body raised.
+    """
     renew = partial(requests.renew_lease, request_id, token=token, lease_seconds=seconds)
     give_back = partial(requests.return_lease, request_id, token=token, delay=0)
-    return Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back)
+    with allow(LONG), Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back) as lease:
+        try:
+            yield lease
+        except (InfrastructureError, DBAPIError) as error:
+            if isinstance(error, InfrastructureError) or is_away(error):
+                insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
+            raise
 
 
 # -- plan ---------------------------------------------------------------------------------------------------------
@@ -77,7 +91,7 @@ def plan(request_id: str) -> None:
     claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds)
     if claim is None:
         return
-    with allow(LONG), _request_lease(request_id, token=token, seconds=seconds) as lease:
+    with _request_lease(request_id, token=token, seconds=seconds) as lease:
         try:
             with tools.store.open_input(claim.input_key) as stream:
                 rows = read_csv(stream, limits=tools.csv_limits).rows
@@ -87,13 +101,9 @@ def plan(request_id: str) -> None:
                     planned = [_planned(row) for row in chunk]
                     requests.add_products(request_id, planned, token=token, lease_seconds=seconds)
                     dispatch.ring_products(release(request_id, window=tools.settings.dispatch_window))
-        except InfrastructureError as error:
-            log.warning("plan_delayed", request_id=request_id, code=error.code, detail=error.detail)
-            insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
-            return
+        except (InfrastructureError, LeaseLost):
+            raise
         except ImgprocError as error:
-            if isinstance(error, LeaseLost):
-                raise
             _fail_request(request_id, error, token=token)
             return
         insist(partial(requests.mark_planned, request_id, token=token))
@@ -210,16 +220,11 @@ def finalize(request_id: str, epoch: int) -> None:
     seconds = tools.settings.lease_seconds
     if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
         return
-    with allow(LONG), leaving_nothing(request_id), _request_lease(request_id, token=token, seconds=seconds) as lease:
+    with leaving_nothing(request_id), _request_lease(request_id, token=token, seconds=seconds) as lease:
         request = queries.get_request(request_id)
         if request is None:
             return
-        try:
-            files = report.write_csvs(tools, request, lease.check)
-        except InfrastructureError as error:
-            log.warning("finalize_delayed", request_id=request_id, code=error.code, detail=error.detail)
-            insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
-            return
+        files = report.write_csvs(tools, request, lease.check)
         delivery_id = insist(partial(_complete, tools, request, token=token, files=files))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:

@@ -150,3 +150,12 @@ def is_outage(error: DBAPIError) -> bool:
     if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
         return True
     return getattr(error.orig, "sqlstate", None) in ENDED_BY_LIMIT
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database does not answer anybody, and it is not this statement or this row that is at fault.
+
+    A server that names a state (a statement or a lock that took too long) has answered, unless it ended the session.
+    """
+    answered = getattr(error.orig, "sqlstate", None) and not error.connection_invalidated
+    return is_outage(error) and not answered
