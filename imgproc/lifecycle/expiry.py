@@ -45,7 +45,7 @@ def requeue_plans(*, max_attempts: int) -> list[str]:
         .values(lease_token=None, lease_until=None)
         .returning(request.id)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return list(connection.execute(statement).scalars())
 
 
