@@ -11,7 +11,10 @@ LOCALHOST = re.compile(r"(?:[a-z0-9_-]+\.){0,9}localhost\.?")
 
 
 def subscriber(said: str) -> str:
-    """Whose address it is. A proxy may say something else than an address; then that is what counts."""
+    """Whose address it is: the IPv4 address itself, or the IPv6 network of V6_PREFIX bits.
+
+    A proxy may send something else than an address, which then stands for itself.
+    """
     try:
         address = ipaddress.ip_address(said.partition("%")[0])
     except ValueError:

@@ -25,6 +25,7 @@ from imgproc.extensions import db, redis_client
 from imgproc.isolation import isolated
 from imgproc.lifecycle import actions, deliveries, finalization
 from imgproc.lifecycle.window import IN_FLIGHT, release
+from imgproc.losses import BATCH
 from imgproc.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
 from imgproc.queries import ids_of
 from imgproc.removal import remove_due
@@ -32,7 +33,6 @@ from imgproc.sql import db_now
 from imgproc.timeouts import LONG, allow, is_wait
 from imgproc.toolbox import toolbox
 
-BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
 QUEUED = 100_000  # the oldest of them may all wait in Redis, so a pass must see beyond them; windows keep them few
 UNHEARD_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
 CROWD_DELAY = 15.0  # seconds a delivery waits where too many of its owner are due; as long as one attempt may take
@@ -187,13 +187,13 @@ def _due_deliveries() -> Select[Any]:
 
 
 def _put_off_deliveries() -> None:
-    """Let no tenant's webhooks crowd out the others' in what this pass rings for."""
+    """Keep one tenant's webhooks from crowding out the others' in this pass."""
     most = toolbox().settings.deliveries_at_once
     deliveries.put_off(most_of_owner=most, delay=CROWD_DELAY, limit=BATCH)
 
 
 def _elect_finalizers() -> None:
-    """Elect where all products have ended and nobody was elected."""
+    """Elect a finalizer for each request whose products have all ended."""
     request = ProcessingRequest
     ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, finalization.all_products_ended())
     for request_id in ids_of(ended.limit(BATCH)):
@@ -204,7 +204,7 @@ def _elect_finalizers() -> None:
 
 
 def _ring_finalizers(waiting: set[str]) -> None:
-    """Ring for the elected that nobody heard, and for those that gave their work back."""
+    """Enqueue again the finalizations whose job was lost, and those that were given back."""
     request = ProcessingRequest
     unclaimed = (
         sa.select(request.id, request.finalize_epoch)

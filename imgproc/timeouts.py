@@ -32,7 +32,7 @@ WAITED_TOO_LONG = {"55P03", "57014", "40P01"}  # lock_timeout, statement_timeout
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds of a kind of work: to wait for a lock, for one statement, and from one statement to the next; 0: any."""
+    """Seconds that a kind of work may wait for a lock, run a statement, and pause between two; 0 is no limit."""
 
     lock: int
     statement: int

@@ -46,12 +46,13 @@ class BufferingWorker(Worker):
     def run(self) -> None:
         """Serve until gunicorn says stop, or is gone."""
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # requests that wait for a thread are no news
-        limits = _limits(load_settings(), self.cfg)
+        settings = load_settings()
+        limits = _limits(settings, self.cfg)
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(self.cfg.threads)
         channels: dict[int, Channel] = {}
         sockets: dict[int, Any] = {}
-        adjustments = _adjustments(load_settings())
+        adjustments = _adjustments(settings)
         self._servers = [
             Server(
                 self.wsgi,
