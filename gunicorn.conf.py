@@ -8,6 +8,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from imgproc.core.config import load_settings
+from imgproc.core.hosts import bracketed
 from imgproc.core.logs import TextFormatter
 from imgproc.core.process import die_with_parent, limit_memory
 
@@ -15,13 +16,13 @@ _settings = load_settings()
 
 
 class _EscapingLogger(Logger):
-    """Lets nothing of a request reach the terminal as it came."""
+    """Writes what gunicorn logs before the app is loaded, without credentials or control characters."""
 
     def _set_handler(self, log: Any, output: Any, fmt: logging.Formatter, stream: Any = None) -> None:
         super()._set_handler(log, output, TextFormatter(fmt._fmt, fmt.datefmt), stream)
 
 
-bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+bind = f"{bracketed(_settings.host)}:{_settings.port}"
 threads = _settings.web_threads
 worker_class = "imgproc.server.gunicorn_worker.BufferingWorker"
 logger_class = _EscapingLogger

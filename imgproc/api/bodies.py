@@ -17,7 +17,7 @@ MAX_FILES = 2  # the second is refused by name once all is read; no third gets a
 
 
 def init_app(app: Flask) -> None:
-    """Read the bodies of all requests so."""
+    """Bound the bodies of all requests."""
     app.request_class = BoundedRequest
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FIELD_BYTES
     app.config["MAX_FORM_PARTS"] = MAX_PARTS

@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from imgproc.api.problems import Problem, problem
 from imgproc.core.config import FORM_OVERHEAD, Settings
-from imgproc.core.hosts import is_loopback
+from imgproc.core.hosts import bracketed, is_loopback
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1")  # health checks of the container ask by these
 HEADERS = {
@@ -39,10 +39,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.wsgi_app = proxied  # type: ignore[method-assign]  # as Flask's documentation has it
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = [*settings.trusted_hosts, *LOOPBACK_HOSTS]
-    elif (
-        is_loopback(settings.host if ":" not in settings.host else f"[{settings.host}]")
-        and not settings.trusted_proxies
-    ):
+    elif is_loopback(bracketed(settings.host)) and not settings.trusted_proxies:
         app.before_request(_refuse_names_of_others)
     app.register_error_handler(SecurityError, lambda _error: _untrusted_host())
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + FORM_OVERHEAD

@@ -184,7 +184,7 @@ def cancel_request(request_id: str) -> dict[str, Any]:
 def retry_request(request_id: str) -> dict[str, Any]:
     """The failed images alone are tried again, then the request is finalized and announced anew."""
     request = _ended(request_id)
-    require_room(request.owner)
+    require_room(request.owner, size=request.input_bytes)
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:

@@ -35,9 +35,10 @@ READABLE = {"", ".csv", ".tsv", ".txt"}
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Set how many large files the process reads at a time."""
-    waiting = max(0, settings.web_threads - FREE_THREADS - settings.max_scans)
-    app.extensions["scan_slots"] = Slots(settings.max_scans, waiting=waiting, patience=PATIENCE)
+    """Set how many large files the process reads at a time, so that some of its threads stay free."""
+    threads = max(1, settings.web_threads - FREE_THREADS)
+    scans = min(settings.max_scans, threads)
+    app.extensions["scan_slots"] = Slots(scans, waiting=threads - scans, patience=PATIENCE)
 
 
 @blueprint.post("/upload")

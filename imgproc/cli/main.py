@@ -21,7 +21,7 @@ from imgproc.cli import key_commands
 from imgproc.client import ApiError, Client, Json, follow
 from imgproc.core import process
 from imgproc.core.config import ConfigError, Settings, load_settings
-from imgproc.core.hosts import is_loopback
+from imgproc.core.hosts import bracketed, is_loopback
 from imgproc.core.redaction import redact
 from imgproc.core.terminal import printable, printable_lines
 from imgproc.demo import DemoFailed, run_demo
@@ -113,8 +113,7 @@ def _services(settings: Settings) -> list[supervisor.Service]:
 
 def _announce(settings: Settings) -> None:
     url = ports.local_url(settings)
-    bracketed = f"[{settings.host}]" if ":" in settings.host else settings.host
-    if not (is_loopback(bracketed) or settings.api_keys_required or settings.trusted_hosts):
+    if not (is_loopback(bracketed(settings.host)) or settings.api_keys_required or settings.trusted_hosts):
         console.print(
             "[yellow]Everybody who reaches this machine may use it, and so may pages in their browsers: set "
             "API_KEYS_REQUIRED=true, or TRUSTED_HOSTS to the names it is called by.[/]",

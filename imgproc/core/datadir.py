@@ -18,7 +18,7 @@ SUFFIXES = (".new", "-wal", "-shm", "-journal")  # of drafts and of the database
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Nobody else may read what this process and its children make meanwhile, whatever umask it was started with."""
+    """Only the owner may read the files that this process and its children make in the block, whatever the umask."""
     before = os.umask(OTHERS)
     try:
         yield
@@ -27,7 +27,7 @@ def private_files() -> Iterator[None]:
 
 
 def make_private(data_dir: Path) -> None:
-    """Make the folder, and take from others what they may do with it and with what is ours in it.
+    """Make the folder, and remove the permissions of other users on it and on our files in it.
 
     A folder that holds other things than ours, such as /tmp, stays as it is, with a warning.
 

@@ -11,7 +11,10 @@ LOCALHOST = re.compile(r"(?:[a-z0-9_-]+\.){0,9}localhost\.?")
 
 
 def subscriber(said: str) -> str:
-    """Whose address it is. A proxy may say something else than an address; then that is what counts."""
+    """Whose address it is: the IPv4 address itself, or the IPv6 network of V6_PREFIX bits.
+
+    A proxy may send something else than an address, which then stands for itself.
+    """
     try:
         address = ipaddress.ip_address(said.partition("%")[0])
     except ValueError:
@@ -21,6 +24,11 @@ def subscriber(said: str) -> str:
     if address.ipv4_mapped:  # as a socket for both families shows IPv4 callers
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((int(address), V6_PREFIX), strict=False))
+
+
+def bracketed(address: str) -> str:
+    """An address or a name as it stands in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    return f"[{address}]" if ":" in address else address
 
 
 def is_loopback(host: str) -> bool:

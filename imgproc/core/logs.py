@@ -6,7 +6,7 @@ import logging
 
 import structlog
 
-from imgproc.core.redaction import redact_all
+from imgproc.core.redaction import redact, redact_all
 from imgproc.core.terminal import printable_lines
 
 
@@ -63,8 +63,8 @@ class TextFormatter(logging.Formatter):
     """Writes the records of loggers that have handlers of their own, such as gunicorn's."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, with nothing in it that a terminal would obey."""
-        return _one_entry(super().format(record))
+        """The record, with no credentials in it and nothing that a terminal would obey."""
+        return _one_entry(redact(super().format(record)))
 
 
 _console = structlog.dev.ConsoleRenderer(colors=False)

@@ -1,7 +1,7 @@
-"""Credentials out of text: in the query, fragment and user part of every URL, and our own secrets wherever they stand.
+"""Redacts credentials in text: those in the query, fragment and user part of URLs, and our own secrets anywhere.
 
-For what is kept or read by others than the caller: logs, error details, messages of the command line. A URL that is
-needed to download or post is never redacted.
+It serves what is stored, or read by others than the caller: logs, error details, messages of the command line. A URL
+that is needed to download or post is never redacted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text of strangers on a terminal or in a text log: what would move the cursor or hide text is written by number."""
+"""Escapes strangers' text on a terminal or in a text log: what moves the cursor or hides text becomes a number."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Several statements in one message: PostgreSQL runs all and ends the transaction, whatever becomes of us meanwhile.
+"""Sends several statements in one message, which PostgreSQL runs and commits even if this host is cut off meanwhile.
 
-No lock then waits for the next word of a host that may be cut off; and one round trip costs less than several.
+So no lock waits for a client that is gone, and one round trip costs less than several.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Rows = list[dict[str, Any]]
 
 
 class Batch:
-    """Statements to run one after the other; the first of them returns rows.
+    """Statements that run one after the other, each of which returns rows.
 
-    Bound values go by their names, which must not be those of columns that a statement sets.
+    Values are bound by name; no name may be that of a column that a statement sets.
     """
 
     def __init__(self, *statements: Any) -> None:

@@ -258,7 +258,7 @@ class DeliveryAttempt(Base):
 
 
 class ApiKey(Base):
-    """A caller's key. The secret is kept by its holder alone; here is its SHA-256, from which nobody gets it back.
+    """A caller's key. The secret is kept by its holder alone; here is its SHA-256, which cannot be reversed.
 
     `webhook_secrets` sign the holder's webhooks, the newest first, separated by a space; null: the configured ones do.
     """

@@ -29,7 +29,7 @@ WAITED_TOO_LONG = {"55P03", "57014", "40P01"}  # lock_timeout, statement_timeout
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds of a kind of work: to wait for a lock, for one statement, and from one statement to the next; 0: any."""
+    """Seconds that a kind of work may wait for a lock, run a statement, and pause between two; 0 is no limit."""
 
     lock: int
     statement: int
@@ -133,3 +133,12 @@ def is_outage(error: DBAPIError) -> bool:
     if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
         return True
     return getattr(error.orig, "sqlstate", None) in ENDED_BY_LIMIT
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database does not answer anybody, and it is not this statement or this row that is at fault.
+
+    A server that names a state (a statement or a lock that took too long) has answered, unless it ended the session.
+    """
+    answered = getattr(error.orig, "sqlstate", None) and not error.connection_invalidated
+    return is_outage(error) and not answered

@@ -8,6 +8,7 @@ import socket
 from urllib.parse import urlsplit
 
 from imgproc.core.config import Settings
+from imgproc.core.hosts import bracketed
 
 LOOPBACK = "127.0.0.1"
 # Below the ports that systems lend to outgoing connections, which could otherwise take a remembered one.
@@ -59,8 +60,7 @@ def listens(port: int, host: str = LOOPBACK) -> bool:
 def local_url(settings: Settings) -> str:
     """Where a browser on this machine finds the web process."""
     host = {"0.0.0.0": LOOPBACK, "::": "[::1]"}.get(settings.host)  # noqa: S104 - compared, not bound
-    host = host or (f"[{settings.host}]" if ":" in settings.host else settings.host)
-    return f"http://{host}:{settings.port}"
+    return f"http://{host or bracketed(settings.host)}:{settings.port}"
 
 
 def is_ready(url: str) -> bool:

@@ -78,8 +78,7 @@ def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Ac
     fingerprint = _fingerprint(upload)
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
-    require_room(owner)
-    _require_bytes(owner, upload.size)
+    require_room(owner, size=upload.size)
     _, scan = inspect(upload)
     require_valid(scan, skip_invalid=upload.skip_invalid)
     request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint, api_url=api_url)
@@ -160,23 +159,17 @@ def check_webhook_url(url: str | None, *, owner: str) -> str | None:
     return url
 
 
-def require_room(owner: str) -> None:
-    """Uploads that come at once may pass the quota together: it guards against floods, not against one more.
+def require_room(owner: str, *, size: int) -> None:
+    """Check both quotas before a file of `size` bytes is read, or processed again.
+
+    Requests that come at once may pass them together; for the bytes of uploads, `reserve` checks again.
 
     Raises:
-        QuotaExceeded: the owner has MAX_OPEN_REQUESTS under way.
+        QuotaExceeded: the owner has MAX_OPEN_REQUESTS under way, or would have more than MAX_OPEN_BYTES.
     """
     most = toolbox().settings.max_open_requests
     if reads.count_open(owner) >= most:
         raise QuotaExceeded(f"{most:,} requests are under way already; wait until some have ended, or cancel some.")
-
-
-def _require_bytes(owner: str, size: int) -> None:
-    """So that a file which finds no room is not read in vain; `reserve` asks once more.
-
-    Raises:
-        QuotaExceeded: with `size` bytes more the owner would have more than MAX_OPEN_BYTES under way.
-    """
     if reads.count_open_bytes(owner) + size > toolbox().settings.max_open_bytes:
         raise _bytes_exceeded()
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.engine import db
-from imgproc.db.timeouts import is_outage
+from imgproc.db.timeouts import is_away
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +35,6 @@ def isolated(step: str, **ids: Any) -> Iterator[None]:
 
 
 def _is_away(error: Exception) -> bool:
-    """Whether a server is away, and not our statement or this row at fault.
-
-    A server that names a state (a statement or a lock that took too long) has answered: it is not away.
-    """
     if isinstance(error, DBAPIError):
-        answered = getattr(error.orig, "sqlstate", None) and not error.connection_invalidated
-        return is_outage(error) and not answered
+        return is_away(error)
     return isinstance(error, (RedisConnectionError, RedisTimeoutError, InfrastructureError))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
 from itertools import islice
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from imgproc.core.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest, RequestStatus
-from imgproc.db.timeouts import LONG, allow, is_outage
+from imgproc.db.timeouts import LONG, allow, is_away, is_outage
 from imgproc.db.transitions import deliveries, finalization, products, requests
 from imgproc.db.transitions.products import ProductClaim
 from imgproc.db.transitions.requests import PlannedRow
@@ -45,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 
 def _entry(job: Job) -> Job:
-    """Let a job stop quietly where somebody else took over or the database is away: the sweeper rings again."""
+    """Let a job stop quietly where another worker took over or a server is away: the sweeper enqueues it again."""
 
     @wraps(job)
     def run(*arguments: Any) -> None:
@@ -53,6 +54,8 @@ def _entry(job: Job) -> Job:
             job(*arguments)
         except LeaseLost as error:
             log.warning("lease_lost", job=job.__name__, arguments=arguments, detail=error.detail)
+        except InfrastructureError as error:
+            log.warning("job_delayed", job=job.__name__, arguments=arguments, code=error.code, detail=error.detail)
         except DBAPIError as error:
             if not is_outage(error):
                 raise
@@ -61,11 +64,22 @@ def _entry(job: Job) -> Job:
     return run  # type: ignore[return-value]  # the same signature
 
 
-def _request_lease(request_id: str, *, token: str, seconds: int) -> Lease:
-    """Holds a request while it is planned or finalized."""
+@contextmanager
+def _request_lease(request_id: str, *, token: str, seconds: int) -> Iterator[Lease]:
+    """Hold a request while it is planned or finalized; an outage gives it back, and does not count as an attempt.
+
+    Raises:
+        InfrastructureError, sqlalchemy.exc.DBAPIError: what the body raised.
+    """
     renew = partial(requests.renew_lease, request_id, token=token, lease_seconds=seconds)
     give_back = partial(requests.return_lease, request_id, token=token, delay=0)
-    return Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back)
+    with allow(LONG), Lease(renew, seconds=seconds, deadline=LONG_JOB_SECONDS, give_back=give_back) as lease:
+        try:
+            yield lease
+        except (InfrastructureError, DBAPIError) as error:
+            if isinstance(error, InfrastructureError) or is_away(error):
+                insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
+            raise
 
 
 # -- plan ---------------------------------------------------------------------------------------------------------
@@ -79,7 +93,7 @@ def plan(request_id: str) -> None:
     claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds)
     if claim is None:
         return
-    with allow(LONG), _request_lease(request_id, token=token, seconds=seconds) as lease:
+    with _request_lease(request_id, token=token, seconds=seconds) as lease:
         try:
             with tools.store.open_input(claim.input_key) as stream:
                 rows = read_csv(stream, limits=tools.csv_limits).rows
@@ -89,13 +103,9 @@ def plan(request_id: str) -> None:
                     planned = [_planned(row) for row in chunk]
                     requests.add_products(request_id, planned, token=token, lease_seconds=seconds)
                     enqueue.products(release(request_id, window=tools.settings.dispatch_window))
-        except InfrastructureError as error:
-            log.warning("plan_delayed", request_id=request_id, code=error.code, detail=error.detail)
-            insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
-            return
+        except (InfrastructureError, LeaseLost):
+            raise
         except ImgprocError as error:
-            if isinstance(error, LeaseLost):
-                raise
             _fail_request(request_id, error, token=token)
             return
         insist(partial(requests.mark_planned, request_id, token=token))
@@ -212,16 +222,11 @@ def finalize(request_id: str, epoch: int) -> None:
     seconds = tools.settings.lease_seconds
     if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
         return
-    with allow(LONG), leaving_nothing(request_id), _request_lease(request_id, token=token, seconds=seconds) as lease:
+    with leaving_nothing(request_id), _request_lease(request_id, token=token, seconds=seconds) as lease:
         request = reads.get_request(request_id)
         if request is None:
             return
-        try:
-            files = outcome.write_csvs(tools, request, lease.check)
-        except InfrastructureError as error:
-            log.warning("finalize_delayed", request_id=request_id, code=error.code, detail=error.detail)
-            insist(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
-            return
+        files = outcome.write_csvs(tools, request, lease.check)
         delivery_id = insist(partial(_complete, tools, request, token=token, files=files))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:

@@ -28,7 +28,7 @@ Made = TypeVar("Made")
 
 log = structlog.get_logger(__name__)
 
-# What no stage is known to raise: the code, what to say of it, and whether the image is tried again.
+# For exceptions that no stage is known to raise: the code, the detail, and whether the image is tried again.
 BROKEN_DOWNLOAD = ("connect_failed", "The host's answer could not be read; give the picture from another host.", True)
 BROKEN_PICTURE = (
     "corrupt_image",

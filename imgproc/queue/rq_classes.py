@@ -1,7 +1,7 @@
-"""RQ's jobs and queues as we use them: of what Redis holds, only a call of one of our four functions is ever used.
+"""RQ's jobs and queues as we use them: a record in Redis can call one of our four functions, and nothing else.
 
-A record of anything else (forged, damaged, or left by another version of the code) is dropped with a line in the log.
-The sweeper finds in the database whatever was really meant by it.
+Any other record (forged, damaged, or of another version of the code) is logged and dropped. The sweeper enqueues again
+whatever is due by the database.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rq.serializers import JSONSerializer
 LONGEST_CALL = 1024  # bytes of a stored call; ours have about 110
 MOST_PASSED_OVER = 1000  # ids without a record that one visit to Redis takes away, so as not to hold it up
 
-# The call of a job, which is deleted with all that is stored beside it. Without one, nil; '' where it is no call.
+# Returns the call of a job and deletes its record: nil where there is no record, '' where it holds no call.
 _CALL_OF = """
 local function call_of(id)
   local key = ARGV[1] .. id
@@ -170,7 +170,7 @@ class JobQueue(Queue):
             key, job_id, call = taken
             if call is None:
                 call = connection.eval(_FETCH, 0, *limits, job_id)
-            if call is None:  # the ring has been answered already
+            if call is None:  # another worker has taken this job already
                 continue
             try:
                 return AllowedJob.of_call(call, connection=connection), by_key[key.decode()]

@@ -39,7 +39,7 @@ class Patience:
 
 @dataclass
 class _Watch:
-    """What the client is about, since when, and how far it was when we last looked closely."""
+    """What the client does, since when, and how far it was at the last check."""
 
     phase: tuple[str, int]
     since: float
@@ -88,7 +88,7 @@ class Channel(HTTPChannel):
 
     @property
     def since(self) -> float:
-        """Monotonic seconds at which the client began what it is about."""
+        """Monotonic seconds at which the client began what it does now."""
         return self._watch.since
 
     @property

@@ -26,6 +26,7 @@ TURN_SECONDS = 1.0  # at most, between two looks at the clock
 OWN_FILES = 200  # descriptors for everything but connections
 FILES_A_CONNECTION = 3  # the socket, a body on disk, an answer on disk
 MEMORY_A_BUFFER = 64 * 1024  # bytes of a body or an answer that stay in memory
+ANSWER_BYTES = 1024 * 1024 * 1024  # on disk, of one answer that its client reads slowly; a thread waits to add more
 UNSENT_BYTES = 128 * 1024  # of an answer that the kernel may keep beside what is on its way
 
 
@@ -45,12 +46,13 @@ class BufferingWorker(Worker):
     def run(self) -> None:
         """Serve until gunicorn says stop, or is gone."""
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # requests that wait for a thread are no news
-        limits = _limits(load_settings(), self.cfg)
+        settings = load_settings()
+        limits = _limits(settings, self.cfg)
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(self.cfg.threads)
         channels: dict[int, Channel] = {}
         sockets: dict[int, Any] = {}
-        adjustments = _adjustments(load_settings())
+        adjustments = _adjustments(settings)
         self._servers = [
             Server(
                 self.wsgi,
@@ -131,6 +133,7 @@ def _adjustments(settings: Settings) -> Adjustments:
         max_request_body_size=settings.max_upload_bytes + FORM_OVERHEAD + 1,
         inbuf_overflow=MEMORY_A_BUFFER,
         outbuf_overflow=MEMORY_A_BUFFER,
+        outbuf_high_watermark=ANSWER_BYTES,
         recv_bytes=64 * 1024,
         log_socket_errors=False,  # clients that hang up are no news
         clear_untrusted_proxy_headers=False,  # whom to believe is decided by TRUSTED_PROXIES alone

@@ -13,7 +13,7 @@ CODE_OF = {
     413: "file_too_large",
     431: "headers_too_large",
     500: "internal_error",
-    503: "too_busy",
+    503: "server_busy",
 }
 DETAIL_OF = {
     413: "The upload is larger than this server accepts; split the file, and keep all other parts short.",

@@ -1,7 +1,7 @@
-"""What becomes of work whose worker died, stalled or raised: its lease has run out, so it is given to another.
+"""Gives work whose lease ran out to another worker: the one that held it died, stalled or raised.
 
-What has cost `MAX_ATTEMPTS` workers one after another would cost every further one, so that is its end. An orderly
-stop and an outage of ours are no attempts: the work was given back, and its attempt with it.
+Work that has cost `MAX_ATTEMPTS` workers would cost every further one, so it ends as failed. An orderly stop and an
+outage of ours are no attempts: they give the work back, and do not count.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from imgproc.journey.isolation import isolated
 from imgproc.journey.services import toolbox
 from imgproc.queue import enqueue
 
-BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
+BATCH = 1000  # rows that a statement of one pass looks at; the next pass comes within a second
 PRODUCT_LOST = (
     "The worker died while processing this product, {attempts} times; "
     "one of its images probably exhausts memory or crashes the decoder. Replace the image, then retry the request."

@@ -49,7 +49,7 @@ class PreloadedWorker(SimpleWorker):
         super().request_stop(*args)
 
     def register_birth(self) -> None:
-        """Register with RQ, past anything that is in the way of it."""
+        """Delete what is in the way in Redis, then register with RQ."""
         drop_forged_keys(self.connection, KEY_TYPES)
         super().register_birth()
 
@@ -127,7 +127,7 @@ class Pool(WorkerPool):
         return process
 
     def reap_workers(self) -> None:
-        """Notice the dead and end the stuck, at every round of the pool; RQ waits 0.1 s for each that lives."""
+        """Replace dead workers and end stuck ones, at every round of the pool; RQ waits 0.1 s for each that lives."""
         for worker in list(self.worker_dict.values()):
             if not worker.process.is_alive():
                 self.handle_dead_worker(worker)

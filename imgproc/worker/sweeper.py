@@ -33,8 +33,8 @@ from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from imgproc.queue.rq_classes import drop_forged_keys
 from imgproc.worker import losses
+from imgproc.worker.losses import BATCH
 
-BATCH = 1000  # rows a statement of one pass looks at; the next pass comes within a second
 QUEUED = 100_000  # the oldest of them may all wait in Redis, so a pass must see beyond them; windows keep them few
 STALE_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
 CROWD_DELAY = 15.0  # seconds a delivery waits where too many of its owner are due; as long as one attempt may take
@@ -189,13 +189,13 @@ def _due_deliveries() -> Select[Any]:
 
 
 def _put_off_deliveries() -> None:
-    """Let no tenant's webhooks crowd out the others' in what this pass rings for."""
+    """Keep one tenant's webhooks from crowding out the others' in this pass."""
     most = toolbox().settings.deliveries_at_once
     deliveries.put_off(most_of_owner=most, delay=CROWD_DELAY, limit=BATCH)
 
 
 def _elect_finalizers() -> None:
-    """Elect where all products have ended and nobody was elected."""
+    """Elect a finalizer for each request whose products have all ended."""
     request = ProcessingRequest
     ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, finalization.all_products_ended())
     for request_id in ids_of(ended.limit(BATCH)):
@@ -206,7 +206,7 @@ def _elect_finalizers() -> None:
 
 
 def _enqueue_finalizers(waiting: set[str]) -> None:
-    """Ring for the elected that nobody heard, and for those that gave their work back."""
+    """Enqueue again the finalizations whose job was lost, and those that were given back."""
     request = ProcessingRequest
     unclaimed = (
         sa.select(request.id, request.finalize_epoch)

@@ -310,6 +310,31 @@ def test_an_outage_of_the_store_is_no_attempt(shop: Shop, monkeypatch: pytest.Mo
     assert drain(request_id)["status"] == "completed"
 
 
+@pytest.mark.parametrize("step", ["plan", "finalize"])
+@pytest.mark.parametrize(
+    ("state", "attempts"), [pytest.param(None, 0, id="away"), pytest.param("57014", 1, id="a statement took too long")]
+)
+def test_an_outage_of_the_database_is_no_attempt(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str, state: str | None, attempts: int
+) -> None:
+    """A plan of hours may live through several; a statement that takes too long may do so each time."""
+    request_id = upload_of(shop)
+    if step == "finalize":
+        work(most=2)
+
+    def fail(*_arguments: Any, **_options: Any) -> Any:
+        raise OperationalError("", {}, type("E", (Exception,), {"sqlstate": state})())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "add_products", fail)
+        patched.setattr(outcome, "write_csvs", fail)
+        work()
+    assert row(ProcessingRequest).attempt == attempts
+    pass_time(60)
+    sweeper.sweep()
+    assert drain(request_id)["status"] == "completed"
+
+
 @pytest.mark.parametrize(("die", "jobs_done"), [(die_planning, 0), (die_finalizing, 2), (die_delivering, 3)])
 def test_nothing_is_taken_away_just_after_an_outage(shop: Shop, die: Callable[[str], None], jobs_done: int) -> None:
     """Nobody could renew a lease while the database was away."""

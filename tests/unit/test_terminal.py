@@ -19,6 +19,7 @@ from structlog.stdlib import ProcessorFormatter
 from imgproc import client, demo
 from imgproc.cli import main
 from imgproc.core import logs
+from imgproc.core.logs import TextFormatter
 from imgproc.core.terminal import printable, printable_lines
 
 HOSTILE = {
@@ -150,6 +151,12 @@ def test_gunicorn_writes_through_the_same_escape() -> None:
     )
     log.warning("Invalid request: %s", "\x1b[31m")
     assert buffer.getvalue() == "Invalid request: \\x1b[31m\n"
+
+
+def test_gunicorn_writes_no_credentials_either() -> None:
+    """Its master logs why a worker did not start, and the reason may quote an address."""
+    record = logging.makeLogRecord({"msg": "GET /a?token=s3cr3t \x1b[31m"})
+    assert TextFormatter("%(message)s").format(record) == "GET /a?token=REDACTED \\x1b[31m"
 
 
 STATUS = {

@@ -19,9 +19,7 @@ OWNER = (
     .scalar_subquery()
     .label("owner")
 )
-
-
-MOST_OF_OWNER = 1000  # deliveries being sent at a time, where nobody says
+MOST_OF_OWNER = 1000  # deliveries being sent at a time, if the caller sets no other limit
 OPEN = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
 WINDOW = 16  # times that many of an owner may be due at a time; a receiver that answers fast empties it in a second
 
@@ -44,7 +42,7 @@ class DeliveryClaim:
 class Outcome:
     """What one attempt brought: the next one comes after `retry_in` seconds, or never where it is None.
 
-    Nobody knows the duration of an attempt whose worker died.
+    `duration_ms` is None where the worker died.
     """
 
     status: DeliveryStatus
@@ -60,7 +58,7 @@ def claim(
 ) -> DeliveryClaim | None:
     """Lease a delivery that is due; None where it is not, is being sent, or `most_of_owner` of its owner are.
 
-    So a tenant whose receiver never answers holds so many workers, and no more, or one more where two claim at once.
+    So a tenant whose receiver never answers holds at most that many workers; two claims at once may exceed it by one.
     """
     delivery = WebhookDelivery
     statement = (
@@ -84,7 +82,7 @@ def claim(
 def _sending_of_owner() -> sa.ScalarSelect[int]:
     """SQL: how many deliveries of the owner are being sent.
 
-    Few are at all, and an index of their own has them. A join might begin with all the requests of the owner instead.
+    Few deliveries are being sent, and a partial index holds them; a join might begin with all requests of the owner.
     """
     other, theirs = aliased(WebhookDelivery), aliased(ProcessingRequest)
     # Databases use a partial index only for a status they can see.
@@ -100,9 +98,9 @@ def _sending_of_owner() -> sa.ScalarSelect[int]:
 
 
 def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
-    """Of the first `limit` deliveries that are due, let those wait that crowd out other owners'; how many.
+    """Delay those of the first `limit` due deliveries that crowd out other owners'; returns how many.
 
-    A tenant with a thousand webhooks to a receiver that never answers would else be all that a sweeper sees.
+    Otherwise a sweep might see nothing but one tenant's webhooks to a receiver that never answers.
     """
     delivery, request = WebhookDelivery, ProcessingRequest
     of_the_index = delivery.status.in_(sa.bindparam("open", OPEN, expanding=True, literal_execute=True))
@@ -165,7 +163,7 @@ def record(delivery_id: str, outcome: Outcome, *, token: str) -> bool:
 def lose(delivery_id: str, *, max_attempts: int, code: str, detail: str) -> DeliveryStatus | None:
     """Log an attempt whose worker died: the next is due at once, or there is none if this was the last.
 
-    What the receiver had no part in takes nothing off its schedule. None where the worker is alive after all.
+    It uses up nothing of the retry schedule, as the receiver had no part in it. None where the worker lives after all.
     """
     delivery = WebhookDelivery
     expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())

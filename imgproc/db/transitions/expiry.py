@@ -17,7 +17,7 @@ from imgproc.db.transitions.results import ImageResult, Settled, count, refill, 
 
 
 def _expired() -> sa.Select[Any]:
-    """Products whose lease ran out; those that somebody settles just now are passed over, and not waited for."""
+    """Products whose lease ran out; rows that another transaction has locked are skipped, not waited for."""
     product = Product
     expired = sa.select(product.id).where(product.status == ProductStatus.PROCESSING, product.lease_until < db_now())
     return expired.with_for_update(skip_locked=True)
@@ -37,7 +37,7 @@ def requeue_expired(*, max_attempts: int) -> list[int]:
 
 
 def requeue_plans(*, max_attempts: int) -> list[str]:
-    """Give the plans whose lease ran out, with attempts left, back; the ids of their requests, to be rung."""
+    """Give the plans whose lease ran out, with attempts left, back; the ids of their requests, to be enqueued."""
     request = ProcessingRequest
     statement = (
         sa.update(request)
@@ -45,7 +45,7 @@ def requeue_plans(*, max_attempts: int) -> list[str]:
         .values(lease_token=None, lease_until=None)
         .returning(request.id)
     )
-    with transaction() as connection:
+    with single_statement() as connection:
         return list(connection.execute(statement).scalars())
 
 

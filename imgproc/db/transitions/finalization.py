@@ -56,8 +56,8 @@ def all_products_ended() -> sa.ColumnElement[bool]:
 def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: int) -> bool:
     """Lease the finalization of this epoch; False where it is done, superseded or leased.
 
-    The first claim decides what no one can guess of the CSVs' keys. Later ones keep it, so that a finalizer that runs
-    again writes the same objects, and so does one after a retry.
+    The first claim makes the random part of the CSVs' keys. Later claims keep it, so that a finalizer that runs again,
+    or after a retry, writes the same objects.
     """
     request = ProcessingRequest
     statement = (
@@ -76,7 +76,7 @@ def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: in
 def supersede_finalizer(request_id: str, *, epoch: int, max_attempts: int) -> int | None:
     """Replace a finalizer whose lease ran out, so that its late completion changes nothing; the new epoch or None.
 
-    None where it was the last attempt as well.
+    Also None where that was the last attempt.
     """
     request = ProcessingRequest
     statement = (
@@ -91,7 +91,7 @@ def supersede_finalizer(request_id: str, *, epoch: int, max_attempts: int) -> in
 
 
 def has_expired() -> sa.ColumnElement[bool]:
-    """SQL: somebody held the lease of the request, and it has run out."""
+    """SQL: the request was leased, and its lease has run out."""
     request = ProcessingRequest
     return sa.and_(request.lease_token.is_not(None), request.lease_until < db_now())
 
@@ -150,9 +150,9 @@ def fail(request_id: str, *, token: str, code: str, detail: str, payload: dict[s
 def lose(
     request_id: str, *, step: RequestStatus, max_attempts: int, code: str, detail: str, payload: dict[str, Any]
 ) -> Failed | None:
-    """Fail a request whose plan or finalization lost its last worker; None where one is at it after all.
+    """Fail a request whose plan or finalization lost its last worker; None where a worker still holds it.
 
-    `step` is the status it has meanwhile. Nothing is taken back of what has been made.
+    `step` is FINALIZING for a finalization, and any other status for a plan. Finished images stay.
     """
     used_up = sa.and_(has_expired(), ProcessingRequest.attempt >= max_attempts)
     statuses = (step,) if step is RequestStatus.FINALIZING else UNPLANNED
@@ -168,7 +168,7 @@ def _fail(
     detail: str,
     payload: dict[str, Any],
 ) -> Failed | None:
-    """End and announce a request, in one transaction. The epoch counts up, which fences a finalizer that comes late."""
+    """End and announce a request, in one transaction. A new epoch fences a late finalizer."""
     request = ProcessingRequest
     statement = (
         sa.update(request)

@@ -10,7 +10,8 @@ from imgproc.db.models import ENDED, ProcessingRequest, Product, ProductStatus, 
 from imgproc.db.transitions.window import IN_FLIGHT
 
 LAST_PUT_SECONDS = 600  # by then no worker that held a part of a removed request stores anything more
-LONGEST_DELAY = 3600.0  # seconds until a removal that keeps failing is tried again
+LONGEST_DELAY = 3600  # seconds until a removal that keeps failing is tried again
+MOST_DOUBLINGS = 11  # of two seconds, below that
 SECONDS_A_DAY = 86_400
 
 
@@ -68,18 +69,20 @@ def due(*, limit: int) -> list[str]:
 
 
 def put_off(request_id: str) -> None:
-    """Let the others go before a removal whose step failed: for 2, 4, 8 … seconds, and never for more than an hour.
+    """Delay a removal whose step failed: by 2, 4, 8 … seconds, at most an hour.
 
-    It is never given up, because a caller was told that nothing stays.
+    It is never given up, because the caller was told that nothing stays.
     """
     request = ProcessingRequest
-    failed = sa.update(request).where(request.id == request_id, request.removed_at.is_not(None))
-    with transaction() as connection:
-        counted = failed.values(attempt=request.attempt + 1).returning(request.attempt)
-        attempt = connection.execute(counted).scalar_one_or_none()
-        if attempt is not None:
-            delay = min(LONGEST_DELAY, 2.0 ** min(attempt, 20))
-            connection.execute(failed.values(not_before=db_now(delay)))
+    doubled = sa.literal(2).bitwise_lshift(request.attempt)
+    delay = sa.case((request.attempt < MOST_DOUBLINGS, doubled), else_=LONGEST_DELAY)
+    statement = (
+        sa.update(request)
+        .where(request.id == request_id, request.removed_at.is_not(None))
+        .values(attempt=request.attempt + 1, not_before=db_now(delay))
+    )
+    with single_statement() as connection:
+        connection.execute(statement)
 
 
 def fence(request_id: str) -> None:

@@ -54,7 +54,7 @@ def reserve(*, owner: str = "", input_bytes: int = 0, most_bytes: int | None = N
     """Insert the request of an upload that is not accepted yet: removed after an hour, unless it is.
 
     False, and nothing is inserted, where `most_bytes` is given and the owner's files under way would be larger. One
-    statement decides, so what comes at once may exceed it by what is decided in that moment alone.
+    statement decides, so only uploads that are decided at the same moment can exceed the limit together.
     """
     table = ProcessingRequest.__table__
     given = {"owner": owner, "input_bytes": input_bytes, **values}
@@ -247,9 +247,9 @@ def leased(token: str, *, lease_seconds: int) -> dict[str, Any]:
 
 
 def lease_is_free(token: str) -> sa.ColumnElement[bool]:
-    """SQL: nobody holds the lease and its pause is over, or we hold it (our claim was committed, its answer was lost).
+    """SQL: the lease is free and its pause is over, or it is ours (our claim was committed, its answer was lost).
 
-    One that ran out is not free until the sweeper has given it back, which looks at its attempts.
+    An expired lease is not free: the sweeper looks at the attempts first, and then releases it.
     """
     request = ProcessingRequest
     paused = sa.and_(request.lease_until.is_not(None), request.lease_until >= db_now())

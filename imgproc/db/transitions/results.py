@@ -73,9 +73,9 @@ _COUNT = Batch(_counting())
 def count(
     connection: Connection, request_id: str, results: Sequence[ImageResult], ends: dict[str, int]
 ) -> dict[str, Any]:
-    """Bump the request's counters, by which one product after another passes; `ends` counts it where it has ended.
+    """Add a product's results to the request's counters; `ends` counts the product itself where it has ended.
 
-    This ends the transaction, in the same message: every worker at the request waits for that row.
+    The same message ends the transaction, because every worker at the request waits for that row.
     """
     done = [result for result in results if result.status is ImageStatus.COMPLETED]
     counts = ends | {
@@ -92,7 +92,7 @@ def count(
 def refill(counted: dict[str, Any], *, window: int) -> Settled:
     """Fill the request's window where it is time for that; where we cannot, the sweeper does.
 
-    A product that is put off leaves room that nobody might come by for, so its place is filled at once.
+    A postponed product leaves a place that no other product's end may fill, so it is filled at once.
     """
     request_id, ended = counted["request_id"], counted["ended"]
     all_ended = ended == counted["products_total"]

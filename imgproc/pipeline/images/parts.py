@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.avif_boxes import has_long_tables
@@ -61,7 +62,7 @@ def _check_segments(source: bytes) -> None:
         raise odd("JPEG", "too many bytes before its picture")
 
 
-def _check_chunks(source: bytes, *, first: int, around: int, order: str, name: str) -> None:
+def _check_chunks(source: bytes, *, first: int, around: int, order: Literal["big", "little"], name: str) -> None:
     """Chunks from `first` on, of `around` bytes beside what each holds; `order` is that of the bytes of its length."""
     position, chunks = first, 0
     at = 0 if order == "big" else 4  # A PNG's length comes before the chunk's name, a WebP's after it.
@@ -69,7 +70,7 @@ def _check_chunks(source: bytes, *, first: int, around: int, order: str, name: s
         chunks += 1
         if chunks > MAX_CHUNKS:
             raise odd(name, "too many chunks")
-        length = int.from_bytes(source[position + at : position + at + 4], "big" if order == "big" else "little")
+        length = int.from_bytes(source[position + at : position + at + 4], order)
         position += around + length + (length % 2 if order == "little" else 0)
 
 

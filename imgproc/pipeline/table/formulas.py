@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Spreadsheets and the tools before them drop characters that nobody sees, and then run what follows: control
-# characters, white space, and what Unicode calls format characters and default ignorables.
+# Spreadsheets and the tools before them drop invisible characters, and then run what follows: control characters,
+# white space, and what Unicode calls format characters and default ignorables.
 _INVISIBLE = (
     r"\s\0-\x1f\x7f-\xa0\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc"

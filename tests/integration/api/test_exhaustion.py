@@ -23,7 +23,7 @@ from imgproc.db.transitions import actions, requests
 from imgproc.journey import accept
 from imgproc.journey.services import toolbox
 from tests.integration.api.answers import UNKNOWN, AppFactory, away, problem
-from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, submit, upload
+from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, submit, upload
 
 MIB = 1024 * 1024
 CSV = csv_of("https://shop.example/1.jpg")
@@ -210,6 +210,19 @@ def test_limits_the_bytes_of_an_owner_under_way() -> None:
     assert len({first, second, third}) == 3
 
 
+def test_a_retry_counts_the_bytes_of_its_file() -> None:
+    """Otherwise what has ended could be set going again without end."""
+    configure(max_open_bytes=2 * len(CSV))
+    ended = submit(CSV)
+    assert actions.cancel(ended)
+    drain(ended)
+    running = [submit(CSV), submit(CSV)]
+    problem(post(f"/api/requests/{ended}/retry"), 429, "quota_exceeded")
+    assert actions.cancel(running[0])
+    drain(running[0])
+    assert post(f"/api/requests/{ended}/retry").status_code == 202
+
+
 def test_two_uploads_at_once_do_not_both_exceed_the_bytes() -> None:
     """What is being stored counts as well; of eight at once those that find room are accepted."""
     configure(max_open_bytes=2 * len(CSV))
@@ -263,9 +276,18 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
 
 
 @on_one_database
-def test_large_files_leave_room_for_all_else(make_app: AppFactory, stuck: threading.Semaphore) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param({"MAX_SCANS": "2", "WEB_THREADS": "8"}, id="scans"),
+        pytest.param({"MAX_SCANS": "8", "WEB_THREADS": "4"}, id="threads"),
+    ],
+)
+def test_large_files_leave_room_for_all_else(
+    make_app: AppFactory, stuck: threading.Semaphore, limits: dict[str, str]
+) -> None:
     """One caller's beyond their share, and anybody's beyond all, are refused; small files and looks are served."""
-    app = make_app(MAX_SCANS="2", WEB_THREADS="8")
+    app = make_app(**limits)
     large = CSV + "\n" * (uploads.SMALL_FILE + 1)
 
     def send_file(content: str, address: str) -> Any:

@@ -165,7 +165,7 @@ def test_the_address_that_uploads_the_most_gives_way(stack: Stack, connect) -> N
     other = connect(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(PART) + PART[:-20], source="127.2.0.2")
     head = UPLOAD + b"Content-Length: %d\r\n\r\n" % (2 * MIB)
     greedy = [connect(head + b"0" * MIB) for _ in range(6)]
-    assert problem(read_all(greedy[0])) == (503, "too_busy")
+    assert problem(read_all(greedy[0])) == (503, "server_busy")
     other.sendall(PART[-20:])
     assert other.recv(12) == b"HTTP/1.1 202"
 

@@ -150,5 +150,5 @@ def test_says_when_web_is_away() -> None:
     """A problem, as any other."""
     with proxy(f"127.0.0.1:{free_port(DEMO_PORTS)}") as url:
         answer = requests.get(f"{url}/healthz", timeout=20)
-    assert (answer.status_code, answer.json()["code"]) == (503, "too_busy")
+    assert (answer.status_code, answer.json()["code"]) == (503, "server_busy")
     assert answer.headers["Retry-After"]
