@@ -1,0 +1,80 @@
+"""Products wait in turns of their owners: what one has queued keeps no small file of another waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from imgproc import dispatch
+from imgproc.doorbell import Doorbell
+from imgproc.extensions import redis_client
+from imgproc.lifecycle import products, window
+from tests.integration.driver import planned
+
+pytestmark = pytest.mark.usefixtures("app")
+
+MANY = 3 * dispatch.EXPRESS_PRODUCTS
+
+
+def queued(*, count: int, owner: str) -> tuple[int, ...]:
+    """Products of a new request of the owner, all of them rung."""
+    ids = window.release(planned(products=count, owner=owner), window=count)
+    dispatch.ring_products(ids)
+    return ids
+
+
+def taken(count: int) -> list[int]:
+    """The next products that workers would take."""
+    queues = [Doorbell(name, connection=redis_client()) for name in dispatch.QUEUES]
+    found = [Doorbell.dequeue_any(queues, None, redis_client()) for _ in range(count)]
+    return [each[0].args[0] for each in found if each is not None]
+
+
+def end(ids: Sequence[int]) -> None:
+    """Take the products and end them."""
+    for product_id in ids:
+        token = f"token-{product_id}"
+        assert products.claim(product_id, token=token, lease_seconds=30)
+        products.finish(product_id, [], token=token, window=1)
+
+
+def test_a_small_file_waits_for_none_of_the_many_products_of_another_owner() -> None:
+    """Three large files hold the queue; of the next few that are taken, both products of the small one are two."""
+    for _ in range(3):
+        queued(count=MANY, owner="large")
+    end(taken(2 * dispatch.EXPRESS_PRODUCTS))
+    small = queued(count=2, owner="small")
+    assert set(small) <= set(taken(4))
+
+
+def test_a_large_file_goes_on_while_small_ones_keep_coming() -> None:
+    """Each fourth product that is taken is one that waits longer."""
+    large = queued(count=MANY, owner="large")
+    end(taken(MANY // 2))
+    for number in range(MANY):
+        queued(count=1, owner=f"small-{number}")
+    of_large = set(taken(MANY)) & set(large)
+    assert len(of_large) >= MANY // 4 - 1
+
+
+def test_every_product_is_rung_once_and_only_the_first_of_an_owner_before_others() -> None:
+    """Another request of the same owner gets no places of its own; an id that is no product's is rung all the same."""
+    ids = [*queued(count=5, owner="one"), *queued(count=MANY, owner="one"), 2**62]
+    dispatch.ring_products(ids[-1:])
+    lengths = dispatch.queue_lengths()
+    assert lengths["express"] == dispatch.EXPRESS_PRODUCTS
+    assert sorted(taken(len(ids) + 1)) == sorted(ids)
+
+
+def test_rings_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose a product is cannot be told then; it waits with all others."""
+
+    def away(*_: object, **__: object) -> set[int]:
+        raise OperationalError("SELECT", {}, Exception("gone"), connection_invalidated=True)
+
+    monkeypatch.setattr(dispatch, "first_of_owners", away)
+    monkeypatch.setattr(dispatch, "is_outage", lambda _error: True)
+    dispatch.ring_products([1, 2])
+    assert dispatch.queue_lengths()["products"] == 2
