@@ -22,7 +22,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 LONGEST_CALL = 1024  # bytes of a stored call; ours have about 110
-OTHER_ORDER = 4  # each fourth look goes through the queues after the first in reverse, so that none waits for ever
+LOOKS = (0, 1, 0, 2)  # the queue each look begins with, in turn: none can keep the others waiting for ever
 MOST_PASSED_OVER = 1000  # ids without a record that one visit to Redis takes away, so as not to hold it up
 
 # The call of a job, which is deleted with all that is stored beside it. Without one, nil; '' where it is no call.
@@ -64,7 +64,7 @@ return nil
 
 _FETCH = f"{_CALL_OF} return call_of(ARGV[3])"
 
-_looks = itertools.count(1)
+_looks = itertools.count()
 
 log = structlog.get_logger(__name__)
 
@@ -168,10 +168,9 @@ class Doorbell(Queue):
         **_options: Any,
     ) -> tuple[Job, Queue] | None:
         """The next job and its queue; where none waits, as RQ does: None, or `DequeueTimeout` after `timeout` s."""
-        first, *rest = queues
-        if next(_looks) % OTHER_ORDER == 0:
-            rest.reverse()
-        by_key = {queue.key: queue for queue in (first, *rest)}
+        in_order = list(queues)
+        start = LOOKS[next(_looks) % len(LOOKS)] % len(in_order)
+        by_key = {queue.key: queue for queue in (*in_order[start:], *in_order[:start])}
         limits = AllowedJob.redis_job_namespace_prefix, LONGEST_CALL
         while taken := connection.eval(_TAKE, len(by_key), *by_key, *limits) or _wait(connection, by_key, timeout):
             key, job_id, call = taken

@@ -36,6 +36,7 @@ ENCODE_SECONDS = 60.0  # what one image may take beside its download
 OUTAGE_DELAY = 5.0  # seconds until work returned by an outage is tried again
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
 SENDING_SECONDS = 25.0  # lease of a delivery
+NO_ROOM_DELAY = 5.0  # seconds until a delivery is tried again whose owner has as many under way as allowed
 ATTEMPT_SECONDS = 15.0  # by then an attempt at a delivery has ended
 Job = TypeVar("Job", bound=Callable[..., None])
 
@@ -257,6 +258,7 @@ def deliver(delivery_id: str) -> None:
     most = min(tools.settings.deliveries_at_once, max(1, tools.settings.workers // 2))
     claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS, most_of_owner=most)
     if claim is None:
+        deliveries.step_back(delivery_id, delay=NO_ROOM_DELAY)
         return
     renew = partial(deliveries.renew_lease, delivery_id, token=token, lease_seconds=SENDING_SECONDS)
     give_back = partial(deliveries.give_back, delivery_id, token=token)
