@@ -52,23 +52,20 @@ def test_a_small_file_waits_for_none_of_the_many_products_of_another_owner() -> 
 
 
 def test_a_large_file_goes_on_while_small_ones_keep_coming() -> None:
-    """At each fourth look at the queues one is taken that waits longer."""
+    """At each eighth look at the queues one is taken that waits longer."""
     large = queued(count=MANY, owner="large")
     end(taken(MANY // 2))
     for number in range(MANY):
         queued(count=1, owner=f"small-{number}")
     of_large = set(taken(MANY)) & set(large)
-    assert len(of_large) >= MANY // 4 - 1
+    assert len(of_large) >= MANY // 8
 
 
 def test_control_jobs_without_end_stop_no_product() -> None:
     """Webhooks of one owner kept their queue full, and no product of anybody was taken any more."""
     dispatch.ring_deliveries([str(uuid.uuid4()) for _ in range(40)])
     ours = set(queued(count=2, owner="small"))
-    seen = []
-    while not ours <= set(seen):
-        seen += taken(1)
-    assert len(seen) <= 12
+    assert ours <= set(taken(16))
 
 
 def test_every_product_is_rung_once_and_only_the_first_of_an_owner_before_others() -> None:
