@@ -15,8 +15,7 @@ from benchmarks.filling import add_request, house
 from benchmarks.measure import say
 from benchmarks.results import Table
 from imgproc.db.engine import db
-from imgproc.journey import delete
-from imgproc.queue import enqueue
+from imgproc.journey import delete, turns
 from imgproc.worker import sweeper
 from tests.integration.services import postgresql, valkey
 
@@ -73,7 +72,7 @@ def _fill(products: int) -> None:
         connection.execute(sa.text("ANALYZE"))
     ids = sa.text("SELECT id FROM products WHERE status = 'queued'")
     with db.engine.connect() as connection:
-        enqueue.products(connection.execute(ids).scalars())
+        turns.enqueue_products(connection.execute(ids).scalars())
 
 
 def _milliseconds(one_pass: Callable[[], None]) -> float:

@@ -20,7 +20,7 @@ from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, ProductStatus, RequestStatus
 from imgproc.db.transitions import actions, finalization
 from imgproc.db.transitions.window import release
-from imgproc.journey import delete
+from imgproc.journey import delete, turns
 from imgproc.journey.accept import require_room
 from imgproc.journey.services import toolbox
 from imgproc.queue import enqueue
@@ -189,7 +189,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
         enqueue.plans([request.id])
-    enqueue.products(release(request.id, window=toolbox().settings.dispatch_window))
+    turns.enqueue_products(release(request.id, window=toolbox().settings.dispatch_window))
     epoch = finalization.elect_finalizer(request.id)  # where every image is done, and only the output CSV is missing
     if epoch is not None:
         enqueue.finalization(request.id, epoch=epoch)

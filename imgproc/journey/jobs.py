@@ -24,7 +24,7 @@ from imgproc.db.transitions.products import ProductClaim
 from imgproc.db.transitions.requests import PlannedRow
 from imgproc.db.transitions.results import ImageResult, Settled
 from imgproc.db.transitions.window import release
-from imgproc.journey import outcome
+from imgproc.journey import outcome, turns
 from imgproc.journey.delete import leaving_nothing
 from imgproc.journey.delivery import attempt
 from imgproc.journey.lease import Lease, check_stopping, insist, new_token
@@ -39,6 +39,7 @@ ENCODE_SECONDS = 60.0  # what one image may take beside its download
 OUTAGE_DELAY = 5.0  # seconds until work returned by an outage is tried again
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
 SENDING_SECONDS = 25.0  # lease of a delivery
+NO_ROOM_DELAY = 5.0  # seconds until a delivery is tried again whose owner has as many under way as allowed
 ATTEMPT_SECONDS = 15.0  # by then an attempt at a delivery has ended
 Job = TypeVar("Job", bound=Callable[..., None])
 
@@ -102,7 +103,7 @@ def plan(request_id: str) -> None:
                     check_stopping()
                     planned = [_planned(row) for row in chunk]
                     requests.add_products(request_id, planned, token=token, lease_seconds=seconds)
-                    enqueue.products(release(request_id, window=tools.settings.dispatch_window))
+                    turns.enqueue_products(release(request_id, window=tools.settings.dispatch_window))
         except (InfrastructureError, LeaseLost):
             raise
         except ImgprocError as error:
@@ -165,7 +166,7 @@ def process_product(product_id: int) -> None:
     with leaving_nothing(claim.request_id), lease:
         outcomes = ProductImages(tools, claim, lease.check).make()
         settled = insist(partial(_settle, product_id, claim, outcomes, token=token, tools=tools))
-    enqueue.products(settled.released)
+    turns.enqueue_products(settled.released)
     if settled.all_ended:
         _finalize_if_ended(settled.request_id)
 
@@ -264,6 +265,7 @@ def deliver(delivery_id: str) -> None:
     most = min(tools.settings.deliveries_at_once, max(1, tools.settings.workers // 2))
     claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS, most_of_owner=most)
     if claim is None:
+        deliveries.step_back(delivery_id, delay=NO_ROOM_DELAY)
         return
     renew = partial(deliveries.renew_lease, delivery_id, token=token, lease_seconds=SENDING_SECONDS)
     give_back = partial(deliveries.give_back, delivery_id, token=token)

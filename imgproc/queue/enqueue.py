@@ -5,7 +5,7 @@ The database is the truth: the sweeper enqueues again what Redis has lost, and a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -17,8 +17,9 @@ from imgproc.queue.connection import redis_client
 from imgproc.queue.rq_classes import JobQueue
 
 CONTROL = "control"
+EXPRESS = "express"  # the first few products of each owner, so that no owner waits for all that another has queued
 PRODUCTS = "products"
-QUEUES = (CONTROL, PRODUCTS)  # drained in this order
+QUEUES = (CONTROL, EXPRESS, PRODUCTS)  # looked at in this order, but for what `JobQueue` says
 NO_TIMEOUT = -1  # the lease's deadline is the only clock of a job
 RESTART_MARKER = "imgproc:running"
 KEY_TYPES = {
@@ -36,9 +37,11 @@ def plans(request_ids: Iterable[str]) -> None:
     _enqueue(CONTROL, [("plan", (request_id,)) for request_id in request_ids])
 
 
-def products(product_ids: Iterable[int]) -> None:
-    """Enqueue a job for each product."""
-    _enqueue(PRODUCTS, [("process_product", (product_id,)) for product_id in product_ids])
+def products(product_ids: Iterable[int], *, express: Collection[int] = ()) -> None:
+    """Enqueue a job for each product; those in `express` do not wait behind the others."""
+    ids = list(product_ids)
+    _enqueue(EXPRESS, [("process_product", (product_id,)) for product_id in ids if product_id in express])
+    _enqueue(PRODUCTS, [("process_product", (product_id,)) for product_id in ids if product_id not in express])
 
 
 def finalization(request_id: str, *, epoch: int) -> None:

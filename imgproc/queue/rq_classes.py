@@ -21,6 +21,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 LONGEST_CALL = 1024  # bytes of a stored call; ours have about 110
+# The queue that each look of a worker begins with, in turn: none can keep the others waiting for ever.
+LOOKS = (0, 0, 0, 1, 0, 0, 0, 2)
 MOST_PASSED_OVER = 1000  # ids without a record that one visit to Redis takes away, so as not to hold it up
 
 # Returns the call of a job and deletes its record: nil where there is no record, '' where it holds no call.
@@ -154,17 +156,25 @@ class JobQueue(Queue):
     """
 
     job_class = AllowedJob
+    looks = 0
+
+    def next_start(self) -> int:
+        """Which of a worker's queues, of which this is the first, its next look begins with."""
+        self.looks += 1
+        return LOOKS[(self.looks - 1) % len(LOOKS)]
 
     @classmethod
     def dequeue_any(
         cls,
-        queues: Iterable[Queue],
+        queues: Iterable[JobQueue],
         timeout: int | None,
         connection: Redis,
         **_options: Any,
     ) -> tuple[Job, Queue] | None:
         """The next job and its queue; where none waits, as RQ does: None, or `DequeueTimeout` after `timeout` s."""
-        by_key = {queue.key: queue for queue in queues}
+        in_order = list(queues)
+        start = in_order[0].next_start() % len(in_order)
+        by_key = {queue.key: queue for queue in (*in_order[start:], *in_order[:start])}
         limits = AllowedJob.redis_job_namespace_prefix, LONGEST_CALL
         while taken := connection.eval(_TAKE, len(by_key), *by_key, *limits) or _wait(connection, by_key, timeout):
             key, job_id, call = taken

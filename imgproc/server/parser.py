@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import ChunkedReceiver
 from waitress.utilities import BadRequest
+
+from imgproc.server.tasks import NoRoom
+
+log = logging.getLogger(__name__)
 
 CHUNKED_PIECE = 8 * 1024  # bytes; a piece is copied once for each chunk in it
 MAX_CHUNK_LINE = 16 * 1024  # bytes of a chunk's size line or of the trailers
@@ -25,6 +30,15 @@ class Parser(HTTPRequestParser):
         Bounds the size lines and trailers of a chunked body: waitress joins them again with every packet, which takes
         quadratic time where one never ends.
         """
+        try:
+            return self._read(data)
+        except OSError as error:  # a body is kept on disk, which may be full
+            log.error("A request's body cannot be kept: %s", error)
+            self.error = NoRoom("The server has no room left for this upload. Try again in a few seconds.")
+            self.completed = True
+            return len(data)
+
+    def _read(self, data: bytes) -> int:
         receiver = self.body_rcv
         if not isinstance(receiver, ChunkedReceiver):
             return int(super().received(data))

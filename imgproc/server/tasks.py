@@ -37,6 +37,13 @@ class TooBusy(Error):
     reason = "Service Unavailable"
 
 
+class NoRoom(Error):
+    """The disk that keeps the bodies of requests is full."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
 class AppTask(WSGITask):
     """Calls the app."""
 

@@ -17,7 +17,7 @@ from imgproc.db.engine import db
 from imgproc.db.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
 from imgproc.db.reads import ids_of
 from imgproc.db.transitions import deliveries, expiry, finalization
-from imgproc.journey import outcome
+from imgproc.journey import outcome, turns
 from imgproc.journey.isolation import isolated
 from imgproc.journey.services import toolbox
 from imgproc.queue import enqueue
@@ -46,7 +46,7 @@ def return_products() -> None:
     expired = expiry.requeue_expired(max_attempts=settings.max_attempts)
     if expired:
         log.warning("leases_expired", products=len(expired))
-    enqueue.products(expired)
+    turns.enqueue_products(expired)
     used_up = (
         sa.select(Product.id)
         .where(Product.status == ProductStatus.PROCESSING, Product.lease_until < db_now())
@@ -69,7 +69,7 @@ def _lose_product(product_id: int) -> None:
     )
     if lost:
         log.error("worker_lost", request_id=lost.request_id, product_id=product_id)
-        enqueue.products(lost.released)
+        turns.enqueue_products(lost.released)
 
 
 def return_plans() -> None:

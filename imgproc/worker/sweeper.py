@@ -26,6 +26,7 @@ from imgproc.db.reads import ids_of
 from imgproc.db.timeouts import LONG, allow, is_wait
 from imgproc.db.transitions import actions, deliveries, finalization
 from imgproc.db.transitions.window import IN_FLIGHT, release
+from imgproc.journey import turns
 from imgproc.journey.delete import remove_due
 from imgproc.journey.isolation import isolated
 from imgproc.journey.services import toolbox
@@ -105,7 +106,7 @@ def sweep(*, expire_leases: bool = True) -> None:
         *steps,
         _cancel_stragglers,
         _fill_windows,
-        partial(_enqueue_missing, _stale_products(stale_after), "process_product", waiting, enqueue.products),
+        partial(_enqueue_missing, _stale_products(stale_after), "process_product", waiting, turns.enqueue_products),
         partial(_enqueue_missing, _unplanned(stale_after), "plan", waiting, enqueue.plans),
         _elect_finalizers,
         partial(_enqueue_finalizers, waiting),
@@ -159,7 +160,7 @@ def _fill_windows() -> None:
     )
     for request_id in ids_of(with_room):
         with isolated("fill_windows", request_id=request_id):
-            enqueue.products(release(request_id, window=window))
+            turns.enqueue_products(release(request_id, window=window))
 
 
 def _stale_products(seconds: float) -> Select[Any]:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.journey import turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from tests.chaos import traps
@@ -183,7 +184,7 @@ def duplicate_doorbells(house: House, fault: Fault) -> bool:
             return False
         for _ in range(2):
             enqueue.plans(row.id for row in finalized)
-            enqueue.products(row.id for row in products)
+            turns.enqueue_products(row.id for row in products)
             enqueue.deliveries(row.id for row in deliveries)
             for row in finalized:
                 enqueue.finalization(row.id, epoch=row.finalize_epoch)

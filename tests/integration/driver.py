@@ -168,10 +168,11 @@ def statuses(entity: type[Base] = Product) -> list[str]:
     return [each.status.value for each in rows(entity)]
 
 
-def planned(*, products: int, images: int = 1, planned: bool = True) -> str:
+def planned(*, products: int, images: int = 1, planned: bool = True, owner: str = "") -> str:
     """A request whose products are saved and wait, without a file or a queue; its id."""
     request_id = str(uuid.uuid4())
     requests.reserve(
+        owner=owner,
         id=request_id,
         filename="products.csv",
         input_key=f"{request_id}/input.csv",

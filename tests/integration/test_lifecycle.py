@@ -13,6 +13,7 @@ from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductIm
 from imgproc.db.transitions import expiry, finalization, products, window
 from imgproc.db.transitions.products import ProductClaim
 from imgproc.db.transitions.results import ImageResult, Settled
+from imgproc.journey import turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
@@ -129,7 +130,7 @@ def test_the_window_is_never_exceeded(shop: Shop) -> None:
     while status_of(request_id)["progress"]["products"]["completed"] < 12:
         work(most=1)
         sweeper.sweep()
-        in_redis.append(redis_client().llen("rq:queue:products"))
+        in_redis.append(sum(job_id.startswith("process_product-") for job_id in enqueue.waiting()))
         in_flight.append(sum(status in {"queued", "processing"} for status in statuses()))
     assert (max(in_redis), max(in_flight)) == (3, 3)
     assert drain(request_id)["status"] == "completed"
@@ -189,7 +190,7 @@ def test_a_ring_too_many_does_nothing(shop: Shop, app: Flask) -> None:
     for _ in range(6):
         for _ in range(2):
             enqueue.plans([request_id])
-            enqueue.products([each.id for each in rows(Product)] + [987_654_321])
+            turns.enqueue_products([each.id for each in rows(Product)] + [987_654_321])
             enqueue.finalization(request_id, epoch=1)
         work(most=3)
     assert drain(request_id)["status"] == "completed"

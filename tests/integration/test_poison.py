@@ -19,7 +19,7 @@ from imgproc.core.errors import StorageUnavailable
 from imgproc.db.engine import transaction
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import deliveries, finalization, products, requests
-from imgproc.journey import delete, jobs, outcome
+from imgproc.journey import delete, jobs, outcome, turns
 from imgproc.journey.lease import new_token, stopping
 from imgproc.queue import enqueue, rq_classes
 from imgproc.queue.connection import redis_client
@@ -599,7 +599,7 @@ def test_a_shared_key_of_another_type_is_put_right(shop: Shop, key: str) -> None
 def test_ids_that_name_nothing_find_nothing(shop: Shop) -> None:
     """Well-formed jobs of what is not there, or not there any more."""
     enqueue.plans([ANY_ID])
-    enqueue.products([2**62])
+    turns.enqueue_products([2**62])
     enqueue.finalization(ANY_ID, epoch=2**31 - 1)
     enqueue.deliveries([ANY_ID])
     work()

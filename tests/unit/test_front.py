@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import time
 
 import pytest
 from waitress.adjustments import Adjustments
+from waitress.buffers import OverflowableBuffer
 
 from imgproc.server.parser import MAX_CHUNK_LINE, Parser
 
@@ -131,3 +133,15 @@ def test_small_chunks_take_linear_time(chunk: bytes) -> None:
 
     once = min(seconds(1_000_000) for _ in range(3))
     assert min(seconds(4_000_000) for _ in range(2)) < 8 * once
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 3\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3\r\n"])
+def test_a_body_that_finds_no_room_on_the_disk_is_refused(framing: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client is told so with 503; its connection was reset without a word."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(OverflowableBuffer, "append", full)
+    parser = parse(POST + framing + b"abc", piece=8)
+    assert (parser.completed, parser.error.code) == (True, 503)

@@ -123,6 +123,19 @@ def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
         return connection.execute(statement).rowcount
 
 
+def step_back(delivery_id: str, *, delay: float) -> None:
+    """Let a delivery that is due and found no room wait `delay` seconds, lest it is rung for at each pass in vain."""
+    delivery = WebhookDelivery
+    statement = (
+        sa.update(delivery)
+        .where(delivery.id == delivery_id, delivery.status == DeliveryStatus.PENDING)
+        .where(delivery.next_attempt_at <= db_now())
+        .values(next_attempt_at=db_now(delay))
+    )
+    with single_statement() as connection:
+        connection.execute(statement)
+
+
 def renew_lease(delivery_id: str, *, token: str, lease_seconds: float) -> bool:
     """Extend the lease of a delivery; False means it is lost."""
     delivery = WebhookDelivery

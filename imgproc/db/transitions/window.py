@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now
-from imgproc.db.engine import single_statement
+from imgproc.db.engine import db, single_statement
 from imgproc.db.models import ProcessingRequest, Product, ProductStatus, RequestStatus
 
 REFILLS = 8  # of a window, while all of it ends: to let products in one by one takes a statement and a ring for each
@@ -34,6 +37,31 @@ def release(request_id: str, *, window: int) -> tuple[int, ...]:
 def is_due(ended: int, *, window: int) -> bool:
     """Whether to fill the window of a request now that so many of its products have ended."""
     return ended % max(1, window // REFILLS) == 0
+
+
+def first_of_owners(product_ids: Sequence[int], *, most: int) -> set[int]:
+    """Those of the products that are among the first `most` their owner has queued or processing.
+
+    Of ids that come together the earlier ones count first; an id that is no product's is not among them.
+    """
+    product, request = Product, ProcessingRequest
+    of_each = sa.select(request.owner, product.id).join(request).where(product.id.in_(product_ids)).order_by(product.id)
+    of_owner: defaultdict[str, list[int]] = defaultdict(list)
+    first: set[int] = set()
+    with db.engine.connect() as connection:
+        for owner, product_id in connection.execute(of_each):
+            of_owner[owner].append(product_id)
+        for owner, ids in of_owner.items():
+            some = (
+                sa.select(product.id)
+                .join(request)
+                .where(request.owner == owner, request.status == RequestStatus.PROCESSING)
+                .where(product.status.in_(IN_FLIGHT))
+                .limit(most + len(ids))
+            )
+            under_way = connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+            first.update(ids[: max(0, most + len(ids) - under_way)])
+    return first
 
 
 def _filling() -> sa.Executable:

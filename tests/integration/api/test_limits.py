@@ -283,3 +283,17 @@ def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: Shop) -> None
     assert deliveries.claim(slow[0], token="held", lease_seconds=30)
     jobs.deliver(slow[1])
     assert [each.status for each in rows(WebhookDelivery) if each.id == slow[1]] == [DeliveryStatus.PENDING]
+
+
+def test_a_delivery_that_finds_no_room_is_not_rung_for_at_each_pass() -> None:
+    """Its owner's receiver never answers; the workers would else do nothing but look at what may not be sent."""
+    configure(workers=2)
+    slow = _due("slow", 8)
+    assert deliveries.claim(slow[0], token="held", lease_seconds=60)
+    sweeper.sweep()
+    work()
+    sweeper.sweep()
+    assert not enqueue.waiting()
+    pass_time(6)
+    sweeper.sweep()
+    assert len(enqueue.waiting()) == 7
