@@ -370,20 +370,19 @@ def run(source: bytes, **options: Any) -> str:
 
 def main(begins: str, limit: int, options: dict[str, Any]) -> None:
     """Try the cases, each in a child of its own, which finds the libraries loaded and the source made."""
-    idle = warm()
+    warm()
     for name, (make, _) in CASES.items():
         if name.startswith(begins):
-            measured = measure(made(make), limit=limit, idle=idle, **options)
+            measured = measure(made(make), limit=limit, **options)
             sys.stdout.write(json.dumps({"name": name} | measured) + "\n")
             if measured["outcome"].startswith("died"):
                 sys.exit(f"{name}: the process {measured['outcome']}")
 
 
-def warm() -> int:
-    """Load what a worker has loaded, and tell the bytes of memory that takes."""
+def warm() -> None:
+    """Load what a worker has loaded; but not libvips, which a fork does not survive."""
     for image_format in ("jpeg", "webp", "avif", "png"):
-        run(photo_bytes("PNG"), format=image_format, quality="smart")
-    return _memory("VmRSS")
+        run(photo_bytes("PNG"), format=image_format)
 
 
 def made(make: Callable[[], bytes]) -> bytes:
@@ -399,11 +398,15 @@ def made(make: Callable[[], bytes]) -> bytes:
         return file.read()
 
 
-def measure(source: bytes, *, limit: int, idle: int, **options: Any) -> dict[str, Any]:
-    """What becomes of `source` in a child: the outcome, bytes of memory at most and beyond `idle`, seconds of CPU."""
+def measure(source: bytes, *, limit: int, **options: Any) -> dict[str, Any]:
+    """What becomes of `source` in a child: the outcome, bytes of memory at most, and seconds of CPU.
+
+    `beyond` is the memory beyond that of the idle child; the source is part of it.
+    """
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         limit_memory(limit)
+        idle = _memory("VmRSS") - len(source)
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
         outcome = run(source, **options)
         seconds = sum(os.times()[:4])

@@ -37,7 +37,8 @@ def combinations() -> Iterator[dict[str, Any]]:
 
 def main(names: list[str], tried: list[dict[str, Any]]) -> int:
     """Print each outcome, then the worst; the number of those that are over the bar."""
-    idle, limit = warm(), load_settings({}).worker_memory_limit
+    warm()
+    limit = load_settings({}).worker_memory_limit
     worst: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
     over = 0
     for name, (make, _) in CASES.items():
@@ -45,7 +46,7 @@ def main(names: list[str], tried: list[dict[str, Any]]) -> int:
             continue
         source = made(make)
         for options in tried:
-            measured = measure(source, limit=limit, idle=idle, **options)
+            measured = measure(source, limit=limit, **options)
             say(json.dumps({"name": name} | options | measured))
             over += is_over(measured)
             figures = [(measured["beyond"], name), (measured["seconds"], name)]

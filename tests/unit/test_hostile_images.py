@@ -80,7 +80,7 @@ def test_the_limit_is_met(starved: Outcomes) -> None:
 # The whole table takes hours (python -m tests.unit.hostile_table); these are the worst of it, or stand for a kind.
 WORST = (
     *("the largest noise of 16 colours, with transparency", "waves of colour and transparency, 3,000 squared"),
-    *("a row wider than WebP and AVIF hold", "the largest RGBA PNG"),
+    *("a row wider than WebP and AVIF hold", "the largest RGBA PNG with all extras"),
 )
 COSTLIEST: list[dict[str, Any]] = [
     {"format": "avif", "scale": 1, "quality": 95},

@@ -8,7 +8,7 @@ MAX_TABLE_BYTES = (
     48 * 1024
 )  # Tables of items: a grid of 256 tiles with transparency takes half of it. libavif is quadratic in them.
 MAX_SAMPLES_BYTES = 256 * 1024  # A table of an animation's frames: 64,000 of them
-MAX_BOXES = 5000  # of all levels
+MAX_BOXES = 20_000  # of all levels
 TABLES = {b"iloc", b"iinf", b"iref", b"ipma", b"grpl"}
 SAMPLES = {b"stts", b"stsc", b"stsz", b"stz2", b"stco", b"co64", b"stss", b"ctts", b"sbgp", b"sgpd", b"elst", b"sdtp"}
 # The boxes that hold boxes, and how many bytes of each come before those.
