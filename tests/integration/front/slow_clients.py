@@ -115,7 +115,14 @@ def assert_serves_others(crowd: Crowd, url: str, *, alone: float) -> None:
     """While the crowd is there, everybody else is answered within a second, or ten times what it takes alone."""
     bound = max(1.0, 10 * alone)
     with crowd.around():
-        took = seconds_to_answer(url)
-        if took > bound:  # the machine may have been busy
-            took = seconds_to_answer(url)
+        took = min(_attempts(url, bound))
     assert took <= bound
+
+
+def _attempts(url: str, bound: float) -> Iterator[float]:
+    """Up to three, as the machine may be busy with something else."""
+    for _ in range(3):
+        took = seconds_to_answer(url)
+        yield took
+        if took <= bound:
+            return

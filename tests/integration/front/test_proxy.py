@@ -22,6 +22,7 @@ from tests.processes import wait_until
 
 MIB = 1024 * 1024
 COUNT = 500
+BIG = 4_000_000  # bytes; more than nginx and the kernel keep in memory, and 500 of them fit on a disk
 KINDS = kinds(b"/outputs/big.csv")
 START = ["sh", str(ROOT / "nginx" / "start.sh")]
 
@@ -56,7 +57,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """What is behind the proxy."""
     folder = tmp_path_factory.mktemp("behind") / "var"
     with running_stack(folder, LOG_LEVEL="ERROR", TRUSTED_PROXIES="1", RATE_LIMIT_READS="3000/minute") as running:
-        (folder / "objects/outputs/big.csv").write_bytes(b"0" * 30_000_000)
+        (folder / "objects/outputs/big.csv").write_bytes(b"0" * BIG)
         yield running
 
 
