@@ -35,7 +35,7 @@ PROBE = """
 import io, sys
 from PIL import Image
 import psycopg, obstore, simplejpeg, wsgi, rq_worker
-from imgproc.pipeline.compress import CompressOptions, compress
+from imgproc.pipeline.images.compress import CompressOptions, compress
 source = io.BytesIO()
 Image.effect_mandelbrot((640, 480), (-2, -1, 1, 1), 60).convert("RGB").save(source, "PNG")
 sizes = {}
