@@ -15,7 +15,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos hostile lint audit image-check pin-images sbom licences bench format lock env clean
+.PHONY: help demo up test chaos hostile lint audit image-check check pin-images sbom licences bench format lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -42,6 +42,9 @@ lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dock
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
+
+check: lint ## Run the linters and the unit tests, as before every commit
+	$(BIN)/python -m pytest --verbose --numprocesses 2 --dist loadfile tests/unit $(ARGS)
 
 audit: $(DEV_STAMP) ## Look for known faults of what is pinned (ADVISORIES=folder: in a local database)
 	@$(BIN)/python -m scripts.audit requirements.txt

@@ -24,8 +24,8 @@ from tests.chaos.shop import Shop, open_shop
 from tests.chaos.uploads import Line, Place, Upload
 from tests.processes import wait_until
 
-# Seconds without any change until a play is over, whatever is still open. With two workers an owner may send one webhook
-# at a time, so the others wait until the lease of a killed sender has expired (start.py: 20 s).
+# Seconds without any change until a play is over, whatever is still open. With two workers an owner may send one
+# webhook at a time, so the others wait until the lease of a killed sender has expired (start.py: 20 s).
 PATIENCE = 30.0
 WAITED_FOR = {"late", "made_again"}  # a play is about other things
 TOGETHER_SECONDS = 10.0

@@ -23,11 +23,12 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ProtocolError
 from urllib3.util import Url
 
+from imgproc import __version__
 from imgproc.pipeline.http.addresses import Network, check_address, literal_address
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of
 
-USER_AGENT = "imgproc/0.1"
+USER_AGENT = f"imgproc/{__version__}"
 SHORT_BODY_BYTES = 4096
 
 # One answer of getaddrinfo: family, type, protocol, canonical name, socket address.
