@@ -196,7 +196,7 @@ def test_no_lease_runs_out_because_the_database_was_away(shop: Shop, monkeypatch
     monkeypatch.setattr(sweeper.time, "monotonic", lambda: now[0])
     repairs = sweeper.Repairs()
     with monkeypatch.context() as away:
-        away.setattr(sweeper.dispatch, "waiting", _raise_outage)
+        away.setattr(sweeper.enqueue, "waiting", _raise_outage)
         for _ in range(2):
             now[0] += 60
             with pytest.raises(OperationalError):
@@ -218,7 +218,7 @@ def _raise_outage() -> None:
 def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:
     """Inside a C call no signal gets through; so the process goes, and the pool starts another."""
     stuck = (
-        "import ctypes; from flask import Flask; from imgproc.lease import Lease\n"
+        "import ctypes; from flask import Flask; from imgproc.journey.lease import Lease\n"
         "with Flask('stuck').app_context(), Lease(lambda: True, seconds=0.1, deadline=0.1):\n"
         "    ctypes.CDLL(None).sleep(600)"
     )

@@ -72,7 +72,7 @@ def enqueue(function: str, *arguments: Any, **options: Any) -> Job:
         pytest.param("pathlib.Path.touch", id="the standard library"),
         pytest.param("imgproc.journey.delete.remove", id="a function of ours that is no job"),
         pytest.param("imgproc.journey.jobs._fail_request", id="a private function of jobs"),
-        pytest.param("imgproc.journey.jobs.queries.db.drop_all", id="through a module of jobs"),
+        pytest.param("imgproc.journey.jobs.reads.db.drop_all", id="through a module of jobs"),
     ],
 )
 def test_the_queue_runs_our_four_functions_alone(tmp_path: Path, dropped: CapturingLogger, function: str) -> None:
