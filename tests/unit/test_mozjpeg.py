@@ -16,11 +16,11 @@ FIRST_USE = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
-from imgproc.pipeline import _mozjpeg, compress
+from imgproc.pipeline.images import compress, mozjpeg
 assert "_libvips" not in sys.modules, "loaded before its first use"
 picture = Image.effect_mandelbrot((400, 300), (-2, -1, 1, 1), 60).convert("RGB")
 with ThreadPoolExecutor(8) as pool:
-    bodies = set(pool.map(lambda _: _mozjpeg.encode_mozjpeg(picture, 57), range(16)))
+    bodies = set(pool.map(lambda _: mozjpeg.encode_mozjpeg(picture, 57), range(16)))
 assert len(bodies) == 1, "threads differ"
 """
 
