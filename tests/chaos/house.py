@@ -209,6 +209,7 @@ def _start_servers(
     environ = dict.fromkeys(SettingsSchema().fields, "") | SETTINGS
     environ |= {"DATA_DIR": str(folder / "data"), "REDIS_URL": redis_url, "S3_ENDPOINT_URL": s3_url}
     environ["ALLOWED_NETWORKS"] = network.subnet
+    environ["HOST"] = "0.0.0.0"  # on loopback the API answers to the names of loopback alone
     environ["WEBHOOK_SECRET"] = generate_secret()
     if database == "postgresql":
         postgresql = servers.PostgreSQL(network)
