@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import DeliveryAttempt, DeliveryStatus, ProcessingRequest, WebhookDelivery
+from imgproc.db.transitions.leases import renew
 
 OWNER = (
     sa.select(ProcessingRequest.owner)
@@ -138,14 +139,7 @@ def step_back(delivery_id: str, *, delay: float) -> None:
 
 def renew_lease(delivery_id: str, *, token: str, lease_seconds: float) -> bool:
     """Extend the lease of a delivery; False means it is lost."""
-    delivery = WebhookDelivery
-    statement = (
-        sa.update(delivery)
-        .where(delivery.id == delivery_id, delivery.lease_token == token)
-        .values(lease_until=db_now(lease_seconds))
-    )
-    with single_statement() as connection:
-        return connection.execute(statement).rowcount == 1
+    return renew(WebhookDelivery, delivery_id, token=token, lease_seconds=lease_seconds)
 
 
 def give_back(delivery_id: str, *, token: str) -> None:

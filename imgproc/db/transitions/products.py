@@ -15,6 +15,7 @@ from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now, in_turn
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.db.transitions.leases import renew
 from imgproc.db.transitions.repeats import EARLIER, TWIN, holder_of
 from imgproc.db.transitions.results import ImageResult, Settled, count, refill, save_results
 
@@ -100,13 +101,7 @@ def claim(product_id: int, *, token: str, lease_seconds: int) -> ProductClaim | 
 
 def renew_lease(product_id: int, *, token: str, lease_seconds: int) -> bool:
     """Extend a product's lease; False means it is lost."""
-    statement = (
-        sa.update(Product)
-        .where(Product.id == product_id, Product.lease_token == token)
-        .values(lease_until=db_now(lease_seconds))
-    )
-    with single_statement() as connection:
-        return connection.execute(statement).rowcount == 1
+    return renew(Product, product_id, token=token, lease_seconds=lease_seconds)
 
 
 # An image that failed in an earlier attempt fails its product, too.

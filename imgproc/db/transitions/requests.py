@@ -20,6 +20,7 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import insert_many, single_statement, transaction
 from imgproc.db.models import ENDED, ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
 from imgproc.db.transitions.actions import CANCELLED_IMAGE, count_cancelled
+from imgproc.db.transitions.leases import renew
 from imgproc.db.transitions.repeats import url_hash
 
 UPLOAD_SECONDS = 3600  # how long storing an uploaded file may take
@@ -214,14 +215,7 @@ def mark_planned(request_id: str, *, token: str) -> None:
 
 def renew_lease(request_id: str, *, token: str, lease_seconds: int) -> bool:
     """Extend the lease of a plan or finalizer; False means it is lost."""
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.lease_token == token)
-        .values(lease_until=db_now(lease_seconds))
-    )
-    with single_statement() as connection:
-        return connection.execute(statement).rowcount == 1
+    return renew(ProcessingRequest, request_id, token=token, lease_seconds=lease_seconds)
 
 
 def return_lease(request_id: str, *, token: str, delay: float) -> None:
