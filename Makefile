@@ -58,8 +58,8 @@ pin-images: ## Write the digests of the container images (ARGS=--check only look
 sbom: $(DEV_STAMP) ## Write a bill of materials (CycloneDX) of requirements.txt to var/sbom.json
 	@$(BIN)/python -m scripts.sbom requirements.txt var/sbom.json
 
-licences: $(DEV_STAMP) ## Write docs/licences.md from what is installed
-	@$(BIN)/python -m scripts.licences docs/licences.md
+licences: $(DEV_STAMP) ## Write docs/reference/licences.md from what is installed
+	@$(BIN)/python -m scripts.licences docs/reference/licences.md
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)
