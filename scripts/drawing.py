@@ -24,7 +24,8 @@ STYLE = """\
     .start { fill: #57606a }
   </style>
   <defs>
-    <marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
+    <marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7"
+            orient="auto-start-reverse">
       <path d="M0 0L10 5L0 10z" fill="#57606a"/>
     </marker>
   </defs>"""
