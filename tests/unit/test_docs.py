@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from enum import Enum
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +121,39 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
     routes = {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/static")}
     page = re.sub(r"\{\w+\}", "<>", (DOCS / "reference/api.md").read_text())
     assert {route for route in routes if re.sub(r"<\w+>", "<>", route) not in page} == set()
+
+
+def _calls_of(items: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name and the request of each item of the Postman collection, and of its folders."""
+    for item in items:
+        if "item" in item:
+            assert item["description"], item["name"]
+            yield from _calls_of(item["item"])
+        else:
+            yield item["name"], item["request"]
+
+
+def test_the_postman_collection_describes_every_call(tmp_path: Path) -> None:
+    """Each method and address of the API is in the collection, and everything in it has a description."""
+    collection = json.loads((ROOT / "postman/imgproc.postman_collection.json").read_text())
+    calls = dict(_calls_of(collection["item"]))
+    assert [name for name, call in calls.items() if not call.get("description")] == []
+    assert [variable["key"] for variable in collection["variable"] if not variable.get("description")] == []
+    made = {f"{call['method']} {_pattern(call['url'])}" for call in calls.values()}
+    app = create_app(load_settings({"DATA_DIR": str(tmp_path)}))
+    offered = {
+        f"{method} {_pattern(rule.rule)}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/") or rule.rule in {"/healthz", "/readyz", "/metrics", "/openapi.json"}
+    }
+    assert offered - made == set()
+
+
+def _pattern(address: str) -> str:
+    """An address without host and query, its ids left out."""
+    path = address.removeprefix("{{baseUrl}}").partition("?")[0]
+    return re.sub(r"<[\w:]+>|\{\{\w+\}\}|[0-9a-f-]{36}", "<>", path)
 
 
 def _is_sentence(node: ast.expr) -> bool:
