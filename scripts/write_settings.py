@@ -15,7 +15,7 @@ from imgproc.core.setting_types import Setting
 from imgproc.core.settings import MIB, TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = "docs/configuration.md"
+PAGE = "docs/reference/settings.md"
 READERS = {
     "users": "For everyone who runs or calls imgproc",
     "operators": "For operators of a server",

@@ -1,4 +1,4 @@
-"""What is answered, as `docs/api.md` describes it; the OpenAPI document is made from these shapes."""
+"""What is answered, as `docs/reference/api.md` describes it; the OpenAPI document is made from these shapes."""
 
 # Field names are the JSON names, in camelCase, so that what is read here is what is sent.
 # ruff: noqa: N815

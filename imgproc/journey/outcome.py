@@ -105,7 +105,7 @@ def end_of(request: ProcessingRequest) -> RequestStatus:
 def announcement(
     request: ProcessingRequest, status: RequestStatus, *, output_url: str | None, failed_url: str | None
 ) -> dict[str, Any]:
-    """The webhook's body, as `docs/api.md` describes it."""
+    """The webhook's body, as `docs/reference/api.md` describes it."""
     progress = reads.progress_of(request) | {"percent": 100, "etaSeconds": None}
     return {
         "type": f"request.{status.value}",

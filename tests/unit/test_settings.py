@@ -30,7 +30,7 @@ def test_a_stale_file_is_named_and_then_written(
 ) -> None:
     """`--check` only looks; a second run has nothing to do."""
     for name in write_settings.WRITTEN:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     page = tmp_path / write_settings.PAGE
     page.write_text(page.read_text().replace("| `PORT` |", "| `DOOR` |"))
