@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from enum import Enum
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,14 +17,27 @@ import pytest
 from imgproc.api.problems import CODE_OF
 from imgproc.app import create_app
 from imgproc.cli import main
+from imgproc.core import errors
 from imgproc.core.config import MIB, SettingsSchema, load_settings
+from imgproc.core.errors import ImgprocError
 from imgproc.db.engine import Base
 from imgproc.db.models import DeliveryStatus, ProductStatus, RequestStatus
+from scripts import cli_reference, diagrams, package_map
+from scripts.drawing import svg
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
 PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+CHANGELOG = ROOT / "CHANGELOG.md"
+ERRORS, DESIGN, SECURITY = (
+    DOCS / "reference/errors.md",
+    DOCS / "explanation/design.md",
+    DOCS / "explanation/security.md",
+)
 SETTINGS = SettingsSchema().fields
+PACKAGES = package_map.packages()
+FORMATS = {"jpeg"}  # words that look like codes to the search below
+NAMED_PATH = r"(?:docs|tests|imgproc|scripts|benchmarks|migrations|minio|nginx|postman)/[\w./-]*"
 
 # What compose itself is told, rather than imgproc: the servers' own secrets, published ports, images.
 COMPOSE_OWN = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}
@@ -36,15 +50,10 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"`([^`\n]+)`", text))
 
 
-def _configuration() -> tuple[str, str]:
-    """The part about settings, and that about commands."""
-    settings, _, commands = (DOCS / "configuration.md").read_text().partition("## Commands")
-    return settings, commands
-
-
 def _documented_settings() -> dict[str, str]:
     """The default of each setting as its row shows it; a row may hold several, separated by middle dots."""
-    rows = [line.split("|")[1:4] for line in _configuration()[0].splitlines() if line.startswith("| `")]
+    lines = (DOCS / "reference/settings.md").read_text().splitlines()
+    rows = [line.split("|")[1:4] for line in lines if line.startswith("| `")]
     return {
         name.strip(" `"): default.strip(" `")
         for names, _, defaults in rows
@@ -74,19 +83,41 @@ def test_the_example_environment_names_only_what_is_read() -> None:
 
 
 def test_every_make_target_and_command_is_documented() -> None:
-    """One that is not described is not there."""
+    """The page of the command line has each of them."""
+    page = (DOCS / "reference/cli.md").read_text()
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    words = _words(_configuration()[1])
-    commands = {word.removeprefix("python -m imgproc ").partition(" ")[0] for word in words}
-    assert {f"make {target}" for target in targets} <= words
-    assert set(main.MODULES) <= commands
+    assert {f"make {target}" for target in targets} <= _words(page)
+    assert set(main.MODULES) <= set(re.findall(r"^### imgproc ([a-z-]+)$", page, re.MULTILINE))
+
+
+GENERATED = {
+    DOCS / "reference/cli.md": cli_reference.page,
+    package_map.PAGE: lambda: package_map.page(PACKAGES, package_map.imports(PACKAGES)),
+    package_map.PICTURE: lambda: svg(package_map.drawing(package_map.imports(PACKAGES))),
+    **{diagrams.FOLDER / f"{name}.svg": partial(svg, drawing) for name, drawing in diagrams.DRAWINGS.items()},
+}
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: str(path.relative_to(DOCS)))
+def test_every_generated_page_and_picture_is_up_to_date(path: Path) -> None:
+    """`make pages` would change nothing."""
+    assert path.read_text() == GENERATED[path](), "Run make pages."
+
+
+def test_no_import_points_up() -> None:
+    """The map has a level for each package, and each package stands above all that it imports."""
+    graph = package_map.imports(PACKAGES)
+    rows = package_map.layers(graph)
+    level = {name: number for number, row in enumerate(rows) for name in row}
+    assert set(level) == set(PACKAGES)
+    assert all(level[name] > level[target] for name, targets in graph.items() for target in targets)
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
     """Each address of the app, with its parameters left out, stands in the API's page."""
     app = create_app(load_settings({"DATA_DIR": str(tmp_path)}))
     routes = {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/static")}
-    page = re.sub(r"\{\w+\}", "<>", (DOCS / "api.md").read_text())
+    page = re.sub(r"\{\w+\}", "<>", (DOCS / "reference/api.md").read_text())
     assert {route for route in routes if re.sub(r"<\w+>", "<>", route) not in page} == set()
 
 
@@ -106,18 +137,37 @@ def _codes(tree: ast.AST) -> Iterator[str]:
                 yield code.value
 
 
+def _documented_errors() -> dict[str, list[str]]:
+    """The further cells of each code's row; a row may name several codes."""
+    rows = [line.strip(" |").split(" | ") for line in ERRORS.read_text().splitlines() if line.startswith("| `")]
+    return {code: cells for names, *cells in rows for code in re.findall(r"`(\w+)`", names)}
+
+
 def test_every_error_code_is_documented() -> None:
-    """Whatever code the sources give out can be looked up."""
+    """Whatever code the sources give out can be looked up, those of the exception tree included."""
     sources = [ast.parse(path.read_text()) for path in (ROOT / "imgproc").rglob("*.py")]
-    given = {code for source in sources for code in _codes(source)} | set(CODE_OF.values())
+    given = {code for source in sources for code in _codes(source)} | set(CODE_OF.values()) | _codes_of_the_tree()
     assert {"missing_file", "not_found", "no_urls", "timeout", "truncated_image", "worker_lost"} <= given
-    documented = _words((DOCS / "api.md").read_text()) | _words((DOCS / "production.md").read_text())  # metrics too
-    assert given - documented == set()
+    metrics = _words((DOCS / "how-to/monitoring.md").read_text())
+    assert given - set(_documented_errors()) - metrics - FORMATS == set()
+
+
+def _codes_of_the_tree() -> set[str]:
+    classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ImgprocError)]
+    return {each.code for each in classes}
+
+
+def test_no_error_code_is_invented() -> None:
+    """Each documented code stands somewhere in the sources, and has a meaning and a remedy."""
+    sources = "".join(path.read_text() for path in (ROOT / "imgproc").rglob("*.py"))
+    documented = _documented_errors()
+    assert {code for code in documented if f'"{code}"' not in sources and f'f"{code}' not in sources} == set()
+    assert {code for code, cells in documented.items() if not all(cells)} == set()
 
 
 def test_every_table_and_column_is_documented() -> None:
     """The schema in the low-level design is the models' schema."""
-    sections = re.split(r"^### `(\w+)`$", (DOCS / "lld.md").read_text(), flags=re.MULTILINE)
+    sections = re.split(r"^### `(\w+)`$", DESIGN.read_text(), flags=re.MULTILINE)
     documented = {
         name: re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
         for name, text in zip(sections[1::2], sections[2::2], strict=True)
@@ -126,31 +176,76 @@ def test_every_table_and_column_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "statuses"),
+    ("name", "statuses"),
     [
-        pytest.param("Request", RequestStatus, id="request"),
-        pytest.param("Product", ProductStatus, id="product"),
-        pytest.param("Delivery", DeliveryStatus, id="delivery"),
+        pytest.param("request", RequestStatus, id="request"),
+        pytest.param("product", ProductStatus, id="product"),
+        pytest.param("delivery", DeliveryStatus, id="delivery"),
     ],
 )
-def test_every_state_is_in_its_diagram(heading: str, statuses: type[Enum]) -> None:
-    """A state machine is drawn with the very statuses of the database."""
-    section = (DOCS / "lld.md").read_text().partition(f"### {heading}\n")[2]
-    diagram = section.partition("stateDiagram-v2")[2].partition("```")[0]
-    drawn = {state for arrow in re.findall(r"(\S+) --> (\w+)", diagram) for state in arrow}
-    assert drawn - {"[*]"} == {status.value for status in statuses}
+def test_every_state_is_in_its_diagram(name: str, statuses: type[Enum]) -> None:
+    """A state machine is drawn, and its transitions are listed, with the very statuses of the database."""
+    values = {status.value for status in statuses}
+    assert {box.title for box in diagrams.DRAWINGS[f"{name}-states"].boxes} == values
+    section = DESIGN.read_text().partition(f"### {name.title()}\n")[2].partition("\n#")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| ")]
+    assert {state for row in rows for cell in row for state in re.findall(r"`(\w+)`", cell)} == values
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and MkDocs make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
-    """Files and pictures that a page links to exist."""
-    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
-    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+    """Files, pictures and headings that a page links to exist."""
+    links = [link for link in re.findall(r"\]\(([^)\s]+)[^)]*\)", page.read_text()) if "://" not in link]
+    lost = []
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            lost.append(link)
+    assert lost == []
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES} - {CHANGELOG}), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    """A path in backticks, such as `tests/unit/test_docs.py`, exists; only the changelog may name old ones."""
+    named = {word for word in _words(page.read_text()) if re.fullmatch(NAMED_PATH, word)}
+    assert {word for word in named if not (ROOT / word).exists()} == set()
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    """Docstrings and comments point at pages that are there."""
+    sources = [*(ROOT / "imgproc").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    named = {page for source in sources for page in re.findall(r"docs/[\w/-]+\.md", source.read_text())}
+    assert {page for page in named if not (ROOT / page).exists()} == set()
+    assert named
+
+
+RECORDS = sorted(path for path in (DOCS / "adr").glob("*.md") if path.name != "index.md")
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
+def test_every_decision_record_has_the_same_shape(record: Path) -> None:
+    """Number and title, status, date, context, decision, consequences; and the index says the same."""
+    shape = r"# (\d+)\. (.+)\n\n- Status: (.+)\n- Date: (\d{4}-\d\d-\d\d)\n\n## Context\n"
+    found = re.match(shape, record.read_text())
+    assert found is not None
+    number, title, status, date = found.groups()
+    assert int(number) == int(record.name[:4])
+    assert re.findall(r"^## (.+)$", record.read_text(), re.MULTILINE) == ["Context", "Decision", "Consequences"]
+    row = f"| {number} | [{title}]({record.name}) | {status} | {date} |"
+    assert row in (DOCS / "adr/index.md").read_text().splitlines()
 
 
 def test_as_many_security_cases_run_as_the_page_says() -> None:
     """Each file of the table of cases has at least so many, as pytest itself counts them."""
-    documented = dict(re.findall(r"\(\.\./(tests/\S+\.py)\) \| (\d+) \|", (DOCS / "security.md").read_text()))
+    documented = dict(re.findall(r"`(tests/\S+\.py)` \| (\d+) \|", SECURITY.read_text()))
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *documented]
     listed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
     counted = dict(re.findall(r"^(\S+\.py): (\d+)$", listed, re.MULTILINE))

@@ -1,0 +1,102 @@
+"""Every shell block of the README and the tutorial works as typed, from top to bottom, against a running stack."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgproc.embedded.ports import DEMO_PORTS, free_port
+from tests.e2e.stack import ROOT, Stack, running_stack
+
+README, TUTORIAL = ROOT / "README.md", ROOT / "docs/tutorial.md"
+
+# These install or run until they are stopped. The tests of the demo and of the stack run what they start; here the
+# stack of the test stands for the one that `make up` starts.
+STARTS = {"make demo", "make up", "ALLOWED_NETWORKS=127.0.0.0/8 make up"}
+LISTENS = "listener.py"  # a block with this word runs beside those that follow, as in a terminal of its own
+API_PORT, WEBHOOK_PORT = "8000", "5000"  # as the pages type them
+SECONDS = 240
+
+
+def _blocks(page: Path, language: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a language: what stands beside the language's name, and the text."""
+    return re.findall(rf"^```{language}\b([^\n]*)\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def _script(page: Path, *, webhook_port: str) -> str:
+    """The page's commands as one script that stops at the first failure."""
+    parts = ["set -euo pipefail"]
+    for _, block in _blocks(page, "sh"):
+        if block.strip() in STARTS:
+            continue
+        if LISTENS in block:
+            parts.append(f"{{\n{block}}} > listener.log 2>&1 &")
+            parts.append(f"until curl -s -o /dev/null http://127.0.0.1:{webhook_port}/; do sleep 0.1; done")
+        else:
+            parts += [f"cat <<'BLOCK'\n>>> {block}BLOCK", block]
+    return "\n".join(parts)
+
+
+def _run(page: Path, folder: Path, stack: Stack) -> str:
+    """Run the page's commands in `folder`, where `.venv` and `var` are as in a clone; returns their output."""
+    (folder / ".venv").symlink_to(sys.prefix)
+    webhook_port = str(free_port(DEMO_PORTS))
+    for title, text in _blocks(page, "python"):
+        name = title.split('"')[1]
+        (folder / name).write_text(text.replace(WEBHOOK_PORT, webhook_port))
+    script = _script(page, webhook_port=webhook_port).replace(f"127.0.0.1:{WEBHOOK_PORT}", f"127.0.0.1:{webhook_port}")
+    script = script.replace(f"127.0.0.1:{API_PORT}", stack.url.removeprefix("http://"))
+    unset = set(stack.environ) | {"http_proxy", "HTTP_PROXY"}
+    environ = {name: value for name, value in os.environ.items() if name not in unset} | {"PYTHONPATH": str(ROOT)}
+    shell = subprocess.Popen(
+        ["bash", "-c", script],
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = shell.communicate(timeout=SECONDS)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)  # the listener, if it still runs
+    assert shell.returncode == 0, output
+    return output
+
+
+def test_the_readme_works_as_typed(tmp_path: Path) -> None:
+    """The first upload of the sample catalogue completes, without any setting."""
+    with running_stack(tmp_path / "var", ALLOWED_NETWORKS="") as stack:
+        output = _run(README, tmp_path, stack)
+    assert '"requestId"' in output
+    assert "completed: 14 of 14 images, 0 failed" in output
+
+
+def test_the_tutorial_works_as_typed(tmp_path: Path) -> None:
+    """From the sample catalogue to the output, a compressed picture, a verified webhook and a refused file."""
+    with running_stack(tmp_path / "var", ALLOWED_NETWORKS="127.0.0.0/8") as stack:
+        output = _run(TUTORIAL, tmp_path, stack)
+    assert "completed: 14 of 14 images, 0 failed" in output
+    assert "empty_product_name" in output
+    header, *rows = (tmp_path / "output.csv").read_text().splitlines()
+    assert header.endswith(",Output Image Urls")
+    assert len(rows) == 6
+    with Image.open(tmp_path / "picture.jpg") as picture:
+        assert picture.format == "JPEG"
+    assert "request.completed" in (tmp_path / "listener.log").read_text()
+
+
+@pytest.mark.parametrize("page", [README, TUTORIAL], ids=lambda page: page.name)
+def test_every_page_starts_the_stack_by_a_known_command(page: Path) -> None:
+    """The commands that are not run here are on the list, and each page has one."""
+    assert STARTS & {block.strip() for _, block in _blocks(page, "sh")}
