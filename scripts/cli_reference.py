@@ -50,9 +50,9 @@ def _sections(command: click.Command, path: str) -> Iterator[str]:
         yield "\n".join(["| option | meaning |", "|---|---|", *map(_option, options)])
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
-            subcommand = command.commands[name]
-            yield f"### {path} {name}"
-            yield from _sections(subcommand, f"{path} {name}")
+            if subcommand := command.get_command(context, name):
+                yield f"### {path} {name}"
+                yield from _sections(subcommand, f"{path} {name}")
 
 
 def _option(option: click.Option) -> str:

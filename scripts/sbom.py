@@ -1,4 +1,4 @@
-"""Write the bill of materials of a lock file as CycloneDX JSON: its hashes, and the licences of our list."""
+"""Write the bill of materials of a lock file as CycloneDX JSON, with its hashes and the licences of our list."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from imgproc import __version__
 from scripts.licences import ROOT, licence
 
 CYCLONEDX = [str(Path(sys.executable).parent / "cyclonedx-py"), "requirements"]
@@ -14,15 +15,16 @@ OPTIONS = ["--pyproject", str(ROOT / "pyproject.toml"), "--mc-type", "applicatio
 
 
 def main(requirements: Path, target: Path) -> None:
-    """Make `target` and its folder; the same lock gives the same bytes.
+    """Write `target` and create its folder. The same lock gives the same bytes.
 
     Raises:
-        CalledProcessError: where the lock cannot be read.
+        CalledProcessError: the lock cannot be read.
     """
     made = subprocess.run([*CYCLONEDX, *OPTIONS, str(requirements)], capture_output=True, text=True, check=True).stdout
     document = json.loads(made)
+    document["metadata"]["component"]["version"] = __version__
     for component in document["components"]:
-        del component["description"]  # the line of the lock, whose parts the other fields hold
+        del component["description"]  # repeats the line of the lock
         component["licenses"] = [{"expression": licence(component["name"])}]
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(document, indent=1) + "\n")
