@@ -19,8 +19,8 @@ from benchmarks.scan import LIMITS, file_of
 from imgproc.app import create_app
 from imgproc.core.config import SettingsSchema, load_settings
 from imgproc.db.engine import db
-from imgproc.db.transitions import requests
-from imgproc.db.transitions.repeats import url_hash
+from imgproc.db.transitions import requests, reservations
+from imgproc.db.transitions.duplicates import url_hash
 from imgproc.journey import jobs
 from imgproc.pipeline.table.read import Row, read_csv
 
@@ -52,8 +52,8 @@ def _request() -> Iterator[tuple[str, Path]]:
         with app.app_context():
             flask_migrate.upgrade()
             request_id = str(uuid.uuid4())
-            requests.reserve(id=request_id, filename="a.csv", input_key="a", options={}, fingerprint="0")
-            requests.accept(request_id, idempotency_key=None)
+            reservations.reserve(id=request_id, filename="a.csv", input_key="a", options={}, fingerprint="0")
+            reservations.accept(request_id, idempotency_key=None)
             yield request_id, Path(folder, "imgproc.db")
             db.engine.dispose()
 

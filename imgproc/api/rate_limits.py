@@ -1,4 +1,4 @@
-"""How many calls a key or an address may make. Flask-Limiter counts them in Redis, for all web processes together."""
+"""Rate limits by key or address. Flask-Limiter counts the calls in Redis, for all web processes together."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from imgproc.journey.services import toolbox
 from imgproc.queue.connection import DEFAULT_REDIS_URL
 
 UPLOADS = {"uploads.upload_file", "uploads.validate_file"}  # these read a file
-READS = {"GET", "HEAD", "OPTIONS"}  # every other method sets work going, or stops it
+READS = {"GET", "HEAD", "OPTIONS"}  # every other method is an action
 PATIENCE = 0.5  # seconds until Redis counts as away
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Count the calls to `app`. While Redis is away each process counts by itself: an outage refuses nobody."""
+    """Count the calls to `app`. While Redis is away each process counts on its own and no call is refused for it."""
     limiter = Limiter(
         auth.bucket,
         default_limits=[_limit],
@@ -32,7 +32,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             "retry": Retry(NoBackoff(), 1),  # type: ignore[dict-item]
         },
         in_memory_fallback_enabled=True,
-        swallow_errors=True,  # of two threads that find Redis away at once, only one falls back
+        swallow_errors=True,  # if two threads find Redis away at once, only one of them falls back
         key_prefix="imgproc",
     )
     limiter.init_app(app)
@@ -47,7 +47,10 @@ def _limit() -> str:
 
 
 def explain(error: RateLimitExceeded) -> tuple[str, int]:
-    """What to tell a caller who is over the limit, and the whole seconds until the next call counts anew."""
+    """The detail for a caller over the limit, and the seconds until the limit resets."""
     limit = current_app.extensions["rate_limiter"].current_limit
     seconds = max(1, round(limit.reset_at - time.time())) if limit else 60
-    return f"More than {error.limit.limit} calls of this kind; wait {seconds} s, then go on more slowly.", seconds
+    return (
+        f"You made more than {error.limit.limit} calls of this kind; wait {seconds} s, then call less often.",
+        seconds,
+    )

@@ -6,7 +6,7 @@ import time
 
 from imgproc.core.errors import DeliveryError
 from imgproc.db import reads
-from imgproc.db.models import DeliveryStatus
+from imgproc.db.statuses import DeliveryStatus
 from imgproc.db.transitions.deliveries import DeliveryClaim, Outcome
 from imgproc.journey.services import Toolbox
 

@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.db import reads
-from imgproc.db.models import ProcessingRequest, RequestStatus
+from imgproc.db.models import ProcessingRequest
+from imgproc.db.statuses import RequestStatus
 from imgproc.db.timeouts import LONG, allow, is_away, is_outage
 from imgproc.db.transitions import deliveries, finalization, products, requests
 from imgproc.db.transitions.products import ProductClaim

@@ -11,9 +11,9 @@ import structlog
 from rq.timeouts import JobTimeoutException
 
 from imgproc.core.errors import ImageError, ImgprocError, InfrastructureError
-from imgproc.db.models import ImageStatus
+from imgproc.db.statuses import ImageStatus
+from imgproc.db.transitions.duplicates import MADE, Earlier
 from imgproc.db.transitions.products import PendingImage, ProductClaim
-from imgproc.db.transitions.repeats import MADE, Earlier
 from imgproc.db.transitions.results import ImageResult
 from imgproc.journey.lease import stopping
 from imgproc.journey.services import Toolbox

@@ -9,9 +9,11 @@ from typing import Any
 
 from imgproc.core.redaction import redact
 from imgproc.db import reads
-from imgproc.db.models import ProcessingRequest, ProductStatus, RequestStatus
+from imgproc.db.models import ProcessingRequest
+from imgproc.db.statuses import ProductStatus, RequestStatus
 from imgproc.journey.lease import check_stopping
 from imgproc.journey.services import Toolbox
+from imgproc.journey.summary import bytes_json, progress_json
 from imgproc.pipeline.storage.object_keys import failed_csv_key, output_csv_key
 from imgproc.pipeline.table.write import FailedRow, OutputRow, write_failed_csv, write_output_csv
 
@@ -106,15 +108,14 @@ def announcement(
     request: ProcessingRequest, status: RequestStatus, *, output_url: str | None, failed_url: str | None
 ) -> dict[str, Any]:
     """The webhook's body, as `docs/api.md` describes it."""
-    progress = reads.progress_of(request) | {"percent": 100, "etaSeconds": None}
     return {
         "type": f"request.{status.value}",
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "data": {
             "requestId": request.id,
             "status": status.value,
-            "progress": progress,
-            "bytes": reads.bytes_of(request),
+            "progress": progress_json(reads.progress_of(request, is_ending=True)),
+            "bytes": bytes_json(reads.bytes_of(request)),
             "outputCsvUrl": output_url,
             "failedCsvUrl": failed_url,
         },

@@ -13,9 +13,9 @@ from functools import cache, partial
 from typing import TypeVar, cast
 
 from imgproc.core.errors import ImageError
-from imgproc.db.models import ImageStatus
+from imgproc.db.statuses import ImageStatus
+from imgproc.db.transitions.duplicates import Duplicate, Earlier, find_duplicates, find_earlier
 from imgproc.db.transitions.products import PendingImage, ProductClaim
-from imgproc.db.transitions.repeats import Earlier, Twin, find_earlier, find_twins
 from imgproc.db.transitions.results import ImageResult
 from imgproc.journey.lease import insist, stopping
 from imgproc.journey.making import ImageOutcome, copy_image, failed, make_image
@@ -45,8 +45,8 @@ class ProductImages:
         """
         firsts = {image.source_url: image for image in reversed(self.claim.images)}
         again = [image for image in self.claim.images if firsts[image.source_url] is not image]
-        repeated = [image for image in firsts.values() if image.twin is not None]
-        made = self._make([image for image in firsts.values() if image.twin is None])
+        repeated = [image for image in firsts.values() if image.duplicate is not None]
+        made = self._make([image for image in firsts.values() if image.duplicate is None])
         taken = self._each(partial(self._from_twin, self._ended_twins(repeated)), repeated)
         made |= {image.source_url: outcome for image, outcome in zip(repeated, taken, strict=True) if outcome}
         made |= self._make([image for image in firsts.values() if image.source_url not in made])
@@ -82,21 +82,21 @@ class ProductImages:
         copy = copy_image(self.tools, self.claim, self.check, image, outcome.values)
         return copy or make_image(self.tools, self.claim, self.check, image, earlier=None)
 
-    def _from_twin(self, twins: dict[int, Twin], image: PendingImage) -> ImageOutcome | None:
+    def _from_twin(self, twins: dict[int, Duplicate], image: PendingImage) -> ImageOutcome | None:
         """What came of the image of the same URL; None where that is nothing to go by."""
-        twin = twins.get(cast("int", image.twin))
+        twin = twins.get(cast("int", image.duplicate))
         if twin and twin.status is ImageStatus.COMPLETED:
             return copy_image(self.tools, self.claim, self.check, image, twin.made)
         if twin and twin.status is ImageStatus.FAILED and not twin.error_retryable:
             return failed(image, ImageError(twin.error_detail or "", code=twin.error_code or "", retryable=False))
         return None
 
-    def _ended_twins(self, images: list[PendingImage]) -> dict[int, Twin]:
+    def _ended_twins(self, images: list[PendingImage]) -> dict[int, Duplicate]:
         """The twins, by id, once nobody has one in hand; waited for together no longer than a download may take."""
-        holders = {cast("int", image.twin): image.holder for image in images}
+        holders = {cast("int", image.duplicate): image.holder for image in images}
         give_up, pause = time.monotonic() + self.tools.settings.download_timeout, FIRST_PAUSE
         while True:
-            twins = insist(partial(find_twins, holders)) if holders else {}
+            twins = insist(partial(find_duplicates, holders)) if holders else {}
             in_hand = any(twin.holder and twin.holder == holders[each] for each, twin in twins.items())
             if not in_hand or time.monotonic() > give_up or stopping.wait(pause):
                 return twins

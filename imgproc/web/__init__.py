@@ -1,4 +1,4 @@
-"""The pages people look at in a browser; everything they need is served from here, so that they work offline."""
+"""The pages for browsers. They load everything from this server, so that they work offline."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 import structlog
 
 from imgproc.db import reads
-from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
-from imgproc.db.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.reads import ids_of
+from imgproc.db.statuses import UNFINALIZED, RequestStatus
 from imgproc.db.transitions import deliveries, expiry, finalization
 from imgproc.journey import outcome, turns
 from imgproc.journey.isolation import isolated
@@ -47,12 +47,7 @@ def return_products() -> None:
     if expired:
         log.warning("leases_expired", products=len(expired))
     turns.enqueue_products(expired)
-    used_up = (
-        sa.select(Product.id)
-        .where(Product.status == ProductStatus.PROCESSING, Product.lease_until < db_now())
-        .where(Product.attempt >= settings.max_attempts)
-        .limit(BATCH)
-    )
+    used_up = sa.select(Product.id).where(expiry.is_expired(), Product.attempt >= settings.max_attempts).limit(BATCH)
     for product_id in ids_of(used_up):
         with isolated("return_products", product_id=product_id):
             _lose_product(product_id)
@@ -82,7 +77,7 @@ def return_plans() -> None:
     request = ProcessingRequest
     used_up = (
         sa.select(request.id)
-        .where(request.status.in_(finalization.UNPLANNED), finalization.has_expired())
+        .where(request.status.in_(UNFINALIZED), finalization.has_expired())
         .where(request.attempt >= max_attempts)
         .limit(BATCH)
     )
@@ -131,9 +126,8 @@ def _lose_request(request_id: str, *, step: RequestStatus, code: str, detail: st
 
 def return_deliveries() -> None:
     """Log the deliveries whose lease ran out as attempts, to be made again or not."""
-    delivery, max_attempts = WebhookDelivery, toolbox().settings.max_attempts
-    expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
-    for delivery_id in ids_of(sa.select(delivery.id).where(expired).limit(BATCH)):
+    max_attempts = toolbox().settings.max_attempts
+    for delivery_id in ids_of(sa.select(WebhookDelivery.id).where(deliveries.is_expired()).limit(BATCH)):
         with isolated("return_deliveries", delivery_id=delivery_id):
             status = deliveries.lose(delivery_id, max_attempts=max_attempts, code="worker_lost", detail=DELIVERY_LOST)
             if status:

@@ -21,11 +21,12 @@ from sqlalchemy.exc import DBAPIError
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
-from imgproc.db.models import DeliveryStatus, ProcessingRequest, Product, ProductStatus, RequestStatus, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.reads import ids_of
+from imgproc.db.statuses import IN_FLIGHT, UNFINALIZED, ProductStatus, RequestStatus
 from imgproc.db.timeouts import LONG, allow, is_wait
 from imgproc.db.transitions import actions, deliveries, finalization
-from imgproc.db.transitions.window import IN_FLIGHT, release
+from imgproc.db.transitions.window import release
 from imgproc.journey import turns
 from imgproc.journey.delete import remove_due
 from imgproc.journey.isolation import isolated
@@ -177,16 +178,15 @@ def _unplanned(seconds: float) -> Select[Any]:
     unclaimed = sa.and_(request.lease_until.is_(None), request.created_at < db_now(-seconds))
     return (
         sa.select(request.id)
-        .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]), request.lease_token.is_(None))
+        .where(request.status.in_(UNFINALIZED), request.lease_token.is_(None))
         .where(request.planned_at.is_(None), sa.or_(unclaimed, request.lease_until < db_now()))
         .limit(BATCH)
     )
 
 
 def _due_deliveries() -> Select[Any]:
-    delivery = WebhookDelivery
-    due = sa.and_(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
-    return sa.select(delivery.id).where(due).order_by(delivery.next_attempt_at).limit(BATCH)
+    due = sa.select(WebhookDelivery.id).where(deliveries.is_due())
+    return due.order_by(WebhookDelivery.next_attempt_at).limit(BATCH)
 
 
 def _put_off_deliveries() -> None:

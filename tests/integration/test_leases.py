@@ -13,7 +13,8 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from imgproc.core.errors import LeaseLost
-from imgproc.db.models import ProcessingRequest, Product, RequestStatus, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.statuses import RequestStatus
 from imgproc.db.transitions import expiry, finalization, products, requests
 from imgproc.journey import jobs, reuse
 from imgproc.journey.lease import STUCK_EXIT_CODE, Lease, new_token

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 
 from imgproc.core.errors import LeaseLost
-from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage
+from imgproc.db.models import ProcessingRequest, Product, ProductImage
+from imgproc.db.statuses import ImageStatus
 from imgproc.db.transitions import expiry, finalization, products, window
 from imgproc.db.transitions.products import ProductClaim
 from imgproc.db.transitions.results import ImageResult, Settled

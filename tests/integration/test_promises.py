@@ -11,7 +11,8 @@ from flask import Flask
 
 from imgproc.core.errors import LeaseLost
 from imgproc.db.engine import db
-from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.statuses import ImageStatus
 from imgproc.db.transitions import expiry, finalization, products, window
 from imgproc.db.transitions.results import ImageResult
 from imgproc.journey import jobs, making

@@ -11,7 +11,8 @@ from flask import Flask
 
 from imgproc.core.errors import LeaseLost
 from imgproc.db.engine import db
-from imgproc.db.models import DeliveryStatus, ImageStatus, ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.statuses import DeliveryStatus, ImageStatus
 from imgproc.db.transitions import actions, deliveries, finalization, products
 from imgproc.db.transitions.deliveries import Outcome
 from imgproc.db.transitions.results import ImageResult

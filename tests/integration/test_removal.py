@@ -11,7 +11,7 @@ from flask import Flask
 
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.transitions import removal as transitions
-from imgproc.db.transitions import requests
+from imgproc.db.transitions import reservations
 from imgproc.journey import delete as removal
 from imgproc.journey import outcome
 from imgproc.journey.services import toolbox
@@ -183,12 +183,12 @@ def test_a_large_request_goes_in_steps(app: Flask, monkeypatch: pytest.MonkeyPat
 def test_an_upload_whose_web_process_died_leaves_nothing(objects: ObjectStore) -> None:
     """Its row is there before its file, so the file is found and deleted within the hour."""
     request_id = str(uuid.uuid4())
-    requests.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
+    reservations.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
     toolbox().store.put_input(request_id, io.BytesIO(b"stored, but never accepted"))
     assert get("/api/requests")["items"] == []
     removal.remove_due()
     assert objects.keys(request_id) != []
-    pass_time(requests.UPLOAD_SECONDS)
+    pass_time(reservations.UPLOAD_SECONDS)
     removal.remove_due()
     assert (objects.keys(request_id), rows(ProcessingRequest)) == ([], [])
 
@@ -196,10 +196,10 @@ def test_an_upload_whose_web_process_died_leaves_nothing(objects: ObjectStore) -
 def test_an_upload_that_took_too_long_is_not_accepted() -> None:
     """Its file may be gone already, so 503 rather than a promise that cannot be kept."""
     request_id = str(uuid.uuid4())
-    requests.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
-    pass_time(requests.UPLOAD_SECONDS)
-    with pytest.raises(requests.ReservationLost):
-        requests.accept(request_id, idempotency_key=None)
+    reservations.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
+    pass_time(reservations.UPLOAD_SECONDS)
+    with pytest.raises(reservations.ReservationLost):
+        reservations.accept(request_id, idempotency_key=None)
 
 
 # -- retention ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from flask import current_app
 
 from imgproc.api.api_keys import create_key
 from imgproc.db.engine import transaction
-from imgproc.db.models import Product, ProductImage, ProductStatus
+from imgproc.db.models import Product, ProductImage
+from imgproc.db.statuses import ProductStatus
 from imgproc.db.transitions import products
 from imgproc.journey import jobs, making, reuse
 from imgproc.journey.services import toolbox
@@ -182,7 +183,7 @@ def test_of_two_claims_at_once_one_sees_the_other(shop: Shop) -> None:
     for _ in range(10):
         ids = queued(*[f"{shop.url}/astronaut.jpg"] * 4)
         claims = at_once(*(partial(products.claim, each, token=str(each), lease_seconds=30) for each in ids))
-        assert sum(claim.images[0].twin is None for claim in claims if claim) == 1
+        assert sum(claim.images[0].duplicate is None for claim in claims if claim) == 1
 
 
 @on_one_database
@@ -235,7 +236,7 @@ def test_a_passing_failure_hides_nobody(shop: Shop) -> None:
     assert products.claim(second, token="second", lease_seconds=30)
     claim = products.claim(third, token="third", lease_seconds=30)
     assert claim
-    assert (claim.images[0].twin, claim.images[0].holder) == (rows(ProductImage)[1].id, "second")
+    assert (claim.images[0].duplicate, claim.images[0].holder) == (rows(ProductImage)[1].id, "second")
 
 
 @on_one_database

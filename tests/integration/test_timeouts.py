@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from imgproc.core.config import load_settings
 from imgproc.db import timeouts
 from imgproc.db.engine import db, single_statement, transaction
-from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.db.models import ProcessingRequest, Product, ProductImage
+from imgproc.db.statuses import ImageStatus, ProductStatus
 from imgproc.db.timeouts import Limits, allow, is_outage
 from imgproc.db.transitions import actions, deliveries, expiry, finalization, products, requests, window
 from imgproc.db.transitions.results import ImageResult

@@ -13,7 +13,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from imgproc.api.api_keys import create_key, drop_webhook_secret, list_keys, revoke_key, rotate_webhook_secret
 from imgproc.core.errors import InvalidInput
 from imgproc.db.engine import transaction
-from imgproc.db.models import ApiKey, DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.db.models import ApiKey, DeliveryAttempt, WebhookDelivery
+from imgproc.db.statuses import DeliveryStatus
 from imgproc.db.transitions import deliveries
 from imgproc.journey import jobs
 from imgproc.journey.services import toolbox

@@ -18,7 +18,7 @@ from imgproc.app import create_app
 from imgproc.cli import main
 from imgproc.core.config import MIB, SettingsSchema, load_settings
 from imgproc.db.engine import Base
-from imgproc.db.models import DeliveryStatus, ProductStatus, RequestStatus
+from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"

@@ -1,4 +1,4 @@
-"""What the results of a product change beside its own row: those of its images, and the counters of its request."""
+"""What a product's results change beyond its own row: the rows of its images and the counters of its request."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.db.batch import Batch
-from imgproc.db.models import ImageStatus, ProcessingRequest, ProductImage
+from imgproc.db.models import ProcessingRequest, ProductImage
+from imgproc.db.statuses import ImageStatus
 from imgproc.db.timeouts import is_outage
-from imgproc.db.transitions.window import is_due, release
+from imgproc.db.transitions.window import refill_is_due, release
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What became of one image in this attempt; `values` are columns of `product_images`."""
+    """The result of one image in this attempt; `values` holds columns of `product_images`."""
 
     image_id: int
     status: ImageStatus
@@ -27,8 +28,18 @@ class ImageResult:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """A request after a product was counted: how many products have ended, and whether this one was postponed."""
+
+    request_id: str
+    ended: int
+    total: int
+    postponed: bool
+
+
+@dataclass(frozen=True)
 class Settled:
-    """What settling a product brought about: the products to ring next, and whether the request may be finalized."""
+    """What a product's end or postponement allows: products to enqueue, and the finalization once all have ended."""
 
     request_id: str
     released: tuple[int, ...]
@@ -41,22 +52,10 @@ _SAVE_RESULT = sa.update(ProductImage).where(
 
 
 def save_results(connection: Connection, results: Sequence[ImageResult]) -> None:
-    """Write what became of images that had not ended yet; the caller holds their product."""
-    for _, alike in groupby(results, key=lambda result: result.values.keys()):
-        rows = [{"image_id": result.image_id, "status": result.status, **result.values} for result in alike]
+    """Save the results of images that have not ended yet. The caller holds the lease of their product."""
+    for _, group in groupby(results, key=lambda result: result.values.keys()):
+        rows = [{"image_id": result.image_id, "status": result.status, **result.values} for result in group]
         connection.execute(_SAVE_RESULT, rows)
-
-
-def _counting() -> sa.Executable:
-    """Adds to every counter; built once, because every product ends with it."""
-    request = ProcessingRequest
-    ended = request.products_completed + request.products_failed + request.products_cancelled
-    return (
-        sa.update(request)
-        .where(request.id == sa.bindparam("of", type_=request.id.type))
-        .values({name: getattr(request, name) + sa.bindparam(f"more_{name}") for name in _COUNTERS})
-        .returning(ended.label("ended"), request.products_total)
-    )
 
 
 _COUNTERS = (
@@ -67,41 +66,44 @@ _COUNTERS = (
     "source_bytes",
     "output_bytes",
 )
-_COUNT = Batch(_counting())
+# Built once, because every product uses it.
+_COUNT = Batch(
+    sa.update(ProcessingRequest)
+    .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
+    .values({name: getattr(ProcessingRequest, name) + sa.bindparam(f"more_{name}") for name in _COUNTERS})
+    .returning(ProcessingRequest.products_ended.label("ended"), ProcessingRequest.products_total.label("total"))
+)
 
 
-def count(
-    connection: Connection, request_id: str, results: Sequence[ImageResult], ends: dict[str, int]
-) -> dict[str, Any]:
-    """Add a product's results to the request's counters; `ends` counts the product itself where it has ended.
+def count(connection: Connection, request_id: str, results: Sequence[ImageResult], ended: dict[str, int]) -> Counted:
+    """Add a product's results to the request's counters; `ended` counts the product itself and is empty if it waits.
 
-    The same message ends the transaction, because every worker at the request waits for that row.
+    The same message ends the transaction, because every worker of the request waits for the lock on that row.
     """
     done = [result for result in results if result.status is ImageStatus.COMPLETED]
-    counts = ends | {
+    counts = ended | {
         "images_completed": len(done),
         "images_failed": len(results) - len(done),
         "source_bytes": sum(result.values["source_bytes"] for result in done),
         "output_bytes": sum(result.values["output_bytes"] for result in done),
     }
     more = {f"more_{name}": counts.get(name, 0) for name in _COUNTERS}
-    ((counted,),) = _COUNT.run(connection, {"of": request_id, **more})
-    return {"request_id": request_id, "put_off": not ends, **counted}
+    ((counted,),) = _COUNT.run(connection, {"request": request_id, **more})
+    return Counted(request_id, counted["ended"], counted["total"], postponed=not ended)
 
 
-def refill(counted: dict[str, Any], *, window: int) -> Settled:
-    """Fill the request's window where it is time for that; where we cannot, the sweeper does.
+def refill(counted: Counted, *, window: int) -> Settled:
+    """Fill the request's window if a refill is due. If the database is away, the sweeper fills it.
 
-    A postponed product leaves a place that no other product's end may fill, so it is filled at once.
+    A postponed product leaves a gap that the end of no other product fills, so it is filled at once.
     """
-    request_id, ended = counted["request_id"], counted["ended"]
-    all_ended = ended == counted["products_total"]
-    is_time = counted["put_off"] or is_due(ended, window=window)
+    all_ended = counted.ended == counted.total
+    is_due = counted.postponed or refill_is_due(counted.ended, window=window)
     released: tuple[int, ...] = ()
-    if is_time and not all_ended:
+    if is_due and not all_ended:
         try:
-            released = release(request_id, window=window)
-        except DBAPIError as error:  # the product is settled already, which must not be tried again
+            released = release(counted.request_id, window=window)
+        except DBAPIError as error:  # the product is settled, and must not be settled again
             if not is_outage(error):
                 raise
-    return Settled(request_id, released, all_ended)
+    return Settled(counted.request_id, released, all_ended)

@@ -19,7 +19,7 @@ from flask import Flask, current_app
 
 from imgproc.api import bodies, uploads
 from imgproc.core.errors import StorageUnavailable
-from imgproc.db.transitions import actions, requests
+from imgproc.db.transitions import actions, reservations
 from imgproc.journey import accept
 from imgproc.journey.services import toolbox
 from tests.integration.api.answers import UNKNOWN, AppFactory, away, problem
@@ -241,9 +241,9 @@ def test_a_reservation_counts_until_its_upload_fails(monkeypatch: pytest.MonkeyP
     """An outage of the object store uses up nobody's bytes."""
     configure(max_open_bytes=len(CSV))
     common = {"filename": "a.csv", "input_key": "a", "options": {}, "fingerprint": ""}
-    assert requests.reserve(id=UNKNOWN, input_bytes=len(CSV), most_bytes=len(CSV), **common)
+    assert reservations.reserve(id=UNKNOWN, input_bytes=len(CSV), max_open_bytes=len(CSV), **common)
     assert upload(CSV).status_code == 429
-    requests.withdraw(UNKNOWN)
+    reservations.withdraw(UNKNOWN)
     pass_time(1)
 
     def fail(*_: Any) -> None:

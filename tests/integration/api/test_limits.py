@@ -16,7 +16,8 @@ from imgproc.api.api_keys import create_key
 from imgproc.core.config import SettingsSchema
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db, transaction
-from imgproc.db.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, WebhookDelivery
+from imgproc.db.statuses import DeliveryStatus, RequestStatus
 from imgproc.db.transitions import deliveries
 from imgproc.journey import jobs
 from imgproc.queue import enqueue

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from flask import current_app
 
 from imgproc.db.engine import Base, db, transaction
-from imgproc.db.models import ENDED, DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, WebhookDelivery
+from imgproc.db.statuses import ENDED, DeliveryStatus, RequestStatus
 from tests.integration.api.answers import UNKNOWN, UTC_TIME, problem
 from tests.integration.driver import csv_of, get, planned, submit
 
