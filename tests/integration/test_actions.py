@@ -51,7 +51,7 @@ def test_cancelling_before_anything_started_downloads_nothing(shop: Shop, object
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     assert post(f"/api/requests/{request_id}/cancel").status_code == 202
     status = drain(request_id)
-    assert (status["status"], status["progress"]["percent"]) == ("cancelled", 100)
+    assert (status["status"], status["progress"]["percent"]) == ("cancelled", 0)
     assert codes_of(request_id) == [["cancelled"]] * 3
     assert (shop.asked["/chelsea.jpg"], slots(objects, request_id)) == (0, [False] * 3)
     assert types(shop) == ["request.cancelled"]
