@@ -18,6 +18,7 @@ from imgproc.db.models import DeliveryAttempt, WebhookDelivery
 from imgproc.db.statuses import UNDELIVERED
 from imgproc.db.transitions import deliveries
 from imgproc.journey.accept import require_room_for_delivery
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")
@@ -45,7 +46,7 @@ def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
     request = find_request(request_id)
     delivery = _find(request.id, delivery_id)
     if delivery.status not in UNDELIVERED:
-        require_room_for_delivery(request.owner)
+        require_room_for_delivery(services(), request.owner)
     if not deliveries.redeliver(request.id, delivery.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
     enqueue.deliveries([delivery.id])

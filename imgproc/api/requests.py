@@ -23,7 +23,7 @@ from imgproc.db.transitions import actions, finalization
 from imgproc.db.transitions.window import release
 from imgproc.journey import delete, turns
 from imgproc.journey.accept import require_room
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
 
 CSV_CHUNK_BYTES = 256 * 1024
@@ -97,7 +97,7 @@ def _product(product: Any, images: list[Any]) -> dict[str, Any]:
 
 
 def _image(image: Any) -> dict[str, Any]:
-    store, output = toolbox().store, _picture(image, "output")
+    store, output = services().store, _picture(image, "output")
     error = {"code": image.error_code, "detail": image.error_detail, "retryable": bool(image.error_retryable)}
     return {
         "position": image.position,
@@ -145,7 +145,7 @@ def _csv(request: ProcessingRequest, name: Literal["output", "failed"], *, missi
     """
     if not request.csv_private:
         return redirect(csv_url(request, name) or "")
-    body = toolbox().store.open_csv(getattr(request, f"{name}_key"))
+    body = services().store.open_csv(getattr(request, f"{name}_key"))
     if body is None:
         raise Problem(404, missing, "The file is no longer stored; retry the request, or upload its CSV again.")
     response = Response(body.iter_chunks(CSV_CHUNK_BYTES), content_type="text/csv; charset=utf-8")
@@ -188,12 +188,12 @@ def _finalize_if_ended(request_id: str) -> None:
 def retry_request(request_id: str) -> dict[str, Any]:
     """Process only the failed images again. Then the request is finalized and announced again."""
     request = _ended(request_id)
-    require_room(request.owner, size=request.input_bytes)
+    require_room(services(), request.owner, size=request.input_bytes)
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
         enqueue.plans([request.id])
-    turns.enqueue_products(release(request.id, window=toolbox().settings.dispatch_window))
+    turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))
     _finalize_if_ended(request.id)
     return accepted(request.id)
 
@@ -203,7 +203,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
 @blueprint.doc(summary="Delete a request")
 def delete_request(request_id: str) -> Response:
     """Delete the request, its rows and its objects."""
-    delete.remove(find_request(request_id).id)
+    delete.remove(services(), find_request(request_id).id)
     response = Response(status=204)
     del response.headers["Content-Type"]  # there is no content
     return response

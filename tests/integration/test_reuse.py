@@ -17,8 +17,8 @@ from imgproc.db.engine import transaction
 from imgproc.db.models import Product, ProductImage
 from imgproc.db.statuses import ProductStatus
 from imgproc.db.transitions import products
-from imgproc.journey import jobs, making, reuse
-from imgproc.journey.services import toolbox
+from imgproc.journey import image_maker, images, jobs
+from imgproc.journey.services import services
 from tests.integration.driver import (
     at_once,
     codes_of,
@@ -220,7 +220,7 @@ def test_waits_for_all_its_pictures_together(shop: Shop, monkeypatch: pytest.Mon
     for each in others:
         assert products.claim(each, token="hung", lease_seconds=30)
     pauses: list[float] = []
-    monkeypatch.setattr(reuse.stopping, "wait", lambda pause: pauses.append(pause) or time.sleep(pause))
+    monkeypatch.setattr(images.stopping, "wait", lambda pause: pauses.append(pause) or time.sleep(pause))
     jobs.process_product(last)
     assert rows(Product)[-1].status is ProductStatus.COMPLETED
     assert 0.2 <= sum(pauses) < 0.4
@@ -245,7 +245,7 @@ def test_objects_that_are_gone_are_made_again(objects: ObjectStore, shop: Shop) 
     request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
     work(most=2)
     (done,) = (each for each in rows(ProductImage) if each.output_key)
-    toolbox().store._s3().delete_object(Bucket="outputs", Key=done.output_key)
+    services().store._s3().delete_object(Bucket="outputs", Key=done.output_key)
     work()
     assert shop.asked["/astronaut.jpg"] == 2
     assert status_of(request_id)["status"] == "completed"
@@ -324,8 +324,8 @@ def test_the_same_bytes_are_not_compressed_again(
 ) -> None:
     """Of a host that says nothing of its pictures: what it sends is compared with what is stored."""
     url = shop.says("/p.jpg", Answer(body=photo("coffee.png")))
-    counted = Mock(wraps=making.compress)
-    monkeypatch.setattr(making, "compress", counted)
+    counted = Mock(wraps=image_maker.compress)
+    monkeypatch.setattr(image_maker, "compress", counted)
     first, second = twice(url)
     assert (counted.call_count, shop.asked["/p.jpg"]) == (1, 2)
     assert made_of(objects, first) == made_of(objects, second)
@@ -376,7 +376,7 @@ def test_objects_deleted_meanwhile_are_downloaded_again(objects: ObjectStore, sh
     first = submit(csv_of(url))
     drain(first)
     for key in (key.removeprefix(f"{bucket}/") for key in objects.keys(first) if key.startswith(bucket)):
-        toolbox().store._s3().delete_object(Bucket=bucket, Key=key)
+        services().store._s3().delete_object(Bucket=bucket, Key=key)
     second = submit(csv_of(url))
     drain(second)
     assert shop.conditions == [(None, None), ('"v1"', None), (None, None)]

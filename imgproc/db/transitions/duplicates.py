@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,45 +17,21 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, ProductImage
 from imgproc.db.statuses import ImageStatus, ProductStatus
+from imgproc.db.transitions.results import FailedImage, MadeImage
 
 CANDIDATES = 20  # images with the same URL that are checked for a lease, or for the same owner and options
-MADE = (
-    "original_key",
-    "output_key",
-    "source_bytes",
-    "source_width",
-    "source_height",
-    "source_format",
-    "output_bytes",
-    "output_width",
-    "output_height",
-    "output_format",
-    "output_kept",
-)
+MADE = tuple(column.name for column in fields(MadeImage) if column.name != "duration_ms")
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """An image with the same URL: its status and error, the lease under which it is being made, and its result.
+    """An image with the same URL: `holder` is the lease under which it is being made, `outcome` its end, if it has one.
 
-    `made` holds columns of `product_images`.
+    The outcome has no validators of the host, because these belong to one download.
     """
 
-    status: ImageStatus
     holder: str | None
-    error_code: str | None
-    error_detail: str | None
-    error_retryable: bool | None
-    made: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """The result of an earlier request for the same URL, and the host's validators of the picture (RFC 9110, 8.8)."""
-
-    made: dict[str, Any]
-    etag: str
-    last_modified: str
+    outcome: MadeImage | FailedImage | None
 
 
 def url_hash(url: str) -> int:
@@ -128,17 +104,21 @@ def find_duplicates(image_ids: Iterable[int]) -> dict[int, Duplicate]:
         .where(ProductImage.id.in_(list(image_ids)))
     )
     with db.engine.connect() as connection:
-        return {row.id: _duplicate(row) for row in connection.execute(statement)}
+        return {row.id: Duplicate(row.holder, _outcome(row)) for row in connection.execute(statement)}
 
 
-def _duplicate(row: Any) -> Duplicate:
-    return Duplicate(row.status, row.holder, row.error_code, row.error_detail, row.error_retryable, _made(row))
+def _outcome(row: Any) -> MadeImage | FailedImage | None:
+    if row.status is ImageStatus.COMPLETED:
+        return replace(_made(row), etag=None, last_modified=None)
+    if row.status is ImageStatus.FAILED:
+        return FailedImage(row.error_code or "", row.error_detail, row.error_retryable)
+    return None
 
 
-def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> Earlier | None:
-    """The newest result of an earlier request for the URL, with the same owner and options, and not removed.
+def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> MadeImage | None:
+    """The newest image made from the URL by a request of the same owner with the same options, and not removed.
 
-    Looks at the last CANDIDATES results only.
+    Looks at the last CANDIDATES images only. They have the validators of their host.
     """
     owner = sa.select(ProcessingRequest.owner).where(ProcessingRequest.id == request_id).scalar_subquery()
     newest = (
@@ -158,9 +138,9 @@ def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> Earli
     with db.engine.connect() as connection:
         for row in connection.execute(statement):
             if row.options == options:
-                return Earlier(_made(row), row.etag, row.last_modified or "")
+                return _made(row)
     return None
 
 
-def _made(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in MADE}
+def _made(row: Any) -> MadeImage:
+    return MadeImage(**{name: getattr(row, name) for name in MADE})
