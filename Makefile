@@ -8,6 +8,7 @@ ARGS ?=
 checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 RUN_STAMP := $(VENV)/.installed-$(call checksum,requirements.txt)
 DEV_STAMP := $(VENV)/.installed-dev-$(call checksum,requirements-dev.txt)
+DOCS_STAMP := $(VENV)/.installed-docs-$(call checksum,requirements-docs.txt)
 BENCH_STAMP := $(VENV)/.installed-bench-$(call checksum,requirements-bench.txt benchmarks/thumbor/requirements.txt)
 # Wheels alone, as in the image: a source distribution runs its own build script, and may take this machine's libraries.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
@@ -15,7 +16,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos hostile lint audit image-check check pin-images sbom licences bench format lock env clean
+.PHONY: help demo up test chaos hostile lint audit image-check check pin-images sbom licences docs pages bench format lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -58,8 +59,17 @@ pin-images: ## Write the digests of the container images (ARGS=--check only look
 sbom: $(DEV_STAMP) ## Write a bill of materials (CycloneDX) of requirements.txt to var/sbom.json
 	@$(BIN)/python -m scripts.sbom requirements.txt var/sbom.json
 
-licences: $(DEV_STAMP) ## Write docs/licences.md from what is installed
-	@$(BIN)/python -m scripts.licences docs/licences.md
+licences: $(DEV_STAMP) ## Write docs/reference/licences.md from what is installed
+	@$(BIN)/python -m scripts.licences docs/reference/licences.md
+
+docs: $(DOCS_STAMP) ## Build the documentation into site/; a link or anchor that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo 'The documentation is in site/index.html.'
+
+pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command line, map of the packages, diagrams)
+	@$(BIN)/python -m scripts.diagrams
+	@$(BIN)/python -m scripts.package_map
+	@$(BIN)/python -m scripts.cli_reference
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -71,6 +81,7 @@ format: $(DEV_STAMP) ## Format the code
 lock: $(DEV_STAMP) ## Pin and hash the newest versions that the *.in files allow
 	$(COMPILE) --upgrade requirements.in -o requirements.txt
 	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) --upgrade requirements-docs.in -o requirements-docs.txt
 	$(COMPILE) --upgrade requirements-bench.in -o requirements-bench.txt
 	$(COMPILE) --upgrade benchmarks/thumbor/requirements.in -o benchmarks/thumbor/requirements.txt
 
@@ -101,6 +112,12 @@ $(DEV_STAMP):
 	@rm -f $(VENV)/.installed-*
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@ $(RUN_STAMP)  # which asks for nothing more
+
+$(DOCS_STAMP):
+	$(ensure_venv)
+	@echo 'Installing requirements-docs.txt ...'
+	@$(PIP_INSTALL) -r requirements-docs.txt
+	@touch $@
 
 # The benchmarks run the tests' servers. sharp and thumbor are peers that may be missing; thumbor needs an older Pillow.
 $(BENCH_STAMP): $(DEV_STAMP)

@@ -64,5 +64,5 @@ def warm_up(stack: Stack, host: str) -> None:
 
 def worker_cpu(stack: Stack) -> float:
     """Seconds of CPU of the worker processes until now."""
-    times = [process.cpu_times() for process in stack.children("rq_worker.py")]
+    times = [process.cpu_times() for process in stack.children("-m imgproc worker")]
     return sum(each.user + each.system for each in times)

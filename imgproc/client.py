@@ -120,13 +120,27 @@ def follow(client: Client, request_id: str, console: Console) -> Json:
 
 
 def _explain(response: requests.Response) -> str:
-    """A problem document (RFC 9457) as text, one line per fault of the file."""
+    """The detail of a problem document (RFC 9457), then a line for each fault that it does not name."""
     try:
         problem = cast(Json, response.json())
-        lines = [problem.get("detail") or problem["title"]]
-        for fault in problem.get("errors", []):
-            column = f", {fault['column']}" if fault.get("column") else ""
-            lines.append(f"  line {fault['line']}{column}: {fault['detail']}")
+        detail = str(problem.get("detail") or problem["title"])
+        lines = [
+            f"  {_place(fault)}: {fault['detail']}" for fault in problem.get("errors", []) if _is_news(fault, detail)
+        ]
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"HTTP {response.status_code} {response.reason}"
-    return "\n".join(lines + ["  ..."] * bool(problem.get("errorsTruncated")))
+    if problem.get("errorsTruncated"):
+        lines.append("  ...")
+    return "\n".join([detail, *lines])
+
+
+def _is_news(fault: Json, detail: str) -> bool:
+    """Whether a fault tells more than the detail, which repeats the fault of an option."""
+    return "option" not in fault or fault["detail"] not in detail
+
+
+def _place(fault: Json) -> str:
+    """Where a fault is: the option, or the line of the file and its column."""
+    if "option" in fault:
+        return str(fault["option"])
+    return f"line {fault['line']}, {fault['column']}" if fault.get("column") else f"line {fault['line']}"

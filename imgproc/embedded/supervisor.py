@@ -1,7 +1,7 @@
-"""Keeps child processes alive, and lets none of them outlive us, however we die.
+"""Starts child processes, restarts those that die, and stops all of them when this process ends.
 
-On Linux the kernel kills every child when we end (`PR_SET_PDEATHSIG`, prctl(2)), even by SIGKILL. Elsewhere children
-are stopped on every way out but SIGKILL.
+On Linux the kernel kills every child when this process ends (`PR_SET_PDEATHSIG`, prctl(2)), even by SIGKILL. Elsewhere
+the children outlive a SIGKILL.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
 FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 30.0
-STABLE_SECONDS = 60.0  # a child that lived this long is restarted as promptly as if it had never died
-LAST_GRACE_SECONDS = 2.0
+STABLE_SECONDS = 60.0  # after this long, the delay of the next restart is the first one again
+LAST_GRACE_SECONDS = 2.0  # for each phase of a stop, even after its deadline
 TAIL_LINES = 15
 
-# Runs between us and the command, in an interpreter of its own: code in the forked child itself (`preexec_fn`) may
-# deadlock where threads run. It ends at once if we died before the kernel knew what to do about that.
+# Runs in an interpreter of its own before the command, as code in the forked child itself (`preexec_fn`) may deadlock
+# where threads run. It ends at once if the parent died before the kernel was told to kill us with it.
 LAUNCHER = f"""
 import os, sys
 parent, *command = sys.argv[1:]
@@ -53,7 +53,11 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """A process to keep alive. Its output goes to `log_file`, or to ours; `ready` tells whether it serves yet."""
+    """A process to keep alive.
+
+    Its output goes to `log_file`, or to ours. `ready` tells whether it serves yet. One that `stops_last` serves other
+    services, and stops after them.
+    """
 
     name: str
     command: Sequence[str]
@@ -62,12 +66,13 @@ class Service:
     log_file: Path | None = None
     ready: Callable[[], bool] = lambda: True
     ready_timeout: float = 60.0
+    stops_last: bool = False
 
 
 def spawn(service: Service) -> subprocess.Popen[bytes]:
-    """Start the process of `service` in a session of its own, to be killed when we die.
+    """Start the process of `service` in a session of its own; the kernel kills it when this process dies.
 
-    Call it from a thread that lives as long as the child shall: the kernel watches the thread, not the process.
+    Call it from a thread that lives as long as the child: the kernel watches the thread, not the process.
     """
     command = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(os.getpid()), *service.command]
     with contextlib.ExitStack() as files:
@@ -79,15 +84,15 @@ def spawn(service: Service) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl-C reaches us alone, and we stop the children in order
+            start_new_session=True,  # so that Ctrl-C reaches this process alone, which then stops its children
         )
 
 
 class Supervisor:
-    """Starts services in order, restarts the dead until `stop` is set, and stops all of them in reverse order.
+    """Starts services in order, restarts the dead until `stop` is set, and stops all of them.
 
-    Use it as a context manager, in a thread that outlives it. Leaving it stops every child; those that have not ended
-    after `stop_timeout` seconds are killed.
+    Use it as a context manager, in a thread that outlives it. Leaving it stops every child: first all services
+    together, then all that stop last. Children that have not ended after `stop_timeout` seconds are killed.
     """
 
     def __init__(self, stop: threading.Event, *, stop_timeout: float = 15.0) -> None:
@@ -102,8 +107,9 @@ class Supervisor:
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         deadline = time.monotonic() + self._stop_timeout
-        while self._children:
-            self._children.pop().stop(deadline)
+        for last in (False, True):
+            _stop_together([child for child in self._children if child.service.stops_last == last], deadline)
+        self._children.clear()
 
     def start(self, service: Service) -> None:
         """Start `service` and wait until it is ready.
@@ -120,7 +126,7 @@ class Supervisor:
                 return
             if self._stop.wait(POLL_SECONDS):
                 raise Stopped
-        self._children.pop().stop(time.monotonic())
+        _stop_together([self._children.pop()], time.monotonic())
         raise ServiceFailed(f"{service.name} {failure or 'was not ready in time'}{tail(service.log_file)}")
 
     def run(self) -> None:
@@ -131,7 +137,7 @@ class Supervisor:
 
 
 class _Child:
-    """One running service, and what we remember of its deaths."""
+    """One running service and its restarts."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -145,14 +151,14 @@ class _Child:
         self._restart_at = None
 
     def failure(self) -> str | None:
-        """How the process ended, in words; None while it runs."""
+        """How the process ended, as text; None while it runs."""
         status = self._process.poll()
         if status is None:
             return None
         return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
     def tend(self) -> None:
-        """Notice a death, or start again once the delay is over."""
+        """Notice that the process has ended, or start it again once the delay is over."""
         now = time.monotonic()
         if self._restart_at is not None:
             if now >= self._restart_at:
@@ -165,23 +171,35 @@ class _Child:
             self._restart_at = now + self._delay
             self._delay = min(2 * self._delay, LAST_RESTART_SECONDS)
 
-    def stop(self, deadline: float) -> None:
-        """Ask it to end; at `deadline` (monotonic seconds) kill it, and then whatever is left of its own."""
-        if self._restart_at is not None:
-            return  # it is dead already
+    def terminate(self) -> None:
+        """Ask the process to end."""
         if self._process.poll() is None:
             self._process.terminate()
-            try:
-                self._process.wait(max(deadline - time.monotonic(), LAST_GRACE_SECONDS))
-            except subprocess.TimeoutExpired:
-                log.warning("%s did not stop in time and is killed", self.service.name)
+
+    def wait(self, deadline: float) -> None:
+        """Wait until the process has ended; at `deadline` (monotonic seconds) kill it and its own children."""
+        if self._restart_at is not None:
+            return  # it has ended already
+        try:
+            self._process.wait(max(deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            log.warning("%s did not stop in time and is killed", self.service.name)
         self._kill_group()
         self._process.wait()
 
     def _kill_group(self) -> None:
-        """Leave none of its children behind: one that still listens would keep the next start from its port."""
+        """Kill the children that the process left: one that still listens would block the port for the next start."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _stop_together(children: Sequence[_Child], deadline: float) -> None:
+    """Ask all children to end before waiting for the first, the last started one first."""
+    deadline = max(deadline, time.monotonic() + LAST_GRACE_SECONDS)
+    for child in reversed(children):
+        child.terminate()
+    for child in reversed(children):
+        child.wait(deadline)
 
 
 def tail(log_file: Path | None) -> str:

@@ -140,7 +140,7 @@ def end_of(request: ProcessingRequest) -> RequestStatus:
 def announcement(
     request: ProcessingRequest, status: RequestStatus, *, output_url: str | None, failed_url: str | None
 ) -> dict[str, Any]:
-    """The body of the webhook (`docs/api.md`)."""
+    """The body of the webhook (`docs/reference/api.md`)."""
     return {
         "type": f"request.{status.value}",
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),

@@ -33,7 +33,7 @@ TEND_SECONDS = 0.2
 WEB_APP = "tests.chaos.web:app"
 
 # Leases are short so that a dead worker's work goes on soon, and the attempts many, since here it is no fault of the
-# product if its worker dies. `docs/reliability.md` reckons both.
+# product if its worker dies. `docs/explanation/reliability.md` reckons both.
 SETTINGS = {
     "DOWNLOAD_TIMEOUT": "20",
     "LEASE_SECONDS": "3",

@@ -21,7 +21,7 @@ from tests.processes import wait_until
 
 def pool_of(stack: Stack) -> psutil.Process:
     """The pool of workers."""
-    (pool,) = [child for child in stack.children("rq_worker.py") if child.parent().pid == stack.process.pid]
+    (pool,) = [child for child in stack.children("-m imgproc worker") if child.parent().pid == stack.process.pid]
     return pool
 
 
@@ -29,7 +29,7 @@ def restart_pool(stack: Stack) -> None:
     """Tell the pool to stop, as a rolling restart does, and wait until the stack has started another."""
     old = pool_of(stack)
     old.terminate()
-    wait_until(lambda: not old.is_running() and bool(stack.children("rq_worker.py")))
+    wait_until(lambda: not old.is_running() and bool(stack.children("-m imgproc worker")))
 
 
 def log_of(folder: Path) -> str:
@@ -172,7 +172,7 @@ def test_long_work_is_given_back_in_time(tmp_path: Path) -> None:
 
 def test_killed_from_outside_is_no_end(tmp_path: Path) -> None:
     """Every process of ours and of the servers is killed once while a request is under way; it ends all the same."""
-    words = [("valkey-server",), ("serve", "s3"), ("sweep", "--loop"), ("rq_worker.py",), ("wsgi:app",)]
+    words = [("valkey-server",), ("serve", "s3"), ("sweep", "--loop"), ("-m imgproc worker",), ("gunicorn",)]
     with open_shop() as shop, running_stack(tmp_path / "var", LEASE_SECONDS="2") as stack:
         request_id = stack.submit(csv_of(*[f"{shop.url}/chelsea.jpg?{row}" for row in range(100)]))["requestId"]
         for each in words:

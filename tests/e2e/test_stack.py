@@ -97,7 +97,7 @@ def test_polling_with_an_etag_costs_nothing_when_nothing_changed(stack: Stack, s
 
 def test_workers_give_way_to_the_web_server(stack: Stack) -> None:
     """Who asks how far a request is does not wait for its pictures; the pool's parent is no worker."""
-    workers = sorted(process.nice() for process in stack.children("rq_worker.py"))
+    workers = sorted(process.nice() for process in stack.children("-m imgproc worker"))
     assert workers == [0, *[5] * stack.settings().workers]
     assert {process.nice() for process in stack.children("gunicorn")} == {0}
 

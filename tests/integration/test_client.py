@@ -89,6 +89,29 @@ def test_shows_its_key(httpserver: HTTPServer) -> None:
             "Two rows are bad.\n  line 2, Product Name: It is empty.\n  line 5: It is cut off.\n  ...",
             id="faults of a file",
         ),
+        pytest.param(
+            {
+                "title": "Bad",
+                "detail": "Give a quality from 1 to 95, or smart.",
+                "errors": [
+                    {"option": "quality", "code": "invalid_option", "detail": "Give a quality from 1 to 95, or smart."},
+                ],
+            },
+            "Give a quality from 1 to 95, or smart.",
+            id="an option that the detail explains",
+        ),
+        pytest.param(
+            {
+                "title": "Bad",
+                "detail": "Two options are wrong.",
+                "errors": [
+                    {"option": "quality", "code": "invalid_option", "detail": "Not a number."},
+                    {"option": "scale", "code": "invalid_option", "detail": "Too large."},
+                ],
+            },
+            "Two options are wrong.\n  quality: Not a number.\n  scale: Too large.",
+            id="options that it does not explain",
+        ),
         pytest.param(["not", "a", "problem"], "HTTP 422 UNPROCESSABLE ENTITY", id="another body"),
     ],
 )

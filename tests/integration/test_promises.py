@@ -1,4 +1,4 @@
-"""The ten promises of the design, each with the test that bears its name. `docs/lld.md` says how each is kept."""
+"""One test for each of the ten promises; `docs/explanation/design.md` says how each is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Children are started in order, kept alive, stopped in reverse, and never outlive us."""
+"""Children are started in order, kept alive, stopped together, and never outlive us."""
 
 from __future__ import annotations
 
@@ -23,20 +23,33 @@ def script(name: str, body: str, **options: object) -> Service:
     return Service(name, [sys.executable, "-c", textwrap.dedent(body)], **options)  # type: ignore[arg-type] - a few plain options
 
 
-def writer(name: str, journal: Path, *, then: str = "time.sleep(600)") -> Service:
-    """A service that notes its start and its orderly end in `journal`, which also tells that it is ready."""
-    body = f"""
-    import signal, sys, time
-    def note(word):
-        with open({str(journal)!r}, "a") as out: out.write("{name} " + word + "\\n")
-    def stop(*_):
-        note("stops")
-        sys.exit()
-    signal.signal(signal.SIGTERM, stop)
-    note("starts")
-    {then}
-    """
-    return script(name, body, ready=lambda: journal.exists() and f"{name} starts" in journal.read_text())
+WRITER = """
+import signal, sys, time
+name, journal, *others = sys.argv[1:]
+
+def note(word):
+    with open(journal, "a") as out: out.write(f"{name} {word}\\n")
+
+def stop(*_):
+    note("stops")
+    while not all(f"{other} stops" in open(journal).read() for other in others): time.sleep(0.01)
+    note("ends")
+    sys.exit()
+
+signal.signal(signal.SIGTERM, stop)
+note("starts")
+time.sleep(600)
+"""
+
+
+def writer(name: str, journal: Path, *, ends_after: tuple[str, ...] = (), stops_last: bool = False) -> Service:
+    """A service that notes its start and its end in `journal`, and ends only when others were asked to end too."""
+    return Service(
+        name,
+        [sys.executable, "-c", WRITER, name, str(journal), *ends_after],
+        ready=lambda: journal.exists() and f"{name} starts" in journal.read_text(),
+        stops_last=stops_last,
+    )
 
 
 def run_until(condition: Callable[[], bool], supervisor: Supervisor, stop: threading.Event) -> None:
@@ -69,13 +82,24 @@ def running() -> Iterator[tuple[Supervisor, threading.Event]]:
         yield supervisor, stop
 
 
-def test_starts_in_order_and_stops_in_reverse(tmp_path: Path) -> None:
-    """What is used by others starts first and stops last."""
+def test_starts_in_order_and_stops_what_others_use_last(tmp_path: Path) -> None:
+    """A service that others use starts first and stops last."""
     journal = tmp_path / "journal"
     with Supervisor(threading.Event()) as supervisor:
-        supervisor.start(writer("redis", journal))
+        supervisor.start(writer("redis", journal, stops_last=True))
         supervisor.start(writer("web", journal))
-    assert journal.read_text().splitlines() == ["redis starts", "web starts", "web stops", "redis stops"]
+    lines = ["redis starts", "web starts", "web stops", "web ends", "redis stops", "redis ends"]
+    assert journal.read_text().splitlines() == lines
+
+
+@pytest.mark.parametrize("stops_last", [False, True], ids=["our processes", "the servers they use"])
+def test_stops_all_of_a_kind_together(tmp_path: Path, *, stops_last: bool) -> None:
+    """Each child waits until all are asked to end: stopped one after the other, the first would be killed."""
+    journal, names = tmp_path / "journal", ("web", "sweeper", "worker")
+    with Supervisor(threading.Event(), stop_timeout=60) as supervisor:
+        for name in names:
+            supervisor.start(writer(name, journal, ends_after=names, stops_last=stops_last))
+    assert sorted(journal.read_text().splitlines()[-3:]) == sorted(f"{name} ends" for name in names)
 
 
 def test_restarts_a_dead_child_and_says_so(

@@ -1,8 +1,8 @@
 """Every hostile image in every format, scale and quality: `python -m tests.unit.hostile_table`, which takes hours.
 
 A line of JSON for each goes to standard output; at the end come the worst of each format, scale and quality, as rows of
-docs/security.md. Arguments are what names of cases begin with; none is all. `--only`, first, with a list of options as
-JSON, tries those alone.
+docs/explanation/security.md. Arguments are what names of cases begin with; none is all. `--only`, first, with a list
+of options as JSON, tries those alone.
 """
 
 from __future__ import annotations

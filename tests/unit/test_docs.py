@@ -79,7 +79,7 @@ def test_every_make_target_and_command_is_documented() -> None:
     words = _words(_configuration()[1])
     commands = {word.removeprefix("python -m imgproc ").partition(" ")[0] for word in words}
     assert {f"make {target}" for target in targets} <= words
-    assert set(main.main.commands) <= commands
+    assert set(main.MODULES) <= commands
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:

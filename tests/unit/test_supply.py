@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 LOCKS = [*ROOT.glob("requirements*.txt"), ROOT / "benchmarks/thumbor/requirements.txt"]
 REQUIREMENTS = (ROOT / "requirements.txt").read_text()
 PINS = licences.pins(REQUIREMENTS)
-PAGE = (ROOT / "docs/licences.md").read_text()
+PAGE = (ROOT / "docs/reference/licences.md").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 

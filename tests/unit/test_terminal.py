@@ -17,7 +17,7 @@ from rich.console import Console
 from structlog.stdlib import ProcessorFormatter
 
 from imgproc import client, demo
-from imgproc.cli import main
+from imgproc.cli import main, request_commands
 from imgproc.core import logs
 from imgproc.core.logs import TextFormatter
 from imgproc.core.terminal import printable, printable_lines
@@ -183,9 +183,9 @@ def test_the_command_line_shows_it_and_never_obeys(
             raise client.ApiError(text)
         return {"requestId": text}
 
-    monkeypatch.setattr(main.Client, "submit", submit)
-    monkeypatch.setattr(main.Client, "status", lambda *_: said)
-    monkeypatch.setattr(main.Client, "watch", lambda *_: iter([said]))
+    monkeypatch.setattr(request_commands.Client, "submit", submit)
+    monkeypatch.setattr(request_commands.Client, "status", lambda *_: said)
+    monkeypatch.setattr(request_commands.Client, "watch", lambda *_: iter([said]))
     file = tmp_path / "a.csv"
     file.write_text("")
     outputs = [

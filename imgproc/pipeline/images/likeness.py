@@ -3,7 +3,7 @@
 It follows SSIMULACRA 2 (https://github.com/cloudinary/ssimulacra2): the map of errors, its constant, and pooling by the
 4-norm, which minds the worst places. Blocks stand for its Gaussian windows and Y'CbCr for its XYB, so that Pillow's own
 loops do all the work, and nothing is asked of the finest scale, where the eye forgives most. Scales, blocks and the
-weight of colour were chosen by how well the choices made agree with SSIMULACRA 2: docs/performance.md.
+weight of colour were chosen by how well the choices made agree with SSIMULACRA 2: docs/explanation/performance.md.
 """
 
 from __future__ import annotations

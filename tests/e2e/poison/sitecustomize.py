@@ -80,7 +80,7 @@ def _poison_web() -> None:
 
 
 _poison_pictures()
-if "rq_worker.py" in sys.orig_argv:
+if sys.orig_argv[-2:] == ["imgproc", "worker"]:
     _poison_jobs()
-if "wsgi:app" in sys.orig_argv:
+if "imgproc.app:create_app()" in sys.orig_argv:
     _poison_web()

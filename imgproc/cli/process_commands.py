@@ -1,0 +1,32 @@
+"""The commands that run one of our processes: the pool of workers, the sweeper."""
+
+from __future__ import annotations
+
+import click
+
+from imgproc.app import create_app
+from imgproc.core import process
+from imgproc.core.config import load_settings
+from imgproc.journey import delete, jobs
+from imgproc.worker import sweeper
+from imgproc.worker.pool import Pool
+
+
+@click.command()
+def worker() -> None:
+    """Run a pool of WORKERS worker processes until SIGTERM."""
+    settings = load_settings()
+    Pool(create_app(settings), jobs=jobs, settings=settings).start(logging_level="WARNING")
+
+
+@click.command()
+@click.option("--loop", is_flag=True, help="Repeat every SWEEP_INTERVAL seconds, until SIGTERM.")
+def sweep(*, loop: bool) -> None:
+    """Repair what a crash left undone: one pass, or a loop."""
+    app = create_app()
+    if loop:
+        sweeper.run_forever(app, process.stop_on_signals())
+        return
+    with app.app_context():
+        sweeper.sweep()
+        delete.remove_due()

@@ -1,0 +1,89 @@
+"""The commands that call the API: upload a file, follow a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from imgproc.client import Client, Json, follow
+from imgproc.core.config import load_settings
+from imgproc.core.terminal import printable
+from imgproc.embedded.ports import local_url
+
+PARTS = {  # of the upload, by the parameter of `submit`
+    "webhook_url": "webhookUrl",
+    "quality": "quality",
+    "scale": "scale",
+    "format_": "format",
+    "invalid_rows": "invalidRows",
+}
+
+console = Console(highlight=False)
+
+
+def _server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that calls the API."""
+    url_help = "Where imgproc runs. Default: IMGPROC_URL, else the stack that runs in DATA_DIR, else HOST and PORT."
+    key_help = "API key, where the server requires one. Prefer API_KEY, which no process list shows."
+    return click.option("--url", help=url_help)(click.option("--key", help=key_help)(command))
+
+
+def _client(url: str | None, key: str | None) -> Client:
+    settings = load_settings()
+    return Client(url or settings.imgproc_url or local_url(settings), key=key or settings.api_key)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--webhook-url", help="URL that is called when the request ends.")
+@click.option("--quality", help="Encoder quality, 1 to 95 (default 50), or smart.")
+@click.option("--scale", help="Factor on width and height, above 0 up to 1 (default 0.5).")
+@click.option("--format", "format_", help="jpeg (default), webp, avif, png, or keep.")
+@click.option("--invalid-rows", help="reject the whole file (default), or skip bad rows.")
+@click.option("--wait", is_flag=True, help="Show the progress until the request has ended.")
+@_server_options
+def submit(file: Path, *, wait: bool, url: str | None, key: str | None, **options: str | None) -> None:
+    """Upload FILE and print the id of the request."""
+    client = _client(url, key)
+    accepted = client.submit(file, {PARTS[name]: value for name, value in options.items() if value is not None})
+    click.echo(printable(str(accepted["requestId"])))
+    if wait:
+        _conclude(follow(client, accepted["requestId"], console))
+
+
+@click.command()
+@click.argument("request_id")
+@click.option("--watch", is_flag=True, help="Show the progress until the request has ended.")
+@_server_options
+def status(request_id: str, *, watch: bool, url: str | None, key: str | None) -> None:
+    """Show how far a request is."""
+    client = _client(url, key)
+    if watch:
+        _conclude(follow(client, request_id, console))
+    else:
+        _summarize(client.status(request_id))
+
+
+def _summarize(status: Json) -> None:
+    images, saved = status["progress"]["images"], status["bytes"]["savedPercent"]
+    counts = f"{images['completed']} of {images['total']} images, {images['failed']} failed"
+    click.echo(printable(f"{status['status']}: {counts}"))
+    facts = {
+        "error": (status.get("error") or {}).get("detail"),
+        "saved": None if saved is None else f"{saved}% of the bytes",
+        "output CSV": status["outputCsvUrl"],
+        "failed rows": status["failedCsvUrl"],
+    }
+    for name, fact in facts.items():
+        if fact is not None:
+            click.echo(printable(f"{name}: {fact}"))
+
+
+def _conclude(status: Json) -> None:
+    """Summarize an ended request; exit with status 1 unless every image was made."""
+    _summarize(status)
+    if status["status"] != "completed":
+        raise click.exceptions.Exit(1)

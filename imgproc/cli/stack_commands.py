@@ -1,0 +1,144 @@
+"""The commands that run a whole stack: `up` and `demo`."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import click
+import flask_migrate
+from rich.console import Console
+from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
+
+from imgproc.app import create_app
+from imgproc.core import process
+from imgproc.core.config import Settings, load_settings
+from imgproc.core.hosts import bracketed, is_loopback
+from imgproc.core.redaction import redact
+from imgproc.core.terminal import printable, printable_lines
+from imgproc.db.engine import db
+from imgproc.demo import DemoFailed, run_demo
+from imgproc.embedded import ports, servers, supervisor
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two attempts to reach a service
+
+console = Console(highlight=False)
+
+
+def _die_with_parent(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        process.die_with_parent(signal.SIGTERM)
+
+
+die_with_parent = click.option(
+    "--die-with-parent",
+    is_flag=True,
+    expose_value=False,
+    callback=_die_with_parent,
+    help="Stop when the process that started this one ends (Linux).",
+)
+
+
+@click.command()
+@die_with_parent
+def up() -> None:
+    """Start the whole stack and stay in the foreground; Ctrl-C or SIGTERM stops it."""
+    stop = process.stop_on_signals()
+    with servers.claim(load_settings().data_dir):
+        settings = load_settings()  # again, without the addresses that a killed stack had left
+        ports.require_free_port(settings.host, settings.port)
+        with contextlib.suppress(supervisor.Stopped):
+            _run_stack(settings, stop)
+    console.print("imgproc has stopped.")
+
+
+def _run_stack(settings: Settings, stop: threading.Event) -> None:
+    with supervisor.Supervisor(stop) as processes, servers.start_missing(settings, processes):
+        if url := settings.redis_url:
+            _wait_for("Redis", lambda: servers.redis_failure(url), stop)
+        _wait_for("The database", _database_failure, stop)
+        _migrate()
+        for service in _services(settings):
+            processes.start(service)
+        _announce(settings)
+        processes.run()
+
+
+def _wait_for(name: str, find_failure: Callable[[], str | None], stop: threading.Event) -> None:
+    """Return once a service answers. Each failure is one line; the pauses between attempts grow.
+
+    Raises:
+        Stopped: `stop` was set meanwhile.
+    """
+    pause = FIRST_PAUSE
+    while failure := find_failure():
+        reason = printable(redact(failure))
+        console.print(f"{name} does not answer ({reason}). Next attempt in {pause:g} s.", markup=False, soft_wrap=True)
+        if stop.wait(pause):
+            raise supervisor.Stopped
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _database_failure() -> str | None:
+    """Why no connection to the database can be made; None where one can."""
+    with create_app().app_context():
+        try:
+            with db.engine.connect():
+                return None
+        except DBAPIError as error:
+            return str(error.orig).partition("\n")[0]
+        finally:
+            db.engine.dispose()
+
+
+def _migrate() -> None:
+    with create_app().app_context():
+        flask_migrate.upgrade()
+
+
+def _services(settings: Settings) -> list[supervisor.Service]:
+    """Our own processes. The web process comes last: it is ready when everything is."""
+    environ = {"DATA_DIR": str(settings.data_dir)}
+
+    def python(name: str, *module: str, ready: Callable[[], bool] = lambda: True) -> supervisor.Service:
+        return supervisor.Service(name, [sys.executable, "-m", *module], environ=environ, ready=ready)
+
+    web = ("gunicorn", "--config", "python:imgproc.server.gunicorn_settings", "imgproc.app:create_app()")
+    return [
+        python("worker", "imgproc", "worker"),
+        python("sweeper", "imgproc", "sweep", "--loop"),
+        python("web", *web, ready=lambda: ports.is_ready(ports.local_url(settings))),
+    ]
+
+
+def _announce(settings: Settings) -> None:
+    url = ports.local_url(settings)
+    if not (is_loopback(bracketed(settings.host)) or settings.api_keys_required or settings.trusted_hosts):
+        console.print(
+            "[yellow]Everyone who can reach this machine can use imgproc, and so can web pages in their browsers. Set "
+            "API_KEYS_REQUIRED=true, or set TRUSTED_HOSTS to the names of this server.[/]",
+            soft_wrap=True,
+        )
+    console.print(
+        f"\n[bold green]imgproc is ready[/] at [bold]{url}[/]\n"
+        f"  API      {url}/docs\n"
+        f"  Try it   curl -s {url}/samples/catalogue.csv -o catalogue.csv && "
+        f"curl -F file=@catalogue.csv {url}/api/upload\n"
+        f"  Data     {escape(str(settings.data_dir))}\n"
+        "Ctrl-C stops everything.\n",
+        soft_wrap=True,
+    )
+
+
+@click.command()
+@die_with_parent
+def demo() -> None:
+    """Show the whole journey on a stack of its own, which leaves nothing behind."""
+    try:
+        run_demo(console)
+    except DemoFailed as error:
+        raise click.ClickException(printable_lines(redact(str(error)))) from error

@@ -1,0 +1,201 @@
+"""The table of settings: each field declares its type, default, readers and description.
+
+The schema that reads the environment, `.env.example`, the environment in `docker-compose.yml` and the documented tables
+follow from this one: run `make settings` after a change.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from imgproc.core import setting_types as types
+from imgproc.core.setting_types import Network, Setting, operator, tuning, user
+
+MIB = 1024 * 1024
+RETRY_SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. Sizes are bytes, times are seconds."""
+
+    host: str = user(types.text("127.0.0.1"), "Address the web process listens on.", compose=None)
+    port: int = user(types.whole(8000, at_most=65535), "Port the web process listens on.", compose=None)
+    data_dir: Path = user(
+        types.text("var"),
+        "Folder of the embedded database, Redis and objects. Only its owner may read it.",
+        compose=None,
+    )
+    imgproc_url: str | None = user(
+        types.text(validate=types.is_http_url),
+        "Address that `submit` and `status` call.",
+        shown="the running stack, else `http://HOST:PORT`",
+        compose=None,
+    )
+    api_key: str | None = user(
+        types.text(),
+        "API key that `submit` and `status` call with, unless `--key` gives another.",
+        secret=True,
+        compose=None,
+    )
+    webhook_url: str | None = user(
+        types.text(validate=types.is_http_url), "Webhook of requests whose upload names none."
+    )
+    allowed_networks: tuple[Network, ...] = user(
+        types.Networks(load_default=()),
+        "Private CIDR ranges, separated by commas, that downloads and webhooks may reach on any port.",
+    )
+    retention_days: float | None = user(
+        types.above_zero(None), "Days after its end until a request is removed with its objects.", shown="never"
+    )
+    log_level: str = user(
+        types.choice("INFO", "DEBUG", "WARNING", "ERROR"), "`DEBUG` (every product too), `INFO`, `WARNING` or `ERROR`."
+    )
+
+    database_url: str = operator(
+        types.text(validate=types.is_database_url),
+        "PostgreSQL (`postgresql://…`) or SQLite (`sqlite:///…`).",
+        secret=True,
+        shown="SQLite in `DATA_DIR`",
+        compose=None,
+    )
+    redis_url: str | None = operator(
+        types.text(validate=types.is_redis_url),
+        "Redis or Valkey, version 7 or newer.",
+        secret=True,
+        shown="the embedded one",
+        compose=None,
+    )
+    s3_endpoint_url: str | None = operator(
+        types.text(validate=types.is_http_url), "Any S3 server.", shown="the embedded one", compose=None
+    )
+    s3_access_key_id: str | None = operator(types.text(), "Name of the S3 user.", secret=True, compose=None)
+    s3_secret_access_key: str | None = operator(types.text(), "Secret of the S3 user.", secret=True, compose=None)
+    s3_region: str = operator(types.text("us-east-1"), "Region of the buckets.", compose=None)
+    s3_originals_bucket: str = operator(
+        types.text("originals"), "Private bucket: uploaded files and working data.", compose=None
+    )
+    s3_outputs_bucket: str = operator(types.text("outputs"), "Public bucket: images and output CSVs.", compose=None)
+    s3_public_url: str = operator(
+        types.text(validate=types.is_http_url),
+        "Base of public URLs: `{S3_PUBLIC_URL}/{key}`.",
+        shown="endpoint + outputs bucket",
+        compose=None,
+    )
+    embedded_outputs_dir: Path | None = operator(
+        types.text(), "Folder of outputs that the web process serves. Only the embedded stack sets it.", compose=None
+    )
+    webhook_secret: str | None = operator(
+        types.text(validate=types.is_webhook_secret),
+        "`whsec_…`: signs webhooks of callers without an API key. Two, separated by a space, both sign.",
+        secret=True,
+        shown="made by the embedded stack",
+        compose=None,
+    )
+    webhook_retry_schedule: tuple[int, ...] = operator(
+        types.Seconds(load_default=RETRY_SCHEDULE),
+        "Seconds before each further attempt at a webhook, separated by commas.",
+    )
+    api_keys_required: bool = operator(
+        types.switch(default=False), "Refuse callers without an API key.", compose="true"
+    )
+    trusted_proxies: int = operator(
+        types.whole(0, at_least=0),
+        "Proxies in front whose `X-Forwarded-*` headers are believed. One too many lets callers forge addresses.",
+        compose="1",
+    )
+    trusted_hosts: tuple[str, ...] = operator(
+        types.Hosts(load_default=()),
+        "Host names the API answers to, separated by commas (`.shop.example` includes all below it).",
+        shown="loopback names where `HOST` is loopback, else any",
+    )
+    rate_limit_uploads: str = operator(
+        types.text("3000/minute", validate=types.is_rate_limit), "Uploads and validations of one key or address."
+    )
+    rate_limit_actions: str = operator(
+        types.text("600/minute", validate=types.is_rate_limit),
+        "Calls of one key or address that change something else.",
+    )
+    rate_limit_reads: str = operator(
+        types.text("30000/minute", validate=types.is_rate_limit),
+        "All other calls of one key or address, counted for each route.",
+    )
+    max_open_requests: int = operator(
+        types.whole(10_000), "Requests of one key that have not ended. Callers without a key share one quota."
+    )
+    max_open_bytes: int = operator(types.whole(10 * 1024 * MIB), "Bytes of the uploaded files of these requests.")
+    max_open_deliveries: int = operator(
+        types.whole(1000), "Unfinished deliveries of one key, beyond which none is sent again on request."
+    )
+    csv_access: str = operator(
+        types.choice("public", "private"),
+        "Output and failed CSVs: `public` (bucket, unguessable keys) or `private` (from the API, to their owner).",
+    )
+    csv_url_credentials: str = operator(
+        types.choice("keep", "redact"), "Credentials in the source URLs of CSVs: `keep` or `redact`."
+    )
+    max_upload_bytes: int = operator(types.whole(100 * MIB), "Largest uploaded file.")
+    max_rows: int = operator(types.whole(1_000_000), "Most rows of a file.")
+    max_images_per_row: int = operator(types.whole(50), "Most images of a row.")
+    max_image_bytes: int = operator(types.whole(50 * MIB), "Largest source image.")
+    max_image_pixels: int = operator(
+        types.whole(50_000_000), "Most pixels of a source image. Formats whose decoders need more memory allow fewer."
+    )
+    log_format: str = operator(types.choice("text", "json"), "`text` or `json`.", compose=None)
+
+    web_threads: int = tuning(
+        types.whole(8), "Threads of a web process. Each works on one whole request, never on a slow client."
+    )
+    web_memory_limit: int = tuning(
+        types.whole(2048 * MIB, at_least=0), "Memory of a web process; 0 is no limit. Linux only."
+    )
+    web_connections: int = tuning(types.whole(2000, at_least=8), "Open connections of a web process.")
+    web_body_bytes: int = tuning(
+        types.whole(1024 * MIB), "Bytes of unanswered uploads that a web process holds. Never less than one upload."
+    )
+    slow_client_seconds: float = tuning(
+        types.number(30, at_least=1), "Seconds a client may take for its headers, and over which its speed is averaged."
+    )
+    slow_client_rate: float = tuning(
+        types.number(1000, at_least=0), "Bytes a second below which a client is disconnected."
+    )
+    max_scans: int = tuning(types.whole(4), "Files above 1 MiB that a web process reads at a time.")
+    workers: int = tuning(
+        types.whole(min(16 * (os.cpu_count() or 1), 32)),
+        "Worker processes of a pool. Each takes some 55 MB.",
+        shown="16 for each core, at most 32",
+    )
+    worker_memory_limit: int = tuning(
+        types.whole(4096 * MIB, at_least=0), "Memory of a worker process; 0 is no limit. Linux only."
+    )
+    image_threads: int = tuning(types.whole(4), "Images of one product that are processed at a time.")
+    download_timeout: float = tuning(
+        types.above_zero(30), "Seconds an image may take to download, from DNS to the last byte."
+    )
+    reuse_pictures: bool = tuning(
+        types.switch(default=True), "Copy the rendition of an earlier request where its source has not changed."
+    )
+    lease_seconds: int = tuning(
+        types.whole(30, at_least=2), "Seconds until a lease expires that its worker does not renew."
+    )
+    max_attempts: int = tuning(types.whole(3), "Attempts at a product.")
+    dispatch_window: int = tuning(types.whole(64), "Products of one request that are queued or processed at a time.")
+    deliveries_at_once: int = tuning(
+        types.whole(4), "Webhooks of one key that are sent at a time, by at most half of `WORKERS`."
+    )
+    sweep_interval: float = tuning(types.number(1, at_least=0.05), "Seconds between two passes of the sweeper.")
+
+    @property
+    def private_csvs(self) -> bool:
+        """Whether CSVs are stored in the private bucket and only the API gives them out."""
+        return self.csv_access == "private"
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that sign webhooks of callers without one of their own; with two, both sign."""
+        return tuple((self.webhook_secret or "").split())
+
+
+TABLE: dict[str, Setting] = {each.name.upper(): each.metadata["setting"] for each in fields(Settings)}

@@ -1,0 +1,146 @@
+"""One table of settings: what follows from it is up to date, and what cannot be used is refused by name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from imgproc.core.config import ConfigError, Settings, SettingsSchema, load_settings
+from imgproc.core.settings import TABLE
+from scripts import write_settings
+
+ROOT = Path(__file__).parents[2]
+SECRET_WORDS = ("SECRET", "KEY", "PASSWORD", "DATABASE_URL", "REDIS_URL")
+
+
+@pytest.mark.parametrize("name", write_settings.WRITTEN)
+def test_files_follow_the_table(name: str) -> None:
+    """`make settings` would change nothing."""
+    text = (ROOT / name).read_text()
+    assert write_settings.updated(name, text) == text
+
+
+def test_a_stale_file_is_named_and_then_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--check` only looks; a second run has nothing to do."""
+    for name in write_settings.WRITTEN:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    page = tmp_path / write_settings.PAGE
+    page.write_text(page.read_text().replace("| `PORT` |", "| `DOOR` |"))
+    monkeypatch.setattr(write_settings, "ROOT", tmp_path)
+    assert write_settings.main(check=True) == 1
+    assert f"{write_settings.PAGE} is out of date" in capsys.readouterr().out
+    assert write_settings.main(check=False) == 0
+    assert write_settings.main(check=True) == 0
+    assert page.read_text() == (ROOT / write_settings.PAGE).read_text()
+
+
+def test_a_file_without_marks_is_refused() -> None:
+    """A table cannot go missing unnoticed."""
+    with pytest.raises(ValueError, match="lacks the lines"):
+        write_settings.updated(write_settings.PAGE, "# Settings\n")
+
+
+def test_the_schema_and_the_dataclass_have_the_same_names() -> None:
+    """Each setting is declared once."""
+    assert [each.name.upper() for each in fields(Settings)] == list(SettingsSchema().fields) == list(TABLE)
+
+
+def test_every_description_is_one_line_that_ends() -> None:
+    """It stands in a table cell and in a comment of one line."""
+    assert [name for name, each in TABLE.items() if not each.description.endswith(".")] == []
+    assert [name for name, each in TABLE.items() if set(each.description) & set("\n|")] == []
+    assert [line for line in write_settings.example_lines().splitlines() if len(line) > 120] == []
+
+
+def test_secrets_are_declared_as_secrets() -> None:
+    """They stay out of the repr; every name that sounds like one is."""
+    named = {name for name in TABLE if any(word in name for word in SECRET_WORDS)}
+    assert {name for name, each in TABLE.items() if each.secret} == named - {"API_KEYS_REQUIRED"}
+    shown = repr(load_settings({"API_KEY": "hunter2", "DATABASE_URL": "postgresql://u:hunter2@h/d"}))
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        pytest.param("DATABASE_URL", "postgres", "Give postgresql://", id="a database without a scheme"),
+        pytest.param("DATABASE_URL", "mysql://hunter2@host/db", "Give postgresql://", id="another database"),
+        pytest.param("DATABASE_URL", "postgresql://u:hunter2@host:54x/db", "Give postgresql://", id="no port number"),
+        pytest.param("DATABASE_URL", "sqlite://hunter2.db", "three slashes", id="SQLite with two slashes"),
+        pytest.param("REDIS_URL", "hunter2:6379", "Give redis://", id="Redis without a scheme"),
+        pytest.param("REDIS_URL", "http://hunter2:6379", "Give redis://", id="Redis by HTTP"),
+        pytest.param("REDIS_URL", "redis://:hunter2@host:99999", "Give redis://", id="a port beyond all ports"),
+        pytest.param("REDIS_URL", "redis://:hunter2@host/first", "number of a database", id="Redis database by name"),
+        pytest.param("WEBHOOK_SECRET", "hunter2", "Must start with whsec_", id="webhook secret"),
+        pytest.param("IMGPROC_URL", "hunter2:8000", "absolute http", id="address without a scheme"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_with_the_remedy(name: str, value: str, remedy: str) -> None:
+    """The line does not quote the value, which may hold a password."""
+    with pytest.raises(ConfigError) as refused:
+        load_settings({name: value})
+    message = str(refused.value)
+    assert message.startswith(f"This setting cannot be used: {name}: ")
+    assert remedy in message
+    assert "\n" not in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://postgres:@/postgres?host=/run/postgresql"),
+        ("DATABASE_URL", "postgresql+psycopg://u:p@[::1]:5432/db"),
+        ("DATABASE_URL", "postgres://host"),
+        ("DATABASE_URL", "sqlite:///imgproc.db"),
+        ("DATABASE_URL", "sqlite:////srv/imgproc.db"),
+        ("REDIS_URL", "redis://host"),
+        ("REDIS_URL", "rediss://:p@host:6380/1"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+    ],
+)
+def test_accepts_the_urls_that_drivers_accept(name: str, value: str) -> None:
+    """Sockets, IPv6, TLS, with and without a database."""
+    load_settings({name: value})
+
+
+def test_the_running_stack_is_found_below_the_environment(tmp_path: Path) -> None:
+    """The environment comes first, then what the embedded stack wrote, then nothing."""
+    environ = {"DATA_DIR": str(tmp_path)}
+    assert load_settings(environ).imgproc_url is None
+    (tmp_path / "embedded.env").write_text("IMGPROC_URL='http://127.0.0.1:9001'\n")
+    assert load_settings(environ).imgproc_url == "http://127.0.0.1:9001"
+    assert load_settings(environ | {"IMGPROC_URL": "https://shop.example"}).imgproc_url == "https://shop.example"
+
+
+WRONG = {"DATABASE_URL": "mysql://h/d", "REDIS_URL": "http://h", "WEBHOOK_SECRET": "hunter2"}
+ENTRIES = {
+    "imgproc up": ["-m", "imgproc", "up"],
+    "imgproc worker": ["-m", "imgproc", "worker"],
+    "imgproc sweep": ["-m", "imgproc", "sweep"],
+    "imgproc keys": ["-m", "imgproc", "keys", "list"],
+    "rq_worker.py": ["rq_worker.py"],
+    "gunicorn wsgi:app": ["-m", "gunicorn", "wsgi:app"],
+    "gunicorn create_app()": ["-m", "gunicorn", "imgproc.app:create_app()"],
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("name", WRONG)
+def test_every_entry_reports_a_wrong_setting_in_one_line(tmp_path: Path, entry: str, name: str) -> None:
+    """Exit status 2, and no traceback."""
+    environ = os.environ | dict.fromkeys(TABLE, "") | {"DATA_DIR": str(tmp_path), name: WRONG[name]}
+    done = subprocess.run(
+        [sys.executable, *ENTRIES[entry]], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Error: This setting cannot be used: {name}: ")
+    assert done.stderr.count("\n") == 1
