@@ -12,7 +12,17 @@ from imgproc.core.hosts import subscriber
 from imgproc.journey.services import services
 
 # Endpoints without callers' data. All others ask for authentication, also those added later.
-OPEN = {"health.get_health", "health.get_readiness", "openapi.spec", "docs.show_docs", "static", "outputs.get_output"}
+OPEN = {
+    "docs.show_docs",
+    "health.get_health",
+    "health.get_readiness",
+    "openapi.spec",
+    "outputs.get_output",
+    "samples.get_catalogue",
+    "samples.get_picture",
+    "samples.show_samples",
+    "static",
+}
 
 REFUSALS = {
     "missing_api_key": (

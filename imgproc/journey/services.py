@@ -41,7 +41,10 @@ def init_app(app: Flask, settings: Settings) -> None:
             public_url=settings.s3_public_url,
         ),
         downloader=Downloader(
-            allowed_networks=networks, timeout=settings.download_timeout, max_bytes=settings.max_image_bytes
+            allowed_networks=networks,
+            timeout=settings.download_timeout,
+            max_bytes=settings.max_image_bytes,
+            samples_url=settings.samples_url,
         ),
         notifier=Notifier(allowed_networks=networks),
         csv_limits=CsvLimits(max_rows=settings.max_rows, max_images_per_row=settings.max_images_per_row),
