@@ -121,33 +121,32 @@ def _picture(image: Any, side: str) -> dict[str, Any] | None:
 @blueprint.doc(summary="Get the output CSV", responses={302: "To the bucket URL, if CSVs are public."})
 def get_output_csv(request_id: str) -> Any:
     """The output CSV, or a redirect to its bucket URL if CSVs are public."""
-    request = _ended(request_id)
-    if request.output_key is None:
-        raise Problem(404, "no_output", "The request failed before any row was processed, so it has no output CSV.")
-    return _csv(request, "output", missing="no_output")
+    detail = "The request failed before any row was processed, so it has no output CSV."
+    return _csv(_ended(request_id), "output", "no_output", detail)
 
 
 @blueprint.get("/<request_id>/failed.csv")
 @blueprint.doc(summary="Get the failed rows", responses={302: "To the bucket URL, if CSVs are public."})
 def get_failed_csv(request_id: str) -> Any:
     """The failed rows as a CSV that can be uploaded as it is, or a redirect to its bucket URL."""
-    request = _ended(request_id)
-    if request.failed_key is None:
-        raise Problem(404, "nothing_failed", "No row of this request failed, so there is no failed CSV.")
-    return _csv(request, "failed", missing="nothing_failed")
+    detail = "No row of this request failed, so there is no failed CSV."
+    return _csv(_ended(request_id), "failed", "nothing_failed", detail)
 
 
-def _csv(request: ProcessingRequest, name: Literal["output", "failed"], *, missing: str) -> Any:
+def _csv(request: ProcessingRequest, name: Literal["output", "failed"], code: str, detail: str) -> Any:
     """The file from the private bucket, or a redirect to the public one.
 
     Raises:
-        Problem: 404 with the code `missing`; the file is no longer stored.
+        Problem: 404 with this code. There is no such file, which `detail` explains, or it is no longer stored.
     """
+    key: str | None = getattr(request, f"{name}_key")
+    if key is None:
+        raise Problem(404, code, detail)
     if not request.csv_private:
         return redirect(csv_url(request, name) or "")
-    body = services().store.open_csv(getattr(request, f"{name}_key"))
+    body = services().store.open_csv(key)
     if body is None:
-        raise Problem(404, missing, "The file is no longer stored; retry the request, or upload its CSV again.")
+        raise Problem(404, code, "The file is no longer stored; retry the request, or upload its CSV again.")
     response = Response(body.iter_chunks(CSV_CHUNK_BYTES), content_type="text/csv; charset=utf-8")
     response.call_on_close(body.close)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
