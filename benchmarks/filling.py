@@ -14,7 +14,8 @@ from flask import Flask
 from imgproc.app import create_app
 from imgproc.core.config import SettingsSchema, load_settings
 from imgproc.db.engine import db, transaction
-from imgproc.db.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+from imgproc.db.models import ProcessingRequest, Product
+from imgproc.db.statuses import ProductStatus, RequestStatus
 
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
 LONG_AGO, FAR_AWAY = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2020, 2999))

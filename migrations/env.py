@@ -1,4 +1,4 @@
-"""Runs the migrations against the app's own database; `flask --app wsgi db upgrade`."""
+"""Runs the migrations on the app's database: `flask --app wsgi db upgrade`."""
 
 from alembic import context
 from flask import current_app
@@ -11,7 +11,7 @@ database = migrate.db
 
 
 def render_item(kind, item, _context):
-    """Write plain SQLAlchemy types, so that an old migration does not depend on the newest models."""
+    """Write plain SQLAlchemy types, so that migrations do not depend on the code of the models."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
     return False

@@ -1,4 +1,4 @@
-"""The HTTP API: one blueprint a noun. Views validate, call and return."""
+"""The HTTP API: one blueprint for each noun. Views validate, call and return."""
 
 from __future__ import annotations
 

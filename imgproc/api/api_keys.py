@@ -1,4 +1,4 @@
-"""API keys: a secret that its holder sees once, and what we keep of it."""
+"""API keys: create, check, list and revoke them, and rotate their webhook secrets."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from imgproc.core.errors import InvalidInput
 from imgproc.db.engine import db
 from imgproc.db.models import ApiKey
 from imgproc.db.transitions import api_keys
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 
 PREFIX = "imgproc_"
 SECRET_BYTES = 32
 SHAPE = re.compile(rf"{PREFIX}[\w-]{{43}}", re.ASCII)
-SHOWN_CHARS = len(PREFIX) + 6  # enough to tell keys apart, and 222 bits are left to guess
+SHOWN_CHARS = len(PREFIX) + 6  # enough to tell keys apart; 222 secret bits are left
 MAX_NAME_CHARS = 100
-# Secrets hold no space, and one separates them.
+# SQL: how many webhook secrets a key has. A space separates them.
 OWN_SECRETS = sa.case(
     (ApiKey.webhook_secrets.is_(None), 0),
     else_=1 + sa.func.length(ApiKey.webhook_secrets) - sa.func.length(sa.func.replace(ApiKey.webhook_secrets, " ", "")),
@@ -31,12 +31,12 @@ OWN_SECRETS = sa.case(
 
 
 def create_key(name: str, *, webhook_secret: str | None = None) -> str:
-    """Make a key; returns its secret, which cannot be had again.
+    """Create a key and return its secret. Only its hash is stored, so the secret cannot be shown again.
 
-    `webhook_secret` signs the webhooks of its requests; None makes one, which a rotation replaces by one that is shown.
+    `webhook_secret` signs the webhooks of the key's requests; None generates one.
 
     Raises:
-        InvalidInput: the name is empty, too long, or cannot be shown.
+        InvalidInput: the name is empty, too long or not printable.
     """
     if not (0 < len(name) <= MAX_NAME_CHARS and name.isprintable()):
         raise InvalidInput(f"Name the key in 1 to {MAX_NAME_CHARS} printable characters.")
@@ -52,9 +52,9 @@ def create_key(name: str, *, webhook_secret: str | None = None) -> str:
 
 
 def holder_of(secret: str) -> str | None:
-    """The id of the key in force that has this secret, or None. Notes that it was used."""
+    """The id of the active key with this secret, or None. Records that the key was used."""
     if not SHAPE.fullmatch(secret):
-        return None  # so that guesses cost no look-up
+        return None  # malformed keys cost no query
     digest = _hash(secret)
     statement = sa.select(ApiKey.id, ApiKey.secret_hash, api_keys.use_is_due().label("use_is_due"))
     statement = statement.where(ApiKey.secret_hash == digest, ApiKey.revoked_at.is_(None))
@@ -68,7 +68,7 @@ def holder_of(secret: str) -> str | None:
 
 
 def list_keys() -> Sequence[Any]:
-    """Every key, the oldest first, revoked ones included; of its webhook secrets their number, `own_secrets`, alone."""
+    """Every key, oldest first, with the revoked ones. `own_secrets` is the number of its webhook secrets."""
     shown = [column for column in ApiKey.__table__.columns if column.name != "webhook_secrets"]
     statement = sa.select(*shown, OWN_SECRETS).order_by(ApiKey.created_at, ApiKey.id)
     with db.engine.connect() as connection:
@@ -76,40 +76,39 @@ def list_keys() -> Sequence[Any]:
 
 
 def revoke_key(name: str) -> str:
-    """Put out of force the key with this id, or with this prefix as the list shows it; returns its name.
+    """Revoke the active key with this id, or with the prefix that the list shows. Returns its name.
 
     Raises:
-        InvalidInput: no key in force is meant, or several are.
+        InvalidInput: no active key, or more than one, has this id or prefix.
     """
-    key = _in_force(name)
+    key = _active_key(name)
     api_keys.revoke(key.id)
     return str(key.name)
 
 
 def rotate_webhook_secret(name: str) -> str:
-    """Give a key, named as to `revoke_key`, another webhook secret; returns it, as it cannot be had again.
+    """Give a key, named as for `revoke_key`, a new webhook secret and return it. It cannot be shown again.
 
-    What signed before signs beside it until it is dropped. That is the configured secret where the key had none.
+    The previous secret (the configured one, if the key had none) signs as well until it is dropped.
 
     Raises:
-        InvalidInput: no one key in force is meant, or two secrets sign for it already.
+        InvalidInput: not exactly one active key is named, or two secrets sign for it already.
     """
-    key = _in_force(name)
+    key = _active_key(name)
     known = _webhook_secrets(key.id)
-    before = toolbox().settings.webhook_secrets if known is None else tuple(known.split())
+    before = services().settings.webhook_secrets if known is None else tuple(known.split())
     if known and len(before) > 1:
         raise InvalidInput("Two secrets sign for this key already; drop the older one first.")
-    made = generate_secret()
-    return _replace(key.id, known, [made, *before])
+    return _replace(key.id, known, [generate_secret(), *before])
 
 
 def drop_webhook_secret(name: str) -> str:
-    """Let the newer of a key's two webhook secrets alone sign from now on; returns the name of the key.
+    """Drop the older of a key's two webhook secrets. Returns the name of the key.
 
     Raises:
-        InvalidInput: no one key in force is meant, or there is no older secret.
+        InvalidInput: not exactly one active key is named, or it has no older secret.
     """
-    key = _in_force(name)
+    key = _active_key(name)
     known = _webhook_secrets(key.id)
     newest, *older = (known or "").split() or [""]
     if not older:
@@ -119,26 +118,26 @@ def drop_webhook_secret(name: str) -> str:
 
 
 def _webhook_secrets(key_id: str) -> str | None:
-    """The column as it is: what the transition to come must find."""
+    """The column as stored, for the compare-and-swap that follows."""
     with db.engine.connect() as connection:
         return connection.execute(sa.select(ApiKey.webhook_secrets).where(ApiKey.id == key_id)).scalar_one()
 
 
 def _replace(key_id: str, known: str | None, secrets_: list[str]) -> str:
-    """Let these sign, the newest first; returns that."""
+    """Store these secrets, newest first, and return the newest."""
     if not api_keys.replace_webhook_secrets(key_id, known=known, secrets=" ".join(secrets_)):
-        raise InvalidInput("The key's webhook secrets were changed just now; look at the list, then try again.")
+        raise InvalidInput("The key's webhook secrets were changed just now; check the list, then try again.")
     return secrets_[0]
 
 
-def _in_force(name: str) -> Any:
-    meant = [key for key in list_keys() if key.revoked_at is None and name in {key.id, key.prefix}]
-    if len(meant) != 1:
-        found = "Several keys have" if meant else "No key in force has"
+def _active_key(name: str) -> Any:
+    matching = [key for key in list_keys() if key.revoked_at is None and name in {key.id, key.prefix}]
+    if len(matching) != 1:
+        found = "Several keys have" if matching else "No active key has"
         raise InvalidInput(f"{found} the id or prefix {name!r}; give an id that the list shows.")
-    return meant[0]
+    return matching[0]
 
 
 def _hash(secret: str) -> str:
-    """One round is enough: 256 random bits cannot be guessed, however fast a guess is."""
+    """SHA-256 is enough, as 256 random bits cannot be guessed at any speed."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Who calls: the holder of an API key, or anybody while keys are optional. Each sees what is theirs alone."""
+"""Authentication by API key. While keys are optional, callers without one share the owner ''."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ from flask import g, request
 from imgproc.api import api_keys
 from imgproc.core.errors import NotAuthenticated
 from imgproc.core.hosts import subscriber
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 
-# What shows nobody's data. Everything else, and whatever is added later, asks who calls.
-OPEN = {"health.get_health", "health.get_readiness", "openapi.spec", "docs.show_docs", "static", "outputs.get_output"}
+# Endpoints without callers' data. All others ask for authentication, also those added later.
+OPEN = {
+    "docs.show_docs",
+    "health.get_health",
+    "health.get_readiness",
+    "openapi.spec",
+    "outputs.get_output",
+    "samples.get_catalogue",
+    "samples.get_picture",
+    "samples.show_samples",
+    "static",
+}
 
 REFUSALS = {
     "missing_api_key": (
-        "This server takes calls with an API key alone; send yours as Authorization: Bearer imgproc_…, or as X-API-Key."
+        "This server requires an API key; send yours as Authorization: Bearer imgproc_…, or as X-API-Key."
     ),
     "invalid_api_key": "This API key is unknown or revoked; check it, or ask for another.",
 }
@@ -24,19 +34,19 @@ REFUSALS = {
 
 @dataclass(frozen=True)
 class Caller:
-    """`owner` is the id of the key, empty for anybody; `refusal` is the code of why the call may not go on."""
+    """`owner` is the id of the key, or empty without one; `refusal` is the error code of a call to be refused."""
 
     owner: str = ""
     refusal: str | None = None
 
 
 def identify() -> None:
-    """Find out who calls, before anything else is done for them."""
+    """Authenticate the caller, before the rate limits count the call."""
     g.caller = Caller() if is_open() else _caller(_secrets())
 
 
 def require() -> None:
-    """Refuse who may not call. Apart from `identify`, so that refused calls count against the limits too.
+    """Refuse unauthenticated calls. It runs after the rate limits, so that refused calls count as well.
 
     Raises:
         NotAuthenticated: `missing_api_key` or `invalid_api_key`.
@@ -47,24 +57,24 @@ def require() -> None:
 
 
 def owner() -> str:
-    """Whose requests the caller sees: those of the key, or with none those of nobody in particular."""
+    """The owner whose requests the caller sees: the id of the key, or empty without one."""
     caller: Caller = g.caller
     return caller.owner
 
 
 def is_open() -> bool:
-    """Whether the call is answered alike for everybody; so is what does not exist."""
+    """True for public endpoints and for unknown URLs."""
     return request.endpoint is None or request.endpoint in OPEN
 
 
 def bucket() -> str:
-    """What calls are counted by: the key, or the network address of a caller without a good one."""
+    """The rate limit's key: the API key, or the network address of a caller without a valid one."""
     caller: Caller = g.caller
     return f"key:{caller.owner}" if caller.owner else f"address:{subscriber(request.remote_addr or '')}"
 
 
 def _secrets() -> set[str]:
-    """What was given as a key, an empty one too: a caller whose key got lost wants to know."""
+    """The keys that were sent. Empty ones count, so that a caller whose key got lost is told."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     given = {token.strip()} if scheme.lower() == "bearer" else set()
     return given | {key.strip() for key in request.headers.getlist("X-API-Key")}
@@ -72,6 +82,6 @@ def _secrets() -> set[str]:
 
 def _caller(secrets: set[str]) -> Caller:
     if not secrets:
-        return Caller(refusal="missing_api_key" if toolbox().settings.api_keys_required else None)
+        return Caller(refusal="missing_api_key" if services().settings.api_keys_required else None)
     holder = api_keys.holder_of(secrets.pop()) if len(secrets) == 1 else None
     return Caller(owner=holder) if holder else Caller(refusal="invalid_api_key")

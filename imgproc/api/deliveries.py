@@ -9,13 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 from apiflask import APIBlueprint
 
+from imgproc.api.delivery_schemas import DeliveriesOut
 from imgproc.api.problems import Problem
-from imgproc.api.schemas import AcceptedOut, DeliveriesOut
+from imgproc.api.schemas import AcceptedOut
 from imgproc.api.views import accepted, find_request, rfc3339
 from imgproc.db.engine import db
-from imgproc.db.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
+from imgproc.db.models import DeliveryAttempt, WebhookDelivery
+from imgproc.db.statuses import UNDELIVERED
 from imgproc.db.transitions import deliveries
 from imgproc.journey.accept import require_room_for_delivery
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")
@@ -26,14 +29,13 @@ blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<requ
 @blueprint.doc(summary="List webhook deliveries")
 def list_deliveries(request_id: str) -> dict[str, Any]:
     """Every delivery of the request with its attempts, newest first."""
-    delivery = WebhookDelivery
-    statement = sa.select(delivery).where(delivery.request_id == find_request(request_id).id)
-    found = list(db.session.execute(statement.order_by(delivery.finalize_epoch.desc())).scalars())
-    attempts: dict[str, list[DeliveryAttempt]] = {each.id: [] for each in found}
+    statement = sa.select(WebhookDelivery).where(WebhookDelivery.request_id == find_request(request_id).id)
+    found = list(db.session.execute(statement.order_by(WebhookDelivery.finalize_epoch.desc())).scalars())
+    attempts: dict[str, list[DeliveryAttempt]] = {delivery.id: [] for delivery in found}
     log = sa.select(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_(list(attempts)))
     for attempt in db.session.execute(log.order_by(DeliveryAttempt.delivery_id, DeliveryAttempt.number)).scalars():
         attempts[attempt.delivery_id].append(attempt)
-    return {"items": [_delivery(each, attempts[each.id]) for each in found]}
+    return {"items": [_delivery(delivery, attempts[delivery.id]) for delivery in found]}
 
 
 @blueprint.post("/<delivery_id>/redeliver")
@@ -42,25 +44,24 @@ def list_deliveries(request_id: str) -> dict[str, Any]:
 def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
     """Send it again under the same `webhook-id`, with a fresh retry schedule."""
     request = find_request(request_id)
-    known = _find(request.id, delivery_id)
-    if known.status in (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED):
-        require_room_for_delivery(request.owner)
-    if not deliveries.redeliver(request.id, known.id):
+    delivery = _find(request.id, delivery_id)
+    if delivery.status not in UNDELIVERED:
+        require_room_for_delivery(services(), request.owner)
+    if not deliveries.redeliver(request.id, delivery.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
-    enqueue.deliveries([known.id])
+    enqueue.deliveries([delivery.id])
     return accepted(request.id)
 
 
 def _find(request_id: str, delivery_id: str) -> WebhookDelivery:
-    """The request's delivery of that id; another request's is answered as one that never was.
+    """The request's delivery with that id. A delivery of another request counts as unknown.
 
     Raises:
         Problem: 404 `delivery_not_found`.
     """
-    delivery = WebhookDelivery
     with suppress(ValueError):
-        known = delivery.id == str(uuid.UUID(delivery_id))
-        statement = sa.select(delivery).where(known, delivery.request_id == request_id)
+        is_meant = WebhookDelivery.id == str(uuid.UUID(delivery_id))
+        statement = sa.select(WebhookDelivery).where(is_meant, WebhookDelivery.request_id == request_id)
         if found := db.session.execute(statement).scalar_one_or_none():
             return found
     raise Problem(404, "delivery_not_found", "This request has no delivery with this id; list its deliveries.")

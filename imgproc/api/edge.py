@@ -1,10 +1,10 @@
-"""What stands between strangers and the views: whose word about the caller counts, and what browsers are told.
+"""Checks before the views: trusted proxies and host names, cross-site requests, body size, security headers.
 
-A name that another site owns may lead a browser here after it led there (DNS rebinding): its pages then count as ours.
-So on loopback we answer to names of loopback alone, and elsewhere to those of TRUSTED_HOSTS where it is set.
+Another site may point its own name at this server (DNS rebinding), and its pages then share our origin. So a server on
+loopback answers only to names of loopback, and others only to TRUSTED_HOSTS, if it is set.
 
-A browser sends forms of any site to us, and where keys are optional, or the address alone lets a caller in, these would
-be accepted. So a change that a browser sends from a page of another site is refused, as its own headers tell.
+A browser sends forms of any site to us. If keys are optional, or the network alone protects the server, these would be
+accepted. So changes that a browser sends from a page of another site are refused, by the browser's own headers.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from imgproc.api.problems import Problem, problem
 from imgproc.core.config import FORM_OVERHEAD, Settings
 from imgproc.core.hosts import bracketed, is_loopback
 
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1")  # health checks of the container ask by these
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1")  # used by the health checks of containers
 HEADERS = {
-    # Swagger UI draws its icons from data: URLs; nothing runs or is styled inline.
+    # Swagger UI has icons in data: URLs. No script or style is inline.
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
@@ -32,7 +32,7 @@ HEADERS = {
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Believe as many proxies as there are, answer to our own names alone, and say what browsers may do."""
+    """Register the checks and the security headers."""
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         proxied = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
@@ -40,7 +40,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = [*settings.trusted_hosts, *LOOPBACK_HOSTS]
     elif is_loopback(bracketed(settings.host)) and not settings.trusted_proxies:
-        app.before_request(_refuse_names_of_others)
+        app.before_request(_refuse_other_names)
     app.register_error_handler(SecurityError, lambda _error: _untrusted_host())
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + FORM_OVERHEAD
     app.before_request(_refuse_other_sites)
@@ -48,8 +48,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.after_request(_harden)
 
 
-def _refuse_names_of_others() -> Response | None:
-    """Refuse a Host that may mean another machine: whoever owns the name could have it lead a browser here."""
+def _refuse_other_names() -> Response | None:
+    """Refuse a Host that is not loopback: the owner of the name could point it at this machine."""
     return None if is_loopback(request.host) else _untrusted_host()
 
 
@@ -59,9 +59,9 @@ def _untrusted_host() -> Response:
 
 
 def _refuse_other_sites() -> None:
-    """Cross-site request forgery, as Fetch Metadata (W3C) or, from older browsers, Origin (RFC 6454) gives it away.
+    """Refuse changes sent from another site, by Fetch Metadata (W3C) or, in older browsers, Origin (RFC 6454).
 
-    What is no browser sends neither, and is not concerned.
+    Clients other than browsers send neither header and pass.
 
     Raises:
         Problem: `cross_site`.
@@ -69,26 +69,27 @@ def _refuse_other_sites() -> None:
     if request.method in {"GET", "HEAD", "OPTIONS"}:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    own = site in {"same-origin", "none"} if site else not origin or origin.partition("://")[2] == request.host
-    if not own:
-        detail = "Your browser sent this from a page of another site; call the API from your own server, or from here."
+    is_own_origin = not origin or origin.partition("://")[2] == request.host
+    is_own = site in {"same-origin", "none"} if site else is_own_origin
+    if not is_own:
+        detail = "Your browser sent this from a page of another site; call the API from your own server instead."
         raise Problem(403, "cross_site", detail)
 
 
 def _refuse_large_bodies() -> None:
-    """Before a byte of it is read, and whether or not the view would read it. Chunked bodies are counted as they come.
+    """Refuse a body by its Content-Length before it is read. Chunked bodies are counted while they are read.
 
     Raises:
-        RequestEntityTooLarge: the body says that it is above the cap.
+        RequestEntityTooLarge: the Content-Length is above the limit.
     """
     if (request.content_length or 0) > (request.max_content_length or 0):
         raise RequestEntityTooLarge
 
 
 def _harden(response: Response) -> Response:
-    """What a view says by itself stands."""
+    """Add the headers that the view has not set."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith("/api/"):
-        response.headers.setdefault("Cache-Control", "no-store")  # one caller's answer is not for the next
+        response.headers.setdefault("Cache-Control", "no-store")  # responses belong to one caller
     return response

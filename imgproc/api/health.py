@@ -1,4 +1,4 @@
-"""Alive, ready, and the figures a monitor scrapes."""
+"""Liveness, readiness and Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from apiflask.validators import OneOf
 from flask import Flask, Response, current_app
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.api.problems import Problem
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.engine import db
-from imgproc.db.models import DeliveryStatus, ProcessingRequest, WebhookDelivery
-from imgproc.journey.services import toolbox
-from imgproc.queue import enqueue
-from imgproc.queue.connection import redis_client
+from imgproc.db.models import ProcessingRequest, WebhookDelivery
+from imgproc.db.statuses import DeliveryStatus
+from imgproc.journey.outage import describe
+from imgproc.journey.services import services
+from imgproc.queue import connection, enqueue
 
-PATIENCE = 3.0  # seconds until a service that does not answer counts as away
+PATIENCE = 3.0  # seconds until a service that does not answer counts as unreachable
 
 blueprint = APIBlueprint("health", __name__, tag="Health")
 
@@ -34,48 +34,48 @@ log = structlog.get_logger(__name__)
 
 
 class HealthOut(Schema):
-    """Alive."""
+    """The process is alive."""
 
     status = String()
 
 
 class ReadyOut(Schema):
-    """Which parts can be reached."""
+    """Which services can be reached."""
 
     status = String(validate=OneOf(["ready"]))
     checks = Dict(keys=String(), values=String())
 
 
 def init_app(app: Flask) -> None:
-    """Give the app its lookout."""
-    app.extensions["lookout"] = Lookout(app)
+    """Register the readiness checks."""
+    app.extensions["readiness"] = ReadinessChecks(app)
 
 
 @blueprint.get("/healthz")
 @blueprint.output(HealthOut)
-@blueprint.doc(summary="Alive")
+@blueprint.doc(summary="Check that the process is alive")
 def get_health() -> dict[str, str]:
-    """The process answers; nothing else is asked."""
+    """The process answers. No service is checked."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 @blueprint.output(ReadyOut)
-@blueprint.doc(summary="Ready")
+@blueprint.doc(summary="Check that the services can be reached")
 def get_readiness() -> dict[str, Any]:
-    """Whether the database, Redis and the buckets can be reached, each by itself; where not, `checks` says which."""
-    checks = current_app.extensions["lookout"].look()
-    away = [service for service, state in checks.items() if state != "ok"]
-    if away:
-        raise Problem(503, "not_ready", f"Out of reach: {', '.join(away)}.", checks=checks)
+    """Whether the database, Redis and the buckets can be reached. If not, `checks` names those that cannot."""
+    checks = current_app.extensions["readiness"].run()
+    unreachable = [service for service, state in checks.items() if state != "ok"]
+    if unreachable:
+        raise Problem(503, "not_ready", f"Cannot be reached: {', '.join(unreachable)}.", checks=checks)
     return {"status": "ready", "checks": checks}
 
 
-class Lookout:
-    """Asks all services at once and waits `PATIENCE` seconds at most, whatever their clients' own deadlines are.
+class ReadinessChecks:
+    """Checks all services at once and waits at most `PATIENCE` seconds, whatever the time limits of their clients.
 
-    A question still open from an earlier look is not asked again, so that a service which never answers ties up one
-    thread and one connection, not one for each look.
+    A check that is still running is not started again, so a service that never answers holds one thread and one
+    connection.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -85,26 +85,26 @@ class Lookout:
             "redis": _reach_redis,
             "buckets": _reach_buckets,
         }
-        self._pool = ThreadPoolExecutor(len(self._reach), thread_name_prefix="lookout")
-        self._asked: dict[str, Future[str]] = {}
+        self._pool = ThreadPoolExecutor(len(self._reach), thread_name_prefix="readiness")
+        self._running: dict[str, Future[str]] = {}
         self._lock = Lock()
 
-    def look(self) -> dict[str, str]:
+    def run(self) -> dict[str, str]:
         """`ok` or `unreachable`, by service."""
         with self._lock:
             for service in self._reach:
-                if service not in self._asked or self._asked[service].done():
-                    self._asked[service] = self._pool.submit(self._ask, service)
-            asked = dict(self._asked)
-        answered, _ = wait(asked.values(), timeout=PATIENCE)
-        return {service: answer.result() if answer in answered else "unreachable" for service, answer in asked.items()}
+                if service not in self._running or self._running[service].done():
+                    self._running[service] = self._pool.submit(self._check, service)
+            checks = dict(self._running)
+        done, _ = wait(checks.values(), timeout=PATIENCE)
+        return {service: check.result() if check in done else "unreachable" for service, check in checks.items()}
 
-    def _ask(self, service: str) -> str:
+    def _check(self, service: str) -> str:
         with self._app.app_context():
             try:
                 self._reach[service]()
-            except (DBAPIError, RedisError, InfrastructureError) as error:
-                log.warning("not_ready", service=service, error=str(error))
+            except (DBAPIError, InfrastructureError) as error:
+                log.warning("service_unreachable", service=service, error=describe(error))
                 return "unreachable"
             return "ok"
 
@@ -114,54 +114,54 @@ def _reach_database() -> None:
 
 
 def _reach_redis() -> None:
-    redis_client().ping()
+    connection.ping()
 
 
 def _reach_buckets() -> None:
-    toolbox().store.ping()
+    services().store.ping()
 
 
 @blueprint.get("/metrics")
-@blueprint.doc(summary="Prometheus metrics")
+@blueprint.doc(summary="Get Prometheus metrics")
 def get_metrics() -> Response:
-    """Queue and request figures, read from the database and Redis when scraped; `imgproc_up` says which answered."""
+    """Metrics of queues and requests, read at each scrape; `imgproc_up` says whether each service answered."""
     registry = CollectorRegistry()
-    registry.register(_Figures())
+    registry.register(_Metrics())
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _Figures:
-    """Read at scrape, so that any number of processes tell the same truth."""
+class _Metrics:
+    """Reads the metrics at each scrape, so that all processes return the same values."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The figures of one scrape; those of a service that is away are left out."""
+        """The metrics of one scrape, without those of a service that is away."""
         up = GaugeMetricFamily("imgproc_up", "Whether the service answered this scrape.", labels=["service"])
-        for service, read in (("redis", _queue_figures), ("database", _request_figures)):
+        for service, read in (("redis", _queue_metrics), ("database", _request_metrics)):
             try:
-                figures = list(read())
-            except (DBAPIError, RedisError) as error:
-                log.warning("no_figures", service=service, error=str(error))
+                metrics = list(read())
+            except (DBAPIError, InfrastructureError) as error:
+                log.warning("metrics_missing", service=service, error=describe(error))
                 up.add_metric([service], 0)
             else:
                 up.add_metric([service], 1)
-                yield from figures
+                yield from metrics
         yield up
 
 
-def _queue_figures() -> Iterator[GaugeMetricFamily]:
+def _queue_metrics() -> Iterator[GaugeMetricFamily]:
     queued = GaugeMetricFamily("imgproc_queue_jobs", "Jobs waiting in Redis.", labels=["queue"])
     for name, length in enqueue.queue_lengths().items():
         queued.add_metric([name], length)
     yield queued
 
 
-def _request_figures() -> Iterator[GaugeMetricFamily]:
+def _request_metrics() -> Iterator[GaugeMetricFamily]:
     requests = GaugeMetricFamily("imgproc_requests", "Processing requests by status.", labels=["status"])
     counted = sa.select(ProcessingRequest.status, sa.func.count()).where(ProcessingRequest.removed_at.is_(None))
     for status, count in db.session.execute(counted.group_by(ProcessingRequest.status)):
         requests.add_metric([status.value], count)
     yield requests
     waiting = sa.select(sa.func.count()).where(WebhookDelivery.status == DeliveryStatus.PENDING)
-    deliveries = GaugeMetricFamily("imgproc_deliveries_pending", "Webhook deliveries that wait for their time.")
+    deliveries = GaugeMetricFamily("imgproc_deliveries_pending", "Webhook deliveries that wait for their next attempt.")
     deliveries.add_metric([], db.session.execute(waiting).scalar_one())
     yield deliveries

@@ -1,6 +1,6 @@
-"""What callers may send: the parts of an upload, its headers, and the query of a list."""
+"""What callers may send: the parts and headers of an upload, and the query of a list."""
 
-# Field names are the names on the wire, so that what is read here is what is received.
+# Field names are the names of parts and query parameters.
 # ruff: noqa: N815
 
 from __future__ import annotations
@@ -14,43 +14,53 @@ from apiflask.validators import Length, OneOf, Range, Regexp
 from marshmallow import EXCLUDE, pre_load
 from werkzeug.datastructures import FileStorage
 
-from imgproc.api.schemas import FORMATS, QUALITY, values
+from imgproc.api.schemas import QUALITY, values
 from imgproc.core.errors import InvalidOption
-from imgproc.db.models import ProductStatus, RequestStatus
-from imgproc.pipeline.images.compress import SMART
+from imgproc.db.statuses import ProductStatus, RequestStatus
+from imgproc.pipeline.images.formats import (
+    DEFAULT_FORMAT,
+    DEFAULT_QUALITY,
+    DEFAULT_SCALE,
+    FORMAT_OPTIONS,
+    MAX_QUALITY,
+    MAX_SCALE,
+    MIN_QUALITY,
+    MIN_SCALE,
+    SMART,
+)
 
 PLAIN_NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 
 
 class _Given(Schema):
-    """What came by form or query."""
+    """Parts of a form, or query parameters."""
 
     class Meta:
-        """Other names mean nothing to us."""
+        """Ignore other names."""
 
         unknown = EXCLUDE
 
     @pre_load
     def read(self, data: Any, **_: Any) -> dict[str, Any]:
-        """Leave out what was left blank, as forms send it.
+        """Leave out blank values, which HTML forms send for empty fields.
 
         Raises:
-            InvalidOption: something was given twice, so that one of the two would be lost.
+            InvalidOption: a name was given more than once.
         """
         given = {name: data.getlist(name) for name in self.fields if name in data}
-        for name, said in given.items():
-            if len(said) > 1:
-                raise InvalidOption(f"Give {name} once; it came {len(said)} times.", option=name)
-        return {name: said[0] for name, said in given.items() if not _is_blank(said[0])}
+        for name, found in given.items():
+            if len(found) > 1:
+                raise InvalidOption(f"Give {name} once; it was given {len(found)} times.", option=name)
+        return {name: found[0] for name, found in given.items() if not _is_blank(found[0])}
 
 
 def _is_blank(value: str | FileStorage) -> bool:
-    """A form without a chosen file sends a part without a filename (HTML, "constructing the entry list")."""
+    """True for an empty value. A form without a chosen file sends a part without a filename (HTML standard)."""
     return not (value.filename if isinstance(value, FileStorage) else value)
 
 
 class _PlainNumber(Field[Any]):
-    """Refuses what Python alone would read as a number, such as `1_0` and digits that are not ASCII."""
+    """Refuses numbers that only Python would read, such as `1_0` and digits that are not ASCII."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         if not PLAIN_NUMBER.fullmatch(str(value)):
@@ -67,9 +77,9 @@ class Number(_PlainNumber, Float):
 
 
 class Quality(Field[Any]):
-    """A whole number from 1 to 95, or `smart`."""
+    """A whole number within the bounds of quality, or `smart`."""
 
-    _number = WholeNumber(validate=Range(min=1, max=95))
+    _number = WholeNumber(validate=Range(min=MIN_QUALITY, max=MAX_QUALITY))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
         return value if value == SMART else self._number.deserialize(value, attr, data)
@@ -81,17 +91,21 @@ class UploadIn(_Given):
     file = File(  # type: ignore[no-untyped-call]  # APIFlask leaves its constructor untyped
         required=True, metadata={"description": "The CSV."}
     )
-    webhookUrl = String(metadata={"description": "Where to announce the end of this request."})
+    webhookUrl = String(metadata={"description": "The URL that is told when this request has ended."})
     quality = Quality(
-        load_default=50,
-        metadata=QUALITY | {"description": "Encoder quality, or `smart`: the fewest bytes as good as 50."},
+        load_default=DEFAULT_QUALITY,
+        metadata=QUALITY | {"description": "Encoder quality, or `smart`: the smallest file that looks as good as 50."},
     )
     scale = Number(
-        load_default=0.5,
-        validate=Range(min=0, max=1, min_inclusive=False),
+        load_default=DEFAULT_SCALE,
+        validate=Range(min=MIN_SCALE, max=MAX_SCALE, min_inclusive=False),
         metadata={"description": "Factor on width and height."},
     )
-    format = String(load_default="jpeg", validate=OneOf(FORMATS), metadata={"description": "Format of the outputs."})
+    format = String(
+        load_default=DEFAULT_FORMAT,
+        validate=OneOf(FORMAT_OPTIONS),
+        metadata={"description": "Format of the outputs."},
+    )
     invalidRows = String(
         load_default="reject",
         validate=OneOf(["reject", "skip"]),
@@ -104,8 +118,8 @@ class UploadHeaders(Schema):
 
     idempotency_key = String(
         data_key="Idempotency-Key",
-        validate=[Length(min=1, max=255), Regexp("^[ -~]*$", error="Only printable ASCII characters may be in it.")],
-        metadata={"description": "The same key with the same upload answers the first request again."},
+        validate=[Length(min=1, max=255), Regexp("^[ -~]*$", error="Use only printable ASCII characters.")],
+        metadata={"description": "The same key with the same upload returns the first request."},
     )
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: what APIFlask cannot see from the views is added here."""
+"""Completes the OpenAPI 3.1 document with what APIFlask cannot derive from the views."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imgproc.core.config import Settings
 
 PROBLEM = "application/problem+json"
 DESCRIPTION = (
-    "A CSV of product image URLs in, the same CSV with public URLs of compressed images out. "
+    "Upload a CSV of product image URLs; get the same CSV with public URLs of compressed images. "
     "Errors are RFC 9457 problems with a stable `code`."
 )
 TAGS = ["Uploads", "Status", "Requests", "Webhooks", "Health"]
@@ -19,7 +19,7 @@ UPLOAD = {
     400: "`missing_file`.",
     413: "`file_too_large`.",
     415: "`unsupported_file_type`.",
-    422: "`invalid_csv`, `invalid_option` or `invalid_webhook_url`; `errors` says what to change.",
+    422: "`invalid_csv`, `invalid_option` or `invalid_webhook_url`; `errors` lists what to change.",
 }
 PROBLEMS = {
     ("/api/upload", "post"): UPLOAD | {409: "`idempotency_key_reused`."},
@@ -34,14 +34,16 @@ PROBLEMS = {
         404: "`delivery_not_found`.",
         409: "`delivery_in_progress`.",
     },
-    ("/readyz", "get"): {503: "`not_ready`; `checks` says what is out of reach."},
+    ("/readyz", "get"): {503: "`not_ready`; `checks` says which service cannot be reached."},
+}
+STATUS_HEADERS = {
+    "ETag": "For `If-None-Match`.",
+    "Retry-After": "Seconds until the next poll, while the request has not ended.",
 }
 HEADERS = {
     ("/api/upload", "post", "202"): {"Location": "The `statusUrl`.", "Idempotent-Replayed": "`true` on a replay."},
-    ("/api/status/{request_id}", "get", "200"): {
-        "ETag": "For `If-None-Match`.",
-        "Retry-After": "Seconds until the next poll, while the request has not ended.",
-    },
+    ("/api/status/{request_id}", "get", "200"): STATUS_HEADERS,
+    ("/api/requests/{request_id}", "get", "200"): STATUS_HEADERS,
 }
 WITH_KEY = ("/api/", "/metrics")
 SECURITY_SCHEMES = {
@@ -51,13 +53,13 @@ SECURITY_SCHEMES = {
 REDELIVER = "/api/requests/{request_id}/deliveries/{delivery_id}/redeliver"
 WITH_QUOTA = {"/api/upload", "/api/requests/{request_id}/retry", REDELIVER}
 UNSAFE = {"post", "delete"}
-OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of an answer that may be left out
+OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of a response that may be missing
 TEXT = {"type": "string"}
-CSV = {"description": "The file, where CSVs are private.", "content": {"text/csv": {"schema": TEXT}}}
+CSV = {"description": "The file, if CSVs are private.", "content": {"text/csv": {"schema": TEXT}}}
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
-    """Describe the API, and its problems as problems."""
+    """Configure the OpenAPI document."""
     app.config.update(
         OPENAPI_VERSION="3.1.0",
         SPEC_FORMAT="json",
@@ -73,7 +75,9 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
 def _complete(spec: dict[str, Any], *, keys_required: bool) -> dict[str, Any]:
     spec["components"]["securitySchemes"] = SECURITY_SCHEMES
-    security: list[dict[str, Any]] = [{name: []} for name in SECURITY_SCHEMES] + [{}] * (not keys_required)
+    security: list[dict[str, Any]] = [{name: []} for name in SECURITY_SCHEMES]
+    if not keys_required:
+        security.append({})
     schemas = spec["components"]["schemas"]
     schemas["Problem"] = _problem_schema()
     for name, schema in schemas.items():
@@ -91,18 +95,18 @@ def _complete(spec: dict[str, Any], *, keys_required: bool) -> dict[str, Any]:
 
 
 def _complete_operation(operation: dict[str, Any], *, path: str, method: str) -> None:
-    """Add the problems it may answer with, its headers, and that ids are UUIDs and a body must be sent."""
+    """Add the operation's problems and headers, and require UUIDs as ids and a body."""
     statuses = dict(PROBLEMS.get((path, method), {}))
     if "{request_id}" in path:
         statuses[404] = f"`request_not_found`. {statuses.get(404, '')}".rstrip()
     if path.startswith("/api"):
-        statuses[503] = "A service of ours is away; `Retry-After` says when to try again."
+        statuses[503] = "A service is away; `Retry-After` says when to try again."
     if path.startswith(WITH_KEY):
         statuses[401] = "`missing_api_key` or `invalid_api_key`."
         quota = " or `quota_exceeded`" if path in WITH_QUOTA else ""
         statuses[429] = f"`rate_limited`{quota}; `Retry-After` says when to go on."
     if method in UNSAFE:
-        statuses[403] = "`cross_site`: a browser sent this from a page of another site."
+        statuses[403] = "`cross_site`: a browser sent the call from a page of another site."
     responses = operation["responses"]
     responses |= {str(status): _problem(text) for status, text in statuses.items()}
     for status, response in responses.items():

@@ -10,7 +10,6 @@ import structlog
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from flask_limiter import RateLimitExceeded
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -29,22 +28,22 @@ from imgproc.core.errors import (
 from imgproc.db.timeouts import is_outage
 from imgproc.journey.accept import KeyReused
 
-QUOTA_RETRY_AFTER = 60  # seconds until some request may have ended
-UPLOADS_RETRY_AFTER = 10  # seconds until a large file may have been read
-RETRY_AFTER = "5"  # seconds, where a service of ours is away
+QUOTA_RETRY_AFTER = 60  # seconds, in which a request may end
+UPLOADS_RETRY_AFTER = 10  # seconds, in which a large file is read
+RETRY_AFTER = "5"  # seconds, if a service is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
 CODE_OF = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large", 500: "internal_error"}
 DETAIL_OF = {
-    404: "There is nothing at this address; /docs lists all there is.",
-    413: "The upload is larger than this server accepts; split the file, and keep all other parts short.",
-    500: "Something went wrong on our side; trying again later may help.",
+    404: "There is nothing at this address; /docs lists the API.",
+    413: "The upload is larger than this server accepts; split the file, and keep the other parts short.",
+    500: "The server failed to answer this call; try again later.",
 }
 
 log = structlog.get_logger(__name__)
 
 
 class Problem(Exception):
-    """An answer other than success, decided in a view."""
+    """An error that a view responds with."""
 
     def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
         super().__init__(detail)
@@ -52,7 +51,7 @@ class Problem(Exception):
 
 
 def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """A problem response; `members` are added to the standard ones."""
+    """A problem response. `members` are added to the standard ones."""
     title = HTTP_STATUS_CODES.get(status, "Error")
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **members}
     text = json.dumps(body, ensure_ascii=False)
@@ -60,14 +59,13 @@ def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | No
 
 
 def init_app(app: APIFlask) -> None:
-    """Answer every error that can leave a view with a problem; APIFlask's own handlers give way."""
+    """Turn every error that a view may raise into a problem. Replaces APIFlask's own handlers."""
     app.register_error_handler(Problem, lambda error: problem(error.status, error.code, error.detail, **error.members))
     app.register_error_handler(InvalidInput, _invalid_input)
     app.register_error_handler(NotAuthenticated, _not_authenticated)
     app.register_error_handler(RateLimitExceeded, _rate_limited)
     app.register_error_handler(QuotaExceeded, _quota_exceeded)
     app.register_error_handler(InfrastructureError, lambda error: _unavailable(error.code, error.detail))
-    app.register_error_handler(RedisError, lambda _error: _unavailable("queue_unavailable", "The queue is away."))
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(MemoryError, _out_of_memory)
     app.register_error_handler(OSError, _out_of_resources)
@@ -77,9 +75,9 @@ def init_app(app: APIFlask) -> None:
 
 
 def _require_host() -> None:
-    """RFC 9112, 3.2: a Host that is none is answered with 400; the links of an answer could lead nowhere."""
+    """Refuse an invalid Host (RFC 9112, 3.2), because the links of a response are made from it."""
     if not request.host:
-        raise Problem(400, "bad_request", "The Host header is not the name of a host.")
+        raise Problem(400, "bad_request", "The Host header is not a valid host name; send the name of this server.")
 
 
 def _invalid_input(error: InvalidInput) -> Response:
@@ -94,7 +92,7 @@ def _invalid_input(error: InvalidInput) -> Response:
 
 
 def _not_authenticated(error: NotAuthenticated) -> Response:
-    """RFC 6750, 3: the challenge names the scheme, and says so where a key came but is not good."""
+    """Send a challenge (RFC 6750, 3) that names the scheme, and the error if the key is invalid."""
     challenge = 'Bearer realm="imgproc"'
     if error.code == "invalid_api_key":
         challenge += ', error="invalid_token"'
@@ -123,33 +121,33 @@ def _database_error(error: DBAPIError) -> Response:
     if not is_outage(error):
         raise error
     log.warning("database_away", error=str(error.orig))
-    return _unavailable("database_unavailable", "The database is away.")
+    return _unavailable("database_unavailable", "The database cannot be reached.")
 
 
 def _out_of_memory(error: MemoryError) -> Response:
-    """WEB_MEMORY_LIMIT is reached; what was allocated for this request is free again."""
+    """WEB_MEMORY_LIMIT was reached. The memory of this call is free again."""
     log.warning("memory_exhausted", path=request.path, error=str(error))
-    return _unavailable("out_of_memory", "The server has no memory left for this; a smaller file needs less.")
+    return _unavailable("out_of_memory", "The server has no memory left for this call; a smaller file needs less.")
 
 
 def _out_of_resources(error: OSError) -> Response:
-    """An upload is spooled to disk, which may be full; descriptors may be used up too."""
+    """The disk that uploads are spooled to is full, or no file descriptor is left."""
     if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}:
         raise error
     log.error("resources_exhausted", path=request.path, error=str(error))
-    return _unavailable("out_of_resources", "The server has no room left for this upload.")
+    return _unavailable("out_of_resources", "The server has no disk space or file descriptors left for this upload.")
 
 
 def _http_exception(error: HTTPException) -> Response:
     status = error.code or 500
-    detail = DETAIL_OF.get(status) or error.description or "Something went wrong."
+    detail = DETAIL_OF.get(status) or error.description or "The server cannot answer this call."
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
     return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 
 
 def _invalid_fields(error: HTTPError) -> Response:
-    """A request that its schema refused: APIFlask gives `{location: {field: [messages]}}`."""
-    fields = {name: " ".join(said) for found in dict(error.detail).values() for name, said in found.items()}
+    """Explain what a schema refused. APIFlask gives `{location: {field: [messages]}}`."""
+    fields = {name: " ".join(texts) for found in dict(error.detail).values() for name, texts in found.items()}
     if "file" in fields:
         return problem(400, "missing_file", "Send the CSV as a multipart/form-data part named file, with a filename.")
     errors = [{"option": name, "code": "invalid_option", "detail": text} for name, text in fields.items()]

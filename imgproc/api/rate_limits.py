@@ -1,4 +1,4 @@
-"""How many calls a key or an address may make. Flask-Limiter counts them in Redis, for all web processes together."""
+"""Rate limits by key or address. Flask-Limiter counts the calls in Redis, for all web processes together."""
 
 from __future__ import annotations
 
@@ -6,33 +6,27 @@ import time
 
 from flask import Flask, current_app, request
 from flask_limiter import Limiter, RateLimitExceeded
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from imgproc.api import auth
 from imgproc.core.config import Settings
-from imgproc.journey.services import toolbox
-from imgproc.queue.connection import DEFAULT_REDIS_URL
+from imgproc.journey.services import services
+from imgproc.queue.connection import impatient_options, redis_url
 
 UPLOADS = {"uploads.upload_file", "uploads.validate_file"}  # these read a file
-READS = {"GET", "HEAD", "OPTIONS"}  # every other method sets work going, or stops it
+READS = {"GET", "HEAD", "OPTIONS"}  # every other method is an action
 PATIENCE = 0.5  # seconds until Redis counts as away
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Count the calls to `app`. While Redis is away each process counts by itself: an outage refuses nobody."""
+    """Count the calls to `app`. While Redis is away each process counts on its own and no call is refused for it."""
     limiter = Limiter(
         auth.bucket,
         default_limits=[_limit],
         default_limits_exempt_when=auth.is_open,
-        storage_uri=settings.redis_url or DEFAULT_REDIS_URL,
-        storage_options={
-            "socket_connect_timeout": PATIENCE,  # type: ignore[dict-item]  # handed on to redis-py as they are
-            "socket_timeout": PATIENCE,  # type: ignore[dict-item]
-            "retry": Retry(NoBackoff(), 1),  # type: ignore[dict-item]
-        },
+        storage_uri=redis_url(settings),
+        storage_options=impatient_options(PATIENCE),  # passed on to redis-py
         in_memory_fallback_enabled=True,
-        swallow_errors=True,  # of two threads that find Redis away at once, only one falls back
+        swallow_errors=True,  # if two threads find Redis away at once, only one of them falls back
         key_prefix="imgproc",
     )
     limiter.init_app(app)
@@ -40,14 +34,17 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _limit() -> str:
-    settings = toolbox().settings
+    settings = services().settings
     if request.endpoint in UPLOADS:
         return settings.rate_limit_uploads
     return settings.rate_limit_reads if request.method in READS else settings.rate_limit_actions
 
 
 def explain(error: RateLimitExceeded) -> tuple[str, int]:
-    """What to tell a caller who is over the limit, and the whole seconds until the next call counts anew."""
+    """The detail for a caller over the limit, and the seconds until the limit resets."""
     limit = current_app.extensions["rate_limiter"].current_limit
     seconds = max(1, round(limit.reset_at - time.time())) if limit else 60
-    return f"More than {error.limit.limit} calls of this kind; wait {seconds} s, then go on more slowly.", seconds
+    return (
+        f"You made more than {error.limit.limit} calls of this kind; wait {seconds} s, then call less often.",
+        seconds,
+    )

@@ -1,10 +1,10 @@
-"""Requests: listing them, their products and files, and cancelling, retrying or deleting them."""
+"""Requests: list them, their products and files; cancel, retry or delete them."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime, timezone
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from apiflask import APIBlueprint, EmptySchema
@@ -17,12 +17,13 @@ from imgproc.api.schemas import AcceptedOut, ProductsOut, RequestsOut
 from imgproc.api.views import accepted, csv_url, decode_cursor, encode_cursor, find_request, invalid_cursor, summary_of
 from imgproc.db import reads
 from imgproc.db.engine import db
-from imgproc.db.models import ProcessingRequest, ProductStatus, RequestStatus
+from imgproc.db.models import ProcessingRequest
+from imgproc.db.statuses import ProductStatus, RequestStatus
 from imgproc.db.transitions import actions, finalization
 from imgproc.db.transitions.window import release
 from imgproc.journey import delete, turns
 from imgproc.journey.accept import require_room
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
 
 CSV_CHUNK_BYTES = 256 * 1024
@@ -36,33 +37,31 @@ blueprint = APIBlueprint("requests", __name__, url_prefix="/api/requests", tag="
 @blueprint.doc(summary="List requests")
 def list_requests(query: dict[str, Any]) -> dict[str, Any]:
     """Newest first, in cursor pages."""
-    request = ProcessingRequest
-    statement = sa.select(request).order_by(request.created_at.desc(), request.id.desc()).limit(query["limit"] + 1)
-    statement = statement.where(request.owner == auth.owner(), request.removed_at.is_(None))
+    created_at, request_id = ProcessingRequest.created_at, ProcessingRequest.id
+    statement = sa.select(ProcessingRequest).order_by(created_at.desc(), request_id.desc()).limit(query["limit"] + 1)
+    statement = statement.where(ProcessingRequest.owner == auth.owner(), ProcessingRequest.removed_at.is_(None))
     if "status" in query:
-        statement = statement.where(request.status == RequestStatus(query["status"]))
+        statement = statement.where(ProcessingRequest.status == RequestStatus(query["status"]))
     if "cursor" in query:
-        statement = statement.where(sa.tuple_(request.created_at, request.id) < _after(query["cursor"]))
+        statement = statement.where(sa.tuple_(created_at, request_id) < _place_of(query["cursor"]))
     found = list(db.session.execute(statement).scalars())
-    page, last = found[: query["limit"]], found[query["limit"] - 1 : query["limit"]]
-    more = len(found) > query["limit"]
-    cursor = encode_cursor(rfc3339_exact(last[0].created_at), last[0].id) if more else None
-    return {"items": [summary_of(each) for each in page], "nextCursor": cursor}
+    page = found[: query["limit"]]
+    cursor = None
+    if len(found) > len(page):
+        cursor = encode_cursor(page[-1].created_at.isoformat(timespec="microseconds"), page[-1].id)
+    return {"items": [summary_of(request) for request in page], "nextCursor": cursor}
 
 
-def _after(cursor: str) -> Any:
+def _place_of(cursor: str) -> Any:
+    """SQL: the time and the id of the last request of the page before."""
     created_at, request_id = decode_cursor(cursor, parts=2)
     try:
-        place = datetime.fromisoformat(created_at).astimezone(timezone.utc), str(uuid.UUID(request_id))
+        time, known_id = datetime.fromisoformat(created_at).astimezone(timezone.utc), str(uuid.UUID(request_id))
     except (ValueError, OverflowError):
         raise invalid_cursor() from None
-    columns = ProcessingRequest.created_at, ProcessingRequest.id
-    return sa.tuple_(*(sa.literal(value, column.type) for value, column in zip(place, columns, strict=True)))
-
-
-def rfc3339_exact(moment: datetime) -> str:
-    """The time to the microsecond, so that a cursor neither skips nor repeats."""
-    return moment.isoformat(timespec="microseconds")
+    return sa.tuple_(
+        sa.literal(time, ProcessingRequest.created_at.type), sa.literal(known_id, ProcessingRequest.id.type)
+    )
 
 
 @blueprint.get("/<request_id>/products")
@@ -70,7 +69,7 @@ def rfc3339_exact(moment: datetime) -> str:
 @blueprint.output(ProductsOut)
 @blueprint.doc(summary="List a request's products")
 def list_products(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
-    """In row order, in cursor pages, each with its images."""
+    """Products in row order, in cursor pages, each with its images."""
     request = find_request(request_id)
     after_row = 0
     if "cursor" in query:
@@ -98,7 +97,7 @@ def _product(product: Any, images: list[Any]) -> dict[str, Any]:
 
 
 def _image(image: Any) -> dict[str, Any]:
-    store = toolbox().store
+    store, output = services().store, _picture(image, "output")
     error = {"code": image.error_code, "detail": image.error_detail, "retryable": bool(image.error_retryable)}
     return {
         "position": image.position,
@@ -108,7 +107,7 @@ def _image(image: Any) -> dict[str, Any]:
         "status": image.status.value,
         "error": error if image.error_code else None,
         "source": _picture(image, "source"),
-        "output": (output := _picture(image, "output")) and output | {"kept": bool(image.output_kept)},
+        "output": output and output | {"kept": bool(image.output_kept)},
         "durationMs": image.duration_ms,
     }
 
@@ -119,32 +118,35 @@ def _picture(image: Any, side: str) -> dict[str, Any] | None:
 
 
 @blueprint.get("/<request_id>/output.csv")
-@blueprint.doc(summary="Get the output CSV", responses={302: "To the bucket URL, where CSVs are public."})
+@blueprint.doc(summary="Get the output CSV", responses={302: "To the bucket URL, if CSVs are public."})
 def get_output_csv(request_id: str) -> Any:
-    """The output CSV, or a redirect to its bucket URL where CSVs are public."""
-    request = _ended(request_id)
-    if request.output_key is None:
-        raise Problem(404, "no_output", "The request failed before any row was processed, so it has no output CSV.")
-    return _csv(request, "output") or _gone("no_output")
+    """The output CSV, or a redirect to its bucket URL if CSVs are public."""
+    detail = "The request failed before any row was processed, so it has no output CSV."
+    return _csv(_ended(request_id), "output", "no_output", detail)
 
 
 @blueprint.get("/<request_id>/failed.csv")
-@blueprint.doc(summary="Get the failed rows", responses={302: "To the bucket URL, where CSVs are public."})
+@blueprint.doc(summary="Get the failed rows", responses={302: "To the bucket URL, if CSVs are public."})
 def get_failed_csv(request_id: str) -> Any:
-    """The failed rows, which can be uploaded again as they are, or a redirect to their bucket URL."""
-    request = _ended(request_id)
-    if request.failed_key is None:
-        raise Problem(404, "nothing_failed", "No row of this request failed, so there is no failed CSV.")
-    return _csv(request, "failed") or _gone("nothing_failed")
+    """The failed rows as a CSV that can be uploaded as it is, or a redirect to its bucket URL."""
+    detail = "No row of this request failed, so there is no failed CSV."
+    return _csv(_ended(request_id), "failed", "nothing_failed", detail)
 
 
-def _csv(request: ProcessingRequest, name: Literal["output", "failed"]) -> Any:
-    """The file as it comes from the private bucket, or where it is; None where it is no longer stored."""
+def _csv(request: ProcessingRequest, name: Literal["output", "failed"], code: str, detail: str) -> Any:
+    """The file from the private bucket, or a redirect to the public one.
+
+    Raises:
+        Problem: 404 with this code. There is no such file, which `detail` explains, or it is no longer stored.
+    """
+    key: str | None = getattr(request, f"{name}_key")
+    if key is None:
+        raise Problem(404, code, detail)
     if not request.csv_private:
         return redirect(csv_url(request, name) or "")
-    body = toolbox().store.open_csv(getattr(request, f"{name}_key"))
+    body = services().store.open_csv(key)
     if body is None:
-        return None
+        raise Problem(404, code, "The file is no longer stored; retry the request, or upload its CSV again.")
     response = Response(body.iter_chunks(CSV_CHUNK_BYTES), content_type="text/csv; charset=utf-8")
     response.call_on_close(body.close)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
@@ -153,14 +155,10 @@ def _csv(request: ProcessingRequest, name: Literal["output", "failed"]) -> Any:
     return response
 
 
-def _gone(code: str) -> NoReturn:
-    raise Problem(404, code, "The file is no longer stored; retry the request, or upload its CSV again.")
-
-
 def _ended(request_id: str) -> ProcessingRequest:
     request = find_request(request_id)
     if not reads.has_ended(request):
-        raise Problem(409, "not_finished", "The request is still under way; poll its status until it has ended.")
+        raise Problem(409, "not_finished", "The request has not ended yet; poll its status until it has.")
     return request
 
 
@@ -168,31 +166,34 @@ def _ended(request_id: str) -> ProcessingRequest:
 @blueprint.output(AcceptedOut, status_code=202)
 @blueprint.doc(summary="Cancel a request")
 def cancel_request(request_id: str) -> dict[str, Any]:
-    """Work not started stops, what is done stays; the output CSV and the webhook still follow."""
+    """Cancel images that have not started. Finished ones are kept; the output CSV and the webhook still follow."""
     request = find_request(request_id)
     if not actions.cancel(request.id) and reads.has_ended(request):
         raise Problem(409, "already_ended", f"The request has already ended as {request.status.value}.")
-    epoch = finalization.elect_finalizer(request.id)
-    if epoch is not None:
-        enqueue.finalization(request.id, epoch=epoch)
+    _finalize_if_ended(request.id)
     return accepted(request.id)
+
+
+def _finalize_if_ended(request_id: str) -> None:
+    """Enqueue the finalization if no product is left: none had started, or only the output CSV is missing."""
+    epoch = finalization.elect_finalizer(request_id)
+    if epoch is not None:
+        enqueue.finalization(request_id, epoch=epoch)
 
 
 @blueprint.post("/<request_id>/retry")
 @blueprint.output(AcceptedOut, status_code=202)
 @blueprint.doc(summary="Retry the failed images")
 def retry_request(request_id: str) -> dict[str, Any]:
-    """The failed images alone are tried again, then the request is finalized and announced anew."""
+    """Process only the failed images again. Then the request is finalized and announced again."""
     request = _ended(request_id)
-    require_room(request.owner, size=request.input_bytes)
+    require_room(services(), request.owner, size=request.input_bytes)
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
         enqueue.plans([request.id])
-    turns.enqueue_products(release(request.id, window=toolbox().settings.dispatch_window))
-    epoch = finalization.elect_finalizer(request.id)  # where every image is done, and only the output CSV is missing
-    if epoch is not None:
-        enqueue.finalization(request.id, epoch=epoch)
+    turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))
+    _finalize_if_ended(request.id)
     return accepted(request.id)
 
 
@@ -200,8 +201,8 @@ def retry_request(request_id: str) -> dict[str, Any]:
 @blueprint.output(EmptySchema, status_code=204)
 @blueprint.doc(summary="Delete a request")
 def delete_request(request_id: str) -> Response:
-    """Remove its rows and its objects."""
-    delete.remove(find_request(request_id).id)
+    """Delete the request, its rows and its objects."""
+    delete.remove(services(), find_request(request_id).id)
     response = Response(status=204)
     del response.headers["Content-Type"]  # there is no content
     return response

@@ -1,6 +1,6 @@
-"""What is answered, as `docs/reference/api.md` describes it; the OpenAPI document is made from these shapes."""
+"""The JSON of requests and products. The OpenAPI document is generated from these schemas."""
 
-# Field names are the JSON names, in camelCase, so that what is read here is what is sent.
+# Field names are the JSON names.
 # ruff: noqa: N815
 
 from __future__ import annotations
@@ -8,71 +8,32 @@ from __future__ import annotations
 from enum import Enum
 
 from apiflask import Schema
-from apiflask.fields import UUID, Boolean, Dict, Field, Float, Integer, List, Nested, String
+from apiflask.fields import UUID, Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
-from imgproc.db.models import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
+from imgproc.db.statuses import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
+from imgproc.pipeline.images.formats import FORMAT_OPTIONS, MAX_QUALITY, MIN_QUALITY, SMART
 
-FORMATS = ["jpeg", "webp", "avif", "png", "keep"]
-QUALITY = {"oneOf": [{"type": "integer", "minimum": 1, "maximum": 95}, {"type": "string", "enum": ["smart"]}]}
+QUALITY = {
+    "oneOf": [
+        {"type": "integer", "minimum": MIN_QUALITY, "maximum": MAX_QUALITY},
+        {"type": "string", "enum": [SMART]},
+    ]
+}
 
 
 def values(enum: type[Enum]) -> list[str]:
-    """The wire names of a status."""
+    """The values of a status as the API shows them."""
     return [member.value for member in enum]
 
 
-def _moment(*, allow_none: bool = False) -> String:
-    """A time as the views write it, so that it reads the same wherever it is shown."""
+def moment(*, allow_none: bool = False) -> String:
+    """A field with a time that the view has formatted."""
     return String(allow_none=allow_none, metadata={"format": "date-time"})
 
 
-class RowErrorOut(Schema):
-    """One fault of the file."""
-
-    line = Integer(metadata={"description": "1-based line of the file, as an editor shows it."})
-    column = String(allow_none=True)
-    code = String()
-    detail = String()
-
-
-class UploadCounts(Schema):
-    """What an upload holds."""
-
-    rows = Integer()
-    products = Integer()
-    images = Integer()
-    skippedRows = Integer()
-
-
-class UploadOut(Schema):
-    """The 202 of an upload."""
-
-    requestId = UUID()
-    status = String(validate=OneOf(["pending"]))
-    statusUrl = String()
-    createdAt = _moment()
-    counts = Nested(UploadCounts)
-    errors = List(Nested(RowErrorOut), metadata={"description": "The rows skipped, with `invalidRows=skip`."})
-    errorsTruncated = Boolean()
-
-
-class ValidateOut(Schema):
-    """How a file was read, and all that is wrong with it."""
-
-    valid = Boolean()
-    filename = String()
-    encoding = String(allow_none=True)
-    delimiter = String(allow_none=True)
-    header = List(String())
-    columns = Dict(keys=String(), values=String(), metadata={"description": "The header found for each column."})
-    counts = Nested(UploadCounts)
-    errors = List(Nested(RowErrorOut))
-    errorsTruncated = Boolean()
-
-
 class Counts(Schema):
-    """How many there are and how many have ended, well or not."""
+    """How many there are, and how many completed or failed."""
 
     total = Integer()
     completed = Integer()
@@ -80,9 +41,9 @@ class Counts(Schema):
 
 
 class Progress(Schema):
-    """How far a request is."""
+    """How far a request is: images made, and the estimated seconds left."""
 
-    percent = Integer()
+    percent = Integer(metadata={"description": "Of the images, those that completed or failed; 100 only at the end."})
     etaSeconds = Integer(allow_none=True)
     products = Nested(Counts)
     images = Nested(Counts)
@@ -101,17 +62,17 @@ class Options(Schema):
 
     quality: Field[int | str] = Field(metadata=QUALITY)
     scale = Float()
-    format = String(validate=OneOf(FORMATS))
+    format = String(validate=OneOf(FORMAT_OPTIONS))
 
 
 class WebhookState(Schema):
-    """How far the announcement is."""
+    """How far the webhook's delivery is."""
 
     url = String()
     status = String(validate=OneOf(values(DeliveryStatus)))
     attempts = Integer()
     lastResponseStatus = Integer(allow_none=True)
-    nextAttemptAt = _moment(allow_none=True)
+    nextAttemptAt = moment(allow_none=True)
 
 
 class ErrorOut(Schema):
@@ -132,9 +93,9 @@ class RequestSummary(Schema):
 
     requestId = UUID()
     status = String(validate=OneOf(values(RequestStatus)))
-    createdAt = _moment()
-    startedAt = _moment(allow_none=True)
-    finishedAt = _moment(allow_none=True)
+    createdAt = moment()
+    startedAt = moment(allow_none=True)
+    finishedAt = moment(allow_none=True)
     filename = String()
     options = Nested(Options)
     progress = Nested(Progress)
@@ -145,7 +106,7 @@ class RequestSummary(Schema):
 
 
 class Links(Schema):
-    """Where to go from here."""
+    """The URLs around a request."""
 
     self = String()
     products = String()
@@ -156,7 +117,7 @@ class Links(Schema):
 
 
 class StatusOut(RequestSummary):
-    """How far a request is."""
+    """The status of a request."""
 
     webhook = Nested(WebhookState, allow_none=True)
     links = Nested(Links)
@@ -170,7 +131,7 @@ class RequestsOut(Schema):
 
 
 class Picture(Schema):
-    """The facts of one encoded image."""
+    """The size and format of one encoded image."""
 
     bytes = Integer()
     width = Integer()
@@ -179,9 +140,9 @@ class Picture(Schema):
 
 
 class OutputPicture(Picture):
-    """The facts of a rendition."""
+    """The size and format of a rendition."""
 
-    kept = Boolean(metadata={"description": "The source's own pixels, as `quality=smart` found nothing smaller."})
+    kept = Boolean(metadata={"description": "The pixels are the source's: `quality=smart` found nothing smaller."})
 
 
 class ImageOut(Schema):
@@ -216,37 +177,8 @@ class ProductsOut(Schema):
     nextCursor = String(allow_none=True)
 
 
-class AttemptOut(Schema):
-    """One POST to the webhook."""
-
-    number = Integer()
-    attemptedAt = _moment()
-    responseStatus = Integer(allow_none=True)
-    error = Nested(ErrorOut, allow_none=True)
-    durationMs = Integer(allow_none=True)
-
-
-class DeliveryOut(Schema):
-    """One announcement."""
-
-    id = UUID(metadata={"description": "The `webhook-id` of every attempt."})
-    url = String()
-    type = String()
-    status = String(validate=OneOf(values(DeliveryStatus)))
-    createdAt = _moment()
-    nextAttemptAt = _moment(allow_none=True)
-    lastResponseStatus = Integer(allow_none=True)
-    attempts = List(Nested(AttemptOut))
-
-
-class DeliveriesOut(Schema):
-    """Every announcement of a request, newest first."""
-
-    items = List(Nested(DeliveryOut))
-
-
 class AcceptedOut(Schema):
-    """The 202 of an action."""
+    """The response to an accepted action."""
 
     requestId = UUID()
     status = String(validate=OneOf(values(RequestStatus)))

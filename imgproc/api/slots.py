@@ -1,4 +1,4 @@
-"""How many large files a process reads at a time, of all callers and of one, and how many may wait for that."""
+"""Limits how many large files a process reads at a time, in total and for each owner."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from imgproc.core.errors import ServerBusy, TooManyUploads
 
 
 class Slots:
-    """`total` slots, half of them for any one owner; up to `waiting` threads wait up to `patience` seconds for one.
+    """`total` slots, at most half of them for one owner. Up to `waiting` threads wait up to `patience` seconds for one.
 
-    Whoever finds no place to wait is refused at once, so that some threads stay free to answer.
+    If too many threads wait already, the call is refused at once, so that some threads stay free for other calls.
     """
 
     def __init__(self, total: int, *, waiting: int, patience: float) -> None:
@@ -26,11 +26,11 @@ class Slots:
 
     @contextmanager
     def hold(self, owner: str) -> Iterator[None]:
-        """Hold a slot.
+        """Hold a slot in the block.
 
         Raises:
-            TooManyUploads: the owner's share stayed in use.
-            ServerBusy: all slots did.
+            TooManyUploads: no slot of the owner's share became free.
+            ServerBusy: no slot at all became free.
         """
         with self._changed:
             if not self._is_free(owner):
@@ -41,7 +41,7 @@ class Slots:
         finally:
             with self._changed:
                 self._held[owner] -= 1
-                self._held += Counter()  # forgets the owners that hold none
+                self._held += Counter()  # drops the owners that hold none
                 self._changed.notify_all()
 
     def _is_free(self, owner: str) -> bool:
@@ -56,5 +56,7 @@ class Slots:
             finally:
                 self._places += 1
         if self._held[owner] >= self._share:
-            raise TooManyUploads(f"{self._share} of your large files are being read already; wait until one is done.")
-        raise ServerBusy("The server reads as many large files as it can.")
+            raise TooManyUploads(
+                f"{self._share} of your large files are being read already; wait until one has been read."
+            )
+        raise ServerBusy("The server is reading as many large files as it can.")

@@ -1,4 +1,4 @@
-"""How far a request is. The cost is constant, whatever the request's size: two rows by their keys."""
+"""The status of a request. It costs the same for any size of request: two rows by their keys."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ blueprint = APIBlueprint("status", __name__, url_prefix="/api", tag="Status")
 SLOWEST_POLL = 10  # seconds
 
 
+@blueprint.get("/requests/<request_id>", endpoint="get_request")
 @blueprint.get("/status/<request_id>")
 @blueprint.output(StatusOut)
-@blueprint.doc(summary="How far a request is", responses={304: "Nothing changed since `If-None-Match`."})
+@blueprint.doc(summary="Get a request's status", responses={304: "Nothing changed since `If-None-Match`."})
 def get_status(request_id: str) -> Response:
-    """Poll this; `ETag` and `If-None-Match` answer 304 while nothing changes; `Retry-After` suggests when next."""
+    """Poll this. `If-None-Match` with the last `ETag` gets 304 if nothing changed; `Retry-After` suggests a pause."""
     found = find_request(request_id)
     delivery = _latest_delivery(found.id)
     body = summary_of(found) | {"webhook": _webhook(found, delivery), "links": _links(found.id)}
@@ -49,14 +50,14 @@ def _latest_delivery(request_id: str) -> WebhookDelivery | None:
 
 
 def _etag(body: dict[str, Any]) -> str:
-    """Changes with all that is shown, but for the estimate of the time left."""
+    """An ETag that changes with the body, except for the estimate of the time left."""
     lasting = body | {"progress": body["progress"] | {"etaSeconds": None}}
     return hashlib.sha256(json.dumps(lasting).encode()).hexdigest()[:24]
 
 
 def _poll_after(found: ProcessingRequest) -> int:
-    """A tenth of the time left, from 1 s to 10 s."""
-    return min(SLOWEST_POLL, max(1, (progress_of(found)["etaSeconds"] or 0) // 10))
+    """A tenth of the time left, from 1 to 10 seconds."""
+    return min(SLOWEST_POLL, max(1, (progress_of(found).eta_seconds or 0) // 10))
 
 
 def _webhook(found: ProcessingRequest, delivery: WebhookDelivery | None) -> dict[str, Any] | None:

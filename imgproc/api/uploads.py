@@ -1,10 +1,10 @@
-"""Uploading a CSV, and asking how one would be read."""
+"""Uploading a CSV, and validating one."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 from apiflask import APIBlueprint
 from flask import Flask, Response, current_app, jsonify
@@ -13,29 +13,30 @@ from werkzeug.datastructures import FileStorage
 from imgproc.api import auth
 from imgproc.api.inputs import UploadHeaders, UploadIn
 from imgproc.api.problems import Problem
-from imgproc.api.schemas import UploadOut, ValidateOut
 from imgproc.api.slots import Slots
+from imgproc.api.upload_schemas import UploadOut, ValidateOut
 from imgproc.api.views import api_url, rfc3339, status_url
 from imgproc.core.config import Settings
 from imgproc.core.errors import InvalidCsv, UnsupportedFile
+from imgproc.core.spool import HashedSpool
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey import accept
 from imgproc.journey.accept import Accepted, Upload
-from imgproc.journey.services import toolbox
-from imgproc.pipeline.images.compress import CompressOptions
+from imgproc.journey.services import services
+from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.table.read import Scan, require_valid
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
 MAX_FILENAME_CHARS = 255
-SMALL_FILE = 1024 * 1024  # bytes; it is read in no time, so it waits for no other
-FREE_THREADS = 2  # that read no large file and wait for none
+SMALL_FILE = 1024 * 1024  # bytes; such a file is read at once and needs no slot
+FREE_THREADS = 2  # threads that neither read a large file nor wait for a slot
 PATIENCE = 10.0  # seconds a large file waits to be read
 READABLE = {"", ".csv", ".tsv", ".txt"}
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Set how many large files the process reads at a time, so that some of its threads stay free."""
+    """Limit how many large files the process reads at a time, so that some of its threads stay free."""
     threads = max(1, settings.web_threads - FREE_THREADS)
     scans = min(settings.max_scans, threads)
     app.extensions["scan_slots"] = Slots(scans, waiting=threads - scans, patience=PATIENCE)
@@ -50,7 +51,7 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
     """Store the file and process it in the background."""
     upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
     with _slot(upload):
-        accepted = accept.accept(upload, owner=auth.owner(), api_url=api_url())
+        accepted = accept.accept(services(), upload, owner=auth.owner(), api_url=api_url())
     response = jsonify(_answer(accepted))
     response.status_code = 202
     response.location = status_url(accepted.request.id)
@@ -64,12 +65,12 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
 @blueprint.output(ValidateOut)
 @blueprint.doc(summary="Check a CSV")
 def validate_file(form: dict[str, Any]) -> dict[str, Any]:
-    """Say how a file would be read, with all its errors; changes nothing."""
+    """Say how a file would be read, and list its errors. Changes nothing."""
     upload = _upload(form)
-    accept.check_webhook_url(upload.webhook_url, owner=auth.owner())
+    accept.check_webhook_url(services(), upload.webhook_url, owner=auth.owner())
     try:
         with _slot(upload):
-            reading, scan = accept.inspect(upload)
+            reading, scan = accept.inspect(services(), upload)
     except InvalidCsv as error:
         return {
             "valid": False,
@@ -99,14 +100,14 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
     file: FileStorage = form["file"]
     filename = _filename(file)
     if PurePath(filename).suffix.lower() not in READABLE:
-        raise UnsupportedFile(f"A file named {filename!r} is not one we read; save it as CSV and upload that.")
-    limit = toolbox().settings.max_upload_bytes
+        raise UnsupportedFile(f"Files named like {filename!r} cannot be read; save the file as CSV and upload that.")
+    limit = services().settings.max_upload_bytes
     size = file.stream.seek(0, 2)
     if size > limit:
         raise Problem(413, "file_too_large", f"The file is larger than {limit:,} bytes; split it.")
     return Upload(
         size=size,
-        stream=file.stream,  # type: ignore[arg-type]  # werkzeug gives a spooled binary file
+        stream=cast("HashedSpool", file.stream),  # by `bodies.BoundedRequest`
         filename=filename,
         options=CompressOptions(quality=form["quality"], scale=form["scale"], format=form["format"]),
         skip_invalid=form["invalidRows"] == "skip",
@@ -116,13 +117,13 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
 
 
 def _slot(upload: Upload) -> AbstractContextManager[None]:
-    """Room to read the file, which large ones must have."""
+    """A slot to read the file with; small files need none."""
     slots: Slots = current_app.extensions["scan_slots"]
     return slots.hold(auth.bucket()) if upload.size > SMALL_FILE else nullcontext()
 
 
 def _filename(file: FileStorage) -> str:
-    """The last part of the name, without what cannot be shown: PostgreSQL refuses a NUL, and RTL marks deceive."""
+    """The last part of the name, printable characters only: PostgreSQL refuses NUL, and RTL marks mislead."""
     name = PurePath((file.filename or "").replace("\\", "/")).name
     return "".join(filter(str.isprintable, name))[-MAX_FILENAME_CHARS:] or "upload.csv"
 

@@ -1,4 +1,4 @@
-"""How requests are shown: what status, the list and the actions have in common."""
+"""What the views of requests share: looking one up, its JSON, URLs, times and cursors."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from imgproc.api import auth
 from imgproc.api.problems import Problem
 from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
+from imgproc.journey.summary import bytes_json, progress_json
 
 
 def find_request(request_id: str) -> ProcessingRequest:
-    """The caller's request of that id; another's is answered as one that never was, so as not to tell.
+    """The caller's request with that id. A request of another owner counts as unknown.
 
     Raises:
         Problem: 404 `request_not_found`.
@@ -28,14 +29,13 @@ def find_request(request_id: str) -> ProcessingRequest:
     except ValueError:
         request = None
     if request is None:
-        raise Problem(
-            404, "request_not_found", "There is no request with this id; check the id of the upload's answer."
-        )
+        detail = "There is no request with this id; check the requestId that the upload returned."
+        raise Problem(404, "request_not_found", detail)
     return request
 
 
 def summary_of(request: ProcessingRequest) -> dict[str, Any]:
-    """A request as lists show it."""
+    """The JSON of a request in a list; the status adds to it."""
     ended = reads.has_ended(request)
     return {
         "requestId": request.id,
@@ -45,8 +45,8 @@ def summary_of(request: ProcessingRequest) -> dict[str, Any]:
         "finishedAt": rfc3339(request.finished_at),
         "filename": request.filename,
         "options": request.options,
-        "progress": reads.progress_of(request),
-        "bytes": reads.bytes_of(request),
+        "progress": progress_json(reads.progress_of(request)),
+        "bytes": bytes_json(reads.bytes_of(request)),
         "outputCsvUrl": csv_url(request, "output") if ended else None,
         "failedCsvUrl": csv_url(request, "failed") if ended else None,
         "error": {"code": request.error_code, "detail": request.error_detail} if request.error_code else None,
@@ -54,38 +54,38 @@ def summary_of(request: ProcessingRequest) -> dict[str, Any]:
 
 
 def csv_url(request: ProcessingRequest, name: Literal["output", "failed"]) -> str | None:
-    """Where a CSV of the request can be had: in the public bucket, or from here alone; None where there is none."""
+    """The URL of a CSV: in the public bucket, or of this API if CSVs are private. None if there is no such CSV."""
     key: str | None = getattr(request, f"{name}_key")
     if key is None:
         return None
     if request.csv_private:
         return url_for(f"requests.get_{name}_csv", request_id=request.id, _external=True)
-    return toolbox().store.public_url(key)
+    return services().store.public_url(key)
 
 
 def accepted(request_id: str) -> dict[str, Any]:
-    """The body of an action's 202."""
+    """The JSON of an accepted action."""
     request = find_request(request_id)
     return {"requestId": request.id, "status": request.status.value, "statusUrl": status_url(request.id)}
 
 
 def api_url() -> str:
-    """Where the caller has reached us, with a `/` at its end."""
+    """The base URL at which the caller reached the API, with a `/` at its end."""
     return call.url_root
 
 
 def status_url(request_id: str) -> str:
-    """Where the request's status is."""
+    """The URL of the request's status."""
     return url_for("status.get_status", request_id=request_id, _external=True)
 
 
 def rfc3339(moment: datetime | None) -> str | None:
-    """The time in UTC, to the millisecond, as RFC 3339 writes it."""
+    """The UTC time in RFC 3339, to the millisecond."""
     return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def encode_cursor(*parts: object) -> str:
-    """An opaque cursor."""
+    """An opaque cursor that holds `parts`."""
     return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode().rstrip("=")
 
 
@@ -105,5 +105,5 @@ def decode_cursor(cursor: str, *, parts: int) -> list[str]:
 
 
 def invalid_cursor() -> Problem:
-    """A cursor that was not ours."""
-    return Problem(422, "invalid_cursor", "Give a cursor as nextCursor of the page before held it, unchanged.")
+    """The error of a cursor that no page has returned."""
+    return Problem(422, "invalid_cursor", "The cursor is invalid; give the nextCursor of the page before, unchanged.")

@@ -87,6 +87,12 @@ class Settings:
     embedded_outputs_dir: Path | None = operator(
         types.text(), "Folder of outputs that the web process serves. Only the embedded stack sets it.", compose=None
     )
+    samples_url: str | None = operator(
+        types.text(validate=types.is_http_url),
+        "Address of the sample catalogue. The web process serves it, and downloads may reach it although private. "
+        "Only the embedded stack sets it.",
+        compose=None,
+    )
     webhook_secret: str | None = operator(
         types.text(validate=types.is_webhook_secret),
         "`whsec_…`: signs webhooks of callers without an API key. Two, separated by a space, both sign.",

@@ -1,1 +1,1 @@
-"""The tables, the engine, what is read, and `transitions/`: every change of state, one statement each."""
+"""The database: engine, tables, reads, and `transitions/`, where every change of state is one statement."""

@@ -1,6 +1,7 @@
-"""Sends several statements in one message, which PostgreSQL runs and commits even if this host is cut off meanwhile.
+"""Sends several statements to PostgreSQL in one message, with the COMMIT.
 
-So no lock waits for a client that is gone, and one round trip costs less than several.
+PostgreSQL runs the whole message even if this host is cut off, so no lock waits for a client that is gone. One round
+trip also costs less than several.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ Rows = list[dict[str, Any]]
 
 
 class Batch:
-    """Statements that run one after the other, each of which returns rows.
+    """Statements that run one after the other; each returns rows.
 
-    Values are bound by name; no name may be that of a column that a statement sets.
+    Values are bound by name. A name must not be that of a column that a statement sets.
     """
 
     def __init__(self, *statements: Any) -> None:
@@ -27,10 +28,10 @@ class Batch:
         self._prepared: dict[sa.Dialect, list[_Prepared]] = {}
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Rows]:
-        """The rows of each statement; each sees what those before it have changed. PostgreSQL commits at the end.
+        """Run the statements and return the rows of each. PostgreSQL commits at the end.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: a statement failed, and none has changed anything.
+            sqlalchemy.exc.DBAPIError: a statement failed; nothing was changed.
         """
         if connection.dialect.name == "postgresql":
             return self._send(connection, values)
@@ -41,7 +42,9 @@ class Batch:
         return found
 
     def _send(self, connection: Connection, values: dict[str, Any]) -> list[Rows]:
-        """Only the simple protocol takes several statements; it knows no parameters, so the driver writes literals."""
+        """Use the simple protocol, the only one that takes several statements. It has no parameters, so the driver
+        writes the values as literals.
+        """
         parts = self._parts(connection.dialect)
         driver: Any = connection.connection.driver_connection
         quoting = psycopg.ClientCursor(driver)
@@ -58,40 +61,40 @@ class Batch:
         return found
 
     def _parts(self, dialect: sa.Dialect) -> list[_Prepared]:
-        """Made once: to build a statement takes longer than to run it."""
+        """Compile each statement once: compiling takes longer than running."""
         if dialect not in self._prepared:
             self._prepared[dialect] = [_Prepared(statement, dialect) for statement in self._statements]
         return self._prepared[dialect]
 
 
 class _Prepared:
-    """A statement as PostgreSQL reads it: how its values are written, and how its columns are read."""
+    """A statement compiled for PostgreSQL, with the converters of its values and columns."""
 
     def __init__(self, statement: Any, dialect: sa.Dialect) -> None:
         self._compiled = statement.compile(dialect=dialect)
         columns: Sequence[sa.ColumnElement[Any]] = statement.exported_columns
         self._columns = {
-            str(column.key): column.type.dialect_impl(dialect).result_processor(dialect, None) or _as_it_is
+            str(column.key): column.type.dialect_impl(dialect).result_processor(dialect, None) or _unchanged
             for column in columns
         }
         self._values = {
-            name: value.type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
+            name: value.type.dialect_impl(dialect).bind_processor(dialect) or _unchanged
             for name, value in self._compiled.binds.items()
         }
 
     def bind(self, values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """The text with its placeholders, and what to put there."""
+        """The SQL with its placeholders, and the values for them."""
         state = self._compiled.construct_expanded_state(values)
         return state.statement, {
-            name: self._values.get(name, _as_it_is)(value) for name, value in state.parameters.items()
+            name: self._values.get(name, _unchanged)(value) for name, value in state.parameters.items()
         }
 
     def read(self, rows: list[tuple[Any, ...]]) -> Rows:
-        """The rows, by the names of their columns."""
+        """The rows as dictionaries, converted to Python values."""
         return [
             {name: read(value) for (name, read), value in zip(self._columns.items(), row, strict=True)} for row in rows
         ]
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value

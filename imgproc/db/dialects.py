@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL say in different words: a time, the time now, an id, and who is next."""
+"""SQL that SQLite and PostgreSQL spell differently: times, the current time, ids and advisory locks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime on every database; SQLite, which has none, keeps the text of the UTC time."""
+    """An aware UTC datetime on every database. SQLite has no such type and stores the UTC time as text."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -30,7 +30,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
 
 
 class db_now(sa.sql.functions.GenericFunction[datetime]):  # noqa: N801 - it reads as the SQL function it is
-    """The database's own clock, `seconds` from now: hosts disagree about the time, the database does not."""
+    """The database's time, `seconds` from now. The clocks of hosts differ; the database has one clock."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -41,33 +41,33 @@ class db_now(sa.sql.functions.GenericFunction[datetime]):  # noqa: N801 - it rea
 
 @compiles(db_now, "postgresql")
 def _postgresql_now(element: db_now, compiler: Any, **kw: Any) -> str:
-    """`clock_timestamp`, not `now()`: the latter stands still for the length of a transaction."""
+    """Use `clock_timestamp`: `now()` returns the start of the transaction."""
     return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
 
 
 @compiles(db_now, "sqlite")
 def _sqlite_now(element: db_now, compiler: Any, **kw: Any) -> str:
-    """SQLAlchemy reads six digits of a second; strftime writes three."""
+    """Pad the three digits of strftime to the six that SQLAlchemy reads."""
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {compiler.process(element.clauses, **kw)} || ' seconds') || '000')"
 
 
-class in_turn(sa.sql.functions.GenericFunction[str]):  # noqa: N801 - it reads as the SQL function it is
-    """Lets one transaction after another pass that names the same value: each goes on when the one before has ended."""
+class advisory_lock(sa.sql.functions.GenericFunction[str]):  # noqa: N801 - it reads as the SQL function it is
+    """Holds a lock on a value until the transaction ends, so that transactions naming the same value run in turn."""
 
     type = sa.Text()
     inherit_cache = True
 
 
-@compiles(in_turn, "postgresql")
-def _postgresql_in_turn(element: in_turn, compiler: Any, **kw: Any) -> str:
-    """Two values may have the same hash of 64 bits, and then wait for each other's, too."""
+@compiles(advisory_lock, "postgresql")
+def _postgresql_lock(element: advisory_lock, compiler: Any, **kw: Any) -> str:
+    """Lock a 64-bit hash of the value. Two values with the same hash also wait for each other, which is harmless."""
     value = compiler.process(element.clauses, **kw)
     return f"CAST(pg_advisory_xact_lock(hashtextextended(CAST({value} AS TEXT), 0)) AS TEXT)"
 
 
-@compiles(in_turn, "sqlite")
-def _sqlite_in_turn(_element: in_turn, _compiler: Any, **_kw: Any) -> str:
-    """There is one writer at a time."""
+@compiles(advisory_lock, "sqlite")
+def _sqlite_lock(_element: advisory_lock, _compiler: Any, **_kw: Any) -> str:
+    """No-op: SQLite has one writer at a time."""
     return "''"
 
 

@@ -1,4 +1,4 @@
-"""The database and its migrations, bound to the app in `init_app`. Nothing connects on import."""
+"""The database engine, sessions and migrations. `init_app` binds them to the app; nothing connects on import."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ from imgproc.db import timeouts
 _INSTALLED, _CHECKOUT = Path(__file__).parents[1] / "migrations", Path(__file__).parents[2] / "migrations"
 MIGRATIONS = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 SQLITE_BUSY_MS = 30_000
-POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls forget those they have not seen for long
-# Every list is read in the order of an index, so a sort is never the better way. Where PostgreSQL has yet to look at a
-# large upload it expects a row of it or two; then to read all of them and to sort what is left may seem no dearer, by
-# the depth of an index, than to read a page from where the order begins.
+POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls drop connections that are idle for long
+# Every list is read in the order of an index, so a sort is never the better plan. PostgreSQL may choose one for
+# a new large upload, of which it expects one or two rows until it has analyzed the table.
 POSTGRESQL_SETTINGS = {"enable_sort": "off"}
 
 
 class Base(DeclarativeBase):
-    """Base of the tables; constraints get names, so that migrations can speak of them."""
+    """Base of the tables. Constraints get names, so that migrations can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -49,20 +48,20 @@ class Base(DeclarativeBase):
 
 
 class Session(FlaskSession):
-    """A session that can be closed, or begin again, although the database has gone away meanwhile.
+    """A session that can be closed or rolled back after the database has gone away.
 
-    Otherwise the answer that is ready by then would be lost, and a server error take its place.
+    Without this a response that is ready by then would be replaced by a server error.
     """
 
     def close(self) -> None:
-        """Give the connection back, or up."""
+        """Return the connection to the pool, or drop it."""
         try:
             super().close()
         except DBAPIError:
             self.invalidate()
 
     def rollback(self) -> None:
-        """Undo what was done; the database has undone it itself where it ended the session meanwhile."""
+        """Roll back. If the database has ended the session, it has rolled back already."""
         try:
             super().rollback()
         except DBAPIError:
@@ -76,7 +75,7 @@ migrate = Migrate()
 def init_app(app: Flask, settings: Settings) -> None:
     """Bind the database to `app`; opens no connection."""
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    engine: dict[str, Any] = {"hide_parameters": True}  # else the values of a statement that fails are in the logs
+    engine: dict[str, Any] = {"hide_parameters": True}  # keeps the values of failed statements out of the logs
     if not settings.database_url.startswith("sqlite"):
         engine |= {
             "pool_pre_ping": True,
@@ -96,7 +95,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _make_database_private(engine: Engine, data_dir: Path) -> None:
-    """Only the owner may read DATA_DIR, and a database in it."""
+    """Let only the owner read DATA_DIR, and the database in it."""
     make_private(data_dir)
     file = Path(engine.url.database or "")
     if file.parent == data_dir:
@@ -105,14 +104,14 @@ def _make_database_private(engine: Engine, data_dir: Path) -> None:
 
 @contextmanager
 def transaction() -> Iterator[Connection]:
-    """One write transaction; on SQLite it takes the write lock at once, so it waits its turn and never fails midway."""
+    """Open a write transaction. On SQLite it takes the write lock at once, so it may wait but never fails midway."""
     with db.engine.connect().execution_options(begin_immediate=True) as connection, connection.begin():
         yield connection
 
 
 @contextmanager
 def single_statement() -> Iterator[Connection]:
-    """A write of one statement or batch, which PostgreSQL commits by itself, so no row stays locked while it waits."""
+    """Open a connection for one statement or batch. PostgreSQL commits it by itself, so no lock outlives it."""
     if db.engine.dialect.name == "sqlite":
         with transaction() as connection:
             yield connection
@@ -122,14 +121,14 @@ def single_statement() -> Iterator[Connection]:
 
 
 def insert_many(connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows of the same columns, their values as the driver takes them (no enums), by its own `executemany`.
+    """Insert rows that have the same columns and values the driver takes (no enums), by the driver's `executemany`.
 
-    SQLAlchemy's looks at every value of every row, which takes longer than the database does.
+    SQLAlchemy's own inspects every value of every row, which takes longer than the database does.
     """
     if rows:
         insert = _insert(table, connection.dialect, tuple(rows[0]))
-        places = insert.positiontup  # where the driver counts its parameters; elsewhere it knows them by name
-        parameters: Any = [*map(itemgetter(*places), rows)] if places else rows
+        names = insert.positiontup  # for drivers with positional parameters; None for those with named ones
+        parameters: Any = list(map(itemgetter(*names), rows)) if names else rows
         connection.exec_driver_sql(insert.string, parameters)
 
 
@@ -139,11 +138,11 @@ def _insert(table: type[Base], dialect: sa.Dialect, columns: Sequence[str]) -> S
 
 
 def _tune_sqlite(engine: Engine) -> None:
-    """WAL lets readers and the writer work side by side; NORMAL is durable across a crash of ours."""
+    """Set WAL, so that readers and the writer work side by side, and NORMAL, which survives a crash of our process."""
 
     @event.listens_for(engine, "connect")
     def configure(dbapi_connection: Any, _record: Any) -> None:
-        dbapi_connection.isolation_level = None  # we say BEGIN ourselves, below
+        dbapi_connection.isolation_level = None  # `begin`, below, sends BEGIN
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={SQLITE_BUSY_MS}", "foreign_keys=ON"):
             dbapi_connection.execute(f"PRAGMA {pragma}")
 

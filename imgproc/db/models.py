@@ -1,4 +1,4 @@
-"""Tables, constraints and status enums. No I/O, no transitions: those are in `lifecycle.py`."""
+"""The tables, with their constraints and indexes. `transitions/` changes their rows."""
 
 from __future__ import annotations
 
@@ -8,60 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from imgproc.db.dialects import BigId, UtcDateTime, db_now
 from imgproc.db.engine import Base
-
-
-class RequestStatus(str, Enum):
-    """Where a processing request stands; the last four are ends."""
-
-    PENDING = "pending"
-    PROCESSING = "processing"
-    FINALIZING = "finalizing"
-    COMPLETED = "completed"
-    COMPLETED_WITH_ERRORS = "completed_with_errors"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class ProductStatus(str, Enum):
-    """`pending` waits in the database, `queued` has a doorbell in Redis, `processing` is leased; the rest are ends."""
-
-    PENDING = "pending"
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    SKIPPED = "skipped"
-
-
-class ImageStatus(str, Enum):
-    """What became of one image."""
-
-    PENDING = "pending"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class DeliveryStatus(str, Enum):
-    """`pending` waits for its time, `sending` is leased; `delivered` and `failed` are ends."""
-
-    PENDING = "pending"
-    SENDING = "sending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-
-
-ENDED = (
-    RequestStatus.COMPLETED,
-    RequestStatus.COMPLETED_WITH_ERRORS,
-    RequestStatus.FAILED,
-    RequestStatus.CANCELLED,
-)
+from imgproc.db.statuses import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
 
 
 def _status(enum: type[Enum]) -> sa.Enum:
@@ -77,12 +29,12 @@ def _counter() -> Mapped[int]:
 
 
 def _partial_index(name: str, *columns: str, where: str) -> Index:
-    """An index of the rows that matter, on either database; a statement must say the same to be served by it."""
+    """An index of some rows, on either database. A database uses it only for statements with the same condition."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class ProcessingRequest(Base):
-    """One uploaded CSV: what was asked, how far it is, and what came of it."""
+    """One uploaded CSV: its options, its progress and its result."""
 
     __tablename__ = "processing_requests"
     __table_args__ = (
@@ -143,9 +95,14 @@ class ProcessingRequest(Base):
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
 
+    @hybrid_property
+    def products_ended(self) -> int:
+        """How many products have ended, well or not; on the class, the SQL for it."""
+        return self.products_completed + self.products_failed + self.products_cancelled
+
 
 class Product(Base):
-    """One row of the CSV. A skipped row is kept as well: it has its line in the output CSV."""
+    """One row of the CSV. Skipped rows are kept too, because the output CSV shows them."""
 
     __tablename__ = "products"
     __table_args__ = (
@@ -176,7 +133,7 @@ class Product(Base):
 
 
 class ProductImage(Base):
-    """One image place of a product; `position` counts from 1 in the order of the cell."""
+    """One image of a product; `position` counts from 1 in the order of the cell."""
 
     __tablename__ = "product_images"
     __table_args__ = (
@@ -212,7 +169,7 @@ class ProductImage(Base):
 
 
 class WebhookDelivery(Base):
-    """The outbox: one announcement of one end of a request. Its id is the `webhook-id` of every attempt."""
+    """One announcement of one end of a request, in the outbox. Its id is the `webhook-id` of every attempt."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -240,7 +197,7 @@ class WebhookDelivery(Base):
 
 
 class DeliveryAttempt(Base):
-    """One POST of one delivery, and what came back."""
+    """One POST of one delivery, and the response to it."""
 
     __tablename__ = "delivery_attempts"
     __table_args__ = (UniqueConstraint("delivery_id", "number"),)
@@ -258,9 +215,9 @@ class DeliveryAttempt(Base):
 
 
 class ApiKey(Base):
-    """A caller's key. The secret is kept by its holder alone; here is its SHA-256, which cannot be reversed.
+    """A caller's key, stored as the SHA-256 of its secret.
 
-    `webhook_secrets` sign the holder's webhooks, the newest first, separated by a space; null: the configured ones do.
+    `webhook_secrets` sign the holder's webhooks: newest first, separated by a space. Null means the configured ones.
     """
 
     __tablename__ = "api_keys"

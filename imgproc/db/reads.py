@@ -1,66 +1,56 @@
-"""What is read from the database: a request's figures, and its products in row order. Changes nothing."""
+"""Reads of the database: a request, its progress, and its products in row order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 import sqlalchemy as sa
 
 from imgproc.db.engine import db
-from imgproc.db.models import (
-    ENDED,
-    ApiKey,
-    DeliveryStatus,
-    ProcessingRequest,
-    Product,
-    ProductImage,
-    ProductStatus,
-    RequestStatus,
-    WebhookDelivery,
-)
-from imgproc.db.transitions import requests
+from imgproc.db.models import ApiKey, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.statuses import ENDED, OPEN, UNDELIVERED, ProductStatus
+from imgproc.db.transitions.reservations import open_bytes
 from imgproc.db.transitions.window import of_status
 
-OPEN = tuple(status for status in RequestStatus if status not in ENDED)
-PAGE = 500  # products read at a time; a page of images stays below SQLite's limit of bound values
+PAGE = 500  # products read at a time; their ids stay below SQLite's limit of bound values
 
 
 def get_request(request_id: str, *, owner: str | None = None) -> ProcessingRequest | None:
-    """One request as it is now, or None; of this owner alone, if one is given, so that others' cost no more to ask for.
+    """The request as it is now, or None. With `owner`, only if it is theirs: other requests cost no more to ask for.
 
-    An earlier look ends first: on SQLite its transaction still sees the past.
+    Ends the session's transaction first: on SQLite it would still see the past.
     """
     db.session.rollback()
-    request = ProcessingRequest
-    statement = sa.select(request).where(request.id == request_id, request.removed_at.is_(None))
+    statement = sa.select(ProcessingRequest)
+    statement = statement.where(ProcessingRequest.id == request_id, ProcessingRequest.removed_at.is_(None))
     if owner is not None:
-        statement = statement.where(request.owner == owner)
+        statement = statement.where(ProcessingRequest.owner == owner)
     return db.session.execute(statement).scalar_one_or_none()
 
 
 def count_open(owner: str) -> int:
     """How many requests of the owner have not ended."""
-    request = ProcessingRequest
-    statement = sa.select(sa.func.count()).where(request.owner == owner, request.status.in_(OPEN))
+    is_open = ProcessingRequest.status.in_(OPEN)
+    statement = sa.select(sa.func.count()).where(ProcessingRequest.owner == owner, is_open)
     with db.engine.connect() as connection:
         return connection.execute(statement).scalar_one()
 
 
 def count_open_bytes(owner: str) -> int:
-    """How many bytes the owner's files under way have."""
+    """The bytes of the owner's files that are being stored or processed."""
     with db.engine.connect() as connection:
-        return int(connection.execute(sa.select(requests.open_bytes(owner))).scalar_one())
+        return int(connection.execute(sa.select(open_bytes(owner))).scalar_one())
 
 
 def count_open_deliveries(owner: str, *, at_most: int) -> int:
-    """How many webhooks of the owner wait or are being sent; no more than `at_most` are counted."""
-    delivery, request = WebhookDelivery, ProcessingRequest
+    """How many webhooks of the owner wait or are being sent. Counts up to `at_most`."""
     some = (
-        sa.select(delivery.id)
-        .join(request, request.id == delivery.request_id)
-        .where(request.owner == owner, delivery.status.in_([DeliveryStatus.PENDING, DeliveryStatus.SENDING]))
+        sa.select(WebhookDelivery.id)
+        .join(ProcessingRequest, ProcessingRequest.id == WebhookDelivery.request_id)
+        .where(ProcessingRequest.owner == owner, WebhookDelivery.status.in_(UNDELIVERED))
         .limit(at_most)
     )
     with db.engine.connect() as connection:
@@ -68,7 +58,7 @@ def count_open_deliveries(owner: str, *, at_most: int) -> int:
 
 
 def webhook_secrets(key_id: str) -> tuple[str, ...] | None:
-    """The secrets of the key, in force or not; None where it was made before keys had any; empty without such a key."""
+    """The webhook secrets of a key, active or revoked. None if it is older than such secrets; empty if unknown."""
     statement = sa.select(ApiKey.webhook_secrets).where(ApiKey.id == key_id)
     with db.engine.connect() as connection:
         found = connection.execute(statement).one_or_none()
@@ -78,39 +68,69 @@ def webhook_secrets(key_id: str) -> tuple[str, ...] | None:
 
 
 def has_ended(request: ProcessingRequest) -> bool:
-    """Whether the request is in one of its ends."""
+    """Whether the request has ended, well or not."""
     return request.status in ENDED
 
 
-def progress_of(request: ProcessingRequest) -> dict[str, Any]:
-    """Counts and percent as the wire shows them, from the counters alone: the same cost for any size."""
-    ended = request.images_completed + request.images_failed + request.images_cancelled
-    total = request.images_total
-    percent = 100 if has_ended(request) else min(99, 100 * ended // total) if total else 0
-    return {
-        "percent": percent,
-        "etaSeconds": None if has_ended(request) else _eta_seconds(request, ended),
-        "products": {
-            "total": request.products_total,
-            "completed": request.products_completed,
-            "failed": request.products_failed,
-        },
-        "images": {"total": total, "completed": request.images_completed, "failed": request.images_failed},
-    }
+@dataclass(frozen=True)
+class Counts:
+    """How many there are, and how many of them completed or failed."""
+
+    total: int
+    completed: int
+    failed: int
 
 
-def _eta_seconds(request: ProcessingRequest, ended: int) -> int | None:
-    if not ended or request.started_at is None:
+@dataclass(frozen=True)
+class Progress:
+    """How far a request is: the percentage of images made or failed, and the estimated seconds until the last."""
+
+    percent: int
+    eta_seconds: int | None
+    products: Counts
+    images: Counts
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """The bytes of a request's originals and of their renditions."""
+
+    source: int
+    output: int
+
+    @property
+    def saved_percent(self) -> float | None:
+        """The percentage saved, to one decimal; None before the first image."""
+        return round(100 * (1 - self.output / self.source), 1) if self.source else None
+
+
+def progress_of(request: ProcessingRequest, *, is_ending: bool = False) -> Progress:
+    """The progress by the request's counters, at the same cost for any size. `is_ending` treats it as ended.
+
+    Cancelled images count as not done. Before the end the percentage stays below 100.
+    """
+    ended = is_ending or has_ended(request)
+    done, total = request.images_completed + request.images_failed, request.images_total
+    percent = 100 * done // total if total else 0
+    return Progress(
+        percent=percent if ended else min(99, percent),
+        eta_seconds=None if ended else _eta_seconds(request, done),
+        products=Counts(request.products_total, request.products_completed, request.products_failed),
+        images=Counts(total, request.images_completed, request.images_failed),
+    )
+
+
+def _eta_seconds(request: ProcessingRequest, done: int) -> int | None:
+    """Seconds left at the average speed so far; None before the first image."""
+    if not done or request.started_at is None:
         return None
     elapsed = (datetime.now(timezone.utc) - request.started_at).total_seconds()
-    return max(0, round(elapsed / ended * (request.images_total - ended)))
+    return max(0, round(elapsed / done * (request.images_total - done - request.images_cancelled)))
 
 
-def bytes_of(request: ProcessingRequest) -> dict[str, Any]:
-    """Bytes before and after, and the percentage saved, to one decimal; None while there is nothing to compare."""
-    source, output = request.source_bytes, request.output_bytes
-    saved = round(100 * (1 - output / source), 1) if source else None
-    return {"source": source, "output": output, "savedPercent": saved}
+def bytes_of(request: ProcessingRequest) -> Bytes:
+    """The bytes by the request's counters."""
+    return Bytes(request.source_bytes, request.output_bytes)
 
 
 def products(
@@ -120,7 +140,7 @@ def products(
     after_row: int = 0,
     limit: int = PAGE,
 ) -> list[tuple[Any, list[Any]]]:
-    """A page of products in row order, each with its images by position; `after_row` is where the last page ended."""
+    """A page of products in row order, each with its images by position, beginning after `after_row`."""
     page = sa.select(Product.__table__).where(Product.request_id == request_id).limit(limit)
     if len(statuses) == 1:
         page = page.where(of_status(statuses[0], after_row=after_row)).order_by(Product.status, Product.row)
@@ -140,7 +160,7 @@ def products(
 
 
 def every_product(request_id: str, *, statuses: Sequence[ProductStatus] = ()) -> Iterator[tuple[Any, list[Any]]]:
-    """All products of a request in row order, read page by page in bounded memory, holding no transaction between."""
+    """All products of a request in row order. Pages are read in bounded memory, each in its own transaction."""
     after_row = 0
     while page := products(request_id, statuses=statuses, after_row=after_row):
         db.session.rollback()
@@ -150,7 +170,7 @@ def every_product(request_id: str, *, statuses: Sequence[ProductStatus] = ()) ->
 
 
 def ids_of(statement: sa.Select[Any]) -> list[Any]:
-    """The ids that a statement finds; its transaction ends, so that what follows takes its own."""
+    """The ids that a statement finds. Ends the transaction, so that the caller's next statement starts its own."""
     ids = list(db.session.execute(statement).scalars())
     db.session.rollback()
     return ids

@@ -1,7 +1,7 @@
-"""How long our connections to PostgreSQL wait: for a silent peer, a lock, a statement, for ourselves.
+"""Time limits of PostgreSQL connections: for a silent peer, a lock, a statement and an idle transaction.
 
-A host that vanishes says no goodbye. Without these limits its sessions would hold their locks for two hours, until the
-kernel's own keepalive has given up, and every other worker would wait behind them.
+A host that vanishes closes no connection. Without these limits its sessions would hold their locks for two hours, until
+the kernel's keepalive gives up, and every other worker would wait for them.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from imgproc.core.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_IN
 
 CONNECT = 5  # seconds
 
-# What a session of ours ends as, beside the errors that drivers call operational: ended while idle in a transaction,
-# and by transaction_timeout (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+# A limit ended the session: idle_in_transaction_session_timeout and transaction_timeout. Drivers do not call these
+# operational errors (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 ENDED_BY_LIMIT = {"25P03", "25P04"}
 WAITED_TOO_LONG = {"55P03", "57014", "40P01"}  # lock_timeout, statement_timeout, a deadlock
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that a kind of work may wait for a lock, run a statement, and pause between two; 0 is no limit."""
+    """Seconds a transaction may wait for a lock, run a statement, and idle between two statements; 0 is no limit."""
 
     lock: int
     statement: int
     idle: int
 
     def settings(self) -> dict[str, str]:
-        """The settings of PostgreSQL."""
+        """The limits as PostgreSQL settings."""
         return {
             "lock_timeout": f"{self.lock}s",
             "statement_timeout": f"{self.statement}s",
@@ -44,12 +44,12 @@ class Limits:
         }
 
 
-SHORT = Limits(lock=5, statement=15, idle=10)  # answers to callers; claims, leases and ends of products
-LONG = Limits(lock=5, statement=300, idle=60)  # plans, finalizations, removals, passes, whole requests at once
-MIGRATION = Limits(lock=30, statement=0, idle=0)  # an index on a large table takes as long as it takes
+SHORT = Limits(lock=5, statement=15, idle=10)  # API calls; claims, leases and results of products
+LONG = Limits(lock=5, statement=300, idle=60)  # plans, finalizations, removals, sweeps, actions on a whole request
+MIGRATION = Limits(lock=30, statement=0, idle=0)  # building an index on a large table may take long
 
-# The server's view of a session. Each is set where the server knows it: client_connection_check_interval is of
-# PostgreSQL 14, tcp_user_timeout of 12 and of Linux.
+# Settings of the server's side of a session. Unknown ones are left out: client_connection_check_interval came with
+# PostgreSQL 14, tcp_user_timeout with 12 and on Linux alone.
 SESSION = {
     "tcp_keepalives_idle": str(KEEPALIVE_IDLE),
     "tcp_keepalives_interval": str(KEEPALIVE_INTERVAL),
@@ -68,7 +68,7 @@ _limits: ContextVar[Limits] = ContextVar("limits", default=SHORT)
 
 @contextmanager
 def allow(limits: Limits) -> Iterator[None]:
-    """Transactions begun in the block, in this thread, have these limits; a single statement keeps those of SHORT."""
+    """Give the transactions begun in the block, in this thread, these limits. Single statements keep SHORT."""
     before = _limits.set(limits)
     try:
         yield
@@ -77,7 +77,7 @@ def allow(limits: Limits) -> Iterator[None]:
 
 
 def postgresql_arguments() -> dict[str, Any]:
-    """Our view of a connection, as libpq's parameters."""
+    """Parameters of libpq for our side of a connection."""
     return {
         "connect_timeout": CONNECT,
         "keepalives": 1,
@@ -89,11 +89,11 @@ def postgresql_arguments() -> dict[str, Any]:
 
 
 def limit_sessions(engine: Engine, *, settings: dict[str, str]) -> None:
-    """Set the limits, and `settings`, of every session that a PostgreSQL engine opens."""
+    """Set the limits and `settings` in every session that a PostgreSQL engine opens."""
 
     @event.listens_for(engine, "connect")
     def configure(connection: psycopg.Connection[Any], _record: Any) -> None:
-        connection.autocommit = True  # else what is set would end with the transaction
+        connection.autocommit = True  # otherwise a rollback would undo the settings
         _set(connection, SESSION | settings)
         connection.autocommit = False
 
@@ -112,7 +112,7 @@ def limit_sessions(engine: Engine, *, settings: dict[str, str]) -> None:
 
 
 def _set(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
-    """Set what the server knows; what it refuses all the same stays as it is, and the server's log tells of it."""
+    """Set what the server knows. A setting that it refuses keeps its value; the server logs the refusal."""
     try:
         connection.execute(_SET_KNOWN, (list(settings), list(settings.values())))
     except psycopg.Error:
@@ -124,21 +124,21 @@ def _set(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
 
 
 def is_wait(error: DBAPIError) -> bool:
-    """Whether the database is there, and only a lock or a statement took too long; or two waited for each other."""
+    """True if the database answered, but a lock or a statement took too long, or a deadlock was found."""
     return getattr(error.orig, "sqlstate", None) in WAITED_TOO_LONG
 
 
 def is_outage(error: DBAPIError) -> bool:
-    """Whether the database is away or busy, and not our statement wrong; so are all that these limits end."""
+    """True if the database is away or busy, a limit included. False means that the statement itself is wrong."""
     if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
         return True
     return getattr(error.orig, "sqlstate", None) in ENDED_BY_LIMIT
 
 
 def is_away(error: DBAPIError) -> bool:
-    """Whether the database does not answer anybody, and it is not this statement or this row that is at fault.
+    """True if the database answers no statement at all, rather than failing this statement or this row.
 
-    A server that names a state (a statement or a lock that took too long) has answered, unless it ended the session.
+    A server that sends a SQLSTATE (such as a lock that took too long) has answered, unless it ended the session.
     """
     answered = getattr(error.orig, "sqlstate", None) and not error.connection_invalidated
     return is_outage(error) and not answered

@@ -91,7 +91,12 @@ def start_missing(settings: Settings, supervisor: Supervisor) -> Iterator[None]:
         ServiceFailed: a server did not become ready.
     """
     remembered = _remember(settings.data_dir)
-    environ = {"WEBHOOK_SECRET": remembered["webhook_secret"], "IMGPROC_URL": local_url(settings)}
+    url = local_url(settings)
+    environ = {
+        "WEBHOOK_SECRET": remembered["webhook_secret"],
+        "IMGPROC_URL": url,
+        "SAMPLES_URL": f"{url}/samples/",
+    }
     if settings.redis_url is None:
         environ |= _start_redis(settings.data_dir / "redis", remembered, supervisor)
     if settings.s3_endpoint_url is None:

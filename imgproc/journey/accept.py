@@ -1,12 +1,11 @@
-"""Accepting an upload: check the file, reserve a request, store the file, accept, ring for the plan, answer 202."""
+"""Accepts an upload: check the file, reserve a request, store the file, accept the request, enqueue its plan."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -19,34 +18,34 @@ from imgproc.core.errors import (
     QuotaExceeded,
     StorageUnavailable,
 )
+from imgproc.core.spool import HashedSpool
 from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
-from imgproc.db.transitions import requests
-from imgproc.db.transitions.requests import ReservationLost
-from imgproc.journey.delivery import signing_secrets
-from imgproc.journey.services import toolbox
+from imgproc.db.transitions import reservations
+from imgproc.db.transitions.reservations import ReservationLost
+from imgproc.journey.services import Services
+from imgproc.journey.webhook import signing_secrets
 from imgproc.pipeline.http.addresses import check_url
 from imgproc.pipeline.images.compress import CompressOptions
 from imgproc.pipeline.storage.object_keys import input_key
 from imgproc.pipeline.table.read import CsvReading, Scan, read_csv, require_valid, scan_csv
 from imgproc.queue import enqueue
 
-READ_BLOCK = 1024 * 1024
 MAX_WEBHOOK_URL_CHARS = 2048
 
 
 class KeyReused(InvalidInput):
-    """The idempotency key came before, with another file or other options."""
+    """The idempotency key was used before with another file or other options."""
 
     code = "idempotency_key_reused"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What the caller sent: a seekable file of `size` bytes, and what to do with it."""
+    """What the caller sent: a file of `size` bytes, and what to do with it."""
 
-    stream: BinaryIO
+    stream: HashedSpool
     size: int
     filename: str
     options: CompressOptions
@@ -57,33 +56,35 @@ class Upload:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The request that stands for the upload; `scan` is None where an earlier upload's answer is replayed."""
+    """The request of the upload; `scan` is None if it was accepted earlier under the same idempotency key."""
 
     request: ProcessingRequest
     scan: Scan | None
 
 
-def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Accepted:
-    """Accept an upload, or answer again for one with the same idempotency key.
+def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str | None = None) -> Accepted:
+    """Accept an upload, or return the request of an earlier one with the same idempotency key.
 
-    `api_url` is where the caller reached the API, for links in what is told of the request's end.
+    The file is read twice: to check it and to store it. `api_url` is the address at which the caller reached the API;
+    the webhook's links start with it.
 
     Raises:
         InvalidCsv, UnsupportedFile, InvalidWebhookUrl: the caller must change something.
-        KeyReused: the idempotency key came with another upload.
-        QuotaExceeded: the owner has MAX_OPEN_REQUESTS or MAX_OPEN_BYTES under way.
+        KeyReused: the idempotency key was used with another upload.
+        QuotaExceeded: the owner has MAX_OPEN_REQUESTS open, or would have more than MAX_OPEN_BYTES.
         StorageUnavailable: nothing was accepted; the same upload may be sent again.
     """
-    webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url, owner=owner)
+    webhook_url = check_webhook_url(services, upload.webhook_url or services.settings.webhook_url, owner=owner)
     fingerprint = _fingerprint(upload)
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
-    require_room(owner, size=upload.size)
-    _, scan = inspect(upload)
+    require_room(services, owner, size=upload.size)
+    _, scan = inspect(services, upload)
     require_valid(scan, skip_invalid=upload.skip_invalid)
-    request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint, api_url=api_url)
-    _store(request_id, upload.stream)
-    if earlier := _accept(request_id, upload, owner, fingerprint):
+    columns = {"webhook_url": webhook_url, "fingerprint": fingerprint, "api_url": api_url}
+    request_id = _reserve(services, upload, scan, owner=owner, **columns)
+    _store(services, request_id, upload.stream)
+    if earlier := _accept(services, request_id, upload, owner, fingerprint):
         return earlier
     enqueue.plans([request_id])
     request = reads.get_request(request_id)
@@ -91,11 +92,11 @@ def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Ac
     return Accepted(request, scan)
 
 
-def _reserve(upload: Upload, scan: Scan, *, owner: str, **values: str | None) -> str:
-    """Insert the request's row before its file is stored; its id. Until it is accepted nobody sees it."""
+def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **values: str | None) -> str:
+    """Insert the request's row before its file is stored; its id. It stays hidden until it is accepted."""
     request_id = str(uuid.uuid4())
-    reserved = requests.reserve(
-        most_bytes=toolbox().settings.max_open_bytes,
+    reserved = reservations.reserve(
+        max_open_bytes=services.settings.max_open_bytes,
         owner=owner,
         id=request_id,
         input_bytes=upload.size,
@@ -110,113 +111,108 @@ def _reserve(upload: Upload, scan: Scan, *, owner: str, **values: str | None) ->
         **values,
     )
     if not reserved:
-        raise _bytes_exceeded()
+        raise _bytes_exceeded(services)
     return request_id
 
 
-def _store(request_id: str, stream: BinaryIO) -> None:
-    """Store the file; a request whose file cannot be stored stands in the way of no other."""
+def _store(services: Services, request_id: str, stream: HashedSpool) -> None:
+    """Store the file. If that fails, withdraw the reservation, so that it does not count against the owner's quota."""
     stream.seek(0)
     try:
-        toolbox().store.put_input(request_id, stream)
+        services.store.put_input(request_id, cast("BinaryIO", stream))
     except InfrastructureError:
-        requests.withdraw(request_id)
+        reservations.withdraw(request_id)
         raise
 
 
-def inspect(upload: Upload) -> tuple[CsvReading, Scan]:
-    """How the file reads, and what one pass over it finds; changes nothing.
+def inspect(services: Services, upload: Upload) -> tuple[CsvReading, Scan]:
+    """Read the whole file once: how it is written, and what it holds. Changes nothing.
 
-    The pass stops where the errors are too many to be listed, unless bad rows are skipped.
+    Unless bad rows are skipped, reading stops once there are more errors than are listed.
 
     Raises:
         InvalidCsv, UnsupportedFile: the file cannot be read at all.
     """
-    upload.stream.seek(0)
-    reading = read_csv(upload.stream, limits=toolbox().csv_limits)
+    reading = read_csv(cast("BinaryIO", upload.stream), limits=services.csv_limits)
     return reading, scan_csv(reading, stop_at_errors=not upload.skip_invalid)
 
 
-def check_webhook_url(url: str | None, *, owner: str) -> str | None:
-    """The URL, if we may post to it and can sign what the owner is told.
+def check_webhook_url(services: Services, url: str | None, *, owner: str) -> str | None:
+    """Return the URL if we may post to it and can sign the owner's webhooks.
 
     Raises:
-        InvalidWebhookUrl: it is malformed, points where we may not go, or nothing could be signed.
+        InvalidWebhookUrl: it is malformed or forbidden, or there is no secret to sign with.
     """
     if url is None:
         return None
-    tools = toolbox()
-    if not signing_secrets(tools, owner):
+    if not signing_secrets(services, owner):
         raise InvalidWebhookUrl("This server has no WEBHOOK_SECRET, so it can sign no webhook; leave webhookUrl out.")
     if len(url) > MAX_WEBHOOK_URL_CHARS:
         raise InvalidWebhookUrl(
             f"The webhook URL is longer than {MAX_WEBHOOK_URL_CHARS:,} characters; give a shorter one."
         )
     try:
-        check_url(url, allowed_networks=tools.settings.allowed_networks)
+        check_url(url, allowed_networks=services.settings.allowed_networks)
     except (ForbiddenAddress, InvalidInput) as error:
         raise InvalidWebhookUrl(error.detail) from error
     return url
 
 
-def require_room(owner: str, *, size: int) -> None:
+def require_room(services: Services, owner: str, *, size: int) -> None:
     """Check both quotas before a file of `size` bytes is read, or processed again.
 
-    Requests that come at once may pass them together; for the bytes of uploads, `reserve` checks again.
+    Simultaneous requests may pass the check together. For the bytes of uploads `reserve` checks again.
 
     Raises:
-        QuotaExceeded: the owner has MAX_OPEN_REQUESTS under way, or would have more than MAX_OPEN_BYTES.
+        QuotaExceeded: the owner has MAX_OPEN_REQUESTS open, or would have more than MAX_OPEN_BYTES.
     """
-    most = toolbox().settings.max_open_requests
+    most = services.settings.max_open_requests
     if reads.count_open(owner) >= most:
         raise QuotaExceeded(f"{most:,} requests are under way already; wait until some have ended, or cancel some.")
-    if reads.count_open_bytes(owner) + size > toolbox().settings.max_open_bytes:
-        raise _bytes_exceeded()
+    if reads.count_open_bytes(owner) + size > services.settings.max_open_bytes:
+        raise _bytes_exceeded(services)
 
 
-def _bytes_exceeded() -> QuotaExceeded:
-    most = toolbox().settings.max_open_bytes
+def _bytes_exceeded(services: Services) -> QuotaExceeded:
+    most = services.settings.max_open_bytes
     return QuotaExceeded(
         f"With this file more than {most:,} bytes of files would be under way; "
         "wait until some requests have ended, or cancel some."
     )
 
 
-def require_room_for_delivery(owner: str) -> None:
-    """A webhook that has ended is not sent again while too many of the owner wait.
+def require_room_for_delivery(services: Services, owner: str) -> None:
+    """Check the quota before a webhook that has ended is sent again.
 
     Raises:
         QuotaExceeded: MAX_OPEN_DELIVERIES of the owner wait or are being sent.
     """
-    most = toolbox().settings.max_open_deliveries
+    most = services.settings.max_open_deliveries
     if reads.count_open_deliveries(owner, at_most=most) >= most:
         raise QuotaExceeded(f"{most:,} webhooks wait to be sent already; send this one again when some have been.")
 
 
 def _fingerprint(upload: Upload) -> str:
-    """What makes two uploads the same: the bytes of the file and everything asked of it."""
-    digest = hashlib.sha256()
-    upload.stream.seek(0)
-    while block := upload.stream.read(READ_BLOCK):
-        digest.update(block)
-    asked: dict[str, Any] = {
+    """The SHA-256 of the file and its options: the same for two uploads that ask for the same."""
+    digest = upload.stream.sha256.copy()
+    options: dict[str, Any] = {
         **asdict(upload.options),
         "skip_invalid": upload.skip_invalid,
         "webhook_url": upload.webhook_url,
     }
-    digest.update(json.dumps(asked, sort_keys=True).encode())
+    digest.update(json.dumps(options, sort_keys=True).encode())
     return digest.hexdigest()
 
 
-def _accept(request_id: str, upload: Upload, owner: str, fingerprint: str) -> Accepted | None:
-    """Accept the request; where a twin with the same key was faster, its answer stands and our file goes."""
+def _accept(services: Services, request_id: str, upload: Upload, owner: str, fingerprint: str) -> Accepted | None:
+    """Accept the request. If a simultaneous upload with the same key was first, return it and delete our file."""
     try:
-        requests.accept(request_id, idempotency_key=upload.idempotency_key)
+        reservations.accept(request_id, idempotency_key=upload.idempotency_key)
     except ReservationLost as error:
         raise StorageUnavailable("Storing the file took over an hour, so it was given up; upload it again.") from error
     except IntegrityError:
-        requests.withdraw(request_id)
-        toolbox().store.delete_some(request_id)
+        reservations.withdraw(request_id)
+        services.store.delete_some(request_id)
         earlier = _replay(upload.idempotency_key, owner, fingerprint)
         if earlier is None:
             raise
@@ -235,5 +231,5 @@ def _replay(key: str | None, owner: str, fingerprint: str) -> Accepted | None:
         db.session.rollback()
         return None
     if request.fingerprint != fingerprint:
-        raise KeyReused("This Idempotency-Key came before with another file or other options; use a new key.")
+        raise KeyReused("This Idempotency-Key was used before with another file or other options; use a new key.")
     return Accepted(request, None)

@@ -14,7 +14,7 @@ from urllib3.exceptions import DecodeError
 from urllib3.util import Url
 
 from imgproc.core.errors import DownloadError, ForbiddenAddress, InvalidInput
-from imgproc.pipeline.http.addresses import Network, check_url
+from imgproc.pipeline.http.addresses import ANY_NETWORK, Network, check_url
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of, explain
 from imgproc.pipeline.http.session import USER_AGENT, GuardedSession, discard, retry_after
@@ -78,7 +78,8 @@ class Downloader:
     """Downloads untrusted URLs over kept-alive connections; one instance serves any number of threads.
 
     `timeout` is the seconds an image may take in all, from DNS to the last byte and over all redirects; `max_bytes` is
-    the size of the largest body; `allowed_networks` may be reached although private.
+    the size of the largest body; `allowed_networks` may be reached although private, and so may URLs that begin with
+    `samples_url`.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Downloader:
         allowed_networks: Sequence[Network],
         timeout: float,
         max_bytes: int,
+        samples_url: str | None = None,
         pool_size: int = 16,
         user_agent: str = USER_AGENT,
     ) -> None:
@@ -94,10 +96,14 @@ class Downloader:
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._session = GuardedSession(allowed_networks=allowed_networks, pool_size=pool_size, user_agent=user_agent)
+        # Samples have connections of their own, so that no other URL is asked for over one of these.
+        self._samples_url = samples_url
+        self._samples = GuardedSession(allowed_networks=ANY_NETWORK, pool_size=1, user_agent=user_agent)
 
     def close(self) -> None:
         """Close the connections kept alive."""
         self._session.close()
+        self._samples.close()
 
     def download(self, url: str, *, known: Validators = UNKNOWN) -> Download:
         """Download `url`, following at most 3 redirects; only if it is not as it is `known`.
@@ -107,12 +113,12 @@ class Downloader:
         """
         with Deadline(self._timeout) as deadline:
             for hop in range(1 + MAX_REDIRECTS):
-                parts = self._checked(url)
+                parts, session = self._checked(url)
                 host = parts.host or ""
                 # What a host knows is about its own URL: where that leads may change without it.
                 conditions = {} if hop else known.conditions
                 try:
-                    with self._session.request("GET", parts, headers=ACCEPT | conditions) as response:
+                    with session.request("GET", parts, headers=ACCEPT | conditions) as response:
                         if conditions and response.status == HTTPStatus.NOT_MODIFIED:
                             discard(response)
                             return Download(b"", None, url, known, not_modified=True)
@@ -128,9 +134,14 @@ class Downloader:
             f"The URL redirects more than {MAX_REDIRECTS} times; give the one it ends at.", code="too_many_redirects"
         )
 
-    def _checked(self, url: str) -> Url:
+    def _checked(self, url: str) -> tuple[Url, GuardedSession]:
+        """The parts of the URL, which may be asked for, and the session for it."""
         try:
-            return check_url(url, allowed_networks=self._allowed_networks)
+            if self._samples_url:
+                parts = check_url(url, allowed_networks=ANY_NETWORK)
+                if parts.url.startswith(self._samples_url):  # without `..`, which check_url has resolved
+                    return parts, self._samples
+            return check_url(url, allowed_networks=self._allowed_networks), self._session
         except (InvalidInput, ForbiddenAddress) as error:
             raise DownloadError(error.detail, code=error.code) from error
 

@@ -1,5 +1,5 @@
-"""The HTTP server: gunicorn keeps the processes, waitress's loop speaks to clients, threads get whole requests alone.
+"""The HTTP server: gunicorn manages processes, waitress's loop talks to clients, and threads get only whole requests.
 
-A client that sends or reads slowly costs a file descriptor and a buffer, never a thread. What goes in here knows
-sockets and HTTP; nothing of it knows Flask or our tables.
+A client that sends or reads slowly costs a file descriptor and a buffer, never a thread. This folder knows sockets and
+HTTP, but neither Flask nor our tables.
 """

@@ -1,4 +1,4 @@
-"""One connection, and how long its client may take."""
+"""One connection, and the time limits of its client."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from waitress.utilities import Error
 from imgproc.server.parser import Parser
 from imgproc.server.tasks import AppTask, ProblemTask, TooSlow
 
-PIECE = 64 * 1024  # bytes of an answer that are offered to the kernel at a time
+PIECE = 64 * 1024  # bytes of a response that are given to the kernel at a time
 
-RESET = struct.pack("ii", 1, 0)  # socket(7): closed without waiting for what has not been sent
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER of socket(7): on close, drop unsent bytes and reset the connection
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How slow a client may be: in each `seconds` it moves a header, or `bytes_per_second` of a body or an answer."""
+    """How slow a client may be: in `seconds` it sends a header, or moves `bytes_per_second` of a body or response."""
 
     seconds: float
     bytes_per_second: float
@@ -33,31 +33,31 @@ class Patience:
 
     @property
     def least_bytes(self) -> float:
-        """What must move within `seconds`."""
+        """The bytes that must move within `seconds`."""
         return self.seconds * self.bytes_per_second
 
 
 @dataclass
 class _Watch:
-    """What the client does, since when, and how far it was at the last check."""
+    """The phase of the client, since when it lasts, and its progress at the last check."""
 
     phase: tuple[str, int]
     since: float
-    looked_at: float
+    checked_at: float
     progress: int
 
 
 class Channel(HTTPChannel):
-    """A connection that never holds a thread while its client is slow, and is closed where it is too slow."""
+    """A connection that holds no thread while its client is slow, and is closed if the client is too slow."""
 
     parser_class = Parser
     task_class = AppTask
     error_task_class = ProblemTask
-    request: Any  # the one that is being received
+    request: Any  # the request being received
     sent_continue: bool
 
     def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002 - waitress's name
-        self._ahead = b""  # came after the request that is being answered
+        self._ahead = b""  # bytes received after the request being answered
         self._sent = 0
         self._served = 0
         self._lingers = False
@@ -65,10 +65,10 @@ class Channel(HTTPChannel):
         now = time.monotonic()
         self._watch = _Watch(("header", 0), now, now, 0)
         super().__init__(server, sock, addr, adj, map=map)
-        self.sendbuf_len = PIECE  # waitress reads as much again each time that the kernel takes a little
+        self.sendbuf_len = PIECE  # waitress reads this much again each time the kernel takes a part of it
 
     def check(self, now: float, patience: Patience) -> None:
-        """Close the connection, with an explanation where that can be read, if its client is too slow."""
+        """Close the connection if its client is too slow. A client that sends a body gets an explanation."""
         phase, progress = self._state()
         watch = self._watch
         if phase != watch.phase:
@@ -76,39 +76,41 @@ class Channel(HTTPChannel):
             return
         kind, _ = phase
         allowed = patience.idle_seconds if kind == "idle" else patience.seconds
-        if kind == "busy" or now - watch.looked_at < allowed:
+        if kind == "busy" or now - watch.checked_at < allowed:
             return
         if kind in {"body", "answer"} and progress - watch.progress >= patience.least_bytes:
-            watch.looked_at, watch.progress = now, progress
+            watch.checked_at, watch.progress = now, progress
         elif kind == "body":
             rate = f"{patience.bytes_per_second:g} bytes a second"
-            self.refuse(TooSlow(f"Less than {rate} came for {patience.seconds:g} seconds; use a faster connection."))
+            self.refuse(
+                TooSlow(f"You sent less than {rate} for {patience.seconds:g} seconds; use a faster connection.")
+            )
         else:
             self.kill()
 
     @property
     def since(self) -> float:
-        """Monotonic seconds at which the client began what it does now."""
+        """The monotonic time at which the present phase began, in seconds."""
         return self._watch.since
 
     @property
     def is_busy(self) -> bool:
-        """Does a thread work on a request, or is one about to?"""
+        """Whether a thread works on a request, or is about to."""
         return bool(self.requests)
 
     @property
     def has_work(self) -> bool:
-        """Is there something to finish before a stop?"""
+        """Whether the connection must be served before the process stops."""
         return self.is_busy or self.total_outbufs_len > 0 or self._is_sending_body()
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of bodies that are kept for this connection."""
+        """The bytes of request bodies held for this connection."""
         held = [*self.requests, self.request]
         return sum(request.body_bytes_received for request in held if request is not None)
 
     def refuse(self, error: Error) -> None:
-        """Answer the request that is being received with `error`, and close."""
+        """Respond to the request being received with `error`, and close."""
         with self.requests_lock:
             request, self.request = self.request, None
             if request is None or self.requests:
@@ -142,34 +144,36 @@ class Channel(HTTPChannel):
         self._served += 1
 
     def send(self, data: bytes, do_close: bool = True) -> int:
-        """Send what the kernel takes, and count it."""
+        """Send and count the bytes that the kernel takes."""
         sent: int = super().send(data, do_close)
         self._sent += sent
         return sent
 
     def send_continue(self) -> None:
-        """Ask for the body (100 Continue), unless there is none or it is refused: waitress would ask all the same."""
+        """Send 100 Continue, unless the request has no body or is refused. waitress would send it in any case."""
         if self.request.completed:
             self.request.expect_continue = False
         else:
             super().send_continue()
 
     def linger(self) -> None:
-        """Once the answer is sent, read on for a while: closed at once, TCP would reset it before it is read."""
+        """Read on for a while after the response is sent. TCP resets a connection that is closed with unread bytes, and
+        the client would lose the response.
+        """
         self._lingers = True
 
     def readable(self) -> bool:
-        """Shall the loop call `handle_read`? Asked at each turn, when the next of several requests may be taken on."""
+        """Whether the loop may call `handle_read`. Also starts the next of several pipelined requests."""
         if not self.connected:
-            return False  # killed in this turn; a connection that is accepted in it may get the same descriptor
+            return False  # closed in this turn; a connection accepted in the same turn may get its descriptor
         if self._ahead and super().readable():
             self.received(b"")
         return self._shut or bool(super().readable())
 
     def received(self, data: bytes) -> bool:
-        """Take on one request; what came after it waits until its answer is sent.
+        """Accept one request. Later ones wait until its response is sent.
 
-        waitress would answer all at once, and hold a thread while the client does not take so many answers.
+        waitress would process all at once, and hold a thread while the client does not read the responses.
         """
         self._ahead += data
         with self.requests_lock:
@@ -192,22 +196,21 @@ class Channel(HTTPChannel):
                 self.server.add_task(self)
 
     def writable(self) -> bool:
-        """Shall the loop call `handle_write`?"""
+        """Whether the loop may call `handle_write`."""
         return self.connected and bool(self.will_close if self._shut else super().writable())
 
     def handle_read(self) -> None:
-        """Take what came; drop it where the request is refused."""
+        """Read what the client sent. After a refusal, drop it."""
         if not self._shut:
             super().handle_read()
             return
         with contextlib.suppress(OSError):
-            self.recv(self.adj.recv_bytes)  # closes the connection where the client has
+            self.recv(self.adj.recv_bytes)  # closes the connection if the client has closed it
 
     def kill(self) -> None:
-        """Close the connection now. Only the loop's thread may.
+        """Close the connection now. Only the loop's thread may call this.
 
-        Where the client is not to get the rest of an answer, the kernel drops what it keeps for it too; a whole answer
-        that is still on its way arrives.
+        If a response is cut off, the kernel drops its unsent part as well. A complete response still arrives.
         """
         self._lingers = False
         if self.total_outbufs_len:
@@ -216,7 +219,7 @@ class Channel(HTTPChannel):
         self.handle_close()
 
     def handle_close(self) -> None:
-        """Close the connection, or, the first time where it lingers, our half of it."""
+        """Close the connection, or at first only our half of it if it lingers."""
         if self._lingers and not self._shut and not self.total_outbufs_len and self.connected:
             self._shut = True
             self.will_close = self.close_when_flushed = False
@@ -227,7 +230,7 @@ class Channel(HTTPChannel):
 
 
 def _unacknowledged(sock: socket.socket) -> int:
-    """Bytes that the kernel has taken and the client has not; 0 where the kernel does not tell."""
+    """The bytes sent to the kernel that the client has not acknowledged; 0 on systems that do not tell."""
     if sys.platform != "linux":
         return 0
     try:

@@ -22,30 +22,30 @@ from imgproc.server.listener import Limits, Server
 
 log = logging.getLogger(__name__)
 
-TURN_SECONDS = 1.0  # at most, between two looks at the clock
+TURN_SECONDS = 1.0  # the longest time between two checks of the clock
 OWN_FILES = 200  # descriptors for everything but connections
-FILES_A_CONNECTION = 3  # the socket, a body on disk, an answer on disk
-MEMORY_A_BUFFER = 64 * 1024  # bytes of a body or an answer that stay in memory
-ANSWER_BYTES = 1024 * 1024 * 1024  # on disk, of one answer that its client reads slowly; a thread waits to add more
-UNSENT_BYTES = 128 * 1024  # of an answer that the kernel may keep beside what is on its way
+FILES_A_CONNECTION = 3  # the socket, a body on disk, a response on disk
+MEMORY_A_BUFFER = 64 * 1024  # bytes of a body or a response that stay in memory
+RESPONSE_BYTES = 1024 * 1024 * 1024  # of one response kept on disk for a slow client; beyond it the thread waits
+UNSENT_BYTES = 128 * 1024  # of a response that the kernel may buffer beside those in flight
 
 
 class BufferingWorker(Worker):
-    """Receives whole requests and sends whole answers in one loop; threads only run the app."""
+    """Receives whole requests and sends whole responses in one loop. Threads only run the app."""
 
     @classmethod
     def check_config(cls, cfg: Config, _log: Any) -> None:
-        """Refuse what this worker cannot do.
+        """Refuse settings that this worker does not support.
 
         Raises:
-            ValueError: TLS is asked for.
+            ValueError: TLS is configured.
         """
         if cfg.is_ssl:
-            raise ValueError("This server speaks no TLS: put a proxy in front that does.")
+            raise ValueError("This server does not support TLS: put a proxy with TLS in front of it.")
 
     def run(self) -> None:
-        """Serve until gunicorn says stop, or is gone."""
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # requests that wait for a thread are no news
+        """Serve until gunicorn stops this worker, or has died."""
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits
         settings = load_settings()
         limits = _limits(settings, self.cfg)
         dispatcher = ThreadedTaskDispatcher()
@@ -72,7 +72,7 @@ class BufferingWorker(Worker):
         dispatcher.set_thread_count(0)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Note the signal to stop, and wake the loop."""
+        """Stop at this signal, and wake the loop."""
         super().handle_exit(sig, frame)
         for server in getattr(self, "_servers", []):
             server.pull_trigger()
@@ -82,7 +82,7 @@ class BufferingWorker(Worker):
         wasyncore.poll2(TURN_SECONDS, sockets)
 
     def _finish(self, sockets: dict[int, Any], channels: dict[int, Channel]) -> None:
-        """Answer the requests that are here, and take no more."""
+        """Respond to the requests already received, and accept no more."""
         for server in self._servers:
             server.stop_accepting()
         deadline = time.monotonic() + self.cfg.graceful_timeout
@@ -106,7 +106,7 @@ def _limits(settings: Settings, cfg: Config) -> Limits:
 
 
 def _affordable(connections: int) -> int:
-    """As many of `connections` as there are file descriptors for, once the soft limit is at the hard one."""
+    """Raise the limit of file descriptors for `connections`. Returns how many connections it allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = OWN_FILES + FILES_A_CONNECTION * connections
     files = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
@@ -127,16 +127,16 @@ def _adjustments(settings: Settings) -> Adjustments:
         ident="imgproc",
         server_name=settings.host,
         backlog=2048,
-        connection_limit=2**31,  # ours is kept by Server, which closes old connections instead of refusing new ones
+        connection_limit=2**31,  # `Server` has its own limit, which closes old connections instead of refusing new ones
         cleanup_interval=1,
         max_request_header_size=32 * 1024,
         max_request_body_size=settings.max_upload_bytes + FORM_OVERHEAD + 1,
         inbuf_overflow=MEMORY_A_BUFFER,
         outbuf_overflow=MEMORY_A_BUFFER,
-        outbuf_high_watermark=ANSWER_BYTES,
+        outbuf_high_watermark=RESPONSE_BYTES,
         recv_bytes=64 * 1024,
-        log_socket_errors=False,  # clients that hang up are no news
-        clear_untrusted_proxy_headers=False,  # whom to believe is decided by TRUSTED_PROXIES alone
+        log_socket_errors=False,  # clients that hang up are normal
+        clear_untrusted_proxy_headers=False,  # TRUSTED_PROXIES alone decides which are believed
     )
     adjustments.socket_options = options
     return adjustments

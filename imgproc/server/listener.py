@@ -1,4 +1,4 @@
-"""Accepts connections, closes the slow ones, and makes room for new ones at the cost of whoever holds the most."""
+"""Accepts connections, closes slow ones, and makes room for new ones by closing those of the largest holder."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from imgproc.server.tasks import TooBusy
 
 log = logging.getLogger(__name__)
 
-ACCEPTS = 64  # at a time, so that a flood of connections leaves time for those that are there
-FRESH_SECONDS = 1.0  # a new connection gets so long to show what it wants
+ACCEPTS = 64  # connections accepted in one turn, so that a flood leaves time for the existing ones
+FRESH_SECONDS = 1.0  # a new connection is not closed for this long
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What all clients of this process may hold together, and how slow each may be."""
+    """What all clients of this process may hold together, and how slow one client may be."""
 
     connections: int
-    most_connections: int  # while the others are busy or fresh; more wait until they are accepted
-    body_bytes: int  # of requests that have not been answered
+    most_connections: int  # while others are busy or fresh; further ones wait in the backlog
+    body_bytes: int  # of requests without a response yet
     patience: Patience
 
 
 class Server(BaseWSGIServer):
-    """One listening socket. `channels` are the connections of all listening sockets of this process."""
+    """One listening socket. `channels` holds the connections of all listening sockets of this process."""
 
     channel_class = Channel
 
@@ -43,7 +43,7 @@ class Server(BaseWSGIServer):
         self.active_channels = channels
 
     def getsockname(self) -> tuple[str, str]:
-        """Host and port that the app is told."""
+        """The host and port that the app sees as its own."""
         if self.family == socket.AF_UNIX:
             return "localhost", ""
         flags = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
@@ -51,16 +51,16 @@ class Server(BaseWSGIServer):
         return host, port
 
     def fix_addr(self, addr: Any) -> tuple[str, int | None]:
-        """Address and port of a client; one on a Unix socket has none."""
+        """The address and port of a client; a client on a Unix socket has none."""
         return ("localhost", None) if self.family == socket.AF_UNIX else addr[:2]
 
     def set_socket_options(self, conn: socket.socket) -> None:
-        """Send at once, and leave little of an answer to the kernel, which would keep megabytes for a slow reader."""
+        """Send without delay, and let the kernel buffer little: it would keep megabytes for a slow client."""
         if self.family != socket.AF_UNIX:
             super().set_socket_options(conn)
 
     def handle_accept(self) -> None:
-        """Accept what waits."""
+        """Accept waiting connections."""
         for _ in range(min(ACCEPTS, self.limits.most_connections - len(self.active_channels))):
             before = len(self.active_channels)
             super().handle_accept()
@@ -68,7 +68,7 @@ class Server(BaseWSGIServer):
                 return
 
     def readable(self) -> bool:
-        """Shall the loop call `handle_accept`? Asked at each turn before the loop polls, when connections may go."""
+        """Whether the loop may call `handle_accept`. Also closes connections above the limit."""
         excess = len(self.active_channels) - self.limits.connections
         if excess > 0:
             self._close_some(excess)
@@ -76,24 +76,24 @@ class Server(BaseWSGIServer):
         return bool(super().readable()) and has_room
 
     def _close_some(self, count: int) -> None:
-        """Close those that have waited longest, of the addresses that have the most."""
+        """Close the longest waiting connections of the addresses that have the most."""
         youngest = time.monotonic() - FRESH_SECONDS
         waiting = [each for each in self.active_channels.values() if not each.is_busy and each.since <= youngest]
         victims = _greediest_first(waiting, lambda _: 1)[:count]
         for victim in victims:
             victim.kill()
         if victims:
-            log.warning("%d connections closed to make room, one of them of %s", len(victims), victims[0].addr[0])
+            log.warning("%d connections closed to make room, one of them from %s", len(victims), victims[0].addr[0])
 
     def maintenance(self, _now: float) -> None:
-        """Look after every connection: once a second, for all listening sockets together."""
+        """Check every connection, once a second, for all listening sockets together."""
         now = time.monotonic()
         for channel in list(self.active_channels.values()):
             channel.check(now, self.limits.patience)
         self._bound_bodies()
 
     def _bound_bodies(self) -> None:
-        """Refuse uploads that have not come yet where all together hold too much."""
+        """Refuse uploads still being received if all bodies together are too large."""
         held = sum(channel.held_bytes for channel in self.active_channels.values())
         if held <= self.limits.body_bytes:
             return
@@ -102,17 +102,17 @@ class Server(BaseWSGIServer):
             if held <= self.limits.body_bytes:
                 return
             held -= victim.held_bytes
-            log.warning("upload of %s refused: unanswered bodies hold too many bytes", victim.addr[0])
-            victim.refuse(TooBusy("Too many uploads are under way; try again in a few seconds."))
+            log.warning("upload from %s refused: all request bodies together are too large", victim.addr[0])
+            victim.refuse(TooBusy("Too many uploads are being received; try again in a few seconds."))
 
     def stop_accepting(self) -> None:
-        """Leave new connections to other processes."""
+        """Accept no more connections; other processes take them."""
         self.accepting = False
         self.del_channel()
 
 
 def _greediest_first(channels: Iterable[Channel], size: Callable[[Channel], int]) -> list[Channel]:
-    """The channels of the address that holds the most first, and of these the one that has waited longest."""
+    """The channels by how much their address holds, most first, and then by how long they have waited."""
     owners = {channel: subscriber(channel.addr[0]) for channel in channels}
     holds: Counter[str] = Counter()
     for channel, owner in owners.items():

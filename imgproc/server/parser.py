@@ -1,4 +1,4 @@
-"""Requests, read more strictly than waitress does: what two servers could read differently is refused."""
+"""Parses requests more strictly than waitress: refuses what a proxy and this server could read differently."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from imgproc.server.tasks import NoRoom
 
 log = logging.getLogger(__name__)
 
-CHUNKED_PIECE = 8 * 1024  # bytes; a piece is copied once for each chunk in it
+CHUNKED_PIECE = 8 * 1024  # bytes given to waitress at a time; it copies them once for each chunk
 MAX_CHUNK_LINE = 16 * 1024  # bytes of a chunk's size line or of the trailers
 ONCE = (b"host", b"content-length", b"transfer-encoding")
 
 
 class Parser(HTTPRequestParser):
-    """One request. `error` says why it is refused."""
+    """One request; `error` says why it is refused."""
 
     completed: bool
     error: Any
 
     def received(self, data: bytes) -> int:
-        """Read on; the number of bytes used.
+        """Parse `data`; the number of bytes used.
 
-        Bounds the size lines and trailers of a chunked body: waitress joins them again with every packet, which takes
-        quadratic time where one never ends.
+        Limits the size lines and trailers of a chunked body. waitress joins them again with every packet, which takes
+        quadratic time for one without an end.
         """
         try:
             return self._read(data)
-        except OSError as error:  # a body is kept on disk, which may be full
-            log.error("A request's body cannot be kept: %s", error)
-            self.error = NoRoom("The server has no room left for this upload. Try again in a few seconds.")
+        except OSError as error:  # bodies are on disk, which may be full
+            log.error("The body of a request cannot be stored: %s", error)
+            self.error = NoRoom("The server has no disk space left for this upload. Try again in a few seconds.")
             self.completed = True
             return len(data)
 
@@ -49,7 +49,7 @@ class Parser(HTTPRequestParser):
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Parse the request line and the fields.
+        """Parse the request line and the header fields.
 
         Raises:
             ParsingError: they can be read in more than one way.
@@ -58,22 +58,22 @@ class Parser(HTTPRequestParser):
         names = [name for name, _ in fields]
         for name in ONCE:
             if names.count(name) > 1:
-                raise ParsingError(f"{name.decode().title()} comes more than once.")
+                raise ParsingError(f"{name.decode().title()} is given more than once.")
         if b"transfer-encoding" in names and b"content-length" in names:
             raise ParsingError("Content-Length and Transfer-Encoding exclude each other (RFC 9112, 6.1).")
         if b"," in dict(fields).get(b"transfer-encoding", b""):
-            raise ParsingError("Only one Transfer-Encoding is taken: chunked.")
+            raise ParsingError("The only supported Transfer-Encoding is chunked.")
         try:
             super().parse_header(header_plus)
-        except ValueError as error:  # of an address such as http://[ or a length of 5,000 digits
+        except ValueError as error:  # a target such as http://[ or a length of 5,000 digits
             raise ParsingError("The request line or the Content-Length cannot be read.") from error
         self._require_version(names)
-        if self.proxy_netloc:  # RFC 9112, 3.2.2: the request line's host counts, whatever Host says
+        if self.proxy_netloc:  # RFC 9112, 3.2.2: the host of the request line overrides Host
             self.headers["HOST"] = self.proxy_netloc
 
     def _require_version(self, names: list[bytes]) -> None:
         if self.version not in {"1.0", "1.1"}:
-            raise ParsingError("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+            raise ParsingError("The supported versions are HTTP/1.0 and HTTP/1.1.")
         if self.version == "1.1" and b"host" not in names:
             raise ParsingError("The Host header is missing (RFC 9112, 3.2).")
         if self.version == "1.0" and b"transfer-encoding" in names:
@@ -81,7 +81,7 @@ class Parser(HTTPRequestParser):
 
 
 def _fields(header_plus: bytes) -> list[tuple[bytes, bytes]]:
-    """Names in lower case, and what stands behind the colon.
+    """The names in lower case, and the text behind each colon.
 
     Raises:
         ParsingError: a line continues the one before (RFC 9112, 5.2).

@@ -1,4 +1,4 @@
-"""What a thread does with a whole request: call the app, or explain why the request is refused."""
+"""What a thread does with a whole request: call the app, or respond that the request is refused."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CODE_OF = {
     503: "server_busy",
 }
 DETAIL_OF = {
-    413: "The upload is larger than this server accepts; split the file, and keep all other parts short.",
+    413: "The upload is larger than this server accepts; split the file, and keep the other parts short.",
     431: "The headers of the request are too large; send fewer or smaller ones, such as cookies.",
-    500: "Something went wrong on our side; trying again later may help.",
+    500: "The server failed to answer this call; try again later.",
 }
 RETRY_AFTER = "5"  # seconds
 
@@ -31,14 +31,14 @@ class TooSlow(Error):
 
 
 class TooBusy(Error):
-    """Too many bytes of uploads are under way."""
+    """Too many bytes of uploads are being received."""
 
     code = 503
     reason = "Service Unavailable"
 
 
 class NoRoom(Error):
-    """The disk that keeps the bodies of requests is full."""
+    """The disk for request bodies is full."""
 
     code = 503
     reason = "Service Unavailable"
@@ -48,17 +48,17 @@ class AppTask(WSGITask):
     """Calls the app."""
 
     def set_close_on_finish(self) -> None:
-        """Keep the connection after an answer without a body, such as 304: waitress closes it for want of a length."""
+        """Keep the connection after a response without a body, such as 304. waitress closes it as it has no length."""
         closing = self.request.connection_close or self.version == "1.0"
         if self.has_body or closing:
             super().set_close_on_finish()
 
 
 class ProblemTask(ErrorTask):
-    """Answers with a problem (RFC 9457), then closes: where the next request would begin is not known."""
+    """Responds with a problem (RFC 9457), then closes, because the start of the next request is not known."""
 
     def execute(self) -> None:
-        """Write the answer."""
+        """Write the response."""
         error = self.request.error
         body = json.dumps(problem(error)).encode()
         self.status = f"{error.code} {error.reason}"
@@ -66,8 +66,9 @@ class ProblemTask(ErrorTask):
             ("Content-Type", "application/problem+json"),
             ("X-Content-Type-Options", "nosniff"),
             ("Cache-Control", "no-store"),
-            *([("Retry-After", RETRY_AFTER)] if error.code == TooBusy.code else []),
         ]
+        if error.code == TooBusy.code:
+            self.response_headers.append(("Retry-After", RETRY_AFTER))
         self.set_close_on_finish()
         self.content_length = len(body)
         self.channel.linger()
@@ -75,7 +76,7 @@ class ProblemTask(ErrorTask):
 
 
 def problem(error: Error) -> dict[str, Any]:
-    """The members of the problem that tells of `error`."""
+    """The problem that describes `error`."""
     return {
         "type": "about:blank",
         "title": error.reason,

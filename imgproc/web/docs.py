@@ -1,4 +1,4 @@
-"""The browsable API at `/docs`, served from our own files so that it works offline."""
+"""The browsable API at `/docs`: Swagger UI, served from this package so that it works offline."""
 
 from __future__ import annotations
 

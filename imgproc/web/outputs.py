@@ -1,4 +1,4 @@
-"""The embedded outputs bucket as a public bucket: objects by name, no listing."""
+"""Serves the embedded outputs bucket as a public bucket: objects by key, without a listing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request, send_
 from imgproc.core.config import Settings
 
 IMAGE_CACHE_SECONDS = 3600
-# What we write, by its extension: Python's own table knows WebP and AVIF only where the system has a list of types.
+# Types by extension. Python knows those of WebP and AVIF only if the system has a list of types.
 CONTENT_TYPES = {
     "csv": "text/csv",
     "jpg": "image/jpeg",
@@ -32,13 +32,13 @@ def register_outputs(app: Flask, settings: Settings) -> None:
 
 @outputs.get("/<path:key>")
 def get_output(key: str) -> Response:
-    """One object: pictures to be shown, everything else to be saved. Ranges and conditional requests are honoured.
+    """Serve one object: browsers show pictures and save everything else. Supports ranges and conditional requests.
 
-    A picture may be kept for an hour. A CSV is for whoever was told its key: no cache keeps it, no search engine lists
-    it, and what it links to is not told where the link was.
+    Pictures may be cached for an hour. CSVs are only for those who know the key: they are neither cached nor indexed,
+    and pages that they link to do not see the key as referrer.
     """
     if any(part.startswith(".") for part in key.split("/")):
-        abort(404)  # the server writes an object under such a name until it is whole
+        abort(404)  # the S3 server writes objects under such names until they are complete
     extension = key.rpartition(".")[2]
     response = send_from_directory(
         current_app.config["EMBEDDED_OUTPUTS_DIR"],
@@ -55,15 +55,15 @@ def get_output(key: str) -> Response:
         response.headers["Content-Disposition"] = "attachment"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # shops show these pictures on their own pages
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # shops embed these pictures in their own pages
     return response
 
 
 def _hand_over(response: Response) -> None:
-    """Let the server send a range from the file itself, as it does a whole file.
+    """Let the server send a range from the file itself, as it sends whole files.
 
-    Otherwise our thread passes on piece by piece what a slow reader takes, and is held as long. A server's own
-    `wsgi.file_wrapper` (PEP 3333) sends from where the file stands, and ends with the Content-Length.
+    Otherwise a slow client holds our thread. The server's `wsgi.file_wrapper` (PEP 3333) sends from the position of the
+    file up to the Content-Length.
     """
     part: Any = response.response
     whole = getattr(part, "iterable", None)

@@ -1,4 +1,4 @@
-"""Remove requests in steps
+"""Mark removed requests, which are deleted in steps
 
 Revision ID: 0002
 Revises: 0001

@@ -1,4 +1,4 @@
-"""Find requests of a status and products in flight by an index
+"""Index requests by status, and products in flight
 
 Revision ID: 0004
 Revises: 0003

@@ -1,4 +1,4 @@
-"""Tell the images whose source's own pixels were kept
+"""Record which renditions keep the source's pixels
 
 Revision ID: 0005
 Revises: 0004

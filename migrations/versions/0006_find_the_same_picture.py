@@ -1,4 +1,4 @@
-"""Find the same picture by its URL
+"""Find images of the same URL
 
 Revision ID: 0006
 Revises: 0005

@@ -1,4 +1,4 @@
-"""Keep tenants apart: CSVs under keys that cannot be guessed, and a webhook secret for each API key
+"""Separate tenants: random keys of CSVs, private CSVs, and webhook secrets of API keys
 
 Revision ID: 0008
 Revises: 0007
@@ -13,16 +13,14 @@ branch_labels = None
 depends_on = None
 
 SENDING = sa.text("status = 'sending'")
-COLUMNS = {
-    "csv_token": sa.Column("csv_token", sa.String(32), nullable=True),
-    "csv_private": sa.Column("csv_private", sa.Boolean(), nullable=False, server_default=sa.false()),
-    "api_url": sa.Column("api_url", sa.Text(), nullable=True),
-}
 
 
 def upgrade():
-    for column in COLUMNS.values():
-        op.add_column("processing_requests", column._copy())
+    op.add_column("processing_requests", sa.Column("csv_token", sa.String(32), nullable=True))
+    op.add_column(
+        "processing_requests", sa.Column("csv_private", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.add_column("processing_requests", sa.Column("api_url", sa.Text(), nullable=True))
     op.add_column("api_keys", sa.Column("webhook_secrets", sa.Text(), nullable=True))
     op.create_index(
         "ix_webhook_deliveries_sending",
@@ -36,5 +34,5 @@ def upgrade():
 def downgrade():
     op.drop_index("ix_webhook_deliveries_sending", "webhook_deliveries")
     op.drop_column("api_keys", "webhook_secrets")
-    for name in reversed(COLUMNS):
+    for name in ("api_url", "csv_private", "csv_token"):
         op.drop_column("processing_requests", name)

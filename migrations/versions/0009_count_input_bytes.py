@@ -1,4 +1,4 @@
-"""Count the bytes of the uploaded files that are under way
+"""Store the bytes of uploaded files, for the quota of open files
 
 Revision ID: 0009
 Revises: 0008
@@ -14,9 +14,7 @@ depends_on = None
 
 
 def upgrade():
-    op.add_column(
-        "processing_requests", sa.Column("input_bytes", sa.BigInteger(), nullable=False, server_default="0")
-    )
+    op.add_column("processing_requests", sa.Column("input_bytes", sa.BigInteger(), nullable=False, server_default="0"))
 
 
 def downgrade():

@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from imgproc.db.engine import db
-from imgproc.db.models import ENDED, ProcessingRequest, Product, ProductStatus
+from imgproc.db.models import ProcessingRequest, Product
+from imgproc.db.statuses import ENDED, ProductStatus
 from tests.chaos import network
 from tests.chaos.case import Defect
 from tests.chaos.house import open_house

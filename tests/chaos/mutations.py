@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from imgproc.core.errors import LeaseLost
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import transaction
-from imgproc.db.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+from imgproc.db.models import ProcessingRequest, Product
+from imgproc.db.statuses import ProductStatus, RequestStatus
 from imgproc.db.transitions import finalization, products
 from imgproc.worker import sweeper
 

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.db.engine import db
-from imgproc.db.models import ENDED, DeliveryStatus, ProcessingRequest, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, WebhookDelivery
+from imgproc.db.statuses import ENDED, DeliveryStatus
 from tests.chaos.case import Defect
 from tests.chaos.checker import SECONDS_TO_END, check, made_again
 from tests.chaos.facts import Facts, collect, expected

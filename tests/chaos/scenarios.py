@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from imgproc.db.models import ENDED, DeliveryStatus, ProcessingRequest, Product, ProductStatus, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.statuses import ENDED, DeliveryStatus, ProductStatus
 from tests.chaos import traps
 from tests.chaos.case import Defect
 from tests.chaos.checker import check

@@ -21,12 +21,14 @@ from rq.serializers import JSONSerializer
 
 from imgproc.db.dialects import UtcDateTime
 from imgproc.db.engine import Base, db, transaction
-from imgproc.db.models import ENDED, Product
-from imgproc.db.transitions import requests
+from imgproc.db.models import Product
+from imgproc.db.statuses import ENDED
+from imgproc.db.transitions import requests, reservations
 from imgproc.db.transitions.requests import PlannedRow
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
-from imgproc.worker import pool, sweeper
+from imgproc.worker import sweeper
+from imgproc.worker.preloaded_worker import PreloadedWorker
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
@@ -100,7 +102,7 @@ def work(*, most: int | None = None) -> None:
     assert not failures, "\n".join(failures)
 
 
-class _Worker(pool.PreloadedWorker):
+class _Worker(PreloadedWorker):
     """A worker that keeps what its jobs raise."""
 
     failures: list[str]
@@ -171,7 +173,7 @@ def statuses(entity: type[Base] = Product) -> list[str]:
 def planned(*, products: int, images: int = 1, planned: bool = True, owner: str = "") -> str:
     """A request whose products are saved and wait, without a file or a queue; its id."""
     request_id = str(uuid.uuid4())
-    requests.reserve(
+    reservations.reserve(
         owner=owner,
         id=request_id,
         filename="products.csv",
@@ -182,7 +184,7 @@ def planned(*, products: int, images: int = 1, planned: bool = True, owner: str 
         products_total=products,
         images_total=products * images,
     )
-    requests.accept(request_id, idempotency_key=None)
+    reservations.accept(request_id, idempotency_key=None)
     requests.claim_plan(request_id, **LEASE)
     urls = [f"http://127.0.0.1:1/{position}.jpg" for position in range(images)]
     requests.add_products(request_id, [planned_row(number, urls) for number in range(1, products + 1)], **LEASE)
@@ -222,5 +224,5 @@ def lose_rings() -> None:
 
 def configure(**changes: Any) -> None:
     """Change settings for the rest of the test."""
-    tools = current_app.extensions["toolbox"]
-    current_app.extensions["toolbox"] = replace(tools, settings=replace(tools.settings, **changes))
+    tools = current_app.extensions["services"]
+    current_app.extensions["services"] = replace(tools, settings=replace(tools.settings, **changes))

@@ -148,7 +148,7 @@ def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
     assert "no request with this id" in run(*unknown, environ=environ | {"API_KEY": secret}).stderr
     assert run("keys", "revoke", secret[:14], environ=environ).stdout == "Revoked Shop [1].\n"
     assert "unknown or revoked" in run(*unknown, "--key", secret, environ=environ).stderr
-    assert "No key in force" in run("keys", "revoke", secret[:14], environ=environ).stderr
+    assert "No active key" in run("keys", "revoke", secret[:14], environ=environ).stderr
 
 
 def test_webhook_secrets_are_shown_once_and_replaced(stack: Stack) -> None:

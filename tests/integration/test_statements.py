@@ -16,16 +16,8 @@ from flask import Flask, current_app
 
 from imgproc.api import api_keys
 from imgproc.db.engine import db, transaction
-from imgproc.db.models import (
-    ApiKey,
-    DeliveryAttempt,
-    DeliveryStatus,
-    ProcessingRequest,
-    Product,
-    ProductStatus,
-    RequestStatus,
-    WebhookDelivery,
-)
+from imgproc.db.models import ApiKey, DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
 from imgproc.db.transitions import finalization, products, window
 from imgproc.queue.connection import redis_client
 from tests.integration.driver import LEASE, OPTIONS, burst, configure, csv_of, get, planned, row, submit, work

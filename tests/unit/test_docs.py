@@ -23,7 +23,7 @@ from imgproc.core import errors
 from imgproc.core.config import MIB, SettingsSchema, load_settings
 from imgproc.core.errors import ImgprocError
 from imgproc.db.engine import Base
-from imgproc.db.models import DeliveryStatus, ProductStatus, RequestStatus
+from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
 from scripts import cli_reference, diagrams, package_map
 from scripts.drawing import svg
 

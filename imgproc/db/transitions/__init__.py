@@ -1,6 +1,5 @@
-"""Every state transition, each one compare-and-swap statement: `requests`, `products`,
-`finalization`, `actions`, `deliveries`.
+"""Every state transition: one compare-and-swap statement each, one file for each state machine.
 
-A transition names the state it expects in its WHERE clause; no row changed means somebody else was first, and the
-caller stops. Leases are fenced by a token, and only the database's clock is asked.
+A transition names the state it expects in its WHERE clause. If no row changes, another process was first and the caller
+stops. Leases are fenced by a token and timed by the database's clock.
 """

@@ -1,4 +1,4 @@
-"""The transitions of an API key: made, used, given other webhook secrets, revoked."""
+"""The transitions of an API key: created, used, given other webhook secrets, revoked."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement
 from imgproc.db.models import ApiKey
 
-USE_NOTED_EVERY = 3600.0  # seconds: a write for each call would cost more than the call
+USE_NOTED_EVERY = 3600.0  # seconds; a write for each call would cost more than the call
 
 
 def create(**values: Any) -> None:
-    """Insert a key in force."""
+    """Insert an active key."""
     with single_statement() as connection:
         connection.execute(sa.insert(ApiKey).values(**values))
 
 
 def use_is_due() -> sa.ColumnElement[bool]:
-    """Whether the use of a key was last noted long ago, or never."""
+    """SQL: the use of the key was last recorded over an hour ago, or never."""
     return sa.or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < db_now(-USE_NOTED_EVERY))
 
 
 def note_use(key_id: str) -> None:
-    """Remember that the key was used just now, unless another process has done so."""
+    """Record that the key is used now, unless another process has just done so."""
     statement = sa.update(ApiKey).where(ApiKey.id == key_id, use_is_due()).values(last_used_at=db_now())
     with single_statement() as connection:
         connection.execute(statement)
 
 
 def replace_webhook_secrets(key_id: str, *, known: str | None, secrets: str) -> bool:
-    """Let `secrets` sign in the place of those `known`, both as the column has them; False where they are others."""
+    """Replace the webhook secrets `known` by `secrets`, both as the column holds them. False if they have changed."""
     statement = (
         sa.update(ApiKey)
         .where(ApiKey.id == key_id, ApiKey.webhook_secrets.is_not_distinct_from(known))
@@ -43,7 +43,7 @@ def replace_webhook_secrets(key_id: str, *, known: str | None, secrets: str) -> 
 
 
 def revoke(key_id: str) -> bool:
-    """Put the key out of force; False where it is already."""
+    """Revoke the key. Returns False if it is revoked already."""
     statement = sa.update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=db_now())
     with single_statement() as connection:
         return bool(connection.execute(statement).rowcount)

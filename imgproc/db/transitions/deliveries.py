@@ -10,7 +10,8 @@ from sqlalchemy.orm import aliased
 
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
-from imgproc.db.models import DeliveryAttempt, DeliveryStatus, ProcessingRequest, WebhookDelivery
+from imgproc.db.models import DeliveryAttempt, ProcessingRequest, WebhookDelivery
+from imgproc.db.statuses import UNDELIVERED, DeliveryStatus
 from imgproc.db.transitions.leases import renew
 
 OWNER = (
@@ -20,16 +21,15 @@ OWNER = (
     .scalar_subquery()
     .label("owner")
 )
-MOST_OF_OWNER = 1000  # deliveries being sent at a time, if the caller sets no other limit
-OPEN = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)
-WINDOW = 16  # times that many of an owner may be due at a time; a receiver that answers fast empties it in a second
+MOST_OF_OWNER = 1000  # deliveries of one owner being sent at a time, unless the caller gives another limit
+WINDOW = 16  # due deliveries of an owner per one being sent; a fast receiver empties such a window in a second
 
 
 @dataclass(frozen=True)
 class DeliveryClaim:
-    """What is needed to send one delivery; `retries` counts the attempts of the present round of the schedule.
+    """What a worker needs to send a delivery; `retries` counts the attempts since the schedule last began.
 
-    `owner` is the id of the key with which the request came, empty without one.
+    `owner` is the id of the key with which the request came, or empty.
     """
 
     owner: str
@@ -41,9 +41,9 @@ class DeliveryClaim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one attempt brought: the next one comes after `retry_in` seconds, or never where it is None.
+    """The result of one attempt. The next attempt is due after `retry_in` seconds; None means never.
 
-    `duration_ms` is None where the worker died.
+    `duration_ms` is None if the worker died.
     """
 
     status: DeliveryStatus
@@ -54,26 +54,41 @@ class Outcome:
     retry_in: float | None = None
 
 
+def is_due() -> sa.ColumnElement[bool]:
+    """SQL: the delivery waits, and its next attempt is due."""
+    return sa.and_(WebhookDelivery.status == DeliveryStatus.PENDING, WebhookDelivery.next_attempt_at <= db_now())
+
+
+def is_expired() -> sa.ColumnElement[bool]:
+    """SQL: the delivery is leased, and its lease has expired."""
+    return sa.and_(WebhookDelivery.status == DeliveryStatus.SENDING, WebhookDelivery.lease_until < db_now())
+
+
 def claim(
     delivery_id: str, *, token: str, lease_seconds: float, most_of_owner: int = MOST_OF_OWNER
 ) -> DeliveryClaim | None:
-    """Lease a delivery that is due; None where it is not, is being sent, or `most_of_owner` of its owner are.
+    """Lease a due delivery. Returns None if it is not due, or if `most_of_owner` of its owner are being sent.
 
-    So a tenant whose receiver never answers holds at most that many workers; two claims at once may exceed it by one.
+    The limit keeps an owner whose receiver never answers from holding all workers. Two claims at the same moment may
+    exceed it by one.
     """
-    delivery = WebhookDelivery
     statement = (
-        sa.update(delivery)
-        .where(delivery.id == delivery_id)
-        .where(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
+        sa.update(WebhookDelivery)
+        .where(WebhookDelivery.id == delivery_id, is_due())
         .where(_sending_of_owner() < most_of_owner)
         .values(
             status=DeliveryStatus.SENDING,
-            attempt=delivery.attempt + 1,
+            attempt=WebhookDelivery.attempt + 1,
             lease_token=token,
             lease_until=db_now(lease_seconds),
         )
-        .returning(OWNER, delivery.url, delivery.payload, delivery.attempts, delivery.retries)
+        .returning(
+            OWNER,
+            WebhookDelivery.url,
+            WebhookDelivery.payload,
+            WebhookDelivery.attempts,
+            WebhookDelivery.retries,
+        )
     )
     with single_statement() as connection:
         claimed = connection.execute(statement).one_or_none()
@@ -83,10 +98,11 @@ def claim(
 def _sending_of_owner() -> sa.ScalarSelect[int]:
     """SQL: how many deliveries of the owner are being sent.
 
-    Few deliveries are being sent, and a partial index holds them; a join might begin with all requests of the owner.
+    It starts from the few deliveries being sent, which a partial index holds. A join might start from all requests of
+    the owner.
     """
     other, theirs = aliased(WebhookDelivery), aliased(ProcessingRequest)
-    # Databases use a partial index only for a status they can see.
+    # A literal, because databases use a partial index only if they can see the status.
     sending = sa.literal(DeliveryStatus.SENDING, other.status.type, literal_execute=True)
     owner = sa.select(theirs.owner).where(theirs.id == other.request_id).correlate(other).scalar_subquery()
     return (
@@ -99,25 +115,25 @@ def _sending_of_owner() -> sa.ScalarSelect[int]:
 
 
 def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
-    """Delay those of the first `limit` due deliveries that crowd out other owners'; returns how many.
+    """Delay deliveries of owners with too many among the first `limit` due ones. Returns how many were delayed.
 
-    Otherwise a sweep might see nothing but one tenant's webhooks to a receiver that never answers.
+    Without this a sweep might see only the webhooks of one owner whose receiver never answers.
     """
-    delivery, request = WebhookDelivery, ProcessingRequest
-    of_the_index = delivery.status.in_(sa.bindparam("open", OPEN, expanding=True, literal_execute=True))
+    in_index = WebhookDelivery.status.in_(sa.bindparam("open", UNDELIVERED, expanding=True, literal_execute=True))
     due = (
-        sa.select(delivery.id, delivery.request_id, delivery.next_attempt_at)
-        .where(of_the_index, delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
-        .order_by(delivery.next_attempt_at)
+        sa.select(WebhookDelivery.id, WebhookDelivery.request_id, WebhookDelivery.next_attempt_at)
+        .where(in_index, is_due())
+        .order_by(WebhookDelivery.next_attempt_at)
         .limit(limit)
         .subquery()
     )
-    place = sa.func.row_number().over(partition_by=request.owner, order_by=due.c.next_attempt_at)
-    ranked = sa.select(due.c.id, place.label("place")).join(request, request.id == due.c.request_id).subquery()
-    crowd = sa.select(ranked.c.id).where(ranked.c.place > WINDOW * most_of_owner)
+    place = sa.func.row_number().over(partition_by=ProcessingRequest.owner, order_by=due.c.next_attempt_at)
+    ranked = sa.select(due.c.id, place.label("place"))
+    ranked_due = ranked.join(ProcessingRequest, ProcessingRequest.id == due.c.request_id).subquery()
+    excess = sa.select(ranked_due.c.id).where(ranked_due.c.place > WINDOW * most_of_owner)
     statement = (
-        sa.update(delivery)
-        .where(delivery.id.in_(crowd), delivery.status == DeliveryStatus.PENDING)
+        sa.update(WebhookDelivery)
+        .where(WebhookDelivery.id.in_(excess), WebhookDelivery.status == DeliveryStatus.PENDING)
         .values(next_attempt_at=db_now(delay))
     )
     with single_statement() as connection:
@@ -125,12 +141,10 @@ def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
 
 
 def step_back(delivery_id: str, *, delay: float) -> None:
-    """Let a delivery that is due and found no room wait `delay` seconds, lest it is rung for at each pass in vain."""
-    delivery = WebhookDelivery
+    """Delay a due delivery that could not be claimed by `delay` seconds, so that not every sweep enqueues it."""
     statement = (
-        sa.update(delivery)
-        .where(delivery.id == delivery_id, delivery.status == DeliveryStatus.PENDING)
-        .where(delivery.next_attempt_at <= db_now())
+        sa.update(WebhookDelivery)
+        .where(WebhookDelivery.id == delivery_id, is_due())
         .values(next_attempt_at=db_now(delay))
     )
     with single_statement() as connection:
@@ -138,19 +152,18 @@ def step_back(delivery_id: str, *, delay: float) -> None:
 
 
 def renew_lease(delivery_id: str, *, token: str, lease_seconds: float) -> bool:
-    """Extend the lease of a delivery; False means it is lost."""
+    """Extend the lease of a delivery. False means that the lease is lost."""
     return renew(WebhookDelivery, delivery_id, token=token, lease_seconds=lease_seconds)
 
 
 def give_back(delivery_id: str, *, token: str) -> None:
-    """Return a delivery, as a worker does that must stop now: the attempt does not count."""
-    delivery = WebhookDelivery
+    """Return a delivery whose worker must stop, without counting the attempt."""
     statement = (
-        sa.update(delivery)
-        .where(delivery.id == delivery_id, delivery.lease_token == token)
+        sa.update(WebhookDelivery)
+        .where(WebhookDelivery.id == delivery_id, WebhookDelivery.lease_token == token)
         .values(
             status=DeliveryStatus.PENDING,
-            attempt=delivery.attempt - 1,
+            attempt=WebhookDelivery.attempt - 1,
             next_attempt_at=db_now(),
             lease_token=None,
             lease_until=None,
@@ -161,69 +174,65 @@ def give_back(delivery_id: str, *, token: str) -> None:
 
 
 def record(delivery_id: str, outcome: Outcome, *, token: str) -> bool:
-    """Write one attempt to the log and move the delivery on; False where the lease was lost."""
-    delivery = WebhookDelivery
-    ours = delivery.lease_token == token
-    return _leave(delivery_id, ours, outcome, attempt=0, retries=delivery.retries + 1) is not None
+    """Log an attempt and update its delivery. Returns False if the lease is lost."""
+    is_ours = WebhookDelivery.lease_token == token
+    return _end_attempt(delivery_id, is_ours, outcome, attempt=0, retries=WebhookDelivery.retries + 1)
 
 
 def lose(delivery_id: str, *, max_attempts: int, code: str, detail: str) -> DeliveryStatus | None:
-    """Log an attempt whose worker died: the next is due at once, or there is none if this was the last.
+    """Log an attempt whose worker died and make the next one due now, or fail the delivery after `max_attempts`.
 
-    It uses up nothing of the retry schedule, as the receiver had no part in it. None where the worker lives after all.
+    The attempt does not count in the retry schedule, as the receiver was not at fault. Returns the new status, or None
+    if the lease has not expired.
     """
-    delivery = WebhookDelivery
-    expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
-    for status, retry_in, used_up in (
-        (DeliveryStatus.FAILED, None, delivery.attempt >= max_attempts),
-        (DeliveryStatus.PENDING, 0.0, delivery.attempt < max_attempts),
-    ):
-        outcome = Outcome(status, None, error_code=code, error_detail=detail, retry_in=retry_in)
-        if _leave(delivery_id, sa.and_(expired, used_up), outcome):
-            return status
+    is_used_up = WebhookDelivery.attempt >= max_attempts
+    failed = Outcome(DeliveryStatus.FAILED, None, error_code=code, error_detail=detail)
+    due_again = Outcome(DeliveryStatus.PENDING, None, error_code=code, error_detail=detail, retry_in=0.0)
+    for condition, outcome in ((is_used_up, failed), (~is_used_up, due_again)):
+        if _end_attempt(delivery_id, sa.and_(is_expired(), condition), outcome):
+            return outcome.status
     return None
 
 
-def _leave(delivery_id: str, condition: sa.ColumnElement[bool], outcome: Outcome, **values: Any) -> int | None:
-    """Leave `sending`, in one transaction with the log; the attempt's number, None where the condition fails."""
-    delivery = WebhookDelivery
+def _end_attempt(delivery_id: str, condition: sa.ColumnElement[bool], outcome: Outcome, **values: Any) -> bool:
+    """Log an attempt and update its delivery, in one transaction. Returns False if the condition does not hold."""
     statement = (
-        sa.update(delivery)
-        .where(delivery.id == delivery_id, condition)
+        sa.update(WebhookDelivery)
+        .where(WebhookDelivery.id == delivery_id, condition)
         .values(
             status=outcome.status,
-            attempts=delivery.attempts + 1,
+            attempts=WebhookDelivery.attempts + 1,
             last_response_status=outcome.response_status,
             next_attempt_at=None if outcome.retry_in is None else db_now(outcome.retry_in),
             lease_token=None,
             lease_until=None,
             **values,
         )
-        .returning(delivery.attempts)
+        .returning(WebhookDelivery.attempts)
     )
     with transaction() as connection:
         number: int | None = connection.execute(statement).scalar_one_or_none()
-        if number is not None:
-            connection.execute(
-                sa.insert(DeliveryAttempt).values(
-                    delivery_id=delivery_id,
-                    number=number,
-                    response_status=outcome.response_status,
-                    error_code=outcome.error_code,
-                    error_detail=outcome.error_detail,
-                    duration_ms=outcome.duration_ms,
-                )
+        if number is None:
+            return False
+        connection.execute(
+            sa.insert(DeliveryAttempt).values(
+                delivery_id=delivery_id,
+                number=number,
+                response_status=outcome.response_status,
+                error_code=outcome.error_code,
+                error_detail=outcome.error_detail,
+                duration_ms=outcome.duration_ms,
             )
-        return number
+        )
+        return True
 
 
 def redeliver(request_id: str, delivery_id: str) -> bool:
-    """Make a delivery due again, with a fresh schedule; False where there is none or it is being sent."""
-    delivery = WebhookDelivery
+    """Make a delivery due again with a fresh schedule. Returns False if it does not exist or is being sent."""
     statement = (
-        sa.update(delivery)
-        .where(delivery.id == delivery_id, delivery.request_id == request_id)
-        .where(delivery.status != DeliveryStatus.SENDING)
+        sa.update(WebhookDelivery)
+        .where(WebhookDelivery.id == delivery_id, WebhookDelivery.request_id == request_id)
+        .where(WebhookDelivery.status != DeliveryStatus.SENDING)
         .values(status=DeliveryStatus.PENDING, attempt=0, retries=0, next_attempt_at=db_now())
     )
     with single_statement() as connection:

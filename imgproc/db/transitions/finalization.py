@@ -1,6 +1,6 @@
-"""The last transitions of a processing request: processing → finalizing → an end, announced in the outbox.
+"""The last transitions of a processing request: processing → finalizing → ended, announced in the outbox.
 
-A plan or a finalization that loses its worker again and again ends the request as failed.
+A request whose plan or finalization has lost its last worker ends as failed.
 """
 
 from __future__ import annotations
@@ -16,57 +16,54 @@ from sqlalchemy import Connection
 from imgproc.core.errors import LeaseLost
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
-from imgproc.db.models import DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, WebhookDelivery
+from imgproc.db.statuses import UNFINALIZED, DeliveryStatus, RequestStatus
 from imgproc.db.transitions.requests import lease_is_free, leased
 
-UNPLANNED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
-CSV_TOKEN_BYTES = 16  # 128 bits; in hexadecimal, as no file system takes two of those for one
+CSV_TOKEN_BYTES = 16  # 128 bits, written in hexadecimal so that file systems that ignore case keep tokens apart
 
 
 def elect_finalizer(request_id: str) -> int | None:
-    """Make the caller the one who rings the finalizer; the epoch, or None where work is left or another was elected.
+    """Make the caller the one that enqueues the finalization. Returns its epoch, or None if another was elected.
 
-    This runs in a transaction of its own, after the finishing one has committed: inside it, two last products that
-    finish together each see the other unfinished, and nobody is elected.
+    Also returns None while products are left. Call it after the transaction that ended the last product: within it, two
+    last products that finish at the same time each see the other unfinished, and neither is elected.
     """
-    request = ProcessingRequest
     statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status == RequestStatus.PROCESSING, all_products_ended())
+        sa.update(ProcessingRequest)
+        .where(ProcessingRequest.id == request_id, ProcessingRequest.status == RequestStatus.PROCESSING)
+        .where(all_products_ended())
         .values(
             status=RequestStatus.FINALIZING,
-            finalize_epoch=request.finalize_epoch + 1,
+            finalize_epoch=ProcessingRequest.finalize_epoch + 1,
             attempt=0,
             lease_token=None,
             lease_until=None,
         )
-        .returning(request.finalize_epoch)
+        .returning(ProcessingRequest.finalize_epoch)
     )
     with single_statement() as connection:
         return connection.execute(statement).scalar_one_or_none()
 
 
 def all_products_ended() -> sa.ColumnElement[bool]:
-    """SQL: every row of the file is saved, and the counters say that every product has ended."""
-    request = ProcessingRequest
-    ended = request.products_completed + request.products_failed + request.products_cancelled
-    return sa.and_(request.planned_at.is_not(None), ended == request.products_total)
+    """SQL: every row of the file is saved, and every product has ended."""
+    all_ended = ProcessingRequest.products_ended == ProcessingRequest.products_total
+    return sa.and_(ProcessingRequest.planned_at.is_not(None), all_ended)
 
 
 def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: int) -> bool:
-    """Lease the finalization of this epoch; False where it is done, superseded or leased.
+    """Lease the finalization of this epoch. Returns False if it is done, superseded or leased.
 
     The first claim makes the random part of the CSVs' keys. Later claims keep it, so that a finalizer that runs again,
     or after a retry, writes the same objects.
     """
-    request = ProcessingRequest
     statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
-        .where(request.finalize_epoch == epoch, lease_is_free(token))
+        sa.update(ProcessingRequest)
+        .where(_is_finalizing(request_id, epoch=epoch), lease_is_free(token))
         .values(
             **leased(token, lease_seconds=lease_seconds),
-            csv_token=sa.func.coalesce(request.csv_token, secrets.token_hex(CSV_TOKEN_BYTES)),
+            csv_token=sa.func.coalesce(ProcessingRequest.csv_token, secrets.token_hex(CSV_TOKEN_BYTES)),
         )
     )
     with single_statement() as connection:
@@ -74,26 +71,38 @@ def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: in
 
 
 def supersede_finalizer(request_id: str, *, epoch: int, max_attempts: int) -> int | None:
-    """Replace a finalizer whose lease ran out, so that its late completion changes nothing; the new epoch or None.
+    """Replace a finalizer whose lease has expired, so that its late completion changes nothing.
 
-    Also None where that was the last attempt.
+    Returns the new epoch, or None if the lease has not expired or that was the last attempt.
     """
-    request = ProcessingRequest
     statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
-        .where(request.finalize_epoch == epoch, has_expired(), request.attempt < max_attempts)
-        .values(finalize_epoch=request.finalize_epoch + 1, lease_token=None, lease_until=None)
-        .returning(request.finalize_epoch)
+        sa.update(ProcessingRequest)
+        .where(_is_finalizing(request_id, epoch=epoch), has_expired(), ProcessingRequest.attempt < max_attempts)
+        .values(finalize_epoch=ProcessingRequest.finalize_epoch + 1, lease_token=None, lease_until=None)
+        .returning(ProcessingRequest.finalize_epoch)
     )
     with single_statement() as connection:
         return connection.execute(statement).scalar_one_or_none()
 
 
+def _is_finalizing(request_id: str, *, epoch: int) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        ProcessingRequest.id == request_id,
+        ProcessingRequest.status == RequestStatus.FINALIZING,
+        ProcessingRequest.finalize_epoch == epoch,
+    )
+
+
 def has_expired() -> sa.ColumnElement[bool]:
-    """SQL: the request was leased, and its lease has run out."""
-    request = ProcessingRequest
-    return sa.and_(request.lease_token.is_not(None), request.lease_until < db_now())
+    """SQL: the request is leased, and its lease has expired."""
+    return sa.and_(ProcessingRequest.lease_token.is_not(None), ProcessingRequest.lease_until < db_now())
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A request that has just ended. `delivery_id` is the delivery that announces it; None without a webhook."""
+
+    delivery_id: str | None
 
 
 def complete(
@@ -105,100 +114,79 @@ def complete(
     values: dict[str, Any],
     payload: dict[str, Any],
 ) -> str | None:
-    """End a finalized request and put its announcement in the outbox, in one transaction; the delivery's id, if any.
+    """End a finalized request and put its announcement in the outbox. Returns the delivery's id, if there is a webhook.
 
-    `values` holds the keys of the two CSVs, whether they are private, and the error, if the request failed.
+    `values` holds the keys of the two CSVs, whether they are private, and the error of a failed request.
 
     Raises:
-        LeaseLost: another finalizer has taken over; nothing changed.
+        LeaseLost: another worker finalizes the request now; nothing was changed.
     """
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status == RequestStatus.FINALIZING)
-        .where(request.finalize_epoch == epoch, request.lease_token == token)
-        .values(status=status, finished_at=db_now(), lease_token=None, lease_until=None, **values)
-        .returning(request.webhook_url)
-    )
-    with transaction() as connection:
-        ended = connection.execute(statement).one_or_none()
-        if ended is None:
-            raise LeaseLost("Another finalizer has taken over this request.")
-        return _announce(connection, request_id, epoch=epoch, url=ended.webhook_url, payload=payload)
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A request that has failed just now, and the delivery that announces it, if there is a webhook."""
-
-    delivery_id: str | None
+    is_ours = sa.and_(_is_finalizing(request_id, epoch=epoch), ProcessingRequest.lease_token == token)
+    ended = _end(request_id, is_ours, values | {"status": status}, payload)
+    if ended is None:
+        raise LeaseLost("Another worker finalizes this request now.")
+    return ended.delivery_id
 
 
 def fail(request_id: str, *, token: str, code: str, detail: str, payload: dict[str, Any]) -> str | None:
-    """End a request that cannot be planned at all; the delivery's id, if there is a webhook.
+    """Fail a request that cannot be planned. Returns the delivery's id, if there is a webhook.
 
     Raises:
-        LeaseLost: another worker plans the request now; nothing changed.
+        LeaseLost: another worker plans the request now; nothing was changed.
     """
-    ours = ProcessingRequest.lease_token == token
-    failed = _fail(request_id, ours, UNPLANNED, code=code, detail=detail, payload=payload)
-    if failed is None:
+    is_ours = sa.and_(ProcessingRequest.status.in_(UNFINALIZED), ProcessingRequest.lease_token == token)
+    ended = _end(request_id, is_ours, _failure(code, detail), payload)
+    if ended is None:
         raise LeaseLost("Another worker plans this request now.")
-    return failed.delivery_id
+    return ended.delivery_id
 
 
 def lose(
     request_id: str, *, step: RequestStatus, max_attempts: int, code: str, detail: str, payload: dict[str, Any]
-) -> Failed | None:
-    """Fail a request whose plan or finalization lost its last worker; None where a worker still holds it.
+) -> Ended | None:
+    """Fail a request whose plan or finalization has lost its last worker. Returns None if a worker still holds it.
 
-    `step` is FINALIZING for a finalization, and any other status for a plan. Finished images stay.
+    `step` is FINALIZING for a finalization, and any other status for a plan. Finished images are kept.
     """
-    used_up = sa.and_(has_expired(), ProcessingRequest.attempt >= max_attempts)
-    statuses = (step,) if step is RequestStatus.FINALIZING else UNPLANNED
-    return _fail(request_id, used_up, statuses, code=code, detail=detail, payload=payload)
+    statuses = (step,) if step is RequestStatus.FINALIZING else UNFINALIZED
+    is_used_up = sa.and_(has_expired(), ProcessingRequest.attempt >= max_attempts)
+    condition = sa.and_(ProcessingRequest.status.in_(statuses), is_used_up)
+    return _end(request_id, condition, _failure(code, detail), payload)
 
 
-def _fail(
-    request_id: str,
-    condition: sa.ColumnElement[bool],
-    statuses: tuple[RequestStatus, ...],
-    *,
-    code: str,
-    detail: str,
-    payload: dict[str, Any],
-) -> Failed | None:
-    """End and announce a request, in one transaction. A new epoch fences a late finalizer."""
-    request = ProcessingRequest
+def _failure(code: str, detail: str) -> dict[str, Any]:
+    """The columns of a request that has failed. A new epoch fences a late finalizer."""
+    return {
+        "status": RequestStatus.FAILED,
+        "error_code": code,
+        "error_detail": detail,
+        "output_key": None,
+        "failed_key": None,
+        "finalize_epoch": ProcessingRequest.finalize_epoch + 1,
+    }
+
+
+def _end(
+    request_id: str, condition: sa.ColumnElement[bool], values: dict[str, Any], payload: dict[str, Any]
+) -> Ended | None:
+    """End and announce a request, in one transaction. Returns None if the condition does not hold."""
     statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.status.in_(statuses), condition)
-        .values(
-            status=RequestStatus.FAILED,
-            error_code=code,
-            error_detail=detail,
-            output_key=None,
-            failed_key=None,
-            finished_at=db_now(),
-            finalize_epoch=request.finalize_epoch + 1,
-            lease_token=None,
-            lease_until=None,
-        )
-        .returning(request.webhook_url, request.finalize_epoch)
+        sa.update(ProcessingRequest)
+        .where(ProcessingRequest.id == request_id, condition)
+        .values(finished_at=db_now(), lease_token=None, lease_until=None, **values)
+        .returning(ProcessingRequest.webhook_url, ProcessingRequest.finalize_epoch)
     )
     with transaction() as connection:
         ended = connection.execute(statement).one_or_none()
         if ended is None:
             return None
-        url, epoch = ended.webhook_url, ended.finalize_epoch
-        return Failed(_announce(connection, request_id, epoch=epoch, url=url, payload=payload))
+        if ended.webhook_url is None:
+            return Ended(None)
+        return Ended(_announce(connection, request_id, epoch=ended.finalize_epoch, url=ended.webhook_url, body=payload))
 
 
-def _announce(
-    connection: Connection, request_id: str, *, epoch: int, url: str | None, payload: dict[str, Any]
-) -> str | None:
-    if url is None:
-        return None
+def _announce(connection: Connection, request_id: str, *, epoch: int, url: str, body: dict[str, Any]) -> str:
+    """Put a delivery in the outbox; its id."""
     delivery_id = str(uuid.uuid4())
     connection.execute(
         sa.insert(WebhookDelivery).values(
@@ -206,7 +194,7 @@ def _announce(
             request_id=request_id,
             finalize_epoch=epoch,
             url=url,
-            payload=payload,
+            payload=body,
             status=DeliveryStatus.PENDING,
             next_attempt_at=db_now(),
         )

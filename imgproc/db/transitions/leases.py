@@ -1,4 +1,4 @@
-"""The one statement that renews a lease, whatever it is of."""
+"""Renews the lease of a request, a product or a delivery."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Leased = type[ProcessingRequest] | type[Product] | type[WebhookDelivery]
 
 
 def renew(table: Leased, row_id: str | int, *, token: str, lease_seconds: float) -> bool:
-    """Extend the lease of a row by the database's clock; False means that it is lost."""
+    """Extend the lease of a row by the database's clock. False means that the lease is lost."""
     statement = (
         sa.update(table).where(table.id == row_id, table.lease_token == token).values(lease_until=db_now(lease_seconds))
     )

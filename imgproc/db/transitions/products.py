@@ -1,4 +1,4 @@
-"""The transitions of a product: pending → queued → processing → an end, or back to pending for another attempt."""
+"""The transitions of a product: pending → queued → processing → ended, or back to pending for another attempt."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 
 from imgproc.core.errors import LeaseLost
 from imgproc.db.batch import Batch
-from imgproc.db.dialects import db_now, in_turn
+from imgproc.db.dialects import advisory_lock, db_now
 from imgproc.db.engine import single_statement, transaction
-from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.db.models import ProcessingRequest, Product, ProductImage
+from imgproc.db.statuses import ImageStatus, ProductStatus
+from imgproc.db.transitions.duplicates import DUPLICATE, EARLIER, holder_of
 from imgproc.db.transitions.leases import renew
-from imgproc.db.transitions.repeats import EARLIER, TWIN, holder_of
 from imgproc.db.transitions.results import ImageResult, Settled, count, refill, save_results
 
 
@@ -24,14 +25,14 @@ from imgproc.db.transitions.results import ImageResult, Settled, count, refill, 
 class PendingImage:
     """One image still to be made.
 
-    `twin` is another image of the request with this URL, `earlier` one of any request, `holder` the lease under which
-    the twin is being made; None where there is none.
+    `duplicate` is another image of the request with this URL, `holder` the lease under which that image is being made,
+    and `earlier` an image of an earlier request with this URL. Each is None if there is none.
     """
 
     id: int
     position: int
     source_url: str
-    twin: int | None = None
+    duplicate: int | None = None
     earlier: int | None = None
     holder: str | None = None
 
@@ -48,8 +49,8 @@ class ProductClaim:
     images: tuple[PendingImage, ...]
 
 
-# The statements of every product are built once: building them anew took longer than running them. `this` is the id of
-# the product, and no bound name is a column's, because those name what is to be set.
+# The statements of a product are built once, because building them takes longer than running them. `this` is bound to
+# the product's id. No bound name is that of a column, because those name the columns that an UPDATE sets.
 _THIS = sa.bindparam("this", type_=Product.id.type)
 _TOKEN = sa.bindparam("token", type_=Product.lease_token.type)
 _IS_OURS = sa.and_(Product.id == _THIS, Product.lease_token == _TOKEN)
@@ -69,42 +70,42 @@ _CLAIM = (
         Product.row,
         Product.product_name,
         Product.attempt,
-        # Not `==`: inside RETURNING, SQLite takes that for a reason to read all requests.
+        # IN, because inside RETURNING SQLite reads all requests for `==`.
         sa.select(ProcessingRequest.options).where(ProcessingRequest.id.in_([Product.request_id])).label("options"),
-        in_turn(Product.request_id).label("turn"),
+        advisory_lock(Product.request_id).label("lock"),
     )
 )
 _pending = (
-    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, TWIN, EARLIER)
+    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, DUPLICATE, EARLIER)
     .where(ProductImage.product_id == _THIS, ProductImage.status == ImageStatus.PENDING)
     .order_by(ProductImage.position)
     .subquery()
 )
-_PENDING_IMAGES = sa.select(_pending, holder_of(_pending.c.twin).label("holder")).order_by(_pending.c.position)
+_PENDING_IMAGES = sa.select(_pending, holder_of(_pending.c.duplicate).label("holder")).order_by(_pending.c.position)
 _CLAIM_IMAGES = Batch(_CLAIM, _PENDING_IMAGES)
 
 
 def claim(product_id: int, *, token: str, lease_seconds: int) -> ProductClaim | None:
-    """Lease a queued product; None where it is not queued. Claiming again with the same token succeeds again.
+    """Lease a queued product. Returns None if it is not queued. A second claim with the same token succeeds, too.
 
-    Products of one request are claimed in turn, so that of two with the same URL one sees the other at it. The turn
-    ends with the message, whatever becomes of the worker.
+    Products of one request are claimed one at a time, so that of two with the same URL the second sees the first. The
+    lock ends with the message, even if the worker dies.
     """
     values = {"this": product_id, "token": token, "seconds": lease_seconds}
     with single_statement() as connection:
         leased, images = _CLAIM_IMAGES.run(connection, values)
     if not leased:
         return None
-    del leased[0]["turn"]
+    del leased[0]["lock"]
     return ProductClaim(**leased[0], images=tuple(PendingImage(**image) for image in images))
 
 
 def renew_lease(product_id: int, *, token: str, lease_seconds: int) -> bool:
-    """Extend a product's lease; False means it is lost."""
+    """Extend the lease of a product. False means that the lease is lost."""
     return renew(Product, product_id, token=token, lease_seconds=lease_seconds)
 
 
-# An image that failed in an earlier attempt fails its product, too.
+# An image that failed in an earlier attempt also fails its product.
 _FAILED_BEFORE = sa.exists().where(ProductImage.product_id == Product.id, ProductImage.status == ImageStatus.FAILED)
 _END = sa.cast(
     sa.case((_FAILED_BEFORE, ProductStatus.FAILED.value), else_=ProductStatus.COMPLETED.value), Product.status.type
@@ -112,10 +113,10 @@ _END = sa.cast(
 
 
 def finish(product_id: int, results: Sequence[ImageResult], *, token: str, window: int) -> Settled:
-    """End a product with the results of its last images, and release the next ones of its request.
+    """End a product with the results of its last images, and release the next products of its request.
 
     Raises:
-        LeaseLost: the lease was taken over; nothing changed and nothing was counted.
+        LeaseLost: another worker holds the product now; nothing was changed or counted.
     """
     fails_now = any(result.status is ImageStatus.FAILED for result in results)
     with transaction() as connection:
@@ -136,12 +137,12 @@ def postpone(
     delay: float,
     counts_as_attempt: bool,
 ) -> Settled:
-    """Keep what is done and try the rest again after `delay` seconds.
+    """Save the finished images and try the others again after `delay` seconds.
 
-    An outage of ours does not count as an attempt; an image host's trouble does.
+    An outage of our services does not count as an attempt; a failure of an image host does.
 
     Raises:
-        LeaseLost: the lease was taken over; nothing changed and nothing was counted.
+        LeaseLost: another worker holds the product now; nothing was changed or counted.
     """
     attempt = Product.attempt if counts_as_attempt else Product.attempt - 1
     with transaction() as connection:
@@ -153,7 +154,7 @@ def postpone(
 
 
 def give_back(product_id: int, *, token: str) -> None:
-    """Return a product untouched, as a worker does that must stop now: the attempt does not count."""
+    """Return a product whose worker must stop, without counting the attempt."""
     statement = (
         sa.update(Product)
         .where(Product.id == product_id, Product.lease_token == token)
@@ -164,14 +165,14 @@ def give_back(product_id: int, *, token: str) -> None:
 
 
 def _leave(connection: Connection, product_id: int, token: str, **values: Any) -> tuple[str, ProductStatus]:
-    """Leave `processing`, if the lease is still ours."""
+    """Leave `processing` if the lease is still ours. Returns the request's id and the new status."""
     left = connection.execute(_leaving(**values), {"this": product_id, "token": token}).one_or_none()
     if left is None:
         raise LeaseLost("Another worker holds this product now.")
     return left.request_id, left.status
 
 
-@lru_cache(maxsize=8)  # the two of `finish` are asked for again and again, those of `postpone` never
+@lru_cache(maxsize=8)  # `finish` asks for the same two statements again and again
 def _leaving(**values: Any) -> sa.Executable:
     return (
         sa.update(Product)

@@ -1,8 +1,4 @@
-"""The first transitions of a processing request: reserved, accepted, planned; and its lease.
-
-A request is *reserved* before its file is stored, as one to be removed within the hour, and accepting it lifts that. So
-whatever dies in between, no object is left that no row explains.
-"""
+"""The planning of a processing request: pending → processing, its products saved, and the lease of the request."""
 
 from __future__ import annotations
 
@@ -18,20 +14,15 @@ from imgproc.core.errors import LeaseLost
 from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import insert_many, single_statement, transaction
-from imgproc.db.models import ENDED, ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
+from imgproc.db.models import ProcessingRequest, Product, ProductImage
+from imgproc.db.statuses import UNFINALIZED, ImageStatus, ProductStatus, RequestStatus
 from imgproc.db.transitions.actions import CANCELLED_IMAGE, count_cancelled
+from imgproc.db.transitions.duplicates import url_hash
 from imgproc.db.transitions.leases import renew
-from imgproc.db.transitions.repeats import url_hash
-
-UPLOAD_SECONDS = 3600  # how long storing an uploaded file may take
-
-
-class ReservationLost(Exception):
-    """The upload took so long that its reservation was removed."""
 
 
 class PlannedRow(NamedTuple):
-    """One row of the file as the plan saves it; a row with an error is kept as skipped."""
+    """One row of the file as the plan saves it. A row with an error is saved as skipped."""
 
     row: int
     line: int
@@ -45,93 +36,24 @@ class PlannedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class PlanClaim:
-    """What the plan needs: where the file is, and the last row an earlier, dead plan has saved."""
+    """What a plan needs: the object key of the file, and the last row that an earlier attempt has saved."""
 
     input_key: str
     last_row: int
 
 
-def reserve(*, owner: str = "", input_bytes: int = 0, most_bytes: int | None = None, **values: Any) -> bool:
-    """Insert the request of an upload that is not accepted yet: removed after an hour, unless it is.
-
-    False, and nothing is inserted, where `most_bytes` is given and the owner's files under way would be larger. One
-    statement decides, so only uploads that are decided at the same moment can exceed the limit together.
-    """
-    table = ProcessingRequest.__table__
-    given = {"owner": owner, "input_bytes": input_bytes, **values}
-    row = {
-        **{name: sa.literal(value, table.c[name].type) for name, value in given.items() if value is not None},
-        "status": sa.literal(RequestStatus.CANCELLED, table.c.status.type),
-        "removed_at": db_now(),
-        "lease_until": db_now(UPLOAD_SECONDS),
-    }
-    room = sa.true() if most_bytes is None else open_bytes(owner) + input_bytes <= most_bytes
-    statement = sa.insert(ProcessingRequest).from_select(list(row), sa.select(*row.values()).where(room))
-    with single_statement() as connection:
-        return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
-
-
-def open_bytes(owner: str) -> sa.ColumnElement[int]:
-    """SQL: bytes of the owner's files under way, those that are being stored included."""
-    request = ProcessingRequest
-    bytes_of = sa.select(sa.func.coalesce(sa.func.sum(request.input_bytes), 0)).where(request.owner == owner)
-    is_reserved = sa.and_(
-        request.removed_at.is_not(None), request.cancel_requested_at.is_(None), request.lease_until > db_now()
-    )
-    is_open = request.status.in_([status for status in RequestStatus if status not in ENDED])
-    under_way, reserved = bytes_of.where(is_open).scalar_subquery(), bytes_of.where(is_reserved).scalar_subquery()
-    return under_way + reserved
-
-
-def withdraw(request_id: str) -> None:
-    """Give up a reservation at once: what was stored for it is due to be removed."""
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.removed_at.is_not(None), request.cancel_requested_at.is_(None))
-        .values(lease_until=db_now())
-    )
-    with single_statement() as connection:
-        connection.execute(statement)
-
-
-def accept(request_id: str, *, idempotency_key: str | None) -> None:
-    """Make a reserved request a pending one: from now on it is never lost.
-
-    Raises:
-        ReservationLost: its time was up.
-        sqlalchemy.exc.IntegrityError: the owner's idempotency key is taken.
-    """
-    request = ProcessingRequest
-    statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.removed_at.is_not(None), request.lease_until > db_now())
-        .values(
-            status=RequestStatus.PENDING,
-            idempotency_key=idempotency_key,
-            created_at=db_now(),
-            removed_at=None,
-            lease_until=None,
-        )
-    )
-    with single_statement() as connection:
-        if connection.execute(statement).rowcount == 0:
-            raise ReservationLost
-
-
 def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim | None:
-    """Lease the planning of a request; None where it is planned, ended, or another worker plans it."""
-    request = ProcessingRequest
+    """Lease the planning of a request. Returns None if it is planned, has ended, or another worker plans it."""
     lease = (
-        sa.update(request)
-        .where(request.id == request_id, request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
-        .where(request.planned_at.is_(None), lease_is_free(token))
+        sa.update(ProcessingRequest)
+        .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(UNFINALIZED))
+        .where(ProcessingRequest.planned_at.is_(None), lease_is_free(token))
         .values(
             status=RequestStatus.PROCESSING,
-            started_at=sa.func.coalesce(request.started_at, db_now()),
+            started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()),
             **leased(token, lease_seconds=lease_seconds),
         )
-        .returning(request.input_key)
+        .returning(ProcessingRequest.input_key)
     )
     last_row = sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")
     saved = sa.select(last_row).where(Product.request_id == request_id)
@@ -141,10 +63,10 @@ def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim 
 
 
 def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lease_seconds: int) -> None:
-    """Save a chunk of planned rows and renew the plan's lease, in one transaction.
+    """Save a chunk of planned rows and renew the lease, in one transaction.
 
     Raises:
-        LeaseLost: another plan has taken over; nothing was saved.
+        LeaseLost: another worker plans the request now; nothing was saved.
     """
     fence = (
         sa.update(ProcessingRequest)
@@ -159,16 +81,16 @@ def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lea
         cancelled = fenced.cancel_requested_at is not None
         _insert_products(connection, request_id, rows, cancelled=cancelled)
         if cancelled:
-            good = [row for row in rows if not row.error_code]
-            count_cancelled(connection, request_id, products=len(good), images=sum(len(row.urls) for row in good))
+            valid = [row for row in rows if not row.error_code]
+            count_cancelled(connection, request_id, products=len(valid), images=sum(len(row.urls) for row in valid))
 
 
 def _insert_products(connection: Connection, request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> None:
-    """Insert the products, read the ids the database has given them, then insert their images."""
+    """Insert the products, read the ids that the database gave them, and insert their images."""
     if not rows:
         return
     insert_many(connection, Product, _product_rows(request_id, rows, cancelled=cancelled))
-    # Asked for with RETURNING, the ids would cost a statement each on SQLite.
+    # With RETURNING, SQLite would need a statement for each id.
     ids = sa.select(Product.id).where(Product.request_id == request_id).order_by(Product.row)
     saved = connection.execute(ids.where(Product.row.between(rows[0].row, rows[-1].row))).scalars()
     status = ImageStatus.CANCELLED if cancelled else ImageStatus.PENDING
@@ -184,7 +106,7 @@ def _insert_products(connection: Connection, request_id: str, rows: Sequence[Pla
 
 def _product_rows(request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> list[dict[str, Any]]:
     common = {"request_id": uuid.UUID(request_id).hex, "attempt": 0}
-    good = (ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING).value
+    valid = (ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING).value
     return [
         {
             **common,
@@ -193,7 +115,7 @@ def _product_rows(request_id: str, rows: Sequence[PlannedRow], *, cancelled: boo
             "serial_number": row.serial_number,
             "product_name": row.product_name,
             "input_cell": row.input_cell,
-            "status": ProductStatus.SKIPPED.value if row.error_code else good,
+            "status": ProductStatus.SKIPPED.value if row.error_code else valid,
             "error_code": row.error_code,
             "error_detail": row.error_detail,
         }
@@ -202,11 +124,10 @@ def _product_rows(request_id: str, rows: Sequence[PlannedRow], *, cancelled: boo
 
 
 def mark_planned(request_id: str, *, token: str) -> None:
-    """Say that every row of the file is saved, and give the lease back."""
-    request = ProcessingRequest
+    """Record that every row of the file is saved, and release the lease."""
     statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.lease_token == token)
+        sa.update(ProcessingRequest)
+        .where(ProcessingRequest.id == request_id, ProcessingRequest.lease_token == token)
         .values(planned_at=db_now(), attempt=0, lease_token=None, lease_until=None)
     )
     with single_statement() as connection:
@@ -214,37 +135,37 @@ def mark_planned(request_id: str, *, token: str) -> None:
 
 
 def renew_lease(request_id: str, *, token: str, lease_seconds: int) -> bool:
-    """Extend the lease of a plan or finalizer; False means it is lost."""
+    """Extend the lease of a plan or a finalization. False means that the lease is lost."""
     return renew(ProcessingRequest, request_id, token=token, lease_seconds=lease_seconds)
 
 
 def return_lease(request_id: str, *, token: str, delay: float) -> None:
-    """Give a plan or finalization back, to be tried again after `delay` seconds: the attempt does not count."""
-    request = ProcessingRequest
+    """Release the lease of a plan or a finalization without counting the attempt; it is due after `delay` seconds."""
     statement = (
-        sa.update(request)
-        .where(request.id == request_id, request.lease_token == token)
-        .values(attempt=request.attempt - 1, lease_token=None, lease_until=db_now(delay))
+        sa.update(ProcessingRequest)
+        .where(ProcessingRequest.id == request_id, ProcessingRequest.lease_token == token)
+        .values(attempt=ProcessingRequest.attempt - 1, lease_token=None, lease_until=db_now(delay))
     )
     with single_statement() as connection:
         connection.execute(statement)
 
 
 def leased(token: str, *, lease_seconds: int) -> dict[str, Any]:
-    """The columns that a claim sets: it counts as an attempt, once for each token."""
-    request = ProcessingRequest
+    """The columns that a claim sets. A claim counts as one attempt, even if the same token claims twice."""
+    is_ours = ProcessingRequest.lease_token == token
     return {
-        "attempt": sa.case((request.lease_token == token, request.attempt), else_=request.attempt + 1),
+        "attempt": sa.case((is_ours, ProcessingRequest.attempt), else_=ProcessingRequest.attempt + 1),
         "lease_token": token,
         "lease_until": db_now(lease_seconds),
     }
 
 
 def lease_is_free(token: str) -> sa.ColumnElement[bool]:
-    """SQL: the lease is free and its pause is over, or it is ours (our claim was committed, its answer was lost).
+    """SQL: the lease is free and its delay is over, or it is ours because the response to our claim was lost.
 
-    An expired lease is not free: the sweeper looks at the attempts first, and then releases it.
+    An expired lease is not free: the sweeper counts the attempts first and then releases it.
     """
-    request = ProcessingRequest
-    paused = sa.and_(request.lease_until.is_not(None), request.lease_until >= db_now())
-    return sa.or_(sa.and_(request.lease_token.is_(None), ~paused), request.lease_token == token)
+    until = ProcessingRequest.lease_until
+    is_delayed = sa.and_(until.is_not(None), until >= db_now())
+    is_ours = ProcessingRequest.lease_token == token
+    return sa.or_(sa.and_(ProcessingRequest.lease_token.is_(None), ~is_delayed), is_ours)

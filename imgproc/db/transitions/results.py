@@ -1,34 +1,81 @@
-"""What the results of a product change beside its own row: those of its images, and the counters of its request."""
+"""What a product's results change beyond its own row: the rows of its images and the counters of its request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.db.batch import Batch
-from imgproc.db.models import ImageStatus, ProcessingRequest, ProductImage
+from imgproc.db.models import ProcessingRequest, ProductImage
+from imgproc.db.statuses import ImageStatus
 from imgproc.db.timeouts import is_outage
-from imgproc.db.transitions.window import is_due, release
+from imgproc.db.transitions.window import refill_is_due, release
+
+
+@dataclass(frozen=True)
+class MadeImage:
+    """A made image: its two objects, the facts of both, and the host's validators (RFC 9110, 8.8).
+
+    Each field is a column of `product_images`. `output_kept` says that the rendition has the pixels of the source.
+    An `etag` of None says that no later request may reuse the image; an empty one, that the host gave none.
+    """
+
+    original_key: str
+    output_key: str
+    source_bytes: int
+    source_width: int
+    source_height: int
+    source_format: str
+    output_bytes: int
+    output_width: int
+    output_height: int
+    output_format: str
+    output_kept: bool
+    etag: str | None = None
+    last_modified: str | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class FailedImage:
+    """Why an image has failed; each field is a column of `product_images`."""
+
+    error_code: str
+    error_detail: str | None = None
+    error_retryable: bool | None = None
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What became of one image in this attempt; `values` are columns of `product_images`."""
+    """The result of one image in this attempt."""
 
     image_id: int
-    status: ImageStatus
-    values: dict[str, Any] = field(default_factory=dict)
+    outcome: MadeImage | FailedImage
+
+    @property
+    def status(self) -> ImageStatus:
+        """The status that the image ends in."""
+        return ImageStatus.COMPLETED if isinstance(self.outcome, MadeImage) else ImageStatus.FAILED
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A request after a product was counted: how many products have ended, and whether this one was postponed."""
+
+    request_id: str
+    ended: int
+    total: int
+    postponed: bool
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What settling a product brought about: the products to ring next, and whether the request may be finalized."""
+    """What a product's end or postponement allows: products to enqueue, and the finalization once all have ended."""
 
     request_id: str
     released: tuple[int, ...]
@@ -41,22 +88,10 @@ _SAVE_RESULT = sa.update(ProductImage).where(
 
 
 def save_results(connection: Connection, results: Sequence[ImageResult]) -> None:
-    """Write what became of images that had not ended yet; the caller holds their product."""
-    for _, alike in groupby(results, key=lambda result: result.values.keys()):
-        rows = [{"image_id": result.image_id, "status": result.status, **result.values} for result in alike]
+    """Save the results of images that have not ended yet. The caller holds the lease of their product."""
+    for _, group in groupby(results, key=lambda result: result.status):
+        rows = [{"image_id": result.image_id, "status": result.status, **vars(result.outcome)} for result in group]
         connection.execute(_SAVE_RESULT, rows)
-
-
-def _counting() -> sa.Executable:
-    """Adds to every counter; built once, because every product ends with it."""
-    request = ProcessingRequest
-    ended = request.products_completed + request.products_failed + request.products_cancelled
-    return (
-        sa.update(request)
-        .where(request.id == sa.bindparam("of", type_=request.id.type))
-        .values({name: getattr(request, name) + sa.bindparam(f"more_{name}") for name in _COUNTERS})
-        .returning(ended.label("ended"), request.products_total)
-    )
 
 
 _COUNTERS = (
@@ -67,41 +102,44 @@ _COUNTERS = (
     "source_bytes",
     "output_bytes",
 )
-_COUNT = Batch(_counting())
+# Built once, because every product uses it.
+_COUNT = Batch(
+    sa.update(ProcessingRequest)
+    .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
+    .values({name: getattr(ProcessingRequest, name) + sa.bindparam(f"more_{name}") for name in _COUNTERS})
+    .returning(ProcessingRequest.products_ended.label("ended"), ProcessingRequest.products_total.label("total"))
+)
 
 
-def count(
-    connection: Connection, request_id: str, results: Sequence[ImageResult], ends: dict[str, int]
-) -> dict[str, Any]:
-    """Add a product's results to the request's counters; `ends` counts the product itself where it has ended.
+def count(connection: Connection, request_id: str, results: Sequence[ImageResult], ended: dict[str, int]) -> Counted:
+    """Add a product's results to the request's counters; `ended` counts the product itself and is empty if it waits.
 
-    The same message ends the transaction, because every worker at the request waits for that row.
+    The same message ends the transaction, because every worker of the request waits for the lock on that row.
     """
-    done = [result for result in results if result.status is ImageStatus.COMPLETED]
-    counts = ends | {
-        "images_completed": len(done),
-        "images_failed": len(results) - len(done),
-        "source_bytes": sum(result.values["source_bytes"] for result in done),
-        "output_bytes": sum(result.values["output_bytes"] for result in done),
+    made = [result.outcome for result in results if isinstance(result.outcome, MadeImage)]
+    counts = ended | {
+        "images_completed": len(made),
+        "images_failed": len(results) - len(made),
+        "source_bytes": sum(image.source_bytes for image in made),
+        "output_bytes": sum(image.output_bytes for image in made),
     }
     more = {f"more_{name}": counts.get(name, 0) for name in _COUNTERS}
-    ((counted,),) = _COUNT.run(connection, {"of": request_id, **more})
-    return {"request_id": request_id, "put_off": not ends, **counted}
+    ((counted,),) = _COUNT.run(connection, {"request": request_id, **more})
+    return Counted(request_id, counted["ended"], counted["total"], postponed=not ended)
 
 
-def refill(counted: dict[str, Any], *, window: int) -> Settled:
-    """Fill the request's window where it is time for that; where we cannot, the sweeper does.
+def refill(counted: Counted, *, window: int) -> Settled:
+    """Fill the request's window if a refill is due. If the database is away, the sweeper fills it.
 
-    A postponed product leaves a place that no other product's end may fill, so it is filled at once.
+    A postponed product leaves a gap that the end of no other product fills, so it is filled at once.
     """
-    request_id, ended = counted["request_id"], counted["ended"]
-    all_ended = ended == counted["products_total"]
-    is_time = counted["put_off"] or is_due(ended, window=window)
+    all_ended = counted.ended == counted.total
+    is_due = counted.postponed or refill_is_due(counted.ended, window=window)
     released: tuple[int, ...] = ()
-    if is_time and not all_ended:
+    if is_due and not all_ended:
         try:
-            released = release(request_id, window=window)
-        except DBAPIError as error:  # the product is settled already, which must not be tried again
+            released = release(counted.request_id, window=window)
+        except DBAPIError as error:  # the product is settled, and must not be settled again
             if not is_outage(error):
                 raise
-    return Settled(request_id, released, all_ended)
+    return Settled(counted.request_id, released, all_ended)

@@ -1,4 +1,4 @@
-"""The dispatch window: how many products of a request may be queued or processing, and which come next."""
+"""The dispatch window: how many products of a request may be queued or processing, and which are next."""
 
 from __future__ import annotations
 
@@ -10,100 +10,102 @@ import sqlalchemy as sa
 from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db, single_statement
-from imgproc.db.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+from imgproc.db.models import ProcessingRequest, Product
+from imgproc.db.statuses import IN_FLIGHT, ProductStatus, RequestStatus
 
-REFILLS = 8  # of a window, while all of it ends: to let products in one by one takes a statement and a ring for each
-IN_FLIGHT = (ProductStatus.QUEUED, ProductStatus.PROCESSING)
+REFILLS = 8  # per window of products; releasing them one by one would take a statement and a job for each
 
 
 def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[bool]:
     """SQL: a request's products of one status beyond a row, to be ordered by status and row.
 
-    Only `ix_products_window` has them in this order. Where `status = …` is ordered by row, PostgreSQL may follow the
-    rows instead and pass by all that have another status, which costs more the more have ended. It is `>=` because by
-    `>` PostgreSQL expects next to no rows, and would sort them.
+    Only `ix_products_window` has them in this order. For `status = …` ordered by row PostgreSQL may follow the rows
+    instead, and skip all that have another status; that costs more the more have ended. The comparison is `>=`, because
+    for `>` PostgreSQL expects almost no rows and sorts them.
     """
     place = sa.tuple_(sa.literal(status, Product.status.type), sa.literal(after_row + 1, Product.row.type))
     return sa.and_(sa.tuple_(Product.status, Product.row) >= place, Product.status <= status)
 
 
 def release(request_id: str, *, window: int) -> tuple[int, ...]:
-    """Move pending products of a request into its dispatch window; their ids, to be rung."""
+    """Move pending products of a request into its dispatch window. Returns their ids, to be enqueued."""
     with single_statement() as connection:
-        _, filled = _LOCK_AND_FILL.run(connection, {"of": request_id, "window": window})
+        _, filled = _LOCK_AND_FILL.run(connection, {"request": request_id, "window": window})
     return tuple(sorted(row["id"] for row in filled))
 
 
-def is_due(ended: int, *, window: int) -> bool:
-    """Whether to fill the window of a request now that so many of its products have ended."""
+def refill_is_due(ended: int, *, window: int) -> bool:
+    """Whether to fill a request's window after `ended` of its products have ended."""
     return ended % max(1, window // REFILLS) == 0
 
 
 def first_of_owners(product_ids: Sequence[int], *, most: int) -> set[int]:
     """Those of the products that are among the first `most` their owner has queued or processing.
 
-    Of ids that come together the earlier ones count first; an id that is no product's is not among them.
+    Earlier ids count first. Ids without a product are left out.
     """
-    product, request = Product, ProcessingRequest
-    of_each = sa.select(request.owner, product.id).join(request).where(product.id.in_(product_ids)).order_by(product.id)
-    of_owner: defaultdict[str, list[int]] = defaultdict(list)
+    owners = (
+        sa.select(ProcessingRequest.owner, Product.id)
+        .join(ProcessingRequest)
+        .where(Product.id.in_(product_ids))
+        .order_by(Product.id)
+    )
+    ids_by_owner: defaultdict[str, list[int]] = defaultdict(list)
     first: set[int] = set()
     with db.engine.connect() as connection:
-        for owner, product_id in connection.execute(of_each):
-            of_owner[owner].append(product_id)
-        for owner, ids in of_owner.items():
+        for owner, product_id in connection.execute(owners):
+            ids_by_owner[owner].append(product_id)
+        for owner, ids in ids_by_owner.items():
             some = (
-                sa.select(product.id)
-                .join(request)
-                .where(request.owner == owner, request.status == RequestStatus.PROCESSING)
-                .where(product.status.in_(IN_FLIGHT))
+                sa.select(Product.id)
+                .join(ProcessingRequest)
+                .where(ProcessingRequest.owner == owner, ProcessingRequest.status == RequestStatus.PROCESSING)
+                .where(Product.status.in_(IN_FLIGHT))
                 .limit(most + len(ids))
             )
-            under_way = connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
-            first.update(ids[: max(0, most + len(ids) - under_way)])
+            in_flight = connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+            first.update(ids[: max(0, most + len(ids) - in_flight)])
     return first
 
 
-def _filling() -> sa.Executable:
-    """As many pending products as there is room for become queued; built once, because every product asks for it.
+def _fill() -> sa.Executable:
+    """Queue as many pending products as the window has room for.
 
-    The request's row must be locked by a statement before it: this one does not see what is changed while it waits.
+    A statement before it must lock the request's row: this statement does not see changes made while it waits.
     """
-    product, window = Product, sa.bindparam("window", type_=sa.Integer, literal_execute=True)
-    ours = product.request_id == sa.bindparam("of", type_=product.request_id.type)
-    # Written out, because a partial index serves only a statement that says what it holds.
+    window = sa.bindparam("window", type_=sa.Integer, literal_execute=True)
+    of_request = Product.request_id == sa.bindparam("request", type_=Product.request_id.type)
+    # Literals, because a database uses a partial index only for a statement that repeats its condition.
     statuses: sa.BindParameter[ProductStatus] = sa.bindparam(
         "in_flight", IN_FLIGHT, expanding=True, literal_execute=True
     )
-    in_flight = sa.select(sa.func.count()).where(ours, product.status.in_(statuses)).scalar_subquery()
+    in_flight = sa.select(sa.func.count()).where(of_request, Product.status.in_(statuses)).scalar_subquery()
     room = sa.case((in_flight < window, window - in_flight), else_=0)
     next_ones = (
-        sa.select(product.id)
-        .where(ours, of_status(ProductStatus.PENDING))
-        .where(sa.or_(product.not_before.is_(None), product.not_before <= db_now()))
-        .order_by(product.status, product.row)
-        .limit(window)  # PostgreSQL cannot know how much room there is, and would read all products to be sure
+        sa.select(Product.id)
+        .where(of_request, of_status(ProductStatus.PENDING))
+        .where(sa.or_(Product.not_before.is_(None), Product.not_before <= db_now()))
+        .order_by(Product.status, Product.row)
+        .limit(window)  # PostgreSQL cannot know how much room there is, and would plan to read all products
         .subquery()
     )
     due = sa.select(next_ones.c.id).limit(room)
-    request = ProcessingRequest
-    goes_on = (
+    is_processing = (
         sa.exists()
-        .where(request.id == sa.bindparam("of", type_=request.id.type))
-        .where(request.status == RequestStatus.PROCESSING, request.cancel_requested_at.is_(None))
+        .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
+        .where(ProcessingRequest.status == RequestStatus.PROCESSING, ProcessingRequest.cancel_requested_at.is_(None))
     )
     return (
-        sa.update(product)
-        .where(goes_on, product.id.in_(due), product.status == ProductStatus.PENDING)
+        sa.update(Product)
+        .where(is_processing, Product.id.in_(due), Product.status == ProductStatus.PENDING)
         .values(status=ProductStatus.QUEUED, queued_at=db_now())
-        .returning(product.id)
+        .returning(Product.id)
     )
 
 
-_FILL = _filling()
 _LOCK = (
     sa.select(ProcessingRequest.id)
-    .where(ProcessingRequest.id == sa.bindparam("of", type_=ProcessingRequest.id.type))
+    .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
     .with_for_update()
 )
-_LOCK_AND_FILL = Batch(_LOCK, _FILL)
+_LOCK_AND_FILL = Batch(_LOCK, _fill())  # built once, because every product uses it

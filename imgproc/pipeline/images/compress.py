@@ -14,53 +14,30 @@ import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, cast
+from typing import cast
 
 from PIL import ExifTags, Image, ImageFile
 
-from imgproc.core.errors import CompressError, InvalidOption
+from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.colours import flatten, is_srgb, to_plain, to_srgb, white_of
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, MemoryBudget, encoder_bytes
-from imgproc.pipeline.images.encode import ENCODERS, check_sides, encode
+from imgproc.pipeline.images.encode import check_sides, encode
 from imgproc.pipeline.images.faults import FAULTS, explain
-from imgproc.pipeline.images.formats import FORMATS, content_type_of, extension_of, identify
+from imgproc.pipeline.images.formats import KEEP, OUTPUT_FORMATS, SMART, content_type_of, extension_of, identify
 from imgproc.pipeline.images.jpeg_eighths import decode_eighths
 from imgproc.pipeline.images.keep import keep
 from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_memory
+from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.images.parts import check_parts
+from imgproc.pipeline.images.readers import open_image
 from imgproc.pipeline.images.resize import Box, reduce
 from imgproc.pipeline.images.smart import encode_smart
 
 __all__ = ["SMART", "CompressOptions", "ImageFacts", "MemoryBudget"]
 __all__ += ["Rendition", "compress", "content_type_of", "extension_of"]
 
-SMART: Literal["smart"] = "smart"
 MAX_EXIF_BYTES = 1024 * 1024  # It is 64 KiB at most in a JPEG, and holds a small picture at worst.
 FINEST_OF_EIGHTHS = 80  # Up to this quality the encoder loses so much that what eighths lose cannot be seen (ADR 15).
-
-
-@dataclass(frozen=True)
-class CompressOptions:
-    """What the caller asked for: `quality` 1-95 (PNG, being lossless, ignores it), `scale` of width and height, >0-1.
-
-    Quality `smart` searches, for each picture, the smallest file that looks no worse than one of quality 50.
-    `keep` keeps the source's format; GIF, BMP and TIFF become PNG, which is as lossless and shown by every browser.
-
-    Raises:
-        InvalidOption: on construction, for a value outside these.
-    """
-
-    quality: int | Literal["smart"] = 50
-    scale: float = 0.5
-    format: str = "jpeg"
-
-    def __post_init__(self) -> None:
-        if self.quality != SMART and not 1 <= self.quality <= 95:
-            raise InvalidOption("Give a quality from 1 to 95, or smart.", option="quality")
-        if not 0 < self.scale <= 1:
-            raise InvalidOption("Give a scale above 0 and up to 1.", option="scale")
-        if self.format not in (*ENCODERS, "keep"):
-            raise InvalidOption(f"Give one of the formats {', '.join(ENCODERS)} or keep.", option="format")
 
 
 @dataclass(frozen=True)
@@ -110,7 +87,7 @@ def compress(
     """
     _silence_pillow()
     time, source_format = CpuTime(), identify(source)
-    target = options.format if options.format != "keep" else source_format if source_format in ENCODERS else "png"
+    target = _target(options, source_format)
     try:
         image = _open(source, source_format, max_pixels=max_pixels)
         size = (_scaled(image.width, options.scale), _scaled(image.height, options.scale))
@@ -124,10 +101,16 @@ def compress(
         raise explain(error, source, source_format) from error
 
 
+def _target(options: CompressOptions, source_format: str) -> str:
+    if options.format != KEEP:
+        return options.format
+    return source_format if source_format in OUTPUT_FORMATS else "png"
+
+
 def _open(source: bytes, source_format: str, *, max_pixels: int) -> ImageFile.ImageFile:
     """The headers alone, once the file has been found to ask for no more than it may."""
     check_parts(source, source_format)
-    image = FORMATS[source_format].open(io.BytesIO(source))
+    image = open_image(io.BytesIO(source), source_format)
     check_memory(image, source, max_pixels=max_pixels)
     _check_compression(image)
     return image

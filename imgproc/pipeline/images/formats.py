@@ -1,33 +1,31 @@
-"""The formats we read: how each is named, recognised and opened; and what else may come in their place."""
+"""The formats and options of images: names, bounds and signatures, as data that loads no decoder."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
-
-from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+from typing import Literal
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images.limits import check_tags
+
+# What a caller may ask for.
+OUTPUT_FORMATS = ("jpeg", "webp", "avif", "png")
+KEEP = "keep"  # the format of the source
+FORMAT_OPTIONS = (*OUTPUT_FORMATS, KEEP)
+SMART: Literal["smart"] = "smart"  # the lowest quality that looks no worse than 50
+MIN_QUALITY, MAX_QUALITY = 1, 95
+MIN_SCALE, MAX_SCALE = 0.0, 1.0  # of width and height; the scale is above the first
+DEFAULT_QUALITY, DEFAULT_SCALE, DEFAULT_FORMAT = 50, 0.5, "jpeg"
 
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """A format we read: how it is named when stored and served, recognised, and opened (headers only)."""
+    """A format we read: how it is stored, served and recognised."""
 
     extension: str
     content_type: str
     signature: re.Pattern[bytes]
-    open: Callable[[IO[bytes]], ImageFile.ImageFile]
 
 
 def _pattern(expression: bytes) -> re.Pattern[bytes]:
@@ -38,59 +36,14 @@ def _text(expression: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(?:\xef\xbb\xbf)?\s*" + expression, re.DOTALL | re.IGNORECASE)
 
 
-# Pillow knows no other way to say it. Each thread would need memory, and the cores are busy with other images.
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-
-
-class _Avif(AvifImageFile):
-    """Frees the decoder, and what it holds of the picture, before the picture gets its own memory."""
-
-    def load_prepare(self) -> None:
-        del self._decoder
-        super().load_prepare()
-
-
-class _WebP(WebPImageFile):
-    """The same: libwebp holds the picture twice."""
-
-    def load_prepare(self) -> None:
-        del self._decoder
-        super().load_prepare()
-
-
-class _Jpeg(JpegImageFile):
-    """Leaves the resolution that Exif gives alone: it is of no use here, and may be a table of millions."""
-
-    def _read_dpi_from_exif(self) -> None:
-        """Does none of what it is for."""
-
-
-class _Tiff(TiffImageFile):
-    """Stays as it is in the file and says how to turn it, as the other formats do; Pillow would turn it in full."""
-
-    def _setup(self) -> None:
-        check_tags(self)
-        super()._setup()
-        self._size = self._tile_size
-        orientation = self.tag_v2.get(ExifTags.Base.Orientation, 1)
-        if orientation in range(2, 9):  # Anything may stand there, also what cannot be written.
-            tags = Image.Exif()
-            tags[ExifTags.Base.Orientation] = int(orientation)
-            self.info["exif"] = tags.tobytes()
-
-    def load_end(self) -> None:
-        """Does none of what it is for: to turn the picture, and to read tags that are of no use here."""
-
-
-# Pillow's plugins by name, as Image.open would also try MPO, and hides what a decoder says behind one error.
-FORMATS = {
-    "jpeg": ImageFormat("jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff"), _Jpeg),
-    "png": ImageFormat("png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
-    "webp": ImageFormat("webp", "image/webp", _pattern(rb"RIFF.{4}WEBP"), _WebP),
-    "avif": ImageFormat("avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]"), _Avif),
-    "gif": ImageFormat("gif", "image/gif", _pattern(rb"GIF8[79]a"), GifImageFile),
-    "bmp": ImageFormat("bmp", "image/bmp", _pattern(rb"BM.{4}\0{4}"), BmpImageFile),
-    "tiff": ImageFormat("tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]"), _Tiff),
+INPUT_FORMATS = {
+    "jpeg": ImageFormat("jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff")),
+    "png": ImageFormat("png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n")),
+    "webp": ImageFormat("webp", "image/webp", _pattern(rb"RIFF.{4}WEBP")),
+    "avif": ImageFormat("avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]")),
+    "gif": ImageFormat("gif", "image/gif", _pattern(rb"GIF8[79]a")),
+    "bmp": ImageFormat("bmp", "image/bmp", _pattern(rb"BM.{4}\0{4}")),
+    "tiff": ImageFormat("tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]")),
 }
 
 
@@ -140,12 +93,12 @@ NOT_IMAGES = {
 
 def extension_of(image_format: str) -> str:
     """The file extension, without a dot, of a format that `ImageFacts` names."""
-    return FORMATS[image_format].extension
+    return INPUT_FORMATS[image_format].extension
 
 
 def content_type_of(image_format: str) -> str:
     """The media type of a format that `ImageFacts` names."""
-    return FORMATS[image_format].content_type
+    return INPUT_FORMATS[image_format].content_type
 
 
 def identify(source: bytes) -> str:
@@ -156,7 +109,7 @@ def identify(source: bytes) -> str:
     """
     if not source:
         raise CompressError("The file is empty; check that the URL still serves the picture.", code="not_an_image")
-    for name, image_format in FORMATS.items():
+    for name, image_format in INPUT_FORMATS.items():
         if image_format.signature.match(source):
             return name
     for kind, pattern in UNSUPPORTED.items():

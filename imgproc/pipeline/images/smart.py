@@ -17,9 +17,9 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime
 from imgproc.pipeline.images.encode import encode
 from imgproc.pipeline.images.faults import FAULTS
-from imgproc.pipeline.images.formats import FORMATS
 from imgproc.pipeline.images.likeness import Layers, distance, layers
 from imgproc.pipeline.images.mozjpeg import encode_mozjpeg
+from imgproc.pipeline.images.readers import open_image
 
 PLAIN_QUALITY = 50
 PROBES = 5  # at most; three are usual
@@ -113,7 +113,7 @@ def _next(worse: _Probe | None, better: _Probe | None) -> int | None:
 
 
 def _error(reference: Layers, body: bytes, target: str) -> float:
-    return distance(reference, layers(FORMATS[target].open(io.BytesIO(body))))
+    return distance(reference, layers(open_image(io.BytesIO(body), target)))
 
 
 # The encoder and the quality to try first.

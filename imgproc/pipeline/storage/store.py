@@ -21,6 +21,7 @@ from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
 from imgproc.core.errors import ImgprocError, StorageUnavailable
+from imgproc.core.spool import Spool
 from imgproc.pipeline.storage.clients import ClientsOfProcess
 from imgproc.pipeline.storage.object_keys import input_key
 
@@ -238,7 +239,7 @@ def _unclosable(stream: BinaryIO) -> IO[bytes]:
 def _spooled(body: StreamingBody) -> BinaryIO:
     """A local copy. `SpooledTemporaryFile` would do, if it were a whole file object before Python 3.11."""
     with ExitStack() as on_error:
-        local = on_error.enter_context(tempfile.TemporaryFile())
+        local = Spool(on_error.enter_context(tempfile.TemporaryFile()))
         shutil.copyfileobj(body, local)
         local.seek(0)
         on_error.pop_all()

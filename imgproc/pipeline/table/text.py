@@ -10,6 +10,7 @@ from typing import BinaryIO
 from charset_normalizer import from_bytes
 
 from imgproc.core.errors import InvalidCsv, RowError, UnsupportedFile
+from imgproc.core.spool import Spool
 
 SAMPLE_BYTES = 64 * 1024
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -61,7 +62,8 @@ def detect_encoding(stream: BinaryIO) -> str:
         if head.startswith(bom):
             return encoding
     _refuse_binary(head)
-    stream.seek(0)
+    known = stream.ascii_bytes if isinstance(stream, Spool) else 0
+    stream.seek(known - known % SAMPLE_BYTES)  # whole samples, so that the answer is the same for any stream
     sample = _sample_that_is_not_utf8(stream)
     return _guess_legacy_encoding(sample) if sample else "utf-8"
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from flask import current_app
 
 from imgproc.db.engine import transaction
-from imgproc.db.models import ProcessingRequest, Product, ProductStatus, RequestStatus
+from imgproc.db.models import ProcessingRequest, Product
+from imgproc.db.statuses import ProductStatus, RequestStatus
 from tests.integration.api.answers import UTC_TIME, problem
 from tests.integration.driver import OPTIONS, get, planned
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from flask import current_app
 
 from imgproc.db.engine import Base, db, transaction
-from imgproc.db.models import ENDED, DeliveryStatus, ProcessingRequest, RequestStatus, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, WebhookDelivery
+from imgproc.db.statuses import ENDED, DeliveryStatus, RequestStatus
 from tests.integration.api.answers import UNKNOWN, UTC_TIME, problem
 from tests.integration.driver import csv_of, get, planned, submit
 
@@ -123,7 +124,41 @@ def test_suggests_the_next_poll_until_the_end(status: RequestStatus) -> None:
     response = ask(f"/api/status/{request_id}")
     suggested = response.headers.get("Retry-After")
     assert suggested is None if status in ENDED else 1 <= int(suggested) <= 10
-    assert response.json["progress"]["percent"] == (100 if status in ENDED else 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "counts", "percent"),
+    [
+        pytest.param("pending", (0, 0, 0), 0, id="waiting"),
+        pytest.param("processing", (30, 4, 0), 11, id="under way"),
+        pytest.param("processing", (30, 4, 266), 11, id="being cancelled"),
+        pytest.param("finalizing", (300, 0, 0), 99, id="before its end"),
+        pytest.param("completed", (300, 0, 0), 100, id="completed"),
+        pytest.param("completed_with_errors", (299, 1, 0), 100, id="completed with errors"),
+        pytest.param("cancelled", (34, 0, 266), 11, id="cancelled"),
+        pytest.param("cancelled", (0, 0, 300), 0, id="cancelled before it began"),
+        pytest.param("failed", (34, 0, 0), 11, id="failed amid its work"),
+        pytest.param("failed", (0, 300, 0), 100, id="every image failed"),
+    ],
+)
+def test_percent_is_what_is_done(status: str, counts: tuple[int, int, int], percent: int) -> None:
+    """Images that were cancelled are not done, and 100 percent is shown at the end alone."""
+    request_id = planned(products=1, images=300)
+    completed, failed, cancelled = counts
+    images = {"images_completed": completed, "images_failed": failed, "images_cancelled": cancelled}
+    change(ProcessingRequest, status=RequestStatus(status), **images)
+    assert get(f"/api/status/{request_id}")["progress"]["percent"] == percent
+
+
+def test_a_request_answers_as_its_status_does() -> None:
+    """The same JSON, ETag and pause until the next poll, at the address of the request itself."""
+    request_id = planned(products=1)
+    status, request = (ask(f"/api/{path}/{request_id}") for path in ("status", "requests"))
+    assert (request.status_code, request.json) == (200, status.json)
+    assert request.headers["ETag"] == status.headers["ETag"]
+    assert request.headers["Retry-After"] == status.headers["Retry-After"]
+    again = ask(f"/api/requests/{request_id}", If_None_Match=request.headers["ETag"])
+    assert (again.status_code, again.data) == (304, b"")
 
 
 def test_a_long_request_need_not_be_asked_about_often() -> None:

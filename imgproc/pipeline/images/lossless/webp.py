@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.cost import CpuTime
 from imgproc.pipeline.images.encode import encode
-from imgproc.pipeline.images.formats import FORMATS
 from imgproc.pipeline.images.lossless.vp8 import count_partitions, first_partition, with_less_of_first
+from imgproc.pipeline.images.readers import open_image
 
 SLACK = 4  # bytes; encoders pad with two at most
 LOSSLESS_SECONDS = 0.8 / 10**6  # a pixel, of decoding it once more and encoding it
@@ -79,7 +79,7 @@ def _file(chunks: dict[bytes, bytes]) -> bytes:
 
 
 def _encode_anew(source: bytes, time: CpuTime) -> bytes:
-    with FORMATS["webp"].open(io.BytesIO(source)) as image:
+    with open_image(io.BytesIO(source), "webp") as image:
         pixels = image.width * image.height
         _require(pixels <= LOSSLESS_PIXELS and LOSSLESS_SECONDS * pixels < time.left)
         image.load()
@@ -101,7 +101,7 @@ def _check(kind: bytes, body: bytes, chunks: dict[bytes, bytes]) -> None:
 
 def _decodes(chunks: dict[bytes, bytes]) -> bool:
     try:
-        with FORMATS["webp"].open(io.BytesIO(_file(chunks))) as image:
+        with open_image(io.BytesIO(_file(chunks)), "webp") as image:
             image.load()
     except (OSError, ValueError):
         return False

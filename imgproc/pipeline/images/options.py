@@ -1,0 +1,46 @@
+"""What the caller asks of every image of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from imgproc.core.errors import InvalidOption
+from imgproc.pipeline.images.formats import (
+    DEFAULT_FORMAT,
+    DEFAULT_QUALITY,
+    DEFAULT_SCALE,
+    FORMAT_OPTIONS,
+    KEEP,
+    MAX_QUALITY,
+    MAX_SCALE,
+    MIN_QUALITY,
+    MIN_SCALE,
+    OUTPUT_FORMATS,
+    SMART,
+)
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """`quality` from 1 to 95, `scale` of width and height above 0 and up to 1, and `format`. PNG ignores the quality.
+
+    Quality `smart` searches, for each picture, the smallest file that looks no worse than one of quality 50.
+    Format `keep` keeps that of the source; GIF, BMP and TIFF become PNG, which is lossless too and shown by every
+    browser.
+
+    Raises:
+        InvalidOption: on construction, for a value out of bounds.
+    """
+
+    quality: int | Literal["smart"] = DEFAULT_QUALITY
+    scale: float = DEFAULT_SCALE
+    format: str = DEFAULT_FORMAT
+
+    def __post_init__(self) -> None:
+        if self.quality != SMART and not MIN_QUALITY <= self.quality <= MAX_QUALITY:
+            raise InvalidOption(f"Give a quality from {MIN_QUALITY} to {MAX_QUALITY}, or {SMART}.", option="quality")
+        if not MIN_SCALE < self.scale <= MAX_SCALE:
+            raise InvalidOption(f"Give a scale above {MIN_SCALE:g} and up to {MAX_SCALE:g}.", option="scale")
+        if self.format not in FORMAT_OPTIONS:
+            raise InvalidOption(f"Give one of the formats {', '.join(OUTPUT_FORMATS)} or {KEEP}.", option="format")

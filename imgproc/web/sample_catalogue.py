@@ -1,0 +1,42 @@
+"""The sample catalogue of the embedded stack: a CSV and its pictures, for a first upload that works as typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, current_app, redirect, send_from_directory, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from imgproc.core.config import Settings
+from imgproc.web.outputs import CONTENT_TYPES
+
+FOLDER = Path(__file__).parent / "samples"
+BASE = "{SAMPLES_URL}"  # in the stored CSV, in the place of the address
+
+samples = Blueprint("samples", __name__, url_prefix="/samples")
+
+
+def register_samples(app: Flask, settings: Settings) -> None:
+    """Serve the catalogue and its pictures at `/samples/`."""
+    app.config["SAMPLES_URL"] = settings.samples_url
+    app.register_blueprint(samples)
+
+
+@samples.get("/")
+def show_samples() -> AnyResponse:
+    """Lead to the catalogue."""
+    return redirect(url_for("samples.get_catalogue"))
+
+
+@samples.get("/catalogue.csv")
+def get_catalogue() -> Response:
+    """The CSV, with the address at which the workers reach the pictures: a proxy may give callers another one."""
+    text = (FOLDER / "catalogue.csv").read_text(encoding="utf-8")
+    return Response(text.replace(BASE, current_app.config["SAMPLES_URL"]), content_type="text/csv; charset=utf-8")
+
+
+@samples.get("/<name>")
+def get_picture(name: str) -> Response:
+    """One of its pictures."""
+    extension = name.rpartition(".")[2]
+    return send_from_directory(FOLDER, name, mimetype=CONTENT_TYPES.get(extension, "application/octet-stream"))
