@@ -75,7 +75,7 @@ settings: $(DEV_STAMP) ## Write the settings into .env.example, docker-compose.y
 	@$(BIN)/python -m scripts.write_settings $(ARGS)
 
 docs: $(DOCS_STAMP) ## Build the documentation into site/; a link or anchor that leads nowhere is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo 'The documentation is in site/index.html.'
 
 pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command line, map of the packages, diagrams)
