@@ -20,8 +20,8 @@ from imgproc.app import create_app
 from imgproc.core.config import SettingsSchema, load_settings
 from imgproc.db.engine import db
 from imgproc.db.transitions import requests
-from imgproc.db.transitions.repeats import url_hash
-from imgproc.journey import jobs
+from imgproc.db.transitions.duplicates import url_hash
+from imgproc.journey import plan
 from imgproc.pipeline.table.read import Row, read_csv
 
 PRODUCTS = """INSERT INTO products (id, request_id, row, line, serial_number, product_name, input_cell, status, attempt)
@@ -63,8 +63,8 @@ def _ours(body: bytes) -> None:
     with _request() as (request_id, _):
         requests.claim_plan(request_id, token="t", lease_seconds=600)
         rows = read_csv(io.BytesIO(body), limits=LIMITS).rows
-        for chunk in jobs._chunks(rows):
-            requests.add_products(request_id, [jobs._planned(row) for row in chunk], token="t", lease_seconds=600)
+        for chunk in plan._chunks(rows):
+            requests.add_products(request_id, [plan._planned(row) for row in chunk], token="t", lease_seconds=600)
 
 
 def _bare(body: bytes) -> None:
@@ -95,5 +95,5 @@ def _bare(body: bytes) -> None:
 @lru_cache(maxsize=1)
 def _read(body: bytes) -> tuple[list[list[Row]], dict[int, list[int]]]:
     """The rows in chunks, and the hashes of the URLs of each; read once, in the warm-up."""
-    chunks = list(jobs._chunks(read_csv(io.BytesIO(body), limits=LIMITS).rows))
+    chunks = list(plan._chunks(read_csv(io.BytesIO(body), limits=LIMITS).rows))
     return chunks, {row.row: [url_hash(url) for url in row.urls] for chunk in chunks for row in chunk}

@@ -120,7 +120,7 @@ def _house() -> Iterator[str]:
             "S3_SECRET_ACCESS_KEY": server.secret,
             "ALLOWED_NETWORKS": "127.0.0.0/8",
         }
-        stack.enter_context(house(environ)).extensions["toolbox"].store.ensure_buckets()
+        stack.enter_context(house(environ)).extensions["services"].store.ensure_buckets()
         host = stack.enter_context(image_host(jpeg(SIZE)))
         _loop(host, WARM_UP)
         yield host

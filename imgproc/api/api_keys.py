@@ -15,7 +15,7 @@ from imgproc.core.errors import InvalidInput
 from imgproc.db.engine import db
 from imgproc.db.models import ApiKey
 from imgproc.db.transitions import api_keys
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 
 PREFIX = "imgproc_"
@@ -96,7 +96,7 @@ def rotate_webhook_secret(name: str) -> str:
     """
     key = _in_force(name)
     known = _webhook_secrets(key.id)
-    before = toolbox().settings.webhook_secrets if known is None else tuple(known.split())
+    before = services().settings.webhook_secrets if known is None else tuple(known.split())
     if known and len(before) > 1:
         raise InvalidInput("Two secrets sign for this key already; drop the older one first.")
     made = generate_secret()

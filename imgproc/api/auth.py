@@ -9,7 +9,7 @@ from flask import g, request
 from imgproc.api import api_keys
 from imgproc.core.errors import NotAuthenticated
 from imgproc.core.hosts import subscriber
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 
 # What shows nobody's data. Everything else, and whatever is added later, asks who calls.
 OPEN = {"health.get_health", "health.get_readiness", "openapi.spec", "docs.show_docs", "static", "outputs.get_output"}
@@ -72,6 +72,6 @@ def _secrets() -> set[str]:
 
 def _caller(secrets: set[str]) -> Caller:
     if not secrets:
-        return Caller(refusal="missing_api_key" if toolbox().settings.api_keys_required else None)
+        return Caller(refusal="missing_api_key" if services().settings.api_keys_required else None)
     holder = api_keys.holder_of(secrets.pop()) if len(secrets) == 1 else None
     return Caller(owner=holder) if holder else Caller(refusal="invalid_api_key")

@@ -16,6 +16,7 @@ from imgproc.db.engine import db
 from imgproc.db.models import DeliveryAttempt, DeliveryStatus, WebhookDelivery
 from imgproc.db.transitions import deliveries
 from imgproc.journey.accept import require_room_for_delivery
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")
@@ -44,7 +45,7 @@ def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
     request = find_request(request_id)
     known = _find(request.id, delivery_id)
     if known.status in (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED):
-        require_room_for_delivery(request.owner)
+        require_room_for_delivery(services(), request.owner)
     if not deliveries.redeliver(request.id, known.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
     enqueue.deliveries([known.id])

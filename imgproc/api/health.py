@@ -15,16 +15,15 @@ from apiflask.validators import OneOf
 from flask import Flask, Response, current_app
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.api.problems import Problem
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.engine import db
 from imgproc.db.models import DeliveryStatus, ProcessingRequest, WebhookDelivery
-from imgproc.journey.services import toolbox
-from imgproc.queue import enqueue
-from imgproc.queue.connection import redis_client
+from imgproc.journey.outage import describe
+from imgproc.journey.services import services
+from imgproc.queue import connection, enqueue
 
 PATIENCE = 3.0  # seconds until a service that does not answer counts as away
 
@@ -103,8 +102,8 @@ class Lookout:
         with self._app.app_context():
             try:
                 self._reach[service]()
-            except (DBAPIError, RedisError, InfrastructureError) as error:
-                log.warning("not_ready", service=service, error=str(error))
+            except (DBAPIError, InfrastructureError) as error:
+                log.warning("not_ready", service=service, error=describe(error))
                 return "unreachable"
             return "ok"
 
@@ -114,11 +113,11 @@ def _reach_database() -> None:
 
 
 def _reach_redis() -> None:
-    redis_client().ping()
+    connection.ping()
 
 
 def _reach_buckets() -> None:
-    toolbox().store.ping()
+    services().store.ping()
 
 
 @blueprint.get("/metrics")
@@ -139,8 +138,8 @@ class _Figures:
         for service, read in (("redis", _queue_figures), ("database", _request_figures)):
             try:
                 figures = list(read())
-            except (DBAPIError, RedisError) as error:
-                log.warning("no_figures", service=service, error=str(error))
+            except (DBAPIError, InfrastructureError) as error:
+                log.warning("no_figures", service=service, error=describe(error))
                 up.add_metric([service], 0)
             else:
                 up.add_metric([service], 1)

@@ -10,7 +10,6 @@ import structlog
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from flask_limiter import RateLimitExceeded
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -67,7 +66,6 @@ def init_app(app: APIFlask) -> None:
     app.register_error_handler(RateLimitExceeded, _rate_limited)
     app.register_error_handler(QuotaExceeded, _quota_exceeded)
     app.register_error_handler(InfrastructureError, lambda error: _unavailable(error.code, error.detail))
-    app.register_error_handler(RedisError, lambda _error: _unavailable("queue_unavailable", "The queue is away."))
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(MemoryError, _out_of_memory)
     app.register_error_handler(OSError, _out_of_resources)

@@ -6,13 +6,11 @@ import time
 
 from flask import Flask, current_app, request
 from flask_limiter import Limiter, RateLimitExceeded
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from imgproc.api import auth
 from imgproc.core.config import Settings
-from imgproc.journey.services import toolbox
-from imgproc.queue.connection import DEFAULT_REDIS_URL
+from imgproc.journey.services import services
+from imgproc.queue.connection import impatient_options, redis_url
 
 UPLOADS = {"uploads.upload_file", "uploads.validate_file"}  # these read a file
 READS = {"GET", "HEAD", "OPTIONS"}  # every other method sets work going, or stops it
@@ -25,12 +23,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         auth.bucket,
         default_limits=[_limit],
         default_limits_exempt_when=auth.is_open,
-        storage_uri=settings.redis_url or DEFAULT_REDIS_URL,
-        storage_options={
-            "socket_connect_timeout": PATIENCE,  # type: ignore[dict-item]  # handed on to redis-py as they are
-            "socket_timeout": PATIENCE,  # type: ignore[dict-item]
-            "retry": Retry(NoBackoff(), 1),  # type: ignore[dict-item]
-        },
+        storage_uri=redis_url(settings),
+        storage_options=impatient_options(PATIENCE),  # passed on to redis-py
         in_memory_fallback_enabled=True,
         swallow_errors=True,  # of two threads that find Redis away at once, only one falls back
         key_prefix="imgproc",
@@ -40,7 +34,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _limit() -> str:
-    settings = toolbox().settings
+    settings = services().settings
     if request.endpoint in UPLOADS:
         return settings.rate_limit_uploads
     return settings.rate_limit_reads if request.method in READS else settings.rate_limit_actions

@@ -22,7 +22,7 @@ from imgproc.db.transitions import actions, finalization
 from imgproc.db.transitions.window import release
 from imgproc.journey import delete, turns
 from imgproc.journey.accept import require_room
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
 
 CSV_CHUNK_BYTES = 256 * 1024
@@ -98,7 +98,7 @@ def _product(product: Any, images: list[Any]) -> dict[str, Any]:
 
 
 def _image(image: Any) -> dict[str, Any]:
-    store = toolbox().store
+    store = services().store
     error = {"code": image.error_code, "detail": image.error_detail, "retryable": bool(image.error_retryable)}
     return {
         "position": image.position,
@@ -142,7 +142,7 @@ def _csv(request: ProcessingRequest, name: Literal["output", "failed"]) -> Any:
     """The file as it comes from the private bucket, or where it is; None where it is no longer stored."""
     if not request.csv_private:
         return redirect(csv_url(request, name) or "")
-    body = toolbox().store.open_csv(getattr(request, f"{name}_key"))
+    body = services().store.open_csv(getattr(request, f"{name}_key"))
     if body is None:
         return None
     response = Response(body.iter_chunks(CSV_CHUNK_BYTES), content_type="text/csv; charset=utf-8")
@@ -184,12 +184,12 @@ def cancel_request(request_id: str) -> dict[str, Any]:
 def retry_request(request_id: str) -> dict[str, Any]:
     """The failed images alone are tried again, then the request is finalized and announced anew."""
     request = _ended(request_id)
-    require_room(request.owner, size=request.input_bytes)
+    require_room(services(), request.owner, size=request.input_bytes)
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
         enqueue.plans([request.id])
-    turns.enqueue_products(release(request.id, window=toolbox().settings.dispatch_window))
+    turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))
     epoch = finalization.elect_finalizer(request.id)  # where every image is done, and only the output CSV is missing
     if epoch is not None:
         enqueue.finalization(request.id, epoch=epoch)
@@ -201,7 +201,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
 @blueprint.doc(summary="Delete a request")
 def delete_request(request_id: str) -> Response:
     """Remove its rows and its objects."""
-    delete.remove(find_request(request_id).id)
+    delete.remove(services(), find_request(request_id).id)
     response = Response(status=204)
     del response.headers["Content-Type"]  # there is no content
     return response

@@ -21,7 +21,7 @@ from imgproc.core.errors import InvalidCsv, UnsupportedFile
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey import accept
 from imgproc.journey.accept import Accepted, Upload
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.pipeline.images.compress import CompressOptions
 from imgproc.pipeline.table.read import Scan, require_valid
 
@@ -50,7 +50,7 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
     """Store the file and process it in the background."""
     upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
     with _slot(upload):
-        accepted = accept.accept(upload, owner=auth.owner(), api_url=api_url())
+        accepted = accept.accept(services(), upload, owner=auth.owner(), api_url=api_url())
     response = jsonify(_answer(accepted))
     response.status_code = 202
     response.location = status_url(accepted.request.id)
@@ -66,10 +66,10 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
 def validate_file(form: dict[str, Any]) -> dict[str, Any]:
     """Say how a file would be read, with all its errors; changes nothing."""
     upload = _upload(form)
-    accept.check_webhook_url(upload.webhook_url, owner=auth.owner())
+    accept.check_webhook_url(services(), upload.webhook_url, owner=auth.owner())
     try:
         with _slot(upload):
-            reading, scan = accept.inspect(upload)
+            reading, scan = accept.inspect(services(), upload)
     except InvalidCsv as error:
         return {
             "valid": False,
@@ -100,7 +100,7 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
     filename = _filename(file)
     if PurePath(filename).suffix.lower() not in READABLE:
         raise UnsupportedFile(f"A file named {filename!r} is not one we read; save it as CSV and upload that.")
-    limit = toolbox().settings.max_upload_bytes
+    limit = services().settings.max_upload_bytes
     size = file.stream.seek(0, 2)
     if size > limit:
         raise Problem(413, "file_too_large", f"The file is larger than {limit:,} bytes; split it.")

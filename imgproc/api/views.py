@@ -14,7 +14,7 @@ from imgproc.api import auth
 from imgproc.api.problems import Problem
 from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 
 
 def find_request(request_id: str) -> ProcessingRequest:
@@ -60,7 +60,7 @@ def csv_url(request: ProcessingRequest, name: Literal["output", "failed"]) -> st
         return None
     if request.csv_private:
         return url_for(f"requests.get_{name}_csv", request_id=request.id, _external=True)
-    return toolbox().store.public_url(key)
+    return services().store.public_url(key)
 
 
 def accepted(request_id: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ ImgprocError
 ├── DeliveryError              one attempt at a webhook failed
 ├── InfrastructureError        storage, queue or database is away: always retryable, never a product's fault
 │   ├── StorageUnavailable     the object store did not answer or refused
+│   ├── QueueUnavailable       Redis did not answer or refused
 │   ├── ServerBusy             this process reads as many large files as it can
 │   └── WorkerStopping         this worker was asked to stop: give the work back
 └── LeaseLost                  somebody else owns this work now: stop, change nothing
@@ -174,6 +175,12 @@ class StorageUnavailable(InfrastructureError):
     """The object store did not answer, or refused us."""
 
     code = "storage_unavailable"
+
+
+class QueueUnavailable(InfrastructureError):
+    """Redis did not answer, or refused us."""
+
+    code = "queue_unavailable"
 
 
 class ServerBusy(InfrastructureError):

@@ -24,8 +24,8 @@ from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.transitions import requests
 from imgproc.db.transitions.requests import ReservationLost
-from imgproc.journey.delivery import signing_secrets
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import Services
+from imgproc.journey.webhook import signing_secrets
 from imgproc.pipeline.http.addresses import check_url
 from imgproc.pipeline.images.compress import CompressOptions
 from imgproc.pipeline.storage.object_keys import input_key
@@ -63,7 +63,7 @@ class Accepted:
     scan: Scan | None
 
 
-def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Accepted:
+def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str | None = None) -> Accepted:
     """Accept an upload, or answer again for one with the same idempotency key.
 
     `api_url` is where the caller reached the API, for links in what is told of the request's end.
@@ -74,16 +74,17 @@ def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Ac
         QuotaExceeded: the owner has MAX_OPEN_REQUESTS or MAX_OPEN_BYTES under way.
         StorageUnavailable: nothing was accepted; the same upload may be sent again.
     """
-    webhook_url = check_webhook_url(upload.webhook_url or toolbox().settings.webhook_url, owner=owner)
+    webhook_url = check_webhook_url(services, upload.webhook_url or services.settings.webhook_url, owner=owner)
     fingerprint = _fingerprint(upload)
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
-    require_room(owner, size=upload.size)
-    _, scan = inspect(upload)
+    require_room(services, owner, size=upload.size)
+    _, scan = inspect(services, upload)
     require_valid(scan, skip_invalid=upload.skip_invalid)
-    request_id = _reserve(upload, scan, owner=owner, webhook_url=webhook_url, fingerprint=fingerprint, api_url=api_url)
-    _store(request_id, upload.stream)
-    if earlier := _accept(request_id, upload, owner, fingerprint):
+    columns = {"webhook_url": webhook_url, "fingerprint": fingerprint, "api_url": api_url}
+    request_id = _reserve(services, upload, scan, owner=owner, **columns)
+    _store(services, request_id, upload.stream)
+    if earlier := _accept(services, request_id, upload, owner, fingerprint):
         return earlier
     enqueue.plans([request_id])
     request = reads.get_request(request_id)
@@ -91,11 +92,11 @@ def accept(upload: Upload, *, owner: str = "", api_url: str | None = None) -> Ac
     return Accepted(request, scan)
 
 
-def _reserve(upload: Upload, scan: Scan, *, owner: str, **values: str | None) -> str:
+def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **values: str | None) -> str:
     """Insert the request's row before its file is stored; its id. Until it is accepted nobody sees it."""
     request_id = str(uuid.uuid4())
     reserved = requests.reserve(
-        most_bytes=toolbox().settings.max_open_bytes,
+        most_bytes=services.settings.max_open_bytes,
         owner=owner,
         id=request_id,
         input_bytes=upload.size,
@@ -110,21 +111,21 @@ def _reserve(upload: Upload, scan: Scan, *, owner: str, **values: str | None) ->
         **values,
     )
     if not reserved:
-        raise _bytes_exceeded()
+        raise _bytes_exceeded(services)
     return request_id
 
 
-def _store(request_id: str, stream: BinaryIO) -> None:
+def _store(services: Services, request_id: str, stream: BinaryIO) -> None:
     """Store the file; a request whose file cannot be stored stands in the way of no other."""
     stream.seek(0)
     try:
-        toolbox().store.put_input(request_id, stream)
+        services.store.put_input(request_id, stream)
     except InfrastructureError:
         requests.withdraw(request_id)
         raise
 
 
-def inspect(upload: Upload) -> tuple[CsvReading, Scan]:
+def inspect(services: Services, upload: Upload) -> tuple[CsvReading, Scan]:
     """How the file reads, and what one pass over it finds; changes nothing.
 
     The pass stops where the errors are too many to be listed, unless bad rows are skipped.
@@ -133,11 +134,11 @@ def inspect(upload: Upload) -> tuple[CsvReading, Scan]:
         InvalidCsv, UnsupportedFile: the file cannot be read at all.
     """
     upload.stream.seek(0)
-    reading = read_csv(upload.stream, limits=toolbox().csv_limits)
+    reading = read_csv(upload.stream, limits=services.csv_limits)
     return reading, scan_csv(reading, stop_at_errors=not upload.skip_invalid)
 
 
-def check_webhook_url(url: str | None, *, owner: str) -> str | None:
+def check_webhook_url(services: Services, url: str | None, *, owner: str) -> str | None:
     """The URL, if we may post to it and can sign what the owner is told.
 
     Raises:
@@ -145,21 +146,20 @@ def check_webhook_url(url: str | None, *, owner: str) -> str | None:
     """
     if url is None:
         return None
-    tools = toolbox()
-    if not signing_secrets(tools, owner):
+    if not signing_secrets(services, owner):
         raise InvalidWebhookUrl("This server has no WEBHOOK_SECRET, so it can sign no webhook; leave webhookUrl out.")
     if len(url) > MAX_WEBHOOK_URL_CHARS:
         raise InvalidWebhookUrl(
             f"The webhook URL is longer than {MAX_WEBHOOK_URL_CHARS:,} characters; give a shorter one."
         )
     try:
-        check_url(url, allowed_networks=tools.settings.allowed_networks)
+        check_url(url, allowed_networks=services.settings.allowed_networks)
     except (ForbiddenAddress, InvalidInput) as error:
         raise InvalidWebhookUrl(error.detail) from error
     return url
 
 
-def require_room(owner: str, *, size: int) -> None:
+def require_room(services: Services, owner: str, *, size: int) -> None:
     """Check both quotas before a file of `size` bytes is read, or processed again.
 
     Requests that come at once may pass them together; for the bytes of uploads, `reserve` checks again.
@@ -167,28 +167,28 @@ def require_room(owner: str, *, size: int) -> None:
     Raises:
         QuotaExceeded: the owner has MAX_OPEN_REQUESTS under way, or would have more than MAX_OPEN_BYTES.
     """
-    most = toolbox().settings.max_open_requests
+    most = services.settings.max_open_requests
     if reads.count_open(owner) >= most:
         raise QuotaExceeded(f"{most:,} requests are under way already; wait until some have ended, or cancel some.")
-    if reads.count_open_bytes(owner) + size > toolbox().settings.max_open_bytes:
-        raise _bytes_exceeded()
+    if reads.count_open_bytes(owner) + size > services.settings.max_open_bytes:
+        raise _bytes_exceeded(services)
 
 
-def _bytes_exceeded() -> QuotaExceeded:
-    most = toolbox().settings.max_open_bytes
+def _bytes_exceeded(services: Services) -> QuotaExceeded:
+    most = services.settings.max_open_bytes
     return QuotaExceeded(
         f"With this file more than {most:,} bytes of files would be under way; "
         "wait until some requests have ended, or cancel some."
     )
 
 
-def require_room_for_delivery(owner: str) -> None:
+def require_room_for_delivery(services: Services, owner: str) -> None:
     """A webhook that has ended is not sent again while too many of the owner wait.
 
     Raises:
         QuotaExceeded: MAX_OPEN_DELIVERIES of the owner wait or are being sent.
     """
-    most = toolbox().settings.max_open_deliveries
+    most = services.settings.max_open_deliveries
     if reads.count_open_deliveries(owner, at_most=most) >= most:
         raise QuotaExceeded(f"{most:,} webhooks wait to be sent already; send this one again when some have been.")
 
@@ -208,7 +208,7 @@ def _fingerprint(upload: Upload) -> str:
     return digest.hexdigest()
 
 
-def _accept(request_id: str, upload: Upload, owner: str, fingerprint: str) -> Accepted | None:
+def _accept(services: Services, request_id: str, upload: Upload, owner: str, fingerprint: str) -> Accepted | None:
     """Accept the request; where a twin with the same key was faster, its answer stands and our file goes."""
     try:
         requests.accept(request_id, idempotency_key=upload.idempotency_key)
@@ -216,7 +216,7 @@ def _accept(request_id: str, upload: Upload, owner: str, fingerprint: str) -> Ac
         raise StorageUnavailable("Storing the file took over an hour, so it was given up; upload it again.") from error
     except IntegrityError:
         requests.withdraw(request_id)
-        toolbox().store.delete_some(request_id)
+        services.store.delete_some(request_id)
         earlier = _replay(upload.idempotency_key, owner, fingerprint)
         if earlier is None:
             raise

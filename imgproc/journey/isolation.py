@@ -1,4 +1,4 @@
-"""Keeps one bad row from stopping a sweep of all others."""
+"""Keeps one bad row from stopping a pass over all others."""
 
 from __future__ import annotations
 
@@ -7,34 +7,24 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from sqlalchemy.exc import DBAPIError
 
-from imgproc.core.errors import InfrastructureError
 from imgproc.db.engine import db
-from imgproc.db.timeouts import is_away
+from imgproc.journey.outage import is_away
 
 log = structlog.get_logger(__name__)
 
 
 @contextmanager
 def isolated(step: str, **ids: Any) -> Iterator[None]:
-    """Log what the body raises, with the ids that tell which row it was, and go on with what follows.
+    """Log an exception of the body with the ids of its row, so that the pass goes on with the next row.
 
     Raises:
-        sqlalchemy.exc.DBAPIError, redis.exceptions.RedisError, InfrastructureError: a server is away, for all alike.
+        sqlalchemy.exc.DBAPIError, InfrastructureError: a server is away, which would fail every row.
     """
     try:
         yield
     except Exception as error:
-        if _is_away(error):
+        if is_away(error):
             raise
         db.session.rollback()
         log.exception("sweep_step_failed", step=step, **ids)
-
-
-def _is_away(error: Exception) -> bool:
-    if isinstance(error, DBAPIError):
-        return is_away(error)
-    return isinstance(error, (RedisConnectionError, RedisTimeoutError, InfrastructureError))

@@ -1,4 +1,4 @@
-"""Holding on to work: a thread renews the lease, and ends a process that is stuck or must stop."""
+"""Keeps the lease of claimed work: a thread renews it, and ends a process that is stuck or must stop."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ import time
 import uuid
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeVar
 
 import structlog
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.errors import LeaseLost, WorkerStopping
-from imgproc.db.timeouts import is_outage
+from imgproc.journey.outage import describe, retry_on_outage
 
 STUCK_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
-STOP_GRACE = 8.0  # seconds a process asked to stop may go on with the work in hand; supervisors kill after 15
+STOP_GRACE = 8.0  # seconds that a process asked to stop may go on with its work; supervisors kill it after 15
 TICK = 0.5  # seconds between two looks at the clock
-DATABASE_PATIENCE = 600.0  # seconds a finished product waits for a database that is away
-Result = TypeVar("Result")
 
 stopping = threading.Event()  # set when this process is asked to stop
 
@@ -29,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 def check_stopping() -> None:
-    """Long work asks between two steps whether to go on.
+    """Ask between two steps of long work whether to go on.
 
     Raises:
         WorkerStopping: this process was asked to stop.
@@ -46,11 +43,11 @@ def new_token() -> str:
 class Lease:
     """Renews a lease from a thread while the body works.
 
-    `renew` returns False where the lease is lost, and `give_back` returns the work untouched. `seconds` is the lease's
-    length, `deadline` is in seconds from now. After the deadline the lease is no longer renewed, and a process still
-    inside the body (stuck in a C call that no signal can interrupt) ends itself, so that the pool starts a new one and
-    the sweeper gives the work to it. A process asked to stop has `STOP_GRACE` seconds to leave the body; then it gives
-    the work back and ends.
+    `renew` returns False if the lease was taken over, and `give_back` returns the work untouched. `seconds` is the
+    length of the lease; `deadline` is in seconds from now. After the deadline the lease is no longer renewed. A process
+    that is still inside the body one lease later is stuck in a C call that no signal can interrupt: it ends itself, the
+    pool starts a new one, and the sweeper enqueues the work again. A process that is asked to stop has `STOP_GRACE`
+    seconds to leave the body; then it gives the work back and ends.
     """
 
     def __init__(
@@ -83,22 +80,22 @@ class Lease:
         self._thread.join()
 
     def check(self) -> None:
-        """Stop early where the work belongs to somebody else; to be asked before anything is stored.
+        """Stop early if another worker has taken over the work. Call this before anything is stored.
 
-        A process that was stopped (SIGSTOP, a suspended machine) may wake long after its lease ran out and before its
-        thread has noticed; so where the lease may have run out by our own clock, the database is asked.
+        A process that was suspended (SIGSTOP, a sleeping machine) may wake long after its lease has expired and before
+        its thread notices. So this asks the database if the lease may have expired by our own clock.
 
         Raises:
-            LeaseLost: the lease was taken over.
+            LeaseLost: another worker has taken over the work.
         """
         if not self._lost.is_set() and time.monotonic() > self._surely_until:
             with self._app.app_context():
-                insist(self._renew_now)
+                retry_on_outage(self._renew_now)
         if self._lost.is_set():
-            raise LeaseLost("The lease ran out while the work was under way.")
+            raise LeaseLost("The lease expired during the work.")
 
     def _hold_from(self, asked_at: float) -> None:
-        """The lease is surely ours for most of its length, counted from before the database was asked."""
+        """Count on the lease for most of its length, from the moment before the database was asked."""
         self._renew_at = asked_at + self._seconds / 3
         self._surely_until = asked_at + self._seconds * 0.9
 
@@ -117,9 +114,9 @@ class Lease:
                 self._renew_quietly()
 
     def _stop(self) -> None:
-        log.warning("work_given_back", detail="Asked to stop, and the work would have taken longer than that allows.")
+        log.warning("work_given_back", detail="Asked to stop, and the work takes longer than the time that is left.")
         with self._app.app_context():
-            insist(self._give_back)
+            retry_on_outage(self._give_back)
         os._exit(0)
 
     def _renew_quietly(self) -> None:
@@ -127,7 +124,7 @@ class Lease:
             try:
                 self._renew_now()
             except DBAPIError as error:
-                log.warning("lease_not_renewed", error=str(error.orig))
+                log.warning("renewal_failed", error=describe(error))
 
     def _renew_now(self) -> None:
         with self._renewal:
@@ -136,24 +133,3 @@ class Lease:
                 self._hold_from(asked_at)
             else:
                 self._lost.set()
-
-
-def insist(transition: Callable[[], Result]) -> Result:
-    """Carry a transition through an outage of the database: the work is done, only its record is missing.
-
-    The transition must be safe to run twice, as a compare-and-swap on a lease token is.
-
-    Raises:
-        sqlalchemy.exc.DBAPIError: the database stayed away for ten minutes.
-    """
-    give_up = time.monotonic() + DATABASE_PATIENCE
-    delay = 0.1
-    while True:
-        try:
-            return transition()
-        except DBAPIError as error:
-            if not is_outage(error) or time.monotonic() > give_up:
-                raise
-            log.warning("database_away", retry_in=delay, error=str(error.orig))
-            time.sleep(delay)
-            delay = min(delay * 2, 5.0)

@@ -1,4 +1,4 @@
-"""What is told when a request ends: the output CSV, the failed CSV, and the webhook's payload."""
+"""Ends a request: writes the output CSV and the failed CSV, and announces the end to the webhook."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 from imgproc.core.redaction import redact
 from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest, ProductStatus, RequestStatus
+from imgproc.db.transitions import finalization
 from imgproc.journey.lease import check_stopping
-from imgproc.journey.services import Toolbox
+from imgproc.journey.services import Services
 from imgproc.pipeline.storage.object_keys import failed_csv_key, output_csv_key
 from imgproc.pipeline.table.write import FailedRow, OutputRow, write_failed_csv, write_output_csv
 
@@ -20,81 +21,113 @@ FAILED = (ProductStatus.FAILED, ProductStatus.CANCELLED)
 
 @dataclass(frozen=True)
 class CsvFiles:
-    """Where the CSVs of a request are; `failed_key` is None where nothing failed."""
+    """The keys of a request's CSVs; `failed_key` is None if nothing failed."""
 
     output_key: str
     failed_key: str | None
     private: bool
 
 
-def write_csvs(tools: Toolbox, request: ProcessingRequest, check: Callable[[], None]) -> CsvFiles:
-    """Store both files; `check` is asked before each is stored.
+def write_csvs(services: Services, request: ProcessingRequest, check: Callable[[], None]) -> CsvFiles:
+    """Store both files, and call `check` before each.
 
-    What an earlier end stored elsewhere, in the other bucket or under a key that could be guessed, is deleted.
+    CSVs that an earlier finalization stored in the other bucket, or under other keys, are deleted.
 
     Raises:
         LeaseLost: `check` raised it.
     """
-    token = request.csv_token or ""  # the claim has made it
-    private = tools.settings.private_csvs
+    store, private = services.store, services.settings.private_csvs
+    token = request.csv_token or ""  # set by the claim
     output_key, failed_key = output_csv_key(request.id, token=token), failed_csv_key(request.id, token=token)
-    tools.store.put_csv(output_key, _checked(write_output_csv(_output_rows(tools, request.id)), check), private=private)
-    failed = request.products_failed + request.products_cancelled > 0
-    if failed:
-        rows = write_failed_csv(_failed_rows(tools, request.id))
-        tools.store.put_csv(failed_key, _checked(rows, check), private=private)
-    moved = request.csv_private != private
+    output = write_output_csv(_output_rows(services, request.id))
+    store.put_csv(output_key, _checked(output, check), private=private)
+    any_failed = request.products_failed + request.products_cancelled > 0
+    if any_failed:
+        failed = write_failed_csv(_failed_rows(services, request.id))
+        store.put_csv(failed_key, _checked(failed, check), private=private)
+    _delete_earlier_csvs(services, request, keep={output_key, failed_key})
+    return CsvFiles(output_key, failed_key if any_failed else None, private)
+
+
+def _delete_earlier_csvs(services: Services, request: ProcessingRequest, *, keep: set[str]) -> None:
+    """Delete the CSVs of an earlier finalization, unless the same bucket now has new ones under the same keys."""
+    moved = request.csv_private != services.settings.private_csvs
     earlier = [key for key in (request.output_key, request.failed_key) if key]
-    elsewhere = [key for key in earlier if moved or key not in {output_key, failed_key}]
-    tools.store.delete_csvs(elsewhere, private=request.csv_private)
-    return CsvFiles(output_key, failed_key if failed else None, private)
+    stale = [key for key in earlier if moved or key not in keep]
+    services.store.delete_csvs(stale, private=request.csv_private)
 
 
-def csv_urls(tools: Toolbox, request: ProcessingRequest, files: CsvFiles) -> tuple[str | None, str | None]:
-    """Where a receiver of the webhook gets the files: in the public bucket, or where the API was at the upload."""
+def complete(services: Services, request: ProcessingRequest, files: CsvFiles, *, token: str) -> str | None:
+    """End the request with its CSVs, and put its announcement in the outbox; the delivery's id, if there is a webhook.
+
+    Raises:
+        LeaseLost: another finalizer has taken over; nothing changed.
+    """
+    status = end_of(request)
+    output_url, failed_url = csv_urls(services, request, files)
+    failed = status is RequestStatus.FAILED
+    return finalization.complete(
+        request.id,
+        epoch=request.finalize_epoch,
+        token=token,
+        status=status,
+        values={
+            "output_key": files.output_key,
+            "failed_key": files.failed_key,
+            "csv_private": files.private,
+            "error_code": "no_image_succeeded" if failed else None,
+            "error_detail": "No image could be processed; the failed CSV says why for each." if failed else None,
+        },
+        payload=announcement(request, status, output_url=output_url, failed_url=failed_url),
+    )
+
+
+def csv_urls(services: Services, request: ProcessingRequest, files: CsvFiles) -> tuple[str | None, str | None]:
+    """The addresses of both files: in the public bucket, or at the API, by the address that the upload used."""
     if not files.private:
-        return tools.store.public_url(files.output_key), files.failed_key and tools.store.public_url(files.failed_key)
+        public_url = services.store.public_url
+        return public_url(files.output_key), files.failed_key and public_url(files.failed_key)
     base = f"{request.api_url or '/'}api/requests/{request.id}"
     return f"{base}/output.csv", files.failed_key and f"{base}/failed.csv"
 
 
 def _checked(chunks: Iterable[bytes], check: Callable[[], None]) -> Iterator[bytes]:
-    """The store gathers all chunks before it sends any, so the last moment to stop is when they are exhausted."""
+    """Call `check` after the last chunk: the store gathers all chunks before it sends any."""
     yield from chunks
     check()
 
 
-def _shown(tools: Toolbox) -> Callable[[str], str]:
-    """How source URLs are written: as they were given, so that the failed CSV can be uploaded again as it is."""
-    return redact if tools.settings.csv_url_credentials == "redact" else str
+def _display(services: Services) -> Callable[[str], str]:
+    """How the CSVs write source URLs: by default unchanged, so that the failed CSV can be uploaded again as it is."""
+    return redact if services.settings.csv_url_credentials == "redact" else str
 
 
-def _output_rows(tools: Toolbox, request_id: str) -> Iterator[OutputRow]:
-    shown = _shown(tools)
+def _output_rows(services: Services, request_id: str) -> Iterator[OutputRow]:
+    display = _display(services)
     for product, images in reads.every_product(request_id):
         check_stopping()
         yield OutputRow(
             serial_number=product.serial_number,
             product_name=product.product_name,
-            input_urls=[shown(image.source_url) for image in images] or shown(product.input_cell),
-            output_urls=[image.output_key and tools.store.public_url(image.output_key) for image in images],
+            input_urls=[display(image.source_url) for image in images] or display(product.input_cell),
+            output_urls=[image.output_key and services.store.public_url(image.output_key) for image in images],
         )
 
 
-def _failed_rows(tools: Toolbox, request_id: str) -> Iterator[FailedRow]:
-    shown = _shown(tools)
+def _failed_rows(services: Services, request_id: str) -> Iterator[FailedRow]:
+    display = _display(services)
     for product, images in reads.every_product(request_id, statuses=FAILED):
         errors = [f"Image {image.position}: {image.error_detail}" for image in images if image.error_detail]
         yield FailedRow(
             serial_number=product.serial_number,
             product_name=product.product_name,
-            input_cell=shown(product.input_cell),
+            input_cell=display(product.input_cell),
             error=redact(" ".join(errors)),
         )
 
 
 def end_of(request: ProcessingRequest) -> RequestStatus:
-    """Which end the counters of a request whose products have all ended amount to."""
+    """The final status of a request whose products have all ended, by its counters."""
     if request.products_cancelled:
         return RequestStatus.CANCELLED
     if not request.images_failed:
@@ -105,7 +138,7 @@ def end_of(request: ProcessingRequest) -> RequestStatus:
 def announcement(
     request: ProcessingRequest, status: RequestStatus, *, output_url: str | None, failed_url: str | None
 ) -> dict[str, Any]:
-    """The webhook's body, as `docs/reference/api.md` describes it."""
+    """The body of the webhook (`docs/api.md`)."""
     progress = reads.progress_of(request) | {"percent": 100, "etaSeconds": None}
     return {
         "type": f"request.{status.value}",

@@ -1,4 +1,4 @@
-"""The stages as this app has set them up: one store, one downloader and one notifier a process."""
+"""The services of the app: its settings, and the stages that are made from them, once a process."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from imgproc.pipeline.table.read import CsvLimits
 
 
 @dataclass(frozen=True)
-class Toolbox:
-    """The settings and the stages made from them; none connects before its first use."""
+class Services:
+    """The settings and the stages. No stage connects before it is first used."""
 
     settings: Settings
     store: Store
     downloader: Downloader
     notifier: Notifier
     csv_limits: CsvLimits
-    memory: MemoryBudget  # of all images that this process makes at a time
+    memory: MemoryBudget  # shared by all images that this process makes at a time
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Make the stages from `settings`."""
+    """Make the services of `app`."""
     networks = settings.allowed_networks
-    app.extensions["toolbox"] = Toolbox(
+    app.extensions["services"] = Services(
         settings=settings,
         store=Store(
             endpoint_url=settings.s3_endpoint_url,
@@ -49,7 +49,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
 
 
-def toolbox() -> Toolbox:
-    """The current app's toolbox."""
-    tools: Toolbox = current_app.extensions["toolbox"]
-    return tools
+def services() -> Services:
+    """The services of the current app. Entry points look them up once, and pass them on."""
+    found: Services = current_app.extensions["services"]
+    return found

@@ -1,29 +1,38 @@
-"""The connection to Redis, bound to the app in `init_app`. Nothing connects on import."""
+"""The connection to Redis, bound to the app in `init_app`. Importing this connects to nothing."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app
 from redis import Redis
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from imgproc.core.config import Settings
+from imgproc.core.errors import QueueUnavailable
 from imgproc.core.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, UNACKNOWLEDGED
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give `app` its client. Its deadlines are short: where Redis hangs, an upload is answered all the same."""
-    app.extensions["redis"] = connect_redis(settings.redis_url or DEFAULT_REDIS_URL, timeout=2, retries=1)
+    """Give `app` its client. Its deadlines are short, so that an upload is answered although Redis hangs."""
+    app.extensions["redis"] = connect_redis(redis_url(settings), timeout=2, retries=1)
+
+
+def redis_url(settings: Settings) -> str:
+    """The address of Redis."""
+    return settings.redis_url or DEFAULT_REDIS_URL
 
 
 def connect_redis(url: str, *, timeout: float = 10, retries: int = 3) -> Redis:
-    """A client with short deadlines, in seconds, and few retries; connects on first use."""
+    """A client with short deadlines, in seconds, and few retries. It connects when it is first used."""
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=retries)
     return Redis.from_url(
         url,
@@ -35,21 +44,49 @@ def connect_redis(url: str, *, timeout: float = 10, retries: int = 3) -> Redis:
     )
 
 
+def impatient_options(timeout: float) -> dict[str, Any]:
+    """Options for the client of a library that must give up after `timeout` seconds, with one retry at once."""
+    return {"socket_connect_timeout": timeout, "socket_timeout": timeout, "retry": Retry(NoBackoff(), 1)}
+
+
 def redis_client() -> Redis:
     """The app's Redis client."""
     client: Redis = current_app.extensions["redis"]
     return client
 
 
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Turn every error of Redis in the body into one of ours.
+
+    Raises:
+        QueueUnavailable: Redis is away, or refuses a command.
+    """
+    try:
+        yield
+    except RedisError as error:
+        raise QueueUnavailable("The queue is away.") from error
+
+
+def ping(client: Redis | None = None) -> None:
+    """Ask whether Redis answers; `client` is the app's where none is given.
+
+    Raises:
+        QueueUnavailable: it does not.
+    """
+    with redis_errors():
+        (client or redis_client()).ping()
+
+
 def _keepalives(url: str) -> dict[str, Any]:
-    """The keepalives of a client; none for a Unix socket, which no network cuts."""
+    """The keepalive options of a client; none for a Unix socket, which no network can cut."""
     if urlsplit(url).scheme == "unix":
         return {}
     options = {
         "TCP_KEEPIDLE": KEEPALIVE_IDLE,
         "TCP_KEEPINTVL": KEEPALIVE_INTERVAL,
         "TCP_KEEPCNT": KEEPALIVE_COUNT,
-        "TCP_USER_TIMEOUT": UNACKNOWLEDGED * 1000,  # milliseconds; Linux alone
+        "TCP_USER_TIMEOUT": UNACKNOWLEDGED * 1000,  # milliseconds; Linux only
     }
     known = {getattr(socket, name): value for name, value in options.items() if hasattr(socket, name)}
     return {"socket_keepalive": True, "socket_keepalive_options": known}

@@ -1,6 +1,6 @@
-"""Puts right what a crash left. A pass is a few set-based statements; any number of sweepers may run at once.
+"""Recovers from crashes. A pass is a few set-based statements, and any number of sweepers may run at once.
 
-Nothing here decides by Redis: the database says what should be under way, and what is missing is rung again.
+The database says which work is due; the sweeper enqueues what Redis has lost of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from flask import Flask
-from redis.exceptions import RedisError
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
@@ -29,24 +28,27 @@ from imgproc.db.transitions.window import IN_FLIGHT, release
 from imgproc.journey import turns
 from imgproc.journey.delete import remove_due
 from imgproc.journey.isolation import isolated
-from imgproc.journey.services import toolbox
+from imgproc.journey.outage import describe, growing_pauses, is_away
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
+from imgproc.queue.calls import JobName, job_id
 from imgproc.queue.connection import redis_client
 from imgproc.queue.rq_classes import drop_forged_keys
-from imgproc.worker import losses
-from imgproc.worker.losses import BATCH
+from imgproc.worker import expired_leases
+from imgproc.worker.expired_leases import BATCH
 
-QUEUED = 100_000  # the oldest of them may all wait in Redis, so a pass must see beyond them; windows keep them few
-STALE_SECONDS = 5.0  # how long a ring may go unanswered before we look whether it is still there
-CROWD_DELAY = 15.0  # seconds a delivery waits where too many of its owner are due; as long as one attempt may take
+LONGEST_PAUSE = 30.0  # seconds between two passes while a server is away
+QUEUED = 100_000  # queued products that a pass reads; the oldest may all be in Redis, and windows keep them few
+STALE_SECONDS = 5.0  # seconds that work may be queued before a pass checks that Redis still has its job
+CROWD_DELAY = 15.0  # seconds that a delivery waits if too many of its owner are due; as long as one attempt may take
 
 log = structlog.get_logger(__name__)
 
 
 def run_forever(app: Flask, stop: threading.Event) -> None:
-    """Until `stop` is set: repair every SWEEP_INTERVAL seconds, and beside it remove; an outage only delays.
+    """Repair and remove every SWEEP_INTERVAL seconds, until `stop` is set. An outage delays the next pass.
 
-    Removals talk to the object store, and no repair shall wait for that.
+    Removals run in a thread of their own, because they wait for the object store, and repairs must not.
     """
     removals = threading.Thread(target=_repeat, args=(app, stop, remove_due), name="removals")
     removals.start()
@@ -54,65 +56,84 @@ def run_forever(app: Flask, stop: threading.Event) -> None:
     removals.join()
 
 
-def _repeat(app: Flask, stop: threading.Event, one_pass: Callable[[], None]) -> None:
+def _repeat(app: Flask, stop: threading.Event, run_pass: Callable[[], None]) -> None:
+    """Run passes until `stop` is set. While a server is away, each try is one line in the log and pauses grow."""
     with app.app_context():
-        interval = toolbox().settings.sweep_interval
-    while not stop.wait(interval):
-        with app.app_context():
-            try:
-                with allow(LONG):
-                    one_pass()
-            except (DBAPIError, RedisError, InfrastructureError) as error:
-                log.warning("sweep_delayed", error=str(error))
-            except Exception:  # a thread that ended would sweep nothing any more, and no other would notice
-                log.exception("sweep_failed")
+        interval = services().settings.sweep_interval
+    pause, pauses = interval, growing_pauses(interval, LONGEST_PAUSE)
+    while not stop.wait(pause):
+        error = _try_pass(app, run_pass)
+        if error is not None and is_away(error):
+            pause = next(pauses)
+        else:
+            pause, pauses = interval, growing_pauses(interval, LONGEST_PAUSE)
+        if error is not None:
+            log.warning("sweep_delayed", retry_in=pause, error=describe(error))
+
+
+def _try_pass(app: Flask, run_pass: Callable[[], None]) -> Exception | None:
+    """Run one pass; the error of a server that ended it, or None."""
+    with app.app_context(), allow(LONG):
+        try:
+            run_pass()
+        except (DBAPIError, InfrastructureError) as error:
+            return error
+        except Exception:  # a bug must not end the thread, because no other would sweep in its place
+            log.exception("sweep_failed")
+    return None
 
 
 class Repairs:
-    """Sweeps, but lets no lease run out just after an outage: nobody could renew one while the database was away."""
+    """Sweeps, but expires no lease just after an outage: no worker could renew one while the database was away."""
 
     def __init__(self) -> None:
         self._away_since: float | None = None
         self._patient_until = 0.0
 
     def __call__(self) -> None:
-        """One pass."""
+        """Run one pass."""
         started = time.monotonic()
         try:
             sweep(expire_leases=self._away_since is None and started >= self._patient_until)
         except DBAPIError as error:
-            if not is_wait(error):  # else it was there, and one row was locked
+            if not is_wait(error):  # otherwise the database answered, and one row was locked
                 self._away_since = self._away_since or started
             raise
-        lease_seconds = toolbox().settings.lease_seconds
+        lease_seconds = services().settings.lease_seconds
         if self._away_since is not None and started - self._away_since > lease_seconds / 2:
             self._patient_until = started + lease_seconds
         self._away_since = None
 
 
 def sweep(*, expire_leases: bool = True) -> None:
-    """One pass over everything that a crash, a lost ring or the passing of time may have left undone.
+    """Run one pass over all work that a crash, a lost job or the passing of time has left undone.
 
-    What goes wrong with one request or one step holds up no other.
+    An exception in one step, or with one request, holds up no other.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError, InfrastructureError: a server is away.
     """
+    settings = services().settings
     drop_forged_keys(redis_client(), enqueue.KEY_TYPES)
     flushed = enqueue.mark_running()
     if flushed:
-        log.info("redis_was_empty", detail="Ringing again for all that is under way.")
-    waiting = enqueue.waiting()
+        log.info("redis_flushed", detail="Enqueueing all work that is due.")
+    queued = enqueue.waiting()
     stale_after = 0.0 if flushed else STALE_SECONDS
-    steps: list[Callable[[], None]] = losses.STEPS if expire_leases else []
-    steps = [
-        *steps,
+    steps: list[Callable[[], None]] = [
         _cancel_stragglers,
-        _fill_windows,
-        partial(_enqueue_missing, _stale_products(stale_after), "process_product", waiting, turns.enqueue_products),
-        partial(_enqueue_missing, _unplanned(stale_after), "plan", waiting, enqueue.plans),
+        partial(_fill_windows, window=settings.dispatch_window),
+        partial(
+            _enqueue_missing, _stale_products(stale_after), JobName.PROCESS_PRODUCT, queued, turns.enqueue_products
+        ),
+        partial(_enqueue_missing, _unplanned(stale_after), JobName.PLAN, queued, enqueue.plans),
         _elect_finalizers,
-        partial(_enqueue_finalizers, waiting),
-        _put_off_deliveries,
-        partial(_enqueue_missing, _due_deliveries(), "deliver", waiting, enqueue.deliveries),
+        partial(_enqueue_finalizers, queued),
+        partial(_put_off_deliveries, most_of_owner=settings.deliveries_at_once),
+        partial(_enqueue_missing, _due_deliveries(), JobName.DELIVER, queued, enqueue.deliveries),
     ]
+    if expire_leases:
+        steps = [partial(step, settings) for step in expired_leases.STEPS] + steps
     for step in steps:
         with isolated(_name_of(step)):
             step()
@@ -123,6 +144,7 @@ def _name_of(step: Callable[[], None]) -> str:
 
 
 def _cancel_stragglers() -> None:
+    """Cancel the products that came back unfinished after their request was cancelled."""
     unstarted = sa.exists().where(
         Product.request_id == ProcessingRequest.id,
         Product.status.in_([ProductStatus.PENDING, ProductStatus.QUEUED]),
@@ -138,9 +160,8 @@ def _cancel_stragglers() -> None:
             actions.cancel_stragglers(request_id)
 
 
-def _fill_windows() -> None:
+def _fill_windows(*, window: int) -> None:
     """Release products that are due in requests with room in their window."""
-    window = toolbox().settings.dispatch_window
     request, product = ProcessingRequest, Product
     due = sa.exists().where(
         product.request_id == request.id,
@@ -164,6 +185,7 @@ def _fill_windows() -> None:
 
 
 def _stale_products(seconds: float) -> Select[Any]:
+    """Products that have been queued for longer than `seconds`."""
     return (
         sa.select(Product.id)
         .where(Product.status == ProductStatus.QUEUED, Product.queued_at < db_now(-seconds))
@@ -173,6 +195,7 @@ def _stale_products(seconds: float) -> Select[Any]:
 
 
 def _unplanned(seconds: float) -> Select[Any]:
+    """Requests older than `seconds` that no worker plans, and those whose plan was given back and is due again."""
     request = ProcessingRequest
     unclaimed = sa.and_(request.lease_until.is_(None), request.created_at < db_now(-seconds))
     return (
@@ -184,15 +207,15 @@ def _unplanned(seconds: float) -> Select[Any]:
 
 
 def _due_deliveries() -> Select[Any]:
+    """Deliveries whose next attempt is due."""
     delivery = WebhookDelivery
     due = sa.and_(delivery.status == DeliveryStatus.PENDING, delivery.next_attempt_at <= db_now())
     return sa.select(delivery.id).where(due).order_by(delivery.next_attempt_at).limit(BATCH)
 
 
-def _put_off_deliveries() -> None:
-    """Keep one tenant's webhooks from crowding out the others' in this pass."""
-    most = toolbox().settings.deliveries_at_once
-    deliveries.put_off(most_of_owner=most, delay=CROWD_DELAY, limit=BATCH)
+def _put_off_deliveries(*, most_of_owner: int) -> None:
+    """Keep the webhooks of one owner from crowding out those of the others in this pass."""
+    deliveries.put_off(most_of_owner=most_of_owner, delay=CROWD_DELAY, limit=BATCH)
 
 
 def _elect_finalizers() -> None:
@@ -206,7 +229,7 @@ def _elect_finalizers() -> None:
                 enqueue.finalization(request_id, epoch=epoch)
 
 
-def _enqueue_finalizers(waiting: set[str]) -> None:
+def _enqueue_finalizers(queued: set[str]) -> None:
     """Enqueue again the finalizations whose job was lost, and those that were given back."""
     request = ProcessingRequest
     unclaimed = (
@@ -218,17 +241,15 @@ def _enqueue_finalizers(waiting: set[str]) -> None:
     found = db.session.execute(unclaimed).all()
     db.session.rollback()
     for request_id, epoch in found:
-        if enqueue.job_id("finalize", (request_id, epoch)) not in waiting:
+        if job_id(JobName.FINALIZE, (request_id, epoch)) not in queued:
             enqueue.finalization(request_id, epoch=epoch)
 
 
 def _enqueue_missing(
-    expected: Select[Any],
-    function: str,
-    waiting: set[str],
-    enqueue_again: Callable[[list[Any]], None],
+    due: Select[Any], name: JobName, queued: set[str], enqueue_again: Callable[[list[Any]], None]
 ) -> None:
-    missing = [key for key in ids_of(expected) if enqueue.job_id(function, (key,)) not in waiting]
+    """Enqueue the work that is due and has no job in Redis."""
+    missing = [key for key in ids_of(due) if job_id(name, (key,)) not in queued]
     if missing:
-        log.info("enqueued_again", job=function, count=len(missing))
+        log.info("jobs_enqueued_again", job=name.value, count=len(missing))
         enqueue_again(missing)

@@ -1,9 +1,10 @@
-"""Ends a worker that is stuck inside a C call which holds the GIL: no thread of its own could do that.
+"""Ends a worker that is stuck in a C call which holds the GIL, because no thread of its own can.
 
-Each worker has a thread that counts in memory shared with the pool's process. A worker whose count stands still is
-looked at from outside. Only the time counts in which it computed, or in which all of its threads slept: none in which
-it was stopped (SIGSTOP, a frozen container, a laptop asleep), waited for a disk or for swapped memory, or got no turn
-on a busy machine. An outage does not matter, because whoever waits for a network has let go of the GIL.
+Each worker has a thread that counts in memory shared with the pool's process. If the count stands still, no Python code
+runs in the worker, and the pool measures for how long. Only time counts in which the worker computed, or in which all
+of its threads slept. So a worker is left alone that is stopped (SIGSTOP, a frozen container, a sleeping laptop), waits
+for a disk or for swapped memory, or gets no processor on a busy machine. An outage does not count either, because a
+thread that waits for a network releases the GIL.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from itertools import chain, repeat
 from pathlib import Path
 
 BEAT_SECONDS = 0.25
-LONGEST_LOOK = 2.0  # seconds that one look may count; looks further apart mean that we were stopped ourselves
+LONGEST_LOOK = 2.0  # seconds that one look may count; looks further apart mean that the pool itself was stopped
 LEAST_PATIENCE = 5.0  # seconds; a call that holds the GIL for less is slow, not stuck
-LOOKS_TO_DIE = 10  # that a child has for writing its stacks, before it is killed
+LOOKS_TO_DIE = 10  # looks until a child that writes its stacks is killed
 
 
 class Pulse:
-    """Counts for as long as Python code runs in its process; shared with the parent that made it before the fork."""
+    """Counts while Python code runs in its process. The parent makes it before the fork, and shares its memory."""
 
     def __init__(self) -> None:
         self._beats = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
 
     @property
     def beats(self) -> int:
-        """How often it has counted."""
+        """The present count."""
         return self._beats[0]
 
     def start(self) -> None:
-        """Count from a thread of this process until it ends; on a fatal signal its stacks are written to stderr."""
+        """Count from a thread until the process ends. On a fatal signal the process writes its stacks to stderr."""
         faulthandler.enable()
         threading.Thread(target=self._beat, name="pulse", daemon=True).start()
 
@@ -48,18 +49,18 @@ class Pulse:
 
 
 class Watch:
-    """What the parent knows of one child's pulse; `patience` is in seconds."""
+    """Watches the pulse of one child from its parent; `patience` is in seconds."""
 
     def __init__(self, pulse: Pulse, *, patience: float) -> None:
         self._pulse = pulse
         self._patience = max(patience, LEAST_PATIENCE)
         self._beats = -1
         self._stuck_for = self._looked_at = self._computed = 0.0
-        # faulthandler answers the first with the stacks, for which it has a while
+        # faulthandler writes the stacks at SIGABRT, and gets some time for it
         self._signals = chain([signal.SIGABRT], repeat(None, LOOKS_TO_DIE), repeat(signal.SIGKILL))
 
     def is_stuck(self, pid: int) -> bool:
-        """Look once, as is to be done about every second: has the child been stuck for longer than our patience?"""
+        """Whether the child has been stuck for longer than `patience`; ask about once a second."""
         now, beats = time.monotonic(), self._pulse.beats
         passed, self._looked_at = min(now - self._looked_at, LONGEST_LOOK), now
         if beats != self._beats:
@@ -71,7 +72,7 @@ class Watch:
         return self._stuck_for > self._patience
 
     def end(self, pid: int) -> signal.Signals | None:
-        """Let it write its stacks and die; kill it where it has not after some looks. The signal sent now, if any."""
+        """Make the child write its stacks and die, and kill it if it has not after some calls; the signal sent."""
         number = next(self._signals)
         if number:
             with contextlib.suppress(ProcessLookupError):
@@ -80,7 +81,7 @@ class Watch:
 
 
 def computed_seconds(pid: int) -> float:
-    """The processor time of a process in seconds; elsewhere than on Linux the time that passes."""
+    """The processor time of a process, in seconds; on other systems than Linux the time that passes."""
     if sys.platform != "linux":
         return time.monotonic()
     try:
@@ -91,7 +92,7 @@ def computed_seconds(pid: int) -> float:
 
 
 def all_asleep(pid: int) -> bool:
-    """Does every thread of a process sleep, none run, wait for a processor or a disk, or is stopped? Linux only."""
+    """Whether all threads of a process sleep: none runs, is stopped, or waits for a processor or disk. Linux only."""
     if sys.platform != "linux":
         return False
     try:
@@ -101,5 +102,5 @@ def all_asleep(pid: int) -> bool:
 
 
 def _stat(file: Path) -> list[str]:
-    """The fields of proc_pid_stat(5) from the third on; the second may hold anything, but ends with a bracket."""
+    """The fields of proc_pid_stat(5) from the third on; the second, the name, ends with the last bracket."""
     return file.read_text().rpartition(")")[2].split()

@@ -19,7 +19,7 @@ from imgproc.core.config import SettingsSchema, load_settings
 from imgproc.db.engine import db
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready, listens
 from imgproc.embedded.supervisor import Service
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from tests.chaos import servers, start, traps
 from tests.chaos.held import Held
@@ -163,7 +163,7 @@ class House:
         app = create_app(load_settings(self.environ | {"LOG_LEVEL": "ERROR"}))
         with app.app_context():
             flask_migrate.upgrade()
-            toolbox().store.ensure_buckets()
+            services().store.ensure_buckets()
             db.engine.dispose()
         return app
 

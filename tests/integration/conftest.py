@@ -15,7 +15,7 @@ from imgproc.core.config import load_settings
 from imgproc.db.engine import db, transaction
 from imgproc.db.models import ApiKey, ProcessingRequest
 from imgproc.journey import lease
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from imgproc.queue.connection import redis_client
 from tests.integration.services import ObjectStore, postgresql, valkey
@@ -64,7 +64,7 @@ def _migrated(environ: Environ) -> Iterator[Flask]:
     app = create_app(load_settings(environ))
     with app.app_context():
         flask_migrate.upgrade()
-        toolbox().store.ensure_buckets()
+        services().store.ensure_buckets()
         yield app
         db.engine.dispose()
 
@@ -93,9 +93,9 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
             connection.execute(sa.delete(ApiKey))
         redis_client().flushall()
         lease.stopping.clear()
-        tools = app.extensions["toolbox"]
+        tools = app.extensions["services"]
         yield app
-        app.extensions["toolbox"] = tools
+        app.extensions["services"] = tools
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,8 @@ from imgproc.db.transitions import requests
 from imgproc.db.transitions.requests import PlannedRow
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
-from imgproc.worker import pool, sweeper
+from imgproc.worker import sweeper
+from imgproc.worker.preloaded_worker import PreloadedWorker
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
@@ -100,7 +101,7 @@ def work(*, most: int | None = None) -> None:
     assert not failures, "\n".join(failures)
 
 
-class _Worker(pool.PreloadedWorker):
+class _Worker(PreloadedWorker):
     """A worker that keeps what its jobs raise."""
 
     failures: list[str]
@@ -222,5 +223,5 @@ def lose_rings() -> None:
 
 def configure(**changes: Any) -> None:
     """Change settings for the rest of the test."""
-    tools = current_app.extensions["toolbox"]
-    current_app.extensions["toolbox"] = replace(tools, settings=replace(tools.settings, **changes))
+    tools = current_app.extensions["services"]
+    current_app.extensions["services"] = replace(tools, settings=replace(tools.settings, **changes))

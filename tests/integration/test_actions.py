@@ -10,7 +10,10 @@ import pytest
 from imgproc.core.errors import ImgprocError
 from imgproc.db.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.transitions import actions, products, requests
-from imgproc.journey import jobs, reuse
+from imgproc.db.transitions.results import ImageResult
+from imgproc.journey import plan
+from imgproc.journey.image_maker import ImageMaker
+from imgproc.journey.services import services
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     codes_of,
@@ -73,7 +76,7 @@ def test_cancelling_keeps_what_is_done(shop: Shop, objects: ObjectStore) -> None
 def test_cancelling_while_the_file_is_planned(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows still to come are saved as cancelled, so that they have their line in the output CSV."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 7))
-    monkeypatch.setattr(jobs, "PLAN_CHUNK", 3)
+    monkeypatch.setattr(plan, "PLAN_CHUNK", 3)
     add_products = requests.add_products
 
     def cancel_then_add(*arguments: Any, **options: Any) -> None:
@@ -91,13 +94,13 @@ def test_cancelling_while_the_file_is_planned(shop: Shop, monkeypatch: pytest.Mo
 def test_a_product_in_hand_is_finished_and_the_rest_cancelled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cancel comes while a worker makes an image."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 2))
-    make_image = reuse.make_image
+    make_image = ImageMaker.make
 
     def cancel_then_make(*arguments: Any, **options: Any) -> Any:
         actions.cancel(request_id)
         return make_image(*arguments, **options)
 
-    monkeypatch.setattr(reuse, "make_image", cancel_then_make)
+    monkeypatch.setattr(ImageMaker, "make", cancel_then_make)
     assert drain(request_id)["status"] == "cancelled"
     assert statuses() == ["completed", "cancelled"]
 
@@ -111,7 +114,8 @@ def test_the_last_product_in_hand_completes_a_cancelled_request(shop: Shop) -> N
     assert claimed
     assert post(f"/api/requests/{request_id}/cancel").status_code == 202
     assert (status_of(request_id)["status"], statuses()) == ("processing", ["processing"])
-    made = reuse.make_image(jobs.toolbox(), claimed, lambda: None, claimed.images[0], earlier=None)
+    made = ImageMaker(services(), claimed, lambda: None).make(claimed.images[0])
+    assert isinstance(made, ImageResult)
     products.finish(product.id, [made], token="mine", window=1)
     assert drain(request_id)["status"] == "completed"
 
@@ -212,7 +216,7 @@ def test_a_request_whose_planning_failed_is_planned_on(
     shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its file was gone for a while: once it is back a retry goes on after the last row that was saved."""
-    monkeypatch.setattr(jobs, "PLAN_CHUNK", 1)
+    monkeypatch.setattr(plan, "PLAN_CHUNK", 1)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     add_products, saved = requests.add_products, iter(range(2))
 

@@ -8,7 +8,7 @@ import pytest
 from rq.timeouts import JobTimeoutException
 
 from imgproc.db.models import Product
-from imgproc.journey import jobs, making
+from imgproc.journey import image_maker, settle
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.storage.store import Store
 from tests.integration.driver import burst, codes_of, csv_of, drain, row, submit
@@ -24,7 +24,7 @@ class Unforeseen(Exception):
 # The stage, where it is, what tells the broken picture, and the code it ends with.
 STAGES = {
     "download": (Downloader, "download", "rocket", "connect_failed"),
-    "compress": (making, "compress", b"RIFF", "corrupt_image"),
+    "compress": (image_maker, "compress", b"RIFF", "corrupt_image"),
     "put the original": (Store, "put_original", "-2", "worker_lost"),
     "put the rendition": (Store, "put_rendition", "/2-", "worker_lost"),
 }
@@ -50,7 +50,7 @@ def test_a_fault_ends_its_picture_alone(
         return whole(*arguments, **options)
 
     monkeypatch.setattr(holder, name, stumble)
-    monkeypatch.setattr(jobs, "_backoff", lambda attempt: 0.0)
+    monkeypatch.setattr(settle, "_backoff", lambda attempt: 0.0)
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/rocket.webp", f"{shop.url}/astronaut.jpg"]))
     assert drain(request_id)["status"] == "completed_with_errors"
     assert codes_of(request_id) == [[None, code, None]]
@@ -73,7 +73,7 @@ def test_a_time_out_is_no_fault_of_the_picture(shop: Shop, monkeypatch: pytest.M
     def stumble(*_arguments: Any, **_options: Any) -> Any:
         raise JobTimeoutException
 
-    monkeypatch.setattr(making, "compress", stumble)
+    monkeypatch.setattr(image_maker, "compress", stumble)
     submit(csv_of(f"{shop.url}/chelsea.jpg"))
     assert "JobTimeoutException" in burst()[0]
     assert row(Product).status.value == "processing"

@@ -16,7 +16,7 @@ from imgproc.db.engine import transaction
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.transitions import finalization
 from imgproc.journey import jobs, outcome
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from tests.integration.driver import (
     burst,
     configure,
@@ -129,7 +129,7 @@ def test_a_request_from_before_keeps_its_files_until_it_ends_again(shop: Shop, o
     request_id = ended(shop)
     old = {f"{name}_key": f"{request_id}/{name}.csv" for name in ("output", "failed")}
     for key in old.values():
-        toolbox().store.put_csv(key, [b"old"], private=False)
+        services().store.put_csv(key, [b"old"], private=False)
     with transaction() as connection:
         connection.execute(sa.update(ProcessingRequest).values(csv_token=None, api_url=None, **old))
     assert status_of(request_id)["outputCsvUrl"] == f"{PUBLIC}{request_id}/output.csv"
@@ -174,7 +174,7 @@ def test_a_large_private_csv_comes_in_pieces() -> None:
     """No web process holds all of it."""
     planned(products=1)
     request_id, size = row(ProcessingRequest).id, 5_000_000
-    toolbox().store.put_csv(f"{request_id}/x/output.csv", [b"x" * 1000] * (size // 1000), private=True)
+    services().store.put_csv(f"{request_id}/x/output.csv", [b"x" * 1000] * (size // 1000), private=True)
     ended_ = {"status": "completed", "output_key": f"{request_id}/x/output.csv", "csv_private": True}
     with transaction() as connection:
         connection.execute(sa.update(ProcessingRequest).values(**ended_))
@@ -274,7 +274,7 @@ def test_an_error_kept_from_before_is_redacted_when_it_is_written(shop: Shop, ob
     with transaction() as connection:
         statement = "UPDATE product_images SET error_detail = :text WHERE error_detail IS NOT NULL"
         connection.execute(sa.text(statement), {"text": f"http://u:{SECRET}@h/?sig={SECRET} did not answer."})
-    files = outcome.write_csvs(toolbox(), request, lambda: None)
+    files = outcome.write_csvs(services(), request, lambda: None)
     assert files.failed_key
     failed = objects.get("outputs", files.failed_key).decode()
     assert SECRET not in failed

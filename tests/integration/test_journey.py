@@ -11,7 +11,7 @@ from PIL import Image
 from standardwebhooks import Webhook
 
 from imgproc.db.models import ProcessingRequest
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from tests.integration.driver import (
     HEADER,
     at_once,
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 def output(objects: ObjectStore, url: str) -> bytes:
     """What anybody gets at a public URL."""
-    base = f"{toolbox().settings.s3_public_url}/"
+    base = f"{services().settings.s3_public_url}/"
     assert url.startswith(base)
     return objects.get("outputs", url.removeprefix(base))
 
@@ -144,7 +144,7 @@ def test_the_webhook_announces_the_end_once_and_signed(shop: Shop) -> None:
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     status = drain(request_id)
     (announcement,) = shop.announcements
-    secret = toolbox().settings.webhook_secret or ""
+    secret = services().settings.webhook_secret or ""
     payload = Webhook(secret).verify(announcement.body, dict(announcement.headers))
     assert payload["type"] == "request.completed"
     assert payload["data"] == {

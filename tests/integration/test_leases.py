@@ -15,9 +15,10 @@ from sqlalchemy.exc import OperationalError
 from imgproc.core.errors import LeaseLost
 from imgproc.db.models import ProcessingRequest, Product, RequestStatus, WebhookDelivery
 from imgproc.db.transitions import expiry, finalization, products, requests
-from imgproc.journey import jobs, reuse
+from imgproc.journey import jobs, plan
+from imgproc.journey.image_maker import ImageMaker
 from imgproc.journey.lease import STUCK_EXIT_CODE, Lease, new_token
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     codes_of,
@@ -101,7 +102,7 @@ def test_a_request_of_poison_alone_is_finalized(shop: Shop) -> None:
 def test_a_worker_that_comes_back_too_late_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it made its image another took the product: the job stops quietly, nothing is counted."""
     planned_upload(shop, "chelsea.jpg")
-    make_image = reuse.make_image
+    make_image = ImageMaker.make
 
     def stall(*arguments: Any, **options: Any) -> Any:
         pass_time(60)
@@ -109,7 +110,7 @@ def test_a_worker_that_comes_back_too_late_is_refused(shop: Shop, monkeypatch: p
         products.claim(row(Product).id, token="successor", lease_seconds=3600)
         return make_image(*arguments, **options)
 
-    monkeypatch.setattr(reuse, "make_image", stall)
+    monkeypatch.setattr(ImageMaker, "make", stall)
     work()
     request = row(ProcessingRequest)
     assert (row(Product).status.value, row(Product).lease_token) == ("processing", "successor")
@@ -202,7 +203,7 @@ def test_no_lease_runs_out_because_the_database_was_away(shop: Shop, monkeypatch
             with pytest.raises(OperationalError):
                 repairs()
     pass_time(60)
-    for _ in range(toolbox().settings.lease_seconds):
+    for _ in range(services().settings.lease_seconds):
         now[0] += 1
         repairs()
         assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")
@@ -252,7 +253,7 @@ def test_a_plan_that_died_is_resumed_without_duplicates(
 ) -> None:
     """What it has saved stays, the rest follows, and every row is there once and in order."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 10))
-    monkeypatch.setattr(jobs, "PLAN_CHUNK", 3)
+    monkeypatch.setattr(plan, "PLAN_CHUNK", 3)
     add_products, saved = requests.add_products, iter(range(chunks))
 
     def die(*arguments: Any, **options: Any) -> None:

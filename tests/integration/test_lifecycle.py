@@ -9,10 +9,10 @@ import pytest
 from flask import Flask
 
 from imgproc.core.errors import LeaseLost
-from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage
+from imgproc.db.models import ProcessingRequest, Product, ProductImage
 from imgproc.db.transitions import expiry, finalization, products, window
 from imgproc.db.transitions.products import ProductClaim
-from imgproc.db.transitions.results import ImageResult, Settled
+from imgproc.db.transitions.results import FailedImage, ImageResult, Settled
 from imgproc.journey import turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
@@ -46,7 +46,7 @@ def claim(product_id: int, token: str) -> ProductClaim | None:
 
 def results(claimed: ProductClaim) -> list[ImageResult]:
     """Every image of the claim has failed."""
-    return [ImageResult(image.id, ImageStatus.FAILED, {"error_code": "http_404"}) for image in claimed.images]
+    return [ImageResult(image.id, FailedImage("http_404")) for image in claimed.images]
 
 
 def finish_and_elect(product_id: int, claimed: ProductClaim, token: str) -> int | None:

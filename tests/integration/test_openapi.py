@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from imgproc.api.api_keys import create_key
 from imgproc.app import create_app
 from imgproc.core.config import load_settings
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
         app = create_app(load_settings(environ))
         with app.app_context():
             flask_migrate.upgrade()
-            toolbox().store.ensure_buckets()
+            services().store.ensure_buckets()
         yield app
 
 
@@ -90,7 +90,7 @@ def test_answers_as_the_document_says(app: Flask) -> None:
 
 def test_answers_as_the_document_says_where_keys_are_required(app: Flask) -> None:
     """To strangers, to holders of a key and to whatever else is sent as one: never a server error, never let in."""
-    secured = create_app(replace(app.extensions["toolbox"].settings, api_keys_required=True))
+    secured = create_app(replace(app.extensions["services"].settings, api_keys_required=True))
     with secured.app_context():
         headers = {"Authorization": f"Bearer {create_key('fuzzer')}"}
     schema = schemathesis.openapi.from_wsgi("/openapi.json", secured)

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from imgproc.core.errors import StorageUnavailable
+from imgproc.core.errors import QueueUnavailable, StorageUnavailable
 from imgproc.db.engine import transaction
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import deliveries, finalization, products, requests
-from imgproc.journey import delete, jobs, outcome, turns
+from imgproc.journey import delete, jobs, outcome, plan, turns
 from imgproc.journey.lease import new_token, stopping
+from imgproc.journey.services import Services
 from imgproc.queue import enqueue, rq_classes
 from imgproc.queue.connection import redis_client
-from imgproc.worker import losses, sweeper
+from imgproc.worker import expired_leases, sweeper
 from tests.integration.driver import (
     burst,
     csv_of,
@@ -104,7 +104,7 @@ def test_a_plan_that_died_twice_is_done_by_the_third(shop: Shop) -> None:
 
 def test_a_failed_plan_is_retried_from_where_it_stopped(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was saved stays, and three further attempts are allowed."""
-    monkeypatch.setattr(jobs, "PLAN_CHUNK", 1)
+    monkeypatch.setattr(plan, "PLAN_CHUNK", 1)
     request_id = upload_of(shop, products=3)
     add_products, saved = requests.add_products, iter(range(2))
 
@@ -183,7 +183,7 @@ def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: Shop) -> Non
 @pytest.mark.parametrize(
     ("of", "bug", "code"),
     [
-        pytest.param("plan", (jobs, "read_csv"), "plan_failed", id="plan"),
+        pytest.param("plan", (plan, "read_csv"), "plan_failed", id="plan"),
         pytest.param("finalize", (outcome, "write_output_csv"), "finalize_failed", id="finalize"),
     ],
 )
@@ -360,21 +360,25 @@ def break_counters(request_id: str) -> None:
         )
 
 
-@pytest.mark.parametrize("step", [step.__name__ for step in losses.STEPS] + ["_cancel_stragglers", "_elect_finalizers"])
+@pytest.mark.parametrize(
+    "step", [step.__name__ for step in expired_leases.STEPS] + ["_cancel_stragglers", "_elect_finalizers"]
+)
 def test_a_step_that_raises_does_not_stop_the_others(shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """The pass goes on, and what it would have rung for is rung for."""
     request_id = upload_of(shop)
     lose_rings()
     pass_time(10)
 
-    def stumble() -> None:
+    def stumble(*_settings: Any) -> None:
         raise ZeroDivisionError
 
     stumble.__name__ = step
     if hasattr(sweeper, step):
         monkeypatch.setattr(sweeper, step, stumble)
     else:
-        monkeypatch.setattr(losses, "STEPS", [stumble if each.__name__ == step else each for each in losses.STEPS])
+        monkeypatch.setattr(
+            expired_leases, "STEPS", [stumble if each.__name__ == step else each for each in expired_leases.STEPS]
+        )
     sweeper.sweep()
     assert ringing() == [f"plan-{request_id}"]
 
@@ -402,17 +406,17 @@ def test_a_row_that_contradicts_itself_does_not_stop_the_sweep(shop: Shop) -> No
         pytest.param(OperationalError("", {}, Exception()), True, id="the database is away"),
         pytest.param(OperationalError("", {}, type("E", (Exception,), {"sqlstate": "57014"})()), False, id="too slow"),
         pytest.param(ResponseError("WRONGTYPE"), False, id="a key of another type"),
-        pytest.param(RedisAway(), True, id="Redis is away"),
+        pytest.param(QueueUnavailable("Away."), True, id="Redis is away"),
         pytest.param(StorageUnavailable("Away."), True, id="the store is away"),
     ],
 )
 def test_only_a_server_that_is_away_ends_a_pass(monkeypatch: pytest.MonkeyPatch, error: Exception, stops: bool) -> None:
     """It would be away for every row; whatever else goes wrong is one row's."""
 
-    def stumble() -> None:
+    def stumble(*_settings: Any) -> None:
         raise error
 
-    monkeypatch.setattr(losses, "STEPS", [stumble])
+    monkeypatch.setattr(expired_leases, "STEPS", [stumble])
     if stops:
         with pytest.raises(type(error)):
             sweeper.sweep()
@@ -438,11 +442,11 @@ def test_a_removal_that_fails_holds_up_no_other(
     pass_time(1000)
     step, asked = delete.step, []
 
-    def stumble(request_id: str) -> None:
+    def stumble(services: Services, request_id: str) -> None:
         asked.append(request_id)
         if request_id == bad:
             raise error()
-        step(request_id)
+        step(services, request_id)
 
     with monkeypatch.context() as patched:
         patched.setattr(delete, "step", stumble)
@@ -573,7 +577,7 @@ def test_an_id_that_is_none_is_passed_over(answered: list[str], job_id: bytes) -
     assert answered == [ANY_ID]
 
 
-@pytest.mark.parametrize("ids", [5, 3 * rq_classes.MOST_PASSED_OVER])
+@pytest.mark.parametrize("ids", [5, 3 * rq_classes.MAX_SKIPPED_IDS])
 def test_a_flood_of_ids_without_records_is_passed_over(answered: list[str], ids: int) -> None:
     """A bounded number at every visit to Redis."""
     redis_client().rpush("rq:queue:control", *[f"gone-{number}" for number in range(ids)])

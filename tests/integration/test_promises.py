@@ -11,11 +11,11 @@ from flask import Flask
 
 from imgproc.core.errors import LeaseLost
 from imgproc.db.engine import db
-from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.transitions import expiry, finalization, products, window
-from imgproc.db.transitions.results import ImageResult
-from imgproc.journey import jobs, making
-from imgproc.journey.services import toolbox
+from imgproc.db.transitions.results import FailedImage, ImageResult
+from imgproc.journey import image_maker, jobs
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
@@ -90,7 +90,7 @@ def test_4_claims_are_leases(app: Flask) -> None:
 
 
 def _failed(image_id: int) -> list[ImageResult]:
-    return [ImageResult(image_id, ImageStatus.FAILED, {"error_code": "http_404"})]
+    return [ImageResult(image_id, FailedImage("http_404"))]
 
 
 def test_5_objects_before_rows(shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,11 +149,11 @@ def test_7_webhooks_at_least_once(shop: Shop) -> None:
 
 def test_8_an_outage_delays_and_never_fails(shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often the store is away: the product goes back, and the attempts it has are not used up."""
-    monkeypatch.setattr(making, "OUTAGE_PATIENCE", 0)
+    monkeypatch.setattr(image_maker, "OUTAGE_PATIENCE", 0)
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
     with objects.away():
-        for _ in range(toolbox().settings.max_attempts + 2):
+        for _ in range(services().settings.max_attempts + 2):
             work()
             pass_time(60)
             sweeper.sweep()
@@ -181,9 +181,9 @@ def test_10_no_transaction_spans_a_download_an_encode_or_a_put(shop: Shop, monke
 
         return run
 
-    tools = toolbox()
+    tools = services()
     s3 = tools.store._s3()
-    places = [(tools.downloader, "download"), (making, "compress"), (tools.notifier, "notify")]
+    places = [(tools.downloader, "download"), (image_maker, "compress"), (tools.notifier, "notify")]
     places += [(s3, "put_object"), (s3, "get_object"), (s3, "upload_fileobj")]
     for owner, name in places:
         monkeypatch.setattr(owner, name, watched(name, getattr(owner, name)))

@@ -11,12 +11,13 @@ from flask import Flask
 
 from imgproc.core.errors import LeaseLost
 from imgproc.db.engine import db
-from imgproc.db.models import DeliveryStatus, ImageStatus, ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.models import DeliveryStatus, ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import actions, deliveries, finalization, products
 from imgproc.db.transitions.deliveries import Outcome
-from imgproc.db.transitions.results import ImageResult
+from imgproc.db.transitions.results import FailedImage, ImageResult
 from imgproc.db.transitions.window import release
 from imgproc.journey import delete, outcome
+from imgproc.journey.services import services
 from imgproc.queue import enqueue
 from tests.integration.driver import (
     at_once,
@@ -54,7 +55,7 @@ def _claim(product_id: int) -> bool:
 def _finish_and_elect(product_id: int) -> int | None:
     with db.engine.connect() as connection:
         images = connection.exec_driver_sql(f"SELECT id FROM product_images WHERE product_id = {product_id}").scalars()
-        failed = [ImageResult(image_id, ImageStatus.FAILED, {"error_code": "http_404"}) for image_id in images.all()]
+        failed = [ImageResult(image_id, FailedImage("http_404")) for image_id in images.all()]
     try:
         settled = products.finish(product_id, failed, token=str(product_id), window=1)
     except LeaseLost:
@@ -122,7 +123,7 @@ def test_a_delete_races_the_end_of_the_last_product() -> None:
     for _ in range(RACES):
         request_id = planned(products=2)
         ends = claimed(request_id, window=2)
-        at_once(*ends, partial(delete.remove, request_id))
+        at_once(*ends, partial(delete.remove, services(), request_id))
     pass_time(3600)
     delete.remove_due()
     delete.remove_due()

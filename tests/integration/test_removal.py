@@ -14,7 +14,7 @@ from imgproc.db.transitions import removal as transitions
 from imgproc.db.transitions import requests
 from imgproc.journey import delete as removal
 from imgproc.journey import outcome
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import (
@@ -104,11 +104,11 @@ def test_a_delete_while_a_worker_stores_leaves_nothing(
 ) -> None:
     """The worker finds its lease lost, and deletes what it has just stored."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
-    store = toolbox().store
+    store = services().store
     really = getattr(store, put)
 
     def delete_then_put(*arguments: Any, **options: Any) -> None:
-        assert removal.remove(request_id)
+        assert removal.remove(services(), request_id)
         really(*arguments, **options)
         assert objects.keys(request_id) != []
 
@@ -130,8 +130,8 @@ def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
 
     def write_after_delete(*arguments: Any) -> Any:
         written = write_csvs(*arguments)
-        assert removal.remove(request_id)
-        toolbox().store.put_csv(f"{request_id}/c0ffee/output.csv", [b"late"], private=private)
+        assert removal.remove(services(), request_id)
+        services().store.put_csv(f"{request_id}/c0ffee/output.csv", [b"late"], private=private)
         return written
 
     monkeypatch.setattr(outcome, "write_csvs", write_after_delete)
@@ -147,7 +147,7 @@ def test_what_a_worker_stored_before_it_was_killed_is_deleted_later(
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
     delete(app, request_id)
-    toolbox().store.put_original(f"{request_id}/1/1.jpg", b"late", content_type="image/jpeg")
+    services().store.put_original(f"{request_id}/1/1.jpg", b"late", content_type="image/jpeg")
     sweep_to_the_end()
     assert (objects.keys(request_id), counts()) == ([], [0] * 5)
 
@@ -184,7 +184,7 @@ def test_an_upload_whose_web_process_died_leaves_nothing(objects: ObjectStore) -
     """Its row is there before its file, so the file is found and deleted within the hour."""
     request_id = str(uuid.uuid4())
     requests.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
-    toolbox().store.put_input(request_id, io.BytesIO(b"stored, but never accepted"))
+    services().store.put_input(request_id, io.BytesIO(b"stored, but never accepted"))
     assert get("/api/requests")["items"] == []
     removal.remove_due()
     assert objects.keys(request_id) != []

@@ -16,8 +16,8 @@ from imgproc.api.api_keys import create_key
 from imgproc.db.engine import transaction
 from imgproc.db.models import Product, ProductImage, ProductStatus
 from imgproc.db.transitions import products
-from imgproc.journey import jobs, making, reuse
-from imgproc.journey.services import toolbox
+from imgproc.journey import image_maker, images, jobs
+from imgproc.journey.services import services
 from tests.integration.driver import (
     at_once,
     codes_of,
@@ -182,7 +182,7 @@ def test_of_two_claims_at_once_one_sees_the_other(shop: Shop) -> None:
     for _ in range(10):
         ids = queued(*[f"{shop.url}/astronaut.jpg"] * 4)
         claims = at_once(*(partial(products.claim, each, token=str(each), lease_seconds=30) for each in ids))
-        assert sum(claim.images[0].twin is None for claim in claims if claim) == 1
+        assert sum(claim.images[0].duplicate is None for claim in claims if claim) == 1
 
 
 @on_one_database
@@ -219,7 +219,7 @@ def test_waits_for_all_its_pictures_together(shop: Shop, monkeypatch: pytest.Mon
     for each in others:
         assert products.claim(each, token="hung", lease_seconds=30)
     pauses: list[float] = []
-    monkeypatch.setattr(reuse.stopping, "wait", lambda pause: pauses.append(pause) or time.sleep(pause))
+    monkeypatch.setattr(images.stopping, "wait", lambda pause: pauses.append(pause) or time.sleep(pause))
     jobs.process_product(last)
     assert rows(Product)[-1].status is ProductStatus.COMPLETED
     assert 0.2 <= sum(pauses) < 0.4
@@ -235,7 +235,7 @@ def test_a_passing_failure_hides_nobody(shop: Shop) -> None:
     assert products.claim(second, token="second", lease_seconds=30)
     claim = products.claim(third, token="third", lease_seconds=30)
     assert claim
-    assert (claim.images[0].twin, claim.images[0].holder) == (rows(ProductImage)[1].id, "second")
+    assert (claim.images[0].duplicate, claim.images[0].holder) == (rows(ProductImage)[1].id, "second")
 
 
 @on_one_database
@@ -244,7 +244,7 @@ def test_objects_that_are_gone_are_made_again(objects: ObjectStore, shop: Shop) 
     request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
     work(most=2)
     (done,) = (each for each in rows(ProductImage) if each.output_key)
-    toolbox().store._s3().delete_object(Bucket="outputs", Key=done.output_key)
+    services().store._s3().delete_object(Bucket="outputs", Key=done.output_key)
     work()
     assert shop.asked["/astronaut.jpg"] == 2
     assert status_of(request_id)["status"] == "completed"
@@ -323,8 +323,8 @@ def test_the_same_bytes_are_not_compressed_again(
 ) -> None:
     """Of a host that says nothing of its pictures: what it sends is compared with what is stored."""
     url = shop.says("/p.jpg", Answer(body=photo("coffee.png")))
-    counted = Mock(wraps=making.compress)
-    monkeypatch.setattr(making, "compress", counted)
+    counted = Mock(wraps=image_maker.compress)
+    monkeypatch.setattr(image_maker, "compress", counted)
     first, second = twice(url)
     assert (counted.call_count, shop.asked["/p.jpg"]) == (1, 2)
     assert made_of(objects, first) == made_of(objects, second)
@@ -375,7 +375,7 @@ def test_objects_deleted_meanwhile_are_downloaded_again(objects: ObjectStore, sh
     first = submit(csv_of(url))
     drain(first)
     for key in (key.removeprefix(f"{bucket}/") for key in objects.keys(first) if key.startswith(bucket)):
-        toolbox().store._s3().delete_object(Bucket=bucket, Key=key)
+        services().store._s3().delete_object(Bucket=bucket, Key=key)
     second = submit(csv_of(url))
     drain(second)
     assert shop.conditions == [(None, None), ('"v1"', None), (None, None)]

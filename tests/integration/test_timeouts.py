@@ -19,12 +19,12 @@ from sqlalchemy.exc import DBAPIError
 from imgproc.core.config import load_settings
 from imgproc.db import timeouts
 from imgproc.db.engine import db, single_statement, transaction
-from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.db.models import ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.db.timeouts import Limits, allow, is_outage
 from imgproc.db.transitions import actions, deliveries, expiry, finalization, products, requests, window
-from imgproc.db.transitions.results import ImageResult
+from imgproc.db.transitions.results import ImageResult, MadeImage
 from imgproc.journey.jobs import SENDING_SECONDS
-from imgproc.journey.lease import insist
+from imgproc.journey.outage import retry_on_outage
 from imgproc.queue.connection import connect_redis, redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import LEASE, csv_of, pass_time, planned, row, rows, submit, upload
@@ -168,7 +168,7 @@ def test_a_finished_product_waits_for_a_row_that_somebody_holds(app: Flask) -> N
     held.wait(30)
     threading.Timer(2.5, free.set).start()
     with allow(IMPATIENT):
-        settled = insist(partial(products.finish, product_id, _made(), token=TOKEN, window=1))
+        settled = retry_on_outage(partial(products.finish, product_id, _made(), token=TOKEN, window=1))
     holder.join()
     assert settled.all_ended
     assert row(Product).status is ProductStatus.COMPLETED
@@ -215,8 +215,8 @@ def test_a_wait_for_a_lock_is_not_taken_for_an_absent_database(app: Flask, monke
 
 
 def _made() -> list[ImageResult]:
-    made = {"source_bytes": 2, "output_bytes": 1}
-    return [ImageResult(image.id, ImageStatus.COMPLETED, made) for image in rows(ProductImage)]
+    made = MadeImage("original", "output", 2, 1, 1, "png", 1, 1, 1, "jpeg", output_kept=False)
+    return [ImageResult(image.id, made) for image in rows(ProductImage)]
 
 
 def _queued() -> int:

@@ -16,7 +16,7 @@ from imgproc.db.engine import transaction
 from imgproc.db.models import ApiKey, DeliveryAttempt, DeliveryStatus, WebhookDelivery
 from imgproc.db.transitions import deliveries
 from imgproc.journey import jobs
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from imgproc.queue import enqueue
 from imgproc.worker import sweeper
@@ -68,7 +68,7 @@ def test_a_failed_delivery_is_repeated_by_the_schedule(shop: Shop) -> None:
     after(100_000)
     assert shop.asked["/webhook"] == 3
 
-    verify = Webhook(toolbox().settings.webhook_secret or "").verify
+    verify = Webhook(services().settings.webhook_secret or "").verify
     first, *others = [verify(each.body, dict(each.headers)) for each in shop.announcements]
     assert others == [first] * 2
     (delivery,) = get(f"/api/requests/{request_id}/deliveries")["items"]
@@ -210,7 +210,7 @@ def announce_to(shop: Shop, key: str | None = None) -> str:
 
 def test_each_key_signs_with_a_secret_of_its_own(shop: Shop) -> None:
     """So no tenant can forge another's webhooks, nor can whoever receives those of callers without a key."""
-    one, two, configured = generate_secret(), generate_secret(), toolbox().settings.webhook_secret or ""
+    one, two, configured = generate_secret(), generate_secret(), services().settings.webhook_secret or ""
     for key, expected in (
         (create_key("one", webhook_secret=one), [True, False, False]),
         (create_key("two", webhook_secret=two), [False, True, False]),
@@ -250,7 +250,7 @@ def test_two_secrets_sign_while_one_replaces_the_other(shop: Shop) -> None:
 
 def test_a_key_from_before_is_signed_for_as_before_until_it_gets_a_secret(shop: Shop) -> None:
     """Nothing changes for its receiver unasked; then both sign, until the shared one is dropped."""
-    key, shared = create_key("shop"), toolbox().settings.webhook_secret or ""
+    key, shared = create_key("shop"), services().settings.webhook_secret or ""
     with transaction() as connection:
         connection.execute(sa.update(ApiKey).values(webhook_secrets=None))
     announce_to(shop, key)

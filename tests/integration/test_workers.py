@@ -15,8 +15,9 @@ from structlog.testing import CapturingLogger
 
 from imgproc.core import logs
 from imgproc.db.models import ProcessingRequest, Product
-from imgproc.journey import jobs, lease, making, reuse
-from imgproc.journey.services import toolbox
+from imgproc.journey import image_maker, jobs, lease
+from imgproc.journey.image_maker import ImageMaker
+from imgproc.journey.services import services
 from imgproc.queue import enqueue as producer
 from imgproc.queue import rq_classes
 from imgproc.queue.connection import redis_client
@@ -45,7 +46,7 @@ pytestmark = pytest.mark.usefixtures("app")
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers do not wait for a store that is away, but give the work back at once."""
-    monkeypatch.setattr(making, "OUTAGE_PATIENCE", 0)
+    monkeypatch.setattr(image_maker, "OUTAGE_PATIENCE", 0)
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ def test_a_permanent_failure_is_not_tried_again(shop: Shop, name: str) -> None:
 
 def test_an_image_that_exhausts_the_memory_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever that happens: it is tried again like a passing trouble, then ends with a code and the remedy."""
-    download, tried = toolbox().downloader.download, []
+    download, tried = services().downloader.download, []
 
     def exhaust(url: str, **options: Any) -> Any:
         if url.endswith("rocket.webp"):
@@ -187,7 +188,7 @@ def test_an_image_that_exhausts_the_memory_fails_alone(shop: Shop, monkeypatch: 
             raise MemoryError
         return download(url)
 
-    monkeypatch.setattr(toolbox().downloader, "download", exhaust)
+    monkeypatch.setattr(services().downloader, "download", exhaust)
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/rocket.webp"]))
     assert drain(request_id)["status"] == "completed_with_errors"
     assert (codes_of(request_id), len(tried)) == ([[None, "too_many_pixels"]], 3)
@@ -248,7 +249,7 @@ def test_a_worker_waits_out_a_short_outage_with_its_image_in_hand(
             outage.__exit__(None, None, None)
             return False
 
-    monkeypatch.setattr(making, "stopping", Stopping())
+    monkeypatch.setattr(image_maker, "stopping", Stopping())
     work()
     assert (status_of(request_id)["status"], shop.asked["/chelsea.jpg"]) == ("completed", 1)
 
@@ -278,7 +279,7 @@ def test_an_upload_is_not_accepted_while_the_store_is_away(shop: Shop, objects: 
 def test_a_request_whose_file_is_gone_has_failed(shop: Shop) -> None:
     """Nothing of ours can mend that, so it is said, and announced."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
-    toolbox().store.delete_some(request_id)
+    services().store.delete_some(request_id)
     status = drain(request_id)
     assert (status["status"], status["error"]["code"], status["outputCsvUrl"]) == ("failed", "input_missing", None)
     assert shop.asked["/webhook"] == 1
@@ -303,14 +304,14 @@ def test_a_job_that_dies_of_a_bug_is_tried_again(shop: Shop, monkeypatch: pytest
     """An unforeseen exception is a death like any other: the lease runs out and the sweeper takes over."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     sweeper.sweep()  # it has seen this Redis, so it takes nothing for lost
-    make_image, bugs = reuse.make_image, iter(range(attempts))
+    make_image, bugs = ImageMaker.make, iter(range(attempts))
 
     def stumble(*arguments: Any, **options: Any) -> Any:
         if next(bugs, None) is not None:
             raise ZeroDivisionError
         return make_image(*arguments, **options)
 
-    monkeypatch.setattr(reuse, "make_image", stumble)
+    monkeypatch.setattr(ImageMaker, "make", stumble)
     for _ in range(attempts):
         (failure,) = burst()
         assert (statuses(), "ZeroDivisionError" in failure) == (["processing"], True)

@@ -13,7 +13,7 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
 from imgproc.db.transitions.finalization import UNPLANNED, has_expired
-from imgproc.db.transitions.results import ImageResult, Settled, count, refill, save_results
+from imgproc.db.transitions.results import FailedImage, ImageResult, Settled, count, refill, save_results
 
 
 def _expired() -> sa.Select[Any]:
@@ -58,7 +58,7 @@ def lose(product_id: int, *, max_attempts: int, window: int, code: str, detail: 
         .values(status=ProductStatus.FAILED, lease_token=None, lease_until=None)
         .returning(product.request_id)
     )
-    error = {"error_code": code, "error_detail": detail, "error_retryable": True}
+    error = FailedImage(code, detail, error_retryable=True)
     with transaction() as connection:
         request_id = connection.execute(expired).scalar_one_or_none()
         if request_id is None:
@@ -66,9 +66,7 @@ def lose(product_id: int, *, max_attempts: int, window: int, code: str, detail: 
         pending = sa.select(ProductImage.id).where(
             ProductImage.product_id == product_id, ProductImage.status == ImageStatus.PENDING
         )
-        results = [
-            ImageResult(image_id, ImageStatus.FAILED, error) for image_id in connection.execute(pending).scalars()
-        ]
+        results = [ImageResult(image_id, error) for image_id in connection.execute(pending).scalars()]
         save_results(connection, results)
         counted = count(connection, request_id, results, {"products_failed": 1})
     return refill(counted, window=window)

@@ -15,8 +15,8 @@ from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now, in_turn
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.db.transitions.duplicates import DUPLICATE, EARLIER, holder_of
 from imgproc.db.transitions.leases import renew
-from imgproc.db.transitions.repeats import EARLIER, TWIN, holder_of
 from imgproc.db.transitions.results import ImageResult, Settled, count, refill, save_results
 
 
@@ -24,14 +24,14 @@ from imgproc.db.transitions.results import ImageResult, Settled, count, refill, 
 class PendingImage:
     """One image still to be made.
 
-    `twin` is another image of the request with this URL, `earlier` one of any request, `holder` the lease under which
-    the twin is being made; None where there is none.
+    `duplicate` is another image of the request with this URL, `earlier` one of any request, `holder` the lease
+    under which the duplicate is being made; None where there is none.
     """
 
     id: int
     position: int
     source_url: str
-    twin: int | None = None
+    duplicate: int | None = None
     earlier: int | None = None
     holder: str | None = None
 
@@ -75,12 +75,12 @@ _CLAIM = (
     )
 )
 _pending = (
-    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, TWIN, EARLIER)
+    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, DUPLICATE, EARLIER)
     .where(ProductImage.product_id == _THIS, ProductImage.status == ImageStatus.PENDING)
     .order_by(ProductImage.position)
     .subquery()
 )
-_PENDING_IMAGES = sa.select(_pending, holder_of(_pending.c.twin).label("holder")).order_by(_pending.c.position)
+_PENDING_IMAGES = sa.select(_pending, holder_of(_pending.c.duplicate).label("holder")).order_by(_pending.c.position)
 _CLAIM_IMAGES = Batch(_CLAIM, _PENDING_IMAGES)
 
 

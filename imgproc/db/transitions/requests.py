@@ -20,8 +20,8 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import insert_many, single_statement, transaction
 from imgproc.db.models import ENDED, ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus, RequestStatus
 from imgproc.db.transitions.actions import CANCELLED_IMAGE, count_cancelled
+from imgproc.db.transitions.duplicates import url_hash
 from imgproc.db.transitions.leases import renew
-from imgproc.db.transitions.repeats import url_hash
 
 UPLOAD_SECONDS = 3600  # how long storing an uploaded file may take
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -18,12 +18,49 @@ from imgproc.db.transitions.window import is_due, release
 
 
 @dataclass(frozen=True)
+class MadeImage:
+    """A made image: its two objects, the facts of both, and the host's validators (RFC 9110, 8.8).
+
+    Each field is a column of `product_images`. `output_kept` says that the rendition has the pixels of the source.
+    An `etag` of None says that no later request may reuse the image; an empty one, that the host gave none.
+    """
+
+    original_key: str
+    output_key: str
+    source_bytes: int
+    source_width: int
+    source_height: int
+    source_format: str
+    output_bytes: int
+    output_width: int
+    output_height: int
+    output_format: str
+    output_kept: bool
+    etag: str | None = None
+    last_modified: str | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class FailedImage:
+    """Why an image has failed; each field is a column of `product_images`."""
+
+    error_code: str
+    error_detail: str | None = None
+    error_retryable: bool | None = None
+
+
+@dataclass(frozen=True)
 class ImageResult:
-    """What became of one image in this attempt; `values` are columns of `product_images`."""
+    """The result of one image in this attempt."""
 
     image_id: int
-    status: ImageStatus
-    values: dict[str, Any] = field(default_factory=dict)
+    outcome: MadeImage | FailedImage
+
+    @property
+    def status(self) -> ImageStatus:
+        """The status that the image ends in."""
+        return ImageStatus.COMPLETED if isinstance(self.outcome, MadeImage) else ImageStatus.FAILED
 
 
 @dataclass(frozen=True)
@@ -41,9 +78,9 @@ _SAVE_RESULT = sa.update(ProductImage).where(
 
 
 def save_results(connection: Connection, results: Sequence[ImageResult]) -> None:
-    """Write what became of images that had not ended yet; the caller holds their product."""
-    for _, alike in groupby(results, key=lambda result: result.values.keys()):
-        rows = [{"image_id": result.image_id, "status": result.status, **result.values} for result in alike]
+    """Save the results of images that are still pending; the caller holds the lease of their product."""
+    for _, alike in groupby(results, key=lambda result: result.status):
+        rows = [{"image_id": result.image_id, "status": result.status, **vars(result.outcome)} for result in alike]
         connection.execute(_SAVE_RESULT, rows)
 
 
@@ -77,12 +114,12 @@ def count(
 
     The same message ends the transaction, because every worker at the request waits for that row.
     """
-    done = [result for result in results if result.status is ImageStatus.COMPLETED]
+    made = [result.outcome for result in results if isinstance(result.outcome, MadeImage)]
     counts = ends | {
-        "images_completed": len(done),
-        "images_failed": len(results) - len(done),
-        "source_bytes": sum(result.values["source_bytes"] for result in done),
-        "output_bytes": sum(result.values["output_bytes"] for result in done),
+        "images_completed": len(made),
+        "images_failed": len(results) - len(made),
+        "source_bytes": sum(image.source_bytes for image in made),
+        "output_bytes": sum(image.output_bytes for image in made),
     }
     more = {f"more_{name}": counts.get(name, 0) for name in _COUNTERS}
     ((counted,),) = _COUNT.run(connection, {"of": request_id, **more})

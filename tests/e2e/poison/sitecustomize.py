@@ -49,7 +49,7 @@ def _poison_pictures() -> None:
 
 def _poison_jobs() -> None:
     sys.path.insert(0, str(ROOT))
-    from imgproc.journey import jobs, outcome  # noqa: PLC0415 - every Python process imports this file
+    from imgproc.journey import jobs, outcome, plan  # noqa: PLC0415 - every Python process imports this file
 
     def deadly(function: Any, word: str) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
@@ -59,7 +59,7 @@ def _poison_jobs() -> None:
 
         return call
 
-    jobs._planned = deadly(jobs._planned, "POISON_PLAN")
+    plan._planned = deadly(plan._planned, "POISON_PLAN")
     outcome.OutputRow = deadly(outcome.OutputRow, "POISON_FINALIZE")
     jobs.attempt = deadly(jobs.attempt, "POISON_DELIVER")
     jobs.SENDING_SECONDS = 2.0

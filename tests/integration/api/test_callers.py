@@ -244,7 +244,7 @@ def test_no_secret_shows_in_a_log_an_answer_or_a_repr(
     secret: str, environ: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the caller's key, good or wrong, nor any secret of the server, whatever goes well or badly."""
-    settings = current_app.extensions["toolbox"].settings
+    settings = current_app.extensions["services"].settings
     wrong = NEVER_MADE[:-4] + "Zq9x"
     with caplog.at_level(logging.DEBUG):
         answers = [
@@ -260,7 +260,7 @@ def test_no_secret_shows_in_a_log_an_answer_or_a_repr(
         answers.append(call(answers[0].location, headers=bearer(secret)))
     shown = [caplog.text, *(f"{answer.headers}{answer.text}" for answer in answers)]
     shown += map(repr, (settings, Client("http://shop.example", key=secret), *list_keys()))
-    shown += map(repr, vars(current_app.extensions["toolbox"]).values())
+    shown += map(repr, vars(current_app.extensions["services"]).values())
     hidden = [secret, wrong, settings.webhook_secret, environ["S3_SECRET_ACCESS_KEY"], settings.redis_url]
     assert [(each[:12], text[:40]) for each in hidden for text in shown if each in text] == []
 

@@ -21,7 +21,7 @@ from imgproc.api import bodies, uploads
 from imgproc.core.errors import StorageUnavailable
 from imgproc.db.transitions import actions, requests
 from imgproc.journey import accept
-from imgproc.journey.services import toolbox
+from imgproc.journey.services import Services, services
 from tests.integration.api.answers import UNKNOWN, AppFactory, away, problem
 from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, submit, upload
 
@@ -250,7 +250,7 @@ def test_a_reservation_counts_until_its_upload_fails(monkeypatch: pytest.MonkeyP
         raise StorageUnavailable("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(toolbox().store), "put_input", fail)
+        patch.setattr(type(services().store), "put_input", fail)
         for _ in range(3):
             away(upload(CSV), "storage_unavailable")
             pass_time(1)
@@ -263,11 +263,11 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
     begun, go_on = threading.Semaphore(0), threading.Event()
     inspect = accept.inspect
 
-    def slowly(given: accept.Upload) -> Any:
+    def slowly(services: Services, given: accept.Upload) -> Any:
         if given.size > uploads.SMALL_FILE:
             begun.release()
             assert go_on.wait(60)
-        return inspect(given)
+        return inspect(services, given)
 
     monkeypatch.setattr(accept, "inspect", slowly)
     monkeypatch.setattr(uploads, "PATIENCE", 0.1)
@@ -319,9 +319,9 @@ from imgproc.core.process import limit_memory
 from imgproc.journey import accept
 app = create_app(load_settings({environ!r}))
 read = accept.inspect
-def greedy(upload):
+def greedy(services, upload):
     hoard = bytearray(10**9)
-    return read(upload)
+    return read(services, upload)
 def post():
     return app.test_client().post("/api/upload", data={{"file": (io.BytesIO({csv!r}), "a.csv")}})
 limit_memory(600 * 1024 * 1024)

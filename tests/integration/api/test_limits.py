@@ -20,6 +20,7 @@ from imgproc.db.models import DeliveryStatus, ProcessingRequest, RequestStatus, 
 from imgproc.db.transitions import deliveries
 from imgproc.journey import jobs
 from imgproc.queue import enqueue
+from imgproc.queue.calls import JobName, job_id
 from imgproc.worker import sweeper
 from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, problem
 from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, rows, work
@@ -272,8 +273,8 @@ def test_a_sweep_rings_for_a_few_webhooks_of_each_owner() -> None:
     crowd, others = _due("slow", 40), _due("", 3)
     sweeper.sweep()
     waiting = enqueue.waiting()
-    assert sum(enqueue.job_id("deliver", (each,)) in waiting for each in crowd) == 16
-    assert all(enqueue.job_id("deliver", (each,)) in waiting for each in others)
+    assert sum(job_id(JobName.DELIVER, (each,)) in waiting for each in crowd) == 16
+    assert all(job_id(JobName.DELIVER, (each,)) in waiting for each in others)
 
 
 def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: Shop) -> None:

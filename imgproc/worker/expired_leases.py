@@ -1,7 +1,7 @@
-"""Gives work whose lease ran out to another worker: the one that held it died, stalled or raised.
+"""Gives work whose lease has expired to another worker: the one that held it died, stalled or raised.
 
-Work that has cost `MAX_ATTEMPTS` workers would cost every further one, so it ends as failed. An orderly stop and an
-outage of ours are no attempts: they give the work back, and do not count.
+Work that has failed `MAX_ATTEMPTS` workers would fail every further one, so it ends as failed. An orderly stop and an
+outage of our servers are not attempts: the work is given back, and they do not count.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 import structlog
 
+from imgproc.core.config import Settings
 from imgproc.db import reads
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
@@ -19,10 +20,9 @@ from imgproc.db.reads import ids_of
 from imgproc.db.transitions import deliveries, expiry, finalization
 from imgproc.journey import outcome, turns
 from imgproc.journey.isolation import isolated
-from imgproc.journey.services import toolbox
 from imgproc.queue import enqueue
 
-BATCH = 1000  # rows that a statement of one pass looks at; the next pass comes within a second
+BATCH = 1000  # rows that a statement of one pass reads; the next pass comes within a second
 PRODUCT_LOST = (
     "The worker died while processing this product, {attempts} times; "
     "one of its images probably exhausts memory or crashes the decoder. Replace the image, then retry the request."
@@ -35,14 +35,13 @@ FINALIZE_LOST = (
     "The images are done, but the output CSV could not be written: the worker died, {attempts} times. Retry the "
     "request to write it; no finished image is made again, and the list of products has the address of each."
 )
-DELIVERY_LOST = "The worker died while sending this webhook; its log says of what."
+DELIVERY_LOST = "The worker died while sending this webhook; its log says why."
 
 log = structlog.get_logger(__name__)
 
 
-def return_products() -> None:
-    """Give the products whose lease ran out another attempt, or end them as lost."""
-    settings = toolbox().settings
+def return_products(settings: Settings) -> None:
+    """Give products another attempt, or end them as failed after the last one."""
     expired = expiry.requeue_expired(max_attempts=settings.max_attempts)
     if expired:
         log.warning("leases_expired", products=len(expired))
@@ -55,11 +54,10 @@ def return_products() -> None:
     )
     for product_id in ids_of(used_up):
         with isolated("return_products", product_id=product_id):
-            _lose_product(product_id)
+            _fail_product(settings, product_id)
 
 
-def _lose_product(product_id: int) -> None:
-    settings = toolbox().settings
+def _fail_product(settings: Settings, product_id: int) -> None:
     lost = expiry.lose(
         product_id,
         max_attempts=settings.max_attempts,
@@ -68,14 +66,13 @@ def _lose_product(product_id: int) -> None:
         detail=PRODUCT_LOST.format(attempts=settings.max_attempts),
     )
     if lost:
-        log.error("worker_lost", request_id=lost.request_id, product_id=product_id)
+        log.error("product_failed", request_id=lost.request_id, product_id=product_id, code="worker_lost")
         turns.enqueue_products(lost.released)
 
 
-def return_plans() -> None:
-    """Give the plans whose lease ran out another attempt, or end their requests as failed."""
-    max_attempts = toolbox().settings.max_attempts
-    expired = expiry.requeue_plans(max_attempts=max_attempts)
+def return_plans(settings: Settings) -> None:
+    """Give plans another attempt, or end their requests as failed after the last one."""
+    expired = expiry.requeue_plans(max_attempts=settings.max_attempts)
     if expired:
         log.warning("leases_expired", plans=len(expired))
     enqueue.plans(expired)
@@ -83,17 +80,16 @@ def return_plans() -> None:
     used_up = (
         sa.select(request.id)
         .where(request.status.in_(finalization.UNPLANNED), finalization.has_expired())
-        .where(request.attempt >= max_attempts)
+        .where(request.attempt >= settings.max_attempts)
         .limit(BATCH)
     )
     for request_id in ids_of(used_up):
         with isolated("return_plans", request_id=request_id):
-            _lose_request(request_id, step=RequestStatus.PROCESSING, code="plan_failed", detail=PLAN_LOST)
+            _fail_request(settings, request_id, step=RequestStatus.PROCESSING, code="plan_failed", detail=PLAN_LOST)
 
 
-def return_finalizations() -> None:
-    """Supersede the finalizers whose lease ran out, or end their requests as failed."""
-    max_attempts = toolbox().settings.max_attempts
+def return_finalizations(settings: Settings) -> None:
+    """Supersede finalizers, or end their requests as failed after the last attempt."""
     request = ProcessingRequest
     expired = (
         sa.select(request.id, request.finalize_epoch, request.attempt)
@@ -104,23 +100,29 @@ def return_finalizations() -> None:
     db.session.rollback()
     for request_id, epoch, attempt in found:
         with isolated("return_finalizations", request_id=request_id):
-            if attempt >= max_attempts:
-                _lose_request(request_id, step=RequestStatus.FINALIZING, code="finalize_failed", detail=FINALIZE_LOST)
-            elif next_epoch := finalization.supersede_finalizer(request_id, epoch=epoch, max_attempts=max_attempts):
-                enqueue.finalization(request_id, epoch=next_epoch)
+            _return_finalization(settings, request_id, epoch=epoch, attempt=attempt)
 
 
-def _lose_request(request_id: str, *, step: RequestStatus, code: str, detail: str) -> None:
+def _return_finalization(settings: Settings, request_id: str, *, epoch: int, attempt: int) -> None:
+    if attempt >= settings.max_attempts:
+        step, code = RequestStatus.FINALIZING, "finalize_failed"
+        _fail_request(settings, request_id, step=step, code=code, detail=FINALIZE_LOST)
+        return
+    next_epoch = finalization.supersede_finalizer(request_id, epoch=epoch, max_attempts=settings.max_attempts)
+    if next_epoch:
+        enqueue.finalization(request_id, epoch=next_epoch)
+
+
+def _fail_request(settings: Settings, request_id: str, *, step: RequestStatus, code: str, detail: str) -> None:
     request = reads.get_request(request_id)
     if request is None:
         return
-    max_attempts = toolbox().settings.max_attempts
     failed = finalization.lose(
         request_id,
         step=step,
-        max_attempts=max_attempts,
+        max_attempts=settings.max_attempts,
         code=code,
-        detail=detail.format(attempts=max_attempts),
+        detail=detail.format(attempts=settings.max_attempts),
         payload=outcome.announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None),
     )
     db.session.rollback()
@@ -129,15 +131,15 @@ def _lose_request(request_id: str, *, step: RequestStatus, code: str, detail: st
         enqueue.deliveries([failed.delivery_id] if failed.delivery_id else [])
 
 
-def return_deliveries() -> None:
-    """Log the deliveries whose lease ran out as attempts, to be made again or not."""
-    delivery, max_attempts = WebhookDelivery, toolbox().settings.max_attempts
-    expired = sa.and_(delivery.status == DeliveryStatus.SENDING, delivery.lease_until < db_now())
-    for delivery_id in ids_of(sa.select(delivery.id).where(expired).limit(BATCH)):
+def return_deliveries(settings: Settings) -> None:
+    """Record deliveries as attempts that failed; they are due again, or end after the last attempt."""
+    max_attempts = settings.max_attempts
+    expired = sa.and_(WebhookDelivery.status == DeliveryStatus.SENDING, WebhookDelivery.lease_until < db_now())
+    for delivery_id in ids_of(sa.select(WebhookDelivery.id).where(expired).limit(BATCH)):
         with isolated("return_deliveries", delivery_id=delivery_id):
             status = deliveries.lose(delivery_id, max_attempts=max_attempts, code="worker_lost", detail=DELIVERY_LOST)
             if status:
                 log.warning("delivery_lost", delivery_id=delivery_id, status=status.value)
 
 
-STEPS: list[Callable[[], None]] = [return_products, return_plans, return_finalizations, return_deliveries]
+STEPS: list[Callable[[Settings], None]] = [return_products, return_plans, return_finalizations, return_deliveries]

@@ -1,13 +1,13 @@
-"""Which images are the same picture: another of the request with the same URL, or one of an earlier request.
+"""Finds duplicates of an image: another image of its request with the same URL, or one of an earlier request.
 
-An URL is found by a hash of 64 bits, and then compared itself.
+A URL is looked up by a hash of 64 bits, and then compared itself.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,33 +16,21 @@ from sqlalchemy.orm import aliased
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
 from imgproc.db.models import ImageStatus, ProcessingRequest, Product, ProductImage, ProductStatus
+from imgproc.db.transitions.results import FailedImage, MadeImage
 
-CANDIDATES = 20  # with the same URL, among which one in hand, or one of the same owner and options, is looked for
-MADE = (
-    *("original_key", "output_key", "source_bytes", "source_width", "source_height", "source_format"),
-    *("output_bytes", "output_width", "output_height", "output_format", "output_kept"),
-)
+CANDIDATES = 20  # images with the same URL that are searched for a claimed one, or one of the same owner and options
+MADE = tuple(column.name for column in fields(MadeImage) if column.name != "duration_ms")
 
 
 @dataclass(frozen=True)
-class Twin:
-    """An image of the same URL: how far it is, the lease under which it is being made, and what was made (columns)."""
+class Duplicate:
+    """An image with the same URL: `holder` is the lease under which it is being made, `outcome` its end, if it has one.
 
-    status: ImageStatus
+    A made one comes without the host's validators, which belong to one download.
+    """
+
     holder: str | None
-    error_code: str | None
-    error_detail: str | None
-    error_retryable: bool | None
-    made: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """What an earlier request made of the URL, and by what its host knows the picture (RFC 9110, 8.8)."""
-
-    made: dict[str, Any]
-    etag: str
-    last_modified: str
+    outcome: MadeImage | FailedImage | None
 
 
 def url_hash(url: str) -> int:
@@ -74,16 +62,16 @@ _LEASED = sa.and_(Product.status == ProductStatus.PROCESSING, Product.lease_unti
 _HELD = sa.and_(ProductImage.status == ImageStatus.PENDING, _LEASED)
 _completed, _ = _others(ImageStatus.COMPLETED, 1)
 _failed, _of_failed = _others(ImageStatus.FAILED, 1)
-# What is waited for was in another worker's hands when this one claimed its product, and only as long as it stays in
-# these; so whoever waits does so for an earlier claim, and no two for each other.
+# A worker only waits for a product that was claimed before its own, and only while that claim lasts. So two workers
+# never wait for each other.
 _pending, _of_pending = _others(ImageStatus.PENDING, CANDIDATES)
 _holder = sa.select(Product.id).where(Product.id == _of_pending.c.product_id, _LEASED).scalar_subquery()
-_in_hand = _pending.where(_holder.is_not(None)).with_only_columns(sa.func.min(_of_pending.c.id))
-TWIN = sa.func.coalesce(
+_claimed = _pending.where(_holder.is_not(None)).with_only_columns(sa.func.min(_of_pending.c.id))
+DUPLICATE = sa.func.coalesce(
     _completed.scalar_subquery(),
     _failed.where(_of_failed.c.error_retryable.is_(False)).scalar_subquery(),
-    _in_hand.scalar_subquery(),
-).label("twin")
+    _claimed.scalar_subquery(),
+).label("duplicate")
 
 _newest = (
     sa.select(_next.id)
@@ -107,8 +95,8 @@ def holder_of(image_id: sa.ColumnElement[int | None]) -> sa.ColumnElement[str | 
     return lease.correlate_except(Product).scalar_subquery()
 
 
-def find_twins(image_ids: Iterable[int]) -> dict[int, Twin]:
-    """The images as they are now, by id; without those that are gone."""
+def find_duplicates(image_ids: Iterable[int]) -> dict[int, Duplicate]:
+    """The present state of the images, by id; images that are gone are left out."""
     image, holder = ProductImage, sa.case((_HELD, Product.lease_token)).label("holder")
     statement = (
         sa.select(image.__table__, holder)
@@ -116,15 +104,22 @@ def find_twins(image_ids: Iterable[int]) -> dict[int, Twin]:
         .where(image.id.in_(list(image_ids)))
     )
     with db.engine.connect() as connection:
-        return {row.id: _twin(row) for row in connection.execute(statement)}
+        return {row.id: Duplicate(row.holder, _outcome(row)) for row in connection.execute(statement)}
 
 
-def _twin(row: Any) -> Twin:
-    return Twin(row.status, row.holder, row.error_code, row.error_detail, row.error_retryable, _made(row))
+def _outcome(row: Any) -> MadeImage | FailedImage | None:
+    if row.status is ImageStatus.COMPLETED:
+        return replace(_made(row), etag=None, last_modified=None)
+    if row.status is ImageStatus.FAILED:
+        return FailedImage(row.error_code or "", row.error_detail, row.error_retryable)
+    return None
 
 
-def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> Earlier | None:
-    """The newest of the last few made from the URL for the same owner, with the same options, and not removed."""
+def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> MadeImage | None:
+    """The newest reusable image made from the URL: for the same owner, with the same options, and not removed.
+
+    Only the last few images made from the URL are searched.
+    """
     image, request = ProductImage, ProcessingRequest
     owner = sa.select(request.owner).where(request.id == request_id).scalar_subquery()
     newest = (
@@ -143,9 +138,9 @@ def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> Earli
     with db.engine.connect() as connection:
         for row in connection.execute(statement):
             if row.options == options:
-                return Earlier(_made(row), row.etag, row.last_modified or "")
+                return _made(row)
     return None
 
 
-def _made(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in MADE}
+def _made(row: Any) -> MadeImage:
+    return MadeImage(**{name: getattr(row, name) for name in MADE})

@@ -1,0 +1,234 @@
+"""Makes one image: download, compress, store; or copies it from a duplicate. Objects come before rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import structlog
+
+from imgproc.core.errors import ImageError, ImgprocError, InfrastructureError
+from imgproc.db.transitions.products import PendingImage, ProductClaim
+from imgproc.db.transitions.results import FailedImage, ImageResult, MadeImage
+from imgproc.journey.lease import stopping
+from imgproc.journey.outage import growing_pauses
+from imgproc.journey.services import Services
+from imgproc.pipeline.download import UNKNOWN, Download, Validators
+from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
+from imgproc.pipeline.storage.object_keys import original_key, rendition_key
+from imgproc.queue.rq_classes import JobTimeoutException
+
+OUTAGE_PATIENCE = 60.0  # seconds that a worker keeps the bytes of an image while the store is away
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between two tries at the store
+
+Result = TypeVar("Result")
+
+log = structlog.get_logger(__name__)
+
+
+class Fault(NamedTuple):
+    """How an image fails whose stage raised an exception that no stage is known to raise."""
+
+    code: str
+    detail: str
+    retryable: bool
+
+
+BROKEN_DOWNLOAD = Fault(
+    "connect_failed", "The host's answer could not be read; give the picture from another host.", retryable=True
+)
+BROKEN_PICTURE = Fault(
+    "corrupt_image", "The picture cannot be processed; export it again as an ordinary JPEG or PNG.", retryable=False
+)
+BROKEN_STORE = Fault(
+    "worker_lost", "The image could not be stored because of a fault of ours; retry the request.", retryable=True
+)
+OUT_OF_MEMORY = "A worker had not enough memory for this image; give one with fewer pixels."
+
+
+@dataclass(frozen=True)
+class FailedAttempt:
+    """An image that was not made in this attempt: it is tried again, or it fails for good."""
+
+    image: PendingImage
+    error: ImgprocError
+
+
+ImageOutcome = ImageResult | FailedAttempt
+
+
+def failed(image: PendingImage, error: ImgprocError) -> ImageResult:
+    """The result of an image that fails for good."""
+    return ImageResult(image.id, FailedImage(error.code, error.detail, error.retryable))
+
+
+@dataclass(frozen=True)
+class ImageMaker:
+    """Makes the images of a claimed product, one at a time.
+
+    It calls `check` before each put, so that a worker whose lease was taken over stores nothing more. Every method
+    raises the LeaseLost that `check` raises.
+    """
+
+    services: Services
+    claim: ProductClaim
+    check: Callable[[], None]
+
+    def make(self, image: PendingImage, *, earlier: MadeImage | None = None) -> ImageOutcome:
+        """Make one image from its source URL. If the picture has not changed since `earlier`, that is copied.
+
+        Raises:
+            LeaseLost: another worker has taken over the product.
+        """
+        started = time.monotonic()
+        try:
+            made = self._make(image, earlier)
+        except (ImageError, InfrastructureError) as error:
+            return FailedAttempt(image, error)
+        except MemoryError:  # the other images of the product may have used it up, so this one may be tried again
+            return FailedAttempt(image, ImageError(OUT_OF_MEMORY, code="too_many_pixels", retryable=True))
+        return _result(image, made, started)
+
+    def copy(self, image: PendingImage, made: MadeImage) -> ImageResult | None:
+        """Copy what was made of a duplicate; None if its objects are gone, or the store cannot copy them.
+
+        Raises:
+            LeaseLost: another worker has taken over the product.
+        """
+        started = time.monotonic()
+        copied = self._copy(image, made)
+        return _result(image, copied, started) if copied else None
+
+    def _make(self, image: PendingImage, earlier: MadeImage | None) -> MadeImage:
+        known = Validators(earlier.etag or "", earlier.last_modified or "") if earlier else UNKNOWN
+        download = self._download(image, known)
+        if earlier and self._is_unchanged(image, download, earlier):
+            if copied := self._copy(image, earlier):
+                return self._with_validators(copied, download)
+            if download.not_modified:
+                download = self._download(image, UNKNOWN)
+        rendition = self._compress(image, download)
+        made = self._with_validators(self._made(image, rendition), download)
+        self._store(image, made, download.body, rendition)
+        return made
+
+    def _download(self, image: PendingImage, known: Validators) -> Download:
+        download = partial(self.services.downloader.download, image.source_url, known=known)
+        return _run_stage(image, BROKEN_DOWNLOAD, download)
+
+    def _is_unchanged(self, image: PendingImage, download: Download, earlier: MadeImage) -> bool:
+        """Whether the host says so, or the bytes it sent have the hash of the stored original."""
+        if download.not_modified:
+            return True
+        if len(download.body) != earlier.source_bytes:
+            return False
+        compare = partial(self.services.store.original_is, earlier.original_key, download.body)
+        try:
+            return _run_stage(image, BROKEN_STORE, compare)
+        except (ImageError, InfrastructureError):
+            return False
+
+    def _compress(self, image: PendingImage, download: Download) -> Rendition:
+        make = partial(
+            compress,
+            download.body,
+            options=CompressOptions(**self.claim.options),
+            max_pixels=self.services.settings.max_image_pixels,
+            memory=self.services.memory,
+        )
+        return _run_stage(image, BROKEN_PICTURE, make)
+
+    def _made(self, image: PendingImage, rendition: Rendition) -> MadeImage:
+        source, output = rendition.source, rendition.output
+        original, rendered = self._keys(image, source_format=source.format, output_format=output.format)
+        return MadeImage(
+            original_key=original,
+            output_key=rendered,
+            source_bytes=source.bytes,
+            source_width=source.width,
+            source_height=source.height,
+            source_format=source.format,
+            output_bytes=output.bytes,
+            output_width=output.width,
+            output_height=output.height,
+            output_format=output.format,
+            output_kept=rendition.kept,
+        )
+
+    def _with_validators(self, made: MadeImage, download: Download) -> MadeImage:
+        """Add the validators of the host, so that later requests may reuse the image, where that is allowed."""
+        if not self.services.settings.reuse_pictures:
+            return made
+        known = download.validators
+        return replace(made, etag=known.etag, last_modified=known.last_modified)
+
+    def _keys(self, image: PendingImage, *, source_format: str, output_format: str) -> tuple[str, str]:
+        """The keys of the original and of the rendition."""
+        claim, place = self.claim, {"row": self.claim.row, "position": image.position}
+        return (
+            original_key(claim.request_id, **place, extension=extension_of(source_format)),
+            rendition_key(
+                claim.request_id, **place, product_name=claim.product_name, extension=extension_of(output_format)
+            ),
+        )
+
+    def _copy(self, image: PendingImage, made: MadeImage) -> MadeImage | None:
+        original, rendered = self._keys(image, source_format=made.source_format, output_format=made.output_format)
+        store = self.services.store
+        try:
+            self.check()
+            _run_stage(image, BROKEN_STORE, partial(store.copy_original, made.original_key, original))
+            self.check()
+            _run_stage(image, BROKEN_STORE, partial(store.copy_rendition, made.output_key, rendered))
+        except (ImageError, InfrastructureError):
+            return None
+        return replace(made, original_key=original, output_key=rendered)
+
+    def _store(self, image: PendingImage, made: MadeImage, source: bytes, rendition: Rendition) -> None:
+        store, source_type = self.services.store, content_type_of(rendition.source.format)
+        put_original = partial(store.put_original, made.original_key, source, content_type=source_type)
+        put_rendition = partial(
+            store.put_rendition, made.output_key, rendition.body, content_type=rendition.content_type
+        )
+        self._put(partial(_run_stage, image, BROKEN_STORE, put_original))
+        self._put(partial(_run_stage, image, BROKEN_STORE, put_rendition))
+
+    def _put(self, put: Callable[[], None]) -> None:
+        """Keep the bytes during a short outage of the store, instead of downloading them again.
+
+        Raises:
+            StorageUnavailable: the store stayed away.
+        """
+        give_up = time.monotonic() + OUTAGE_PATIENCE
+        for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
+            self.check()
+            try:
+                put()
+            except InfrastructureError:
+                if time.monotonic() + pause > give_up or stopping.wait(pause):
+                    raise
+            else:
+                return
+
+
+def _run_stage(image: PendingImage, fault: Fault, stage: Callable[[], Result]) -> Result:
+    """The result of a stage. An exception that is not one of ours becomes the fault of this image alone.
+
+    Raises:
+        ImgprocError: the stage raised it, or an unexpected exception, which is logged.
+        MemoryError, JobTimeoutException: the stage raised it; neither is the fault of the image.
+    """
+    try:
+        return stage()
+    except (ImgprocError, MemoryError, JobTimeoutException):
+        raise
+    except Exception as error:
+        log.exception("stage_failed", image_id=image.id, code=fault.code)
+        raise ImageError(fault.detail, code=fault.code, retryable=fault.retryable) from error
+
+
+def _result(image: PendingImage, made: MadeImage, started: float) -> ImageResult:
+    return ImageResult(image.id, replace(made, duration_ms=round((time.monotonic() - started) * 1000)))

@@ -1,0 +1,138 @@
+"""One worker: RQ's, in a process that has the code in memory, and without the bookkeeping that leases replace.
+
+`tests/unit/test_rq_contract.py` pins what the class overrides in RQ.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from flask import Flask
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+
+from imgproc.core.errors import QueueUnavailable
+from imgproc.core.process import die_with_parent, dump_no_core, limit_memory
+from imgproc.db.engine import db
+from imgproc.journey.lease import stopping
+from imgproc.queue.connection import connect_redis
+from imgproc.queue.enqueue import KEY_TYPES, QUEUES
+from imgproc.queue.rq_classes import AllowedJob, JobQueue, drop_forged_keys
+from imgproc.worker.watchdog import Pulse
+
+HEARTBEAT_SECONDS = 20.0  # between two heartbeats in Redis
+SUSPENSION_SECONDS = 5.0  # between two looks at whether the workers are suspended
+
+log = structlog.get_logger(__name__)
+
+
+class PreloadedWorker(SimpleWorker):
+    """A worker that runs jobs in its own process: a fork and a re-import for each cost more than an image."""
+
+    job_class, queue_class = AllowedJob, JobQueue
+    app: Flask  # set by `run_worker`, before the first job
+    log_job_description = False
+    max_connection_wait_time = 2.0  # seconds; RQ's minute would be added to every outage of Redis
+    dequeue_timeout = 5  # seconds to wait for a job; in RQ's seven minutes no dead connection would be noticed
+    heartbeat_due = suspension_due = 0.0
+
+    def request_stop(self, *args: Any) -> None:
+        """Finish the current job, or give it back if it takes long; then end."""
+        stopping.set()
+        super().request_stop(*args)
+
+    def register_birth(self) -> None:
+        """Delete forged keys in Redis, then register with RQ."""
+        drop_forged_keys(self.connection, KEY_TYPES)
+        super().register_birth()
+
+    def register_death(self) -> None:
+        """Unregister with RQ, if Redis answers."""
+        with _tolerated_outage():
+            super().register_death()
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run one job in the context of the app. A job that raises is logged, and counts as a failed attempt.
+
+        RQ would record its start, its heartbeats and its end, in twenty round trips, to find the jobs of dead workers.
+        We find them by their leases. Nor is a failure kept in Redis, where thousands of them would fill the memory.
+        """
+        self.set_state(WorkerStatus.BUSY)
+        try:
+            with self.app.app_context():
+                job.perform()
+        except Exception:  # noqa: BLE001 - all are logged, and none may end the worker
+            self.report_failure(job, queue)
+        finally:
+            self.set_state(WorkerStatus.IDLE)
+
+    def report_failure(self, job: Job, queue: Queue) -> None:
+        """Log the exception that a job raised. Its lease expires, and the sweeper gives the work another attempt."""
+        log.exception("job_failed", job_id=job.id, queue=queue.name)
+
+    def run_maintenance_tasks(self) -> None:
+        """No-op: RQ cleans its job registries, and we keep no jobs there."""
+
+    def _pubsub_exception_handler(self, exc: Exception, *arguments: Any) -> None:
+        """Subscribe again after a time-out, too; RQ would end the thread."""
+        timed_out = isinstance(exc, RedisTimeoutError)
+        super()._pubsub_exception_handler(RedisConnectionError(str(exc)) if timed_out else exc, *arguments)
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:  # noqa: ARG002 - RQ's signature
+        """Keep the state in memory, for RQ's signal handler; no process reads it in Redis."""
+        self._state = state
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Send a heartbeat if one is due; RQ sends three for each job, and tolerates eight minutes without one."""
+        if time.monotonic() > self.heartbeat_due:
+            with _tolerated_outage():
+                super().heartbeat(timeout, pipeline)
+            self.heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Notice `rq suspend` within seconds; RQ asks before every job."""
+        if time.monotonic() > self.suspension_due:
+            with _tolerated_outage():
+                super().check_for_suspension(burst)
+            self.suspension_due = time.monotonic() + SUSPENSION_SECONDS
+
+
+@contextmanager
+def _tolerated_outage() -> Iterator[None]:
+    """Go on while Redis is away: taking the next job waits for it, and RQ logs a line for each try."""
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        log.debug("redis_call_failed", error=str(error))
+
+
+def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_limit: int, pulse: Pulse) -> None:
+    """Run one worker process: with its own connections and bounded memory, and no longer than its parent lives."""
+    pulse.start()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    die_with_parent()
+    if os.getppid() != parent_pid:  # the parent died before the call above
+        return
+    limit_memory(memory_limit)
+    dump_no_core()
+    os.nice(5)  # so that the API answers while images are made
+    with app.app_context():
+        db.engine.dispose(close=False)  # the connections belong to the parent
+    PreloadedWorker.app = app
+    try:
+        worker = PreloadedWorker(QUEUES, name=name, connection=connect_redis(redis_url), serializer=JSONSerializer)
+        worker.work(logging_level="WARNING")
+    except (RedisError, QueueUnavailable) as error:
+        log.warning("worker_not_started", error=str(error))  # the pool starts another once Redis answers
