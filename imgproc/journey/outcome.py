@@ -138,7 +138,7 @@ def end_of(request: ProcessingRequest) -> RequestStatus:
 def announcement(
     request: ProcessingRequest, status: RequestStatus, *, output_url: str | None, failed_url: str | None
 ) -> dict[str, Any]:
-    """The body of the webhook (`docs/api.md`)."""
+    """The body of the webhook (`docs/reference/api.md`)."""
     progress = reads.progress_of(request) | {"percent": 100, "etaSeconds": None}
     return {
         "type": f"request.{status.value}",
