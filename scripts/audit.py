@@ -1,8 +1,7 @@
 """Look up known vulnerabilities of locked packages: at PyPI or OSV or, with ADVISORIES, in a local database.
 
-ADVISORIES names a folder of OSV records (JSON or YAML). Exit status: 0 for no vulnerability,
-or if no service answers, which is printed; 1 for a vulnerability or a package that the service does not know; 2 for a
-database that cannot be used.
+ADVISORIES names a folder of OSV records (JSON or YAML). Exit status: 0 for no vulnerability, or if no service answers,
+which is printed; 1 for a vulnerability or a package that the service does not know; 2 for an unusable database.
 """
 
 from __future__ import annotations
