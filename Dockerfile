@@ -1,9 +1,9 @@
-# One image for every role: web (the default command), worker, sweeper and migrate differ by their command alone.
+# One image for every role: web (the default command), worker, sweeper and migrate differ only in their command.
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS builder
 COPY requirements.txt /
-# Wheels alone: nothing is compiled here, so the image needs no compiler and runs no stranger's build script.
+# Wheels only: nothing is compiled, so the image needs no compiler and runs no build script of a package.
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements.txt
 
@@ -18,9 +18,9 @@ WORKDIR /app
 COPY migrations migrations
 COPY imgproc imgproc
 COPY wsgi.py rq_worker.py gunicorn.conf.py ./
-# The file system is read-only at run time, so the byte code has to be there already.
+# The file system is read-only at run time, so the byte code is compiled now.
 RUN python -m compileall -q .
 USER 10001:10001
 EXPOSE 8000
-# The heartbeat file is in memory, where a slow disk cannot make a healthy process look dead.
+# The heartbeat file is in memory: on a slow disk, a healthy process would look dead.
 CMD ["gunicorn", "--workers", "2", "--worker-tmp-dir", "/dev/shm", "--graceful-timeout", "25", "wsgi:app"]

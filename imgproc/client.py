@@ -1,4 +1,4 @@
-"""A small client of the HTTP API, for the command line and the demo."""
+"""A small client of the HTTP API for the command line and the demo."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """The API refused or did not answer; the message is its own, one line per fault."""
+    """The API refused a call or did not answer. The message is the API's own, with a line for each fault."""
 
 
 class Client:
-    """Speaks to the API at `url`, with an API key if one is given.
+    """Calls the API at `url`, with an API key if one is given.
 
     Proxies of the environment are not used: the API is usually on this machine.
     """
@@ -39,12 +39,12 @@ class Client:
         self._session.trust_env = False
         if key:
             self._session.headers["Authorization"] = f"Bearer {key}"
-        # A server may close a connection it kept alive in the very moment we use it again.
+        # A server may close an idle connection at the moment we use it again.
         retry = Retry(total=2, connect=0, status=0, redirect=0, allowed_methods=["GET"])
         self._session.mount(self._url, HTTPAdapter(max_retries=retry))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         self._session.close()
 
     def submit(self, file: Path, options: dict[str, str]) -> Json:
@@ -70,7 +70,7 @@ class Client:
         return products
 
     def watch(self, request_id: str) -> Iterator[Json]:
-        """The status again and again, as often as the server suggests, until the request has ended. Raises ApiError."""
+        """Yield the status as often as the server suggests, until the request has ended. Raises ApiError."""
         while True:
             response = self._call("GET", f"/api/status/{request_id}")
             status: Json = response.json()
@@ -94,7 +94,7 @@ class Client:
 def follow(client: Client, request_id: str, console: Console) -> Json:
     """Show the progress of a request until it has ended; returns its last status. Raises ApiError.
 
-    On a terminal it is a bar; elsewhere one line per step, fit for a log.
+    A terminal shows a bar; a log gets a line for each step.
     """
     columns = (
         TextColumn("{task.description}"),

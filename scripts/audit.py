@@ -1,7 +1,7 @@
-"""Look for known faults of what a lock file pins: in PyPI's or OSV's service or, with ADVISORIES, in a local database.
+"""Look up known vulnerabilities of locked packages: at PyPI or OSV or, with ADVISORIES, in a local database.
 
-ADVISORIES names a folder of OSV records (JSON, or YAML as the PyPA keeps them). Exit codes: 0 nothing found, or nothing
-to ask, which is said; 1 a fault, or packages that the service did not know; 2 a database that cannot be used.
+ADVISORIES names a folder of OSV records (JSON or YAML). Exit status: 0 for no vulnerability, or if no service answers,
+which is printed; 1 for a vulnerability or a package that the service does not know; 2 for an unusable database.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ Pins = dict[str, list[str]]
 
 
 class Unusable(Exception):
-    """A database that holds no advisories for PyPI; an empty one would find nothing in anything."""
+    """The database has no advisories for PyPI: it would find no vulnerability in any package."""
 
 
 def records(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every OSV record below `folder` that has not been withdrawn."""
+    """Every OSV record in `folder` and below that has not been withdrawn."""
     for path in sorted(folder.rglob("*")):
         if path.suffix not in {".json", ".yaml", ".yml"}:
             continue
@@ -48,13 +48,13 @@ def records(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def affects(affected: dict[str, Any], version: str) -> bool:
-    """Whether a version is listed, or lies between where a fault was introduced and where it was fixed."""
+    """Whether a version is listed, or lies between the introduction of a vulnerability and its fix."""
     spans = [each["events"] for each in affected.get("ranges", []) if each["type"] == "ECOSYSTEM"]
     return version in affected.get("versions", []) or any(_is_within(events, Version(version)) for events in spans)
 
 
 def _is_within(events: list[dict[str, str]], version: Version) -> bool:
-    """The last event at or before a version decides; `last_affected` ends behind its own version."""
+    """Whether the last event at or before a version says that it is affected; `last_affected` includes its version."""
     inside = False
     for event in sorted(events, key=_place):
         [(kind, text)] = event.items()
@@ -74,14 +74,14 @@ def _version(text: str) -> Version:
     try:
         return Version(text)
     except InvalidVersion:
-        return Version("0")  # An older fault too many is better than one too few.
+        return Version("0")  # rather report a vulnerability that is fixed than miss one
 
 
 def search(folder: Path, pinned: Pins) -> tuple[list[str], int, datetime]:
-    """A line for each fault, how many advisories were read, and when the newest was changed.
+    """A line for each vulnerability, the number of advisories, and when the newest of them was modified.
 
     Raises:
-        Unusable: where there is none.
+        Unusable: there is no advisory for PyPI.
     """
     found, read, newest = [], 0, datetime.min.replace(tzinfo=timezone.utc)
     for record in records(folder):
@@ -94,7 +94,7 @@ def search(folder: Path, pinned: Pins) -> tuple[list[str], int, datetime]:
             hit = [version for version in pinned.get(name, []) if affects(affected, version)]
             found += [f"{name} {version}: {record['id']}" for version in hit]
     if not read:
-        raise Unusable(f"no PyPI advisories below {folder}")
+        raise Unusable(f"no PyPI advisories in {folder}")
     return sorted(set(found)), read, newest
 
 
@@ -105,20 +105,20 @@ def _time(record: dict[str, Any]) -> datetime:
 
 
 def offline(folder: Path, pinned: Pins) -> int:
-    """Search a local database, and say how old it is."""
+    """Search a local database, and print its age."""
     try:
         found, read, newest = search(folder, pinned)
     except (Unusable, OSError, ValueError, yaml.YAMLError) as error:
         print(f"audit: {folder} cannot be used: {error}", file=sys.stderr)
         return 2
-    age = " (OLD: newer faults are missing)" if datetime.now(timezone.utc) - newest > OLD else ""
-    print(f"audit: {len(found)} known faults; {read} advisories, the newest of {newest:%Y-%m-%d}{age}.")
+    age = " (OLD: it lacks newer vulnerabilities)" if datetime.now(timezone.utc) - newest > OLD else ""
+    print(f"audit: {len(found)} known vulnerabilities; {read} advisories, the newest of {newest:%Y-%m-%d}{age}.")
     print("".join(f"{line}\n" for line in found), end="")
     return bool(found)
 
 
 def online(pinned: Pins) -> int:
-    """Ask the first service that answers; 0 with a line that says so, where none does."""
+    """Ask the first service that answers. If none does, print that nothing was checked and return 0."""
     reasons = []
     for service in SERVICES:
         told, reason = _ask(service, pinned)
@@ -128,16 +128,21 @@ def online(pinned: Pins) -> int:
             continue
         found = sorted(f"{each['name']} {each['version']}: {v['id']}" for each in asked for v in each["vulns"])
         unknown = sorted(f"{each['name']}: not looked up: {each['skip_reason']}" for each in told if each not in asked)
-        print(f"audit: {len(found)} known faults in {len(asked)} packages, by {service}.", *found, *unknown, sep="\n")
+        print(
+            f"audit: {len(found)} known vulnerabilities in {len(asked)} packages, by {service}.",
+            *found,
+            *unknown,
+            sep="\n",
+        )
         return bool(found or unknown)
     print(f"audit: SKIPPED, nothing was checked: {'; '.join(reasons)}. ADVISORIES can name a local database.")
     return 0
 
 
 def _ask(service: str, pinned: Pins) -> tuple[list[dict[str, Any]], str]:
-    """What pip-audit tells of every pin, whatever its marker; nothing and a reason where it cannot be asked."""
+    """The answers of pip-audit for every pin, whatever its marker; or no answers and the reason."""
     told: list[dict[str, Any]] = []
-    for number in range(max(map(len, pinned.values()))):  # One run takes one version of a package.
+    for number in range(max(map(len, pinned.values()))):  # one run accepts one version of a package
         lines = [f"{name}=={versions[number]}" for name, versions in pinned.items() if number < len(versions)]
         part, reason = _pip_audit(service, "\n".join(lines))
         if reason:

@@ -1,7 +1,7 @@
-"""Build the image's Python layer by the Dockerfile's own command, once for each Python, and use it.
+"""Build the Python layer of the image with the Dockerfile's own command, once for each Python, and use it.
 
-A Python that is not on this machine is checked without it: wheels for it are downloaded and their hashes compared.
-For the other platforms it is looked up whether wheels exist. Needs `uv` and a package index.
+For a Python that this machine lacks, the script downloads the wheels and compares their hashes. For other platforms, it
+looks up whether wheels exist. It needs `uv` and a package index.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VERSIONS = ("3.13", "3.14")  # of the image: its own, and the one it moves to
+VERSIONS = ("3.13", "3.14")  # the Python of the image, and the next one
 SUPPORTED = ("3.10", "3.11", "3.12", *VERSIONS)
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "x86_64-apple-darwin", "aarch64-apple-darwin")
 HERE = PLATFORMS[0]
@@ -30,7 +30,7 @@ UV = (
     "--require-hashes",
 )
 
-# Everything a container does before it needs a server: the roles' modules, the C libraries, an encode by each of them.
+# What a container does before it needs a server: import the modules of every role, and encode with every C library.
 PROBE = """
 import io, sys
 from PIL import Image
@@ -49,32 +49,32 @@ print(f"Python {sys.version.split()[0]}: the app is imported, 8 pictures are com
 
 
 def instructions(dockerfile: str) -> list[tuple[str, str]]:
-    """The instructions of a Dockerfile and their arguments, with continued lines joined."""
+    """The instructions of a Dockerfile with their arguments, continued lines joined."""
     text = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", dockerfile, flags=re.MULTILINE))
     return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in text.splitlines()) if rest]
 
 
 def install_command(dockerfile: str) -> str:
-    """The one RUN that makes the virtual environment and installs into it."""
+    """The RUN command that creates the virtual environment and installs into it."""
     [command] = [rest for word, rest in instructions(dockerfile) if word == "RUN" and "pip install" in rest]
     return command
 
 
 def copied(dockerfile: str) -> list[str]:
-    """What the last stage takes from the build context, relative to it."""
+    """The paths that the last stage copies from the build context."""
     after = dockerfile.rpartition("\nFROM ")[2]
     copies = [rest.split() for word, rest in instructions(after) if word == "COPY" and not rest.startswith("--from")]
     return [source for words in copies for source in words[:-1]]
 
 
 def adapted(command: str, *, python: str, folder: Path) -> str:
-    """The same command with this interpreter, and with `folder` in the place of the image's root."""
+    """The same command with this interpreter, and with `folder` instead of the root of the image."""
     command = re.sub(r"(?<![\w/])/(venv|requirements\.txt)\b", rf"{folder}/\1", command)
     return re.sub(r"^python(?= -m venv)", python, command)
 
 
 def interpreter(version: str) -> str | None:
-    """A Python of `version` that can make a virtual environment: on PATH, or where pyenv keeps it."""
+    """A Python of `version` that can create virtual environments: from PATH or from pyenv."""
     kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     found = [shutil.which(f"python{version}"), *map(str, sorted(kept.glob(f"{version}.*/bin/python")))]
     check = f"import sys, venv, ensurepip; assert sys.version_info[:2] == {tuple(map(int, version.split('.')))}"
@@ -85,7 +85,7 @@ def interpreter(version: str) -> str | None:
 
 
 def build_and_use(python: str, folder: Path) -> None:
-    """Make the layer in `folder`, copy what the image holds beside it, and run the probe there."""
+    """Build the layer in `folder`, copy the files of the image there, and run the probe."""
     dockerfile = (ROOT / "Dockerfile").read_text()
     shutil.copy(ROOT / "requirements.txt", folder)
     command = adapted(install_command(dockerfile), python=python, folder=folder)
@@ -100,16 +100,16 @@ def build_and_use(python: str, folder: Path) -> None:
 
 
 def wheels(version: str, platform: str, *, target: Path) -> list[str]:
-    """The command that installs the wheels of any Python on any platform into a folder, their hashes compared."""
+    """The command that installs the wheels for any Python and platform into a folder and compares their hashes."""
     where = ["--target", str(target), "--python-version", version, "--python-platform", platform]
     return [*UV, *where, "-r", str(ROOT / "requirements.txt")]
 
 
 def steps(folder: Path) -> Iterator[str]:
-    """Do one step after the other, and say what was done.
+    """Run one check after the other; yields a line about each.
 
     Raises:
-        CalledProcessError: for the first that fails.
+        CalledProcessError: a check failed.
     """
     found = {version: interpreter(version) for version in VERSIONS}
     for version, python in found.items():
@@ -131,7 +131,7 @@ def steps(folder: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print each step; 1 where one failed, which has told why."""
+    """Run and print all checks; 1 if one fails, after its own error output."""
     with tempfile.TemporaryDirectory(prefix="imgproc-image-") as folder:
         try:
             for done in steps(Path(folder)):

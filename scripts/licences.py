@@ -1,4 +1,4 @@
-"""The licences of what requirements.txt pins: a table made from what is installed, and a verdict on each."""
+"""Write the licences of the packages in requirements.txt into a table, and refuse those that are not allowed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+?)(?: ; (.+?))?(?: \\)?$", re.MULTILINE)
 
-# Permissive ones, and those that ask for changes to the library alone, which we call and do not change: we hand out
-# each library as its author's own file, which anybody may replace. Everything else, GPL and AGPL first, is refused.
+# Permissive licences, and those that ask only to publish changes of the library itself: we change no library, and ship
+# each as its author's own file, which users can replace. All others are refused, GPL and AGPL among them.
 PERMISSIVE = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0"),
     *("Unlicense", "Zlib", "ZPL-2.1"),
@@ -19,13 +19,13 @@ PERMISSIVE = {
 WEAK_COPYLEFT = {"LGPL-3.0-only", "LGPL-3.0-or-later", "MPL-2.0"}
 ALLOWED = PERMISSIVE | WEAK_COPYLEFT
 
-# How packages without an SPDX expression say it, in their licence field or their classifier.
+# What packages without an SPDX expression write in their licence field or classifier.
 SPDX = {
     **{"MIT License": "MIT", "Apache License 2.0": "Apache-2.0", "Apache Software License": "Apache-2.0"},
     **{"BSD License": "BSD-3-Clause", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0"},
     **{"LGPL-3.0": "LGPL-3.0-only", "ZPL 2.1": "ZPL-2.1"},
 }
-# Read in the package itself, where it says nothing that a program understands, and for pins of other platforms.
+# Read by a person: packages without usable metadata, and pins for other platforms.
 READ = {
     "async-timeout": "Apache-2.0",
     "backports-datetime-fromisoformat": "MIT",
@@ -37,7 +37,7 @@ READ = {
 
 
 def pins(requirements: str) -> dict[str, list[str]]:
-    """Each package of a lock file and its versions, of which markers choose one."""
+    """Each package of a lock file with its versions; markers choose one of them."""
     found: dict[str, list[str]] = {}
     for name, version, _ in PIN.findall(requirements):
         if version not in found.setdefault(name, []):
@@ -46,7 +46,7 @@ def pins(requirements: str) -> dict[str, list[str]]:
 
 
 def licence(name: str) -> str:
-    """The licence of an installed package, or of one that was read, as an SPDX expression; `UNKNOWN` is not allowed."""
+    """The licence of a package as an SPDX expression, or `UNKNOWN`, which is not allowed."""
     if name in READ:
         return READ[name]
     try:
@@ -64,20 +64,20 @@ def _said_by(package: Distribution) -> str:
 
 
 def is_allowed(expression: str) -> bool:
-    """All that an expression joins by AND, and one of what it joins by OR, are on the list."""
+    """Whether the list has all licences that an expression joins by AND, and one of those that it joins by OR."""
     return all(
         any(choice.strip(" ()") in ALLOWED for choice in each.split(" OR ")) for each in expression.split(" AND ")
     )
 
 
 def table(requirements: str) -> str:
-    """A line of Markdown for each package."""
+    """The table as Markdown."""
     lines = [f"| {name} | {licence(name)} |" for name in sorted(pins(requirements))]
     return "\n".join(["| package | licence |", "|---|---|", *lines])
 
 
 def main(page: Path) -> int:
-    """Put the table between the marks of `page`; 1 where a licence is refused."""
+    """Write the table between the marks of `page`; 1 if a licence is refused."""
     text = page.read_text()
     made = table((ROOT / "requirements.txt").read_text())
     page.write_text(re.sub(r"(?s)(<!-- made -->\n).*(\n<!-- end -->)", lambda marks: marks[1] + made + marks[2], text))

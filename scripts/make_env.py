@@ -1,4 +1,4 @@
-"""Write `.env` from `.env.example`, with a random secret in the place of every placeholder. Needs Python alone."""
+"""Write `.env` from `.env.example`, with a random secret instead of every placeholder. Needs only Python."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ GENERATORS = {
 
 
 def fill(example: str) -> str:
-    """The text with a secret of its own in every placeholder that is a variable's value; comments stay as they are."""
+    """The text with a new secret instead of each placeholder that is the value of a variable; comments stay."""
     placeholder = re.compile(r"^(\w+=)(__GENERATE(?:_WHSEC)?__)$", re.MULTILINE)
     return placeholder.sub(lambda match: match[1] + GENERATORS[match[2]](), example)
 
 
 def main(example: Path, target: Path) -> None:
-    """Write `target`, readable by us alone; exits with a message where it exists already."""
+    """Write `target`, which only its owner may read; exit with a message if it exists."""
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        sys.exit(f"{target} exists already and is kept: move it away first, if its secrets may be replaced.")
+        sys.exit(f"{target} exists and is kept. To replace its secrets, move it away first.")
     with os.fdopen(descriptor, "w") as out:
         out.write(fill(example.read_text()))
 

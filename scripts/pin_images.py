@@ -1,7 +1,7 @@
-"""Write the digest of every container image into the files that name it, as its registry tells it now.
+"""Write the digest of every container image, as its registry reports it now, into the files that name the image.
 
-A tag can be moved to another image; a digest is the image. Needs docker (buildx) or skopeo, and the registries.
-`--check` only looks, and exits 1 while an image has no digest.
+A tag can be moved to another image, a digest cannot. Needs docker (buildx) or skopeo, and the registries. `--check`
+changes nothing, and exits with 1 if an image has no digest.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-# Where images are named: the base of our own, the services of compose (with or without a variable), the store's.
+# Where images are named: the base of our image, the services of compose (with or without a variable), the object store.
 NAMED = {
     "Dockerfile": r"^(?:ARG \w+_IMAGE=|FROM )(?P<image>[^\s$]+:[^\s$]+)",
     "docker-compose.yml": r"^\s+image: (?:\$\{\w+:-)?(?P<image>[^\s$}]+)\}?$",
     ".env.example": r"^\w+_IMAGE=(?P<image>\S+)$",
 }
-OURS = re.compile(r"imgproc:")  # built here, so no registry has it
+OURS = re.compile(r"imgproc:")  # built from the Dockerfile, so no registry has it
 TOOLS = {
     "docker": ["docker", "buildx", "imagetools", "inspect", "--raw"],
     "skopeo": ["skopeo", "inspect", "--raw"],
@@ -30,7 +30,7 @@ TOOLS = {
 
 
 def images(root: Path) -> Iterator[tuple[str, str]]:
-    """Each file and the images it names, with their digests if they have one."""
+    """Each file with the images it names, including their digests."""
     for name, pattern in NAMED.items():
         for match in re.finditer(pattern, (root / name).read_text(), re.MULTILINE):
             if not OURS.match(match["image"]):
@@ -38,10 +38,10 @@ def images(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def digest(image: str) -> str:
-    """The digest of what `image` names now for all platforms: the SHA-256 of its manifest.
+    """The digest of an image for all platforms: the SHA-256 of the manifest that its registry has now.
 
     Raises:
-        SystemExit: without docker and skopeo, or where the registry does not answer.
+        SystemExit: docker and skopeo are missing, or the registry does not answer.
     """
     tool = next(filter(shutil.which, TOOLS), None)
     if tool is None:
@@ -54,7 +54,7 @@ def digest(image: str) -> str:
 
 
 def main(*, check: bool, root: Path = ROOT) -> int:
-    """Pin every image or, with `check`, name those that are not."""
+    """Pin every image or, with `check`, print those that are not pinned."""
     found = list(images(root))
     if check:
         loose = [f"{image} ({name})" for name, image in found if not DIGEST.search(image)]

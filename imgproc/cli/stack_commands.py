@@ -23,6 +23,7 @@ from imgproc.core.terminal import printable, printable_lines
 from imgproc.db.engine import db
 from imgproc.demo import DemoFailed, run_demo
 from imgproc.embedded import ports, servers, supervisor
+from imgproc.journey.outage import describe, growing_pauses
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two attempts to reach a service
 
@@ -74,13 +75,12 @@ def _wait_for(name: str, find_failure: Callable[[], str | None], stop: threading
     Raises:
         Stopped: `stop` was set meanwhile.
     """
-    pause = FIRST_PAUSE
+    pauses = growing_pauses(FIRST_PAUSE, LONGEST_PAUSE)
     while failure := find_failure():
-        reason = printable(redact(failure))
+        pause, reason = next(pauses), printable(redact(failure))
         console.print(f"{name} does not answer ({reason}). Next attempt in {pause:g} s.", markup=False, soft_wrap=True)
         if stop.wait(pause):
             raise supervisor.Stopped
-        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _database_failure() -> str | None:
@@ -90,7 +90,7 @@ def _database_failure() -> str | None:
             with db.engine.connect():
                 return None
         except DBAPIError as error:
-            return str(error.orig).partition("\n")[0]
+            return describe(error)
         finally:
             db.engine.dispose()
 

@@ -1,4 +1,4 @@
-"""DATA_DIR belongs to its owner alone: it holds secrets, uploads and the database."""
+"""Keeps other users out of DATA_DIR, which holds secrets, uploads and the database."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 OURS = {"embedded.lock", "embedded.json", "embedded.env", "imgproc.db", "redis", "objects", "s3.log"}
-SUFFIXES = (".new", "-wal", "-shm", "-journal")  # of drafts and of the database
+SUFFIXES = (".new", "-wal", "-shm", "-journal")  # of files being written, and of SQLite
 
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Only the owner may read the files that this process and its children make in the block, whatever the umask."""
+    """Give only the owner access to files that this process and its children create in the block."""
     before = os.umask(OTHERS)
     try:
         yield
@@ -27,12 +27,12 @@ def private_files() -> Iterator[None]:
 
 
 def make_private(data_dir: Path) -> None:
-    """Make the folder, and remove the permissions of other users on it and on our files in it.
+    """Create the folder, and remove the permissions of other users from it and from our files in it.
 
-    A folder that holds other things than ours, such as /tmp, stays as it is, with a warning.
+    A folder that also holds other files, such as /tmp, keeps its permissions, with a warning.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     with private_files():
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -41,27 +41,31 @@ def make_private(data_dir: Path) -> None:
     if len(ours) == len(entries):
         ours.append(data_dir)
     elif data_dir.stat().st_mode & OTHERS:
-        log.warning("Others may look into DATA_DIR %s, which holds other things too; choose one of its own.", data_dir)
+        log.warning(
+            "Other users can list DATA_DIR %s, because it holds other files too: choose a folder of its own.", data_dir
+        )
     for path in ours:
         _tighten(path)
 
 
 def make_private_file(file: Path) -> None:
-    """Make an empty file that only we may read, unless there is one; SQLite gives its other files the same mode."""
+    """Create an empty file that only its owner may read, unless it exists. SQLite gives its other files that mode."""
     os.close(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600))
 
 
 def _tighten(path: Path) -> None:
     if path.is_symlink():
-        return  # what it points to lies elsewhere
+        return  # its target is not in DATA_DIR
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & OTHERS:
             path.chmod(mode & ~OTHERS)
     except FileNotFoundError:
-        return  # a draft, or a file of a database that has just been closed
+        return  # it has been renamed or deleted meanwhile
     except PermissionError:
-        log.warning("Others may read %s, and it is not ours to change: its owner should run chmod go= on it.", path)
+        log.warning(
+            "Other users can read %s, which belongs to another user: its owner should run chmod go= on it.", path
+        )
 
 
 def _base(name: str) -> str:

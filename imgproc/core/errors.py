@@ -1,4 +1,4 @@
-"""The exception tree. Every error carries a stable code, a plain sentence and `retryable`.
+"""The exception tree. Every error has a stable code, a plain sentence and `retryable`.
 
 ImgprocError
 ├── InvalidInput               the caller must change something
@@ -6,20 +6,20 @@ ImgprocError
 │   ├── InvalidOption          a compression or upload option is out of range
 │   ├── InvalidWebhookUrl      the webhook URL may not be used
 │   └── UnsupportedFile        not a kind of file we read
-├── NotAuthenticated           the caller must show an API key that is in force
-├── QuotaExceeded              the caller has too much under way
-│   └── TooManyUploads         as many of the caller's large files are being read as may be at a time
-├── ForbiddenAddress           netguard refused to connect (an OSError too, so sockets may raise it)
-├── ImageError                 one image cannot be made; fails that image only
-│   ├── DownloadError          the source could not be had
-│   └── CompressError          the source bytes are not a picture we can encode
+├── NotAuthenticated           the caller must send a valid API key
+├── QuotaExceeded              the caller has too much unfinished work
+│   └── TooManyUploads         too many large files of the caller are being read
+├── ForbiddenAddress           an address that downloads and webhooks may not reach (an OSError, as sockets raise it)
+├── ImageError                 one image cannot be processed; only that image fails
+│   ├── DownloadError          the source could not be downloaded
+│   └── CompressError          the source is not an image that we can encode
 ├── DeliveryError              one attempt at a webhook failed
-├── InfrastructureError        storage, queue or database is away: always retryable, never a product's fault
+├── InfrastructureError        storage, queue or database is away: always retryable, no product fails
 │   ├── StorageUnavailable     the object store did not answer or refused
 │   ├── QueueUnavailable       Redis did not answer or refused
-│   ├── ServerBusy             this process reads as many large files as it can
-│   └── WorkerStopping         this worker was asked to stop: give the work back
-└── LeaseLost                  somebody else owns this work now: stop, change nothing
+│   ├── ServerBusy             this process reads as many large files as it may
+│   └── WorkerStopping         this worker was asked to stop: release its work
+└── LeaseLost                  another worker owns this work now: stop, change nothing
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from imgproc.core.redaction import redact
 
 
 class ImgprocError(Exception):
-    """Base of every error of ours: `code` is stable, `detail` is one plain sentence with the remedy.
+    """Base of all our errors: `code` is stable, `detail` is one plain sentence with the remedy.
 
-    Credentials are redacted from `detail`: it is stored, logged, and written into CSVs that others may read.
+    Credentials are redacted from `detail`, because it is stored, logged, and written into CSVs that others may read.
     """
 
     code = "internal_error"
@@ -48,7 +48,7 @@ class ImgprocError(Exception):
 
 @dataclass(frozen=True)
 class RowError:
-    """One fault of the file: `line` is 1-based as an editor shows it; `column` is the header's text, if it has one."""
+    """One fault of the file: `line` counts from 1 as an editor does; `column` is the text of the header, if any."""
 
     line: int
     column: str | None
@@ -56,7 +56,7 @@ class RowError:
     detail: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The error as the wire shows it."""
+        """The error as the API answers it."""
         return asdict(self)
 
 
@@ -100,38 +100,38 @@ class UnsupportedFile(InvalidInput):
 
 
 class NotAuthenticated(ImgprocError):
-    """The caller must show an API key that is in force."""
+    """The caller must send a valid API key."""
 
     code = "missing_api_key"
 
 
 class QuotaExceeded(ImgprocError):
-    """The caller has too much under way; it may go on once some of it has ended."""
+    """The caller has too much unfinished work, and may continue once some of it has ended."""
 
     code = "quota_exceeded"
     retryable = True
 
 
 class TooManyUploads(QuotaExceeded):
-    """As many of the caller's large files are being read as may be at a time."""
+    """Too many large files of the caller are being read at the moment."""
 
     code = "too_many_uploads"
 
 
 class ForbiddenAddress(ImgprocError, OSError):
-    """netguard refused to connect to this address."""
+    """Downloads and webhooks may not reach this address."""
 
     code = "forbidden_address"
 
 
 class ImageError(ImgprocError):
-    """One image cannot be made; fails that image only."""
+    """One image cannot be processed; only that image fails."""
 
     code = "image_failed"
 
 
 class DownloadError(ImageError):
-    """The source could not be had; `retry_after` is what the server asked for, in seconds, if it did."""
+    """The source could not be downloaded. `retry_after` is the time the server asked for, in seconds, if any."""
 
     def __init__(self, detail: str, *, code: str, retryable: bool = False, retry_after: float | None = None) -> None:
         super().__init__(detail, code=code, retryable=retryable)
@@ -139,13 +139,13 @@ class DownloadError(ImageError):
 
 
 class CompressError(ImageError):
-    """The source bytes are not a picture we can decode and encode."""
+    """The source is not an image that we can decode and encode."""
 
 
 class DeliveryError(ImgprocError):
     """One webhook attempt failed.
 
-    `response_status` is the HTTP status if one came, `retry_after` is in seconds; not `retryable` means stop for good.
+    `response_status` is the HTTP status, if there was an answer. `retry_after` is in seconds.
     """
 
     code = "delivery_failed"
@@ -165,7 +165,7 @@ class DeliveryError(ImgprocError):
 
 
 class InfrastructureError(ImgprocError):
-    """Storage, queue or database is away; the work is delayed, never failed."""
+    """Storage, queue or database is away. The work is delayed and does not fail."""
 
     code = "service_unavailable"
     retryable = True
@@ -184,18 +184,18 @@ class QueueUnavailable(InfrastructureError):
 
 
 class ServerBusy(InfrastructureError):
-    """This process reads as many large files as it can."""
+    """This process reads as many large files as it may."""
 
     code = "server_busy"
 
 
 class WorkerStopping(InfrastructureError):
-    """This worker was asked to stop; what it holds goes back, untouched."""
+    """This worker was asked to stop and releases its claims unchanged."""
 
     code = "worker_stopping"
 
 
 class LeaseLost(ImgprocError):
-    """Somebody else owns this work now: stop and change nothing."""
+    """Another worker owns this work now: stop and change nothing."""
 
     code = "lease_lost"

@@ -1,41 +1,41 @@
-"""Who calls and by which name: whose a network address is, and whether a host name can only mean this machine."""
+"""Addresses and host names of callers: to which subscriber an address belongs, and which names mean loopback."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 
-V6_PREFIX = 64  # bits: one subscriber commands all addresses of such a network
+V6_PREFIX = 64  # bits of the network that one subscriber has
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.-]+))(?::[0-9]{0,5})?")
 LOCALHOST = re.compile(r"(?:[a-z0-9_-]+\.){0,9}localhost\.?")
 
 
-def subscriber(said: str) -> str:
-    """Whose address it is: the IPv4 address itself, or the IPv6 network of V6_PREFIX bits.
+def subscriber(text: str) -> str:
+    """The subscriber that an address belongs to: the IPv4 address itself, or the IPv6 network of V6_PREFIX bits.
 
-    A proxy may send something else than an address, which then stands for itself.
+    A text that is no address, which a proxy may send, is returned as it is.
     """
     try:
-        address = ipaddress.ip_address(said.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return said
+        return text
     if isinstance(address, ipaddress.IPv4Address):
-        return said
-    if address.ipv4_mapped:  # as a socket for both families shows IPv4 callers
+        return text
+    if address.ipv4_mapped:  # how a socket for both families shows IPv4 callers
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((int(address), V6_PREFIX), strict=False))
 
 
 def bracketed(address: str) -> str:
-    """An address or a name as it stands in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
+    """An address or a name for use in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
     return f"[{address}]" if ":" in address else address
 
 
 def is_loopback(host: str) -> bool:
-    """Can this `Host` (RFC 9110, 7.2: a name or an address, perhaps with a port) only mean loopback?
+    """Whether a `Host` header (RFC 9110, 7.2) always means loopback.
 
-    `localhost` and all below it are never asked of a name server (RFC 6761, 6.3); any other name may lead anywhere,
-    now here and now there.
+    `localhost` and names below it are never resolved by a name server (RFC 6761, 6.3). Any other name may resolve to
+    any address, and to another one later.
     """
     parts = HOST.fullmatch(host.lower())
     if not parts:

@@ -1,4 +1,4 @@
-"""Logs are events with ids: readable lines on a terminal, JSON in production; never bodies, secrets or signed URLs."""
+"""Logging: events with ids, as readable lines or as JSON, without bodies, secrets or signed URLs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def configure(*, log_format: str, level: str) -> None:
     for name in ("rq", "rq.worker_pool", "botocore", "alembic"):
         logging.getLogger(name).setLevel("WARNING")
     logging.getLogger("urllib3").setLevel("ERROR")
-    # gunicorn prints the addresses of calls that went wrong, queries included, by a handler of its own.
+    # gunicorn prints the URLs of failed requests, with their queries, through a handler of its own.
     server = logging.getLogger("gunicorn.error")
     server.handlers.clear()
     server.propagate = True
@@ -54,7 +54,7 @@ def configure(*, log_format: str, level: str) -> None:
 def _redact(
     _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
 ) -> structlog.types.EventDict:
-    """No credential reaches a log, whoever logs: messages and tracebacks of libraries hold URLs too."""
+    """Remove credentials from every value: messages and tracebacks of libraries contain URLs too."""
     redacted: structlog.types.EventDict = redact_all(event)
     return redacted
 
@@ -63,7 +63,7 @@ class TextFormatter(logging.Formatter):
     """Writes the records of loggers that have handlers of their own, such as gunicorn's."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, with no credentials in it and nothing that a terminal would obey."""
+        """The record without credentials and without control characters."""
         return _one_entry(redact(super().format(record)))
 
 
@@ -75,5 +75,5 @@ def _render_text(logger: structlog.types.WrappedLogger, method: str, event: stru
 
 
 def _one_entry(text: str) -> str:
-    """Lines after the first are indented, so that none of them is taken for an entry of its own."""
+    """Indent all lines but the first, so that none of them looks like another entry."""
     return printable_lines(text).replace("\n", "\n    ")

@@ -1,4 +1,4 @@
-"""What a process of ours asks of the kernel: an end with its parent, a limit of memory, and an event for signals."""
+"""Process helpers: end with the parent, limit memory, write no core dump, stop on signals."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ M_ARENA_MAX = -8  # malloc.h of glibc
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
-    """Ask the kernel to send us this signal when our parent ends, however it does. Linux only; elsewhere a no-op."""
+    """Ask the kernel to send this signal when the parent process ends in any way. Linux only; elsewhere a no-op."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
 
 
 def limit_memory(size: int) -> None:
-    """Let this process have `size` bytes of memory of its own; beyond, Python raises MemoryError. 0 is no limit.
+    """Limit the private memory of this process to `size` bytes; beyond, Python raises MemoryError. 0 is no limit.
 
-    Linux only; elsewhere a no-op, as no other kernel counts mapped memory in RLIMIT_DATA (getrlimit(2)).
+    Linux only; elsewhere a no-op, because no other kernel counts mapped memory in RLIMIT_DATA (getrlimit(2)).
 
-    Its threads share one heap. With one each, the default of glibc, a thread keeps what the encoders in it gave back:
-    155 MB after a large AVIF, which the others cannot use.
+    All threads share one heap. glibc's default is a heap for each thread, which keeps the memory that encoders have
+    freed: 155 MB after a large AVIF, which other threads cannot use.
     """
     if size and sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # musl has one heap
@@ -36,13 +36,13 @@ def limit_memory(size: int) -> None:
 
 
 def dump_no_core() -> None:
-    """Leave no core file when this process crashes: three for every poisonous picture would fill the disk."""
+    """Write no core file when this process crashes: images that crash workers would fill the disk."""
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that is set by SIGTERM, SIGINT (Ctrl-C) or SIGHUP (the terminal closed)."""
+    """An event that SIGTERM, SIGINT (Ctrl-C) or SIGHUP (the terminal closed) sets."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())

@@ -1,7 +1,7 @@
-"""Redacts credentials in text: those in the query, fragment and user part of URLs, and our own secrets anywhere.
+"""Redacts credentials in text: in the query, fragment and user part of URLs, and our own secrets anywhere.
 
-It serves what is stored, or read by others than the caller: logs, error details, messages of the command line. A URL
-that is needed to download or post is never redacted.
+Used for texts that are stored, or that others than the caller read: logs, error details, messages of the command line.
+URLs for downloads and webhooks are never redacted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 REDACTED = "REDACTED"
-LONGEST_NAME = 100  # characters of a parameter's name; what is longer is no name
+LONGEST_NAME = 100  # characters of a parameter's name; longer texts are not taken for names
 
 # A URL inside a query is encoded, one inside that is encoded twice, and so on: `?` is `%3F`, `%253F`, …
 _AGAIN = "%(?:25)*"
@@ -29,7 +29,7 @@ _QUOTED_USER = re.compile(
 )
 _OWN_SECRET = re.compile(r"\b(?:(whsec_)[A-Za-z0-9+/=_-]{20,}|(imgproc_)[A-Za-z0-9_-]{40,})")
 
-# Names without their punctuation. The first group ends longer ones too: X-Amz-Signature, access_token, wsSecret.
+# Names without punctuation. The first group also matches the end of longer names: X-Amz-Signature, access_token.
 _SECRET_NAME = re.compile(
     r".*(?:token|secret|signature|password|passwd|passphrase|credentials?|apikey|accesskey(?:id)?|privatekey|"
     r"secretkey|sharedkey|authorization|authkey|session(?:id)?|jwt|hmac|otp)"
@@ -39,7 +39,7 @@ _SECRET_NAME = re.compile(
 
 
 def redact(text: str) -> str:
-    """The text with `REDACTED` in the place of every credential; linear in its length."""
+    """The text with `REDACTED` instead of every credential, in time linear in its length."""
     if "=" in text or "%" in text:
         text = _redact_parameters(text)
     if "@" in text or "%" in text:
@@ -48,7 +48,7 @@ def redact(text: str) -> str:
 
 
 def redact_all(value: Any) -> Any:
-    """A value of a log event with every text in it redacted; what is no plain value becomes its repr first."""
+    """A value of a log event with every text in it redacted. An object that is no plain value becomes its repr."""
     if isinstance(value, str):
         return redact(value)
     if value is None or isinstance(value, (bool, int, float)):
@@ -65,7 +65,7 @@ def _redact_parameters(text: str) -> str:
     while found := _PARAMETER.search(text, position):
         position = found.end()
         if not _is_secret(found[1]):
-            continue  # its value may be a URL with parameters of its own
+            continue  # the value may be a URL that has parameters too
         parts += [text[end:position], REDACTED]
         value = _VALUE.match(text, position)
         end = position = value.end() if value else position

@@ -1,4 +1,4 @@
-"""`make demo`: the whole journey, seen from the shop's side, on a stack of its own that leaves nothing behind."""
+"""`make demo`: shows the whole journey on a stack of its own, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ WEBHOOK_SECONDS = 60
 
 
 class DemoFailed(Exception):
-    """Something of the journey did not work; the message says what, and ends with the tail of the stack's log."""
+    """A step of the demo failed. The message says which, and ends with the last lines of the stack's log."""
 
 
 def run_demo(console: Console) -> None:
     """Start a stack, process the sample products, check every result and stop everything.
 
     Raises:
-        DemoFailed: a step did not give what it should.
+        DemoFailed: a step gave a wrong result.
         ServiceFailed: the stack did not start.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave by way of every `finally`
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # run every `finally` on the way out
     with tempfile.TemporaryDirectory(prefix="imgproc-demo-") as name, serve_site(PICTURES) as site:
         folder = Path(name)
-        console.print("Starting a stack of its own: Redis, S3, database, web, workers ...")
+        console.print("Starting a stack for the demo: Redis, S3, database, web, workers ...")
         with _running_stack(folder) as settings:
             try:
                 _show_journey(console, folder, site, settings)
             except (DemoFailed, ApiError, OSError) as error:
-                raise DemoFailed(f"{error}\nThe stack's last words:{tail(folder / 'stack.log')}") from error
-    console.print("[bold green]The demo has worked from end to end.[/]")
+                raise DemoFailed(f"{error}\nThe last lines of the stack's log:{tail(folder / 'stack.log')}") from error
+    console.print("[bold green]The demo worked from end to end.[/]")
 
 
 @contextmanager
 def _running_stack(folder: Path) -> Iterator[Settings]:
-    """The stack as `up` starts it, whatever this machine's environment says, allowed to reach loopback."""
+    """A stack as `up` starts it, without the settings of this environment, and allowed to download from loopback."""
     environ = dict.fromkeys(SettingsSchema().fields, "")  # an empty value is an unset one
     environ |= {"DATA_DIR": str(folder / "var"), "PORT": str(free_port(DEMO_PORTS)), "ALLOWED_NETWORKS": "127.0.0.0/8"}
     url = local_url(load_settings(environ))
@@ -86,9 +86,9 @@ def _show_journey(console: Console, folder: Path, site: Site, settings: Settings
     console.print("\nThe output CSV:", style="bold")
     console.out(printable_lines(output_csv.replace("\r\n", "\n")))
     _check_pictures(products)
-    console.print(f"{status['progress']['images']['total']} public URLs give back a JPEG of half the size.")
+    console.print(f"{status['progress']['images']['total']} public URLs serve a JPEG of half the width and height.")
     _verify_webhook(site, settings, request_id)
-    console.print("webhook verified")
+    console.print("The webhook is verified.")
 
 
 def _results(products: list[Json]) -> Table:
@@ -112,13 +112,13 @@ def _require_completed(status: Json, products: list[Json]) -> None:
 
 
 def _check_pictures(products: list[Json]) -> None:
-    """Every public URL is a JPEG of half the width and height at which its source is shown."""
+    """Check that every public URL serves a JPEG of half the width and height of its source as displayed."""
     for image in (image for product in products for image in product["images"]):
         width, height = PICTURES[image["sourceUrl"].rpartition("/")[2]].size
         with Image.open(io.BytesIO(_get(image["outputUrl"]))) as rendition:
             rendition.load()
             found = f"{rendition.format} {rendition.size}"
-        _require(found == f"JPEG {(width // 2, height // 2)}", f"{image['outputUrl']} is a {found}.")
+        _require(found == f"JPEG {(width // 2, height // 2)}", f"{image['outputUrl']} serves a {found}.")
 
 
 def _verify_webhook(site: Site, settings: Settings, request_id: str) -> None:
@@ -126,10 +126,10 @@ def _verify_webhook(site: Site, settings: Settings, request_id: str) -> None:
         announcement = site.announcements.get(timeout=WEBHOOK_SECONDS)
         payload = Webhook(settings.webhook_secret or "").verify(announcement.body, dict(announcement.headers))
     except queue.Empty as error:
-        raise DemoFailed("No webhook came.") from error
+        raise DemoFailed("No webhook arrived.") from error
     except WebhookVerificationError as error:
         raise DemoFailed(f"The webhook's signature is wrong: {error}.") from error
-    _require(payload["data"]["requestId"] == request_id, f"The webhook announces another request: {payload}.")
+    _require(payload["data"]["requestId"] == request_id, f"The webhook is about another request: {payload}.")
 
 
 def _require(held: bool, failure: str) -> None:
@@ -139,7 +139,7 @@ def _require(held: bool, failure: str) -> None:
 
 def _get(url: str) -> bytes:
     with requests.Session() as session:
-        session.trust_env = False  # the stack is on this machine, whatever proxy is set
+        session.trust_env = False  # the stack is on this machine; no proxy reaches it
         response = session.get(url, timeout=30)
         response.raise_for_status()
         return response.content

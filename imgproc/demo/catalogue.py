@@ -1,4 +1,4 @@
-"""The products of the demo's shop, and the CSV it would upload."""
+"""The products of the demo and their CSV."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PICTURES: Mapping[str, Picture] = {picture.name: picture for pictures in CATALOG
 
 
 def catalogue_csv(base_url: str) -> str:
-    """The upload: one line per product, its pictures' URLs (`{base_url}/{name}`) in one quoted cell."""
+    """The CSV: one row for each product, with the URLs of its pictures (`{base_url}/{name}`) in one quoted cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["S. No.", "Product Name", "Input Image Urls"])

@@ -1,4 +1,4 @@
-"""Product-like pictures, the same bytes on every run, in the kinds a shop's catalogue holds."""
+"""Draws product pictures, with the same bytes on every run, in the kinds that a catalogue holds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 Box = tuple[float, float, float, float]
 Shape = Callable[[ImageDraw.ImageDraw, Callable[..., Box], tuple[int, int, int]], None]
 
-ORIENTATION = 0x0112  # Exif tag; 6 means "turn by 90° clockwise to show"
-GRAIN = 24  # a photograph's noise, in levels of 255: without it no picture is as heavy as a real one
+ORIENTATION = 0x0112  # Exif tag; 6 means "rotate by 90° clockwise to display"
+GRAIN = 24  # levels of noise, of 255; without noise a file is much smaller than that of a photograph
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the shop; `size` is its width and height in pixels as shown."""
+    """A picture; `size` is its width and height in pixels as displayed."""
 
     name: str
     size: tuple[int, int]
@@ -32,7 +32,7 @@ class Picture:
 
 @cache
 def render(picture: Picture) -> bytes:
-    """The encoded file of `picture`."""
+    """The encoded file of a picture."""
     out = io.BytesIO()
     if picture.kind == "png with alpha":
         _product(picture).save(out, "PNG")
@@ -50,7 +50,7 @@ def render(picture: Picture) -> bytes:
 
 
 def _photograph(picture: Picture) -> Image.Image:
-    """The product on a studio backdrop, with its shadow and the grain of a sensor."""
+    """The product on a backdrop, with its shadow and the noise of a sensor."""
     light = Image.radial_gradient("L").resize(picture.size)
     image = Image.composite(Image.new("RGB", picture.size, "#c9c3ba"), Image.new("RGB", picture.size, "#f7f5f1"), light)
     product = _product(picture)
@@ -62,13 +62,13 @@ def _photograph(picture: Picture) -> Image.Image:
 
 
 def _product(picture: Picture) -> Image.Image:
-    """The product alone, on transparency, lit from one side."""
+    """The product on a transparent background, lit from one side."""
     width, height = picture.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
 
     def place(x0: float, y0: float, x1: float, y1: float) -> Box:
-        """Hundredths of the largest centred square, in pixels."""
+        """Convert hundredths of the largest centred square to pixels."""
         return left + x0 * side / 100, top + y0 * side / 100, left + x1 * side / 100, top + y1 * side / 100
 
     image = Image.new("RGBA", picture.size)
@@ -80,7 +80,7 @@ def _product(picture: Picture) -> Image.Image:
 
 
 def _add_grain(image: Image.Image, *, seed: str) -> Image.Image:
-    """Darken by noise whose specks are a few pixels wide, so that some of it is still there at half the size."""
+    """Darken by noise in specks of a few pixels, so that half the size still has noise."""
     width, height = image.width // 3, image.height // 3
     noise = Image.frombytes("L", (width, height), random.Random(seed).randbytes(width * height))  # noqa: S311 - no secret
     grain = noise.point(lambda level: level * GRAIN // 255).resize(image.size)

@@ -1,4 +1,4 @@
-"""The shop's side of the demo: a server on loopback that holds its pictures and receives its webhook."""
+"""The image host and webhook receiver of the demo: a server on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imgproc.demo.pictures import Picture, render
 
 @dataclass(frozen=True)
 class Announcement:
-    """One webhook as it came."""
+    """One webhook as it arrived."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -22,7 +22,7 @@ class Announcement:
 
 @dataclass(frozen=True)
 class Site:
-    """A running site: pictures under `{url}/pictures/`, the webhook at `{url}/webhook`."""
+    """A running site: pictures under `{url}/pictures/`, the webhook receiver at `{url}/webhook`."""
 
     url: str
     announcements: queue.Queue[Announcement] = field(default_factory=queue.Queue)
@@ -30,7 +30,7 @@ class Site:
 
 @contextmanager
 def serve_site(pictures: Mapping[str, Picture]) -> Iterator[Site]:
-    """Serve `pictures`, by name, on a free port of loopback."""
+    """Serve `pictures` by their names on a free port of loopback."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -164,7 +164,7 @@ def test_webhook_secrets_are_shown_once_and_replaced(stack: Stack) -> None:
     assert "whsec_" not in shown
     assert re.search(rf"^{prefix} .* own \+ old .* Hooks$", shown, re.MULTILINE)
     assert "already" in run("keys", "rotate-webhook-secret", prefix, environ=environ).stderr
-    assert "of Hooks signs no more" in run("keys", "drop-webhook-secret", prefix, environ=environ).stdout
+    assert "of Hooks is deleted" in run("keys", "drop-webhook-secret", prefix, environ=environ).stdout
     assert run("keys", "drop-webhook-secret", prefix, environ=environ).returncode == 1
 
 

@@ -79,7 +79,7 @@ def test_a_folder_of_others_keeps_its_mode(tmp_path: Path, caplog: pytest.LogCap
         make_private(tmp_path)
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, theirs, ours)]
     assert modes == [0o777, 0o644, 0o600]
-    assert "choose one of its own" in caplog.text
+    assert "choose a folder of its own" in caplog.text
 
 
 def test_what_a_link_points_to_is_left_alone(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ UNASKED = {"name": "unasked", "skip_reason": "not found"}
 @pytest.mark.parametrize(
     ("answer", "code", "told"),
     [
-        pytest.param([GOOD], 0, "0 known faults in 1 packages, by pypi", id="nothing found"),
+        pytest.param([GOOD], 0, "0 known vulnerabilities in 1 packages, by pypi", id="nothing found"),
         pytest.param([GOOD, BAD], 1, "bad 2: CVE-1", id="a fault"),
         pytest.param([GOOD, UNASKED], 1, "unasked: not looked up: not found", id="one unknown"),
         pytest.param([UNASKED], 0, "SKIPPED, nothing was checked: pypi: not found; osv: not found", id="all unknown"),

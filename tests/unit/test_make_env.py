@@ -40,6 +40,6 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
     """Its secrets are in use: losing them would lock the owner out of the data."""
     (tmp_path / ".env.example").write_text(EXAMPLE)
     (tmp_path / ".env").write_text("A=mine")
-    with pytest.raises(SystemExit, match="exists already and is kept"):
+    with pytest.raises(SystemExit, match="exists and is kept"):
         main(tmp_path / ".env.example", tmp_path / ".env")
     assert (tmp_path / ".env").read_text() == "A=mine"
