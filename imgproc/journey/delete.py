@@ -79,7 +79,7 @@ def _step_or_postpone(services: Services, request_id: str) -> None:
 
 
 @contextmanager
-def leaving_nothing(services: Services, request_id: str) -> Iterator[None]:
+def clean_up_if_removed(services: Services, request_id: str) -> Iterator[None]:
     """Delete what a worker stored too late, if it lost its lease because the request was removed."""
     try:
         yield

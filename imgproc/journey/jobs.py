@@ -20,7 +20,7 @@ from imgproc.db.timeouts import LONG, allow
 from imgproc.db.transitions import deliveries, finalization, products, requests
 from imgproc.db.transitions.products import ProductClaim
 from imgproc.journey import outcome, turns
-from imgproc.journey.delete import leaving_nothing
+from imgproc.journey.delete import clean_up_if_removed
 from imgproc.journey.image_maker import OUTAGE_PATIENCE
 from imgproc.journey.images import ProductImages
 from imgproc.journey.lease import Lease, new_token
@@ -90,7 +90,7 @@ def process_product(services: Services, product_id: int) -> None:
         return
     deadline = _product_seconds(services, claim)
     lease = _hold(product_id, products.renew_lease, products.give_back, token=token, seconds=seconds, deadline=deadline)
-    with leaving_nothing(services, claim.request_id), lease:
+    with clean_up_if_removed(services, claim.request_id), lease:
         outcomes = ProductImages(services, claim, lease.check).make()
         settled = retry_on_outage(partial(settle, services, product_id, claim, outcomes, token=token))
     turns.enqueue_products(settled.released)
@@ -105,7 +105,7 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
     if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
         return
     with (
-        leaving_nothing(services, request_id),
+        clean_up_if_removed(services, request_id),
         _request_lease(request_id, token=token, seconds=seconds) as lease,
     ):
         request = reads.get_request(request_id)

@@ -70,9 +70,9 @@ def _accepts(folder: Path) -> bool:
 
 
 @contextmanager
-def valkey(folder: Path) -> Iterator[str]:
-    """A Valkey that keeps nothing on disk; its URL."""
-    port = free_port(REDIS_PORTS)
+def valkey(folder: Path, *, port: int | None = None) -> Iterator[str]:
+    """A Valkey that keeps nothing on disk, on `port` or any free one; its URL."""
+    port = port or free_port(REDIS_PORTS)
     command = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     process = spawn(Service("valkey", command, log_file=folder / "valkey.log"))
     try:

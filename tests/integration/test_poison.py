@@ -300,7 +300,7 @@ def test_an_outage_of_the_store_is_no_attempt(shop: Shop, monkeypatch: pytest.Mo
         raise StorageUnavailable("Away.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(jobs, "read_csv", away)
+        patched.setattr(plan, "read_csv", away)
         patched.setattr(outcome, "write_csvs", away)
         for _ in range(5):
             work()

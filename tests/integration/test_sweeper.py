@@ -12,7 +12,7 @@ from sqlalchemy import event
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import products
-from imgproc.journey import delete, jobs
+from imgproc.journey import delete, jobs, plan
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
@@ -110,7 +110,7 @@ def test_the_window_is_filled_where_released_products_were_never_rung(shop: Shop
     """A crash between saving products and releasing them leaves them pending."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(jobs, "release", lambda *_args, **_options: ())
+        patched.setattr(plan, "release", lambda *_args, **_options: ())
         work()
     assert statuses() == ["pending"] * 3
     sweeper.sweep()

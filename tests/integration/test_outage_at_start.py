@@ -1,0 +1,140 @@
+"""The worker pool and the sweeper, started while Redis or PostgreSQL is away: quiet, patient, and easy to stop."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import flask_migrate
+import pytest
+import redis
+
+from imgproc.app import create_app
+from imgproc.core.config import load_settings
+from imgproc.embedded.ports import REDIS_PORTS, free_port
+from tests.integration.services import valkey
+from tests.integration.test_cli import environment
+from tests.processes import wait_until
+
+ROOT = Path(__file__).parents[2]
+POOL = ["rq_worker.py"]
+SWEEPER = ["-m", "imgproc", "sweep", "--loop"]
+PROCESSES = {"pool": (POOL, "workers_delayed"), "sweeper": (SWEEPER, "sweep_delayed")}
+CLOSED = {
+    "redis": {"REDIS_URL": "redis://127.0.0.1:{port}/0"},
+    "postgresql": {"DATABASE_URL": "postgresql://postgres@127.0.0.1:{port}/postgres"},
+}
+
+
+class Process:
+    """A process of ours with its log."""
+
+    def __init__(self, arguments: list[str], environ: dict[str, str], log: Path) -> None:
+        with log.open("wb") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, *arguments], cwd=ROOT, env=environ, stdout=file, stderr=file
+            )
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """All that it has written."""
+        return self._log.read_text()
+
+    def lines(self, event: str) -> list[str]:
+        """The lines of one event."""
+        return [line for line in self.log.splitlines() if event in line]
+
+    def stop(self) -> int:
+        """Ask it to stop; its exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
+
+    def kill(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def started(arguments: list[str], folder: Path, **settings: str) -> Iterator[Process]:
+    """The process, with a migrated SQLite database if no other is named."""
+    environ = environment(folder, WORKERS="2", SWEEP_INTERVAL="0.2", **settings)
+    if "DATABASE_URL" not in settings:
+        with create_app(load_settings(environ)).app_context():
+            flask_migrate.upgrade()
+    process = Process(arguments, environ, folder.with_suffix(".log"))
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey for the processes whose database is away."""
+    with valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.mark.parametrize("away", CLOSED)
+@pytest.mark.parametrize("name", PROCESSES)
+def test_logs_one_line_a_try_with_growing_pauses(tmp_path: Path, redis_url: str, name: str, away: str) -> None:
+    """No traceback, and SIGTERM ends it meanwhile."""
+    arguments, event = PROCESSES[name]
+    port = free_port(REDIS_PORTS)
+    closed = {key: url.format(port=port) for key, url in CLOSED[away].items()}
+    with started(arguments, tmp_path / "data", **{"REDIS_URL": redis_url} | closed) as process:
+        wait_until(lambda: len(process.lines(event)) >= 3, seconds=120)
+        asked = time.monotonic()
+        status = process.stop()
+        assert time.monotonic() - asked < 10  # RQ's loop looks once a second
+        assert status == 0
+        pauses = [float(re.findall(r"retry_in=([\d.]+)", line)[0]) for line in process.lines(event)]
+        assert "Traceback" not in process.log
+    assert max(pauses) > min(pauses)
+    assert [line for line in process.log.splitlines() if "[info " not in line] == process.lines(event)
+
+
+def test_the_pool_goes_on_when_redis_comes(tmp_path: Path) -> None:
+    """It starts its workers by itself."""
+    port = free_port(REDIS_PORTS)
+    with started(POOL, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
+        wait_until(lambda: bool(process.lines("workers_delayed")))
+        with valkey(tmp_path, port=port) as url, redis.Redis.from_url(url) as client:
+            wait_until(lambda: client.scard("rq:workers") == 2)
+            assert process.stop() == 0
+    assert "Traceback" not in process.log
+
+
+def test_the_sweeper_goes_on_when_redis_comes(tmp_path: Path) -> None:
+    """A pass marks that Redis is known."""
+    port = free_port(REDIS_PORTS)
+    with started(SWEEPER, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
+        wait_until(lambda: bool(process.lines("sweep_delayed")))
+        with valkey(tmp_path, port=port) as url, redis.Redis.from_url(url) as client:
+            wait_until(lambda: bool(client.exists("imgproc:running")))
+            assert process.stop() == 0
+    assert "Traceback" not in process.log
+
+
+def test_running_workers_outlast_an_outage_of_redis(tmp_path: Path) -> None:
+    """They neither die nor write tracebacks, and take jobs again."""
+    port = free_port(REDIS_PORTS)
+    (tmp_path / "first").mkdir()
+    with started(POOL, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
+        with valkey(tmp_path / "first", port=port) as url, redis.Redis.from_url(url) as client:
+            wait_until(lambda: client.scard("rq:workers") == 2)
+        wait_until(lambda: "could not connect" in process.log)
+        with valkey(tmp_path, port=port) as url, redis.Redis.from_url(url) as client:
+            client.rpush("rq:queue:control", "no-job")
+            wait_until(lambda: client.llen("rq:queue:control") == 0)
+            assert process.stop() == 0
+    assert "Traceback" not in process.log
+    assert "worker_died" not in process.log
