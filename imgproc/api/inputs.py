@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage
 from imgproc.api.schemas import FORMATS, QUALITY, values
 from imgproc.core.errors import InvalidOption
 from imgproc.db.models import ProductStatus, RequestStatus
-from imgproc.pipeline.images.compress import SMART
+from imgproc.pipeline.images.formats import SMART
 
 PLAIN_NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 

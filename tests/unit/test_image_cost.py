@@ -16,7 +16,6 @@ from PIL import Image, ImageChops, ImageStat
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images import avif_grid, cost, keep, smart
-from imgproc.pipeline.images import compress as stage
 from imgproc.pipeline.images import encode as encoding
 from imgproc.pipeline.images.avif_boxes import has_long_tables
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress
@@ -296,14 +295,16 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
     assert run(source, quality="smart", format=target).body == run(source, format=target).body
 
 
-@pytest.mark.parametrize("step", ["to_srgb", "reduce", "white_of", "check_parts", "check_memory"])
+@pytest.mark.parametrize(
+    "step", ["decode.to_srgb", "decode.reduce", "decode.white_of", "compress.check_parts", "compress.check_memory"]
+)
 def test_whatever_a_step_before_raises_is_an_error_of_the_image(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Each of the faults that Pillow is known for."""
 
     def fail(*_: object, **__: object) -> None:
         raise SyntaxError("x")
 
-    monkeypatch.setattr(stage, step, fail)
+    monkeypatch.setattr(f"imgproc.pipeline.images.{step}", fail)
     with pytest.raises(CompressError) as refused:
         run(encode(photo("coffee"), "PNG"))
     assert refused.value.code == "corrupt_image"

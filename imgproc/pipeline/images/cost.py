@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
-
-from imgproc.core.errors import CompressError
 
 MB = 10**6
 IMAGE_BYTES = 440 * MB  # of a picture, what encodes it, and the file made; the source, of up to 50 MiB, comes beside
@@ -37,56 +30,6 @@ class CpuTime:
     def left(self) -> float:
         """Seconds that are left of those an image may take; below 0 where it took more."""
         return IMAGE_SECONDS - (time.thread_time() - self._started)
-
-
-class _Waiter(NamedTuple):
-    need: int
-    admitted: threading.Event
-
-
-class MemoryBudget:
-    """Memory that the images of one process share: one that needs more than is free waits for its turn.
-
-    Turns come in order, so that a large image is not passed by small ones for ever. Whoever holds some asks for no
-    more, so no two wait for each other. `limit` is what the process may have, in bytes; 0 is no limit.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.size = max(0, (limit or DEFAULT_LIMIT) * 3 // 4 - OTHER_BYTES)
-        self._free = self.size
-        self._lock = threading.Lock()
-        self._waiting: deque[_Waiter] = deque()
-
-    @contextmanager
-    def hold(self, need: int) -> Iterator[None]:
-        """Wait until `need` bytes are free, and hold them for the block.
-
-        Raises:
-            CompressError: `too_many_pixels`, where so many never are.
-        """
-        if need > self.size:
-            detail = "The picture needs more memory than a worker has; give a smaller one, or a smaller scale."
-            raise CompressError(detail, code="too_many_pixels")
-        waiter = _Waiter(need, threading.Event())
-        with self._lock:
-            self._waiting.append(waiter)
-            self._admit()
-        try:
-            waiter.admitted.wait()
-            yield
-        finally:
-            with self._lock:
-                if waiter.admitted.is_set():
-                    self._free += need
-                else:  # An exception ended the wait.
-                    self._waiting.remove(waiter)
-                self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting and self._waiting[0].need <= self._free:
-            waiter = self._waiting.popleft()
-            self._free -= waiter.need
-            waiter.admitted.set()
 
 
 def encoder_bytes(pixels: int, *, target: str, quality: int, alpha: bool, least: bool = False) -> int:
