@@ -22,6 +22,7 @@ BYTES_A_PIXEL = 7  # of memory, while a picture is decoded; it holds one of 4 by
 WEBP_BYTES = 12  # libwebp keeps two canvases, Pillow copies one
 AVIF_BYTES = 17  # four planes of 12 bits, pixels made of them, and a copy; the header may say fewer, and lie
 COEFFICIENT_BYTES = 2  # libjpeg keeps those of all samples until the last scan
+PROGRESSIVE_BYTES = 1.06  # a pixel, beside the coefficients; 1.0 let a picture of 50 million pixels take 502 MB
 LEAST_BUDGET = 64 * 1024 * 1024  # bytes, however few pixels are allowed
 YCBCR, JPEG_INSIDE = 6, (6, 7)  # TIFF 6.0, and its technical note 2
 
@@ -75,7 +76,7 @@ def _jpeg_bytes(image: ImageFile.ImageFile) -> float:
     """Coefficients of all scans, where there are many; subsampled components have fewer."""
     samples = [across * down for _, across, down, _ in cast(JpegImageFile, image).layer]
     share = sum(samples) / max(samples)
-    return image.width * image.height * (COEFFICIENT_BYTES * share + 1)
+    return image.width * image.height * (COEFFICIENT_BYTES * share + PROGRESSIVE_BYTES)
 
 
 def _tiff_bytes(image: ImageFile.ImageFile) -> float:
