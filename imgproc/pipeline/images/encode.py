@@ -16,6 +16,7 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.avif_grid import encode_grid
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.faults import FAULTS
+from imgproc.pipeline.images.formats import INPUT_FORMATS
 
 # These settings give nearly the bytes of the slower defaults in a fraction of their time. A JPEG gets no Huffman tables
 # of its own: they save 2% of a photograph (12% of a small product on white) and add a fifth to the time of the whole
@@ -54,7 +55,8 @@ def check_sides(size: tuple[int, int], *, target: str, scale: float = 1.0) -> No
     """
     most = MAX_SIDE.get(target)
     if most and max(size) > most:
-        detail = f"{_name(target)} holds at most {most:,} pixels a side, and this picture has {size[0]} x {size[1]}"
+        name, sides = INPUT_FORMATS[target].name, f"{size[0]} x {size[1]}"
+        detail = f"{name} holds at most {most:,} pixels a side, and this picture has {sides}"
         remedy = _remedy(scale * most / max(size), other="png")
         raise CompressError(f"{detail}; {remedy}.", code="encode_failed")
 
@@ -134,10 +136,6 @@ def _fits_one_call(picture: Image.Image, *, quality: int) -> bool:
     pixels, alpha = picture.width * picture.height, picture.mode == "RGBA"
     seconds = pixels / 10**6 * (0.4 + 0.005 * quality) * (1.6 if alpha else 1)
     return seconds <= AVIF_SECONDS and encoder_bytes(pixels, target="avif", quality=quality, alpha=alpha) <= IMAGE_BYTES
-
-
-def _name(target: str) -> str:
-    return {"jpeg": "JPEG", "webp": "WebP"}.get(target, target.upper())
 
 
 def _scratch_file() -> IO[bytes]:
