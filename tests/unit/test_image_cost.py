@@ -20,7 +20,9 @@ from imgproc.pipeline.images import encode as encoding
 from imgproc.pipeline.images.avif_boxes import has_long_tables
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress
 from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.limits import check_memory
 from imgproc.pipeline.images.parts import check_parts
+from imgproc.pipeline.images.readers import open_image
 from tests.unit.compress_corpus import decode, encode, photo
 
 MIB = 1024 * 1024
@@ -141,6 +143,14 @@ def test_webp_that_takes_too_much_memory_is_refused_with_a_scale_that_works(monk
     scale = float(refused.value.detail.split("a scale of ")[1].split()[0])
     assert run(source, format="webp", scale=scale).body
     assert run(source, format="avif", scale=1).body
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_phone_jpeg_of_48_megapixels_passes(progressive: bool, subsampling: int) -> None:
+    """The memory of a progressive one is counted before it is decoded."""
+    source = encode(Image.new("RGB", (8064, 6048)), "JPEG", progressive=progressive, subsampling=subsampling)
+    check_memory(open_image(io.BytesIO(source), "jpeg"), source, max_pixels=50_000_000)
 
 
 def test_large_transparency_is_encoded_with_less_effort(monkeypatch: pytest.MonkeyPatch) -> None:
