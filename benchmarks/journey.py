@@ -20,7 +20,7 @@ from benchmarks.results import Table
 from benchmarks.runs import have_memory, process, stack_of, warm_up
 from benchmarks.servers import image_host
 from imgproc.core.config import load_settings
-from tests.e2e.stack import Stack
+from tests.support.stack import Stack
 
 SIZE = "M"
 A_CORE = (2, 16)  # workers a core: as many as keep it busy where no host is slow, and the default

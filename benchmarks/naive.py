@@ -19,7 +19,7 @@ from benchmarks.peers import naive as naive_rendition
 from benchmarks.results import Table
 from benchmarks.runs import csv_of, process, stack_of, warm_up
 from benchmarks.servers import image_host
-from tests.e2e.stack import Stack
+from tests.support.stack import Stack
 
 SIZE = "M"
 SLOW = 0.3

@@ -24,8 +24,8 @@ from benchmarks.results import Table
 from benchmarks.runs import csv_of
 from benchmarks.servers import image_host
 from tests.integration.driver import burst
-from tests.integration.s3_server import s3_server
-from tests.integration.services import valkey
+from tests.support.postgresql import valkey
+from tests.support.s3 import s3_server
 
 SIZE = "M"
 WARM_UP = 20

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks.measure import Cost
-from tests.e2e.stack import Stack, running_stack
+from tests.support.stack import Stack, running_stack
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 WARM_UP = 10  # products a worker

@@ -15,7 +15,7 @@ from benchmarks.results import Table
 from benchmarks.smart import PHOTOGRAPHS, judged
 from imgproc.pipeline.images import compress as stage
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from tests.unit.compress_corpus import decode, encode, photo
+from tests.support.photographs import decode, encode, photo
 
 SIZE = "M"
 SCALES = (0.3, 0.375, 0.55, 0.6, 0.625, 0.7, 0.75, 0.8)

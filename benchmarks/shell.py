@@ -15,7 +15,7 @@ from benchmarks.naive import s3_client
 from benchmarks.results import Table
 from benchmarks.runs import process, stack_of, warm_up
 from benchmarks.servers import image_host
-from tests.e2e.stack import Stack
+from tests.support.stack import Stack
 
 SIZE = "M"
 SLOW = 0.3

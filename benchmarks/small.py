@@ -20,7 +20,7 @@ from benchmarks.results import Table
 from benchmarks.runs import process, stack_of, warm_up
 from benchmarks.servers import image_host
 from imgproc.embedded.supervisor import Service, spawn
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 SIDE, IMAGES = 200, 3
 QUEUE = "no-op"

@@ -14,7 +14,7 @@ from benchmarks.corpus import encoded
 from benchmarks.measure import in_turns, say
 from benchmarks.results import Table
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from tests.unit.compress_corpus import encode, photo
+from tests.support.photographs import encode, photo
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 MAX_PIXELS = 50_000_000

@@ -16,7 +16,7 @@ from benchmarks.results import Table
 from benchmarks.servers import image_host
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.storage.store import Store
-from tests.integration.s3_server import s3_server
+from tests.support.s3 import s3_server
 
 TIMES = 10
 

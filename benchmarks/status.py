@@ -16,7 +16,7 @@ from benchmarks.measure import say
 from benchmarks.results import Table
 from benchmarks.runs import csv_of, stack_of, warm_up
 from benchmarks.servers import image_host
-from tests.e2e.stack import Stack
+from tests.support.stack import Stack
 
 SIDE = 64
 PACE = 0.025  # seconds between two looks

@@ -28,7 +28,7 @@ from tests.chaos.house import open_house
 from tests.chaos.network import Network, Way, open_network
 from tests.chaos.scenarios import Stage
 from tests.chaos.shop import open_shop
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 POLL_SECONDS = 0.1
 LEAST_SECONDS = 6.0  # of a cut

@@ -20,9 +20,9 @@ from imgproc.journey.delete import remove_due
 from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.chaos.house import House
 from tests.chaos.pictures import BROKEN, MENDED, digest, photo
-from tests.chaos.receiver import Receipt, read_log
 from tests.chaos.sending import Sent
 from tests.chaos.shop import Shop
+from tests.support.receiver import Receipt, read_log
 
 Row = dict[str, Any]
 SERVERS_OWN = ".rclone_temp_put_"  # what rclone was writing when it was killed; S3 proper shows no such thing

@@ -19,10 +19,10 @@ from imgproc.journey import turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from tests.chaos import traps
+from tests.chaos.fault_plan import Fault
 from tests.chaos.held import Held
 from tests.chaos.house import House
 from tests.chaos.network import Network, Way
-from tests.chaos.plan import Fault
 
 LONGEST_SKEW = 90.0  # seconds
 TRAP_SECONDS = 15.0  # how long a trap waits for somebody to come by

@@ -149,7 +149,7 @@ class House:
         return self._python("web", "gunicorn", *bind, *processes, WEB_APP, host=self.web_host)
 
     def _receiver(self) -> Service:
-        arguments = ["tests.chaos.receiver", self.network.address, str(self.receiver_port), str(self.folder)]
+        arguments = ["tests.support.receiver", self.network.address, str(self.receiver_port), str(self.folder)]
         plain = self._python("receiver", *arguments)
         return Service(**vars(plain) | {"ready": lambda: listens(self.receiver_port, self.network.address)})
 

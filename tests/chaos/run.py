@@ -20,10 +20,10 @@ from imgproc.db.models import ENDED, DeliveryStatus, ProcessingRequest, WebhookD
 from tests.chaos.case import Defect
 from tests.chaos.checker import SECONDS_TO_END, check, made_again
 from tests.chaos.facts import Facts, collect, expected
+from tests.chaos.fault_plan import plan_faults
 from tests.chaos.house import CLOCKS, House, open_house, stop_ours
 from tests.chaos.network import Network, open_network
 from tests.chaos.pictures import BROKEN, PICTURES
-from tests.chaos.plan import plan_faults
 from tests.chaos.sending import Sending
 from tests.chaos.shop import Shop, open_shop
 from tests.chaos.striking import Striking

@@ -22,7 +22,7 @@ from tests.chaos.house import House, open_house, stop_ours
 from tests.chaos.sending import Sending
 from tests.chaos.shop import Shop, open_shop
 from tests.chaos.uploads import Line, Place, Upload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 # Seconds without any change until a play is over, whatever is still open. With two workers an owner may send one
 # webhook at a time, so the others wait until the lease of a killed sender has expired (start.py: 20 s).

@@ -18,7 +18,7 @@ from imgproc.embedded.ports import DEMO_PORTS, LOOPBACK, REDIS_PORTS, S3_PORTS, 
 from imgproc.embedded.servers import s3_service
 from imgproc.embedded.supervisor import Service
 from tests.chaos.network import Loopback, Network
-from tests.integration.services import unprivileged
+from tests.support.postgresql import unprivileged
 
 ACCESS_KEY, SECRET = "chaos-access-key", "chaos-secret-key"
 

@@ -13,10 +13,10 @@ import pytest
 import requests
 
 from imgproc.worker.watchdog import LEAST_PATIENCE
-from tests.e2e.stack import ROOT, Stack, running_stack
 from tests.integration.driver import csv_of
-from tests.integration.shop import Answer, Shop, open_shop, photo
-from tests.processes import wait_until
+from tests.support.image_host import Answer, Shop, open_shop, photo
+from tests.support.processes import wait_until
+from tests.support.stack import ROOT, Stack, running_stack
 
 
 def pool_of(stack: Stack) -> psutil.Process:

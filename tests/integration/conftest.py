@@ -18,8 +18,8 @@ from imgproc.journey import lease
 from imgproc.journey.services import toolbox
 from imgproc.pipeline.notify import generate_secret
 from imgproc.queue.connection import redis_client
-from tests.integration.services import ObjectStore, postgresql, valkey
-from tests.integration.shop import Shop, open_shop
+from tests.support.image_host import Shop, open_shop
+from tests.support.postgresql import ObjectStore, postgresql, valkey
 
 Environ = dict[str, str]
 

@@ -12,7 +12,7 @@ from imgproc.journey import jobs, making
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.storage.store import Store
 from tests.integration.driver import burst, codes_of, csv_of, drain, row, submit
-from tests.integration.shop import Shop
+from tests.support.image_host import Shop
 
 pytestmark = pytest.mark.usefixtures("app")
 

@@ -19,7 +19,7 @@ import requests
 from imgproc.api.api_keys import SHAPE
 from imgproc.core.config import MIB, SettingsSchema
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
-from tests.processes import is_alive, wait_until
+from tests.support.processes import is_alive, wait_until
 
 IMGPROC = [sys.executable, "-m", "imgproc"]
 

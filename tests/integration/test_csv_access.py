@@ -33,8 +33,8 @@ from tests.integration.driver import (
     upload,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Shop
+from tests.support.image_host import Shop
+from tests.support.postgresql import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 

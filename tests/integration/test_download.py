@@ -12,7 +12,10 @@ from email.utils import format_datetime
 from ipaddress import ip_network
 
 import pytest
-from hostile_servers import (
+
+from imgproc.core.errors import DownloadError
+from imgproc.pipeline.download import Downloader
+from tests.support.hostile_servers import (
     answer,
     answer_then_drip,
     answer_then_flood,
@@ -24,9 +27,6 @@ from hostile_servers import (
     self_signed,
     serving,
 )
-
-from imgproc.core.errors import DownloadError
-from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 MAX_BYTES = 100_000

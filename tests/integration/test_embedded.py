@@ -26,7 +26,7 @@ from imgproc.embedded.ports import EmbeddedError, local_url, require_free_port
 from imgproc.embedded.servers import claim, start_missing
 from imgproc.embedded.supervisor import Supervisor
 from imgproc.web.outputs import register_outputs
-from tests.processes import Children, is_alive, wait_until
+from tests.support.processes import Children, is_alive, wait_until
 
 
 @contextmanager

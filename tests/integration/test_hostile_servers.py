@@ -16,7 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hostile_servers import (
+
+from imgproc.core.errors import DownloadError
+from imgproc.pipeline.download import Downloader
+from tests.support.hostile_servers import (
     Behaviour,
     Server,
     answer,
@@ -30,9 +33,6 @@ from hostile_servers import (
     self_signed,
     serving,
 )
-
-from imgproc.core.errors import DownloadError
-from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 OK = b"HTTP/1.1 200 OK\r\n"

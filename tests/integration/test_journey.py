@@ -25,8 +25,8 @@ from tests.integration.driver import (
     submit,
     upload,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import REFUSED, SIZES, Answer, Shop, photo
+from tests.support.image_host import REFUSED, SIZES, Answer, Shop, photo
+from tests.support.postgresql import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 

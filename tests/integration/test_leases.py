@@ -33,8 +33,8 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.shop import Shop
-from tests.processes import wait_until
+from tests.support.image_host import Shop
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("app")
 

@@ -6,12 +6,12 @@ import json
 from ipaddress import ip_network
 
 import pytest
-from hostile_servers import answer, answer_then_drip, never_answer, serving
 from standardwebhooks import Webhook
 from werkzeug import Response
 
 from imgproc.core.errors import DeliveryError
 from imgproc.pipeline.notify import Notifier, generate_secret
+from tests.support.hostile_servers import answer, answer_then_drip, never_answer, serving
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 PAYLOAD = {"type": "request.completed", "data": {"filename": "Schuhe für März.csv", "outputCsvUrl": None}}

@@ -12,7 +12,7 @@ from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.queue.connection import redis_client
 from tests.integration.driver import csv_of, get, submit, upload
-from tests.integration.shop import Shop
+from tests.support.image_host import Shop
 
 
 def hang_up(app: Flask) -> None:

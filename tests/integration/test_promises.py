@@ -33,8 +33,8 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Answer, Shop, photo
+from tests.support.image_host import Answer, Shop, photo
+from tests.support.postgresql import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 

@@ -31,9 +31,9 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Answer, Shop, photo
-from tests.processes import wait_until
+from tests.support.image_host import Answer, Shop, photo
+from tests.support.postgresql import ObjectStore
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)

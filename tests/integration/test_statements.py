@@ -30,7 +30,7 @@ from imgproc.db.transitions import finalization, products, window
 from imgproc.queue.connection import redis_client
 from tests.integration.driver import LEASE, OPTIONS, burst, configure, csv_of, get, planned, row, submit, work
 from tests.integration.plans import plans_of_statements
-from tests.integration.shop import Shop
+from tests.support.image_host import Shop
 
 LARGE = 6_000  # products of a large request
 OTHERS = 3  # such requests beside the one that is asked for

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imgproc.embedded.supervisor import Service, ServiceFailed, Stopped, Supervisor
-from tests.processes import Children, is_alive, wait_until
+from tests.support.processes import Children, is_alive, wait_until
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
 

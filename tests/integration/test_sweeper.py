@@ -31,7 +31,7 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.shop import Shop
+from tests.support.image_host import Shop
 
 pytestmark = pytest.mark.usefixtures("app")
 

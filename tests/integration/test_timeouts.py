@@ -28,7 +28,7 @@ from imgproc.journey.lease import insist
 from imgproc.queue.connection import connect_redis, redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import LEASE, csv_of, pass_time, planned, row, rows, submit, upload
-from tests.integration.shop import Shop
+from tests.support.image_host import Shop
 
 IMPATIENT = Limits(lock=1, statement=1, idle=1)
 TOKEN = LEASE["token"]

@@ -35,7 +35,7 @@ from tests.integration.driver import (
     upload,
     work,
 )
-from tests.integration.shop import Answer, Shop
+from tests.support.image_host import Answer, Shop
 
 pytestmark = pytest.mark.usefixtures("app")
 

@@ -36,8 +36,8 @@ from tests.integration.driver import (
     upload,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Answer, Shop, photo
+from tests.support.image_host import Answer, Shop, photo
+from tests.support.postgresql import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 

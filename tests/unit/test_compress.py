@@ -16,7 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from imgproc.core.errors import CompressError, InvalidOption
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
-from tests.unit.compress_corpus import (
+from tests.support.photographs import (
     ADOBE_RGB,
     DISPLAY_P3,
     as_srgb,

@@ -22,7 +22,7 @@ from imgproc.pipeline.images.avif_boxes import has_long_tables
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress
 from imgproc.pipeline.images.cost import CpuTime
 from imgproc.pipeline.images.parts import check_parts
-from tests.unit.compress_corpus import decode, encode, photo
+from tests.support.photographs import decode, encode, photo
 
 MIB = 1024 * 1024
 
@@ -91,7 +91,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
 from imgproc.core.process import limit_memory
-from tests.unit.picture_bytes import encode
+from tests.support.picture_bytes import encode
 from PIL import Image
 
 limit = 800 * 1024 * 1024

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imgproc.pipeline.images import resize
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from tests.unit.compress_corpus import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
+from tests.support.photographs import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
 
 PIXELS = 10_000_000
 EXTRAS = {"icc_profile": icc_profile(DISPLAY_P3), "exif": exif(6)}

@@ -8,7 +8,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
-from tests.unit.compress_corpus import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
+from tests.support.photographs import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
 
 BY_EIGHTHS, IN_FULL = 80, 81
 SCALES = [0.15, 0.3, 0.375, 0.6, 0.625, 0.7, 0.75]

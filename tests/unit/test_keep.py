@@ -15,7 +15,7 @@ from imgproc.pipeline.images.compress import CompressOptions, Rendition, compres
 from imgproc.pipeline.images.cost import CpuTime
 from imgproc.pipeline.images.keep import keep as keep_below
 from imgproc.pipeline.images.lossless.jpeg_program import ANY_SYMBOL
-from tests.unit.compress_corpus import decode, encode, photo
+from tests.support.photographs import decode, encode, photo
 from tests.unit.hostile_images import swapped_profile
 
 SECRET = b"<script>alert('where it was taken')</script>"

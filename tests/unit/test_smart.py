@@ -16,7 +16,7 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images import smart
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
 from imgproc.pipeline.images.likeness import distance, layers
-from tests.unit.compress_corpus import decode, encode, photo, quadrants
+from tests.support.photographs import decode, encode, photo, quadrants
 
 
 def product() -> Image.Image:

@@ -15,7 +15,7 @@ import pytest
 
 from imgproc.worker import watchdog
 from imgproc.worker.watchdog import LEAST_PATIENCE, Pulse, Watch, all_asleep, computed_seconds
-from tests.processes import is_alive, wait_until
+from tests.support.processes import is_alive, wait_until
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what threads do")
 

@@ -20,8 +20,8 @@ from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, Produ
 from imgproc.queue.connection import redis_client
 from tests.integration.api.answers import problem
 from tests.integration.driver import configure, csv_of, rows, upload, work
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Shop
+from tests.support.image_host import Shop
+from tests.support.postgresql import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 

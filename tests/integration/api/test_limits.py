@@ -24,7 +24,7 @@ from imgproc.worker import sweeper
 from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, problem
 from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, rows, work
 from tests.integration.driver import upload as upload_here
-from tests.integration.shop import Shop
+from tests.support.image_host import Shop
 
 CSV = csv_of("https://shop.example/1.jpg")
 

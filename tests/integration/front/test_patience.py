@@ -18,9 +18,9 @@ import pytest
 import requests
 
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
-from tests.e2e.stack import ROOT, Stack, running_stack
-from tests.integration.front.slow_clients import CSV, HEAD, UPLOAD, get
-from tests.processes import wait_until
+from tests.support.processes import wait_until
+from tests.support.slow_clients import CSV, HEAD, UPLOAD, get
+from tests.support.stack import ROOT, Stack, running_stack
 
 MIB = 1024 * 1024
 BIG = 30_000_000

@@ -16,9 +16,9 @@ import pytest
 import requests
 
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
-from tests.e2e.stack import ROOT, Stack, running_stack
-from tests.integration.front.slow_clients import UPLOAD, Crowd, assert_serves_others, get, kinds, seconds_to_answer
-from tests.processes import wait_until
+from tests.support.processes import wait_until
+from tests.support.slow_clients import UPLOAD, Crowd, assert_serves_others, get, kinds, seconds_to_answer
+from tests.support.stack import ROOT, Stack, running_stack
 
 MIB = 1024 * 1024
 COUNT = 500

