@@ -17,7 +17,8 @@ from benchmarks.results import Table
 from imgproc.db.engine import db
 from imgproc.journey import delete, turns
 from imgproc.worker import sweeper
-from tests.support.postgresql import postgresql, valkey
+from tests.support.postgresql import postgresql
+from tests.support.valkey_server import valkey
 
 REQUEST_SIZE = 10_000  # products of each request
 WINDOW = 64

@@ -19,9 +19,8 @@ from imgproc.db.transitions.removal import due
 from imgproc.journey.delete import remove_due
 from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.chaos.house import House
-from tests.chaos.pictures import BROKEN, MENDED, digest, photo
+from tests.chaos.pictures import BROKEN, MENDED, ChaosHost, digest, photo
 from tests.chaos.sending import Sent
-from tests.chaos.shop import Shop
 from tests.support.receiver import Receipt, read_log
 
 Row = dict[str, Any]
@@ -56,7 +55,7 @@ class Facts:
     seconds_to_end: float = 0.0  # from the last fault until every request had ended
 
 
-def collect(house: House, shop: Shop, sent: list[Sent], *, seconds_to_end: float) -> Facts:
+def collect(house: House, shop: ChaosHost, sent: list[Sent], *, seconds_to_end: float) -> Facts:
     """Look at everything; our own processes must have stopped."""
     with house.app.app_context():
         _end_removals()
@@ -72,7 +71,7 @@ def collect(house: House, shop: Shop, sent: list[Sent], *, seconds_to_end: float
         objects=objects,
         texts=texts,
         received=read_log(house.received),
-        asked=shop.asked,
+        asked=shop.downloads,
         seconds_to_end=seconds_to_end,
     )
 

@@ -21,9 +21,12 @@ from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready, listens
 from imgproc.embedded.supervisor import Service
 from imgproc.journey.services import toolbox
 from imgproc.pipeline.notify import generate_secret
-from tests.chaos import servers, start, traps
+from tests.chaos import start, traps
 from tests.chaos.held import Held
-from tests.chaos.network import Loopback
+from tests.chaos.network import Loopback, Network
+from tests.support import s3
+from tests.support.postgresql import PostgreSQL
+from tests.support.valkey_server import valkey_service
 
 ROOT = Path(__file__).parent.parent.parent
 PUBLIC_URL = "http://public.example/outputs"
@@ -39,9 +42,9 @@ SETTINGS = {
     "LEASE_SECONDS": "3",
     "LOG_LEVEL": "INFO",
     "MAX_ATTEMPTS": "20",
-    "S3_ACCESS_KEY_ID": servers.ACCESS_KEY,
+    "S3_ACCESS_KEY_ID": s3.ACCESS_KEY,
     "S3_PUBLIC_URL": PUBLIC_URL,
-    "S3_SECRET_ACCESS_KEY": servers.SECRET,
+    "S3_SECRET_ACCESS_KEY": s3.SECRET,
     "SWEEP_INTERVAL": "1",
     "WEBHOOK_RETRY_SCHEDULE": ",".join(["1"] * 10 + ["2"] * 50),
     "WORKERS": "2",
@@ -203,8 +206,8 @@ def _start_servers(
     folder: Path, database: str, spawner: ThreadPoolExecutor, cleanup: ExitStack, network: Loopback
 ) -> tuple[dict[str, Held | None], dict[str, str]]:
     (folder / "objects").mkdir()
-    redis, redis_url = servers.valkey(folder, network.address)
-    s3, s3_url = servers.object_store(folder / "objects", network.address)
+    redis, redis_url = valkey_service(folder, network.address)
+    objects, s3_url = s3.object_store_service(folder / "objects", network.address)
     held: dict[str, Held | None] = {"database": None}
     environ = dict.fromkeys(SettingsSchema().fields, "") | SETTINGS
     environ |= {"DATA_DIR": str(folder / "data"), "REDIS_URL": redis_url, "S3_ENDPOINT_URL": s3_url}
@@ -212,11 +215,13 @@ def _start_servers(
     environ["HOST"] = "0.0.0.0"  # on loopback the API answers to the names of loopback alone
     environ["WEBHOOK_SECRET"] = generate_secret()
     if database == "postgresql":
-        postgresql = servers.PostgreSQL(network)
+        postgresql = PostgreSQL()
+        if isinstance(network, Network):
+            postgresql.listen_on(network.address, network.subnet)
         cleanup.callback(postgresql.remove)
         held["database"] = Held(postgresql.service, spawner=spawner)
         environ["DATABASE_URL"] = postgresql.url
-    held |= {"redis": Held(redis, spawner=spawner), "s3": Held(s3, spawner=spawner)}
+    held |= {"redis": Held(lambda: redis, spawner=spawner), "s3": Held(lambda: objects, spawner=spawner)}
     for process in filter(None, held.values()):
         cleanup.callback(process.end, SIGINT if process is held["database"] else SIGKILL)
         process.start()

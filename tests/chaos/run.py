@@ -23,9 +23,8 @@ from tests.chaos.facts import Facts, collect, expected
 from tests.chaos.fault_plan import plan_faults
 from tests.chaos.house import CLOCKS, House, open_house, stop_ours
 from tests.chaos.network import Network, open_network
-from tests.chaos.pictures import BROKEN, PICTURES
+from tests.chaos.pictures import BROKEN, PICTURES, ChaosHost, open_chaos_host
 from tests.chaos.sending import Sending
-from tests.chaos.shop import Shop, open_shop
 from tests.chaos.striking import Striking
 from tests.chaos.uploads import plan_uploads
 
@@ -73,7 +72,7 @@ def run(options: Options, folder: Path, *, tell: Tell) -> Report:
     planned = partial(plan_faults, seed=options.seed, count=options.faults, seconds=seconds, database=options.database)
     with (
         open_network(HOSTS) as net,
-        open_shop(net.address) as shop,
+        open_chaos_host(net.address) as shop,
         open_house(folder, database=options.database, network=net) as house,
     ):
         plan = planned(network=isinstance(net, Network))
@@ -86,7 +85,7 @@ class Run:
     """A run under way."""
 
     def __init__(
-        self, options: Options, house: House, shop: Shop, sending: Sending, striking: Striking, tell: Tell
+        self, options: Options, house: House, shop: ChaosHost, sending: Sending, striking: Striking, tell: Tell
     ) -> None:
         self._options = options
         self._house, self._shop = house, shop

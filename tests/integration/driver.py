@@ -6,7 +6,6 @@ import io
 import signal
 import traceback
 import uuid
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,27 +27,9 @@ from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from imgproc.worker import pool, sweeper
 
-HEADER = "S. No.,Product Name,Input Image Urls"
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
 LEASE = {"token": "a" * 32, "lease_seconds": 30}
 Result = TypeVar("Result")
-
-
-def csv_of(*cells: str | Sequence[str], repeats: bool = False) -> str:
-    """A CSV with a product for each cell of one or many URLs.
-
-    One that comes again gets a query of its own, as it would be made once otherwise, unless they are to be `repeats`.
-    """
-    listed = [[cell] if isinstance(cell, str) else list(cell) for cell in cells]
-    if not repeats:
-        seen: Counter[str] = Counter()
-        listed = [[_distinct(url, seen) for url in cell] for cell in listed]
-    return "\n".join([HEADER, *(f'{row}.,SKU {row},"{",".join(cell)}"' for row, cell in enumerate(listed, start=1))])
-
-
-def _distinct(url: str, seen: Counter[str]) -> str:
-    seen[url] += 1
-    return url if seen[url] == 1 else f"{url}?{seen[url]}"
 
 
 def upload(csv: str | bytes, *, headers: dict[str, str] | None = None, **options: Any) -> Any:

@@ -28,9 +28,10 @@ from imgproc.db.models import (
 )
 from imgproc.db.transitions import finalization, products, window
 from imgproc.queue.connection import redis_client
-from tests.integration.driver import LEASE, OPTIONS, burst, configure, csv_of, get, planned, row, submit, work
+from tests.integration.driver import LEASE, OPTIONS, burst, configure, get, planned, row, submit, work
 from tests.integration.plans import plans_of_statements
-from tests.support.image_host import Shop
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 LARGE = 6_000  # products of a large request
 OTHERS = 3  # such requests beside the one that is asked for
@@ -44,7 +45,7 @@ RARE = [RequestStatus.FAILED, RequestStatus.CANCELLED, RequestStatus.COMPLETED_W
 class House:
     """Full tables: a large request under way, one that ended and was announced, and a key whose holder has as many."""
 
-    def __init__(self, shop: Shop, *, analyzed: bool) -> None:
+    def __init__(self, shop: ImageHost, *, analyzed: bool) -> None:
         self.secret = api_keys.create_key("shop")
         self.announced = _add_ended_requests(["", str(row(ApiKey).id)])
         for _ in range(OTHERS):
@@ -112,7 +113,7 @@ def _make_half_ended(request_id: str) -> None:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "postgresql, not analyzed"])
-def house(request: pytest.FixtureRequest, the_shop: Shop) -> Iterator[House]:
+def house(request: pytest.FixtureRequest, the_shop: ImageHost) -> Iterator[House]:
     """The full tables, on either database; on PostgreSQL also before it has looked at the large request."""
     database, _, not_analyzed = request.param.partition(", ")
     app: Flask = request.getfixturevalue(f"{database}_app")
@@ -200,7 +201,7 @@ def test_a_call_makes_as_many_statements_for_a_large_request_as_for_a_small_one(
     assert counts[0] == counts[1] > 0
 
 
-def test_a_product_takes_as_many_statements_in_a_large_request_as_in_a_small_one(app: Flask, shop: Shop) -> None:
+def test_a_product_takes_as_many_statements_in_a_large_request_as_in_a_small_one(app: Flask, shop: ImageHost) -> None:
     """From the claim to the window; the last of a request also elects who finalizes it."""
     configure(reuse_pictures=False)  # the second would look at what the first has left
     counts = []

@@ -27,8 +27,9 @@ from imgproc.journey.jobs import SENDING_SECONDS
 from imgproc.journey.lease import insist
 from imgproc.queue.connection import connect_redis, redis_client
 from imgproc.worker import sweeper
-from tests.integration.driver import LEASE, csv_of, pass_time, planned, row, rows, submit, upload
-from tests.support.image_host import Shop
+from tests.integration.driver import LEASE, pass_time, planned, row, rows, submit, upload
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 IMPATIENT = Limits(lock=1, statement=1, idle=1)
 TOKEN = LEASE["token"]
@@ -174,7 +175,7 @@ def test_a_finished_product_waits_for_a_row_that_somebody_holds(app: Flask) -> N
     assert row(Product).status is ProductStatus.COMPLETED
 
 
-def test_a_caller_is_told_to_try_again(app: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_is_told_to_try_again(app: Flask, shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that is locked for long is no reason for a server error."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     monkeypatch.setattr(actions, "LONG", IMPATIENT)
@@ -299,7 +300,7 @@ def test_a_lost_hosts_sessions_end_before_its_leases_do(app: Flask) -> None:
     )
 
 
-def test_an_upload_is_accepted_after_a_session_was_ended(app: Flask, shop: Shop) -> None:
+def test_an_upload_is_accepted_after_a_session_was_ended(app: Flask, shop: ImageHost) -> None:
     """The pool finds out that its connections are dead, and makes others."""
     be_ended = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     submit(csv_of(f"{shop.url}/chelsea.jpg"))

@@ -1,122 +1,97 @@
-"""A shop on loopback: it serves real photographs, well or badly, and receives webhooks."""
+"""The image host: it serves real photographs, well or badly, counts its requests, and receives webhooks."""
 
 from __future__ import annotations
 
-import io
 import threading
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
-from PIL import Image
-from skimage import data
+from imgproc.embedded.ports import LOOPBACK
+from tests.support.http_server import Answer, Call, serve
+from tests.support.photographs import photo_file
+from tests.support.receiver import Receiver
 
-from imgproc.demo.site import Announcement
-
-REFUSED = "http://127.0.0.1:1/refused.jpg"  # nobody listens on port 1 (tcpmux)
+REFUSED = "http://127.0.0.1:1/refused.jpg"  # no server listens on port 1 (tcpmux)
 SIZES = {"astronaut.jpg": (512, 512), "coffee.png": (600, 400), "chelsea.jpg": (451, 300), "rocket.webp": (640, 427)}
+SIGN_IN_PAGE = b"<!doctype html><title>Sign in</title><form action=/login></form>"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the shop says to one request; `delay` is in seconds."""
+class ImageHost(Receiver):
+    """A running host. `script[path]` holds the next answers; the last one is repeated.
 
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    delay: float = 0
-
-
-@cache
-def photo(name: str) -> bytes:
-    """A photograph of scikit-image, in the format its name says."""
-    stem, _, extension = name.partition(".")
-    out = io.BytesIO()
-    format_ = {"jpg": "JPEG"}.get(extension, extension)
-    Image.fromarray(getattr(data, stem)()).save(out, format_, quality=85)
-    return out.getvalue()
-
-
-@dataclass
-class Shop:
-    """A running shop. `script[path]` holds the answers to come, the last one again and again.
-
-    `conditions` are If-None-Match and If-Modified-Since of every GET.
+    `asked` counts the requests of each path, and `downloads` those of each path with its query. `conditions` are
+    If-None-Match and If-Modified-Since of every GET. `before` is called before anything is answered, and may wait.
     """
 
-    url: str
-    script: dict[str, list[Answer]] = field(default_factory=dict)
-    asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    conditions: list[tuple[str | None, str | None]] = field(default_factory=list)
-    announcements: list[Announcement] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__()
+        self.url = ""
+        self.script: dict[str, list[Answer]] = {}
+        self.asked: Counter[str] = Counter()
+        self.downloads: Counter[str] = Counter()
+        self.conditions: list[tuple[str | None, str | None]] = []
+        self.before: Callable[[str], None] = lambda _path: None
+        self._lock = threading.Lock()
 
     def says(self, path: str, *answers: Answer) -> str:
         """From now on `path` is answered so; its URL."""
         self.script[path] = list(answers)
         return f"{self.url}{path}"
 
+    def respond(self, call: Call) -> Answer:
+        """Note the call, and answer it."""
+        if call.method == "POST":
+            self.receive(call)
+        else:
+            self.conditions.append((call.headers.get("if-none-match"), call.headers.get("if-modified-since")))
+        return self.answer(call.path)
+
     def answer(self, path: str) -> Answer:
-        """The next answer to a request for `path`, whatever its query."""
-        path = path.partition("?")[0]
-        self.asked[path] += 1
-        if answers := self.script.get(path):
-            return answers.pop(0) if len(answers) > 1 else answers[0]
-        return Answer(body=photo(path[1:])) if path[1:] in SIZES else Answer(404)
+        """The next answer to a request for `path`. The query counts for `picture` alone."""
+        name = path.partition("?")[0]
+        with self._lock:
+            self.asked[name] += 1
+            self.downloads[path] += 1
+        self.before(path)
+        with self._lock:
+            if answers := self.script.get(name):
+                return answers.pop(0) if len(answers) > 1 else answers[0]
+        return self.picture(path)
+
+    def picture(self, path: str) -> Answer:
+        """The photograph of that name, where the script says nothing."""
+        name = path.partition("?")[0][1:]
+        return Answer(body=photo_file(name)) if name in SIZES else Answer(404)
 
     def reset(self) -> None:
         """Forget what the last test asked and scripted."""
-        for each in (self.script, self.asked, self.announcements, self.conditions):
+        for each in (self.script, self.asked, self.downloads, self.announcements, self.conditions):
             each.clear()
-        page = b"<!doctype html><title>Sign in</title><form action=/login></form>"
-        self.says("/page.jpg", Answer(body=page, headers={"Content-Type": "text/html"}))
-        self.says("/cut.jpg", Answer(body=photo("astronaut.jpg")[:20_000]))
+        self.says("/page.jpg", Answer(body=SIGN_IN_PAGE, headers={"Content-Type": "text/html"}))
+        self.says("/cut.jpg", Answer(body=photo_file("astronaut.jpg")[:20_000]))
         self.says("/iphone.heic", Answer(body=b"\x00\x00\x00\x18ftypheic" + bytes(12)))
         self.says("/forbidden.jpg", Answer(403))
         self.says("/broken.jpg", Answer(500))
-        self.says("/slow.jpg", Answer(body=photo("astronaut.jpg"), delay=3))
+        self.says("/slow.jpg", Answer(body=photo_file("astronaut.jpg"), delay=3))
         self.says("/webhook", Answer())
 
 
+Host = TypeVar("Host", bound=ImageHost)
+
+
 @contextmanager
-def open_shop() -> Iterator[Shop]:
-    """A shop on a free port."""
+def serving_images(host: Host, *, address: str = LOOPBACK) -> Iterator[Host]:
+    """Let `host` serve on a free port while the block runs."""
+    with serve(host.respond, address=address) as host.url:
+        yield host
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
-            shop.conditions.append((self.headers["If-None-Match"], self.headers["If-Modified-Since"]))
-            self._send(shop.answer(self.path))
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            shop.announcements.append(Announcement({name.lower(): value for name, value in self.headers.items()}, body))
-            self._send(shop.answer(self.path))
-
-        def _send(self, answer: Answer) -> None:
-            closing.wait(answer.delay)
-            headers = {"Content-Type": "image/jpeg", **answer.headers, "Content-Length": str(len(answer.body))}
-            with suppress(ConnectionError):  # the other side had enough
-                self.send_response(answer.status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(answer.body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    closing = threading.Event()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        shop = Shop(f"http://127.0.0.1:{server.server_port}")
-        shop.reset()
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield shop
-        finally:
-            closing.set()
-            server.shutdown()
+@contextmanager
+def open_image_host() -> Iterator[ImageHost]:
+    """A host that serves the photographs of `SIZES`, and broken ones under the names of `reset`."""
+    host = ImageHost()
+    host.reset()
+    with serving_images(host):
+        yield host

@@ -1,25 +1,49 @@
-"""The webhook receiver, a process of its own: it keeps a log of what came, and answers as the file `mode` tells it."""
+"""The webhook receiver: in this process, it keeps what came; in a process of its own, it keeps a log on disk.
+
+`python -m tests.support.receiver ADDRESS PORT FOLDER` answers as the file `FOLDER/mode` says, and can be killed.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import time
-from contextlib import suppress
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-PATIENCE = 60.0  # seconds it hangs at most
+from tests.support.http_server import Answer, Call, serve
+
+PATIENCE = 60.0  # seconds that a call hangs at most
+ANSWERS = {"ok": Answer(204), "500": Answer(500), "hang": Answer(0, delay=PATIENCE)}
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One webhook as it came; the names of its headers are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Receiver:
+    """Keeps every webhook in `announcements`."""
+
+    def __init__(self) -> None:
+        self.announcements: list[Announcement] = []
+
+    def receive(self, call: Call) -> None:
+        """Keep the webhook."""
+        self.announcements.append(Announcement(call.headers, call.body))
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """One webhook as it came; `accepted` where it was answered 2xx, `valid` where its signature is right."""
+    """One webhook in the log; `accepted` where it was answered 2xx, `valid` where its signature is right."""
 
     webhook_id: str
     payload: dict[str, Any]
@@ -32,47 +56,35 @@ def read_log(file: Path) -> list[Receipt]:
     return [Receipt(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def serve(address: str, port: int, folder: Path) -> None:
+class LoggingReceiver:
+    """Writes a receipt of every webhook to `received.jsonl`, then answers as the file `mode` says."""
+
+    def __init__(self, folder: Path, secret: str) -> None:
+        self._webhook = Webhook(secret)
+        self._mode = folder / "mode"
+        self._log = os.open(folder / "received.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def respond(self, call: Call) -> Answer:
+        """The log is written before the answer, so that a sender which was told 204 is always in the log."""
+        mode = self._mode.read_text()
+        receipt = Receipt(call.headers["webhook-id"], json.loads(call.body), self._is_valid(call), mode == "ok")
+        os.write(self._log, json.dumps(vars(receipt)).encode() + b"\n")
+        return ANSWERS[mode]
+
+    def _is_valid(self, call: Call) -> bool:
+        try:
+            self._webhook.verify(call.body, dict(call.headers))
+        except WebhookVerificationError:
+            return False
+        return True
+
+
+def main(address: str, port: str, folder: str) -> None:
     """Listen until killed."""
-    webhook = Webhook(os.environ["WEBHOOK_SECRET"])
-    log = os.open(folder / "received.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    mode_file = folder / "mode"
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            mode = mode_file.read_text()
-            receipt = Receipt(self.headers["webhook-id"], json.loads(body), self._is_valid(body), mode == "ok")
-            # On record before it is answered: whoever was told 204 has been heard, even if we are killed now.
-            os.write(log, json.dumps(vars(receipt)).encode() + b"\n")
-            if mode == "hang":
-                self._hang()
-                return
-            with suppress(ConnectionError):
-                self.send_response(204 if mode == "ok" else 500)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-        def _is_valid(self, body: bytes) -> bool:
-            try:
-                webhook.verify(body, {name.lower(): value for name, value in self.headers.items()})
-            except WebhookVerificationError:
-                return False
-            return True
-
-        def _hang(self) -> None:
-            """Say nothing for longer than anybody waits."""
-            time.sleep(PATIENCE)
-            self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    ThreadingHTTPServer.daemon_threads = True
-    ThreadingHTTPServer((address, port), Handler).serve_forever()
+    receiver = LoggingReceiver(Path(folder), os.environ["WEBHOOK_SECRET"])
+    with serve(receiver.respond, address=address, port=int(port)):
+        threading.Event().wait()
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    main(*sys.argv[1:])

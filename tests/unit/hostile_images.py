@@ -23,7 +23,8 @@ from PIL import ExifTags, Image, ImageCms
 from imgproc.core.errors import CompressError
 from imgproc.core.process import limit_memory
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
-from tests.support.picture_bytes import HTML, encode, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff
+from tests.support.photographs import encode
+from tests.support.picture_bytes import HTML, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff
 from tests.unit import growing_inputs as growing
 
 MAX_PIXELS = 50_000_000

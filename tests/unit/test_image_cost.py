@@ -91,7 +91,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
 from imgproc.core.process import limit_memory
-from tests.support.picture_bytes import encode
+from tests.support.photographs import encode
 from PIL import Image
 
 limit = 800 * 1024 * 1024

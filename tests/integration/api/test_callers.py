@@ -21,7 +21,8 @@ from imgproc.client import Client
 from imgproc.db.engine import transaction
 from imgproc.db.models import ApiKey, ProcessingRequest
 from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, away, problem
-from tests.integration.driver import configure, csv_of, pass_time, row, rows, work
+from tests.integration.driver import configure, pass_time, row, rows, work
+from tests.support.csv_files import csv_of
 
 CSV = csv_of("https://shop.example/1.jpg")
 NEVER_MADE = "imgproc_" + "A" * 43

@@ -23,7 +23,8 @@ from imgproc.db.transitions import actions, requests
 from imgproc.journey import accept
 from imgproc.journey.services import toolbox
 from tests.integration.api.answers import UNKNOWN, AppFactory, away, problem
-from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, submit, upload
+from tests.integration.driver import at_once, configure, drain, pass_time, post, submit, upload
+from tests.support.csv_files import csv_of
 
 MIB = 1024 * 1024
 CSV = csv_of("https://shop.example/1.jpg")

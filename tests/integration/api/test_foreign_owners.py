@@ -19,9 +19,10 @@ from imgproc.db.engine import Base
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.queue.connection import redis_client
 from tests.integration.api.answers import problem
-from tests.integration.driver import configure, csv_of, rows, upload, work
-from tests.support.image_host import Shop
-from tests.support.postgresql import ObjectStore
+from tests.integration.driver import configure, rows, upload, work
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -69,7 +70,7 @@ def stranger(kind: str) -> dict[str, str]:
 @pytest.mark.parametrize(("has_ended", "access"), STATES)
 @pytest.mark.parametrize("caller", ["another key", "nobody"])
 def test_no_route_tells_a_foreign_request_from_none(
-    shop: Shop, objects: ObjectStore, caller: str, has_ended: bool, access: str
+    shop: ImageHost, objects: ObjectStore, caller: str, has_ended: bool, access: str
 ) -> None:
     """Word for word and header for header; no row, no object and no job changes."""
     configure(csv_access=access)
@@ -96,7 +97,7 @@ def test_no_route_tells_a_foreign_request_from_none(
     assert redis_client().keys("rq:job:*") == jobs
 
 
-def test_callers_without_a_key_and_with_one_are_strangers_to_each_other(shop: Shop) -> None:
+def test_callers_without_a_key_and_with_one_are_strangers_to_each_other(shop: ImageHost) -> None:
     """A key does not see what came without one, either."""
     request_id = upload(csv_of(f"{shop.url}/chelsea.jpg")).json["requestId"]
     headers = stranger("another key")
@@ -115,7 +116,7 @@ def test_callers_without_a_key_and_with_one_are_strangers_to_each_other(shop: Sh
     ],
 )
 def test_where_keys_are_required_no_route_says_anything_without_one(
-    shop: Shop, headers: Callable[[str], dict[str, str]]
+    shop: ImageHost, headers: Callable[[str], dict[str, str]]
 ) -> None:
     """401, be the request known or not."""
     key = create_key("owner")
@@ -130,7 +131,7 @@ def test_where_keys_are_required_no_route_says_anything_without_one(
     assert kept() == before
 
 
-def test_a_foreign_delivery_under_an_own_request_is_none(shop: Shop) -> None:
+def test_a_foreign_delivery_under_an_own_request_is_none(shop: ImageHost) -> None:
     """Answered as one that never was, and not sent."""
     keys = [{"X-API-Key": create_key(name)} for name in ("one", "two")]
     file = csv_of(f"{shop.url}/chelsea.jpg")
@@ -148,7 +149,7 @@ def test_a_foreign_delivery_under_an_own_request_is_none(shop: Shop) -> None:
     assert shop.asked["/webhook"] == sent
 
 
-def test_no_list_shows_a_foreign_request(shop: Shop) -> None:
+def test_no_list_shows_a_foreign_request(shop: ImageHost) -> None:
     """Nor does a cursor made of another's pages lead to it."""
     keys = [{"X-API-Key": create_key(name)} for name in ("one", "two")]
     ids = [[upload(csv_of(f"{shop.url}/chelsea.jpg"), headers=key).json["requestId"] for _ in range(3)] for key in keys]

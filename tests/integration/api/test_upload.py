@@ -14,7 +14,8 @@ from flask import Flask, current_app
 
 from imgproc.db.models import ProcessingRequest
 from tests.integration.api.answers import NOBODY, UTC_TIME, AppFactory, away, problem
-from tests.integration.driver import HEADER, configure, csv_of, get, ringing, row, rows, upload
+from tests.integration.driver import configure, get, ringing, row, rows, upload
+from tests.support.csv_files import HEADER, csv_of
 
 CSV = csv_of("https://shop.example/1.jpg,https://shop.example/2.jpg", "https://shop.example/3.jpg")
 MIB = 1024 * 1024
