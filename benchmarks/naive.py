@@ -43,7 +43,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
             f"imgproc, {many.settings().workers} workers (default)": partial(process, many, slow, images),
         }
         costs = in_turns(cases, rounds=rounds, warm_up=False)
-    rows = [
+    rows: list[list[str | float]] = [
         [name, 1000 * cost.cpu / images, cost.wall, images / cost.wall, costs[NAIVE].wall / cost.wall]
         for name, cost in costs.items()
     ]

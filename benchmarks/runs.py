@@ -65,4 +65,4 @@ def warm_up(stack: Stack, host: str) -> None:
 def worker_cpu(stack: Stack) -> float:
     """Seconds of CPU of the worker processes until now."""
     times = [process.cpu_times() for process in stack.children("rq_worker.py")]
-    return sum(each.user + each.system for each in times)
+    return float(sum(each.user + each.system for each in times))

@@ -25,7 +25,7 @@ WAYS = {"in full": 0, "eighths": stage.FINEST_OF_EIGHTHS}
 
 def measure(*, quick: bool = False) -> Table:
     """CPU and looks of both ways at every scale."""
-    rows = []
+    rows: list[list[str | float]] = []
     for scale in SCALES[::4] if quick else SCALES:
         say(f"  {scale}")
         cases = {way: partial(_made, jpeg(SIZE), way, scale) for way in WAYS}

@@ -35,7 +35,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         return Table(title, [""], [], [f"Not measured: {', '.join(missing)} missing (Debian: curl, libvips-tools)."])
     images, rounds = number or (20 if quick else 100), 1 if quick else 3
-    rows = []
+    rows: list[list[str | float]] = []
     with ExitStack() as servers:
         fast, slow = (servers.enter_context(image_host_process(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
         stacks = [servers.enter_context(stack_of(count)) for count in (FEW, "")]

@@ -36,10 +36,10 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
         workers = stack.settings().workers
         queue = servers.enter_context(_plain_pool(stack.settings().redis_url, workers))
         warm_up(stack, host)
-        ours = partial(process, stack, host, products, images=IMAGES)
-        costs = in_turns({"RQ": partial(_no_ops, queue, jobs), "imgproc": ours}, rounds=rounds)
+        journey = partial(process, stack, host, products, images=IMAGES)
+        costs = in_turns({"RQ": partial(_no_ops, queue, jobs), "imgproc": journey}, rounds=rounds)
     ours, bare = products / costs["imgproc"].wall, jobs / costs["RQ"].wall
-    rows = [
+    rows: list[list[str | float]] = [
         [f"{jobs:,} no-op jobs of RQ", bare, "", 1.0],
         [f"{products:,} products of {IMAGES} pictures", ours, IMAGES * ours, ours / bare],
     ]

@@ -80,11 +80,12 @@ class Cut:
 def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple[list[Cut], list[Defect]]:
     """Cut, measure, mend; then wait for the end and check."""
     settings = {"WORKERS": str(options.workers), "LEASE_SECONDS": str(options.lease), "DISPATCH_WINDOW": "64"}
-    house_of = {"database": "postgresql", "settings": settings, "clocks": [0.0] * options.hosts}
     with (
         open_network(options.hosts + 1) as net,
         open_chaos_host(net.address) as shop,
-        open_house(folder, network=net, **house_of) as house,
+        open_house(
+            folder, database="postgresql", network=net, settings=settings, clocks=[0.0] * options.hosts
+        ) as house,
     ):
         assert isinstance(net, Network), "run as a module, which enters a namespace of its own"
         feeding = Feeding(Stage(house, shop), options.file)

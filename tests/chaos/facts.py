@@ -62,12 +62,16 @@ def collect(house: House, shop: ChaosHost, sent: list[Sent], *, seconds_to_end: 
     objects, texts = _look_at(house.objects)
     with house.app.app_context():
         tables = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
-        rows = [rows_of(table) for table in tables]
+        requests, products, images, deliveries, attempts = map(rows_of, tables)
     return Facts(
         sent,
         shop.url,
         house.environ["S3_PUBLIC_URL"],
-        *rows,
+        requests,
+        products,
+        images,
+        deliveries,
+        attempts,
         objects=objects,
         texts=texts,
         received=read_log(house.received),
@@ -119,7 +123,8 @@ def _size_as_picture(content: bytes) -> tuple[int, int] | None:
     try:
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
-            return picture.size
+            width, height = picture.size
+            return width, height
     except (OSError, SyntaxError, ValueError):
         return None
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from typing import Any
 
 import psutil
 import redis
@@ -192,7 +193,7 @@ def duplicate_doorbells(house: House, fault: Fault) -> bool:
     return True
 
 
-def _some(statement: sa.Select[tuple[object, ...]], count: int) -> list[sa.Row[tuple[object, ...]]]:
+def _some(statement: Any, count: int) -> list[sa.Row[Any]]:
     with db.engine.connect() as connection:
         return list(connection.execute(statement.order_by(sa.func.random()).limit(count)))
 

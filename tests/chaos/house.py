@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGTERM
+from typing import NamedTuple
 
 import flask_migrate
 from flask import Flask
@@ -51,6 +53,14 @@ SETTINGS = {
 }
 
 
+class Servers(NamedTuple):
+    """What our processes stand on; SQLite needs no server."""
+
+    database: Held | None
+    redis: Held
+    s3: Held
+
+
 @dataclass
 class House:
     """The running house; faults are upon its processes."""
@@ -70,8 +80,8 @@ class House:
         self.receive("ok")
         self.receiver = self._held(self._receiver)
         self.web = self._held(self._web)
-        self.pools = [self._held(lambda host=host: self._pool(host)) for host in range(len(self.clocks))]
-        self.sweepers = [self._held(lambda number=number: self._sweeper(number)) for number in SWEEPERS]
+        self.pools = [self._held(partial(self._pool, host)) for host in range(len(self.clocks))]
+        self.sweepers = [self._held(partial(self._sweeper, number)) for number in SWEEPERS]
         self.app = self._migrated()
 
     @property
@@ -126,8 +136,8 @@ class House:
             for held in self.everything:
                 held.tend()
 
-    def _held(self, service: object) -> Held:
-        return Held(service, spawner=self.spawner)  # type: ignore[arg-type] - a lambda with a default
+    def _held(self, service: Callable[[], Service]) -> Held:
+        return Held(service, spawner=self.spawner)
 
     def _python(self, name: str, *arguments: str, host: int | None = None, **environ: str) -> Service:
         return Service(
@@ -188,7 +198,7 @@ def open_house(
         network = network or Loopback()
         held, environ = _start_servers(folder, database, spawner, cleanup, network)
         environ |= {**(settings or {}), start.MUTATION: mutation}
-        house = House(folder, environ, spawner, **held, network=network, clocks=list(clocks))
+        house = House(folder, environ, spawner, *held, network=network, clocks=list(clocks))
         for process in [house.receiver, *house.ours]:
             cleanup.callback(process.end)
             process.start()
@@ -204,11 +214,11 @@ def open_house(
 
 def _start_servers(
     folder: Path, database: str, spawner: ThreadPoolExecutor, cleanup: ExitStack, network: Loopback
-) -> tuple[dict[str, Held | None], dict[str, str]]:
+) -> tuple[Servers, dict[str, str]]:
     (folder / "objects").mkdir()
     redis, redis_url = valkey_service(folder, network.address)
     objects, s3_url = s3.object_store_service(folder / "objects", network.address)
-    held: dict[str, Held | None] = {"database": None}
+    database_server: Held | None = None
     environ = dict.fromkeys(SettingsSchema().fields, "") | SETTINGS
     environ |= {"DATA_DIR": str(folder / "data"), "REDIS_URL": redis_url, "S3_ENDPOINT_URL": s3_url}
     environ["ALLOWED_NETWORKS"] = network.subnet
@@ -219,11 +229,11 @@ def _start_servers(
         if isinstance(network, Network):
             postgresql.listen_on(network.address, network.subnet)
         cleanup.callback(postgresql.remove)
-        held["database"] = Held(postgresql.service, spawner=spawner)
+        database_server = Held(postgresql.service, spawner=spawner)
         environ["DATABASE_URL"] = postgresql.url
-    held |= {"redis": Held(lambda: redis, spawner=spawner), "s3": Held(lambda: objects, spawner=spawner)}
-    for process in filter(None, held.values()):
-        cleanup.callback(process.end, SIGINT if process is held["database"] else SIGKILL)
+    held = Servers(database_server, Held(lambda: redis, spawner=spawner), Held(lambda: objects, spawner=spawner))
+    for process in filter(None, held):
+        cleanup.callback(process.end, SIGINT if process is database_server else SIGKILL)
         process.start()
     return held, environ
 

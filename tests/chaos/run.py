@@ -180,4 +180,4 @@ def _count() -> Counter[str]:
         visible = of_requests.where(request.removed_at.is_(None))
         counts: dict[str, Any] = dict(connection.execute(visible).mappings().one())
         unannounced = connection.execute(sa.select(sa.func.count()).where(waiting)).scalar_one()
-    return Counter({name: int(count) for name, count in counts.items()}, unannounced=unannounced)
+    return Counter({"unannounced": int(unannounced), **{name: int(count) for name, count in counts.items()}})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, cast
 
 import sqlalchemy as sa
 from flask import Flask, current_app
@@ -27,9 +27,22 @@ from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from imgproc.worker import pool, sweeper
 
+
+class Lease(TypedDict):
+    """How a claim is made."""
+
+    token: str
+    lease_seconds: int
+
+
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
-LEASE = {"token": "a" * 32, "lease_seconds": 30}
+LEASE: Lease = {"token": "a" * 32, "lease_seconds": 30}
 Result = TypeVar("Result")
+
+
+def the_app() -> Flask:
+    """The app of the context, which threads may take with them."""
+    return cast("Flask", cast("Any", current_app)._get_current_object())
 
 
 def upload(csv: str | bytes, *, headers: dict[str, str] | None = None, **options: Any) -> Any:
@@ -62,12 +75,14 @@ def post(path: str) -> Any:
 
 def status_of(request_id: str) -> dict[str, Any]:
     """The request's status."""
-    return get(f"/api/status/{request_id}")
+    status: dict[str, Any] = get(f"/api/status/{request_id}")
+    return status
 
 
 def products_of(request_id: str) -> list[dict[str, Any]]:
     """The request's products, up to 500."""
-    return get(f"/api/requests/{request_id}/products?limit=500")["items"]
+    products: list[dict[str, Any]] = get(f"/api/requests/{request_id}/products?limit=500")["items"]
+    return products
 
 
 def codes_of(request_id: str) -> list[list[str | None]]:
@@ -92,7 +107,7 @@ class _Worker(pool.PreloadedWorker):
 
 def burst(*, most: int | None = None) -> list[str]:
     """Let one worker loose on the queues, in this process; what its jobs raised."""
-    _Worker.app = current_app._get_current_object()
+    _Worker.app = the_app()
     worker = _Worker(enqueue.QUEUES, connection=redis_client(), serializer=JSONSerializer)
     worker.failures = []
     ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -179,7 +194,7 @@ def planned_row(number: int, urls: Sequence[str]) -> PlannedRow:
 
 def at_once(*calls: Callable[[], Result]) -> list[Result]:
     """Call all of them in threads that start together; their results in order."""
-    app: Flask = current_app._get_current_object()
+    app: Flask = the_app()
     ready = Barrier(len(calls))
 
     def run(call: Callable[[], Result]) -> Result:

@@ -10,6 +10,7 @@ import pytest
 from imgproc.core.errors import ImgprocError
 from imgproc.db.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.transitions import actions, products, requests
+from imgproc.db.transitions.results import ImageResult
 from imgproc.journey import jobs, reuse
 from imgproc.worker import sweeper
 from tests.integration.driver import codes_of, configure, drain, post, row, rows, status_of, statuses, submit, work
@@ -103,6 +104,7 @@ def test_the_last_product_in_hand_completes_a_cancelled_request(shop: ImageHost)
     assert post(f"/api/requests/{request_id}/cancel").status_code == 202
     assert (status_of(request_id)["status"], statuses()) == ("processing", ["processing"])
     made = reuse.make_image(jobs.toolbox(), claimed, lambda: None, claimed.images[0], earlier=None)
+    assert isinstance(made, ImageResult)
     products.finish(product.id, [made], token="mine", window=1)
     assert drain(request_id)["status"] == "completed"
 

@@ -91,7 +91,8 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
 
 
 def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
+    descendants: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
+    return descendants
 
 
 def _names(process: subprocess.Popen[bytes]) -> set[str]:

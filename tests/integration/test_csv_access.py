@@ -148,12 +148,12 @@ def test_private_csvs_are_had_from_the_api_alone(shop: ImageHost, objects: Objec
     headers = {"X-API-Key": create_key("shop")}
     file = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
     answer = upload(file, headers=headers, webhookUrl=f"{shop.url}/webhook")
-    request_id = answer.json["requestId"]
+    request_id = answer.get_json()["requestId"]
     work()
     assert [key for key in objects.keys(request_id) if key.startswith("outputs/") and key.endswith(".csv")] == []
 
     ask = current_app.test_client().get
-    status = ask(f"/api/status/{request_id}", headers=headers).json
+    status = ask(f"/api/status/{request_id}", headers=headers).get_json()
     for name, column in (("output", "Output Image Urls"), ("failed", "Error")):
         link = f"http://localhost/api/requests/{request_id}/{name}.csv"
         assert status[f"{name}CsvUrl"] == announced(shop)[f"{name}CsvUrl"] == link
@@ -165,7 +165,7 @@ def test_private_csvs_are_had_from_the_api_alone(shop: ImageHost, objects: Objec
         assert file_.headers["X-Robots-Tag"] == "noindex"
         assert file_.headers["Referrer-Policy"] == "no-referrer"
         for stranger in ({}, {"X-API-Key": create_key("other")}):
-            assert ask(link, headers=stranger).json["code"] == "request_not_found"
+            assert ask(link, headers=stranger).get_json()["code"] == "request_not_found"
     configure(api_keys_required=True)
     assert ask(status["outputCsvUrl"]).status_code == 401
 
@@ -192,7 +192,7 @@ def test_a_private_csv_that_is_gone_is_not_found() -> None:
         connection.execute(sa.update(ProcessingRequest).values(status="failed", csv_private=True, **gone))
     for name, code in (("output", "no_output"), ("failed", "nothing_failed")):
         response = current_app.test_client().get(f"/api/requests/{request_id}/{name}.csv")
-        assert (response.status_code, response.json["code"]) == (404, code)
+        assert (response.status_code, response.get_json()["code"]) == (404, code)
 
 
 @pytest.mark.parametrize(("before", "after"), [("public", "private"), ("private", "public")])
@@ -229,7 +229,7 @@ def test_a_store_that_is_away_is_said_before_a_byte_is_sent(shop: ImageHost, obj
     request_id = ended(shop)
     with objects.away():
         response = current_app.test_client().get(f"/api/requests/{request_id}/output.csv")
-    assert (response.status_code, response.json["code"]) == (503, "storage_unavailable")
+    assert (response.status_code, response.get_json()["code"]) == (503, "storage_unavailable")
 
 
 # -- credentials in URLs ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,7 +171,7 @@ def _old(context: ssl.SSLContext) -> None:
     ],
 )
 def test_refuses_tls_that_proves_nothing(
-    tmp_path: Path, certificate: dict[str, object], change: Callable[[ssl.SSLContext], None] | None
+    tmp_path: Path, certificate: dict[str, Any], change: Callable[[ssl.SSLContext], None] | None
 ) -> None:
     """Even where the issuer is trusted."""
     context, trusted = self_signed(tmp_path, **certificate)

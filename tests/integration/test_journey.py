@@ -151,9 +151,9 @@ def test_skipped_rows_keep_their_line_in_the_output(objects: ObjectStore, shop: 
     response = upload(
         f"{HEADER}\n1.,Mug,{good}\n1.,Twin,{good}\n3.,No link,ftp://x\n4.,Cup,{good}\n", invalidRows="skip"
     )
-    assert response.json["counts"] == {"rows": 4, "products": 2, "images": 2, "skippedRows": 2}
-    assert [error["line"] for error in response.json["errors"]] == [3, 4]
-    request_id = response.json["requestId"]
+    assert response.get_json()["counts"] == {"rows": 4, "products": 2, "images": 2, "skippedRows": 2}
+    assert [error["line"] for error in response.get_json()["errors"]] == [3, 4]
+    request_id = response.get_json()["requestId"]
     status = drain(request_id)
     assert status["status"] == "completed"
     assert [product["status"] for product in products_of(request_id)] == [
@@ -175,8 +175,8 @@ def test_a_file_with_a_bad_row_is_refused_whole(objects: ObjectStore, shop: Imag
     """By default nothing is accepted, nothing is stored, and the row is named."""
     before = objects.keys("*")
     response = upload(f"{HEADER}\n1.,Mug,{shop.url}/chelsea.jpg\n2.,,{shop.url}/chelsea.jpg\n")
-    assert (response.status_code, response.json["code"]) == (422, "invalid_csv")
-    assert [error["line"] for error in response.json["errors"]] == [3]
+    assert (response.status_code, response.get_json()["code"]) == (422, "invalid_csv")
+    assert [error["line"] for error in response.get_json()["errors"]] == [3]
     assert (rows(ProcessingRequest), objects.keys("*")) == ([], before)
 
 
@@ -210,12 +210,12 @@ def test_the_same_idempotency_key_answers_the_first_request_again(shop: ImageHos
     key = {"Idempotency-Key": "order-7"}
     csv_ = csv_of(f"{shop.url}/chelsea.jpg")
     first, second = upload(csv_, headers=key), upload(csv_, headers=key)
-    assert second.json["requestId"] == first.json["requestId"]
+    assert second.get_json()["requestId"] == first.get_json()["requestId"]
     assert (second.status_code, second.headers["Idempotent-Replayed"]) == (202, "true")
     assert "Idempotent-Replayed" not in first.headers
     for other in (upload(csv_ + "\n", headers=key), upload(csv_, headers=key, quality="60")):
-        assert (other.status_code, other.json["code"]) == (409, "idempotency_key_reused")
-    assert upload(csv_).json["requestId"] != first.json["requestId"]
+        assert (other.status_code, other.get_json()["code"]) == (409, "idempotency_key_reused")
+    assert upload(csv_).get_json()["requestId"] != first.get_json()["requestId"]
     assert len(rows(ProcessingRequest)) == 2
 
 
@@ -226,7 +226,7 @@ def test_two_uploads_with_one_key_at_once_are_one_request(objects: ObjectStore, 
         before = objects.keys("*")
         answers = at_once(*[lambda: upload(csv_, headers={"Idempotency-Key": f"race-{race}"})] * 2)  # noqa: B023 - called within the round
         assert [answer.status_code for answer in answers] == [202, 202]
-        (request_id,) = {answer.json["requestId"] for answer in answers}
+        (request_id,) = {answer.get_json()["requestId"] for answer in answers}
         assert set(objects.keys("*")) - set(before) == {f"originals/{request_id}/input.csv"}
     assert len(get("/api/requests")["items"]) == 5
 
@@ -240,6 +240,6 @@ def test_a_status_that_has_not_changed_is_not_sent_again(shop: ImageHost) -> Non
     assert client.get(path, headers={"If-None-Match": pending.headers["ETag"]}).status_code == 304
     drain(request_id)
     ended = client.get(path, headers={"If-None-Match": pending.headers["ETag"]})
-    assert (ended.status_code, ended.json["status"]) == (200, "completed")
+    assert (ended.status_code, ended.get_json()["status"]) == (200, "completed")
     assert "Retry-After" not in ended.headers
     assert status_of(request_id) == ended.json

@@ -119,7 +119,12 @@ def test_a_worker_that_comes_back_too_late_is_refused(shop: ImageHost, monkeypat
 def test_a_lease_is_renewed_while_the_work_lasts(app: Flask) -> None:
     """A thread renews it again and again, and ends when the work does."""
     renewals: list[int] = []
-    with Lease(lambda: not renewals.append(1), seconds=0.03, deadline=600) as lease:
+
+    def renew() -> bool:
+        renewals.append(1)
+        return True
+
+    with Lease(renew, seconds=0.03, deadline=600) as lease:
         wait_until(lambda: len(renewals) > 3)
         lease.check()
     assert "lease" not in {thread.name for thread in threading.enumerate()}
@@ -128,7 +133,12 @@ def test_a_lease_is_renewed_while_the_work_lasts(app: Flask) -> None:
 def test_work_whose_lease_is_lost_stops(app: Flask) -> None:
     """A renewal that finds no row means that somebody else owns the work."""
     asked: list[int] = []
-    with Lease(lambda: bool(asked.append(1)), seconds=0.03, deadline=600) as lease:
+
+    def renew() -> bool:
+        asked.append(1)
+        return False
+
+    with Lease(renew, seconds=0.03, deadline=600) as lease:
         wait_until(lambda: bool(asked))
         wait_until(lambda: _is_lost(lease))
     assert len(asked) == 1

@@ -45,7 +45,7 @@ def test_an_answer_is_not_lost_because_the_database_went_away_after_it(
         patched.setattr("imgproc.api.status._latest_delivery", lambda _request_id: None)
         with app.app_context():
             response = app.test_client().get(f"/api/status/{request_id}")
-    assert (response.status_code, response.json["requestId"]) == (200, request_id)
+    assert (response.status_code, response.get_json()["requestId"]) == (200, request_id)
     assert get(f"/api/status/{request_id}")["status"] == "pending"
 
 

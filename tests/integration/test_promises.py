@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask
+from sqlalchemy import QueuePool
 
 from imgproc.core.errors import LeaseLost
 from imgproc.db.engine import db
@@ -178,7 +179,7 @@ def test_10_no_transaction_spans_a_download_an_encode_or_a_put(
 ) -> None:
     """Whoever waits for a host, a codec or the object store holds no connection of the database."""
     held: dict[str, set[int]] = {}
-    pool = db.engine.pool
+    pool = cast("QueuePool", db.engine.pool)
 
     def watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*arguments: Any, **options: Any) -> Any:

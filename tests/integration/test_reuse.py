@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -96,7 +97,7 @@ def test_workers_at_once_download_it_once(objects: ObjectStore, shop: ImageHost)
     first, *others = (partial(jobs.process_product, each.id) for each in rows(Product))
 
     def after_the_first(job: Callable[[], None]) -> None:
-        wait_until(lambda: shop.asked["/slow.jpg"])
+        wait_until(lambda: shop.asked["/slow.jpg"] > 0)
         job()
 
     at_once(first, *(partial(after_the_first, job) for job in others))
@@ -221,7 +222,12 @@ def test_waits_for_all_its_pictures_together(shop: ImageHost, monkeypatch: pytes
     for each in others:
         assert products.claim(each, token="hung", lease_seconds=30)
     pauses: list[float] = []
-    monkeypatch.setattr(reuse.stopping, "wait", lambda pause: pauses.append(pause) or time.sleep(pause))
+
+    def wait(pause: float) -> None:
+        pauses.append(pause)
+        time.sleep(pause)
+
+    monkeypatch.setattr(reuse.stopping, "wait", wait)
     jobs.process_product(last)
     assert rows(Product)[-1].status is ProductStatus.COMPLETED
     assert 0.2 <= sum(pauses) < 0.4
@@ -336,7 +342,7 @@ def test_the_same_bytes_are_not_compressed_again(
 @pytest.mark.parametrize(
     "options", [{"quality": "60"}, {"scale": "0.4"}, {"format": "webp"}, {"quality": "smart"}], ids=str
 )
-def test_other_options_make_another_picture(objects: ObjectStore, shop: ImageHost, options: dict[str, str]) -> None:
+def test_other_options_make_another_picture(objects: ObjectStore, shop: ImageHost, options: dict[str, Any]) -> None:
     """Nothing is asked conditionally."""
     first, second = twice(shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG)), **options)
     assert shop.conditions == [(None, None)] * 2

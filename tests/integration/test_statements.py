@@ -98,7 +98,7 @@ def _add_ended_requests(owners: list[str]) -> str:
         connection.execute(sa.insert(WebhookDelivery), deliveries)
         attempts = [{"delivery_id": each["id"], "number": 1, "duration_ms": 1} for each in deliveries]
         connection.execute(sa.insert(DeliveryAttempt), attempts)
-    return next(each["id"] for each in reversed(requests) if each["owner"] == "")
+    return next(str(each["id"]) for each in reversed(requests) if each["owner"] == "")
 
 
 def _make_half_ended(request_id: str) -> None:
@@ -140,7 +140,7 @@ def _walk(path: str, *, secret: str = "") -> None:
         db.session.rollback()
         first = current_app.test_client().get(path, headers=headers)
         assert first.status_code == 200, first.text
-        if cursor := first.json.get("nextCursor"):
+        if cursor := first.get_json().get("nextCursor"):
             between = "&" if "?" in path else "?"
             next_page = current_app.test_client().get(f"{path}{between}cursor={quote(cursor)}", headers=headers)
             assert next_page.status_code == 200, next_page.text

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -182,7 +182,7 @@ def test_a_caller_is_told_to_try_again(app: Flask, shop: ImageHost, monkeypatch:
     with another_session() as other:
         lock(other, ProcessingRequest)
         response = app.test_client().post(f"/api/requests/{request_id}/cancel")
-    assert (response.status_code, response.json["code"]) == (503, "database_unavailable")
+    assert (response.status_code, response.get_json()["code"]) == (503, "database_unavailable")
     assert response.headers["Retry-After"]
     assert app.test_client().post(f"/api/requests/{request_id}/cancel").status_code == 202
 
@@ -280,7 +280,7 @@ def test_redis_is_asked_whether_it_lives(app: Flask) -> None:
     client = redis_client()
     client.ping()
     connection = client.connection_pool.get_connection()
-    options = connection._sock
+    options = cast("socket.socket", connection._sock)
     seconds = {name: options.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in _TCP}
     client.connection_pool.release(connection)
     assert seconds == _TCP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rq import Queue, Retry
@@ -118,13 +118,14 @@ def test_a_job_leaves_nothing_in_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "plan", lambda _request_id: 1 / 0)
     enqueue("imgproc.journey.jobs.plan", str(uuid.uuid4()), failure_ttl=600)
     assert len(burst()) == 1
-    kept = {key.decode() for key in redis_client().keys("rq:*")}
+    kept = {str(key, "ascii") for key in cast("list[bytes]", redis_client().keys("rq:*"))}
     assert {key for key in kept if not key.startswith(("rq:worker", "rq:queues"))} == set()
 
 
 def test_a_ring_while_the_work_is_under_way_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a job leaves for later, under the same id, is not taken away with its own record."""
-    answered, once = [], str(uuid.uuid4())
+    answered: list[str] = []
+    once = str(uuid.uuid4())
 
     def plan(request_id: str) -> None:
         if not answered:

@@ -29,7 +29,14 @@ class PostgreSQL:
         self._address = ""
         self.log_file = self._folder / "log"
         self.url = f"postgresql+psycopg://postgres@/postgres?host={self._folder}"
-        init = [self._programs / "initdb", "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=utf8"]
+        init: list[str | Path] = [
+            self._programs / "initdb",
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=utf8",
+        ]
         subprocess.run([*self._prefix, *init, "-D", self._data], check=True, stdout=subprocess.DEVNULL)
 
     @property
@@ -48,8 +55,8 @@ class PostgreSQL:
 
     def service(self) -> Service:
         """The server. It does not wait for the disk: processes may die here, but not the machine."""
-        places = ["-D", self._data, "-h", self._address, "-k", self._folder]
-        command = [self._programs / "postgres", *places, "-c", "fsync=off"]
+        places: list[str | Path] = ["-D", self._data, "-h", self._address, "-k", self._folder]
+        command: list[str | Path] = [self._programs / "postgres", *places, "-c", "fsync=off"]
         return Service("postgresql", [*self._prefix, *map(str, command)], log_file=self.log_file, ready=self.accepts)
 
     def accepts(self) -> bool:

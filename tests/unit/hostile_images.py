@@ -435,10 +435,13 @@ def measure(source: bytes, *, limit: int, **options: Any) -> dict[str, Any]:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        line = pipe.read()
+        told = pipe.read()
     _, status = os.waitpid(child, 0)
     died = {"outcome": f"died with {os.waitstatus_to_exitcode(status)}", "peak": 0, "beyond": 0, "seconds": 0.0}
-    return died if status else json.loads(line)
+    if status:
+        return died
+    measured: dict[str, Any] = json.loads(told)
+    return measured
 
 
 def _memory(what: str) -> int:

@@ -103,7 +103,7 @@ def _codes(tree: ast.AST) -> Iterator[str]:
         found += [node.value] if isinstance(node, ast.keyword) and node.arg == "code" else []
         for code in found:
             if isinstance(code, ast.Constant) and re.fullmatch(r"[a-z]+(_[a-z]+)*", str(code.value)):
-                yield code.value
+                yield str(code.value)
 
 
 def test_every_error_code_is_documented() -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from tests.support.photographs import decode, encode, photo
 MIB = 1024 * 1024
 
 
-def run(source: bytes, **options: object) -> Rendition:
+def run(source: bytes, **options: Any) -> Rendition:
     """Compress with defaults for all that the test does not speak of."""
     return compress(source, options=CompressOptions(**options), max_pixels=50_000_000)
 
@@ -176,7 +177,7 @@ def test_tiles_that_are_slow_get_less_effort(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(avif_grid, "TILE", 128)
     speeds, save = list[int](), Image.Image.save
 
-    def note(self: Image.Image, stream: io.BytesIO, *arguments: object, **settings: int) -> None:
+    def note(self: Image.Image, stream: io.BytesIO, *arguments: Any, **settings: Any) -> None:
         speeds.append(settings["speed"])
         save(self, stream, *arguments, **settings)
 
@@ -246,7 +247,7 @@ def test_nothing_is_kept_without_time(image_format: str) -> None:
     source = encode(photo("coffee"), image_format, **{"lossless": True} if image_format == "WEBP" else {})
     time_up = CpuTime()
     time_up._started -= 100
-    asked = {"source_format": image_format.lower(), "pixels": 0, "below": 10**9}
+    asked: dict[str, Any] = {"source_format": image_format.lower(), "pixels": 0, "below": 10**9}
     assert keep.keep(source, **asked, time=CpuTime()) is not None
     assert keep.keep(source, **asked, time=time_up) is None
 
@@ -271,7 +272,7 @@ def test_whatever_an_encoder_raises_is_an_error_of_the_image(
 ) -> None:
     """A GIF of 353 bytes and a PNG of 40,000 x 1 ended the product with these."""
 
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: Any) -> None:
         raise fault
 
     source = encode(photo("coffee"), "BMP")
@@ -288,7 +289,7 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
 ) -> None:
     """The plain rendition is there."""
 
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: Any) -> None:
         raise fault
 
     source, target = encode(photo("coffee"), "PNG"), "png" if step == "_lossless" else "jpeg"
@@ -300,7 +301,7 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
 def test_whatever_a_step_before_raises_is_an_error_of_the_image(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Each of the faults that Pillow is known for."""
 
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: Any) -> None:
         raise SyntaxError("x")
 
     monkeypatch.setattr(stage, step, fail)

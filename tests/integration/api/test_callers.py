@@ -233,7 +233,7 @@ def test_without_the_database_nobody_is_let_in(make_app: AppFactory) -> None:
 def test_the_document_names_both_ways_to_give_a_key(make_app: AppFactory) -> None:
     """`security` is required or optional, as the setting says; open addresses need none."""
     for required, alternatives in (("false", 3), ("true", 2)):
-        document = make_app(API_KEYS_REQUIRED=required).test_client().get("/openapi.json").json
+        document = make_app(API_KEYS_REQUIRED=required).test_client().get("/openapi.json").get_json()
         assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey"}
         assert len(document["paths"]["/api/requests"]["get"]["security"]) == alternatives
         assert "401" in document["paths"]["/metrics"]["get"]["responses"]

@@ -219,7 +219,8 @@ def test_refuses_to_send_again_while_too_many_webhooks_are_open(shop: ImageHost)
 
 def _due(owner: str, number: int) -> list[str]:
     """So many deliveries of the owner that are due; their ids."""
-    requests, announcements = [], []
+    requests: list[dict[str, Any]] = []
+    announcements: list[dict[str, Any]] = []
     for _ in range(number):
         request_id = str(uuid.uuid4())
         requests.append({"id": request_id, "owner": owner, "status": RequestStatus.COMPLETED, **REQUEST})
