@@ -22,7 +22,7 @@ def measure(*, quick: bool = False) -> Table:
     for size in sizes:
         cases = {name: again(partial(peer, jpeg(size)), TIMES[size]) for name, peer in everyone.items()}
         costs[size] = in_turns(cases, rounds=rounds[size])
-    rows = []
+    rows: list[list[str | float]] = []
     for name in everyone:
         cpu = [costs[size][name].cpu / TIMES[size] for size in sizes]
         times = [costs[size]["naive resize + save"].cpu / costs[size][name].cpu for size in sizes]

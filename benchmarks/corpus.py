@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from tests.unit.compress_corpus import encode, photo
+from tests.support.photographs import encode, photo
 
 SIZES = {"S": (800, 800), "M": (2000, 2000), "L": (4000, 3000), "XL": (6000, 4000)}
 SOURCE_QUALITY = 90

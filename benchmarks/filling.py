@@ -24,7 +24,8 @@ LONG_AGO, FAR_AWAY = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (202
 @contextmanager
 def house(environ: Mapping[str, str]) -> Iterator[Flask]:
     """An app on a migrated database, its context pushed; what `environ` does not name has its default."""
-    app = create_app(load_settings(dict.fromkeys(SettingsSchema().fields, "") | {"LOG_LEVEL": "ERROR"} | environ))
+    given = {**dict.fromkeys(SettingsSchema().fields, ""), "LOG_LEVEL": "ERROR", **environ}
+    app = create_app(load_settings(given))
     with app.app_context():
         flask_migrate.upgrade()
         yield app

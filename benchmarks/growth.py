@@ -11,7 +11,7 @@ from benchmarks.corpus import thumbnail
 from benchmarks.measure import Cost, say
 from benchmarks.results import Table
 from benchmarks.runs import process, stack_of, warm_up
-from benchmarks.servers import image_host
+from tests.support.host_process import image_host_process
 
 SIDE = 64
 
@@ -19,7 +19,7 @@ SIDE = 64
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
     """CPU of the workers and time by the clock, a product; small requests before and after the large one."""
     small, large = (100, 500) if quick else (1_000, number or 20_000)
-    with image_host(thumbnail(SIDE)) as host, stack_of() as stack:
+    with image_host_process(thumbnail(SIDE)) as host, stack_of() as stack:
         warm_up(stack, host)
         runs = [process(stack, host, small) for _ in range(2)]
         took = runs[-1].wall

@@ -18,9 +18,9 @@ from benchmarks.measure import Cost, say
 from benchmarks.peers import ours
 from benchmarks.results import Table
 from benchmarks.runs import have_memory, process, stack_of, warm_up
-from benchmarks.servers import image_host
 from imgproc.core.config import load_settings
-from tests.e2e.stack import Stack
+from tests.support.host_process import image_host_process
+from tests.support.stack import Stack
 
 SIZE = "M"
 A_CORE = (2, 16)  # workers a core: as many as keep it busy where no host is slow, and the default
@@ -35,7 +35,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     images = (number or (40 if quick else 2_000)) // rounds
     runs: dict[str, list[Cost]] = {CODEC: []}
     with ExitStack() as servers:
-        fast, slow = (servers.enter_context(image_host(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
+        fast, slow = (servers.enter_context(image_host_process(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
         stacks = {count: servers.enter_context(stack_of(count)) for count in _counts()}
         for stack in stacks.values():
             warm_up(stack, fast)

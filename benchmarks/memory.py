@@ -31,7 +31,7 @@ print(peak() - idle)
 def measure(*, quick: bool = False) -> Table:
     """MiB at the peak of a job, the source's bytes included, above what the process used before."""
     names = list(CASES)[: 1 if quick else None]
-    rows = [[name, _megabytes("ours", name), _megabytes("naive", name)] for name in names]
+    rows: list[list[str | float]] = [[name, _megabytes("ours", name), _megabytes("naive", name)] for name in names]
     notes = [
         "Peak resident memory during the job less resident memory before it; the source's own bytes are part of it."
     ]

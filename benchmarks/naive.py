@@ -18,8 +18,8 @@ from benchmarks.measure import Cost, in_turns, say
 from benchmarks.peers import naive as naive_rendition
 from benchmarks.results import Table
 from benchmarks.runs import csv_of, process, stack_of, warm_up
-from benchmarks.servers import image_host
-from tests.e2e.stack import Stack
+from tests.support.host_process import image_host_process
+from tests.support.stack import Stack
 
 SIZE = "M"
 SLOW = 0.3
@@ -31,7 +31,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     """Images a second of both, by the clock: the seed in one process, ours with few and with many workers."""
     images, rounds = number or (12 if quick else 100), 1 if quick else 3
     with ExitStack() as servers:
-        fast, slow = (servers.enter_context(image_host(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
+        fast, slow = (servers.enter_context(image_host_process(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
         few, many = (servers.enter_context(stack_of(count)) for count in (FEW, ""))
         for stack in (few, many):
             warm_up(stack, fast)
@@ -43,7 +43,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
             f"imgproc, {many.settings().workers} workers (default)": partial(process, many, slow, images),
         }
         costs = in_turns(cases, rounds=rounds, warm_up=False)
-    rows = [
+    rows: list[list[str | float]] = [
         [name, 1000 * cost.cpu / images, cost.wall, images / cost.wall, costs[NAIVE].wall / cost.wall]
         for name, cost in costs.items()
     ]

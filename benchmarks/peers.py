@@ -35,7 +35,7 @@ def ours(source: bytes) -> bytes:
 
 def naive(source: bytes, *, resample: Image.Resampling | None = None) -> bytes:
     """What everybody writes first: decode in full, resize (bicubic unless told otherwise), save to memory."""
-    image = Image.open(io.BytesIO(source))
+    image: Image.Image = Image.open(io.BytesIO(source))
     image = image.resize((image.width // 2, image.height // 2), resample)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)

@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import flask_migrate
@@ -33,10 +33,10 @@ IMAGES = """INSERT INTO product_images (product_id, request_id, url_hash, positi
 def measure(*, quick: bool = False) -> Table:
     """CPU seconds on SQLite; a database of its own for each run."""
     number = 2_000 if quick else 50_000
-    rows = []
+    rows: list[list[str | float]] = []
     for images in (1, 3):
         body = file_of(number, images)
-        costs = in_turns({"bare": lambda body=body: _bare(body), "ours": lambda body=body: _ours(body)}, rounds=3)
+        costs = in_turns({"bare": partial(_bare, body), "ours": partial(_ours, body)}, rounds=3)
         bare, ours = costs["bare"].cpu, costs["ours"].cpu
         rows.append([f"{number:,} rows, {images} URL(s) each", bare, ours, bare / ours, number / ours])
     columns = ["file", "executemany, CPU s", "plan, CPU s", "plan ÷ executemany, speed", "plan, rows/CPU s"]

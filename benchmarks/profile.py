@@ -22,10 +22,10 @@ from benchmarks.filling import house
 from benchmarks.measure import say
 from benchmarks.results import Table
 from benchmarks.runs import csv_of
-from benchmarks.servers import image_host
 from tests.integration.driver import burst
-from tests.integration.s3_server import s3_server
-from tests.integration.services import valkey
+from tests.support.host_process import image_host_process
+from tests.support.s3 import s3_server
+from tests.support.valkey_server import valkey
 
 SIZE = "M"
 WARM_UP = 20
@@ -121,7 +121,7 @@ def _house() -> Iterator[str]:
             "ALLOWED_NETWORKS": "127.0.0.0/8",
         }
         stack.enter_context(house(environ)).extensions["services"].store.ensure_buckets()
-        host = stack.enter_context(image_host(jpeg(SIZE)))
+        host = stack.enter_context(image_host_process(jpeg(SIZE)))
         _loop(host, WARM_UP)
         yield host
 

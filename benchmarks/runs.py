@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks.measure import Cost
-from tests.e2e.stack import Stack, running_stack
+from tests.support.stack import Stack, running_stack
 
 HEADER = "S. No.,Product Name,Input Image Urls"
 WARM_UP = 10  # products a worker
@@ -65,4 +65,4 @@ def warm_up(stack: Stack, host: str) -> None:
 def worker_cpu(stack: Stack) -> float:
     """Seconds of CPU of the worker processes until now."""
     times = [process.cpu_times() for process in stack.children("-m imgproc worker")]
-    return sum(each.user + each.system for each in times)
+    return float(sum(each.user + each.system for each in times))

@@ -15,7 +15,7 @@ from benchmarks.results import Table
 from benchmarks.smart import PHOTOGRAPHS, judged
 from imgproc.pipeline.images import decode as stage
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from tests.unit.compress_corpus import decode, encode, photo
+from tests.support.photographs import decode, encode, photo
 
 SIZE = "M"
 SCALES = (0.3, 0.375, 0.55, 0.6, 0.625, 0.7, 0.75, 0.8)
@@ -25,7 +25,7 @@ WAYS = {"in full": 0, "eighths": stage.FINEST_OF_EIGHTHS}
 
 def measure(*, quick: bool = False) -> Table:
     """CPU and looks of both ways at every scale."""
-    rows = []
+    rows: list[list[str | float]] = []
     for scale in SCALES[::4] if quick else SCALES:
         say(f"  {scale}")
         cases = {way: partial(_made, jpeg(SIZE), way, scale) for way in WAYS}

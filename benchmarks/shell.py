@@ -14,8 +14,8 @@ from benchmarks.measure import Cost, in_turns, of_children
 from benchmarks.naive import s3_client
 from benchmarks.results import Table
 from benchmarks.runs import process, stack_of, warm_up
-from benchmarks.servers import image_host
-from tests.e2e.stack import Stack
+from tests.support.host_process import image_host_process
+from tests.support.stack import Stack
 
 SIZE = "M"
 SLOW = 0.3
@@ -35,9 +35,9 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         return Table(title, [""], [], [f"Not measured: {', '.join(missing)} missing (Debian: curl, libvips-tools)."])
     images, rounds = number or (20 if quick else 100), 1 if quick else 3
-    rows = []
+    rows: list[list[str | float]] = []
     with ExitStack() as servers:
-        fast, slow = (servers.enter_context(image_host(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
+        fast, slow = (servers.enter_context(image_host_process(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
         stacks = [servers.enter_context(stack_of(count)) for count in (FEW, "")]
         for stack in stacks:
             warm_up(stack, fast)

@@ -18,9 +18,9 @@ from benchmarks.corpus import thumbnail
 from benchmarks.measure import Cost, in_turns
 from benchmarks.results import Table
 from benchmarks.runs import process, stack_of, warm_up
-from benchmarks.servers import image_host
 from imgproc.embedded.supervisor import Service, spawn
-from tests.processes import wait_until
+from tests.support.host_process import image_host_process
+from tests.support.processes import wait_until
 
 SIDE, IMAGES = 200, 3
 QUEUE = "no-op"
@@ -31,15 +31,15 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     products, rounds = number or (60 if quick else 2_000), 1 if quick else 5
     jobs = 5 * products
     with ExitStack() as servers:
-        host = servers.enter_context(image_host(thumbnail(SIDE)))
+        host = servers.enter_context(image_host_process(thumbnail(SIDE)))
         stack = servers.enter_context(stack_of())
         workers = stack.settings().workers
         queue = servers.enter_context(_plain_pool(stack.settings().redis_url, workers))
         warm_up(stack, host)
-        ours = partial(process, stack, host, products, images=IMAGES)
-        costs = in_turns({"RQ": partial(_no_ops, queue, jobs), "imgproc": ours}, rounds=rounds)
+        journey = partial(process, stack, host, products, images=IMAGES)
+        costs = in_turns({"RQ": partial(_no_ops, queue, jobs), "imgproc": journey}, rounds=rounds)
     ours, bare = products / costs["imgproc"].wall, jobs / costs["RQ"].wall
-    rows = [
+    rows: list[list[str | float]] = [
         [f"{jobs:,} no-op jobs of RQ", bare, "", 1.0],
         [f"{products:,} products of {IMAGES} pictures", ours, IMAGES * ours, ours / bare],
     ]

@@ -14,22 +14,24 @@ from benchmarks.corpus import encoded
 from benchmarks.measure import in_turns, say
 from benchmarks.results import Table
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from tests.unit.compress_corpus import encode, photo
+from tests.support.photographs import encode, photo
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 MAX_PIXELS = 50_000_000
+COLOURS: list[str | tuple[int, int, int]] = ["black", (200, 0, 0), (0, 60, 160)]
 
 
 def measure(*, quick: bool = False) -> Table:
     """A row for each picture, and one for the photographs together."""
-    rows = []
+    rows: list[list[str | float]] = []
     pictures = _pictures(quick=quick)
     for name, source in pictures.items():
         say(f"  {name}")
         rows.append([name, *_figures(source, rounds=1 if quick else 5)])
     photos = rows[: len(pictures) - 3]
-    together = [geometric_mean(row[1] for row in photos), *(mean(row[i] for row in photos) for i in (2, 3))]
-    rows.append(["photographs together", *together, geometric_mean(row[4] for row in photos)])
+    size, plain, smart, cpu = ([float(row[column]) for row in photos] for column in range(1, 5))
+    together = [geometric_mean(size), mean(plain), mean(smart), geometric_mean(cpu)]
+    rows.append(["photographs together", *together])
     columns = ["", "bytes ÷ plain", "SSIMULACRA 2, plain", "smart", "CPU ÷ plain"]
     notes = ["JPEG at half size from lossless sources; the judge takes no part in the search. 100 is identical."]
     return Table("quality=smart ÷ quality=50", columns, rows, notes)
@@ -74,7 +76,7 @@ def _product() -> Image.Image:
 
 def _lettering() -> Image.Image:
     picture = Image.new("RGB", (1200, 960), "white")
-    for line, colour in enumerate(["black", (200, 0, 0), (0, 60, 160)] * 5):
+    for line, colour in enumerate(COLOURS * 5):
         font = ImageFont.load_default(48)
         ImageDraw.Draw(picture).text((20, 12 + 62 * line), "Sale: the quick brown fox", fill=colour, font=font)
     return picture

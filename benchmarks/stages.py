@@ -13,10 +13,10 @@ from benchmarks.corpus import jpeg
 from benchmarks.measure import Case, Cost, again, in_turns
 from benchmarks.peers import ours
 from benchmarks.results import Table
-from benchmarks.servers import image_host
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.storage.store import Store
-from tests.integration.s3_server import s3_server
+from tests.support.host_process import image_host_process
+from tests.support.s3 import s3_server
 
 TIMES = 10
 
@@ -42,7 +42,7 @@ def _figures(costs: dict[str, Cost]) -> list[float]:
 def _stages(source: bytes) -> Iterator[dict[str, Case]]:
     """Each stage as a job does it, on servers of its own."""
     with ExitStack() as stack:
-        host = stack.enter_context(image_host(source))
+        host = stack.enter_context(image_host_process(source))
         server = stack.enter_context(s3_server(Path(stack.enter_context(tempfile.TemporaryDirectory()), "objects")))
         store = Store(
             endpoint_url=server.endpoint,

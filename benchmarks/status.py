@@ -15,8 +15,8 @@ from benchmarks.filling import add_request, house
 from benchmarks.measure import say
 from benchmarks.results import Table
 from benchmarks.runs import csv_of, stack_of, warm_up
-from benchmarks.servers import image_host
-from tests.e2e.stack import Stack
+from tests.support.host_process import image_host_process
+from tests.support.stack import Stack
 
 SIDE = 64
 PACE = 0.025  # seconds between two looks
@@ -32,7 +32,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     busy: Times = defaultdict(list)
     with ExitStack() as servers:
         stack = servers.enter_context(stack_of())
-        host = servers.enter_context(image_host(thumbnail(SIDE)))
+        host = servers.enter_context(image_host_process(thumbnail(SIDE)))
         warm_up(stack, host)
         ended = _ended_requests(stack, sizes)
         _look(stack, ended, looks=looks // 4, into=defaultdict(list))  # every thread of the server warms up

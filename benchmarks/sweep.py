@@ -17,7 +17,8 @@ from benchmarks.results import Table
 from imgproc.db.engine import db
 from imgproc.journey import delete, turns
 from imgproc.worker import sweeper
-from tests.integration.services import postgresql, valkey
+from tests.support.postgresql import postgresql
+from tests.support.valkey_server import valkey
 
 REQUEST_SIZE = 10_000  # products of each request
 WINDOW = 64
@@ -55,7 +56,7 @@ def _measured(database: str, products: int, passes: int) -> list[dict[str, list[
 def _timed(products: int, passes: int) -> dict[str, list[float]]:
     _fill(products)
     sweeper.sweep()
-    time.sleep(sweeper.UNHEARD_SECONDS)  # so that every ring is old enough to be looked for
+    time.sleep(sweeper.STALE_SECONDS)  # so that every ring is old enough to be looked for
     return {
         "repairs": [_milliseconds(sweeper.sweep) for _ in range(passes)],
         "removals": [_milliseconds(delete.remove_due) for _ in range(passes)],

@@ -6,6 +6,7 @@ import re
 import sys
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+?)(?: ; (.+?))?(?: \\)?$", re.MULTILINE)
@@ -56,7 +57,7 @@ def licence(name: str) -> str:
 
 
 def _said_by(package: Distribution) -> str:
-    words = package.metadata
+    words: Any = package.metadata  # an email.message.Message, though its protocol does not say so
     field = (words.get("License") or "").strip().partition("\n")[0]
     classifiers = [each.rpartition(" :: ")[2] for each in words.get_all("Classifier") or [] if "License ::" in each]
     said = words.get("License-Expression") or field or " AND ".join(SPDX.get(each, each) for each in classifiers)

@@ -19,7 +19,7 @@ def half(source: bytes) -> bytes:
     engine.load(source, ".jpg")
     width, height = engine.size
     engine.resize(width // 2, height // 2)
-    return engine.read(".jpg", quality=50)
+    return bytes(engine.read(".jpg", quality=50))
 
 
 for line in sys.stdin:

@@ -27,9 +27,9 @@ from tests.chaos import network
 from tests.chaos.case import Defect
 from tests.chaos.house import open_house
 from tests.chaos.network import Network, Way, open_network
+from tests.chaos.pictures import open_chaos_host
 from tests.chaos.scenarios import Stage
-from tests.chaos.shop import open_shop
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 POLL_SECONDS = 0.1
 LEAST_SECONDS = 6.0  # of a cut
@@ -81,11 +81,12 @@ class Cut:
 def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple[list[Cut], list[Defect]]:
     """Cut, measure, mend; then wait for the end and check."""
     settings = {"WORKERS": str(options.workers), "LEASE_SECONDS": str(options.lease), "DISPATCH_WINDOW": "64"}
-    house_of = {"database": "postgresql", "settings": settings, "clocks": [0.0] * options.hosts}
     with (
         open_network(options.hosts + 1) as net,
-        open_shop(net.address) as shop,
-        open_house(folder, network=net, **house_of) as house,
+        open_chaos_host(net.address) as shop,
+        open_house(
+            folder, database="postgresql", network=net, settings=settings, clocks=[0.0] * options.hosts
+        ) as house,
     ):
         assert isinstance(net, Network), "run as a module, which enters a namespace of its own"
         feeding = Feeding(Stage(house, shop), options.file)

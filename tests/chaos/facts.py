@@ -19,10 +19,9 @@ from imgproc.db.transitions.removal import due
 from imgproc.journey.delete import remove_due
 from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.chaos.house import House
-from tests.chaos.pictures import BROKEN, MENDED, digest, photo
-from tests.chaos.receiver import Receipt, read_log
+from tests.chaos.pictures import BROKEN, MENDED, ChaosHost, digest, photo
 from tests.chaos.sending import Sent
-from tests.chaos.shop import Shop
+from tests.support.receiver import Receipt, read_log
 
 Row = dict[str, Any]
 SERVERS_OWN = ".rclone_temp_put_"  # what rclone was writing when it was killed; S3 proper shows no such thing
@@ -56,23 +55,27 @@ class Facts:
     seconds_to_end: float = 0.0  # from the last fault until every request had ended
 
 
-def collect(house: House, shop: Shop, sent: list[Sent], *, seconds_to_end: float) -> Facts:
+def collect(house: House, shop: ChaosHost, sent: list[Sent], *, seconds_to_end: float) -> Facts:
     """Look at everything; our own processes must have stopped."""
     with house.app.app_context():
         _end_removals()
     objects, texts = _look_at(house.objects)
     with house.app.app_context():
         tables = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
-        rows = [rows_of(table) for table in tables]
+        requests, products, images, deliveries, attempts = map(rows_of, tables)
     return Facts(
         sent,
         shop.url,
         house.environ["S3_PUBLIC_URL"],
-        *rows,
+        requests,
+        products,
+        images,
+        deliveries,
+        attempts,
         objects=objects,
         texts=texts,
         received=read_log(house.received),
-        asked=shop.asked,
+        asked=shop.downloads,
         seconds_to_end=seconds_to_end,
     )
 
@@ -120,7 +123,8 @@ def _size_as_picture(content: bytes) -> tuple[int, int] | None:
     try:
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
-            return picture.size
+            width, height = picture.size
+            return width, height
     except (OSError, SyntaxError, ValueError):
         return None
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from typing import Any
 
 import psutil
 import redis
@@ -19,10 +20,10 @@ from imgproc.journey import turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from tests.chaos import traps
+from tests.chaos.fault_plan import Fault
 from tests.chaos.held import Held
 from tests.chaos.house import House
 from tests.chaos.network import Network, Way
-from tests.chaos.plan import Fault
 
 LONGEST_SKEW = 90.0  # seconds
 TRAP_SECONDS = 15.0  # how long a trap waits for somebody to come by
@@ -192,7 +193,7 @@ def duplicate_doorbells(house: House, fault: Fault) -> bool:
     return True
 
 
-def _some(statement: sa.Select[tuple[object, ...]], count: int) -> list[sa.Row[tuple[object, ...]]]:
+def _some(statement: Any, count: int) -> list[sa.Row[Any]]:
     with db.engine.connect() as connection:
         return list(connection.execute(statement.order_by(sa.func.random()).limit(count)))
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from tests.chaos.facts import Facts, Row, Stored, expected
 from tests.chaos.pictures import digest
-from tests.chaos.receiver import Receipt
 from tests.chaos.sending import Sent
 from tests.chaos.uploads import HEADER, Line, Place, Upload
+from tests.support.receiver import Receipt
 
 TOKEN = "0123456789abcdef" * 2
 SHOP, PUBLIC = "http://shop.example", "http://public.example/outputs"

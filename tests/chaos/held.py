@@ -86,7 +86,8 @@ class Held:
         """The processes right below it."""
         with self.lock, suppress(psutil.NoSuchProcess):
             if self._process is not None:
-                return psutil.Process(self._process.pid).children()
+                children: list[psutil.Process] = psutil.Process(self._process.pid).children()
+                return children
         return []
 
     def tend(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGTERM
+from typing import NamedTuple
 
 import flask_migrate
 from flask import Flask
@@ -21,9 +23,12 @@ from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready, listens
 from imgproc.embedded.supervisor import Service
 from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
-from tests.chaos import servers, start, traps
+from tests.chaos import start, traps
 from tests.chaos.held import Held
-from tests.chaos.network import Loopback
+from tests.chaos.network import Loopback, Network
+from tests.support import s3
+from tests.support.postgresql import PostgreSQL
+from tests.support.valkey_server import valkey_service
 
 ROOT = Path(__file__).parent.parent.parent
 PUBLIC_URL = "http://public.example/outputs"
@@ -39,13 +44,21 @@ SETTINGS = {
     "LEASE_SECONDS": "3",
     "LOG_LEVEL": "INFO",
     "MAX_ATTEMPTS": "20",
-    "S3_ACCESS_KEY_ID": servers.ACCESS_KEY,
+    "S3_ACCESS_KEY_ID": s3.ACCESS_KEY,
     "S3_PUBLIC_URL": PUBLIC_URL,
-    "S3_SECRET_ACCESS_KEY": servers.SECRET,
+    "S3_SECRET_ACCESS_KEY": s3.SECRET,
     "SWEEP_INTERVAL": "1",
     "WEBHOOK_RETRY_SCHEDULE": ",".join(["1"] * 10 + ["2"] * 50),
     "WORKERS": "2",
 }
+
+
+class Servers(NamedTuple):
+    """What our processes stand on; SQLite needs no server."""
+
+    database: Held | None
+    redis: Held
+    s3: Held
 
 
 @dataclass
@@ -67,8 +80,8 @@ class House:
         self.receive("ok")
         self.receiver = self._held(self._receiver)
         self.web = self._held(self._web)
-        self.pools = [self._held(lambda host=host: self._pool(host)) for host in range(len(self.clocks))]
-        self.sweepers = [self._held(lambda number=number: self._sweeper(number)) for number in SWEEPERS]
+        self.pools = [self._held(partial(self._pool, host)) for host in range(len(self.clocks))]
+        self.sweepers = [self._held(partial(self._sweeper, number)) for number in SWEEPERS]
         self.app = self._migrated()
 
     @property
@@ -123,8 +136,8 @@ class House:
             for held in self.everything:
                 held.tend()
 
-    def _held(self, service: object) -> Held:
-        return Held(service, spawner=self.spawner)  # type: ignore[arg-type] - a lambda with a default
+    def _held(self, service: Callable[[], Service]) -> Held:
+        return Held(service, spawner=self.spawner)
 
     def _python(self, name: str, *arguments: str, host: int | None = None, **environ: str) -> Service:
         return Service(
@@ -149,7 +162,7 @@ class House:
         return self._python("web", "gunicorn", *bind, *processes, WEB_APP, host=self.web_host)
 
     def _receiver(self) -> Service:
-        arguments = ["tests.chaos.receiver", self.network.address, str(self.receiver_port), str(self.folder)]
+        arguments = ["tests.support.receiver", self.network.address, str(self.receiver_port), str(self.folder)]
         plain = self._python("receiver", *arguments)
         return Service(**vars(plain) | {"ready": lambda: listens(self.receiver_port, self.network.address)})
 
@@ -185,7 +198,7 @@ def open_house(
         network = network or Loopback()
         held, environ = _start_servers(folder, database, spawner, cleanup, network)
         environ |= {**(settings or {}), start.MUTATION: mutation}
-        house = House(folder, environ, spawner, **held, network=network, clocks=list(clocks))
+        house = House(folder, environ, spawner, *held, network=network, clocks=list(clocks))
         for process in [house.receiver, *house.ours]:
             cleanup.callback(process.end)
             process.start()
@@ -201,24 +214,26 @@ def open_house(
 
 def _start_servers(
     folder: Path, database: str, spawner: ThreadPoolExecutor, cleanup: ExitStack, network: Loopback
-) -> tuple[dict[str, Held | None], dict[str, str]]:
+) -> tuple[Servers, dict[str, str]]:
     (folder / "objects").mkdir()
-    redis, redis_url = servers.valkey(folder, network.address)
-    s3, s3_url = servers.object_store(folder / "objects", network.address)
-    held: dict[str, Held | None] = {"database": None}
+    redis, redis_url = valkey_service(folder, network.address)
+    objects, s3_url = s3.object_store_service(folder / "objects", network.address)
+    database_server: Held | None = None
     environ = dict.fromkeys(SettingsSchema().fields, "") | SETTINGS
     environ |= {"DATA_DIR": str(folder / "data"), "REDIS_URL": redis_url, "S3_ENDPOINT_URL": s3_url}
     environ["ALLOWED_NETWORKS"] = network.subnet
     environ["HOST"] = "0.0.0.0"  # on loopback the API answers to the names of loopback alone
     environ["WEBHOOK_SECRET"] = generate_secret()
     if database == "postgresql":
-        postgresql = servers.PostgreSQL(network)
+        postgresql = PostgreSQL()
+        if isinstance(network, Network):
+            postgresql.listen_on(network.address, network.subnet)
         cleanup.callback(postgresql.remove)
-        held["database"] = Held(postgresql.service, spawner=spawner)
+        database_server = Held(postgresql.service, spawner=spawner)
         environ["DATABASE_URL"] = postgresql.url
-    held |= {"redis": Held(redis, spawner=spawner), "s3": Held(s3, spawner=spawner)}
-    for process in filter(None, held.values()):
-        cleanup.callback(process.end, SIGINT if process is held["database"] else SIGKILL)
+    held = Servers(database_server, Held(lambda: redis, spawner=spawner), Held(lambda: objects, spawner=spawner))
+    for process in filter(None, held):
+        cleanup.callback(process.end, SIGINT if process is database_server else SIGKILL)
         process.start()
     return held, environ
 

@@ -90,7 +90,9 @@ def finalize_without_epoch() -> None:
         )
         with transaction() as connection:
             url = connection.execute(statement).scalar_one()
-            return finalization._announce(connection, request_id, epoch=epoch, url=url, payload=payload)
+            if url is None:
+                return None
+            return finalization._announce(connection, request_id, epoch=epoch, url=url, body=payload)
 
     _replace(finalization, "complete", complete)
 

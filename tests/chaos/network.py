@@ -19,7 +19,7 @@ from pathlib import Path
 
 from imgproc.embedded.ports import LOOPBACK
 from imgproc.embedded.supervisor import Service, spawn
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 INSIDE = "CHAOS_NETWORK"  # set where this process runs in the fresh namespace
 SUBNET = "10.213.0.0/24"

@@ -21,12 +21,11 @@ from imgproc.db.statuses import ENDED, DeliveryStatus
 from tests.chaos.case import Defect
 from tests.chaos.checker import SECONDS_TO_END, check, made_again
 from tests.chaos.facts import Facts, collect, expected
+from tests.chaos.fault_plan import plan_faults
 from tests.chaos.house import CLOCKS, House, open_house, stop_ours
 from tests.chaos.network import Network, open_network
-from tests.chaos.pictures import BROKEN, PICTURES
-from tests.chaos.plan import plan_faults
+from tests.chaos.pictures import BROKEN, PICTURES, ChaosHost, open_chaos_host
 from tests.chaos.sending import Sending
-from tests.chaos.shop import Shop, open_shop
 from tests.chaos.striking import Striking
 from tests.chaos.uploads import plan_uploads
 
@@ -74,7 +73,7 @@ def run(options: Options, folder: Path, *, tell: Tell) -> Report:
     planned = partial(plan_faults, seed=options.seed, count=options.faults, seconds=seconds, database=options.database)
     with (
         open_network(HOSTS) as net,
-        open_shop(net.address) as shop,
+        open_chaos_host(net.address) as shop,
         open_house(folder, database=options.database, network=net) as house,
     ):
         plan = planned(network=isinstance(net, Network))
@@ -87,7 +86,7 @@ class Run:
     """A run under way."""
 
     def __init__(
-        self, options: Options, house: House, shop: Shop, sending: Sending, striking: Striking, tell: Tell
+        self, options: Options, house: House, shop: ChaosHost, sending: Sending, striking: Striking, tell: Tell
     ) -> None:
         self._options = options
         self._house, self._shop = house, shop
@@ -182,4 +181,4 @@ def _count() -> Counter[str]:
         visible = of_requests.where(request.removed_at.is_(None))
         counts: dict[str, Any] = dict(connection.execute(visible).mappings().one())
         unannounced = connection.execute(sa.select(sa.func.count()).where(waiting)).scalar_one()
-    return Counter({name: int(count) for name, count in counts.items()}, unannounced=unannounced)
+    return Counter({"unannounced": int(unannounced), **{name: int(count) for name, count in counts.items()}})

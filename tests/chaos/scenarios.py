@@ -20,10 +20,10 @@ from tests.chaos.case import Defect
 from tests.chaos.checker import check
 from tests.chaos.facts import Facts, Row, collect, rows_of
 from tests.chaos.house import House, open_house, stop_ours
+from tests.chaos.pictures import ChaosHost, open_chaos_host
 from tests.chaos.sending import Sending
-from tests.chaos.shop import Shop, open_shop
 from tests.chaos.uploads import Line, Place, Upload
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 # Seconds without any change until a play is over, whatever is still open. With two workers an owner may send one
 # webhook at a time, so the others wait until the lease of a killed sender has expired (start.py: 20 s).
@@ -35,7 +35,7 @@ TOGETHER_SECONDS = 10.0
 class Stage:
     """A house, a shop, and the files that a play has sent."""
 
-    def __init__(self, house: House, shop: Shop) -> None:
+    def __init__(self, house: House, shop: ChaosHost) -> None:
         self.house, self.shop = house, shop
         self._sendings: list[tuple[Sending, threading.Thread]] = []
 
@@ -156,7 +156,7 @@ Play = Callable[[Stage], None]
 
 def play(plays: Sequence[Play], folder: Path, *, database: str, mutation: str = "") -> list[Defect]:
     """Give plays one after the other in one house, whose processes have a defect or none; what is wrong at the end."""
-    with open_shop() as shop, open_house(folder, database=database, mutation=mutation) as house:
+    with open_chaos_host() as shop, open_house(folder, database=database, mutation=mutation) as house:
         stage = Stage(house, shop)
         for each in plays:
             each(stage)

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from tests.chaos.house import House
-from tests.chaos.shop import Shop
+from tests.chaos.pictures import ChaosHost
 from tests.chaos.uploads import Upload
 
 AT_ONCE = 32
@@ -38,7 +38,7 @@ class Sent:
 class Sending:
     """The callers at work on `uploads`."""
 
-    def __init__(self, house: House, shop: Shop, uploads: Sequence[Upload], *, seed: int) -> None:
+    def __init__(self, house: House, shop: ChaosHost, uploads: Sequence[Upload], *, seed: int) -> None:
         self.sent = [Sent(upload) for upload in uploads]
         self.stopped = threading.Event()
         self._house = house

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
+from tests.chaos.fault_plan import Fault
 from tests.chaos.faults import STRIKES
 from tests.chaos.house import House
-from tests.chaos.plan import Fault
 
 AT_ONCE = 12
 PATIENCE = 20.0  # seconds until a fault that finds no victim is given up

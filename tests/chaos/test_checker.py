@@ -37,7 +37,7 @@ def drop(rows: list[Any], chosen: Callable[[Any], bool]) -> None:
     rows[:] = [row for row in rows if not chosen(row)]
 
 
-def copy_of(row: Row, **changes: object) -> Row:
+def copy_of(row: Row, **changes: Any) -> Row:
     """Another row like it."""
     return row | changes
 
@@ -48,7 +48,7 @@ def change_text(facts: Facts, key: str, old: bytes, new: bytes) -> None:
     facts.texts[key] = facts.texts[key].replace(old, new)
 
 
-def receipts(facts: Facts, **changes: object) -> None:
+def receipts(facts: Facts, **changes: Any) -> None:
     """Change what the receiver heard of the plain upload."""
     facts.received[:] = [
         replace(each, **changes) if each.webhook_id == "delivery-id-plain-1" else each for each in facts.received

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from imgproc.embedded.ports import DEMO_PORTS, free_port
-from tests.e2e.stack import ROOT, Stack, running_stack
+from tests.support.stack import ROOT, Stack, running_stack
 
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs/tutorial.md"
 

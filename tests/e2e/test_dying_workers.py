@@ -13,10 +13,12 @@ import pytest
 import requests
 
 from imgproc.worker.watchdog import LEAST_PATIENCE
-from tests.e2e.stack import ROOT, Stack, running_stack
-from tests.integration.driver import csv_of
-from tests.integration.shop import Answer, Shop, open_shop, photo
-from tests.processes import wait_until
+from tests.support.csv_files import csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost, open_image_host
+from tests.support.photographs import photo_file
+from tests.support.processes import wait_until
+from tests.support.stack import ROOT, Stack, running_stack
 
 
 def pool_of(stack: Stack) -> psutil.Process:
@@ -48,10 +50,10 @@ def attempts(stack: Stack) -> list[int]:
 )
 def test_a_picture_that_kills_three_workers_is_given_up(tmp_path: Path, fatal: str) -> None:
     """It ends `worker_lost` with the remedy; its neighbours are processed once; the pool says who died and how."""
-    poison = photo("chelsea.jpg") + f"POISON={fatal}".encode()
+    poison = photo_file("chelsea.jpg") + f"POISON={fatal}".encode()
     environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2"}
-    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
-        urls = [shop.says(f"/{n}.jpg", Answer(body=poison if n == 3 else photo("chelsea.jpg"))) for n in range(8)]
+    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
+        urls = [shop.says(f"/{n}.jpg", Answer(body=poison if n == 3 else photo_file("chelsea.jpg"))) for n in range(8)]
         status = stack.wait(stack.submit(csv_of(*urls))["requestId"])
         assert status["status"] == "completed_with_errors"
         errors = [product["images"][0]["error"] for product in stack.products(status["requestId"])]
@@ -67,7 +69,7 @@ def test_a_picture_that_kills_three_workers_is_given_up(tmp_path: Path, fatal: s
 def test_every_job_that_kills_its_workers_has_an_end(tmp_path: Path) -> None:
     """A plan, a finalization and a delivery end after three deaths each, with a reason; a file beside them is done."""
     environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2", "WORKERS": "4"}
-    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
         csv_ = csv_of(f"{shop.url}/chelsea.jpg")
         plan = stack.submit(csv_.replace("SKU 1", "POISON_PLAN"))["requestId"]
         finalize = stack.submit(csv_.replace("SKU 1", "POISON_FINALIZE"))["requestId"]
@@ -90,9 +92,9 @@ def ended(stack: Stack, request_id: str) -> tuple[str, str | None, int]:
 @pytest.mark.parametrize("how", [pytest.param("SPIN", id="computing"), pytest.param("SLEEP", id="waiting")])
 def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
     """No thread of its own can run; the pool ends it and logs where it hung, and another tenant is served meanwhile."""
-    poison = photo("chelsea.jpg") + f"POISON={how}".encode()
+    poison = photo_file("chelsea.jpg") + f"POISON={how}".encode()
     environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2"}
-    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
         stuck = shop.says("/stuck.jpg", Answer(body=poison))
         request_id = stack.submit(csv_of(stuck))["requestId"]
         wait_until(lambda: shop.asked["/stuck.jpg"] == 1)
@@ -110,7 +112,7 @@ def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
 
 def test_a_web_process_stuck_in_c_answers_again(tmp_path: Path) -> None:
     """Its main loop no longer runs, so gunicorn's master ends it and starts another; uploads are accepted again."""
-    with open_shop() as shop, running_stack(tmp_path / "var", PYTHONPATH=str(ROOT / "tests/e2e/poison")) as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", PYTHONPATH=str(ROOT / "tests/e2e/poison")) as stack:
         csv_ = csv_of(f"{shop.url}/chelsea.jpg")
         poison = "".join(
             line + "," + cell + "\n" for line, cell in zip(csv_.splitlines(), ["POISON_SCAN", ""], strict=True)
@@ -123,7 +125,7 @@ def test_a_web_process_stuck_in_c_answers_again(tmp_path: Path) -> None:
 def test_a_worker_that_was_stopped_and_goes_on_is_left_alone(tmp_path: Path) -> None:
     """SIGSTOP for longer than the pool would wait for one that hangs, as when a laptop sleeps."""
     environ = {"LEASE_SECONDS": "2", "WORKERS": "1"}
-    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
         wait_until(lambda: bool(pool_of(stack).children()))
         (worker,) = pool_of(stack).children()
         worker.suspend()
@@ -138,7 +140,7 @@ def test_a_worker_that_was_stopped_and_goes_on_is_left_alone(tmp_path: Path) -> 
 def test_rolling_restarts_lose_nothing_and_repeat_little(tmp_path: Path) -> None:
     """Whatever is in hand is finished first: at most 3 of 100 images are made again."""
     images = 300
-    with open_shop() as shop, running_stack(tmp_path / "var") as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var") as stack:
         csv_ = csv_of(*[[f"{shop.url}/chelsea.jpg?{row}-{n}" for n in range(2)] for row in range(images // 2)])
         request_id = stack.submit(csv_)["requestId"]
         for restart in range(1, 6):
@@ -158,8 +160,10 @@ def done(stack: Stack, request_id: str) -> int:
 
 def test_long_work_is_given_back_in_time(tmp_path: Path) -> None:
     """A host that takes minutes does not keep a worker from stopping, and costs the product no attempt."""
-    with open_shop() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="600") as stack:
-        slow = shop.says("/slow.jpg", Answer(body=photo("chelsea.jpg"), delay=600), Answer(body=photo("chelsea.jpg")))
+    with open_image_host() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="600") as stack:
+        slow = shop.says(
+            "/slow.jpg", Answer(body=photo_file("chelsea.jpg"), delay=600), Answer(body=photo_file("chelsea.jpg"))
+        )
         request_id = stack.submit(csv_of(slow))["requestId"]
         wait_until(lambda: shop.asked["/slow.jpg"] == 1)
         restart_pool(stack)
@@ -173,14 +177,14 @@ def test_long_work_is_given_back_in_time(tmp_path: Path) -> None:
 def test_killed_from_outside_is_no_end(tmp_path: Path) -> None:
     """Every process of ours and of the servers is killed once while a request is under way; it ends all the same."""
     words = [("valkey-server",), ("serve", "s3"), ("sweep", "--loop"), ("-m imgproc worker",), ("gunicorn",)]
-    with open_shop() as shop, running_stack(tmp_path / "var", LEASE_SECONDS="2") as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", LEASE_SECONDS="2") as stack:
         request_id = stack.submit(csv_of(*[f"{shop.url}/chelsea.jpg?{row}" for row in range(100)]))["requestId"]
         for each in words:
             kill_one(stack, shop, *each)
         wait_until(lambda: status_at_last(stack, request_id) == "completed", seconds=180)
 
 
-def kill_one(stack: Stack, shop: Shop, *words: str) -> None:
+def kill_one(stack: Stack, shop: ImageHost, *words: str) -> None:
     """SIGKILL the first process with these words, once some more images have been asked for."""
     before = shop.asked["/chelsea.jpg"]
     wait_until(lambda: shop.asked["/chelsea.jpg"] > before or before >= 100)

@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 from PIL import Image
 
-from tests.e2e.stack import running_stack
+from tests.support.stack import running_stack
 
 
 def test_the_sample_catalogue_completes(tmp_path: Path) -> None:

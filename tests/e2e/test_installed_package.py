@@ -18,7 +18,7 @@ from imgproc.core.config import SettingsSchema
 from imgproc.demo.catalogue import PICTURES
 from imgproc.demo.site import serve_site
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).parent / "uv"
@@ -35,8 +35,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(path, source / path.name, ignore=LEFT_OUT)
         else:
             shutil.copy(path, source)
-    build = [UV, "build", "--quiet", "--wheel", "--offline", "--no-build-isolation", "--python", sys.executable]
-    subprocess.run([*build, "--out-dir", source / "dist", source], check=True, env=_bare_environment())
+    build = [str(UV), "build", "--quiet", "--wheel", "--offline", "--no-build-isolation", "--python", sys.executable]
+    subprocess.run([*build, "--out-dir", str(source / "dist"), str(source)], check=True, env=_bare_environment())
     [built] = (source / "dist").glob("*.whl")
     return built
 
@@ -47,7 +47,7 @@ def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("environment") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / "bin/python"
-    install = [UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel]
+    install = [str(UV), "pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(python), str(wheel)]
     subprocess.run(install, check=True, env=_bare_environment())
     [packages] = environment.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -94,7 +94,7 @@ def test_the_wheel_needs_the_embedded_servers_only_as_an_extra(wheel: Path) -> N
 def test_the_command_tells_its_version(scripts: Path, tmp_path: Path, environ: dict[str, str]) -> None:
     """That of the package, whatever folder it is called in."""
     done = subprocess.run(
-        [scripts / "imgproc", "--version"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+        [str(scripts / "imgproc"), "--version"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == (f"imgproc {__version__}\n", "")
 
@@ -104,7 +104,7 @@ def test_a_stack_of_the_installed_package_processes_a_file(
 ) -> None:
     """`imgproc up` in any folder keeps its data there, and `imgproc submit` in that folder finds it."""
     url = f"http://127.0.0.1:{environ['PORT']}"
-    imgproc = scripts / "imgproc"
+    imgproc = str(scripts / "imgproc")
     with (
         (tmp_path / "up.log").open("wb") as log,
         subprocess.Popen([imgproc, "up"], cwd=tmp_path, env=environ, stdout=log, stderr=log) as up,

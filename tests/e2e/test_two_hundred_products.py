@@ -13,9 +13,9 @@ import psutil
 import requests
 from PIL import Image
 
-from tests.e2e.stack import Stack, running_stack
-from tests.integration.shop import REFUSED, SIZES, open_shop
-from tests.processes import wait_until
+from tests.support.image_host import REFUSED, SIZES, open_image_host
+from tests.support.processes import wait_until
+from tests.support.stack import Stack, running_stack
 
 PRODUCTS, IMAGES = 200, 3
 GOOD = "/chelsea.jpg"
@@ -55,7 +55,7 @@ def _kill_a_worker(stack: Stack) -> None:
 
 def test_broken_urls_and_a_killed_worker_change_nothing_else(tmp_path: Path) -> None:
     """Each failure has its own code, every other slot a JPEG of half the size, and every row its line in order."""
-    with open_shop() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="2", LEASE_SECONDS="3") as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="2", LEASE_SECONDS="3") as stack:
         urls = _urls(shop.url)
         lines = ["S. No.,Product Name,Input Image Urls"]
         lines += [f'{row + 1}.,SKU {row},"{",".join(cell)}"' for row, cell in enumerate(urls)]

@@ -18,8 +18,10 @@ from imgproc.journey import lease
 from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from imgproc.queue.connection import redis_client
-from tests.integration.services import ObjectStore, postgresql, valkey
-from tests.integration.shop import Shop, open_shop
+from tests.support.image_host import ImageHost, open_image_host
+from tests.support.postgresql import postgresql
+from tests.support.s3 import ObjectStore
+from tests.support.valkey_server import valkey
 
 Environ = dict[str, str]
 
@@ -99,14 +101,14 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
 
 
 @pytest.fixture(scope="session")
-def the_shop() -> Iterator[Shop]:
+def the_shop() -> Iterator[ImageHost]:
     """One shop for all tests."""
-    with open_shop() as shop:
+    with open_image_host() as shop:
         yield shop
 
 
 @pytest.fixture
-def shop(the_shop: Shop) -> Shop:
+def shop(the_shop: ImageHost) -> ImageHost:
     """The shop, with a clean slate."""
     the_shop.reset()
     return the_shop

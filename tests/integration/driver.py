@@ -6,12 +6,11 @@ import io
 import signal
 import traceback
 import uuid
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, cast
 
 import sqlalchemy as sa
 from flask import Flask, current_app
@@ -30,27 +29,22 @@ from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from imgproc.worker.preloaded_worker import PreloadedWorker
 
-HEADER = "S. No.,Product Name,Input Image Urls"
+
+class Lease(TypedDict):
+    """How a claim is made."""
+
+    token: str
+    lease_seconds: int
+
+
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
-LEASE = {"token": "a" * 32, "lease_seconds": 30}
+LEASE: Lease = {"token": "a" * 32, "lease_seconds": 30}
 Result = TypeVar("Result")
 
 
-def csv_of(*cells: str | Sequence[str], repeats: bool = False) -> str:
-    """A CSV with a product for each cell of one or many URLs.
-
-    One that comes again gets a query of its own, as it would be made once otherwise, unless they are to be `repeats`.
-    """
-    listed = [[cell] if isinstance(cell, str) else list(cell) for cell in cells]
-    if not repeats:
-        seen: Counter[str] = Counter()
-        listed = [[_distinct(url, seen) for url in cell] for cell in listed]
-    return "\n".join([HEADER, *(f'{row}.,SKU {row},"{",".join(cell)}"' for row, cell in enumerate(listed, start=1))])
-
-
-def _distinct(url: str, seen: Counter[str]) -> str:
-    seen[url] += 1
-    return url if seen[url] == 1 else f"{url}?{seen[url]}"
+def the_app() -> Flask:
+    """The app of the context, which threads may take with them."""
+    return cast("Flask", cast("Any", current_app)._get_current_object())
 
 
 def upload(csv: str | bytes, *, headers: dict[str, str] | None = None, **options: Any) -> Any:
@@ -83,12 +77,14 @@ def post(path: str) -> Any:
 
 def status_of(request_id: str) -> dict[str, Any]:
     """The request's status."""
-    return get(f"/api/status/{request_id}")
+    status: dict[str, Any] = get(f"/api/status/{request_id}")
+    return status
 
 
 def products_of(request_id: str) -> list[dict[str, Any]]:
     """The request's products, up to 500."""
-    return get(f"/api/requests/{request_id}/products?limit=500")["items"]
+    products: list[dict[str, Any]] = get(f"/api/requests/{request_id}/products?limit=500")["items"]
+    return products
 
 
 def codes_of(request_id: str) -> list[list[str | None]]:
@@ -113,7 +109,7 @@ class _Worker(PreloadedWorker):
 
 def burst(*, most: int | None = None) -> list[str]:
     """Let one worker loose on the queues, in this process; what its jobs raised."""
-    _Worker.app = current_app._get_current_object()
+    _Worker.app = the_app()
     worker = _Worker(enqueue.QUEUES, connection=redis_client(), serializer=JSONSerializer)
     worker.failures = []
     ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -200,7 +196,7 @@ def planned_row(number: int, urls: Sequence[str]) -> PlannedRow:
 
 def at_once(*calls: Callable[[], Result]) -> list[Result]:
     """Call all of them in threads that start together; their results in order."""
-    app: Flask = current_app._get_current_object()
+    app: Flask = the_app()
     ready = Barrier(len(calls))
 
     def run(call: Callable[[], Result]) -> Result:

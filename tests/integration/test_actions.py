@@ -15,26 +15,17 @@ from imgproc.journey import plan
 from imgproc.journey.image_maker import ImageMaker
 from imgproc.journey.services import services
 from imgproc.worker import sweeper
-from tests.integration.driver import (
-    codes_of,
-    configure,
-    csv_of,
-    drain,
-    post,
-    row,
-    rows,
-    status_of,
-    statuses,
-    submit,
-    work,
-)
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Answer, Shop, photo
+from tests.integration.driver import codes_of, configure, drain, post, row, rows, status_of, statuses, submit, work
+from tests.support.csv_files import csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost
+from tests.support.photographs import photo_file
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
 
-def types(shop: Shop) -> list[str]:
+def types(shop: ImageHost) -> list[str]:
     """What has been announced, in order."""
     return [json.loads(each.body)["type"] for each in shop.announcements]
 
@@ -49,7 +40,7 @@ def slots(objects: ObjectStore, request_id: str) -> list[bool]:
 # -- cancel -------------------------------------------------------------------------------------------------------
 
 
-def test_cancelling_before_anything_started_downloads_nothing(shop: Shop, objects: ObjectStore) -> None:
+def test_cancelling_before_anything_started_downloads_nothing(shop: ImageHost, objects: ObjectStore) -> None:
     """Even before the plan: every row is in the output CSV, and the webhook follows."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     assert post(f"/api/requests/{request_id}/cancel").status_code == 202
@@ -60,7 +51,7 @@ def test_cancelling_before_anything_started_downloads_nothing(shop: Shop, object
     assert types(shop) == ["request.cancelled"]
 
 
-def test_cancelling_keeps_what_is_done(shop: Shop, objects: ObjectStore) -> None:
+def test_cancelling_keeps_what_is_done(shop: ImageHost, objects: ObjectStore) -> None:
     """What has not started stops at once, though it was queued."""
     configure(dispatch_window=2)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 6))
@@ -73,7 +64,7 @@ def test_cancelling_keeps_what_is_done(shop: Shop, objects: ObjectStore) -> None
     assert (request.products_completed, request.products_cancelled, request.images_cancelled) == (2, 4, 4)
 
 
-def test_cancelling_while_the_file_is_planned(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_while_the_file_is_planned(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows still to come are saved as cancelled, so that they have their line in the output CSV."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 7))
     monkeypatch.setattr(plan, "PLAN_CHUNK", 3)
@@ -91,7 +82,7 @@ def test_cancelling_while_the_file_is_planned(shop: Shop, monkeypatch: pytest.Mo
     assert (row(ProcessingRequest).products_cancelled, row(ProcessingRequest).images_cancelled) == (7, 7)
 
 
-def test_a_product_in_hand_is_finished_and_the_rest_cancelled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_product_in_hand_is_finished_and_the_rest_cancelled(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cancel comes while a worker makes an image."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 2))
     make_image = ImageMaker.make
@@ -105,7 +96,7 @@ def test_a_product_in_hand_is_finished_and_the_rest_cancelled(shop: Shop, monkey
     assert statuses() == ["completed", "cancelled"]
 
 
-def test_the_last_product_in_hand_completes_a_cancelled_request(shop: Shop) -> None:
+def test_the_last_product_in_hand_completes_a_cancelled_request(shop: ImageHost) -> None:
     """Where nothing was left to stop, everything is done and the request says so."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
@@ -120,7 +111,7 @@ def test_the_last_product_in_hand_completes_a_cancelled_request(shop: Shop) -> N
     assert drain(request_id)["status"] == "completed"
 
 
-def test_a_product_that_comes_back_unfinished_is_cancelled(shop: Shop) -> None:
+def test_a_product_that_comes_back_unfinished_is_cancelled(shop: ImageHost) -> None:
     """It would have been tried again later; the sweeper cancels it instead."""
     shop.says("/busy.jpg", Answer(503))
     request_id = submit(csv_of(f"{shop.url}/busy.jpg"))
@@ -133,7 +124,7 @@ def test_a_product_that_comes_back_unfinished_is_cancelled(shop: Shop) -> None:
     assert (codes_of(request_id), shop.asked["/busy.jpg"]) == ([["cancelled"]], 0)
 
 
-def test_a_large_request_is_cancelled_in_steps(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_request_is_cancelled_in_steps(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call itself takes one step, and nothing starts any more while the sweeper takes the others."""
     monkeypatch.setattr(actions, "CANCEL_STEP", 4)
     configure(dispatch_window=2)
@@ -147,7 +138,7 @@ def test_a_large_request_is_cancelled_in_steps(shop: Shop, monkeypatch: pytest.M
     assert (shop.asked["/chelsea.jpg"], row(ProcessingRequest).products_cancelled) == (0, 12)
 
 
-def test_cancelling_again_is_the_same(shop: Shop) -> None:
+def test_cancelling_again_is_the_same(shop: ImageHost) -> None:
     """202 while it ends, and nothing is counted twice."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     assert [post(f"/api/requests/{request_id}/cancel").status_code for _ in range(2)] == [202, 202]
@@ -155,7 +146,7 @@ def test_cancelling_again_is_the_same(shop: Shop) -> None:
     assert row(ProcessingRequest).products_cancelled == 1
 
 
-def test_a_request_that_has_ended_cannot_be_cancelled(shop: Shop) -> None:
+def test_a_request_that_has_ended_cannot_be_cancelled(shop: ImageHost) -> None:
     """409, and it stays as it was."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     drain(request_id)
@@ -167,12 +158,12 @@ def test_a_request_that_has_ended_cannot_be_cancelled(shop: Shop) -> None:
 # -- retry --------------------------------------------------------------------------------------------------------
 
 
-def test_retry_tries_the_failed_images_alone(shop: Shop, objects: ObjectStore) -> None:
+def test_retry_tries_the_failed_images_alone(shop: ImageHost, objects: ObjectStore) -> None:
     """What is done stays as it is; the request is finalized and announced anew."""
     good, mended, hopeless = (f"{shop.url}/{name}" for name in ("chelsea.jpg", "mended.jpg", "missing.jpg"))
     request_id = submit(csv_of([good, mended], good, hopeless), webhookUrl=f"{shop.url}/webhook")
     assert drain(request_id)["status"] == "completed_with_errors"
-    shop.says("/mended.jpg", Answer(body=photo("rocket.webp")))
+    shop.says("/mended.jpg", Answer(body=photo_file("rocket.webp")))
     before = {image.id: image for image in rows(ProductImage)}
 
     assert post(f"/api/requests/{request_id}/retry").json["status"] == "processing"
@@ -189,17 +180,17 @@ def test_retry_tries_the_failed_images_alone(shop: Shop, objects: ObjectStore) -
     assert [each.finalize_epoch for each in rows(WebhookDelivery, by=WebhookDelivery.finalize_epoch)] == [1, 2]
 
 
-def test_a_retry_that_mends_everything_completes_the_request(shop: Shop) -> None:
+def test_a_retry_that_mends_everything_completes_the_request(shop: ImageHost) -> None:
     """No error is left, nor a failed CSV."""
     request_id = submit(csv_of(f"{shop.url}/mended.jpg"))
     assert drain(request_id)["status"] == "failed"
-    shop.says("/mended.jpg", Answer(body=photo("rocket.webp")))
+    shop.says("/mended.jpg", Answer(body=photo_file("rocket.webp")))
     post(f"/api/requests/{request_id}/retry")
     status = drain(request_id)
     assert (status["status"], status["error"], status["failedCsvUrl"]) == ("completed", None, None)
 
 
-def test_a_cancelled_request_can_be_taken_up_again(shop: Shop) -> None:
+def test_a_cancelled_request_can_be_taken_up_again(shop: ImageHost) -> None:
     """Cancelled images are tried like failed ones."""
     configure(dispatch_window=1)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 4))
@@ -213,7 +204,7 @@ def test_a_cancelled_request_can_be_taken_up_again(shop: Shop) -> None:
 
 
 def test_a_request_whose_planning_failed_is_planned_on(
-    shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+    shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its file was gone for a while: once it is back a retry goes on after the last row that was saved."""
     monkeypatch.setattr(plan, "PLAN_CHUNK", 1)
@@ -236,7 +227,7 @@ def test_a_request_whose_planning_failed_is_planned_on(
     assert types(shop) == ["request.failed", "request.completed"]
 
 
-def test_there_must_be_something_to_retry(shop: Shop) -> None:
+def test_there_must_be_something_to_retry(shop: ImageHost) -> None:
     """409 while the request is under way, and where nothing failed."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     assert post(f"/api/requests/{request_id}/retry").json["code"] == "not_finished"

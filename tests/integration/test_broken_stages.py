@@ -11,8 +11,9 @@ from imgproc.db.models import Product
 from imgproc.journey import image_maker, settle
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.storage.store import Store
-from tests.integration.driver import burst, codes_of, csv_of, drain, row, submit
-from tests.integration.shop import Shop
+from tests.integration.driver import burst, codes_of, drain, row, submit
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -35,7 +36,7 @@ STAGES = {
 )
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_fault_ends_its_picture_alone(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, stage: str, fault: type[Exception]
+    shop: ImageHost, monkeypatch: pytest.MonkeyPatch, stage: str, fault: type[Exception]
 ) -> None:
     """The product's good pictures are made, and the job does not fail."""
     holder, name, telling, code = STAGES[stage]
@@ -67,7 +68,7 @@ def _is_second(arguments: tuple[Any, ...]) -> bool:
     return key.rpartition("/")[2].startswith("2")
 
 
-def test_a_time_out_is_no_fault_of_the_picture(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_out_is_no_fault_of_the_picture(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends the job, as it should; the lease runs out and another worker takes over."""
 
     def stumble(*_arguments: Any, **_options: Any) -> Any:

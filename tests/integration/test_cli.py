@@ -20,7 +20,7 @@ from imgproc import __version__
 from imgproc.api.api_keys import SHAPE
 from imgproc.core.config import MIB, SettingsSchema
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
-from tests.processes import is_alive, wait_until
+from tests.support.processes import is_alive, wait_until
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 IMGPROC = [sys.executable, "-m", "imgproc"]
@@ -95,7 +95,8 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
 
 
 def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
+    descendants: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
+    return descendants
 
 
 def _names(process: subprocess.Popen[bytes]) -> set[str]:

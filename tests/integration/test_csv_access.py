@@ -20,7 +20,6 @@ from imgproc.journey.services import services
 from tests.integration.driver import (
     burst,
     configure,
-    csv_of,
     drain,
     get,
     planned,
@@ -33,8 +32,9 @@ from tests.integration.driver import (
     upload,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Shop
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -43,14 +43,14 @@ TOKEN = "[0-9a-f]{32}"
 SECRET = "s3cr3t-V4lue"
 
 
-def ended(shop: Shop, **options: str) -> str:
+def ended(shop: ImageHost, **options: str) -> str:
     """A request of which one image was made and one was not; its id."""
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"]), **options)
     drain(request_id)
     return request_id
 
 
-def announced(shop: Shop) -> dict[str, Any]:
+def announced(shop: ImageHost) -> dict[str, Any]:
     """The data of the last announcement."""
     data: dict[str, Any] = json.loads(shop.announcements[-1].body)["data"]
     return data
@@ -65,7 +65,7 @@ def key_of(url: str) -> str:
 # -- public -------------------------------------------------------------------------------------------------------
 
 
-def test_no_key_of_a_csv_follows_from_a_pictures_url(shop: Shop, objects: ObjectStore) -> None:
+def test_no_key_of_a_csv_follows_from_a_pictures_url(shop: ImageHost, objects: ObjectStore) -> None:
     """128 random bits of the CSVs' own; the status, the webhook and the API's redirect tell them."""
     one, two = (ended(shop, webhookUrl=f"{shop.url}/webhook") for _ in range(2))
     tokens = set()
@@ -87,7 +87,7 @@ def test_no_key_of_a_csv_follows_from_a_pictures_url(shop: Shop, objects: Object
     assert announced(shop)["failedCsvUrl"] == status_of(two)["failedCsvUrl"]
 
 
-def test_nothing_lies_where_it_could_be_guessed(shop: Shop, objects: ObjectStore) -> None:
+def test_nothing_lies_where_it_could_be_guessed(shop: ImageHost, objects: ObjectStore) -> None:
     """Of all the objects of a request, only pictures have keys made of its id, rows and names."""
     request_id = ended(shop)
     guessable = [f"{request_id}/{name}.csv" for name in ("output", "failed", "input")]
@@ -96,7 +96,7 @@ def test_nothing_lies_where_it_could_be_guessed(shop: Shop, objects: ObjectStore
     assert not set(public) & set(guessable)
 
 
-def test_a_finalizer_that_runs_again_writes_the_same_objects(shop: Shop, objects: ObjectStore) -> None:
+def test_a_finalizer_that_runs_again_writes_the_same_objects(shop: ImageHost, objects: ObjectStore) -> None:
     """Be it because the first died before it could say so, or after a retry; what was announced stays true."""
     request_id = ended(shop)
     first, keys = status_of(request_id), objects.keys(request_id)
@@ -124,7 +124,7 @@ def test_the_first_claim_of_a_finalization_decides_the_key() -> None:
     assert re.fullmatch(TOKEN, tokens[0])
 
 
-def test_a_request_from_before_keeps_its_files_until_it_ends_again(shop: Shop, objects: ObjectStore) -> None:
+def test_a_request_from_before_keeps_its_files_until_it_ends_again(shop: ImageHost, objects: ObjectStore) -> None:
     """Its links go on to work; a retry gives its CSVs keys that cannot be guessed, and deletes the old ones."""
     request_id = ended(shop)
     old = {f"{name}_key": f"{request_id}/{name}.csv" for name in ("output", "failed")}
@@ -142,18 +142,18 @@ def test_a_request_from_before_keeps_its_files_until_it_ends_again(shop: Shop, o
 # -- private ------------------------------------------------------------------------------------------------------
 
 
-def test_private_csvs_are_had_from_the_api_alone(shop: Shop, objects: ObjectStore) -> None:
+def test_private_csvs_are_had_from_the_api_alone(shop: ImageHost, objects: ObjectStore) -> None:
     """They lie in the private bucket; status and webhook give the API's links, which want the caller's key."""
     configure(csv_access="private")
     headers = {"X-API-Key": create_key("shop")}
     file = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
     answer = upload(file, headers=headers, webhookUrl=f"{shop.url}/webhook")
-    request_id = answer.json["requestId"]
+    request_id = answer.get_json()["requestId"]
     work()
     assert [key for key in objects.keys(request_id) if key.startswith("outputs/") and key.endswith(".csv")] == []
 
     ask = current_app.test_client().get
-    status = ask(f"/api/status/{request_id}", headers=headers).json
+    status = ask(f"/api/status/{request_id}", headers=headers).get_json()
     for name, column in (("output", "Output Image Urls"), ("failed", "Error")):
         link = f"http://localhost/api/requests/{request_id}/{name}.csv"
         assert status[f"{name}CsvUrl"] == announced(shop)[f"{name}CsvUrl"] == link
@@ -165,7 +165,7 @@ def test_private_csvs_are_had_from_the_api_alone(shop: Shop, objects: ObjectStor
         assert file_.headers["X-Robots-Tag"] == "noindex"
         assert file_.headers["Referrer-Policy"] == "no-referrer"
         for stranger in ({}, {"X-API-Key": create_key("other")}):
-            assert ask(link, headers=stranger).json["code"] == "request_not_found"
+            assert ask(link, headers=stranger).get_json()["code"] == "request_not_found"
     configure(api_keys_required=True)
     assert ask(status["outputCsvUrl"]).status_code == 401
 
@@ -192,12 +192,12 @@ def test_a_private_csv_that_is_gone_is_not_found() -> None:
         connection.execute(sa.update(ProcessingRequest).values(status="failed", csv_private=True, **gone))
     for name, code in (("output", "no_output"), ("failed", "nothing_failed")):
         response = current_app.test_client().get(f"/api/requests/{request_id}/{name}.csv")
-        assert (response.status_code, response.json["code"]) == (404, code)
+        assert (response.status_code, response.get_json()["code"]) == (404, code)
 
 
 @pytest.mark.parametrize(("before", "after"), [("public", "private"), ("private", "public")])
 def test_a_retry_moves_the_files_where_the_setting_says_now(
-    shop: Shop, objects: ObjectStore, before: str, after: str
+    shop: ImageHost, objects: ObjectStore, before: str, after: str
 ) -> None:
     """Until then they are where they were made, and the links lead there; nothing stays behind."""
     configure(csv_access=before)
@@ -214,7 +214,7 @@ def test_a_retry_moves_the_files_where_the_setting_says_now(
     assert len(csvs) == 2
 
 
-def test_deleting_a_request_deletes_its_private_csvs(app: Flask, shop: Shop, objects: ObjectStore) -> None:
+def test_deleting_a_request_deletes_its_private_csvs(app: Flask, shop: ImageHost, objects: ObjectStore) -> None:
     """One prefix holds all there is of it, in either bucket."""
     configure(csv_access="private")
     request_id = ended(shop)
@@ -223,13 +223,13 @@ def test_deleting_a_request_deletes_its_private_csvs(app: Flask, shop: Shop, obj
     assert objects.keys(request_id) == []
 
 
-def test_a_store_that_is_away_is_said_before_a_byte_is_sent(shop: Shop, objects: ObjectStore) -> None:
+def test_a_store_that_is_away_is_said_before_a_byte_is_sent(shop: ImageHost, objects: ObjectStore) -> None:
     """503 with `Retry-After`, not a file cut short."""
     configure(csv_access="private")
     request_id = ended(shop)
     with objects.away():
         response = current_app.test_client().get(f"/api/requests/{request_id}/output.csv")
-    assert (response.status_code, response.json["code"]) == (503, "storage_unavailable")
+    assert (response.status_code, response.get_json()["code"]) == (503, "storage_unavailable")
 
 
 # -- credentials in URLs ------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_a_store_that_is_away_is_said_before_a_byte_is_sent(shop: Shop, objects:
 SIGNED = f"missing.jpg?X-Amz-Credential=AKIA&X-Amz-Signature={SECRET}&w=100"
 
 
-def test_the_failed_csv_can_be_uploaded_again_with_what_was_given(shop: Shop, objects: ObjectStore) -> None:
+def test_the_failed_csv_can_be_uploaded_again_with_what_was_given(shop: ImageHost, objects: ObjectStore) -> None:
     """The URL cell is the caller's own, signature and all; what we say of the error never repeats it."""
     request_id = submit(csv_of(f"{shop.url}/{SIGNED}"))
     failed = objects.get("outputs", key_of(drain(request_id)["failedCsvUrl"])).decode()
@@ -251,7 +251,7 @@ def test_the_failed_csv_can_be_uploaded_again_with_what_was_given(shop: Shop, ob
     assert header.endswith(",Error")
 
 
-def test_csvs_show_no_credentials_where_the_settings_say_so(shop: Shop, objects: ObjectStore) -> None:
+def test_csvs_show_no_credentials_where_the_settings_say_so(shop: ImageHost, objects: ObjectStore) -> None:
     """Neither file; pictures are downloaded by what was given, and the caller's own JSON has it."""
     configure(csv_url_credentials="redact")
     good = f"{shop.url}/chelsea.jpg?token={SECRET}&w=1"
@@ -266,7 +266,7 @@ def test_csvs_show_no_credentials_where_the_settings_say_so(shop: Shop, objects:
     assert products_of(request_id)[0]["images"][0]["sourceUrl"] == good
 
 
-def test_an_error_kept_from_before_is_redacted_when_it_is_written(shop: Shop, objects: ObjectStore) -> None:
+def test_an_error_kept_from_before_is_redacted_when_it_is_written(shop: ImageHost, objects: ObjectStore) -> None:
     """Rows older than this code may hold anything."""
     request_id = ended(shop)
     request = reads.get_request(request_id)
@@ -281,7 +281,7 @@ def test_an_error_kept_from_before_is_redacted_when_it_is_written(shop: Shop, ob
     assert "http://REDACTED@h/?sig=REDACTED did not answer." in failed
 
 
-def test_a_refused_url_is_shown_without_its_credentials(shop: Shop) -> None:
+def test_a_refused_url_is_shown_without_its_credentials(shop: ImageHost) -> None:
     """In the answer to the upload, and in what a skipped row says."""
     file = csv_of(f"ftp://u:{SECRET}@shop.example/a.jpg?token={SECRET}", f"{shop.url}/chelsea.jpg")
     refused = upload(file)

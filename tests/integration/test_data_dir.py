@@ -16,7 +16,7 @@ from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.core.datadir import OTHERS, make_private
 from imgproc.db.engine import db
-from tests.e2e.stack import running_stack
+from tests.support.stack import running_stack
 
 CSV = "S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n"
 

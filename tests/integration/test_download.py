@@ -6,13 +6,22 @@ import gzip
 import socket
 import threading
 import tracemalloc
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
-from hostile_servers import (
+from pytest_httpserver import HTTPServer
+
+from imgproc.core.errors import DownloadError
+from imgproc.pipeline.download import Downloader
+from tests.support.hostile_servers import (
+    Behaviour,
+    Server,
     answer,
     answer_then_drip,
     answer_then_flood,
@@ -25,22 +34,20 @@ from hostile_servers import (
     serving,
 )
 
-from imgproc.core.errors import DownloadError
-from imgproc.pipeline.download import Downloader
-
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+Networks = Sequence[IPv4Network | IPv6Network]
+LOOPBACK: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 MAX_BYTES = 100_000
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def make_downloader(timeout=10.0, allowed_networks=LOOPBACK):
+def make_downloader(timeout: float = 10.0, allowed_networks: Networks = LOOPBACK) -> Downloader:
     """A downloader that may reach loopback."""
     return Downloader(allowed_networks=allowed_networks, timeout=timeout, max_bytes=MAX_BYTES)
 
 
 @pytest.fixture
-def downloader():
+def downloader() -> Iterator[Downloader]:
     """A downloader with time to spare."""
     downloader = make_downloader()
     yield downloader
@@ -48,14 +55,14 @@ def downloader():
 
 
 @pytest.fixture
-def hasty():
+def hasty() -> Iterator[Downloader]:
     """A downloader with little time, for servers that would take forever."""
     downloader = make_downloader(timeout=0.6)
     yield downloader
     downloader.close()
 
 
-def failure_of(downloader, url):
+def failure_of(downloader: Downloader, url: str) -> DownloadError:
     """The error that `url` ends in; its detail is one sentence."""
     with pytest.raises(DownloadError) as caught:
         downloader.download(url)
@@ -64,7 +71,7 @@ def failure_of(downloader, url):
     return caught.value
 
 
-def test_downloads_the_bytes_and_their_type(downloader, httpserver):
+def test_downloads_the_bytes_and_their_type(downloader: Downloader, httpserver: HTTPServer) -> None:
     """A picture arrives whole, asked for without compression."""
     httpserver.expect_request("/shoe.jpg", headers={"Accept-Encoding": "identity"}).respond_with_data(
         b"\xff\xd8" * 50_000, content_type="image/jpeg"
@@ -88,7 +95,7 @@ def test_downloads_the_bytes_and_their_type(downloader, httpserver):
         pytest.param([b"HTTP/1.0 203 Fine\n\n", b"picture"], id="bare-newlines"),
     ],
 )
-def test_reads_bodies_however_they_are_framed(downloader, pieces):
+def test_reads_bodies_however_they_are_framed(downloader: Downloader, pieces: list[bytes]) -> None:
     """All framings of HTTP/1 end in the same bytes."""
     with serving(answer(*pieces)) as server:
         assert downloader.download(server.url).body == b"picture"
@@ -118,7 +125,9 @@ def test_reads_bodies_however_they_are_framed(downloader, pieces):
         pytest.param([OK, b"Content-Length: 5\r\n" * 2, b"\r\nhell"], "truncated_image", True, id="same-length-twice"),
     ],
 )  # fmt: skip
-def test_names_what_is_wrong_with_an_answer(downloader, pieces, code, retryable):
+def test_names_what_is_wrong_with_an_answer(
+    downloader: Downloader, pieces: list[bytes], code: str, retryable: bool
+) -> None:
     """Each way to answer badly has its code."""
     with serving(answer(*pieces)) as server:
         failure = failure_of(downloader, server.url)
@@ -138,7 +147,7 @@ def test_names_what_is_wrong_with_an_answer(downloader, pieces, code, retryable)
         pytest.param(answer_then_drip(CHUNKED + b"0\r\n", b"A: b\r\n"), id="endless-trailer"),
     ],
 )
-def test_ends_slow_servers_by_the_deadline(hasty, behaviour):
+def test_ends_slow_servers_by_the_deadline(hasty: Downloader, behaviour: Behaviour) -> None:
     """Neither silence nor dripping holds a download up, in whatever part of the answer."""
     with serving(behaviour) as server:
         failure = failure_of(hasty, server.url)
@@ -146,32 +155,42 @@ def test_ends_slow_servers_by_the_deadline(hasty, behaviour):
 
 
 @pytest.mark.parametrize("length", [4_000, 90_000])
-def test_a_slow_error_page_does_not_hide_the_error(hasty, length):
+def test_a_slow_error_page_does_not_hide_the_error(hasty: Downloader, length: int) -> None:
     """The status is what counts, however long its page takes."""
     page = answer_then_drip(b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n" % length, b"x")
     with serving(page) as server:
         assert failure_of(hasty, server.url).code == "http_404"
 
 
-def test_ends_a_slow_tls_handshake_by_the_deadline(hasty):
+def test_ends_a_slow_tls_handshake_by_the_deadline(hasty: Downloader) -> None:
     """A server that never says a word of TLS is left before it hangs up itself."""
     hung_up = threading.Event()
-    with serving(lambda _, server: server.stopped.wait(8) or hung_up.set()) as server:
+
+    def hang_up(_connection: socket.socket, server: Server) -> None:
+        if not server.stopped.wait(8):
+            hung_up.set()
+
+    with serving(hang_up) as server:
         assert failure_of(hasty, server.url.replace("http:", "https:")).code == "timeout"
         assert not hung_up.is_set()
 
 
-def test_ends_a_body_dripped_over_tls_by_the_deadline(tmp_path):
+def test_ends_a_body_dripped_over_tls_by_the_deadline(tmp_path: Path) -> None:
     """The deadline reaches through TLS."""
     context, trusted = self_signed(tmp_path)
     drip = answer_then_drip(OK + b"Content-Length: 90000\r\n\r\n", b"x")
     assert failure_over_tls(drip, context, trusted, seconds=1) == "timeout"
 
 
-def test_ends_a_slow_look_up_by_the_deadline(hasty, monkeypatch):
+def test_ends_a_slow_look_up_by_the_deadline(hasty: Downloader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name server that takes its time holds nobody up: the download is over before it has answered."""
     over, answered = threading.Event(), threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(8) or answered.set())
+
+    def getaddrinfo(*_: object, **__: object) -> None:
+        if not over.wait(8):
+            answered.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     assert failure_of(hasty, "http://images.example/").code == "timeout"
     assert not answered.is_set()
     over.set()
@@ -187,7 +206,7 @@ def test_ends_a_slow_look_up_by_the_deadline(hasty, monkeypatch):
         pytest.param(b"HTTP/1.1 500 Oops\r\n\r\n", id="error"),
     ],
 )
-def test_endless_bodies_take_bounded_memory(downloader, head):
+def test_endless_bodies_take_bounded_memory(downloader: Downloader, head: bytes) -> None:
     """What a server sends beyond the cap is not kept, even where 1 kB unpacks to 1 MB."""
     bomb = gzip.compress(bytes(50_000_000))
     with serving(answer_then_flood(head, bomb)) as server:
@@ -199,14 +218,14 @@ def test_endless_bodies_take_bounded_memory(downloader, head):
     assert peak < 3_000_000
 
 
-def test_a_reset_may_be_tried_again(downloader):
+def test_a_reset_may_be_tried_again(downloader: Downloader) -> None:
     """A connection torn down in the middle is the network's fault, not the picture's."""
     with serving(answer_then_reset(OK + b"Content-Length: 90000\r\n\r\nhalf")) as server:
         failure = failure_of(downloader, server.url)
     assert (failure.code, failure.retryable) == ("connect_failed", True)
 
 
-def test_a_refused_connection_may_be_tried_again(downloader):
+def test_a_refused_connection_may_be_tried_again(downloader: Downloader) -> None:
     """A host that is down may come back."""
     with serving(never_answer) as server:
         pass
@@ -218,10 +237,12 @@ def test_a_refused_connection_may_be_tried_again(downloader):
     ("errno", "retryable"),
     [pytest.param(socket.EAI_NONAME, False, id="unknown"), pytest.param(socket.EAI_AGAIN, True, id="temporary")],
 )
-def test_tells_unknown_names_from_temporary_failures(downloader, monkeypatch, errno, retryable):
+def test_tells_unknown_names_from_temporary_failures(
+    downloader: Downloader, monkeypatch: pytest.MonkeyPatch, errno: int, retryable: bool
+) -> None:
     """A name that does not exist is final; a name server in trouble is not."""
 
-    def getaddrinfo(*_, **__):
+    def getaddrinfo(*_: object, **__: object) -> NoReturn:
         raise socket.gaierror(errno, "no")
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
@@ -230,7 +251,7 @@ def test_tells_unknown_names_from_temporary_failures(downloader, monkeypatch, er
     assert "images.example" in failure.detail
 
 
-def test_refuses_a_certificate_nobody_vouches_for(downloader, tmp_path):
+def test_refuses_a_certificate_nobody_vouches_for(downloader: Downloader, tmp_path: Path) -> None:
     """A self-signed certificate is refused."""
     context, _ = self_signed(tmp_path)
     with serving(keep_alive, tls=context) as server:
@@ -238,10 +259,10 @@ def test_refuses_a_certificate_nobody_vouches_for(downloader, tmp_path):
     assert (failure.code, failure.retryable) == ("tls_failed", False)
 
 
-def test_refuses_plain_http_where_tls_was_asked_for(downloader):
+def test_refuses_plain_http_where_tls_was_asked_for(downloader: Downloader) -> None:
     """A server that speaks no TLS on an https URL has failed at TLS."""
 
-    def answer_plainly(connection, _server):
+    def answer_plainly(connection: socket.socket, _server: Server) -> None:
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
@@ -253,7 +274,9 @@ def test_refuses_plain_http_where_tls_was_asked_for(downloader):
     ("status", "retryable"), [(400, False), (401, False), (403, False), (404, False), (410, False), (304, False),
                               (408, True), (429, True), (500, True), (502, True), (503, True)],
 )  # fmt: skip
-def test_http_errors_carry_their_status(downloader, httpserver, status, retryable):
+def test_http_errors_carry_their_status(
+    downloader: Downloader, httpserver: HTTPServer, status: int, retryable: bool
+) -> None:
     """The code names the status; trouble that passes may be tried again."""
     httpserver.expect_request("/shoe.jpg").respond_with_data("no", status=status)
     failure = failure_of(downloader, httpserver.url_for("/shoe.jpg"))
@@ -276,24 +299,26 @@ def test_http_errors_carry_their_status(downloader, httpserver, status, retryabl
         pytest.param("Sat, 01 Jan 2000 00:00:00 +99999999999999", None, None, id="impossible-zone"),
     ],
 )
-def test_honours_retry_after(downloader, httpserver, value, least, most):
+def test_honours_retry_after(
+    downloader: Downloader, httpserver: HTTPServer, value: str, least: float | None, most: float | None
+) -> None:
     """Retry-After counts in both its forms, up to a cap; nonsense does not."""
     httpserver.expect_request("/shoe.jpg").respond_with_data("no", status=429, headers={"Retry-After": value})
     assert least == failure_of(downloader, httpserver.url_for("/shoe.jpg")).retry_after == most
 
 
-def redirect(location):
+def redirect(location: str) -> Behaviour:
     """An answer that sends elsewhere."""
     return answer(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ", location.encode(), b"\r\n\r\n")
 
 
-def test_a_path_that_begins_with_two_slashes_names_no_host(downloader, httpserver):
+def test_a_path_that_begins_with_two_slashes_names_no_host(downloader: Downloader, httpserver: HTTPServer) -> None:
     """What follows them is asked of the host whose address was checked."""
     httpserver.expect_request("/images.example:x/shoe.jpg").respond_with_data(b"shoe")
     assert downloader.download(httpserver.url_for("/") + "/images.example:x/shoe.jpg").body == b"shoe"
 
 
-def test_follows_three_redirects(downloader, httpserver):
+def test_follows_three_redirects(downloader: Downloader, httpserver: HTTPServer) -> None:
     """Three redirects, relative, absolute and with a query, lead to the picture."""
     httpserver.expect_request("/1").respond_with_data(status=301, headers={"Location": "2?size=1"})
     httpserver.expect_request("/2").respond_with_data(status=307, headers={"Location": httpserver.url_for("/3")})
@@ -304,14 +329,14 @@ def test_follows_three_redirects(downloader, httpserver):
     assert download.url == httpserver.url_for("/4")
 
 
-def test_follows_a_redirect_written_in_utf8(downloader, httpserver):
+def test_follows_a_redirect_written_in_utf8(downloader: Downloader, httpserver: HTTPServer) -> None:
     """A Location that was never percent-encoded is read as UTF-8."""
     httpserver.expect_request("/schöner-schuh").respond_with_data(b"picture")
     with serving(redirect(f"http://127.0.0.1:{httpserver.port}/schöner-schuh")) as server:
         assert downloader.download(server.url).body == b"picture"
 
 
-def test_stops_after_three_redirects(downloader):
+def test_stops_after_three_redirects(downloader: Downloader) -> None:
     """A loop ends at the fourth redirect."""
     with serving(redirect("/")) as server:
         assert failure_of(downloader, server.url).code == "too_many_redirects"
@@ -329,7 +354,7 @@ def test_stops_after_three_redirects(downloader):
         pytest.param("http://[", "invalid_url", id="not-a-url"),
     ],
 )
-def test_checks_where_a_redirect_leads(downloader, location, code):
+def test_checks_where_a_redirect_leads(downloader: Downloader, location: str, code: str) -> None:
     """Each hop is checked like the first."""
     with serving(redirect(location)) as server:
         failure = failure_of(downloader, server.url)
@@ -337,7 +362,7 @@ def test_checks_where_a_redirect_leads(downloader, location, code):
     assert "secret" not in failure.detail
 
 
-def test_a_redirect_to_a_forbidden_address_dials_nothing():
+def test_a_redirect_to_a_forbidden_address_dials_nothing() -> None:
     """A redirect from an allowed network into one that is not is never followed."""
     with serving(never_answer, host="127.0.0.2") as canary, serving(redirect(canary.url)) as server:
         downloader = make_downloader(allowed_networks=[ip_network("127.0.0.1/32")])
@@ -349,7 +374,7 @@ def test_a_redirect_to_a_forbidden_address_dials_nothing():
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::ffff:7f00:1]", "0"]
 )
-def test_a_forbidden_address_is_not_dialled(host):
+def test_a_forbidden_address_is_not_dialled(host: str) -> None:
     """A canary on a loopback port sees no connection, however its address is spelled."""
     with serving(never_answer) as canary:
         downloader = make_downloader(allowed_networks=())
@@ -358,7 +383,7 @@ def test_a_forbidden_address_is_not_dialled(host):
         assert canary.connections == 0
 
 
-def test_a_name_that_leads_inside_is_not_dialled(monkeypatch):
+def test_a_name_that_leads_inside_is_not_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
     """A harmless name that resolves to loopback, on a port that is open, reaches no canary."""
     with serving(never_answer) as canary:
         answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", canary.port))]
@@ -369,7 +394,9 @@ def test_a_name_that_leads_inside_is_not_dialled(monkeypatch):
         assert canary.connections == 0
 
 
-def test_reads_no_proxy_from_the_environment(downloader, httpserver, monkeypatch):
+def test_reads_no_proxy_from_the_environment(
+    downloader: Downloader, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Proxies of the environment would undo every check, so they are not used."""
     httpserver.expect_request("/shoe.jpg").respond_with_data(b"picture")
     with serving(never_answer) as canary:
@@ -379,11 +406,11 @@ def test_reads_no_proxy_from_the_environment(downloader, httpserver, monkeypatch
         assert canary.connections == 0
 
 
-def test_keeps_connections_alive_but_no_cookies(downloader):
+def test_keeps_connections_alive_but_no_cookies(downloader: Downloader) -> None:
     """Several downloads from a host share a connection, and nothing else."""
     heads = []
 
-    def note_request(connection, server):
+    def note_request(connection: socket.socket, server: Server) -> None:
         while head := read_request(connection):
             heads.append(head)
             connection.sendall(OK + b"Content-Length: 2\r\nSet-Cookie: a=b; Path=/\r\n\r\nok")
@@ -396,10 +423,10 @@ def test_keeps_connections_alive_but_no_cookies(downloader):
     assert not any(b"cookie" in head.lower() for head in heads)
 
 
-def test_keeps_a_connection_alive_after_an_error(downloader):
+def test_keeps_a_connection_alive_after_an_error(downloader: Downloader) -> None:
     """A short error page does not cost the connection."""
 
-    def refuse(connection, _server):
+    def refuse(connection: socket.socket, _server: Server) -> None:
         while read_request(connection):
             connection.sendall(b"HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno")
 
@@ -409,7 +436,7 @@ def test_keeps_a_connection_alive_after_an_error(downloader):
         assert server.connections == 1
 
 
-def test_a_connection_dropped_while_idle_is_replaced(downloader):
+def test_a_connection_dropped_while_idle_is_replaced(downloader: Downloader) -> None:
     """A host that closed its side between two downloads does not fail the second."""
     with serving(answer(OK, b"Content-Length: 2\r\n\r\nok")) as server:
         assert downloader.download(server.url).body == b"ok"
@@ -417,10 +444,10 @@ def test_a_connection_dropped_while_idle_is_replaced(downloader):
         assert server.connections == 2
 
 
-def test_a_connection_dropped_while_in_use_is_replaced(downloader):
+def test_a_connection_dropped_while_in_use_is_replaced(downloader: Downloader) -> None:
     """A host that hangs up just when its connection is used again is asked once more."""
 
-    def hang_up_on_the_second(connection, _server):
+    def hang_up_on_the_second(connection: socket.socket, _server: Server) -> None:
         for reply in (OK + b"Content-Length: 2\r\n\r\nok", b""):
             read_request(connection)
             connection.sendall(reply)
@@ -431,13 +458,13 @@ def test_a_connection_dropped_while_in_use_is_replaced(downloader):
         assert server.connections == 2
 
 
-def test_reaches_hosts_over_ipv6(downloader):
+def test_reaches_hosts_over_ipv6(downloader: Downloader) -> None:
     """An IPv6 host works like any other."""
     with serving(keep_alive, host="::1") as server:
         assert downloader.download(server.url).body == b"ok"
 
 
-def test_serves_several_threads_at_once(downloader, httpserver):
+def test_serves_several_threads_at_once(downloader: Downloader, httpserver: HTTPServer) -> None:
     """Threads that share a downloader each get their own picture."""
     for number in range(40):
         httpserver.expect_request(f"/{number}").respond_with_data(str(number))
@@ -447,7 +474,7 @@ def test_serves_several_threads_at_once(downloader, httpserver):
     assert bodies == [str(number).encode() for number in range(40)]
 
 
-def test_one_slow_download_ends_no_other(hasty):
+def test_one_slow_download_ends_no_other(hasty: Downloader) -> None:
     """A deadline shuts down its own connection alone, and the next download finds the slot free."""
     with serving(never_answer) as slow, serving(keep_alive) as fast, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(failure_of, hasty, slow.url)

@@ -7,9 +7,10 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import psutil
@@ -26,7 +27,7 @@ from imgproc.embedded.ports import EmbeddedError, local_url, require_free_port
 from imgproc.embedded.servers import claim, start_missing
 from imgproc.embedded.supervisor import Supervisor
 from imgproc.web.outputs import register_outputs
-from tests.processes import Children, is_alive, wait_until
+from tests.support.processes import Children, is_alive, wait_until
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "it's söme folder" / ("long" * 40)
 
 
-def s3_client(settings: Settings, *, secret: str | None = None) -> boto3.client:
+def s3_client(settings: Settings, *, secret: str | None = None) -> Any:
     """A client as the store makes it."""
     return boto3.client(
         "s3",
@@ -88,12 +89,12 @@ def test_a_remembered_port_that_is_taken_is_replaced(data_dir: Path) -> None:
         pytest.param(lambda body: body[:20] + b"noise" + body[20:], id="noise in the middle"),
     ],
 )
-def test_a_damaged_append_only_file_does_not_stop_the_start(data_dir: Path, harm: object) -> None:
+def test_a_damaged_append_only_file_does_not_stop_the_start(data_dir: Path, harm: Callable[[bytes], bytes]) -> None:
     """The database knows all that Redis could have forgotten."""
     with stack(data_dir) as settings:
         redis.Redis.from_url(settings.redis_url or "").set("greeting", "hello")
     log_file = next((data_dir / "redis/appendonlydir").glob("*.incr.aof"))
-    log_file.write_bytes(harm(log_file.read_bytes()))  # type: ignore[operator] - one of the functions above
+    log_file.write_bytes(harm(log_file.read_bytes()))
     with stack(data_dir) as settings:
         assert redis.Redis.from_url(settings.redis_url or "").ping()
 

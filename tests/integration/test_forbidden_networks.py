@@ -127,7 +127,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         pytest.skip("this kernel lets nobody make a network namespace")
     hosts = tmp_path_factory.mktemp("canary") / "hosts"
     hosts.write_text(HOSTS)
-    redirected = {f"to {name}": (_redirect(to), []) for name, to in REDIRECTED.items()}
+    redirected: dict[str, tuple[str, list[str]]] = {
+        f"to {name}": (_redirect(to), []) for name, to in REDIRECTED.items()
+    }
     question = [[*ADDRESSES.values(), *PUBLIC], str(hosts), REFUSED | redirected | REACHED]
     command = [*UNSHARE, sys.executable, "-m", "tests.integration.canary"]
     done = subprocess.run(command, input=json.dumps(question), capture_output=True, text=True, cwd=ROOT, check=False)

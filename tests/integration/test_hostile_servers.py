@@ -14,9 +14,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hostile_servers import (
+
+from imgproc.core.errors import DownloadError
+from imgproc.pipeline.download import Downloader
+from tests.support.hostile_servers import (
     Behaviour,
     Server,
     answer,
@@ -30,9 +34,6 @@ from hostile_servers import (
     self_signed,
     serving,
 )
-
-from imgproc.core.errors import DownloadError
-from imgproc.pipeline.download import Downloader
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -170,7 +171,7 @@ def _old(context: ssl.SSLContext) -> None:
     ],
 )
 def test_refuses_tls_that_proves_nothing(
-    tmp_path: Path, certificate: dict[str, object], change: Callable[[ssl.SSLContext], None] | None
+    tmp_path: Path, certificate: dict[str, Any], change: Callable[[ssl.SSLContext], None] | None
 ) -> None:
     """Even where the issuer is trusted."""
     context, trusted = self_signed(tmp_path, **certificate)

@@ -12,21 +12,12 @@ from standardwebhooks import Webhook
 
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey.services import services
-from tests.integration.driver import (
-    HEADER,
-    at_once,
-    codes_of,
-    csv_of,
-    drain,
-    get,
-    products_of,
-    rows,
-    status_of,
-    submit,
-    upload,
-)
-from tests.integration.services import ObjectStore
-from tests.integration.shop import REFUSED, SIZES, Answer, Shop, photo
+from tests.integration.driver import at_once, codes_of, drain, get, products_of, rows, status_of, submit, upload
+from tests.support.csv_files import HEADER, csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import REFUSED, SIZES, ImageHost
+from tests.support.photographs import photo_file
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -38,7 +29,7 @@ def output(objects: ObjectStore, url: str) -> bytes:
     return objects.get("outputs", url.removeprefix(base))
 
 
-def test_a_csv_becomes_a_csv_of_compressed_images(objects: ObjectStore, shop: Shop) -> None:
+def test_a_csv_becomes_a_csv_of_compressed_images(objects: ObjectStore, shop: ImageHost) -> None:
     """Every public URL gives back a JPEG of half the width and height; the counters say how much was saved."""
     names = list(SIZES)
     response = upload(csv_of([f"{shop.url}/{name}" for name in names], f"{shop.url}/astronaut.jpg"))
@@ -62,10 +53,10 @@ def test_a_csv_becomes_a_csv_of_compressed_images(objects: ObjectStore, shop: Sh
     assert status["bytes"]["output"] == sum(image["output"]["bytes"] for image in first["images"] + second["images"])
 
 
-def test_smart_quality_tells_what_it_kept(objects: ObjectStore, shop: Shop) -> None:
+def test_smart_quality_tells_what_it_kept(objects: ObjectStore, shop: ImageHost) -> None:
     """The status names the quality; a source that nothing is gained by encoding again keeps its pixels, and no word."""
     poor = io.BytesIO()
-    with Image.open(io.BytesIO(photo("coffee.png"))) as picture:
+    with Image.open(io.BytesIO(photo_file("coffee.png"))) as picture:
         picture.resize((160, 120)).save(poor, "JPEG", quality=3, optimize=True, comment=b"secret")
     small = shop.says("/poor.jpg", Answer(body=poor.getvalue()))
     request_id = submit(csv_of([f"{shop.url}/astronaut.jpg", small]), quality="smart")
@@ -79,7 +70,7 @@ def test_smart_quality_tells_what_it_kept(objects: ObjectStore, shop: Shop) -> N
     assert b"secret" not in rendition
 
 
-def test_the_output_csv_has_a_slot_for_every_url_in_order(objects: ObjectStore, shop: Shop) -> None:
+def test_the_output_csv_has_a_slot_for_every_url_in_order(objects: ObjectStore, shop: ImageHost) -> None:
     """RFC 4180 with CRLF; a failed image leaves its slot empty."""
     good, missing = f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"
     request_id = submit(csv_of([good, missing, good], missing, good, repeats=True))
@@ -94,7 +85,7 @@ def test_the_output_csv_has_a_slot_for_every_url_in_order(objects: ObjectStore, 
     )
 
 
-def test_the_failed_csv_can_be_uploaded_again(objects: ObjectStore, shop: Shop) -> None:
+def test_the_failed_csv_can_be_uploaded_again(objects: ObjectStore, shop: ImageHost) -> None:
     """It holds the rows that failed, says why, and once the shop has mended its picture they come out well."""
     good, missing = f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"
     status = drain(submit(csv_of(good, [good, missing], good, repeats=True)))
@@ -109,7 +100,7 @@ def test_the_failed_csv_can_be_uploaded_again(objects: ObjectStore, shop: Shop) 
     assert (again["status"], again["progress"]["images"]["completed"]) == ("completed", 2)
 
 
-def test_each_failure_has_its_own_code(shop: Shop) -> None:
+def test_each_failure_has_its_own_code(shop: ImageHost) -> None:
     """What is wrong with one image fails that image alone, and its detail says what to do."""
     expected = {
         f"{shop.url}/missing.jpg": "http_404",
@@ -132,14 +123,14 @@ def test_each_failure_has_its_own_code(shop: Shop) -> None:
     assert all(image["error"]["detail"].endswith(".") for image in first["images"] if image["error"])
 
 
-def test_a_request_without_a_single_image_has_failed(objects: ObjectStore, shop: Shop) -> None:
+def test_a_request_without_a_single_image_has_failed(objects: ObjectStore, shop: ImageHost) -> None:
     """Nothing succeeded: `failed`, with an error; the output CSV follows all the same."""
     status = drain(submit(csv_of(f"{shop.url}/missing.jpg")))
     assert (status["status"], status["error"]["code"]) == ("failed", "no_image_succeeded")
     assert output(objects, status["outputCsvUrl"]).endswith(b"/missing.jpg,\r\n")
 
 
-def test_the_webhook_announces_the_end_once_and_signed(shop: Shop) -> None:
+def test_the_webhook_announces_the_end_once_and_signed(shop: ImageHost) -> None:
     """The receiver can verify it with the standard library of Standard Webhooks, and it says what status says."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     status = drain(request_id)
@@ -154,15 +145,15 @@ def test_the_webhook_announces_the_end_once_and_signed(shop: Shop) -> None:
     assert (status["webhook"]["status"], status["webhook"]["lastResponseStatus"]) == ("delivered", 200)
 
 
-def test_skipped_rows_keep_their_line_in_the_output(objects: ObjectStore, shop: Shop) -> None:
+def test_skipped_rows_keep_their_line_in_the_output(objects: ObjectStore, shop: ImageHost) -> None:
     """With `invalidRows=skip` a bad row is reported, not processed, and appears with empty outputs."""
     good = f"{shop.url}/chelsea.jpg"
     response = upload(
         f"{HEADER}\n1.,Mug,{good}\n1.,Twin,{good}\n3.,No link,ftp://x\n4.,Cup,{good}\n", invalidRows="skip"
     )
-    assert response.json["counts"] == {"rows": 4, "products": 2, "images": 2, "skippedRows": 2}
-    assert [error["line"] for error in response.json["errors"]] == [3, 4]
-    request_id = response.json["requestId"]
+    assert response.get_json()["counts"] == {"rows": 4, "products": 2, "images": 2, "skippedRows": 2}
+    assert [error["line"] for error in response.get_json()["errors"]] == [3, 4]
+    request_id = response.get_json()["requestId"]
     status = drain(request_id)
     assert status["status"] == "completed"
     assert [product["status"] for product in products_of(request_id)] == [
@@ -180,12 +171,12 @@ def test_skipped_rows_keep_their_line_in_the_output(objects: ObjectStore, shop: 
     ]
 
 
-def test_a_file_with_a_bad_row_is_refused_whole(objects: ObjectStore, shop: Shop) -> None:
+def test_a_file_with_a_bad_row_is_refused_whole(objects: ObjectStore, shop: ImageHost) -> None:
     """By default nothing is accepted, nothing is stored, and the row is named."""
     before = objects.keys("*")
     response = upload(f"{HEADER}\n1.,Mug,{shop.url}/chelsea.jpg\n2.,,{shop.url}/chelsea.jpg\n")
-    assert (response.status_code, response.json["code"]) == (422, "invalid_csv")
-    assert [error["line"] for error in response.json["errors"]] == [3]
+    assert (response.status_code, response.get_json()["code"]) == (422, "invalid_csv")
+    assert [error["line"] for error in response.get_json()["errors"]] == [3]
     assert (rows(ProcessingRequest), objects.keys("*")) == ([], before)
 
 
@@ -201,7 +192,7 @@ def test_a_file_with_a_bad_row_is_refused_whole(objects: ObjectStore, shop: Shop
     ],
 )
 def test_options_decide_what_is_made(
-    objects: ObjectStore, shop: Shop, options: dict[str, str], found: str, size: tuple[int, int], extension: str
+    objects: ObjectStore, shop: ImageHost, options: dict[str, str], found: str, size: tuple[int, int], extension: str
 ) -> None:
     """Format, scale and quality reach the encoder, and the object is named for what it is."""
     request_id = submit(csv_of(f"{shop.url}/coffee.png"), **options)
@@ -214,33 +205,33 @@ def test_options_decide_what_is_made(
         assert (picture.format, picture.size) == (found, size)
 
 
-def test_the_same_idempotency_key_answers_the_first_request_again(shop: Shop) -> None:
+def test_the_same_idempotency_key_answers_the_first_request_again(shop: ImageHost) -> None:
     """The same upload is accepted once; with another file or other options the key is refused."""
     key = {"Idempotency-Key": "order-7"}
     csv_ = csv_of(f"{shop.url}/chelsea.jpg")
     first, second = upload(csv_, headers=key), upload(csv_, headers=key)
-    assert second.json["requestId"] == first.json["requestId"]
+    assert second.get_json()["requestId"] == first.get_json()["requestId"]
     assert (second.status_code, second.headers["Idempotent-Replayed"]) == (202, "true")
     assert "Idempotent-Replayed" not in first.headers
     for other in (upload(csv_ + "\n", headers=key), upload(csv_, headers=key, quality="60")):
-        assert (other.status_code, other.json["code"]) == (409, "idempotency_key_reused")
-    assert upload(csv_).json["requestId"] != first.json["requestId"]
+        assert (other.status_code, other.get_json()["code"]) == (409, "idempotency_key_reused")
+    assert upload(csv_).get_json()["requestId"] != first.get_json()["requestId"]
     assert len(rows(ProcessingRequest)) == 2
 
 
-def test_two_uploads_with_one_key_at_once_are_one_request(objects: ObjectStore, shop: Shop) -> None:
+def test_two_uploads_with_one_key_at_once_are_one_request(objects: ObjectStore, shop: ImageHost) -> None:
     """Whoever comes second gets the first one's answer, and leaves no file behind."""
     csv_ = csv_of(f"{shop.url}/chelsea.jpg")
     for race in range(5):
         before = objects.keys("*")
         answers = at_once(*[lambda: upload(csv_, headers={"Idempotency-Key": f"race-{race}"})] * 2)  # noqa: B023 - called within the round
         assert [answer.status_code for answer in answers] == [202, 202]
-        (request_id,) = {answer.json["requestId"] for answer in answers}
+        (request_id,) = {answer.get_json()["requestId"] for answer in answers}
         assert set(objects.keys("*")) - set(before) == {f"originals/{request_id}/input.csv"}
     assert len(get("/api/requests")["items"]) == 5
 
 
-def test_a_status_that_has_not_changed_is_not_sent_again(shop: Shop) -> None:
+def test_a_status_that_has_not_changed_is_not_sent_again(shop: ImageHost) -> None:
     """`If-None-Match` gets a 304 until there is news."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     client, path = current_app.test_client(), f"/api/status/{request_id}"
@@ -249,6 +240,6 @@ def test_a_status_that_has_not_changed_is_not_sent_again(shop: Shop) -> None:
     assert client.get(path, headers={"If-None-Match": pending.headers["ETag"]}).status_code == 304
     drain(request_id)
     ended = client.get(path, headers={"If-None-Match": pending.headers["ETag"]})
-    assert (ended.status_code, ended.json["status"]) == (200, "completed")
+    assert (ended.status_code, ended.get_json()["status"]) == (200, "completed")
     assert "Retry-After" not in ended.headers
     assert status_of(request_id) == ended.json

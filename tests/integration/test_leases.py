@@ -23,7 +23,6 @@ from imgproc.journey.services import services
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     codes_of,
-    csv_of,
     drain,
     lose_rings,
     pass_time,
@@ -35,8 +34,9 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.shop import Shop
-from tests.processes import wait_until
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -45,7 +45,7 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing in the job may see to it."""
 
 
-def planned_upload(shop: Shop, *names: str, **options: str) -> str:
+def planned_upload(shop: ImageHost, *names: str, **options: str) -> str:
     """A request whose products have been rung, one for each name."""
     request_id = submit(csv_of(*[f"{shop.url}/{name}" for name in names]), **options)
     work(most=1)
@@ -59,7 +59,7 @@ def die_holding(product_id: int) -> None:
     sweeper.sweep()
 
 
-def test_the_work_of_a_dead_worker_is_taken_over(shop: Shop) -> None:
+def test_the_work_of_a_dead_worker_is_taken_over(shop: ImageHost) -> None:
     """Once the lease has run out the product is rung again at once, for another worker; the attempt counts."""
     request_id = planned_upload(shop, "chelsea.jpg", "rocket.webp")
     sweeper.sweep()
@@ -71,7 +71,7 @@ def test_the_work_of_a_dead_worker_is_taken_over(shop: Shop) -> None:
     assert [each.attempt for each in rows(Product)] == [2, 1]
 
 
-def test_a_lease_that_still_runs_is_left_alone(shop: Shop) -> None:
+def test_a_lease_that_still_runs_is_left_alone(shop: ImageHost) -> None:
     """The sweeper takes nothing from a worker that lives."""
     planned_upload(shop, "chelsea.jpg")
     products.claim(row(Product).id, token="alive", lease_seconds=3600)
@@ -80,7 +80,7 @@ def test_a_lease_that_still_runs_is_left_alone(shop: Shop) -> None:
     assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")
 
 
-def test_a_product_that_kills_its_workers_is_given_up(shop: Shop) -> None:
+def test_a_product_that_kills_its_workers_is_given_up(shop: ImageHost) -> None:
     """After three deaths it ends as `worker_lost`; its neighbours do not notice."""
     request_id = planned_upload(shop, "chelsea.jpg", "astronaut.jpg", "rocket.webp")
     poison = rows(Product)[1].id
@@ -92,7 +92,7 @@ def test_a_product_that_kills_its_workers_is_given_up(shop: Shop) -> None:
     assert [each.attempt for each in rows(Product)] == [1, 3, 1]
 
 
-def test_a_request_of_poison_alone_is_finalized(shop: Shop) -> None:
+def test_a_request_of_poison_alone_is_finalized(shop: ImageHost) -> None:
     """Nobody finishes the last product, so the sweeper elects the finalizer."""
     request_id = planned_upload(shop, "chelsea.jpg")
     for _ in range(3):
@@ -100,7 +100,7 @@ def test_a_request_of_poison_alone_is_finalized(shop: Shop) -> None:
     assert drain(request_id)["status"] == "failed"
 
 
-def test_a_worker_that_comes_back_too_late_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_comes_back_too_late_is_refused(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it made its image another took the product: the job stops quietly, nothing is counted."""
     planned_upload(shop, "chelsea.jpg")
     make_image = ImageMaker.make
@@ -121,7 +121,12 @@ def test_a_worker_that_comes_back_too_late_is_refused(shop: Shop, monkeypatch: p
 def test_a_lease_is_renewed_while_the_work_lasts(app: Flask) -> None:
     """A thread renews it again and again, and ends when the work does."""
     renewals: list[int] = []
-    with Lease(lambda: not renewals.append(1), seconds=0.03, deadline=600) as lease:
+
+    def renew() -> bool:
+        renewals.append(1)
+        return True
+
+    with Lease(renew, seconds=0.03, deadline=600) as lease:
         wait_until(lambda: len(renewals) > 3)
         lease.check()
     assert "lease" not in {thread.name for thread in threading.enumerate()}
@@ -130,7 +135,12 @@ def test_a_lease_is_renewed_while_the_work_lasts(app: Flask) -> None:
 def test_work_whose_lease_is_lost_stops(app: Flask) -> None:
     """A renewal that finds no row means that somebody else owns the work."""
     asked: list[int] = []
-    with Lease(lambda: bool(asked.append(1)), seconds=0.03, deadline=600) as lease:
+
+    def renew() -> bool:
+        asked.append(1)
+        return False
+
+    with Lease(renew, seconds=0.03, deadline=600) as lease:
         wait_until(lambda: bool(asked))
         wait_until(lambda: _is_lost(lease))
     assert len(asked) == 1
@@ -176,7 +186,7 @@ def test_a_worker_that_must_stop_gives_long_work_back(tmp_path: Path) -> None:
     assert note.read_text() == "given back"
 
 
-def test_a_product_given_back_has_lost_no_attempt(shop: Shop) -> None:
+def test_a_product_given_back_has_lost_no_attempt(shop: ImageHost) -> None:
     """It waits in the database as if nobody had taken it, and the next sweep lets it in again."""
     request_id = planned_upload(shop, "chelsea.jpg")
     product_id = row(Product).id
@@ -190,7 +200,7 @@ def test_a_product_given_back_has_lost_no_attempt(shop: Shop) -> None:
     assert drain(request_id)["status"] == "completed"
 
 
-def test_no_lease_runs_out_because_the_database_was_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_lease_runs_out_because_the_database_was_away(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody could renew one meanwhile, so after an outage every holder has the time of one lease to do so."""
     planned_upload(shop, "chelsea.jpg")
     products.claim(row(Product).id, token="alive", lease_seconds=30)
@@ -227,7 +237,7 @@ def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:
     assert subprocess.run([sys.executable, "-c", stuck], check=False, timeout=120).returncode == STUCK_EXIT_CODE
 
 
-def test_a_dead_finalizer_is_superseded_and_its_late_word_refused(shop: Shop) -> None:
+def test_a_dead_finalizer_is_superseded_and_its_late_word_refused(shop: ImageHost) -> None:
     """The second epoch ends the request, and there is one announcement."""
     request_id = planned_upload(shop, "chelsea.jpg", webhookUrl=f"{shop.url}/webhook")
     work(most=1)
@@ -250,7 +260,7 @@ def test_a_dead_finalizer_is_superseded_and_its_late_word_refused(shop: Shop) ->
 
 @pytest.mark.parametrize("chunks", [pytest.param(0, id="at once"), pytest.param(2, id="after two chunks")])
 def test_a_plan_that_died_is_resumed_without_duplicates(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, chunks: int
+    shop: ImageHost, monkeypatch: pytest.MonkeyPatch, chunks: int
 ) -> None:
     """What it has saved stays, the rest follows, and every row is there once and in order."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 10))
@@ -274,7 +284,7 @@ def test_a_plan_that_died_is_resumed_without_duplicates(
     assert shop.asked["/chelsea.jpg"] == 10
 
 
-def test_a_plan_that_was_taken_over_saves_nothing_more(shop: Shop) -> None:
+def test_a_plan_that_was_taken_over_saves_nothing_more(shop: ImageHost) -> None:
     """Its chunk is refused together with its lease."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     assert requests.claim_plan(request_id, token="zombie", lease_seconds=30)

@@ -20,7 +20,6 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
     configure,
-    csv_of,
     drain,
     pass_time,
     planned,
@@ -32,7 +31,8 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.shop import Shop
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -122,7 +122,7 @@ def test_nobody_is_elected_while_work_is_left() -> None:
     assert finalization.elect_finalizer(planned(products=1)) is None
 
 
-def test_the_window_is_never_exceeded(shop: Shop) -> None:
+def test_the_window_is_never_exceeded(shop: ImageHost) -> None:
     """Whatever a request's size, Redis and the workers together hold at most DISPATCH_WINDOW of its products."""
     configure(dispatch_window=3)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 12))
@@ -160,7 +160,7 @@ def test_two_releases_at_once_share_one_window() -> None:
         assert len(released) == len(set(released)) == 4
 
 
-def test_a_large_request_does_not_starve_a_small_one(shop: Shop) -> None:
+def test_a_large_request_does_not_starve_a_small_one(shop: ImageHost) -> None:
     """The one product of a later upload comes after a window of the earlier one's, not after all of them."""
     configure(dispatch_window=4)
     large = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 40))
@@ -171,7 +171,7 @@ def test_a_large_request_does_not_starve_a_small_one(shop: Shop) -> None:
     assert status_of(large)["progress"]["products"]["completed"] <= 8
 
 
-def test_a_flushed_redis_loses_nothing(shop: Shop) -> None:
+def test_a_flushed_redis_loses_nothing(shop: ImageHost) -> None:
     """FLUSHALL after every single job: each picture is downloaded once, and the end announced once, all the same."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 5), webhookUrl=f"{shop.url}/webhook")
     for _ in range(20):
@@ -184,7 +184,7 @@ def test_a_flushed_redis_loses_nothing(shop: Shop) -> None:
     assert row(ProcessingRequest).finalize_epoch == 1
 
 
-def test_a_ring_too_many_does_nothing(shop: Shop, app: Flask) -> None:
+def test_a_ring_too_many_does_nothing(shop: ImageHost, app: Flask) -> None:
     """Every job may be rung twice, late, or for what is gone."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     for _ in range(6):
@@ -201,7 +201,7 @@ def test_a_ring_too_many_does_nothing(shop: Shop, app: Flask) -> None:
     work()
 
 
-def test_a_product_completes_only_if_all_its_images_did(shop: Shop) -> None:
+def test_a_product_completes_only_if_all_its_images_did(shop: ImageHost) -> None:
     """Its status is that of its worst image; the counters count images and products apart."""
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"], f"{shop.url}/rocket.webp"))
     progress = drain(request_id)["progress"]

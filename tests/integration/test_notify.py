@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from ipaddress import ip_network
 
 import pytest
-from hostile_servers import answer, answer_then_drip, never_answer, serving
+from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from imgproc.core.errors import DeliveryError
 from imgproc.pipeline.notify import Notifier, generate_secret
+from tests.support.hostile_servers import Behaviour, answer, answer_then_drip, never_answer, serving
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 PAYLOAD = {"type": "request.completed", "data": {"filename": "Schuhe für März.csv", "outputCsvUrl": None}}
@@ -19,25 +21,25 @@ SECRET = generate_secret()
 
 
 @pytest.fixture
-def notifier():
+def notifier() -> Iterator[Notifier]:
     """A notifier that may reach loopback."""
     notifier = Notifier(allowed_networks=LOOPBACK)
     yield notifier
     notifier.close()
 
 
-def failure_of(notifier, url):
+def failure_of(notifier: Notifier, url: str) -> DeliveryError:
     """The error that an attempt at `url` ends in."""
     with pytest.raises(DeliveryError) as caught:
         notifier.notify(url, webhook_id="msg_1", payload=PAYLOAD, secrets=[SECRET])
     return caught.value
 
 
-def test_the_receiver_can_verify_the_signature(notifier, httpserver):
+def test_the_receiver_can_verify_the_signature(notifier: Notifier, httpserver: HTTPServer) -> None:
     """The reference library accepts what arrives, and finds the payload in it as compact JSON."""
     arrived = []
 
-    def receive(request):
+    def receive(request: Request) -> Response:
         arrived.append((request.get_data(), dict(request.headers)))
         return Response("thanks", status=202)
 
@@ -51,7 +53,7 @@ def test_the_receiver_can_verify_the_signature(notifier, httpserver):
     assert headers["Content-Type"] == "application/json"
 
 
-def test_every_secret_is_new_and_usable():
+def test_every_secret_is_new_and_usable() -> None:
     """A generated secret has the spec's prefix and 256 bits."""
     secret = generate_secret()
     assert secret.startswith("whsec_")
@@ -70,7 +72,14 @@ def test_every_secret_is_new_and_usable():
         pytest.param(503, {"Retry-After": "99999999"}, True, 86_400, id="unavailable-capped"),
     ],
 )
-def test_says_what_a_refusal_means(notifier, httpserver, status, headers, retryable, retry_after):
+def test_says_what_a_refusal_means(
+    notifier: Notifier,
+    httpserver: HTTPServer,
+    status: int,
+    headers: dict[str, str],
+    retryable: bool,
+    retry_after: int | None,
+) -> None:
     """410 stops for good; 429 and 503 may ask for a pause; the rest is simply tried again."""
     httpserver.expect_request("/hook").respond_with_data("no", status=status, headers=headers)
     failure = failure_of(notifier, httpserver.url_for("/hook"))
@@ -79,7 +88,7 @@ def test_says_what_a_refusal_means(notifier, httpserver, status, headers, retrya
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_a_failure_and_is_not_followed(notifier, httpserver, status):
+def test_a_redirect_is_a_failure_and_is_not_followed(notifier: Notifier, httpserver: HTTPServer, status: int) -> None:
     """Where a redirect points sees no connection."""
     with serving(never_answer) as canary:
         httpserver.expect_request("/hook").respond_with_data(status=status, headers={"Location": canary.url})
@@ -89,7 +98,7 @@ def test_a_redirect_is_a_failure_and_is_not_followed(notifier, httpserver, statu
     assert "redirects" in failure.detail
 
 
-def test_the_body_of_the_answer_does_not_matter(notifier):
+def test_the_body_of_the_answer_does_not_matter(notifier: Notifier) -> None:
     """A receiver that took the webhook has taken it, even if it then talks without end."""
     with serving(answer_then_drip(b"HTTP/1.1 200 OK\r\n\r\n", b"x")) as server:
         receipt = notifier.notify(server.url, webhook_id="msg_1", payload=PAYLOAD, secrets=[SECRET])
@@ -105,7 +114,7 @@ def test_the_body_of_the_answer_does_not_matter(notifier):
         pytest.param(answer(b"hello\r\n"), "connect_failed", id="not-http"),
     ],
 )
-def test_receivers_that_do_not_answer_are_tried_again(behaviour, code):
+def test_receivers_that_do_not_answer_are_tried_again(behaviour: Behaviour, code: str) -> None:
     """Silence, dripping and nonsense end by the deadline and may be tried again."""
     notifier = Notifier(allowed_networks=LOOPBACK, timeout=0.6)
     with serving(behaviour) as server:
@@ -114,7 +123,7 @@ def test_receivers_that_do_not_answer_are_tried_again(behaviour, code):
     assert (failure.code, failure.retryable, failure.response_status) == (code, True, None)
 
 
-def test_a_forbidden_address_is_not_dialled():
+def test_a_forbidden_address_is_not_dialled() -> None:
     """A webhook into our own network reaches no canary."""
     notifier = Notifier(allowed_networks=())
     with serving(never_answer) as canary:
@@ -123,7 +132,7 @@ def test_a_forbidden_address_is_not_dialled():
     assert failure.code == "forbidden_address"
 
 
-def test_an_unusable_url_is_given_up(notifier):
+def test_an_unusable_url_is_given_up(notifier: Notifier) -> None:
     """What is no URL today is none tomorrow."""
     failure = failure_of(notifier, "ftp://example.com/hook")
     assert (failure.code, failure.retryable) == ("invalid_url", False)

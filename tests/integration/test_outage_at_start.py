@@ -18,9 +18,9 @@ import redis
 from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.embedded.ports import REDIS_PORTS, free_port
-from tests.integration.services import valkey
 from tests.integration.test_cli import environment
-from tests.processes import wait_until
+from tests.support.processes import wait_until
+from tests.support.valkey_server import valkey
 
 ROOT = Path(__file__).parents[2]
 POOL = ["rq_worker.py"]

@@ -11,8 +11,9 @@ from flask import Flask
 from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.queue.connection import redis_client
-from tests.integration.driver import csv_of, get, submit, upload
-from tests.integration.shop import Shop
+from tests.integration.driver import get, submit, upload
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 
 def hang_up(app: Flask) -> None:
@@ -28,7 +29,7 @@ def hang_up(app: Flask) -> None:
 
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
 def test_an_answer_is_not_lost_because_the_database_went_away_after_it(
-    app: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    app: Flask, shop: ImageHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session of the request is given up quietly, and the next one connects anew."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -44,11 +45,13 @@ def test_an_answer_is_not_lost_because_the_database_went_away_after_it(
         patched.setattr("imgproc.api.status._latest_delivery", lambda _request_id: None)
         with app.app_context():
             response = app.test_client().get(f"/api/status/{request_id}")
-    assert (response.status_code, response.json["requestId"]) == (200, request_id)
+    assert (response.status_code, response.get_json()["requestId"]) == (200, request_id)
     assert get(f"/api/status/{request_id}")["status"] == "pending"
 
 
-def test_an_upload_is_accepted_while_redis_is_away(app: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_is_accepted_while_redis_is_away(
+    app: Flask, shop: ImageHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A lost ring is no reason to turn anybody away: the sweeper rings."""
     nobody = redis_client().__class__.from_url("redis://127.0.0.1:1/0")
     monkeypatch.setitem(app.extensions, "redis", nobody)

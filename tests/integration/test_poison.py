@@ -26,7 +26,6 @@ from imgproc.queue.connection import redis_client
 from imgproc.worker import expired_leases, sweeper
 from tests.integration.driver import (
     burst,
-    csv_of,
     drain,
     get,
     lose_rings,
@@ -40,14 +39,16 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.shop import Answer, Shop
+from tests.support.csv_files import csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost
 
 pytestmark = pytest.mark.usefixtures("app")
 
 ANY_ID = "6e1f2f0c-6f0b-4b55-9d5c-0c1d9f0a7e11"
 
 
-def upload_of(shop: Shop, *, products: int = 1) -> str:
+def upload_of(shop: ImageHost, *, products: int = 1) -> str:
     """An upload that is announced at its end; Redis has been seen before."""
     sweeper.sweep()
     return submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * products), webhookUrl=f"{shop.url}/webhook")
@@ -81,7 +82,7 @@ def repeat(times: int, die: Callable[[str], None], request_id: str) -> None:
 # -- plan ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_plan_that_kills_its_workers_fails_the_request(shop: Shop) -> None:
+def test_a_plan_that_kills_its_workers_fails_the_request(shop: ImageHost) -> None:
     """After three deaths, with a reason and a remedy, and it is announced."""
     request_id = upload_of(shop)
     repeat(3, die_planning, request_id)
@@ -93,7 +94,7 @@ def test_a_plan_that_kills_its_workers_fails_the_request(shop: Shop) -> None:
     assert ringing() == []
 
 
-def test_a_plan_that_died_twice_is_done_by_the_third(shop: Shop) -> None:
+def test_a_plan_that_died_twice_is_done_by_the_third(shop: ImageHost) -> None:
     """And the attempts of the next step are counted from nothing."""
     request_id = upload_of(shop)
     repeat(2, die_planning, request_id)
@@ -102,7 +103,7 @@ def test_a_plan_that_died_twice_is_done_by_the_third(shop: Shop) -> None:
     assert drain(request_id)["status"] == "completed"
 
 
-def test_a_failed_plan_is_retried_from_where_it_stopped(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_plan_is_retried_from_where_it_stopped(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was saved stays, and three further attempts are allowed."""
     monkeypatch.setattr(plan, "PLAN_CHUNK", 1)
     request_id = upload_of(shop, products=3)
@@ -127,7 +128,7 @@ def test_a_failed_plan_is_retried_from_where_it_stopped(shop: Shop, monkeypatch:
     assert shop.asked["/chelsea.jpg"] == 3
 
 
-def test_a_late_plan_does_not_bring_a_failed_request_back(shop: Shop) -> None:
+def test_a_late_plan_does_not_bring_a_failed_request_back(shop: ImageHost) -> None:
     """Its lease is gone with the end."""
     request_id = upload_of(shop)
     repeat(2, die_planning, request_id)
@@ -142,7 +143,7 @@ def test_a_late_plan_does_not_bring_a_failed_request_back(shop: Shop) -> None:
 # -- finalize -----------------------------------------------------------------------------------------------------
 
 
-def test_a_finalization_that_kills_its_workers_fails_the_request(shop: Shop) -> None:
+def test_a_finalization_that_kills_its_workers_fails_the_request(shop: ImageHost) -> None:
     """The images stay, and every one is listed with its address; the reason says so."""
     request_id = upload_of(shop)
     work(most=2)
@@ -155,7 +156,7 @@ def test_a_finalization_that_kills_its_workers_fails_the_request(shop: Shop) -> 
     assert status_of(request_id)["webhook"]["status"] == "delivered"
 
 
-def test_a_failed_finalization_can_be_retried(shop: Shop) -> None:
+def test_a_failed_finalization_can_be_retried(shop: ImageHost) -> None:
     """It writes what is missing and makes no image again."""
     request_id = upload_of(shop)
     work(most=2)
@@ -167,7 +168,7 @@ def test_a_failed_finalization_can_be_retried(shop: Shop) -> None:
     assert post(f"/api/requests/{request_id}/retry").status_code == 409
 
 
-def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: Shop) -> None:
+def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: ImageHost) -> None:
     """The output CSV of the first end does not tell of the second."""
     url = shop.says("/late.jpg", Answer(404))
     sweeper.sweep()
@@ -188,7 +189,7 @@ def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: Shop) -> Non
     ],
 )
 def test_a_bug_in_a_job_has_an_end(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, of: str, bug: tuple[Any, str], code: str
+    shop: ImageHost, monkeypatch: pytest.MonkeyPatch, of: str, bug: tuple[Any, str], code: str
 ) -> None:
     """An exception that nobody foresaw is an attempt like a death."""
     raised: list[int] = []
@@ -209,7 +210,7 @@ def test_a_bug_in_a_job_has_an_end(
 # -- deliver ------------------------------------------------------------------------------------------------------
 
 
-def test_a_delivery_that_kills_its_workers_fails(shop: Shop) -> None:
+def test_a_delivery_that_kills_its_workers_fails(shop: ImageHost) -> None:
     """Each death is an attempt that can be seen, and it can be asked for once more."""
     request_id = upload_of(shop)
     work(most=3)
@@ -225,7 +226,7 @@ def test_a_delivery_that_kills_its_workers_fails(shop: Shop) -> None:
     assert status_of(request_id)["webhook"]["status"] == "delivered"
 
 
-def test_deaths_between_answers_do_not_add_up(shop: Shop) -> None:
+def test_deaths_between_answers_do_not_add_up(shop: ImageHost) -> None:
     """A receiver that answers shows that sending kills nobody; nor do deaths use up its schedule."""
     request_id = upload_of(shop)
     shop.says("/webhook", Answer(500), Answer(500), Answer(200))
@@ -240,7 +241,7 @@ def test_deaths_between_answers_do_not_add_up(shop: Shop) -> None:
     assert (status_of(request_id)["webhook"]["status"], len(rows(DeliveryAttempt))) == ("delivered", 7)
 
 
-def test_a_bug_in_a_delivery_has_an_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_a_delivery_has_an_end(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Like that of any other job."""
     request_id = upload_of(shop)
     monkeypatch.setattr(jobs, "attempt", lambda *_arguments: 1 / 0)
@@ -255,7 +256,7 @@ def test_a_bug_in_a_delivery_has_an_end(shop: Shop, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("step", ["plan", "finalize"])
-def test_an_orderly_stop_is_no_attempt(shop: Shop, step: str) -> None:
+def test_an_orderly_stop_is_no_attempt(shop: ImageHost, step: str) -> None:
     """However often workers are restarted."""
     request_id = upload_of(shop)
     if step == "finalize":
@@ -273,7 +274,7 @@ def test_an_orderly_stop_is_no_attempt(shop: Shop, step: str) -> None:
     assert drain(request_id)["status"] == "completed"
 
 
-def test_a_delivery_given_back_is_no_attempt(shop: Shop) -> None:
+def test_a_delivery_given_back_is_no_attempt(shop: ImageHost) -> None:
     """A worker that must stop while a receiver is slow."""
     request_id = upload_of(shop)
     work(most=3)
@@ -290,7 +291,7 @@ def test_a_delivery_given_back_is_no_attempt(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("step", ["plan", "finalize"])
-def test_an_outage_of_the_store_is_no_attempt(shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_an_outage_of_the_store_is_no_attempt(shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """However long it lasts."""
     request_id = upload_of(shop)
     if step == "finalize":
@@ -315,7 +316,7 @@ def test_an_outage_of_the_store_is_no_attempt(shop: Shop, monkeypatch: pytest.Mo
     ("state", "attempts"), [pytest.param(None, 0, id="away"), pytest.param("57014", 1, id="a statement took too long")]
 )
 def test_an_outage_of_the_database_is_no_attempt(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str, state: str | None, attempts: int
+    shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str, state: str | None, attempts: int
 ) -> None:
     """A plan of hours may live through several; a statement that takes too long may do so each time."""
     request_id = upload_of(shop)
@@ -336,7 +337,9 @@ def test_an_outage_of_the_database_is_no_attempt(
 
 
 @pytest.mark.parametrize(("die", "jobs_done"), [(die_planning, 0), (die_finalizing, 2), (die_delivering, 3)])
-def test_nothing_is_taken_away_just_after_an_outage(shop: Shop, die: Callable[[str], None], jobs_done: int) -> None:
+def test_nothing_is_taken_away_just_after_an_outage(
+    shop: ImageHost, die: Callable[[str], None], jobs_done: int
+) -> None:
     """Nobody could renew a lease while the database was away."""
     request_id = upload_of(shop)
     if jobs_done:
@@ -363,7 +366,9 @@ def break_counters(request_id: str) -> None:
 @pytest.mark.parametrize(
     "step", [step.__name__ for step in expired_leases.STEPS] + ["_cancel_stragglers", "_elect_finalizers"]
 )
-def test_a_step_that_raises_does_not_stop_the_others(shop: Shop, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_a_step_that_raises_does_not_stop_the_others(
+    shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     """The pass goes on, and what it would have rung for is rung for."""
     request_id = upload_of(shop)
     lose_rings()
@@ -383,7 +388,7 @@ def test_a_step_that_raises_does_not_stop_the_others(shop: Shop, monkeypatch: py
     assert ringing() == [f"plan-{request_id}"]
 
 
-def test_a_row_that_contradicts_itself_does_not_stop_the_sweep(shop: Shop) -> None:
+def test_a_row_that_contradicts_itself_does_not_stop_the_sweep(shop: ImageHost) -> None:
     """Its product cannot even be given up; another's is."""
     ids = [planned(products=1) for _ in range(2)]
     with transaction() as connection:
@@ -590,7 +595,7 @@ SHARED = ["rq:queue:control", "rq:queue:products", "rq:queues", "rq:workers", "r
 
 
 @pytest.mark.parametrize("key", SHARED)
-def test_a_shared_key_of_another_type_is_put_right(shop: Shop, key: str) -> None:
+def test_a_shared_key_of_another_type_is_put_right(shop: ImageHost, key: str) -> None:
     """Neither workers nor the sweeper stop at it."""
     request_id = upload_of(shop)
     redis_client().delete(key)
@@ -600,7 +605,7 @@ def test_a_shared_key_of_another_type_is_put_right(shop: Shop, key: str) -> None
     assert drain(request_id)["status"] == "completed"
 
 
-def test_ids_that_name_nothing_find_nothing(shop: Shop) -> None:
+def test_ids_that_name_nothing_find_nothing(shop: ImageHost) -> None:
     """Well-formed jobs of what is not there, or not there any more."""
     enqueue.plans([ANY_ID])
     turns.enqueue_products([2**62])

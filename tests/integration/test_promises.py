@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask
+from sqlalchemy import QueuePool
 
 from imgproc.core.errors import LeaseLost
 from imgproc.db.engine import db
@@ -22,7 +23,6 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
     configure,
-    csv_of,
     drain,
     pass_time,
     planned,
@@ -33,15 +33,18 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Answer, Shop, photo
+from tests.support.csv_files import csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost
+from tests.support.photographs import photo_file
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
 RACES = 50
 
 
-def test_1_what_was_answered_202_reaches_an_end(shop: Shop) -> None:
+def test_1_what_was_answered_202_reaches_an_end(shop: ImageHost) -> None:
     """The database is the truth: Redis forgets everything after every single job, and the sweeper rings again."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     for _ in range(20):
@@ -52,7 +55,7 @@ def test_1_what_was_answered_202_reaches_an_end(shop: Shop) -> None:
     assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (3, 1)
 
 
-def test_2_planning_is_a_job(shop: Shop) -> None:
+def test_2_planning_is_a_job(shop: ImageHost) -> None:
     """The upload saves no product; the plan does, and a plan that runs again adds none."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
     assert (rows(Product), status_of(request_id)["status"]) == ([], "pending")
@@ -61,7 +64,7 @@ def test_2_planning_is_a_job(shop: Shop) -> None:
     assert [product.row for product in rows(Product)] == [1, 2, 3]
 
 
-def test_3_a_window_not_a_flood(shop: Shop) -> None:
+def test_3_a_window_not_a_flood(shop: ImageHost) -> None:
     """Never more than DISPATCH_WINDOW products of a request are queued or processing; each that ends lets one in."""
     configure(dispatch_window=2)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 7))
@@ -93,7 +96,7 @@ def _failed(image_id: int) -> list[ImageResult]:
     return [ImageResult(image_id, FailedImage("http_404"))]
 
 
-def test_5_objects_before_rows(shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_5_objects_before_rows(shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a row says `completed` both objects are there; dying in between leaves objects of the same keys."""
     finish = products.finish
     stored: list[list[str]] = []
@@ -115,7 +118,7 @@ def test_5_objects_before_rows(shop: Shop, objects: ObjectStore, monkeypatch: py
     assert row(ProductImage).output_bytes == len(objects.get("outputs", f"{request_id}/1/1-sku-1.jpg"))
 
 
-def test_6_one_finalization(shop: Shop) -> None:
+def test_6_one_finalization(shop: ImageHost) -> None:
     """Two last products that end together elect one finalizer, every time; and a request has one announcement."""
     for _ in range(RACES):
         request_id = planned(products=2)
@@ -134,7 +137,7 @@ def _end(product_id: int) -> int | None:
     return finalization.elect_finalizer(settled.request_id) if settled.all_ended else None
 
 
-def test_7_webhooks_at_least_once(shop: Shop) -> None:
+def test_7_webhooks_at_least_once(shop: ImageHost) -> None:
     """From the outbox, under one id, until the receiver says 2xx."""
     shop.says("/webhook", Answer(500), Answer(503), Answer())
     submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
@@ -147,7 +150,9 @@ def test_7_webhooks_at_least_once(shop: Shop) -> None:
     assert row(WebhookDelivery).status.value == "delivered"
 
 
-def test_8_an_outage_delays_and_never_fails(shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_8_an_outage_delays_and_never_fails(
+    shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However often the store is away: the product goes back, and the attempts it has are not used up."""
     monkeypatch.setattr(image_maker, "OUTAGE_PATIENCE", 0)
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -161,18 +166,20 @@ def test_8_an_outage_delays_and_never_fails(shop: Shop, objects: ObjectStore, mo
     assert row(Product).attempt == 1
 
 
-def test_9_passing_trouble_of_a_host_is_tried_again(shop: Shop) -> None:
+def test_9_passing_trouble_of_a_host_is_tried_again(shop: ImageHost) -> None:
     """Within the product's attempts; what is wrong for good is not asked for again."""
-    flaky = shop.says("/flaky.jpg", Answer(503), Answer(429), Answer(body=photo("rocket.webp")))
+    flaky = shop.says("/flaky.jpg", Answer(503), Answer(429), Answer(body=photo_file("rocket.webp")))
     request_id = submit(csv_of(flaky, f"{shop.url}/missing.jpg"))
     assert drain(request_id)["status"] == "completed_with_errors"
     assert (shop.asked["/flaky.jpg"], shop.asked["/missing.jpg"]) == (3, 1)
 
 
-def test_10_no_transaction_spans_a_download_an_encode_or_a_put(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_10_no_transaction_spans_a_download_an_encode_or_a_put(
+    shop: ImageHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever waits for a host, a codec or the object store holds no connection of the database."""
     held: dict[str, set[int]] = {}
-    pool = db.engine.pool
+    pool = cast("QueuePool", db.engine.pool)
 
     def watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*arguments: Any, **options: Any) -> Any:

@@ -20,20 +20,9 @@ from imgproc.db.transitions.window import release
 from imgproc.journey import delete, outcome
 from imgproc.journey.services import services
 from imgproc.queue import enqueue
-from tests.integration.driver import (
-    at_once,
-    csv_of,
-    drain,
-    pass_time,
-    planned,
-    post,
-    row,
-    rows,
-    status_of,
-    submit,
-    work,
-)
-from tests.integration.shop import Shop
+from tests.integration.driver import at_once, drain, pass_time, planned, post, row, rows, status_of, submit, work
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -93,7 +82,7 @@ def test_a_cancel_races_the_release_of_the_next_products() -> None:
     assert not [each for each in rows(Product) if each.status.value in {"pending", "queued", "processing"}]
 
 
-def test_two_retries_at_once_reopen_once(shop: Shop) -> None:
+def test_two_retries_at_once_reopen_once(shop: ImageHost) -> None:
     """The second finds the request under way; every failed image is tried once more."""
     request_id = submit(csv_of([f"{shop.url}/missing.jpg"] * 2, f"{shop.url}/missing.jpg"))
     drain(request_id)
@@ -104,7 +93,7 @@ def test_two_retries_at_once_reopen_once(shop: Shop) -> None:
     assert (row(ProcessingRequest).images_failed, row(ProcessingRequest).products_failed) == (3, 2)
 
 
-def test_a_retry_during_finalization_is_too_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_during_finalization_is_too_early(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """409: the CSV being written is that of the first end, which is announced before anything begins anew."""
     request_id = submit(csv_of(f"{shop.url}/missing.jpg"), webhookUrl=f"{shop.url}/webhook")
     write_csvs, answers = outcome.write_csvs, []
@@ -131,7 +120,7 @@ def test_a_delete_races_the_end_of_the_last_product() -> None:
     assert (rows(ProcessingRequest), rows(Product)) == ([], [])
 
 
-def test_a_redelivery_races_the_attempt_under_way(app: Flask, shop: Shop) -> None:
+def test_a_redelivery_races_the_attempt_under_way(app: Flask, shop: ImageHost) -> None:
     """It is refused while the attempt lasts and counts anew after it; no attempt is lost from the log."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     work()

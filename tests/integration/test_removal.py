@@ -20,7 +20,6 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     OPTIONS,
     configure,
-    csv_of,
     drain,
     get,
     pass_time,
@@ -33,8 +32,9 @@ from tests.integration.driver import (
     upload,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Shop
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -59,7 +59,7 @@ def sweep_to_the_end() -> None:
         pass_time(transitions.LAST_PUT_SECONDS)
 
 
-def test_deleting_removes_rows_and_objects(app: Flask, shop: Shop, objects: ObjectStore) -> None:
+def test_deleting_removes_rows_and_objects(app: Flask, shop: ImageHost, objects: ObjectStore) -> None:
     """Of this request alone, and for good."""
     csv_ = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
     kept, gone = [submit(csv_, webhookUrl=f"{shop.url}/webhook") for _ in range(2)]
@@ -73,7 +73,7 @@ def test_deleting_removes_rows_and_objects(app: Flask, shop: Shop, objects: Obje
     assert counts() == [1, 1, 2, 1, 1]
 
 
-def test_nobody_sees_a_removed_request(app: Flask, shop: Shop) -> None:
+def test_nobody_sees_a_removed_request(app: Flask, shop: ImageHost) -> None:
     """Though its row stays a while where work was under way: no list, no action, no key knows it any more."""
     key = {"Idempotency-Key": "monday"}
     csv_ = csv_of(f"{shop.url}/chelsea.jpg")
@@ -85,7 +85,7 @@ def test_nobody_sees_a_removed_request(app: Flask, shop: Shop) -> None:
     assert upload(csv_, headers=key).json["requestId"] != request_id
 
 
-def test_deleting_stops_what_is_under_way(app: Flask, shop: Shop) -> None:
+def test_deleting_stops_what_is_under_way(app: Flask, shop: ImageHost) -> None:
     """The rings still in Redis find nothing to claim, and nothing is announced."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     work(most=2)
@@ -100,7 +100,7 @@ def test_deleting_stops_what_is_under_way(app: Flask, shop: Shop) -> None:
 
 @pytest.mark.parametrize("put", ["put_original", "put_rendition"])
 def test_a_delete_while_a_worker_stores_leaves_nothing(
-    shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, put: str
+    shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, put: str
 ) -> None:
     """The worker finds its lease lost, and deletes what it has just stored."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -121,7 +121,7 @@ def test_a_delete_while_a_worker_stores_leaves_nothing(
 
 @pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
 def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
-    shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, private: bool
+    shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, private: bool
 ) -> None:
     """A finalizer is a worker like any other, whichever bucket its CSVs go to."""
     configure(csv_access="private" if private else "public")
@@ -141,7 +141,7 @@ def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
 
 
 def test_what_a_worker_stored_before_it_was_killed_is_deleted_later(
-    app: Flask, shop: Shop, objects: ObjectStore
+    app: Flask, shop: ImageHost, objects: ObjectStore
 ) -> None:
     """Nobody is left to clear up but the sweeper, which looks once more when nothing can come any more."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -152,7 +152,7 @@ def test_what_a_worker_stored_before_it_was_killed_is_deleted_later(
     assert (objects.keys(request_id), counts()) == ([], [0] * 5)
 
 
-def test_a_store_that_is_away_delays_a_removal(app: Flask, shop: Shop, objects: ObjectStore) -> None:
+def test_a_store_that_is_away_delays_a_removal(app: Flask, shop: ImageHost, objects: ObjectStore) -> None:
     """The request is out of sight at once, and its objects go when the store is back."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     drain(request_id)
@@ -205,7 +205,7 @@ def test_an_upload_that_took_too_long_is_not_accepted() -> None:
 # -- retention ----------------------------------------------------------------------------------------------------
 
 
-def test_old_requests_are_removed_where_the_settings_say_so(shop: Shop, objects: ObjectStore) -> None:
+def test_old_requests_are_removed_where_the_settings_say_so(shop: ImageHost, objects: ObjectStore) -> None:
     """Counted from their end; what is under way stays, however old, and so does everything by default."""
     old = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     drain(old)
@@ -224,7 +224,7 @@ def test_old_requests_are_removed_where_the_settings_say_so(shop: Shop, objects:
     assert running_status == "completed" or running in left
 
 
-def test_a_retried_request_counts_from_its_new_end(shop: Shop) -> None:
+def test_a_retried_request_counts_from_its_new_end(shop: ImageHost) -> None:
     """While it is under way again it has no end."""
     request_id = submit(csv_of(f"{shop.url}/missing.jpg"))
     drain(request_id)

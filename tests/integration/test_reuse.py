@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -23,7 +24,6 @@ from tests.integration.driver import (
     at_once,
     codes_of,
     configure,
-    csv_of,
     drain,
     pass_time,
     products_of,
@@ -32,9 +32,12 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Answer, Shop, photo
-from tests.processes import wait_until
+from tests.support.csv_files import csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost
+from tests.support.photographs import photo_file
+from tests.support.processes import wait_until
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
@@ -58,7 +61,7 @@ def made_of(objects: ObjectStore, request_id: str) -> list[bytes]:
 # -- within a request ---------------------------------------------------------------------------------------------
 
 
-def test_a_url_of_many_products_is_downloaded_once(objects: ObjectStore, shop: Shop) -> None:
+def test_a_url_of_many_products_is_downloaded_once(objects: ObjectStore, shop: ImageHost) -> None:
     """Every slot has objects of its own, and the counters count them all."""
     urls = [f"{shop.url}/{name}" for name in ("astronaut.jpg", "coffee.png", "rocket.webp")]
     request_id = submit(csv_of(*[urls] * 10, repeats=True))
@@ -73,7 +76,7 @@ def test_a_url_of_many_products_is_downloaded_once(objects: ObjectStore, shop: S
     assert facts == facts[:3] * 10
 
 
-def test_the_same_url_twice_in_a_cell_is_made_once(objects: ObjectStore, shop: Shop) -> None:
+def test_the_same_url_twice_in_a_cell_is_made_once(objects: ObjectStore, shop: ImageHost) -> None:
     """Also where it fails."""
     url = f"{shop.url}/astronaut.jpg"
     request_id = submit(csv_of([url, f"{shop.url}/coffee.png", url], repeats=True))
@@ -87,15 +90,15 @@ def test_the_same_url_twice_in_a_cell_is_made_once(objects: ObjectStore, shop: S
     assert codes_of(lost) == [["http_404", "http_404"]]
 
 
-def test_workers_at_once_download_it_once(objects: ObjectStore, shop: Shop) -> None:
+def test_workers_at_once_download_it_once(objects: ObjectStore, shop: ImageHost) -> None:
     """All but the first wait for it."""
-    url = shop.says("/slow.jpg", Answer(body=photo("chelsea.jpg"), delay=0.5))
+    url = shop.says("/slow.jpg", Answer(body=photo_file("chelsea.jpg"), delay=0.5))
     request_id = submit(csv_of(*[url] * 4, repeats=True))
     work(most=1)
     first, *others = (partial(jobs.process_product, each.id) for each in rows(Product))
 
     def after_the_first(job: Callable[[], None]) -> None:
-        wait_until(lambda: shop.asked["/slow.jpg"])
+        wait_until(lambda: shop.asked["/slow.jpg"] > 0)
         job()
 
     at_once(first, *(partial(after_the_first, job) for job in others))
@@ -105,22 +108,22 @@ def test_workers_at_once_download_it_once(objects: ObjectStore, shop: Shop) -> N
 
 
 @on_one_database
-def test_what_fails_for_good_is_asked_once(shop: Shop) -> None:
+def test_what_fails_for_good_is_asked_once(shop: ImageHost) -> None:
     """Each slot says why; a retry asks again."""
     request_id = submit(csv_of(*[f"{shop.url}/lost.jpg"] * 5, repeats=True))
     drain(request_id)
     assert shop.asked["/lost.jpg"] == 1
     assert codes_of(request_id) == [["http_404"]] * 5
-    shop.says("/lost.jpg", Answer(body=photo("coffee.png")))
+    shop.says("/lost.jpg", Answer(body=photo_file("coffee.png")))
     assert current_app.test_client().post(f"/api/requests/{request_id}/retry").status_code == 202
     assert drain(request_id)["status"] == "completed"
     assert shop.asked["/lost.jpg"] == 2
 
 
 @on_one_database
-def test_a_passing_failure_is_not_taken_over(shop: Shop) -> None:
+def test_a_passing_failure_is_not_taken_over(shop: ImageHost) -> None:
     """What the first product saw after its attempts may have passed."""
-    url = shop.says("/moody.jpg", *[Answer(503)] * 3, Answer(body=photo("coffee.png")))
+    url = shop.says("/moody.jpg", *[Answer(503)] * 3, Answer(body=photo_file("coffee.png")))
     request_id = submit(csv_of(url, url, repeats=True))
     work(most=1)
     first, second = (each.id for each in rows(Product))
@@ -143,7 +146,7 @@ def products_to_queue(product_id: int) -> None:
         )
 
 
-def test_nobody_waits_for_a_worker_that_gave_up(objects: ObjectStore, shop: Shop) -> None:
+def test_nobody_waits_for_a_worker_that_gave_up(objects: ObjectStore, shop: ImageHost) -> None:
     """The first product is back among the pending; the second goes on by itself, and the first copies it."""
     request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
     work(most=1)
@@ -158,7 +161,7 @@ def test_nobody_waits_for_a_worker_that_gave_up(objects: ObjectStore, shop: Shop
 
 
 @on_one_database
-def test_nobody_waits_longer_than_a_download_may_take(objects: ObjectStore, shop: Shop) -> None:
+def test_nobody_waits_longer_than_a_download_may_take(objects: ObjectStore, shop: ImageHost) -> None:
     """The first product's worker hangs, with a lease that holds."""
     configure(download_timeout=0.2)
     request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
@@ -178,7 +181,7 @@ def queued(*cells: str | list[str]) -> list[int]:
     return [each.id for each in rows(Product)][-len(cells) :]
 
 
-def test_of_two_claims_at_once_one_sees_the_other(shop: Shop) -> None:
+def test_of_two_claims_at_once_one_sees_the_other(shop: ImageHost) -> None:
     """However close together they come, one makes the picture and the others wait for it."""
     for _ in range(10):
         ids = queued(*[f"{shop.url}/astronaut.jpg"] * 4)
@@ -187,7 +190,7 @@ def test_of_two_claims_at_once_one_sees_the_other(shop: Shop) -> None:
 
 
 @on_one_database
-def test_nobody_waits_for_a_lease_that_ran_out(shop: Shop) -> None:
+def test_nobody_waits_for_a_lease_that_ran_out(shop: ImageHost) -> None:
     """Its worker is lost, and the sweeper has yet to notice."""
     configure(download_timeout=3600)
     first, second = queued(*[f"{shop.url}/astronaut.jpg"] * 2)
@@ -196,7 +199,7 @@ def test_nobody_waits_for_a_lease_that_ran_out(shop: Shop) -> None:
     assert [each.status for each in rows(Product)] == [ProductStatus.PROCESSING, ProductStatus.COMPLETED]
 
 
-def test_nobody_waits_for_a_later_claim_than_its_own(shop: Shop) -> None:
+def test_nobody_waits_for_a_later_claim_than_its_own(shop: ImageHost) -> None:
     """It may be waiting for ours."""
     configure(download_timeout=3600)
     first, second = queued(*[f"{shop.url}/astronaut.jpg"] * 2)
@@ -212,7 +215,7 @@ def test_nobody_waits_for_a_later_claim_than_its_own(shop: Shop) -> None:
 
 
 @on_one_database
-def test_waits_for_all_its_pictures_together(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_for_all_its_pictures_together(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """No longer than for one of them."""
     configure(download_timeout=0.2)
     urls = [f"{shop.url}/{name}" for name in ("astronaut.jpg", "coffee.png", "rocket.webp")]
@@ -220,14 +223,19 @@ def test_waits_for_all_its_pictures_together(shop: Shop, monkeypatch: pytest.Mon
     for each in others:
         assert products.claim(each, token="hung", lease_seconds=30)
     pauses: list[float] = []
-    monkeypatch.setattr(images.stopping, "wait", lambda pause: pauses.append(pause) or time.sleep(pause))
+
+    def wait(pause: float) -> None:
+        pauses.append(pause)
+        time.sleep(pause)
+
+    monkeypatch.setattr(images.stopping, "wait", wait)
     jobs.process_product(last)
     assert rows(Product)[-1].status is ProductStatus.COMPLETED
     assert 0.2 <= sum(pauses) < 0.4
 
 
 @on_one_database
-def test_a_passing_failure_hides_nobody(shop: Shop) -> None:
+def test_a_passing_failure_hides_nobody(shop: ImageHost) -> None:
     """Of three the first has failed, the second is being made, the third waits for the second."""
     url = shop.says("/moody.jpg", Answer(503))
     configure(max_attempts=1)
@@ -240,7 +248,7 @@ def test_a_passing_failure_hides_nobody(shop: Shop) -> None:
 
 
 @on_one_database
-def test_objects_that_are_gone_are_made_again(objects: ObjectStore, shop: Shop) -> None:
+def test_objects_that_are_gone_are_made_again(objects: ObjectStore, shop: ImageHost) -> None:
     """A row without its object is nothing to copy."""
     request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
     work(most=2)
@@ -254,7 +262,7 @@ def test_objects_that_are_gone_are_made_again(objects: ObjectStore, shop: Shop) 
 # -- across requests ----------------------------------------------------------------------------------------------
 
 
-def twice(url: str, *, then: Answer | None = None, shop: Shop | None = None, **options: str) -> tuple[str, str]:
+def twice(url: str, *, then: Answer | None = None, shop: ImageHost | None = None, **options: str) -> tuple[str, str]:
     """Two requests for one URL, the second with these options."""
     first = submit(csv_of(url))
     drain(first)
@@ -275,10 +283,10 @@ def twice(url: str, *, then: Answer | None = None, shop: Shop | None = None, **o
     ],
 )
 def test_an_unchanged_picture_is_copied(
-    objects: ObjectStore, shop: Shop, headers: dict[str, str], condition: tuple[str, str]
+    objects: ObjectStore, shop: ImageHost, headers: dict[str, str], condition: tuple[str, str]
 ) -> None:
     """The host says so, and sends nothing; a third request asks by the same words."""
-    url = shop.says("/p.jpg", Answer(body=photo("coffee.png"), headers=headers), Answer(304))
+    url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=headers), Answer(304))
     first, second = twice(url)
     third = submit(csv_of(url))
     drain(third)
@@ -287,9 +295,9 @@ def test_an_unchanged_picture_is_copied(
     assert objects.keys(second)
 
 
-def test_a_changed_picture_is_made_anew(objects: ObjectStore, shop: Shop) -> None:
+def test_a_changed_picture_is_made_anew(objects: ObjectStore, shop: ImageHost) -> None:
     """And the next request goes by its new state."""
-    answers = [Answer(body=photo(name), headers={"ETag": f'"{name}"'}) for name in ("coffee.png", "rocket.webp")]
+    answers = [Answer(body=photo_file(name), headers={"ETag": f'"{name}"'}) for name in ("coffee.png", "rocket.webp")]
     url = shop.says("/p.jpg", *answers)
     first, second = twice(url)
     assert made_of(objects, first) != made_of(objects, second)
@@ -298,10 +306,10 @@ def test_a_changed_picture_is_made_anew(objects: ObjectStore, shop: Shop) -> Non
 
 
 @on_one_database
-def test_what_a_redirect_leads_to_is_asked_for_anew(objects: ObjectStore, shop: Shop) -> None:
+def test_what_a_redirect_leads_to_is_asked_for_anew(objects: ObjectStore, shop: ImageHost) -> None:
     """Another picture may bear the same words of its host: none are kept of it, and none are sent to it."""
-    shop.says("/old.jpg", Answer(body=photo("coffee.png"), headers=TAG))
-    shop.says("/new.jpg", Answer(body=photo("rocket.webp"), headers=TAG), Answer(304))
+    shop.says("/old.jpg", Answer(body=photo_file("coffee.png"), headers=TAG))
+    shop.says("/new.jpg", Answer(body=photo_file("rocket.webp"), headers=TAG), Answer(304))
     url = shop.says("/p.jpg", *(Answer(302, headers={"Location": f"/{name}.jpg"}) for name in ("old", "new")))
     first, second = twice(url)
     assert set(shop.conditions) == {(None, None)}
@@ -309,10 +317,10 @@ def test_what_a_redirect_leads_to_is_asked_for_anew(objects: ObjectStore, shop: 
 
 
 @on_one_database
-def test_conditions_end_with_a_redirect(objects: ObjectStore, shop: Shop) -> None:
+def test_conditions_end_with_a_redirect(objects: ObjectStore, shop: ImageHost) -> None:
     """The host that knew the picture now sends on to another."""
-    shop.says("/new.jpg", Answer(body=photo("rocket.webp"), headers=TAG))
-    answers = Answer(body=photo("coffee.png"), headers=TAG), Answer(302, headers={"Location": "/new.jpg"})
+    shop.says("/new.jpg", Answer(body=photo_file("rocket.webp"), headers=TAG))
+    answers = Answer(body=photo_file("coffee.png"), headers=TAG), Answer(302, headers={"Location": "/new.jpg"})
     first, second = twice(shop.says("/p.jpg", *answers))
     assert shop.conditions == [(None, None), ('"v1"', None), (None, None)]
     assert made_of(objects, first) != made_of(objects, second)
@@ -320,10 +328,10 @@ def test_conditions_end_with_a_redirect(objects: ObjectStore, shop: Shop) -> Non
 
 @on_one_database
 def test_the_same_bytes_are_not_compressed_again(
-    objects: ObjectStore, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    objects: ObjectStore, shop: ImageHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a host that says nothing of its pictures: what it sends is compared with what is stored."""
-    url = shop.says("/p.jpg", Answer(body=photo("coffee.png")))
+    url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png")))
     counted = Mock(wraps=image_maker.compress)
     monkeypatch.setattr(image_maker, "compress", counted)
     first, second = twice(url)
@@ -335,17 +343,17 @@ def test_the_same_bytes_are_not_compressed_again(
 @pytest.mark.parametrize(
     "options", [{"quality": "60"}, {"scale": "0.4"}, {"format": "webp"}, {"quality": "smart"}], ids=str
 )
-def test_other_options_make_another_picture(objects: ObjectStore, shop: Shop, options: dict[str, str]) -> None:
+def test_other_options_make_another_picture(objects: ObjectStore, shop: ImageHost, options: dict[str, Any]) -> None:
     """Nothing is asked conditionally."""
-    first, second = twice(shop.says("/p.jpg", Answer(body=photo("coffee.png"), headers=TAG)), **options)
+    first, second = twice(shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG)), **options)
     assert shop.conditions == [(None, None)] * 2
     assert made_of(objects, first) != made_of(objects, second)
 
 
 @on_one_database
-def test_nobody_is_told_of_anothers_pictures(shop: Shop) -> None:
+def test_nobody_is_told_of_anothers_pictures(shop: ImageHost) -> None:
     """Another key's request is made in full, so that not even its time tells."""
-    url = shop.says("/p.jpg", Answer(body=photo("coffee.png"), headers=TAG))
+    url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG))
     drain(submit(csv_of(url)))
     form = {"file": (io.BytesIO(csv_of(url).encode()), "products.csv")}
     headers = {"X-API-Key": create_key("other")}
@@ -354,9 +362,9 @@ def test_nobody_is_told_of_anothers_pictures(shop: Shop) -> None:
     assert shop.conditions == [(None, None)] * 2
 
 
-def test_a_removed_request_is_nothing_to_go_by(objects: ObjectStore, shop: Shop) -> None:
+def test_a_removed_request_is_nothing_to_go_by(objects: ObjectStore, shop: ImageHost) -> None:
     """Neither its rows nor its objects are there."""
-    url = shop.says("/p.jpg", Answer(body=photo("coffee.png"), headers=TAG))
+    url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG))
     first = submit(csv_of(url))
     drain(first)
     assert current_app.test_client().delete(f"/api/requests/{first}").status_code == 204
@@ -368,10 +376,10 @@ def test_a_removed_request_is_nothing_to_go_by(objects: ObjectStore, shop: Shop)
 
 @on_one_database
 @pytest.mark.parametrize("bucket", ["originals", "outputs"])
-def test_objects_deleted_meanwhile_are_downloaded_again(objects: ObjectStore, shop: Shop, bucket: str) -> None:
+def test_objects_deleted_meanwhile_are_downloaded_again(objects: ObjectStore, shop: ImageHost, bucket: str) -> None:
     """The host says the picture has not changed, but ours is gone."""
     url = shop.says(
-        "/p.jpg", Answer(body=photo("coffee.png"), headers=TAG), Answer(304), Answer(body=photo("coffee.png"))
+        "/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG), Answer(304), Answer(body=photo_file("coffee.png"))
     )
     first = submit(csv_of(url))
     drain(first)
@@ -384,10 +392,10 @@ def test_objects_deleted_meanwhile_are_downloaded_again(objects: ObjectStore, sh
 
 
 @on_one_database
-def test_can_be_switched_off(shop: Shop) -> None:
+def test_can_be_switched_off(shop: ImageHost) -> None:
     """Nothing is kept and nothing is asked."""
     configure(reuse_pictures=False)
-    twice(shop.says("/p.jpg", Answer(body=photo("coffee.png"), headers=TAG)))
+    twice(shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG)))
     assert shop.conditions == [(None, None)] * 2
     assert {each.etag for each in rows(ProductImage)} == {None}
 
@@ -403,8 +411,8 @@ def test_can_be_switched_off(shop: Shop) -> None:
         pytest.param({"Last-Modified": "yesterday"}, id="no date"),
     ],
 )
-def test_odd_words_of_a_host_are_not_kept(shop: Shop, headers: dict[str, str]) -> None:
+def test_odd_words_of_a_host_are_not_kept(shop: ImageHost, headers: dict[str, str]) -> None:
     """They would be sent back as they are."""
-    twice(shop.says("/p.jpg", Answer(body=photo("coffee.png"), headers=headers)))
+    twice(shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=headers)))
     assert shop.conditions == [(None, None)] * 2
     assert {(each.etag, each.last_modified) for each in rows(ProductImage)} == {("", "")}

@@ -16,7 +16,9 @@ from imgproc.core.errors import DownloadError, InvalidWebhookUrl
 from imgproc.journey.accept import check_webhook_url
 from imgproc.journey.services import services
 from imgproc.pipeline.download import Downloader
-from tests.integration.shop import Answer, Shop, photo
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost
+from tests.support.photographs import photo_file
 
 SAMPLES = "http://127.0.0.1:8000/samples/"
 MOST_BYTES = 150_000  # of all pictures: the package carries them
@@ -29,9 +31,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def downloader(shop: Shop) -> Iterator[Downloader]:
+def downloader(shop: ImageHost) -> Iterator[Downloader]:
     """A downloader that may reach nothing private but the samples."""
-    shop.says("/samples/mug.jpg", Answer(body=photo("chelsea.jpg")))
+    shop.says("/samples/mug.jpg", Answer(body=photo_file("chelsea.jpg")))
     downloader = Downloader(allowed_networks=(), timeout=5, max_bytes=10**6, samples_url=f"{shop.url}/samples/")
     yield downloader
     downloader.close()
@@ -72,9 +74,9 @@ def test_other_servers_have_no_samples(environ: dict[str, str]) -> None:
     assert client.get("/samples/catalogue.csv").status_code == 404
 
 
-def test_downloads_a_sample_although_it_is_private(shop: Shop, downloader: Downloader) -> None:
+def test_downloads_a_sample_although_it_is_private(shop: ImageHost, downloader: Downloader) -> None:
     """No network need be opened for the first upload."""
-    assert downloader.download(f"{shop.url}/samples/mug.jpg").body == photo("chelsea.jpg")
+    assert downloader.download(f"{shop.url}/samples/mug.jpg").body == photo_file("chelsea.jpg")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_downloads_a_sample_although_it_is_private(shop: Shop, downloader: Downl
         pytest.param("http://10.0.0.1/samples/mug.jpg", id="a private address"),
     ],
 )
-def test_opens_nothing_but_the_samples(url: str, shop: Shop, downloader: Downloader) -> None:
+def test_opens_nothing_but_the_samples(url: str, shop: ImageHost, downloader: Downloader) -> None:
     """The rest of the server, and of every private network, stays closed; it is not even asked."""
     with pytest.raises(DownloadError) as caught:
         downloader.download(url.format(shop=shop.url))
@@ -99,7 +101,7 @@ def test_opens_nothing_but_the_samples(url: str, shop: Shop, downloader: Downloa
     assert sum(shop.asked.values()) == 0
 
 
-def test_a_sample_that_redirects_leads_nowhere_private(shop: Shop, downloader: Downloader) -> None:
+def test_a_sample_that_redirects_leads_nowhere_private(shop: ImageHost, downloader: Downloader) -> None:
     """Each hop is judged by its own address."""
     shop.says("/samples/moved.jpg", Answer(302, headers={"Location": "/chelsea.jpg"}))
     with pytest.raises(DownloadError) as caught:

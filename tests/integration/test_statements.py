@@ -20,9 +20,10 @@ from imgproc.db.models import ApiKey, DeliveryAttempt, ProcessingRequest, Produc
 from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
 from imgproc.db.transitions import finalization, products, window
 from imgproc.queue.connection import redis_client
-from tests.integration.driver import LEASE, OPTIONS, burst, configure, csv_of, get, planned, row, submit, work
+from tests.integration.driver import LEASE, OPTIONS, burst, configure, get, planned, row, submit, work
 from tests.integration.plans import plans_of_statements
-from tests.integration.shop import Shop
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 LARGE = 6_000  # products of a large request
 OTHERS = 3  # such requests beside the one that is asked for
@@ -36,7 +37,7 @@ RARE = [RequestStatus.FAILED, RequestStatus.CANCELLED, RequestStatus.COMPLETED_W
 class House:
     """Full tables: a large request under way, one that ended and was announced, and a key whose holder has as many."""
 
-    def __init__(self, shop: Shop, *, analyzed: bool) -> None:
+    def __init__(self, shop: ImageHost, *, analyzed: bool) -> None:
         self.secret = api_keys.create_key("shop")
         self.announced = _add_ended_requests(["", str(row(ApiKey).id)])
         for _ in range(OTHERS):
@@ -89,7 +90,7 @@ def _add_ended_requests(owners: list[str]) -> str:
         connection.execute(sa.insert(WebhookDelivery), deliveries)
         attempts = [{"delivery_id": each["id"], "number": 1, "duration_ms": 1} for each in deliveries]
         connection.execute(sa.insert(DeliveryAttempt), attempts)
-    return next(each["id"] for each in reversed(requests) if each["owner"] == "")
+    return next(str(each["id"]) for each in reversed(requests) if each["owner"] == "")
 
 
 def _make_half_ended(request_id: str) -> None:
@@ -104,7 +105,7 @@ def _make_half_ended(request_id: str) -> None:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "postgresql, not analyzed"])
-def house(request: pytest.FixtureRequest, the_shop: Shop) -> Iterator[House]:
+def house(request: pytest.FixtureRequest, the_shop: ImageHost) -> Iterator[House]:
     """The full tables, on either database; on PostgreSQL also before it has looked at the large request."""
     database, _, not_analyzed = request.param.partition(", ")
     app: Flask = request.getfixturevalue(f"{database}_app")
@@ -131,7 +132,7 @@ def _walk(path: str, *, secret: str = "") -> None:
         db.session.rollback()
         first = current_app.test_client().get(path, headers=headers)
         assert first.status_code == 200, first.text
-        if cursor := first.json.get("nextCursor"):
+        if cursor := first.get_json().get("nextCursor"):
             between = "&" if "?" in path else "?"
             next_page = current_app.test_client().get(f"{path}{between}cursor={quote(cursor)}", headers=headers)
             assert next_page.status_code == 200, next_page.text
@@ -192,7 +193,7 @@ def test_a_call_makes_as_many_statements_for_a_large_request_as_for_a_small_one(
     assert counts[0] == counts[1] > 0
 
 
-def test_a_product_takes_as_many_statements_in_a_large_request_as_in_a_small_one(app: Flask, shop: Shop) -> None:
+def test_a_product_takes_as_many_statements_in_a_large_request_as_in_a_small_one(app: Flask, shop: ImageHost) -> None:
     """From the claim to the window; the last of a request also elects who finalizes it."""
     configure(reuse_pictures=False)  # the second would look at what the first has left
     counts = []

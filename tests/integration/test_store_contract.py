@@ -17,14 +17,14 @@ from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
-from hostile_servers import self_signed
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
-from s3_server import S3Server, s3_server
 
 from imgproc.core.errors import ImgprocError, StorageUnavailable
 from imgproc.pipeline.storage.object_keys import output_csv_key, rendition_key
 from imgproc.pipeline.storage.store import Store
+from tests.support.hostile_servers import self_signed
+from tests.support.s3 import S3Server, s3_server
 
 REQUEST_ID = "6f1c9f0e-5a55-4c1f-9d0a-0c6f7a1b2c3d"
 CSV_KEY = output_csv_key(REQUEST_ID, token="c0ffee" * 5)

@@ -9,18 +9,19 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imgproc.embedded.supervisor import Service, ServiceFailed, Stopped, Supervisor
-from tests.processes import Children, is_alive, wait_until
+from tests.support.processes import Children, is_alive, wait_until
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
 
 
-def script(name: str, body: str, **options: object) -> Service:
+def script(name: str, body: str, **options: Any) -> Service:
     """A service that runs a piece of Python."""
-    return Service(name, [sys.executable, "-c", textwrap.dedent(body)], **options)  # type: ignore[arg-type] - a few plain options
+    return Service(name, [sys.executable, "-c", textwrap.dedent(body)], **options)
 
 
 WRITER = """

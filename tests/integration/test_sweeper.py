@@ -18,7 +18,6 @@ from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
-    csv_of,
     drain,
     lose_rings,
     pass_time,
@@ -31,20 +30,21 @@ from tests.integration.driver import (
     submit,
     work,
 )
-from tests.integration.shop import Shop
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 pytestmark = pytest.mark.usefixtures("app")
 
 
 @pytest.fixture
-def request_id(shop: Shop) -> str:
+def request_id(shop: ImageHost) -> str:
     """An upload of one product, announced at the end; Redis has been seen before."""
     sweeper.sweep()
     return submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
 
 
 @pytest.mark.parametrize("jobs_done", [pytest.param(n, id=name) for n, name in enumerate(["plan", "process_product"])])
-def test_a_lost_ring_is_rung_again_when_nobody_answers(request_id: str, shop: Shop, jobs_done: int) -> None:
+def test_a_lost_ring_is_rung_again_when_nobody_answers(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """Not at once, since a worker may just have taken it, but after five seconds."""
     work(most=jobs_done) if jobs_done else None
     rung = ringing()
@@ -59,7 +59,7 @@ def test_a_lost_ring_is_rung_again_when_nobody_answers(request_id: str, shop: Sh
 
 
 @pytest.mark.parametrize("jobs_done", [pytest.param(2, id="finalize"), pytest.param(3, id="deliver")])
-def test_a_lost_ring_of_the_end_is_rung_again(request_id: str, shop: Shop, jobs_done: int) -> None:
+def test_a_lost_ring_of_the_end_is_rung_again(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """A finalization nobody claimed, a delivery that is due."""
     work(most=jobs_done)
     rung = ringing()
@@ -81,7 +81,7 @@ def test_what_still_waits_is_not_rung_twice(request_id: str, jobs_done: int) -> 
     assert sum(enqueue.queue_lengths().values()) == 1
 
 
-def test_all_is_rung_again_at_once_where_redis_was_flushed(request_id: str, shop: Shop) -> None:
+def test_all_is_rung_again_at_once_where_redis_was_flushed(request_id: str, shop: ImageHost) -> None:
     """A missing mark means that everything is missing: there is nothing to wait for."""
     second = submit(csv_of(*[f"{shop.url}/rocket.webp"] * 3))
     redis_client().flushall()
@@ -106,7 +106,7 @@ def test_a_finalizer_is_elected_where_the_last_worker_died_before_the_election(
     assert status_of(request_id)["status"] == "completed"
 
 
-def test_the_window_is_filled_where_released_products_were_never_rung(shop: Shop) -> None:
+def test_the_window_is_filled_where_released_products_were_never_rung(shop: ImageHost) -> None:
     """A crash between saving products and releasing them leaves them pending."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
     with pytest.MonkeyPatch.context() as patched:
@@ -119,7 +119,7 @@ def test_the_window_is_filled_where_released_products_were_never_rung(shop: Shop
     assert status_of(request_id)["status"] == "completed"
 
 
-def test_sweepers_that_run_at_once_do_everything_once(shop: Shop) -> None:
+def test_sweepers_that_run_at_once_do_everything_once(shop: ImageHost) -> None:
     """Expired leases, elections and deliveries: each is taken by one of them."""
     for _ in range(5):
         shop.asked.clear()

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -28,8 +28,9 @@ from imgproc.journey.jobs import SENDING_SECONDS
 from imgproc.journey.outage import retry_on_outage
 from imgproc.queue.connection import connect_redis, redis_client
 from imgproc.worker import sweeper
-from tests.integration.driver import LEASE, csv_of, pass_time, planned, row, rows, submit, upload
-from tests.integration.shop import Shop
+from tests.integration.driver import LEASE, pass_time, planned, row, rows, submit, upload
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 IMPATIENT = Limits(lock=1, statement=1, idle=1)
 TOKEN = LEASE["token"]
@@ -175,14 +176,14 @@ def test_a_finished_product_waits_for_a_row_that_somebody_holds(app: Flask) -> N
     assert row(Product).status is ProductStatus.COMPLETED
 
 
-def test_a_caller_is_told_to_try_again(app: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_is_told_to_try_again(app: Flask, shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that is locked for long is no reason for a server error."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     monkeypatch.setattr(actions, "LONG", IMPATIENT)
     with another_session() as other:
         lock(other, ProcessingRequest)
         response = app.test_client().post(f"/api/requests/{request_id}/cancel")
-    assert (response.status_code, response.json["code"]) == (503, "database_unavailable")
+    assert (response.status_code, response.get_json()["code"]) == (503, "database_unavailable")
     assert response.headers["Retry-After"]
     assert app.test_client().post(f"/api/requests/{request_id}/cancel").status_code == 202
 
@@ -280,7 +281,7 @@ def test_redis_is_asked_whether_it_lives(app: Flask) -> None:
     client = redis_client()
     client.ping()
     connection = client.connection_pool.get_connection()
-    options = connection._sock
+    options = cast("socket.socket", connection._sock)
     seconds = {name: options.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in _TCP}
     client.connection_pool.release(connection)
     assert seconds == _TCP
@@ -300,7 +301,7 @@ def test_a_lost_hosts_sessions_end_before_its_leases_do(app: Flask) -> None:
     )
 
 
-def test_an_upload_is_accepted_after_a_session_was_ended(app: Flask, shop: Shop) -> None:
+def test_an_upload_is_accepted_after_a_session_was_ended(app: Flask, shop: ImageHost) -> None:
     """The pool finds out that its connections are dead, and makes others."""
     be_ended = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     submit(csv_of(f"{shop.url}/chelsea.jpg"))

@@ -14,7 +14,8 @@ from flask import current_app
 from imgproc.api import bodies
 from imgproc.db.models import Product
 from imgproc.pipeline.storage import store
-from tests.integration.driver import HEADER, rows, status_of, work
+from tests.integration.driver import rows, status_of, work
+from tests.support.csv_files import HEADER
 
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.parametrize("app", ["sqlite"], indirect=True)]
 
@@ -78,7 +79,7 @@ def test_an_upload_is_read_twice_and_its_plan_reads_it_once(name: str, monkeypat
     assert len(rows(Product)) == PRODUCTS
     assert 2 * len(content) <= upload.bytes_read < 2 * len(content) + HEADS
     assert len(content) <= copy.bytes_read < len(content) + HEADS
-    assert status_of(response.json["requestId"])["progress"]["products"]["total"] == PRODUCTS
+    assert status_of(response.get_json()["requestId"])["progress"]["products"]["total"] == PRODUCTS
 
 
 def test_validating_reads_a_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +87,6 @@ def test_validating_reads_a_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
     content = catalogue("Mug")
     with counted(monkeypatch) as (uploads, _):
         form = {"file": (io.BytesIO(content), "products.csv")}
-        assert current_app.test_client().post("/api/validate", data=form).json["valid"]
+        assert current_app.test_client().post("/api/validate", data=form).get_json()["valid"]
     (upload,) = uploads
     assert len(content) <= upload.bytes_read < len(content) + HEADS

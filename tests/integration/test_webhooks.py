@@ -24,7 +24,6 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
     configure,
-    csv_of,
     drain,
     get,
     pass_time,
@@ -36,12 +35,14 @@ from tests.integration.driver import (
     upload,
     work,
 )
-from tests.integration.shop import Answer, Shop
+from tests.support.csv_files import csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost
 
 pytestmark = pytest.mark.usefixtures("app")
 
 
-def announce(shop: Shop, *answers: Answer) -> str:
+def announce(shop: ImageHost, *answers: Answer) -> str:
     """A request that has ended and been announced once to a receiver that answers so; its id."""
     shop.says("/webhook", *answers)
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
@@ -56,7 +57,7 @@ def after(seconds: float) -> None:
     work()
 
 
-def test_a_failed_delivery_is_repeated_by_the_schedule(shop: Shop) -> None:
+def test_a_failed_delivery_is_repeated_by_the_schedule(shop: ImageHost) -> None:
     """After 5 s and 300 s here; each attempt is signed anew, bears the same id, and is in the log."""
     request_id = announce(shop, Answer(500), Answer(404), Answer(204))
     assert row(WebhookDelivery).status.value == "pending"
@@ -79,7 +80,7 @@ def test_a_failed_delivery_is_repeated_by_the_schedule(shop: Shop) -> None:
     assert [each["error"] and each["error"]["code"] for each in delivery["attempts"]] == ["http_500", "http_404", None]
 
 
-def test_the_next_attempt_is_as_far_away_as_the_schedule_says(shop: Shop) -> None:
+def test_the_next_attempt_is_as_far_away_as_the_schedule_says(shop: ImageHost) -> None:
     """The database's clock sets the time when it writes the attempt down."""
     announce(shop, Answer(500))
     waits = []
@@ -90,7 +91,7 @@ def test_the_next_attempt_is_as_far_away_as_the_schedule_says(shop: Shop) -> Non
     assert waits == [pytest.approx(5, abs=2), pytest.approx(300, abs=2)]
 
 
-def test_an_exhausted_schedule_ends_the_delivery(shop: Shop) -> None:
+def test_an_exhausted_schedule_ends_the_delivery(shop: ImageHost) -> None:
     """One attempt and one for each entry, then it has failed; the request itself is as good as before."""
     request_id = announce(shop, Answer(500))
     for _ in range(5):
@@ -112,7 +113,7 @@ def test_an_exhausted_schedule_ends_the_delivery(shop: Shop) -> None:
         pytest.param(Answer(299), "delivered", 1, id="any 2xx is success"),
     ],
 )
-def test_the_answer_decides_what_comes_next(shop: Shop, answer: Answer, status: str, asked: int) -> None:
+def test_the_answer_decides_what_comes_next(shop: ImageHost, answer: Answer, status: str, asked: int) -> None:
     """A minute later it has been sent again, or not."""
     announce(shop, answer)
     after(60)
@@ -120,7 +121,7 @@ def test_the_answer_decides_what_comes_next(shop: Shop, answer: Answer, status: 
     assert shop.asked["/elsewhere"] == 0
 
 
-def test_a_delivery_can_be_sent_again_under_the_same_id(shop: Shop) -> None:
+def test_a_delivery_can_be_sent_again_under_the_same_id(shop: ImageHost) -> None:
     """By hand, be it delivered or failed; with a fresh schedule, and the log goes on."""
     request_id = announce(shop, Answer(410), Answer(500), Answer(200))
     delivery = row(WebhookDelivery)
@@ -136,7 +137,7 @@ def test_a_delivery_can_be_sent_again_under_the_same_id(shop: Shop) -> None:
     assert [each.response_status for each in rows(DeliveryAttempt)] == [410, 500, 200, 200]
 
 
-def test_a_delivery_of_another_request_is_not_found(shop: Shop) -> None:
+def test_a_delivery_of_another_request_is_not_found(shop: ImageHost) -> None:
     """Nor one that never was."""
     announce(shop, Answer())
     delivery = row(WebhookDelivery).id
@@ -145,7 +146,7 @@ def test_a_delivery_of_another_request_is_not_found(shop: Shop) -> None:
         assert post(f"{path}/redeliver").json["code"] == "delivery_not_found"
 
 
-def test_two_senders_at_once_send_once(shop: Shop) -> None:
+def test_two_senders_at_once_send_once(shop: ImageHost) -> None:
     """A delivery is leased like any other work."""
     request_id = announce(shop, Answer())
     delivery = row(WebhookDelivery).id
@@ -154,7 +155,7 @@ def test_two_senders_at_once_send_once(shop: Shop) -> None:
     assert shop.asked["/webhook"] == 2
 
 
-def test_a_sender_that_died_is_replaced_and_refused_later(shop: Shop) -> None:
+def test_a_sender_that_died_is_replaced_and_refused_later(shop: ImageHost) -> None:
     """At least once means once more here: nobody knows whether the dead one was heard."""
     request_id = announce(shop, Answer())
     delivery = row(WebhookDelivery).id
@@ -178,7 +179,7 @@ def test_a_sender_that_died_is_replaced_and_refused_later(shop: Shop) -> None:
         pytest.param("/hook", id="relative"),
     ],
 )
-def test_a_webhook_url_we_may_not_post_to_is_refused_at_once(shop: Shop, url: str) -> None:
+def test_a_webhook_url_we_may_not_post_to_is_refused_at_once(shop: ImageHost, url: str) -> None:
     """Before anything is accepted."""
     response = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=url)
     assert (response.status_code, response.json["code"]) == (422, "invalid_webhook_url")
@@ -187,7 +188,7 @@ def test_a_webhook_url_we_may_not_post_to_is_refused_at_once(shop: Shop, url: st
 # -- who signs ----------------------------------------------------------------------------------------------------
 
 
-def signers(shop: Shop, *secrets: str) -> list[bool]:
+def signers(shop: ImageHost, *secrets: str) -> list[bool]:
     """Which of the secrets the last announcement can be verified with, as a receiver does it."""
     last = shop.announcements[-1]
     verified = []
@@ -200,7 +201,7 @@ def signers(shop: Shop, *secrets: str) -> list[bool]:
     return verified
 
 
-def announce_to(shop: Shop, key: str | None = None) -> str:
+def announce_to(shop: ImageHost, key: str | None = None) -> str:
     """A request with this API key that has ended and been announced; its id."""
     headers = {"X-API-Key": key} if key else {}
     answer = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook", headers=headers)
@@ -209,7 +210,7 @@ def announce_to(shop: Shop, key: str | None = None) -> str:
     return str(answer.json["requestId"])
 
 
-def test_each_key_signs_with_a_secret_of_its_own(shop: Shop) -> None:
+def test_each_key_signs_with_a_secret_of_its_own(shop: ImageHost) -> None:
     """So no tenant can forge another's webhooks, nor can whoever receives those of callers without a key."""
     one, two, configured = generate_secret(), generate_secret(), services().settings.webhook_secret or ""
     for key, expected in (
@@ -222,7 +223,7 @@ def test_each_key_signs_with_a_secret_of_its_own(shop: Shop) -> None:
         assert signers(shop, one, two, configured) == expected
 
 
-def test_a_key_works_where_no_secret_is_configured(shop: Shop) -> None:
+def test_a_key_works_where_no_secret_is_configured(shop: ImageHost) -> None:
     """Its own is enough; a caller without a key is told that nothing could be signed."""
     configure(webhook_secret=None)
     secret = generate_secret()
@@ -232,7 +233,7 @@ def test_a_key_works_where_no_secret_is_configured(shop: Shop) -> None:
     assert (response.status_code, response.json["code"]) == (422, "invalid_webhook_url")
 
 
-def test_two_secrets_sign_while_one_replaces_the_other(shop: Shop) -> None:
+def test_two_secrets_sign_while_one_replaces_the_other(shop: ImageHost) -> None:
     """The reference library accepts either; once the old one is dropped, the new one alone."""
     old = generate_secret()
     key = create_key("shop", webhook_secret=old)
@@ -249,7 +250,7 @@ def test_two_secrets_sign_while_one_replaces_the_other(shop: Shop) -> None:
         drop_webhook_secret(key[:14])
 
 
-def test_a_key_from_before_is_signed_for_as_before_until_it_gets_a_secret(shop: Shop) -> None:
+def test_a_key_from_before_is_signed_for_as_before_until_it_gets_a_secret(shop: ImageHost) -> None:
     """Nothing changes for its receiver unasked; then both sign, until the shared one is dropped."""
     key, shared = create_key("shop"), services().settings.webhook_secret or ""
     with transaction() as connection:
@@ -264,7 +265,7 @@ def test_a_key_from_before_is_signed_for_as_before_until_it_gets_a_secret(shop: 
     assert signers(shop, shared, own) == [False, True]
 
 
-def test_the_configured_secret_can_be_replaced_too(shop: Shop) -> None:
+def test_the_configured_secret_can_be_replaced_too(shop: ImageHost) -> None:
     """WEBHOOK_SECRET may hold two, separated by a space: both sign."""
     one, two = generate_secret(), generate_secret()
     configure(webhook_secret=f"{one} {two}")
@@ -272,7 +273,7 @@ def test_the_configured_secret_can_be_replaced_too(shop: Shop) -> None:
     assert signers(shop, one, two, generate_secret()) == [True, True, False]
 
 
-def test_what_a_revoked_key_asked_for_is_still_signed(shop: Shop) -> None:
+def test_what_a_revoked_key_asked_for_is_still_signed(shop: ImageHost) -> None:
     """Its requests go on, and their receiver can verify it."""
     secret = generate_secret()
     key = create_key("shop", webhook_secret=secret)
@@ -298,7 +299,7 @@ def test_two_rotations_at_once_leave_one_new_secret() -> None:
     assert row(ApiKey).webhook_secrets.split()[0] == made[0]
 
 
-def test_no_webhook_secret_shows(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_webhook_secret_shows(shop: ImageHost, caplog: pytest.LogCaptureFixture) -> None:
     """In no log, list, claim or answer."""
     secret = generate_secret()
     key = create_key("shop", webhook_secret=secret)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rq import Queue, Retry
@@ -25,7 +25,6 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     burst,
     codes_of,
-    csv_of,
     drain,
     get,
     pass_time,
@@ -37,8 +36,11 @@ from tests.integration.driver import (
     upload,
     work,
 )
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Answer, Shop, photo
+from tests.support.csv_files import csv_of
+from tests.support.http_server import Answer
+from tests.support.image_host import ImageHost
+from tests.support.photographs import photo_file
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -117,13 +119,14 @@ def test_a_job_leaves_nothing_in_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "plan", lambda _request_id: 1 / 0)
     enqueue("imgproc.journey.jobs.plan", str(uuid.uuid4()), failure_ttl=600)
     assert len(burst()) == 1
-    kept = {key.decode() for key in redis_client().keys("rq:*")}
+    kept = {str(key, "ascii") for key in cast("list[bytes]", redis_client().keys("rq:*"))}
     assert {key for key in kept if not key.startswith(("rq:worker", "rq:queues"))} == set()
 
 
 def test_a_ring_while_the_work_is_under_way_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a job leaves for later, under the same id, is not taken away with its own record."""
-    answered, once = [], str(uuid.uuid4())
+    answered: list[str] = []
+    once = str(uuid.uuid4())
 
     def plan(request_id: str) -> None:
         if not answered:
@@ -152,9 +155,9 @@ def test_a_ring_without_a_record_is_passed_over(monkeypatch: pytest.MonkeyPatch)
 # -- image hosts --------------------------------------------------------------------------------------------------
 
 
-def test_a_passing_trouble_of_the_host_is_tried_again(shop: Shop) -> None:
+def test_a_passing_trouble_of_the_host_is_tried_again(shop: ImageHost) -> None:
     """Only the image that failed, and not before its time."""
-    flaky = shop.says("/flaky.jpg", Answer(503), Answer(500), Answer(body=photo("rocket.webp")))
+    flaky = shop.says("/flaky.jpg", Answer(503), Answer(500), Answer(body=photo_file("rocket.webp")))
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", flaky]))
     work()
     product = row(Product)
@@ -164,7 +167,7 @@ def test_a_passing_trouble_of_the_host_is_tried_again(shop: Shop) -> None:
     assert (shop.asked["/flaky.jpg"], shop.asked["/chelsea.jpg"], row(Product).attempt) == (3, 1, 3)
 
 
-def test_attempts_are_limited(shop: Shop) -> None:
+def test_attempts_are_limited(shop: ImageHost) -> None:
     """After three the image fails with its own code, and says that trying again may help."""
     request_id = submit(csv_of(shop.says("/busy.jpg", Answer(503))))
     assert drain(request_id)["status"] == "failed"
@@ -172,13 +175,13 @@ def test_attempts_are_limited(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.jpg", "forbidden.jpg", "page.jpg", "cut.jpg"])
-def test_a_permanent_failure_is_not_tried_again(shop: Shop, name: str) -> None:
+def test_a_permanent_failure_is_not_tried_again(shop: ImageHost, name: str) -> None:
     """It would only fail again."""
     drain(submit(csv_of(f"{shop.url}/{name}")))
     assert shop.asked[f"/{name}"] == 1
 
 
-def test_an_image_that_exhausts_the_memory_fails_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_exhausts_the_memory_fails_alone(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever that happens: it is tried again like a passing trouble, then ends with a code and the remedy."""
     download, tried = services().downloader.download, []
 
@@ -194,9 +197,9 @@ def test_an_image_that_exhausts_the_memory_fails_alone(shop: Shop, monkeypatch: 
     assert (codes_of(request_id), len(tried)) == ([[None, "too_many_pixels"]], 3)
 
 
-def test_a_host_that_says_when_is_not_asked_before(shop: Shop) -> None:
+def test_a_host_that_says_when_is_not_asked_before(shop: ImageHost) -> None:
     """`Retry-After` is longer than our own pause."""
-    answers = Answer(429, headers={"Retry-After": "200"}), Answer(body=photo("rocket.webp"))
+    answers = Answer(429, headers={"Retry-After": "200"}), Answer(body=photo_file("rocket.webp"))
     request_id = submit(csv_of(shop.says("/limited.jpg", *answers)))
     work()
     pass_time(100)
@@ -209,7 +212,7 @@ def test_a_host_that_says_when_is_not_asked_before(shop: Shop) -> None:
     assert (shop.asked["/limited.jpg"], status_of(request_id)["status"]) == (2, "completed")
 
 
-def test_a_postponed_product_leaves_its_place_to_others(shop: Shop) -> None:
+def test_a_postponed_product_leaves_its_place_to_others(shop: ImageHost) -> None:
     """The rest of the request goes on while it waits."""
     request_id = submit(csv_of(shop.says("/busy.jpg", Answer(503)), f"{shop.url}/chelsea.jpg"))
     work()
@@ -221,7 +224,7 @@ def test_a_postponed_product_leaves_its_place_to_others(shop: Shop) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_store_that_is_away_delays_images_and_fails_none(shop: Shop, objects: ObjectStore) -> None:
+def test_a_store_that_is_away_delays_images_and_fails_none(shop: ImageHost, objects: ObjectStore) -> None:
     """The product goes back untouched: an outage is no attempt, however often it is met."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
@@ -236,7 +239,7 @@ def test_a_store_that_is_away_delays_images_and_fails_none(shop: Shop, objects: 
 
 
 def test_a_worker_waits_out_a_short_outage_with_its_image_in_hand(
-    shop: Shop, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+    shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store comes back while it tries: nothing is downloaded again."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -255,7 +258,9 @@ def test_a_worker_waits_out_a_short_outage_with_its_image_in_hand(
 
 
 @pytest.mark.parametrize("jobs_done", [pytest.param(0, id="plan"), pytest.param(2, id="finalize")])
-def test_a_store_that_is_away_delays_the_plan_and_the_end(shop: Shop, objects: ObjectStore, jobs_done: int) -> None:
+def test_a_store_that_is_away_delays_the_plan_and_the_end(
+    shop: ImageHost, objects: ObjectStore, jobs_done: int
+) -> None:
     """The lease goes back, to be taken when the pause is over."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     if jobs_done:
@@ -267,7 +272,7 @@ def test_a_store_that_is_away_delays_the_plan_and_the_end(shop: Shop, objects: O
     assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (1, 1)
 
 
-def test_an_upload_is_not_accepted_while_the_store_is_away(shop: Shop, objects: ObjectStore) -> None:
+def test_an_upload_is_not_accepted_while_the_store_is_away(shop: ImageHost, objects: ObjectStore) -> None:
     """503 with `Retry-After`, and no request: what is answered 202 is stored."""
     with objects.away():
         response = upload(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -276,7 +281,7 @@ def test_an_upload_is_not_accepted_while_the_store_is_away(shop: Shop, objects: 
     assert get("/api/requests")["items"] == []
 
 
-def test_a_request_whose_file_is_gone_has_failed(shop: Shop) -> None:
+def test_a_request_whose_file_is_gone_has_failed(shop: ImageHost) -> None:
     """Nothing of ours can mend that, so it is said, and announced."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     services().store.delete_some(request_id)
@@ -288,7 +293,7 @@ def test_a_request_whose_file_is_gone_has_failed(shop: Shop) -> None:
 # -- the worker's own end -----------------------------------------------------------------------------------------
 
 
-def test_a_worker_asked_to_stop_gives_a_plan_back(shop: Shop) -> None:
+def test_a_worker_asked_to_stop_gives_a_plan_back(shop: ImageHost) -> None:
     """Another takes it up soon, from where it was left."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     lease.stopping.set()
@@ -300,7 +305,9 @@ def test_a_worker_asked_to_stop_gives_a_plan_back(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
-def test_a_job_that_dies_of_a_bug_is_tried_again(shop: Shop, monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
+def test_a_job_that_dies_of_a_bug_is_tried_again(
+    shop: ImageHost, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
     """An unforeseen exception is a death like any other: the lease runs out and the sweeper takes over."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     sweeper.sweep()  # it has seen this Redis, so it takes nothing for lost

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
-from tests.unit.picture_bytes import HTML, exif, png, png_chunk, stuffed_jpeg, tiff
+from tests.support.picture_bytes import HTML, exif, png, png_chunk, stuffed_jpeg, tiff
 
 
 def padded_jpeg(count: int) -> bytes:

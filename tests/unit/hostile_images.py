@@ -6,6 +6,7 @@ options (JSON) given there, and prints a line of JSON for each: its name, the ou
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -23,9 +24,12 @@ from PIL import ExifTags, Image, ImageCms
 from imgproc.core.errors import CompressError
 from imgproc.core.process import limit_memory
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
+from tests.support.photographs import encode
+from tests.support.picture_bytes import HTML, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff
 from tests.unit import growing_inputs as growing
-from tests.unit.picture_bytes import HTML, encode, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff
 
+SOURCES = "HOSTILE_SOURCES"  # an environment variable
+MOST_KEPT = 2 * 2**20
 MAX_PIXELS = 50_000_000
 MEMORY = MemoryBudget(0)
 SIDE = 7071  # squared just below the cap
@@ -375,9 +379,9 @@ def run(source: bytes, **options: Any) -> str:
 def main(begins: str, limit: int, options: dict[str, Any]) -> None:
     """Try the cases, each in a child of its own, which finds the libraries loaded and the source made."""
     warm()
-    for name, (make, _) in CASES.items():
+    for name in CASES:
         if name.startswith(begins):
-            measured = measure(made(make), limit=limit, **options)
+            measured = measure(made(name), limit=limit, **options)
             sys.stdout.write(json.dumps({"name": name} | measured) + "\n")
             if measured["outcome"].startswith("died"):
                 sys.exit(f"{name}: the process {measured['outcome']}")
@@ -389,8 +393,23 @@ def warm() -> None:
         run(photo_bytes("PNG"), format=image_format)
 
 
-def made(make: Callable[[], bytes]) -> bytes:
-    """The source, made in a process of its own, so that this one keeps none of the memory that it took."""
+def made(name: str) -> bytes:
+    """The source of a case, made in a process of its own, so that this one keeps none of the memory that it took.
+
+    Small ones that take long to make are kept in the folder `SOURCES` for the next run, where that is set.
+    """
+    kept = Path(os.environ[SOURCES], hashlib.sha256(name.encode()).hexdigest()) if SOURCES in os.environ else None
+    if kept and kept.exists():
+        return kept.read_bytes()
+    source = _made_in_a_child(CASES[name][0])
+    if kept and len(source) <= MOST_KEPT:
+        draft = kept.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(source)
+        draft.replace(kept)
+    return source
+
+
+def _made_in_a_child(make: Callable[[], bytes]) -> bytes:
     with tempfile.TemporaryFile() as file:
         if (child := os.fork()) == 0:
             file.write(make())
@@ -420,10 +439,13 @@ def measure(source: bytes, *, limit: int, **options: Any) -> dict[str, Any]:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        line = pipe.read()
+        told = pipe.read()
     _, status = os.waitpid(child, 0)
     died = {"outcome": f"died with {os.waitstatus_to_exitcode(status)}", "peak": 0, "beyond": 0, "seconds": 0.0}
-    return died if status else json.loads(line)
+    if status:
+        return died
+    measured: dict[str, Any] = json.loads(told)
+    return measured
 
 
 def _memory(what: str) -> int:

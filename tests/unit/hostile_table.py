@@ -41,10 +41,10 @@ def main(names: list[str], tried: list[dict[str, Any]]) -> int:
     limit = load_settings({}).worker_memory_limit
     worst: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
     over = 0
-    for name, (make, _) in CASES.items():
+    for name in CASES:
         if names and not name.startswith(tuple(names)):
             continue
-        source = made(make)
+        source = made(name)
         for options in tried:
             measured = measure(source, limit=limit, **options)
             say(json.dumps({"name": name} | options | measured))
@@ -55,8 +55,8 @@ def main(names: list[str], tried: list[dict[str, Any]]) -> int:
     say("| format | scale | quality | most memory, MB | image | most CPU, s | image |")
     say("|---|---|---|---|---|---|---|")
     for key, ((memory, large), (seconds, slow)) in worst.items():
-        figures = map(str, [*key, round(memory / MEGABYTE), large, round(seconds, 1), slow])
-        say(f"| {' | '.join(figures)} |")
+        cells = map(str, [*key, round(memory / MEGABYTE), large, round(seconds, 1), slow])
+        say(f"| {' | '.join(cells)} |")
     return over
 
 
@@ -68,7 +68,8 @@ def say(line: str) -> None:
 
 def is_over(measured: dict[str, Any]) -> bool:
     """Whether an image ended its process, or took more than it may."""
-    return measured["outcome"].startswith("died") or measured["beyond"] > BEYOND or measured["seconds"] > SECONDS
+    died = str(measured["outcome"]).startswith("died")
+    return died or bool(measured["beyond"] > BEYOND or measured["seconds"] > SECONDS)
 
 
 if __name__ == "__main__":

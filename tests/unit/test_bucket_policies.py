@@ -42,7 +42,8 @@ def may(policy: dict[str, Any], action: str, resource: str, *, stranger: bool = 
 
 
 def _policy(name: str) -> dict[str, Any]:
-    return json.loads((MINIO / name).read_text())
+    policy: dict[str, Any] = json.loads((MINIO / name).read_text())
+    return policy
 
 
 PUBLIC = _policy("outputs-public-read.json")

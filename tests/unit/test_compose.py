@@ -27,7 +27,8 @@ NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR", "API_KEY", 
 
 def statements(policy: str) -> list[dict[str, Any]]:
     """The statements of a policy file."""
-    return json.loads((ROOT / "minio" / policy).read_text())["Statement"]
+    statements: list[dict[str, Any]] = json.loads((ROOT / "minio" / policy).read_text())["Statement"]
+    return statements
 
 
 def test_every_variable_is_documented_and_used() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from imgproc.core.errors import CompressError, InvalidOption
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
-from tests.unit.compress_corpus import (
+from tests.support.photographs import (
     ADOBE_RGB,
     DISPLAY_P3,
     as_srgb,
@@ -33,19 +34,19 @@ ORANGE = (220, 120, 40)
 SOURCES = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF"}
 
 
-def run(source: bytes, *, max_pixels: int = 50_000_000, **options: object) -> Rendition:
+def run(source: bytes, *, max_pixels: int = 50_000_000, **options: Any) -> Rendition:
     """Compress with defaults for all that the test does not speak of."""
     return compress(source, options=CompressOptions(**options), max_pixels=max_pixels)
 
 
-def failure(source: bytes, **options: object) -> CompressError:
+def failure(source: bytes, **options: Any) -> CompressError:
     """The error that this source must end in."""
     with pytest.raises(CompressError) as caught:
         run(source, **options)
     return caught.value
 
 
-def attempt(source: bytes, **options: object) -> bytes | str:
+def attempt(source: bytes, **options: Any) -> bytes | str:
     """The rendition's bytes, or the code of the error."""
     try:
         return run(source, **options).body
@@ -53,9 +54,16 @@ def attempt(source: bytes, **options: object) -> bytes | str:
         return error.code
 
 
+def pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    """The bands of one pixel of a picture that has several."""
+    bands = image.getpixel((x, y))
+    assert isinstance(bands, tuple)
+    return bands
+
+
 def colour_at(image: Image.Image, x: float, y: float) -> tuple[int, ...]:
     """The colour at a place given in parts of the width and height."""
-    return image.convert("RGB").getpixel((int(image.width * x), int(image.height * y)))
+    return pixel(image.convert("RGB"), int(image.width * x), int(image.height * y))
 
 
 def near(colour: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 6) -> bool:
@@ -66,7 +74,7 @@ def near(colour: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 6)
 # Options
 
 
-def test_defaults_to_half_size_quality_50_jpeg():
+def test_defaults_to_half_size_quality_50_jpeg() -> None:
     """Nothing asked for is what the product promises."""
     assert CompressOptions() == CompressOptions(quality=50, scale=0.5, format="jpeg")
 
@@ -85,10 +93,10 @@ def test_defaults_to_half_size_quality_50_jpeg():
         pytest.param("format", "exe", id="format-unknown"),
     ],
 )
-def test_refuses_an_option_out_of_range_by_its_name(option: str, value: object):
+def test_refuses_an_option_out_of_range_by_its_name(option: str, value: object) -> None:
     """The error names the option at fault."""
     with pytest.raises(InvalidOption) as caught:
-        CompressOptions(**{option: value})
+        CompressOptions(**{option: cast("Any", value)})
     assert caught.value.option == option
 
 
@@ -111,7 +119,9 @@ def test_refuses_an_option_out_of_range_by_its_name(option: str, value: object):
     ],
 )
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG"])
-def test_scales_width_and_height(source_format: str, size: tuple[int, int], scale: float, expected: tuple[int, int]):
+def test_scales_width_and_height(
+    source_format: str, size: tuple[int, int], scale: float, expected: tuple[int, int]
+) -> None:
     """Each side is scaled to the nearest pixel, a half down, never below one."""
     rendition = run(encode(Image.new("RGB", size, ORANGE), source_format), scale=scale)
     assert decode(rendition.body).size == expected
@@ -121,7 +131,7 @@ def test_scales_width_and_height(source_format: str, size: tuple[int, int], scal
 
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
 @pytest.mark.parametrize("source_format", SOURCES)
-def test_turns_every_format_into_every_other(source_format: str, target: str):
+def test_turns_every_format_into_every_other(source_format: str, target: str) -> None:
     """Pixels, facts, content type and extension agree with what was asked."""
     source = encode(quadrants(), SOURCES[source_format])
     rendition = run(source, format=target, quality=90)
@@ -148,13 +158,13 @@ def test_turns_every_format_into_every_other(source_format: str, target: str):
         ("tiff", "png"),
     ],
 )
-def test_keep_keeps_the_format_or_becomes_png(source_format: str, kept: str):
+def test_keep_keeps_the_format_or_becomes_png(source_format: str, kept: str) -> None:
     """GIF, BMP and TIFF become PNG, which loses nothing either."""
     rendition = run(encode(quadrants(), SOURCES[source_format]), format="keep")
     assert rendition.output.format == kept
 
 
-def test_quality_changes_the_bytes():
+def test_quality_changes_the_bytes() -> None:
     """A higher quality is a larger file."""
     source = encode(photo("coffee"), "JPEG", quality=95)
     sizes = [run(source, quality=quality).output.bytes for quality in (10, 50, 95)]
@@ -162,7 +172,7 @@ def test_quality_changes_the_bytes():
     assert len(set(sizes)) == 3
 
 
-def test_noise_encodes_at_every_quality():
+def test_noise_encodes_at_every_quality() -> None:
     """What compresses worst still fits the encoder's buffers."""
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 2, (600, 600, 3), dtype=np.uint8) * 255)
     source = encode(noise, "PNG")
@@ -175,7 +185,7 @@ def test_noise_encodes_at_every_quality():
 
 def sixteen_bit(mode: str) -> Image.Image:
     """Mid grey in the wide range of the mode."""
-    array = {"I;16": np.full((8, 8), 0x8080, np.uint16), "I": np.full((8, 8), 0x8080, np.int32)}
+    array: dict[str, Any] = {"I;16": np.full((8, 8), 0x8080, np.uint16), "I": np.full((8, 8), 0x8080, np.int32)}
     floats = np.full((8, 8), 128 / 255, np.float32)
     floats[0, 0] = 1.0
     image = Image.fromarray(array.get(mode, floats))
@@ -223,7 +233,7 @@ CMYK_ORANGE = Image.new("RGB", (64, 64), ORANGE).convert("CMYK")
         pytest.param(encode(photo("astronaut"), "JPEG", progressive=True), None, id="progressive-jpeg"),
     ],
 )
-def test_reads_every_mode_right(source: bytes, expected: tuple[int, ...] | None):
+def test_reads_every_mode_right(source: bytes, expected: tuple[int, ...] | None) -> None:
     """The colour survives the mode; transparency becomes white in a JPEG."""
     image = decode(run(source, quality=95).body)
     if expected is None:
@@ -235,7 +245,7 @@ def test_reads_every_mode_right(source: bytes, expected: tuple[int, ...] | None)
 
 @pytest.mark.parametrize("target", ["webp", "avif", "png"])
 @pytest.mark.parametrize("source_format", ["PNG", "GIF"])
-def test_keeps_transparency_where_the_format_has_it(source_format: str, target: str):
+def test_keeps_transparency_where_the_format_has_it(source_format: str, target: str) -> None:
     """The clear half stays clear and the opaque half opaque."""
     rendition = run(encode(transparent_palette(), source_format, transparency=1), format=target, quality=90)
     alpha = decode(rendition.body).convert("RGBA").getchannel("A")
@@ -243,11 +253,12 @@ def test_keeps_transparency_where_the_format_has_it(source_format: str, target: 
     assert alpha.getpixel((28, 16)) == 0
 
 
-def test_does_not_bleed_hidden_colours_into_edges():
+def test_does_not_bleed_hidden_colours_into_edges() -> None:
     """The colour behind clear pixels has no weight when they are averaged with opaque ones."""
     image = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     image.paste((255, 255, 255, 255), (31, 0, 64, 64))
-    assert decode(run(encode(image, "PNG"), quality=95).body).convert("L").getextrema()[0] > 250
+    darkest, _ = cast("tuple[int, int]", decode(run(encode(image, "PNG"), quality=95).body).convert("L").getextrema())
+    assert darkest > 250
 
 
 @pytest.mark.parametrize(
@@ -255,7 +266,9 @@ def test_does_not_bleed_hidden_colours_into_edges():
 )
 @pytest.mark.parametrize("target", ["jpeg", "png", "webp", "avif"])
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_shows_wide_gamut_photos_in_their_own_colours(source_format, target, primaries):
+def test_shows_wide_gamut_photos_in_their_own_colours(
+    source_format: str, target: str, primaries: tuple[tuple[float, float, float], ...]
+) -> None:
     """The numbers change so that the colour, now read as sRGB, does not; expected values come from the definitions."""
     source = Image.new("RGB", (64, 64), ORANGE)
     options = {"quality": 95} if source_format == "JPEG" else {"lossless": True} if source_format == "WEBP" else {}
@@ -268,10 +281,11 @@ def test_shows_wide_gamut_photos_in_their_own_colours(source_format, target, pri
     assert "icc_profile" not in decode(body).info
 
 
-def test_converts_colours_beside_transparency():
+def test_converts_colours_beside_transparency() -> None:
     """A wide-gamut picture with transparency keeps its alpha and gets its colours converted."""
     source = encode(Image.new("RGBA", (64, 64), (*ORANGE, 90)), "PNG", icc_profile=icc_profile(DISPLAY_P3))
     colour = decode(run(source, format="png").body).getpixel((9, 9))
+    assert isinstance(colour, tuple)
     assert near(colour, (*as_srgb(ORANGE, DISPLAY_P3), 90))
 
 
@@ -289,7 +303,7 @@ SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_ignores_a_profile_that_says_nothing(mode: str, profile: bytes):
+def test_ignores_a_profile_that_says_nothing(mode: str, profile: bytes) -> None:
     """sRGB changes nothing, and a broken or foreign profile is no failure."""
     plain = Image.new("RGB", (64, 64), ORANGE).convert(mode)
     with_profile = run(encode(plain, "JPEG", icc_profile=profile, quality=95))
@@ -305,7 +319,7 @@ COLOURS = {"r": (255, 0, 0), "g": (0, 255, 0), "b": (0, 0, 255), "y": (255, 255,
 
 @pytest.mark.parametrize("orientation", SEEN)
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
-def test_turns_the_picture_upright(source_format: str, orientation: int):
+def test_turns_the_picture_upright(source_format: str, orientation: int) -> None:
     """All eight Exif orientations; the facts speak of the picture as displayed."""
     rendition = run(encode(quadrants(), source_format, exif=exif(orientation)), quality=95)
     image = decode(rendition.body)
@@ -320,7 +334,7 @@ def test_turns_the_picture_upright(source_format: str, orientation: int):
     "block",
     [b"", b"Exif\0\0", b"Exif\0\0junk", b"Exif\0\0II*\0\xff\xff\xff\xff", exif(6)[:20], exif(9), exif(0), exif(60000)],
 )
-def test_survives_broken_exif(block: bytes):
+def test_survives_broken_exif(block: bytes) -> None:
     """Without a readable orientation the picture is taken as upright."""
     assert run(encode(quadrants(), "JPEG", exif=block)).output.width == 32
 
@@ -328,7 +342,7 @@ def test_survives_broken_exif(block: bytes):
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
-def test_drops_all_metadata(source_format: str, scale: float, target: str):
+def test_drops_all_metadata(source_format: str, scale: float, target: str) -> None:
     """Neither Exif nor XMP, comments, resolution or profile are published."""
     profile = icc_profile(DISPLAY_P3)
     extra = {"exif": exif(1), "icc_profile": profile, "xmp": b"<x>secret place</x>", "comment": b"secret place"}
@@ -342,7 +356,7 @@ def test_drops_all_metadata(source_format: str, scale: float, target: str):
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 @pytest.mark.parametrize("source_format", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
-def test_takes_the_first_frame(source_format: str, scale: float, target: str):
+def test_takes_the_first_frame(source_format: str, scale: float, target: str) -> None:
     """Animations and pages after the first are left behind."""
     frames = [Image.new("RGB", (64, 64), colour) for colour in (ORANGE, (0, 0, 255), (0, 255, 0))]
     source = encode(frames[0], source_format, save_all=True, append_images=frames[1:])
@@ -357,7 +371,7 @@ def test_takes_the_first_frame(source_format: str, scale: float, target: str):
 @pytest.mark.parametrize("scale", [0.8, 0.5, 0.35, 0.25, 0.125, 0.07])
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
-def test_looks_like_a_full_decode_resized_by_lanczos(name: str, source_format: str, scale: float):
+def test_looks_like_a_full_decode_resized_by_lanczos(name: str, source_format: str, scale: float) -> None:
     """The shortcuts (decoding small, averaging blocks) cannot be seen; some of these photos have odd sizes."""
     source = encode(photo(name), source_format, **({"quality": 95} if source_format == "JPEG" else {}))
     image = decode(run(source, scale=scale, format="png").body)
@@ -446,21 +460,21 @@ BOMB = zlib.compress(bytes(20_000_000), 9)
         pytest.param(png(9, 9, chunk(b"iCCP", b"a\0\0" + BOMB)), "corrupt_image", "damaged", id="png-profile-bomb"),
     ],
 )
-def test_says_why_a_source_cannot_be_used(source: bytes, code: str, says: str):
+def test_says_why_a_source_cannot_be_used(source: bytes, code: str, says: str) -> None:
     """A stable code, and words that say what came instead."""
     error = failure(source)
     assert (error.code, error.retryable) == (code, False)
     assert says in error.detail
 
 
-def test_checks_pixels_before_decoding():
+def test_checks_pixels_before_decoding() -> None:
     """The limit is read off the header: the limit itself passes, one pixel more does not."""
     source = encode(Image.new("RGB", (30, 20)), "PNG")
     assert run(source, max_pixels=600).source.width == 30
     assert failure(source, max_pixels=599).code == "too_many_pixels"
 
 
-def test_says_when_the_target_cannot_hold_the_picture():
+def test_says_when_the_target_cannot_hold_the_picture() -> None:
     """WebP ends at 16,383 pixels a side."""
     source = encode(Image.new("L", (20_000, 1)), "PNG")
     assert failure(source, scale=1.0, format="webp").code == "encode_failed"
@@ -468,7 +482,7 @@ def test_says_when_the_target_cannot_hold_the_picture():
 
 
 @pytest.mark.parametrize("source_format", SOURCES)
-def test_never_shows_part_of_a_picture(source_format: str):
+def test_never_shows_part_of_a_picture(source_format: str) -> None:
     """Every prefix of a file gives the whole picture or an error of ours."""
     whole = encode(photo("chelsea").resize((32, 24)), SOURCES[source_format])
     expected = run(whole).body
@@ -496,7 +510,9 @@ VICTIMS = [
     places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=5)), min_size=1, max_size=6),
     header=st.booleans(),
 )
-def test_ends_in_a_rendition_or_an_error_of_ours(victim: bytes, places: list[tuple[float, bytes]], header: bool):
+def test_ends_in_a_rendition_or_an_error_of_ours(
+    victim: bytes, places: list[tuple[float, bytes]], header: bool
+) -> None:
     """Overwritten bytes, in the first 200 or anywhere, never crash and never raise a decoder's own exception."""
     damaged = bytearray(victim)
     for part, junk in places:
@@ -513,7 +529,7 @@ def test_ends_in_a_rendition_or_an_error_of_ours(victim: bytes, places: list[tup
         pytest.param(encode(quadrants(), "PNG", exif=exif(6)[:-9]), id="exif-cut"),
     ],
 )
-def test_odd_metadata_is_no_warning(source: bytes, recwarn: pytest.WarningsRecorder):
+def test_odd_metadata_is_no_warning(source: bytes, recwarn: pytest.WarningsRecorder) -> None:
     """Pillow's warnings do not surface, whatever filters the process has."""
     assert run(source).output.width >= 1
     assert not recwarn.list
@@ -522,7 +538,7 @@ def test_odd_metadata_is_no_warning(source: bytes, recwarn: pytest.WarningsRecor
 # Threads and time-outs
 
 
-def test_threads_do_not_disturb_each_other():
+def test_threads_do_not_disturb_each_other() -> None:
     """Two threads at once make the bytes that one makes, profiles and all."""
     profiles = [icc_profile(DISPLAY_P3), icc_profile(ADOBE_RGB), SRGB_PROFILE, b"junk"]
     names = ["astronaut", "coffee", "chelsea", "rocket"]
@@ -534,7 +550,7 @@ def test_threads_do_not_disturb_each_other():
         assert [rendition.body for rendition in threads.map(run, sources)] == expected
 
 
-def test_a_job_time_out_passes_through(monkeypatch: pytest.MonkeyPatch):
+def test_a_job_time_out_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     """RQ's time-out is an Exception like any other; it must not become a corrupt image."""
 
     class JobTimeout(Exception):
@@ -548,7 +564,7 @@ def test_a_job_time_out_passes_through(monkeypatch: pytest.MonkeyPatch):
         run(PHOTO)
 
 
-def test_running_out_of_memory_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch):
+def test_running_out_of_memory_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoder that gets no memory fails that image alone."""
 
     def starved(image: JpegImageFile) -> None:
@@ -560,7 +576,7 @@ def test_running_out_of_memory_is_an_error_of_ours(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("options", [{}, {"format": "keep"}, {"quality": "smart"}], ids=str)
 def test_frames_are_counted_only_where_a_source_may_be_kept(
-    monkeypatch: pytest.MonkeyPatch, options: dict[str, str]
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     """Pillow reads all of a GIF for that, and holds the GIL for seconds."""
     monkeypatch.setattr(GifImageFile, "n_frames", property(lambda _: pytest.fail("The frames were counted.")))

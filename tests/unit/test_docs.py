@@ -92,7 +92,7 @@ def test_every_make_target_and_command_is_documented() -> None:
     assert set(main.MODULES) <= set(re.findall(r"^### imgproc ([a-z-]+)$", page, re.MULTILINE))
 
 
-GENERATED = {
+GENERATED: dict[Path, Callable[[], str]] = {
     DOCS / "reference/cli.md": cli_reference.page,
     package_map.PAGE: lambda: package_map.page(PACKAGES, package_map.imports(PACKAGES)),
     package_map.PICTURE: lambda: svg(package_map.drawing(package_map.imports(PACKAGES))),
@@ -169,7 +169,7 @@ def _codes(tree: ast.AST) -> Iterator[str]:
         found += [node.value] if isinstance(node, ast.keyword) and node.arg == "code" else []
         for code in found:
             if isinstance(code, ast.Constant) and re.fullmatch(r"[a-z]+(_[a-z]+)*", str(code.value)):
-                yield code.value
+                yield str(code.value)
 
 
 def _documented_errors() -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from imgproc.pipeline.table.header import find_columns, find_delimiter
 from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
 from imgproc.pipeline.table.text import detect_encoding
 from imgproc.pipeline.table.urls import parse_urls
-from tests.unit.growth import assert_linear
+from tests.unit.linear import assert_linear
 
 HEADER = b"S. No.,Product Name,Input Image Urls\n"
 LIMITS = CsvLimits(max_rows=1_000_000, max_images_per_row=50)

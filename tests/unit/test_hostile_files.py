@@ -6,6 +6,7 @@ import io
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,7 @@ class Endless(io.RawIOBase):
         """The place."""
         return self._place
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         """As much of the head or of the pieces as there is from here."""
         if self._place < len(self._head):
             found = self._head[self._place :]

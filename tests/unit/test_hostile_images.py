@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imgproc.core.config import MIB, load_settings
-from tests.unit.hostile_images import CASES
+from tests.unit.hostile_images import CASES, SOURCES
 from tests.unit.hostile_table import is_over
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,17 @@ PEAK = 500 * MEGABYTE
 Outcomes = dict[str, dict[str, Any]]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits and tells a process's own memory")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What one run of the table has made is there for the next, in whichever of xdist's processes that is."""
+    session = tmp_path_factory.getbasetemp()
+    folder = (session.parent if "PYTEST_XDIST_WORKER" in os.environ else session) / "hostile-sources"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(SOURCES, str(folder))
+        yield
 
 
 def _try(begins: str, *, limit: int, **options: object) -> Outcomes:

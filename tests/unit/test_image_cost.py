@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,12 +24,12 @@ from imgproc.pipeline.images.cost import CpuTime
 from imgproc.pipeline.images.limits import check_memory
 from imgproc.pipeline.images.parts import check_parts
 from imgproc.pipeline.images.readers import open_image
-from tests.unit.compress_corpus import decode, encode, photo
+from tests.support.photographs import decode, encode, photo
 
 MIB = 1024 * 1024
 
 
-def run(source: bytes, **options: object) -> Rendition:
+def run(source: bytes, **options: Any) -> Rendition:
     """Compress with defaults for all that the test does not speak of."""
     return compress(source, options=CompressOptions(**options), max_pixels=50_000_000)
 
@@ -92,7 +93,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
 from imgproc.core.process import limit_memory
-from tests.unit.picture_bytes import encode
+from tests.support.photographs import encode
 from PIL import Image
 
 limit = 800 * 1024 * 1024
@@ -185,7 +186,7 @@ def test_tiles_that_are_slow_get_less_effort(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(avif_grid, "TILE", 128)
     speeds, save = list[int](), Image.Image.save
 
-    def note(self: Image.Image, stream: io.BytesIO, *arguments: object, **settings: int) -> None:
+    def note(self: Image.Image, stream: io.BytesIO, *arguments: Any, **settings: Any) -> None:
         speeds.append(settings["speed"])
         save(self, stream, *arguments, **settings)
 
@@ -255,7 +256,7 @@ def test_nothing_is_kept_without_time(image_format: str) -> None:
     source = encode(photo("coffee"), image_format, **{"lossless": True} if image_format == "WEBP" else {})
     time_up = CpuTime()
     time_up._started -= 100
-    asked = {"source_format": image_format.lower(), "pixels": 0, "below": 10**9}
+    asked: dict[str, Any] = {"source_format": image_format.lower(), "pixels": 0, "below": 10**9}
     assert keep.keep(source, **asked, time=CpuTime()) is not None
     assert keep.keep(source, **asked, time=time_up) is None
 
@@ -280,7 +281,7 @@ def test_whatever_an_encoder_raises_is_an_error_of_the_image(
 ) -> None:
     """A GIF of 353 bytes and a PNG of 40,000 x 1 ended the product with these."""
 
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: Any) -> None:
         raise fault
 
     source = encode(photo("coffee"), "BMP")
@@ -297,7 +298,7 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
 ) -> None:
     """The plain rendition is there."""
 
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: Any) -> None:
         raise fault
 
     source, target = encode(photo("coffee"), "PNG"), "png" if step == "_lossless" else "jpeg"
@@ -311,7 +312,7 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
 def test_whatever_a_step_before_raises_is_an_error_of_the_image(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Each of the faults that Pillow is known for."""
 
-    def fail(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: Any) -> None:
         raise SyntaxError("x")
 
     monkeypatch.setattr(f"imgproc.pipeline.images.{step}", fail)

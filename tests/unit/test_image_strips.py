@@ -8,7 +8,7 @@ from PIL import Image
 
 from imgproc.pipeline.images import resize
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from tests.unit.compress_corpus import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
+from tests.support.photographs import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
 
 PIXELS = 10_000_000
 EXTRAS = {"icc_profile": icc_profile(DISPLAY_P3), "exif": exif(6)}
@@ -46,7 +46,7 @@ SOURCES = {
 
 @pytest.mark.parametrize("scale", [1.0, 0.7, 0.5, 0.3, 0.11])
 @pytest.mark.parametrize("name", SOURCES)
-def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale: float):
+def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale: float) -> None:
     """No row differs from the one that is made in one piece, neither on an edge of a strip nor elsewhere."""
     options = CompressOptions(scale=scale, format="png")
     whole = decode(compress(SOURCES[name], options=options, max_pixels=PIXELS).body)
@@ -59,7 +59,7 @@ def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5])
-def test_a_picture_of_many_strips_keeps_its_rows(scale: float):
+def test_a_picture_of_many_strips_keeps_its_rows(scale: float) -> None:
     """A picture larger than a strip, with no help from the test, is the one that Pillow alone makes."""
     picture = photo("astronaut").resize((1800, 2600))
     body = compress(

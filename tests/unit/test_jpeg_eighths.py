@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
-from tests.unit.compress_corpus import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
+from tests.support.photographs import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
 
 BY_EIGHTHS, IN_FULL = 80, 81
 SCALES = [0.15, 0.3, 0.375, 0.6, 0.625, 0.7, 0.75]
@@ -30,7 +32,7 @@ def outcome(source: bytes, quality: int) -> tuple[int, int] | str:
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("sides", [(0, 0), (-3, -5)], ids=["whole blocks", "odd"])
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
-def test_looks_as_good_as_lanczos_of_a_full_decode(name: str, sides: tuple[int, int], scale: float):
+def test_looks_as_good_as_lanczos_of_a_full_decode(name: str, sides: tuple[int, int], scale: float) -> None:
     """What eighths lose is little beside what the encoder loses at quality 80, where they are used the last."""
     picture = photo(name)
     width, height = (side // 8 * 8 + less for side, less in zip(picture.size, sides, strict=True))
@@ -41,7 +43,7 @@ def test_looks_as_good_as_lanczos_of_a_full_decode(name: str, sides: tuple[int, 
     assert psnr(image, lossless) > psnr(by_lanczos, lossless) - 1
 
 
-VARIETIES = {
+VARIETIES: dict[str, dict[str, Any]] = {
     "progressive": {"progressive": True},
     "4:4:4": {"subsampling": 0},
     "4:2:2": {"subsampling": 1},
@@ -54,7 +56,7 @@ VARIETIES = {
 
 @pytest.mark.parametrize("variety", VARIETIES)
 @pytest.mark.parametrize("target", ["jpeg", "webp"])
-def test_is_the_picture_that_a_full_decode_gives(target: str, variety: str):
+def test_is_the_picture_that_a_full_decode_gives(target: str, variety: str) -> None:
     """In its own colours, upright, of the same size, without metadata."""
     source = encode(photo("coffee"), "JPEG", quality=95, **VARIETIES[variety])
     eighths, full = (
@@ -66,7 +68,7 @@ def test_is_the_picture_that_a_full_decode_gives(target: str, variety: str):
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (7, 3), (17, 16), (333, 200)])
-def test_has_the_size_that_a_full_decode_has(size: tuple[int, int], scale: float):
+def test_has_the_size_that_a_full_decode_has(size: tuple[int, int], scale: float) -> None:
     """Whatever the decoder rounds."""
     source = encode(Image.new("RGB", size, "teal"), "JPEG")
     one, other = (run(source, scale=scale, quality=quality).output for quality in (BY_EIGHTHS, IN_FULL))
@@ -74,7 +76,7 @@ def test_has_the_size_that_a_full_decode_has(size: tuple[int, int], scale: float
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_leaves_other_colours_to_pillow(mode: str):
+def test_leaves_other_colours_to_pillow(mode: str) -> None:
     """Which knows what they are."""
     source = encode(photo("coffee").convert(mode), "JPEG", quality=95)
     eighths, full = (decode(run(source, scale=0.75, quality=quality).body) for quality in (BY_EIGHTHS, IN_FULL))
@@ -95,13 +97,13 @@ WHOLE = encode(photo("coffee").resize((320, 200)), "JPEG")
         pytest.param(WHOLE + WHOLE, (240, 150), id="another behind it"),
     ],
 )
-def test_takes_of_damaged_files_what_a_full_decode_takes(damaged: bytes, expected: object):
+def test_takes_of_damaged_files_what_a_full_decode_takes(damaged: bytes, expected: object) -> None:
     """The decoder of eighths refuses what it must repair; then Pillow has its turn."""
     assert [outcome(damaged, quality) for quality in (BY_EIGHTHS, IN_FULL)] == [expected] * 2
 
 
 @pytest.mark.parametrize("scale", [0.375, 0.6, 0.7, 0.75])
-def test_spares_the_full_decode(scale: float, monkeypatch: pytest.MonkeyPatch):
+def test_spares_the_full_decode(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to quality 80, and not above or where nothing is lost."""
 
     def load(image: JpegImageFile) -> None:

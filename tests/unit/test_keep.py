@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
@@ -14,7 +15,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
 from imgproc.pipeline.images.cost import CpuTime
 from imgproc.pipeline.images.keep import keep as keep_below
-from tests.unit.compress_corpus import decode, encode, photo
+from tests.support.photographs import decode, encode, photo
 from tests.unit.hostile_images import swapped_profile
 
 IMAGES = Path(__file__).parents[1] / "fixtures/images"
@@ -26,15 +27,15 @@ def keep(source: bytes, *, source_format: str) -> bytes | None:
     return keep_below(source, source_format=source_format, pixels=0, below=10**9, time=CpuTime())
 
 
-def poor(image_format: str = "JPEG", **options: object) -> bytes:
+def poor(image_format: str = "JPEG", **options: Any) -> bytes:
     """A small file of which any encoder makes a larger one."""
     pains = {"quality": 3, "optimize": True, "progressive": True}
     return encode(photo("coffee").resize((160, 120)), image_format, **(pains | options))
 
 
-def run(source: bytes, **options: object) -> Rendition:
+def run(source: bytes, **options: Any) -> Rendition:
     """At full size, so that nothing is gained by it."""
-    given = {"quality": "smart", "scale": 1.0, "format": "keep"} | options
+    given: dict[str, Any] = {"quality": "smart", "scale": 1.0, "format": "keep"} | options
     return compress(source, options=CompressOptions(**given), max_pixels=1_000_000)
 
 
@@ -64,7 +65,7 @@ def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
     return png[:33] + chunk + png[33:]
 
 
-def few_colours(**options: object) -> bytes:
+def few_colours(**options: Any) -> bytes:
     """A PNG that its encoder took pains with."""
     picture = photo("coffee").resize((90, 60)).quantize(4)
     return encode(picture, "PNG", optimize=True, **options)

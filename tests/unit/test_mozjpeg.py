@@ -9,7 +9,7 @@ import pytest
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.mozjpeg import encode_mozjpeg
-from tests.unit.compress_corpus import decode, photo
+from tests.support.photographs import decode, photo
 
 # In a process of its own, since a test before may have started the library.
 FIRST_USE = """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
+from typing import NoReturn
 
 import pytest
 from urllib3.util import parse_url
@@ -165,13 +167,13 @@ def table(cases: dict[str, str]) -> list[object]:
 
 
 @pytest.mark.parametrize("address", table(SPECIAL))
-def test_special_purpose_addresses_are_not_public(address):
+def test_special_purpose_addresses_are_not_public(address: str) -> None:
     """Nothing in a special-purpose range is public, whatever it is disguised as."""
     assert not is_public(ip_address(address))
 
 
 @pytest.mark.parametrize("block", REGISTRY.split())
-def test_no_block_of_the_registries_is_public(block):
+def test_no_block_of_the_registries_is_public(block: str) -> None:
     """Neither its first address, nor its last, nor one in the middle."""
     network = ip_network(block)
     for address in (network[0], network[-1], network[network.num_addresses // 2]):
@@ -179,20 +181,20 @@ def test_no_block_of_the_registries_is_public(block):
 
 
 @pytest.mark.parametrize("address", table(PUBLIC))
-def test_ordinary_addresses_are_public(address):
+def test_ordinary_addresses_are_public(address: str) -> None:
     """The neighbours of the special-purpose ranges stay reachable."""
     assert is_public(ip_address(address))
 
 
 @pytest.mark.parametrize("host", table(LOOPBACK_HOSTS))
-def test_refuses_every_spelling_of_a_private_host(host):
+def test_refuses_every_spelling_of_a_private_host(host: str) -> None:
     """However a URL writes an address of ours, it is refused without asking DNS."""
     with pytest.raises(ForbiddenAddress):
         check_url(f"http://{host}/shoe.jpg", allowed_networks=())
 
 
 @pytest.mark.parametrize("url", table(UNREADABLE_URLS))
-def test_refuses_what_is_not_a_plain_http_url(url):
+def test_refuses_what_is_not_a_plain_http_url(url: str) -> None:
     """Other schemes, user names and anything two parsers might read differently are invalid."""
     with pytest.raises(InvalidInput) as caught:
         check_url(url, allowed_networks=())
@@ -211,13 +213,13 @@ def test_refuses_what_is_not_a_plain_http_url(url):
         pytest.param("http://example.com\\@127.0.0.1/", "example.com", id="backslash-is-path"),
     ],
 )
-def test_accepts_ordinary_urls(url, host):
+def test_accepts_ordinary_urls(url: str, host: str) -> None:
     """A URL that may be asked for comes back in parts."""
     assert check_url(url, allowed_networks=()).host == host
 
 
 @pytest.mark.parametrize("url", ["http://93.184.215.14:8080/", "http://example.com:22/", "https://example.com:6379/"])
-def test_refuses_other_ports(url):
+def test_refuses_other_ports(url: str) -> None:
     """Only 80 and 443 are open on the public internet."""
     with pytest.raises(ForbiddenAddress, match="ports 80 and 443"):
         check_url(url, allowed_networks=())
@@ -237,7 +239,7 @@ def test_refuses_other_ports(url):
         pytest.param("93.184.215.14", 9000, False, id="public-other-port"),
     ],
 )
-def test_allowed_networks_open_exactly_what_they_name(address, port, allowed):
+def test_allowed_networks_open_exactly_what_they_name(address: str, port: int, allowed: bool) -> None:
     """A named network is open on every port, and nothing beside it is."""
     networks = (ip_network("10.1.0.0/16"), ip_network("fd00::/64"))
     refused = False
@@ -249,9 +251,13 @@ def test_allowed_networks_open_exactly_what_they_name(address, port, allowed):
 
 
 @pytest.mark.parametrize("host", ["example.com", "1.2.3.4.5", "08.8.8.8", "a", "256.1.1.1", ""])
-def test_names_are_no_literals(host):
+def test_names_are_no_literals(host: str) -> None:
     """What the C library would send to DNS is no literal address."""
     assert literal_address(host) is None
+
+
+ResolveTo = Callable[[list[list[str]]], None]
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]
 
 
 class Dialled(Exception):
@@ -259,17 +265,17 @@ class Dialled(Exception):
 
 
 @pytest.fixture
-def resolve_to(monkeypatch):
+def resolve_to(monkeypatch: pytest.MonkeyPatch) -> ResolveTo:
     """Answer every look-up from a list, one entry each time, and let nobody connect."""
     answers: list[list[str]] = []
 
-    def getaddrinfo(host, port, *_, **__):
+    def getaddrinfo(host: str, port: int, *_: object, **__: object) -> list[AddressInfo]:
         return [
             (socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
             for address in answers.pop(0)
         ]
 
-    def connect(_socket, address):
+    def connect(_socket: socket.socket, address: tuple[str, int]) -> NoReturn:
         raise Dialled(address[0])
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
@@ -286,7 +292,7 @@ def resolve_to(monkeypatch):
         pytest.param(["64:ff9b::7f00:1"], id="nat64"),
     ],
 )
-def test_refuses_a_name_of_which_any_address_is_bad(resolve_to, addresses):
+def test_refuses_a_name_of_which_any_address_is_bad(resolve_to: ResolveTo, addresses: list[str]) -> None:
     """One bad address among the answers of DNS is enough, and none of them is dialled or told."""
     resolve_to([addresses])
     with GuardedSession(allowed_networks=()) as session, Deadline(5) as deadline:
@@ -297,7 +303,7 @@ def test_refuses_a_name_of_which_any_address_is_bad(resolve_to, addresses):
     assert not any(address in failure.detail for address in addresses)
 
 
-def test_dials_the_address_that_was_checked(resolve_to):
+def test_dials_the_address_that_was_checked(resolve_to: ResolveTo) -> None:
     """A name that changes its mind after the check gains nothing: it is looked up once."""
     resolve_to([["93.184.215.14"], ["127.0.0.1"]])
     with (
@@ -308,7 +314,7 @@ def test_dials_the_address_that_was_checked(resolve_to):
         session.request("GET", SHOE, headers={})
 
 
-def test_a_name_that_changes_between_two_look_ups_gains_nothing(resolve_to):
+def test_a_name_that_changes_between_two_look_ups_gains_nothing(resolve_to: ResolveTo) -> None:
     """Each connection is checked by the answer it goes by: the second is refused as if it were the first."""
     resolve_to([["93.184.215.14"], ["169.254.169.254"]])
     with GuardedSession(allowed_networks=()) as session, Deadline(5) as deadline:
@@ -319,7 +325,7 @@ def test_a_name_that_changes_between_two_look_ups_gains_nothing(resolve_to):
         assert explain(caught.value, host="images.example", deadline=deadline).code == "forbidden_address"
 
 
-def test_a_webhook_is_checked_when_given_and_again_at_each_send(resolve_to):
+def test_a_webhook_is_checked_when_given_and_again_at_each_send(resolve_to: ResolveTo) -> None:
     """A name that was harmless at the upload is looked up anew for every attempt."""
     resolve_to([["10.0.0.1"], ["93.184.215.14", "127.0.0.1"]])
     url = "https://shop.example/hook"
@@ -332,7 +338,7 @@ def test_a_webhook_is_checked_when_given_and_again_at_each_send(resolve_to):
     notifier.close()
 
 
-def test_refuses_a_peer_other_than_the_one_dialled(resolve_to, monkeypatch):
+def test_refuses_a_peer_other_than_the_one_dialled(resolve_to: ResolveTo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connected socket is asked once more whom it reached."""
     resolve_to([["93.184.215.14"]])
     monkeypatch.setattr(socket.socket, "connect", lambda *_: None)
@@ -343,7 +349,7 @@ def test_refuses_a_peer_other_than_the_one_dialled(resolve_to, monkeypatch):
         assert explain(caught.value, host="images.example", deadline=deadline).code == "forbidden_address"
 
 
-def test_nothing_is_sent_without_a_deadline():
+def test_nothing_is_sent_without_a_deadline() -> None:
     """Who forgets the deadline is told before anything is sent."""
     with GuardedSession(allowed_networks=()) as session, pytest.raises(LookupError):
         session.request("GET", SHOE, headers={})

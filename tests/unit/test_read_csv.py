@@ -312,8 +312,8 @@ def test_names_the_line_a_serial_number_was_first_on() -> None:
 @example([*range(10_000, 0, -1), 5])
 def test_finds_every_repeated_serial_number_in_any_order(serials: list[int]) -> None:
     """However the serial numbers are ordered, exactly the repeated ones are faults."""
-    seen: set[int] = set()
-    repeated = [serial in seen or seen.add(serial) is not None for serial in serials]
+    first = {serial: place for place, serial in reversed(list(enumerate(serials)))}
+    repeated = [first[serial] < place for place, serial in enumerate(serials)]
     text = HEADER + "".join(f"{serial},Mug,{URL}\n" for serial in serials)
     assert [bool(row.errors) for row in rows_of(text, CsvLimits(20_000, 5))] == repeated
 

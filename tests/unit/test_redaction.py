@@ -114,11 +114,10 @@ WORST = [
 def test_the_cost_is_linear_in_the_text(tail: str) -> None:
     """Four times as much of the worst kinds of text takes some four times as long, not sixteen."""
     for unit in [*WORST, *(f"{start}{unit}" for unit in ("%", "25") for start in ("?token=",))]:
-        costs = []
-        for characters in (30_000, 120_000):
-            text = unit * (characters // len(unit)) + tail
-            costs.append(min(_cost(text) for _ in range(3)))
-        assert costs[1] < 8 * costs[0] + 0.02, unit
+        small, large = (unit * (characters // len(unit)) + tail for characters in (30_000, 120_000))
+        most = 8 * min(_cost(small) for _ in range(3)) + 0.02
+        # Other processes only ever add: one measurement below the bar is enough.
+        assert any(_cost(large) < most for _ in range(3)), unit
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,8 @@ def test_waits_for_a_slot_where_there_is_a_place_to_wait() -> None:
         assert not got_it.is_set()
     waiter.join(30)
     assert got_it.is_set()
-    assert some._places == 1
+    places: int = some._places
+    assert places == 1
 
 
 def test_whoever_waits_in_vain_gives_up_the_place() -> None:
@@ -90,4 +91,5 @@ def test_whoever_waits_in_vain_gives_up_the_place() -> None:
         for _ in range(2):
             with pytest.raises(ServerBusy), some.hold("b"):
                 pass
-    assert some._places == 1
+    places: int = some._places
+    assert places == 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images import smart
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
 from imgproc.pipeline.images.likeness import distance, layers
-from tests.unit.compress_corpus import decode, encode, photo, quadrants
+from tests.support.photographs import decode, encode, photo, quadrants
 
 
 def product() -> Image.Image:
@@ -27,10 +29,13 @@ def product() -> Image.Image:
     return picture
 
 
+COLOURS: list[str | tuple[int, int, int]] = ["black", (200, 0, 0), (0, 60, 160)]
+
+
 def lettering() -> Image.Image:
     """Lines of black, red and blue letters."""
     picture = Image.new("RGB", (600, 480), "white")
-    for line, colour in enumerate(["black", (200, 0, 0), (0, 60, 160)] * 5):
+    for line, colour in enumerate(COLOURS * 5):
         place = (10, 6 + 31 * line)
         ImageDraw.Draw(picture).text(place, "Sale: the quick brown fox", fill=colour, font=ImageFont.load_default(24))
     return picture
@@ -44,7 +49,7 @@ def transparent() -> Image.Image:
     return picture
 
 
-PICTURES = {
+PICTURES: dict[str, Callable[[], Image.Image]] = {
     "a photograph": lambda: photo("astronaut"),
     "a sharp photograph": lambda: photo("coffee"),
     "a photograph in grey": lambda: photo("chelsea").convert("L"),
@@ -62,7 +67,7 @@ SMART = {"quality": "smart"}
 PHOTOGRAPHS = ["astronaut", "coffee", "chelsea", "rocket"]
 
 
-def run(source: bytes, **options: object) -> Rendition:
+def run(source: bytes, **options: Any) -> Rendition:
     """Compress with defaults for all that the test does not speak of."""
     return compress(source, options=CompressOptions(**options), max_pixels=50_000_000)
 

@@ -94,6 +94,7 @@ def log_output() -> Any:
         # pytest's own handlers would keep what is logged for its report, which cannot hold half a surrogate.
         root.handlers[:] = [each for each in root.handlers if isinstance(each.formatter, ProcessorFormatter)]
         for handler in root.handlers:
+            assert isinstance(handler, logging.StreamHandler)
             handler.setStream(buffer)
         return buffer
 

@@ -15,7 +15,7 @@ import pytest
 
 from imgproc.worker import watchdog
 from imgproc.worker.watchdog import LEAST_PATIENCE, Pulse, Watch, all_asleep, computed_seconds
-from tests.processes import is_alive, wait_until
+from tests.support.processes import is_alive, wait_until
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what threads do")
 
@@ -39,7 +39,7 @@ def test_only_time_in_which_it_could_go_on_counts(
     monkeypatch.setattr(watchdog.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(watchdog, "all_asleep", lambda _pid: asleep)
     monkeypatch.setattr(watchdog, "computed_seconds", lambda _pid: (now[0] - 1000) * computes)
-    watch = Watch(pulse, patience=10)  # type: ignore[arg-type] - only its beats are asked for
+    watch = Watch(pulse, patience=10)  # type: ignore[arg-type]  # only its beats are asked for
     looks = []
     for _ in range(60):
         looks.append(watch.is_stuck(0))
@@ -54,7 +54,7 @@ def test_the_time_in_which_nobody_looked_does_not_count(monkeypatch: pytest.Monk
     now, pulse = [1000.0], SimpleNamespace(beats=0)
     monkeypatch.setattr(watchdog.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(watchdog, "all_asleep", lambda _pid: True)
-    watch = Watch(pulse, patience=10)  # type: ignore[arg-type] - only its beats are asked for
+    watch = Watch(pulse, patience=10)  # type: ignore[arg-type]  # only its beats are asked for
     for _ in range(3):
         assert not watch.is_stuck(0)
         now[0] += 36_000
@@ -111,9 +111,14 @@ def test_a_process_that_has_ended_is_not_stuck() -> None:
     assert [watch.end(pid) for _ in range(3)] == [signal.SIGABRT, None, None]
 
 
+def _ignore_sigabrt() -> None:
+    signal.signal(signal.SIGABRT, signal.SIG_IGN)
+    time.sleep(60)
+
+
 def test_a_child_that_survives_its_abort_is_killed() -> None:
     """As one whose handler is stuck as well."""
-    with child(lambda: signal.signal(signal.SIGABRT, signal.SIG_IGN) and time.sleep(60)) as (pulse, pid):
+    with child(_ignore_sigabrt) as (pulse, pid):
         watch = Watch(pulse, patience=0)
         wait_until(lambda: watch.end(pid) is signal.SIGKILL)
         wait_until(lambda: not is_alive(pid))

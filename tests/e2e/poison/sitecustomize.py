@@ -15,7 +15,7 @@ import re
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).parent.parent.parent.parent
 
@@ -44,7 +44,7 @@ def _poison_pictures() -> None:
         fp.seek(0)
         open_(self, fp, *arguments, **options)
 
-    ImageFile.__init__ = open_or_die
+    ImageFile.__init__ = open_or_die  # type: ignore[method-assign]  # a decoder that dies
 
 
 def _poison_jobs() -> None:
@@ -60,7 +60,7 @@ def _poison_jobs() -> None:
         return call
 
     plan._planned = deadly(plan._planned, "POISON_PLAN")
-    outcome.OutputRow = deadly(outcome.OutputRow, "POISON_FINALIZE")
+    cast("Any", outcome).OutputRow = deadly(outcome.OutputRow, "POISON_FINALIZE")
     jobs.attempt = deadly(jobs.attempt, "POISON_DELIVER")
     jobs.SENDING_SECONDS = 2.0
 

@@ -21,7 +21,8 @@ from imgproc.client import Client
 from imgproc.db.engine import transaction
 from imgproc.db.models import ApiKey, ProcessingRequest
 from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, away, problem
-from tests.integration.driver import configure, csv_of, pass_time, row, rows, work
+from tests.integration.driver import configure, pass_time, row, rows, work
+from tests.support.csv_files import csv_of
 
 CSV = csv_of("https://shop.example/1.jpg")
 NEVER_MADE = "imgproc_" + "A" * 43
@@ -232,7 +233,7 @@ def test_without_the_database_nobody_is_let_in(make_app: AppFactory) -> None:
 def test_the_document_names_both_ways_to_give_a_key(make_app: AppFactory) -> None:
     """`security` is required or optional, as the setting says; open addresses need none."""
     for required, alternatives in (("false", 3), ("true", 2)):
-        document = make_app(API_KEYS_REQUIRED=required).test_client().get("/openapi.json").json
+        document = make_app(API_KEYS_REQUIRED=required).test_client().get("/openapi.json").get_json()
         assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey"}
         assert len(document["paths"]["/api/requests"]["get"]["security"]) == alternatives
         assert "401" in document["paths"]["/metrics"]["get"]["responses"]

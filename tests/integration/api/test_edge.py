@@ -12,7 +12,8 @@ from flask import Flask, current_app
 
 from imgproc.core.config import ConfigError, load_settings
 from tests.integration.api.answers import UNKNOWN, AppFactory, problem
-from tests.integration.driver import csv_of, upload
+from tests.integration.driver import upload
+from tests.support.csv_files import csv_of
 
 CSV = csv_of("https://shop.example/1.jpg")
 

@@ -12,7 +12,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask, current_app
@@ -23,7 +23,8 @@ from imgproc.db.transitions import actions, reservations
 from imgproc.journey import accept
 from imgproc.journey.services import Services, services
 from tests.integration.api.answers import UNKNOWN, AppFactory, away, problem
-from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, submit, upload
+from tests.integration.driver import at_once, configure, drain, pass_time, post, submit, the_app, upload
+from tests.support.csv_files import csv_of
 
 MIB = 1024 * 1024
 CSV = csv_of("https://shop.example/1.jpg")
@@ -155,7 +156,7 @@ def test_a_full_disk_is_answered_and_not_a_fault(number: int, monkeypatch: pytes
 @pytest.mark.parametrize("name", ["quality", "scale"])
 def test_refuses_a_huge_number_by_name(name: str, value: str) -> None:
     """422, however long it is."""
-    body = problem(upload(CSV, **{name: value}), 422, "invalid_option")
+    body = problem(upload(CSV, **cast("dict[str, Any]", {name: value})), 422, "invalid_option")
     assert body["errors"][0]["option"] == name
     assert len(body["detail"]) < 200
 
@@ -226,7 +227,7 @@ def test_a_retry_counts_the_bytes_of_its_file() -> None:
 def test_two_uploads_at_once_do_not_both_exceed_the_bytes() -> None:
     """What is being stored counts as well; of eight at once those that find room are accepted."""
     configure(max_open_bytes=2 * len(CSV))
-    app = current_app._get_current_object()
+    app = the_app()
 
     def one() -> int:
         form = {"file": (io.BytesIO(CSV.encode()), "a.csv")}
@@ -240,7 +241,7 @@ def test_two_uploads_at_once_do_not_both_exceed_the_bytes() -> None:
 def test_a_reservation_counts_until_its_upload_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """An outage of the object store uses up nobody's bytes."""
     configure(max_open_bytes=len(CSV))
-    common = {"filename": "a.csv", "input_key": "a", "options": {}, "fingerprint": ""}
+    common: dict[str, Any] = {"filename": "a.csv", "input_key": "a", "options": {}, "fingerprint": ""}
     assert reservations.reserve(id=UNKNOWN, input_bytes=len(CSV), max_open_bytes=len(CSV), **common)
     assert upload(CSV).status_code == 429
     reservations.withdraw(UNKNOWN)

@@ -19,9 +19,10 @@ from imgproc.db.engine import Base
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.queue.connection import redis_client
 from tests.integration.api.answers import problem
-from tests.integration.driver import configure, csv_of, rows, upload, work
-from tests.integration.services import ObjectStore
-from tests.integration.shop import Shop
+from tests.integration.driver import configure, rows, upload, work
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
+from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -69,13 +70,13 @@ def stranger(kind: str) -> dict[str, str]:
 @pytest.mark.parametrize(("has_ended", "access"), STATES)
 @pytest.mark.parametrize("caller", ["another key", "nobody"])
 def test_no_route_tells_a_foreign_request_from_none(
-    shop: Shop, objects: ObjectStore, caller: str, has_ended: bool, access: str
+    shop: ImageHost, objects: ObjectStore, caller: str, has_ended: bool, access: str
 ) -> None:
     """Word for word and header for header; no row, no object and no job changes."""
     configure(csv_access=access)
     file = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
     owner = {"X-API-Key": create_key("owner")}
-    request_id = upload(file, headers=owner, webhookUrl=f"{shop.url}/webhook").json["requestId"]
+    request_id = upload(file, headers=owner, webhookUrl=f"{shop.url}/webhook").get_json()["requestId"]
     delivery_id = str(uuid.uuid4())
     if has_ended:
         work()
@@ -96,9 +97,9 @@ def test_no_route_tells_a_foreign_request_from_none(
     assert redis_client().keys("rq:job:*") == jobs
 
 
-def test_callers_without_a_key_and_with_one_are_strangers_to_each_other(shop: Shop) -> None:
+def test_callers_without_a_key_and_with_one_are_strangers_to_each_other(shop: ImageHost) -> None:
     """A key does not see what came without one, either."""
-    request_id = upload(csv_of(f"{shop.url}/chelsea.jpg")).json["requestId"]
+    request_id = upload(csv_of(f"{shop.url}/chelsea.jpg")).get_json()["requestId"]
     headers = stranger("another key")
     for method, path in calls(request_id, str(uuid.uuid4())):
         answer = current_app.test_client().open(path, method=method, headers=headers)
@@ -115,11 +116,11 @@ def test_callers_without_a_key_and_with_one_are_strangers_to_each_other(shop: Sh
     ],
 )
 def test_where_keys_are_required_no_route_says_anything_without_one(
-    shop: Shop, headers: Callable[[str], dict[str, str]]
+    shop: ImageHost, headers: Callable[[str], dict[str, str]]
 ) -> None:
     """401, be the request known or not."""
     key = create_key("owner")
-    request_id = upload(csv_of(f"{shop.url}/chelsea.jpg"), headers={"X-API-Key": key}).json["requestId"]
+    request_id = upload(csv_of(f"{shop.url}/chelsea.jpg"), headers={"X-API-Key": key}).get_json()["requestId"]
     revoke_key(key[:14])
     configure(api_keys_required=True)
     before = kept()
@@ -130,11 +131,11 @@ def test_where_keys_are_required_no_route_says_anything_without_one(
     assert kept() == before
 
 
-def test_a_foreign_delivery_under_an_own_request_is_none(shop: Shop) -> None:
+def test_a_foreign_delivery_under_an_own_request_is_none(shop: ImageHost) -> None:
     """Answered as one that never was, and not sent."""
     keys = [{"X-API-Key": create_key(name)} for name in ("one", "two")]
     file = csv_of(f"{shop.url}/chelsea.jpg")
-    own, _ = (upload(file, headers=key, webhookUrl=f"{shop.url}/webhook").json["requestId"] for key in keys)
+    own, _ = (upload(file, headers=key, webhookUrl=f"{shop.url}/webhook").get_json()["requestId"] for key in keys)
     work()
     (foreign,) = (each.id for each in rows(WebhookDelivery) if each.request_id != own)
     sent = shop.asked["/webhook"]
@@ -148,12 +149,15 @@ def test_a_foreign_delivery_under_an_own_request_is_none(shop: Shop) -> None:
     assert shop.asked["/webhook"] == sent
 
 
-def test_no_list_shows_a_foreign_request(shop: Shop) -> None:
+def test_no_list_shows_a_foreign_request(shop: ImageHost) -> None:
     """Nor does a cursor made of another's pages lead to it."""
     keys = [{"X-API-Key": create_key(name)} for name in ("one", "two")]
-    ids = [[upload(csv_of(f"{shop.url}/chelsea.jpg"), headers=key).json["requestId"] for _ in range(3)] for key in keys]
+    ids = [
+        [upload(csv_of(f"{shop.url}/chelsea.jpg"), headers=key).get_json()["requestId"] for _ in range(3)]
+        for key in keys
+    ]
     ask = current_app.test_client().get
-    cursor = ask("/api/requests?limit=1", headers=keys[1]).json["nextCursor"]
+    cursor = ask("/api/requests?limit=1", headers=keys[1]).get_json()["nextCursor"]
     for query in ("", "?limit=500", f"?cursor={cursor}", "?status=pending", f"?status=pending&cursor={cursor}"):
         text = ask(f"/api/requests{query}", headers=keys[0]).text
         assert not [request_id for request_id in ids[1] if request_id in text]

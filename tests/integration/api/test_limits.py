@@ -24,9 +24,10 @@ from imgproc.queue import enqueue
 from imgproc.queue.calls import JobName, job_id
 from imgproc.worker import sweeper
 from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, problem
-from tests.integration.driver import at_once, configure, csv_of, drain, pass_time, post, rows, work
+from tests.integration.driver import at_once, configure, drain, pass_time, post, rows, work
 from tests.integration.driver import upload as upload_here
-from tests.integration.shop import Shop
+from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 
 CSV = csv_of("https://shop.example/1.jpg")
 
@@ -193,7 +194,7 @@ def test_every_address_that_changes_something_has_the_limit_of_uploads_or_of_act
 # -- webhooks -----------------------------------------------------------------------------------------------------
 
 
-def delivered(shop: Shop, *, headers: dict[str, str] | None = None) -> str:
+def delivered(shop: ImageHost, *, headers: dict[str, str] | None = None) -> str:
     """The path under which a webhook that has been delivered is sent again."""
     file = csv_of(f"{shop.url}/chelsea.jpg")
     request_id = upload_here(file, headers=headers, webhookUrl=f"{shop.url}/webhook").json["requestId"]
@@ -202,7 +203,7 @@ def delivered(shop: Shop, *, headers: dict[str, str] | None = None) -> str:
     return f"/api/requests/{request_id}/deliveries/{delivery.id}/redeliver"
 
 
-def test_refuses_to_send_again_while_too_many_webhooks_are_open(shop: Shop) -> None:
+def test_refuses_to_send_again_while_too_many_webhooks_are_open(shop: ImageHost) -> None:
     """429 `quota_exceeded` for what has ended; what waits anyway may be hurried; other owners are not concerned."""
     first, second = delivered(shop), delivered(shop)
     key = {"X-API-Key": create_key("other")}
@@ -220,7 +221,8 @@ def test_refuses_to_send_again_while_too_many_webhooks_are_open(shop: Shop) -> N
 
 def _due(owner: str, number: int) -> list[str]:
     """So many deliveries of the owner that are due; their ids."""
-    requests, announcements = [], []
+    requests: list[dict[str, Any]] = []
+    announcements: list[dict[str, Any]] = []
     for _ in range(number):
         request_id = str(uuid.uuid4())
         requests.append({"id": request_id, "owner": owner, "status": RequestStatus.COMPLETED, **REQUEST})
@@ -278,7 +280,7 @@ def test_a_sweep_rings_for_a_few_webhooks_of_each_owner() -> None:
     assert all(job_id(JobName.DELIVER, (each,)) in waiting for each in others)
 
 
-def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: Shop) -> None:
+def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: ImageHost) -> None:
     """Of two workers one stays for other work, whatever DELIVERIES_AT_ONCE says."""
     configure(workers=2)
     slow = _due("slow", 2)

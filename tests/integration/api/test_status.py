@@ -16,7 +16,8 @@ from imgproc.db.engine import Base, db, transaction
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import ENDED, DeliveryStatus, RequestStatus
 from tests.integration.api.answers import UNKNOWN, UTC_TIME, problem
-from tests.integration.driver import csv_of, get, planned, submit
+from tests.integration.driver import get, planned, submit
+from tests.support.csv_files import csv_of
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=timezone.utc)
 HOOK = "https://shop.example/hook"

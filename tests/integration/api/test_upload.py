@@ -7,14 +7,15 @@ import io
 import tracemalloc
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask, current_app
 
 from imgproc.db.models import ProcessingRequest
 from tests.integration.api.answers import NOBODY, UTC_TIME, AppFactory, away, problem
-from tests.integration.driver import HEADER, configure, csv_of, get, ringing, row, rows, upload
+from tests.integration.driver import configure, get, ringing, row, rows, upload
+from tests.support.csv_files import HEADER, csv_of
 
 CSV = csv_of("https://shop.example/1.jpg,https://shop.example/2.jpg", "https://shop.example/3.jpg")
 MIB = 1024 * 1024
@@ -76,7 +77,7 @@ def test_accepts_a_file_and_says_where_its_status_is() -> None:
 )
 def test_refuses_an_option_out_of_bounds(option: str, value: str) -> None:
     """422 `invalid_option`, and `errors` names the option; nothing is accepted."""
-    body = problem(upload(CSV, **{option: value}), 422, "invalid_option")
+    body = problem(upload(CSV, **cast("dict[str, Any]", {option: value})), 422, "invalid_option")
     assert [error["option"] for error in body["errors"]] == [option]
     assert rows(ProcessingRequest) == []
 
@@ -105,7 +106,7 @@ def test_names_every_bad_option_at_once() -> None:
 )
 def test_accepts_an_option_within_bounds(option: str, value: str, read: object) -> None:
     """The status shows it as it was read."""
-    response = upload(CSV, **{option: value, "unknown": "part"})
+    response = upload(CSV, **cast("dict[str, Any]", {option: value, "unknown": "part"}))
     assert response.status_code == 202, response.text
     assert get(response.location)["options"][option] == read
 
@@ -217,8 +218,8 @@ def test_reports_the_first_hundred_errors(bad: int, truncated: bool) -> None:
 def test_reports_skipped_rows_with_the_answer() -> None:
     """With `invalidRows=skip` bad rows are counted and named, unless no good one is left."""
     response = upload(csv_of("nonsense", "https://shop.example/1.jpg"), invalidRows="skip")
-    assert response.json["counts"] == {"rows": 2, "products": 1, "images": 1, "skippedRows": 1}
-    assert [error["line"] for error in response.json["errors"]] == [2]
+    assert response.get_json()["counts"] == {"rows": 2, "products": 1, "images": 1, "skippedRows": 1}
+    assert [error["line"] for error in response.get_json()["errors"]] == [2]
     problem(upload(csv_of("nonsense"), invalidRows="skip"), 422, "invalid_csv")
 
 
@@ -253,7 +254,7 @@ def test_a_large_file_stays_out_of_memory() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert response.json["errorsTruncated"]
+    assert response.get_json()["errorsTruncated"]
     assert peak < 10 * MIB
 
 
@@ -282,7 +283,7 @@ def test_the_same_key_answers_the_first_request_again() -> None:
     first, again = (upload(CSV, quality="60", headers={"Idempotency-Key": "order 7"}) for _ in range(2))
     assert (again.status_code, again.json, again.location) == (202, first.json, first.location)
     assert (first.headers.get("Idempotent-Replayed"), again.headers["Idempotent-Replayed"]) == (None, "true")
-    assert row(ProcessingRequest).id == first.json["requestId"]
+    assert row(ProcessingRequest).id == first.get_json()["requestId"]
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,7 @@ def test_refuses_any_other_key(key: str) -> None:
 
 def test_without_a_key_every_upload_is_a_request() -> None:
     """Nobody guesses that two are one."""
-    assert upload(CSV).json["requestId"] != upload(CSV).json["requestId"]
+    assert upload(CSV).get_json()["requestId"] != upload(CSV).get_json()["requestId"]
 
 
 # -- validate -----------------------------------------------------------------------------------------------------
@@ -350,7 +351,7 @@ def test_validate_answers_for_good_and_bad_files_alike(content: str, valid: bool
 @on_one_database
 def test_validate_reads_the_options_of_an_upload() -> None:
     """Smart quality among them; what an upload would refuse is refused."""
-    assert post({"file": csv_file(), "quality": "smart"}, path="/api/validate").json["valid"]
+    assert post({"file": csv_file(), "quality": "smart"}, path="/api/validate").get_json()["valid"]
     body = problem(post({"file": csv_file(), "quality": "clever"}, path="/api/validate"), 422, "invalid_option")
     assert [error["option"] for error in body["errors"]] == ["quality"]
 
@@ -370,7 +371,7 @@ def test_nothing_is_accepted_without_the_object_store(make_app: AppFactory) -> N
     """503 `storage_unavailable` with `Retry-After`; no request is left behind."""
     app = make_app(S3_ENDPOINT_URL=f"http://{NOBODY}")
     away(post({"file": csv_file()}, app=app), "storage_unavailable")
-    assert app.test_client().get("/api/requests").json["items"] == []
+    assert app.test_client().get("/api/requests").get_json()["items"] == []
 
 
 @on_one_database

@@ -12,7 +12,7 @@ import pytest
 
 from imgproc.core.config import SettingsSchema
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = "python:imgproc.server.gunicorn_settings"

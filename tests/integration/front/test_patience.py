@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import psutil
@@ -18,9 +19,9 @@ import pytest
 import requests
 
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
-from tests.e2e.stack import ROOT, Stack, running_stack
-from tests.integration.front.slow_clients import CSV, HEAD, UPLOAD, get
-from tests.processes import wait_until
+from tests.support.processes import wait_until
+from tests.support.slow_clients import CSV, HEAD, UPLOAD, get
+from tests.support.stack import ROOT, Stack, running_stack
 
 MIB = 1024 * 1024
 BIG = 30_000_000
@@ -43,8 +44,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+class Connect(Protocol):
+    """Connects to the stack from an address of loopback, and sends these bytes."""
+
+    def __call__(self, sent: bytes = b"", *, source: str = "127.0.0.1") -> socket.socket:
+        """The connection."""
+
+
 @pytest.fixture
-def connect(stack: Stack) -> Iterator[object]:
+def connect(stack: Stack) -> Iterator[Connect]:
     """Connections from an address of loopback, closed after the test."""
     clients: list[socket.socket] = []
 
@@ -90,7 +98,7 @@ def problem(answer: bytes) -> tuple[int, str]:
         pytest.param(b"GET /healthz HTTP/1.1\r\nHost: loc", id="half a header"),
     ],
 )
-def test_a_header_has_to_come_in_time(connect, sent: bytes) -> None:
+def test_a_header_has_to_come_in_time(connect: Connect, sent: bytes) -> None:
     """However often a byte of it comes."""
     client = connect(sent)
     client.settimeout(0.2)
@@ -111,13 +119,13 @@ def test_a_header_has_to_come_in_time(connect, sent: bytes) -> None:
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 100000\r\n\r\n--x\r\n", b"Transfer-Encoding: chunked\r\n\r\nfff\r\n--x"]
 )
-def test_a_body_has_to_come_fast_enough(connect, framing: bytes) -> None:
+def test_a_body_has_to_come_fast_enough(connect: Connect, framing: bytes) -> None:
     """Who is too slow is told so."""
     client = connect(UPLOAD + framing)
     assert problem(read_all(client)) == (408, "too_slow")
 
 
-def test_an_answer_has_to_be_read_fast_enough(connect) -> None:
+def test_an_answer_has_to_be_read_fast_enough(connect: Connect) -> None:
     """Otherwise its end does not come."""
     client = connect()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -126,7 +134,7 @@ def test_an_answer_has_to_be_read_fast_enough(connect) -> None:
     assert len(read_all(client)) < BIG
 
 
-def test_an_honest_client_on_a_bad_line_succeeds(connect) -> None:
+def test_an_honest_client_on_a_bad_line_succeeds(connect: Connect) -> None:
     """An upload and a download that take far longer than the patience, at several times the least rate."""
     padding = b" " * 15_000
     body = PART.replace(
@@ -148,7 +156,7 @@ def test_an_honest_client_on_a_bad_line_succeeds(connect) -> None:
     assert received > (ROOT / "imgproc/web/static/swagger-ui/swagger-ui-bundle.js").stat().st_size
 
 
-def test_the_address_that_has_the_most_connections_gives_way(connect) -> None:
+def test_the_address_that_has_the_most_connections_gives_way(connect: Connect) -> None:
     """One client that opens many takes no place from others."""
     other = connect(get(b"/healthz"), source="127.2.0.1")
     assert other.recv(12) == b"HTTP/1.1 200"
@@ -160,7 +168,7 @@ def test_the_address_that_has_the_most_connections_gives_way(connect) -> None:
     assert read_all(greedy[0]).count(b"HTTP/1.1 200") == 1
 
 
-def test_the_address_that_uploads_the_most_gives_way(stack: Stack, connect) -> None:
+def test_the_address_that_uploads_the_most_gives_way(stack: Stack, connect: Connect) -> None:
     """Its unfinished uploads are refused, not those of others, and the disk does not fill."""
     other = connect(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(PART) + PART[:-20], source="127.2.0.2")
     head = UPLOAD + b"Content-Length: %d\r\n\r\n" % (2 * MIB)
@@ -187,7 +195,7 @@ def test_too_large_an_upload_is_explained_while_it_still_comes(stack: Stack, chu
         pytest.param(0, b"HTTP/1.1 400", id="no body"),
     ],
 )
-def test_a_client_that_asks_first_is_answered_first(connect, length: int, status: bytes) -> None:
+def test_a_client_that_asks_first_is_answered_first(connect: Connect, length: int, status: bytes) -> None:
     """`Expect: 100-continue` (RFC 9110, 10.1.1): nothing of a refused body needs to be sent."""
     client = connect(UPLOAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length)
     assert client.recv(12) == status
@@ -219,7 +227,7 @@ def test_a_stop_finishes_what_is_under_way(stack: Stack) -> None:
         assert process.wait(30) == 0
 
 
-def test_headers_are_known_to_end(connect) -> None:
+def test_headers_are_known_to_end(connect: Connect) -> None:
     """A line of 10 MB and 100,000 lines are refused after 32 KiB of them."""
     for headers in (b"X-A: " + b"a" * 10 * MIB, b"".join(b"X-%d: a\r\n" % number for number in range(100_000))):
         client = connect()

@@ -16,9 +16,9 @@ import pytest
 import requests
 
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
-from tests.e2e.stack import ROOT, Stack, running_stack
-from tests.integration.front.slow_clients import UPLOAD, Crowd, assert_serves_others, get, kinds, seconds_to_answer
-from tests.processes import wait_until
+from tests.support.processes import wait_until
+from tests.support.slow_clients import UPLOAD, Crowd, assert_serves_others, get, kinds, seconds_to_answer
+from tests.support.stack import ROOT, Stack, running_stack
 
 MIB = 1024 * 1024
 COUNT = 500
@@ -142,7 +142,7 @@ def test_links_and_limits_go_by_what_the_proxy_saw(front: str) -> None:
 
 def test_two_framings_never_reach_web(front: str) -> None:
     """Request smuggling ends at the first server."""
-    with socket.create_connection(("127.0.0.1", urlsplit(front).port)) as client:
+    with socket.create_connection(("127.0.0.1", urlsplit(front).port or 0)) as client:
         client.sendall(UPLOAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 400"
 

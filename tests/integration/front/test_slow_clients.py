@@ -9,8 +9,8 @@ import psutil
 import pytest
 import requests
 
-from tests.e2e.stack import Stack, running_stack
-from tests.integration.front.slow_clients import Crowd, Kind, assert_serves_others, get, kinds, seconds_to_answer
+from tests.support.slow_clients import Crowd, Kind, assert_serves_others, get, kinds, seconds_to_answer
+from tests.support.stack import Stack, running_stack
 
 COUNT = 500
 BIG = 30_000_000  # bytes; more than any buffer on the way

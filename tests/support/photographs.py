@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,21 @@ from skimage import data
 SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
 DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
 ADOBE_RGB = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
+FORMATS = {"jpg": "JPEG"}  # by extension, where the two differ
 GAMMA = 563 / 256  # 2.2 as a u8Fixed8Number
 
 
 def photo(name: str) -> Image.Image:
     """One of scikit-image's bundled photographs: astronaut, coffee, chelsea or rocket."""
     return Image.fromarray(getattr(data, name)())
+
+
+@cache
+def photo_file(name: str, *, size: tuple[int, int] | None = None, quality: int = 85) -> bytes:
+    """A photograph in the format its name says, such as `chelsea.jpg`, resized where a size is given."""
+    stem, _, extension = name.partition(".")
+    picture = photo(stem)
+    return encode(picture.resize(size) if size else picture, FORMATS.get(extension, extension), quality=quality)
 
 
 def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:

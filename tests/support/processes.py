@@ -31,6 +31,6 @@ def is_alive(process: psutil.Process | int) -> bool:
     """Does it run? A zombie, whose parent has not looked yet, is dead."""
     try:
         process = psutil.Process(process) if isinstance(process, int) else process
-        return process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

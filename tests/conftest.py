@@ -1,0 +1,61 @@
+"""How xdist spreads the tests over its processes: a file at a time, the longest first."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
+
+# Tests that take longest, the longest first: no process is left with one of these when the others have ended.
+LONGEST = (
+    "tests/chaos/test_short_run.py",
+    "tests/unit/test_hostile_images.py",
+    "tests/chaos/test_network_cuts.py",
+    "tests/chaos/test_mutations.py",
+    "tests/e2e",
+    "tests/integration/front",
+    "tests/integration/test_cli.py",
+    "tests/unit/test_hostile_files.py",
+    "tests/integration",
+)
+# Files whose tests share no fixture: several processes may take parts of them.
+BY_TEST = ("tests/chaos/test_short_run.py", "tests/chaos/test_mutations.py", "tests/e2e/test_dying_workers.py")
+# Functions of a file that have a slow fixture of their own.
+BY_FUNCTION = (
+    "tests/unit/test_hostile_images.py::test_a_hostile_image_ends_so_in_smart_mode_too",
+    "tests/unit/test_hostile_images.py::test_a_hostile_image_stays_in_bounds_in_every_format",
+)
+
+# Else every process that a test starts would compile all of our modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+class LongestFirst(LoadScopeScheduling):
+    """Gives each process a file, a function of a file or a single test, in the order of collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file in BY_TEST:
+            return nodeid
+        function = nodeid.partition("[")[0]
+        return function if function in BY_FUNCTION else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: WorkerController) -> LongestFirst | None:
+    """Replace `--dist loadfile`."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # it would put the files with most tests first
+    return LongestFirst(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest first."""
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(nodeid: str) -> int:
+    return next((rank for rank, begin in enumerate(LONGEST) if nodeid.startswith(begin)), len(LONGEST))

@@ -1,0 +1,1 @@
+"""What all tests share, and the benchmarks with them: servers, pictures, files and processes."""

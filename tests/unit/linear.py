@@ -1,0 +1,36 @@
+"""Whether work grows in proportion to its input: the processor's time for n and 4n of the worst case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+ROUNDS = 3
+TRIES = 3
+SLACK = 0.004  # seconds; below it the clock and the allocator tell more than the work does
+MOST = 8.0  # four times the input takes four times the work if linear, sixteen times if quadratic
+
+
+def assert_linear(make: Callable[[int], Any], work: Callable[[Any], Any], n: int) -> None:
+    """Fails where `work(make(4 * n))` takes more than eight times what `work(make(n))` does, in each of three tries.
+
+    The larger input is measured again only where the first figure is over the bar: other processes only ever add.
+    """
+    small, large = make(n), make(4 * n)
+    tried = []
+    for _ in range(TRIES):
+        once = min(_cost(work, small) for _ in range(ROUNDS))
+        costs = []
+        for _ in range(ROUNDS):
+            costs.append(_cost(work, large))
+            if costs[-1] <= MOST * max(once, SLACK):
+                return
+        tried.append((once, *costs))
+    raise AssertionError(f"CPU seconds for n = {n}, and then for {4 * n}: {tried}")
+
+
+def _cost(work: Callable[[Any], Any], given: Any) -> float:
+    start = time.process_time()
+    work(given)
+    return time.process_time() - start
