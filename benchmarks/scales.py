@@ -13,7 +13,7 @@ from benchmarks.measure import in_turns, say
 from benchmarks.peers import MAX_PIXELS
 from benchmarks.results import Table
 from benchmarks.smart import PHOTOGRAPHS, judged
-from imgproc.pipeline.images import compress as stage
+from imgproc.pipeline.images import decode as stage
 from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.unit.compress_corpus import decode, encode, photo
 

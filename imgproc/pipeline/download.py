@@ -1,4 +1,4 @@
-"""URL -> source bytes, under every cap: which addresses, how many hops, how many bytes, how long."""
+"""URL -> source bytes, within limits on addresses, redirects, bytes and time."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from imgproc.pipeline.http.session import USER_AGENT, GuardedSession, discard, r
 
 MAX_REDIRECTS = 3
 MAX_RETRY_AFTER = 300.0
-CHUNK_BYTES = 256 * 1024  # few reads for most images, and a bomb is noticed early
+CHUNK_BYTES = 256 * 1024  # Most images take few reads, and a compression bomb is noticed early.
 REDIRECTS = {301, 302, 303, 307, 308}
-RETRYABLE = {408, 425, 429}  # Besides all of 5xx.
+RETRYABLE = {408, 425, 429}  # and all of 5xx
 ADVICE = {
     401: "make it public",
     403: "make it public",
     404: "check the URL",
     410: "it is gone, so give another URL",
-    429: "it is asked too often, so try again later",
+    429: "it gets too many requests, so try again later",
 }
 
 ACCEPT = {"Accept": "image/*,*/*;q=0.5"}
 
-# We ask for no compression, but some hosts compress all the same. One layer is undone as it streams, so that the cap
-# counts what comes out. Any other value is ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
+# We ask for no compression, but some hosts compress anyway. One layer is decompressed while streaming, and the limit
+# counts decompressed bytes. Other values are ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
 COMPRESSIONS = {"gzip", "x-gzip", "deflate"}
 
-# What is kept of a host's headers is sent back to it: an entity-tag (RFC 9110, 8.8.3) in ASCII, a date as HTTP has it.
+# We keep these headers and send them back to the host: an entity-tag (RFC 9110, 8.8.3) in ASCII, and an HTTP date.
 ETAG = re.compile(r'(W/)?"[!#-~]{0,250}"')
 DATE = re.compile(r"[A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [0-9]{4} [0-9:]{8} GMT")
 
 
 @dataclass(frozen=True)
 class Validators:
-    """By what a host knows one state of a picture (RFC 9110, 8.8); empty where it says nothing that can be kept."""
+    """The validators of one version of a picture (RFC 9110, 8.8); empty where the host gives none that we keep."""
 
     etag: str
     last_modified: str
 
     @property
     def conditions(self) -> dict[str, str]:
-        """The headers that ask for the picture only if it is another now (RFC 9110, 13.1)."""
+        """The headers that request the picture only if it has changed (RFC 9110, 13.1)."""
         asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in asked.items() if value}
 
@@ -62,9 +62,9 @@ UNKNOWN = Validators("", "")
 
 @dataclass(frozen=True)
 class Download:
-    """What came: the bytes; the type as the host claims it; the URL after all redirects; what the host knows it by.
+    """The bytes, the content type that the host claims, the URL after all redirects, and the host's validators.
 
-    There are no bytes only where the picture is `not_modified` since the state that was asked about.
+    `body` is empty only if the picture is `not_modified` since the validators that were sent.
     """
 
     body: bytes
@@ -77,9 +77,8 @@ class Download:
 class Downloader:
     """Downloads untrusted URLs over kept-alive connections; one instance serves any number of threads.
 
-    `timeout` is the seconds an image may take in all, from DNS to the last byte and over all redirects; `max_bytes` is
-    the size of the largest body; `allowed_networks` may be reached although private, and so may URLs that begin with
-    `samples_url`.
+    `timeout` is in seconds, from DNS to the last byte over all redirects; `max_bytes` bounds the body;
+    `allowed_networks` may be reached although they are private, and so may URLs that begin with `samples_url`.
     """
 
     def __init__(
@@ -106,16 +105,16 @@ class Downloader:
         self._samples.close()
 
     def download(self, url: str, *, known: Validators = UNKNOWN) -> Download:
-        """Download `url`, following at most 3 redirects; only if it is not as it is `known`.
+        """Download `url` over at most 3 redirects, unless the picture is still the `known` version.
 
         Raises:
-            DownloadError: with one of the codes of an image; `retryable` says whether another attempt may help.
+            DownloadError: with a code of an image; `retryable` says whether another attempt may help.
         """
         with Deadline(self._timeout) as deadline:
             for hop in range(1 + MAX_REDIRECTS):
                 parts, session = self._checked(url)
                 host = parts.host or ""
-                # What a host knows is about its own URL: where that leads may change without it.
+                # Validators belong to the first URL; a redirect may lead elsewhere while they stay the same.
                 conditions = {} if hop else known.conditions
                 try:
                     with session.request("GET", parts, headers=ACCEPT | conditions) as response:
@@ -153,7 +152,7 @@ class Downloader:
         if (response.length_remaining or 0) > self._max_bytes:
             raise self._too_large(host)
         compressed = response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSIONS
-        # A length that is known is a cap in itself: such a body is read in one piece, which nothing has to join.
+        # A body of known length is read in one piece, so nothing has to be joined.
         at_most = CHUNK_BYTES if compressed else response.length_remaining or CHUNK_BYTES
         chunks, size = [], 0
         while chunk := response.read(at_most, decode_content=compressed):
@@ -161,7 +160,7 @@ class Downloader:
             if size > self._max_bytes:
                 raise self._too_large(host)
             chunks.append(chunk)
-        deadline.remaining()  # A body without a length also ends where the deadline cut it off.
+        deadline.remaining()  # The deadline also ends a body without a length.
         if not size:
             raise DownloadError(f"{host} sent an empty file; check that the picture is there.", code="not_an_image")
         return Download(b"".join(chunks), response.headers.get("Content-Type"), url.url, _validators(response))
@@ -179,15 +178,15 @@ def _validators(response: BaseHTTPResponse) -> Validators:
 
 
 def _redirect_target(response: BaseHTTPResponse, url: Url) -> str | None:
-    """Where `response` sends us; None if it is no redirect."""
+    """The URL that `response` redirects to; None if it is not a redirect."""
     if response.status not in REDIRECTS or "Location" not in response.headers:
         return None
-    # Headers come decoded as Latin-1; what they hold beyond ASCII is in truth UTF-8.
+    # Headers are decoded as Latin-1, but hosts send UTF-8.
     target = response.headers["Location"].encode("latin-1").decode("utf-8", "replace")
     try:
         return urljoin(url.url, target)
     except ValueError:
-        return target  # It is no URL, as the check of the next hop will say.
+        return target  # Not a URL; the check of the next hop refuses it.
 
 
 def _refused(response: BaseHTTPResponse, host: str) -> DownloadError:

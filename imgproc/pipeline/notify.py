@@ -1,4 +1,4 @@
-"""Payload -> one POST, signed by the Standard Webhooks spec (https://www.standardwebhooks.com)."""
+"""Payload -> one POST, signed as Standard Webhooks specifies (https://www.standardwebhooks.com)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, explain
 from imgproc.pipeline.http.session import GuardedSession, discard, retry_after
 
-# The longest step of the default retry schedule: nobody is put off for longer.
+# The longest step of the default retry schedule.
 MAX_RETRY_AFTER = 86_400.0
 
 
@@ -31,7 +31,7 @@ def generate_secret() -> str:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The receiver took it: its HTTP status, 200 to 299."""
+    """The HTTP status, 200 to 299, of a receiver that accepted the webhook."""
 
     response_status: int
 
@@ -39,8 +39,8 @@ class Receipt:
 class Notifier:
     """Posts signed webhooks; one instance serves any number of threads.
 
-    `timeout` is the seconds of one attempt in all, from DNS to the answer; `allowed_networks` may be reached although
-    private.
+    `timeout` is the seconds of one attempt, from DNS to the response; `allowed_networks` may be reached although they
+    are private.
     """
 
     def __init__(self, *, allowed_networks: Sequence[Network], timeout: float = 15.0) -> None:
@@ -53,14 +53,13 @@ class Notifier:
         self._session.close()
 
     def notify(self, url: str, *, webhook_id: str, payload: dict[str, Any], secrets: Sequence[str]) -> Receipt:
-        """Make one attempt to deliver `payload` as JSON; `webhook_id` stays the same over all attempts.
+        """Make one attempt to deliver `payload` as JSON; `webhook_id` is the same for all attempts.
 
-        Each of `secrets` (`whsec_` and base64) signs: a receiver accepts what one of the signatures fits, so that a
-        secret can be replaced while both are known.
+        Each of `secrets` (`whsec_` and base64) adds a signature. A receiver accepts any one that matches, so a secret
+        can be replaced while both are valid.
 
         Raises:
-            DeliveryError: there is no secret, or the receiver did not take it; `retryable` is False where it never
-                will.
+            DeliveryError: there is no secret, or the receiver did not accept; not `retryable` if it never will.
         """
         if not secrets:
             raise DeliveryError("WEBHOOK_SECRET is not set, so nothing can be signed.", code="no_webhook_secret")
@@ -73,7 +72,7 @@ class Notifier:
                 with self._session.request("POST", parts, headers=headers, body=body.encode()) as response:
                     discard(response)
             except NETWORK_ERRORS as error:
-                # Also a forbidden address is tried again: name servers and settings get mended.
+                # A forbidden address is retried too: DNS and settings get corrected.
                 failure = explain(error, host=host, deadline=deadline)
                 raise DeliveryError(failure.detail, code=failure.code) from error
         if not 200 <= response.status < 300:
@@ -90,7 +89,7 @@ class Notifier:
 
 
 def _signed(webhook_id: str, body: str, secrets: Sequence[str]) -> dict[str, str]:
-    """The headers of the spec; several signatures are separated by a space."""
+    """The headers of the specification; a space separates several signatures."""
     now = datetime.now(timezone.utc)
     return {
         "Content-Type": "application/json",
@@ -102,9 +101,9 @@ def _signed(webhook_id: str, body: str, secrets: Sequence[str]) -> dict[str, str
 
 def _refused(response: BaseHTTPResponse, host: str) -> DeliveryError:
     status = response.status
-    what = (
-        "redirects, which webhooks do not follow; give the final URL" if 300 <= status < 400 else f"answered {status}"
-    )
+    what = f"answered {status}"
+    if 300 <= status < 400:
+        what = "redirects, which webhooks do not follow; give the final URL"
     return DeliveryError(
         f"{host} {what}.",
         code=f"http_{status}",

@@ -16,12 +16,13 @@ from PIL import Image, ImageChops, ImageStat
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images import avif_grid, cost, keep, smart
-from imgproc.pipeline.images import compress as stage
 from imgproc.pipeline.images import encode as encoding
 from imgproc.pipeline.images.avif_boxes import has_long_tables
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress
 from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.limits import check_memory
 from imgproc.pipeline.images.parts import check_parts
+from imgproc.pipeline.images.readers import open_image
 from tests.unit.compress_corpus import decode, encode, photo
 
 MIB = 1024 * 1024
@@ -142,6 +143,14 @@ def test_webp_that_takes_too_much_memory_is_refused_with_a_scale_that_works(monk
     scale = float(refused.value.detail.split("a scale of ")[1].split()[0])
     assert run(source, format="webp", scale=scale).body
     assert run(source, format="avif", scale=1).body
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_phone_jpeg_of_48_megapixels_passes(progressive: bool, subsampling: int) -> None:
+    """The memory of a progressive one is counted before it is decoded."""
+    source = encode(Image.new("RGB", (8064, 6048)), "JPEG", progressive=progressive, subsampling=subsampling)
+    check_memory(open_image(io.BytesIO(source), "jpeg"), source, max_pixels=50_000_000)
 
 
 def test_large_transparency_is_encoded_with_less_effort(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,14 +305,16 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
     assert run(source, quality="smart", format=target).body == run(source, format=target).body
 
 
-@pytest.mark.parametrize("step", ["to_srgb", "reduce", "white_of", "check_parts", "check_memory"])
+@pytest.mark.parametrize(
+    "step", ["decode.to_srgb", "decode.reduce", "decode.white_of", "compress.check_parts", "compress.check_memory"]
+)
 def test_whatever_a_step_before_raises_is_an_error_of_the_image(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Each of the faults that Pillow is known for."""
 
     def fail(*_: object, **__: object) -> None:
         raise SyntaxError("x")
 
-    monkeypatch.setattr(stage, step, fail)
+    monkeypatch.setattr(f"imgproc.pipeline.images.{step}", fail)
     with pytest.raises(CompressError) as refused:
         run(encode(photo("coffee"), "PNG"))
     assert refused.value.code == "corrupt_image"

@@ -1,1 +1,1 @@
-"""The only way out: the guarded session, the addresses it may reach, deadlines, and the words for its failures."""
+"""All outgoing HTTP to untrusted hosts: sessions, the addresses they may reach, deadlines, and failures."""

@@ -1,8 +1,8 @@
-"""May we connect to this address? The rules only: nothing here resolves a name or opens a socket.
+"""The rules for which addresses we may connect to. Nothing here resolves a name or opens a socket.
 
-Every rule is about the address a socket is about to reach, because that is the one thing an attacker cannot disguise:
-names, redirects and odd spellings of an IP all end in one. `outbound` asks before and after each connect; `check_url`
-gives the same answers early where the URL alone already settles them.
+Every rule is about the address that a socket connects to. Names, redirects and odd spellings of an IP all end in one,
+so an attacker cannot disguise it. `session` checks it before and after each connect. `check_url` gives the same answer
+earlier where the URL alone decides.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 PORTS = {"http": 80, "https": 443}
 ANY_NETWORK = (ipaddress.IPv4Network("0.0.0.0/0"), ipaddress.IPv6Network("::/0"))
-MAX_URL_CHARS = (
-    8192  # Redirects to signed URLs take up to 4,000. Reading an international host of 64 KiB takes a second.
-)
+# Redirects to signed URLs take up to 4,000 characters. Parsing an international host of 64 KiB takes a second.
+MAX_URL_CHARS = 8192
 
-# The IANA IPv4 Special-Purpose Address Registry, whole: the few ranges it calls globally reachable (AS112, AMT) serve
-# no pictures either.
+# The whole IANA IPv4 Special-Purpose Address Registry. It calls a few ranges globally reachable (AS112, AMT), but they
+# serve no images.
 SPECIAL_V4 = tuple(
     ipaddress.IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this network; Linux connects 0.0.0.0 to itself
         "10.0.0.0/8",  # private use
-        "100.64.0.0/10",  # shared address space of carriers; some clouds keep their metadata here
+        "100.64.0.0/10",  # shared address space of carriers; some clouds serve their metadata here
         "127.0.0.0/8",  # loopback
-        "169.254.0.0/16",  # link-local; where most clouds keep their metadata
+        "169.254.0.0/16",  # link-local; most clouds serve their metadata here
         "172.16.0.0/12",  # private use
         "192.0.0.0/24",  # IETF protocol assignments
         "192.0.2.0/24",  # documentation
@@ -50,25 +49,25 @@ SPECIAL_V4 = tuple(
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
         "240.0.0.0/4",  # reserved, and limited broadcast
-        "168.63.129.16/32",  # not IANA's: Azure's platform services, inside every virtual network
+        "168.63.129.16/32",  # not in IANA's registry: Azure's platform services, reachable from every virtual network
     )
 )
 
-# IANA gives out unicast addresses from this block alone. All else is special (loopback, unique local, link-local,
-# multicast, discard-only, SRv6) or hides an IPv4 address (compatible ::a.b.c.d, translated ::ffff:0:a.b.c.d, the local
-# NAT64 prefix 64:ff9b:1::/48).
+# IANA assigns unicast addresses from this block only. All others are special (loopback, unique local, link-local,
+# multicast, discard-only, SRv6) or contain an IPv4 address (compatible ::a.b.c.d, translated ::ffff:0:a.b.c.d, the
+# local NAT64 prefix 64:ff9b:1::/48).
 GLOBAL_UNICAST_V6 = ipaddress.IPv6Network("2000::/3")
 SPECIAL_V6 = tuple(
     ipaddress.IPv6Network(network)
     for network in (
-        "2001::/23",  # IETF protocol assignments, among them Teredo, which hides an IPv4 address
+        "2001::/23",  # IETF protocol assignments, among them Teredo, which contains an IPv4 address
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4, which hides an IPv4 address
+        "2002::/16",  # 6to4, which contains an IPv4 address
         "2620:4f:8000::/48",  # AS112
         "3fff::/20",  # documentation
     )
 )
-# RFC 6052: what DNS64 makes of every IPv4-only host, so on an IPv6-only network it must stay usable.
+# RFC 6052: DNS64 maps every IPv4-only host into this range, so an IPv6-only network needs it.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -80,15 +79,15 @@ def is_public(address: Address) -> bool:
         return is_public(address.ipv4_mapped)
     if address in NAT64:
         return is_public(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    # ISATAP (RFC 5214) hides an IPv4 address behind ::0:5efe or ::200:5efe in any network.
+    # ISATAP (RFC 5214) puts an IPv4 address after ::0:5efe or ::200:5efe in any network.
     is_isatap = (int(address) >> 32) & 0xFDFF_FFFF == 0x5EFE
     return address in GLOBAL_UNICAST_V6 and not is_isatap and not any(address in network for network in SPECIAL_V6)
 
 
 def check_address(address: Address, port: int, *, host: str, allowed_networks: Sequence[Network]) -> None:
-    """Refuse `address` unless `allowed_networks` names it, or it is public and `port` is 80 or 443.
+    """Refuse `address` unless `allowed_networks` contains it, or it is public and `port` is 80 or 443.
 
-    `host` is what the URL called it. The refusal names that alone: what a name resolves to inside is nobody's business.
+    `host` is the host of the URL. The error names only that, so it does not reveal the addresses of internal names.
 
     Raises:
         ForbiddenAddress: this address and port may not be connected to.
@@ -96,7 +95,7 @@ def check_address(address: Address, port: int, *, host: str, allowed_networks: S
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
             raise ForbiddenAddress(f"{host} carries a zone id, which names an interface of this machine; leave it out.")
-        # A dual-stack socket shows IPv4 peers as ::ffff:a.b.c.d, and connects to them by it: it is the same address.
+        # A dual-stack socket writes IPv4 peers as ::ffff:a.b.c.d; it is the same address.
         address = address.ipv4_mapped or address
     if any(address in network for network in allowed_networks):
         return
@@ -113,11 +112,11 @@ def _private(host: str) -> ForbiddenAddress:
 
 def _check_port(port: int, *, host: str) -> None:
     if port not in PORTS.values():
-        raise ForbiddenAddress(f"{host} is asked for on port {port}; only ports 80 and 443 are open.")
+        raise ForbiddenAddress(f"{host} is requested on port {port}; only ports 80 and 443 are open.")
 
 
 def literal_address(host: str) -> Address | None:
-    """The address `host` spells out, in any form C libraries read (`127.1`, `0x7f.1`, `2130706433`), or None."""
+    """The address that `host` spells, in any form C libraries read (`127.1`, `0x7f.1`, `2130706433`), or None."""
     host = host.removeprefix("[").removesuffix("]").removesuffix(".")
     try:
         if ":" in host:
@@ -128,11 +127,11 @@ def literal_address(host: str) -> Address | None:
 
 
 def check_url(url: str, *, allowed_networks: Sequence[Network]) -> Url:
-    """The parts of `url`, unless it can be refused without asking DNS. Passing promises nothing: connecting asks again.
+    """The parts of `url`, unless it can be refused without DNS. A URL that passes is checked again when connecting.
 
     Raises:
-        InvalidInput: with code `invalid_url`; it is not an absolute http(s) URL, or it carries a user name or password.
-        ForbiddenAddress: its host spells out a forbidden address, or its port is closed whatever the host resolves to.
+        InvalidInput: `invalid_url`: it is not an absolute http(s) URL, or it carries a user name or password.
+        ForbiddenAddress: its host spells a forbidden address, or its port is closed whatever the host resolves to.
     """
     parts = _parse_url(url)
     host, port = parts.host or "", parts.port or PORTS[parts.scheme or ""]
@@ -140,14 +139,14 @@ def check_url(url: str, *, allowed_networks: Sequence[Network]) -> Url:
     if address is not None:
         check_address(address, port, host=host, allowed_networks=allowed_networks)
     elif not allowed_networks:
-        if f".{host}".rstrip(".").endswith(".localhost"):  # RFC 6761: it is always loopback.
+        if f".{host}".rstrip(".").endswith(".localhost"):  # Always loopback (RFC 6761).
             raise _private(host)
         _check_port(port, host=host)
     return parts
 
 
 def _parse_url(url: str) -> Url:
-    """The parts of `url`, read by the very parsers that will send it, so that both see the same host."""
+    """Parse `url` with the parsers that will send it, so that both see the same host."""
     if len(url) > MAX_URL_CHARS:
         raise _invalid_url(f"This URL is longer than {MAX_URL_CHARS:,} characters")
     prepared = requests.PreparedRequest()
@@ -156,7 +155,7 @@ def _parse_url(url: str) -> Url:
             raise ValueError("control characters")
         prepared.prepare_url(url, None)
         parts = parse_url(prepared.url or "")
-        (parts.host or "").encode("idna")  # Refuses empty and over-long labels, as getaddrinfo would.
+        (parts.host or "").encode("idna")  # Refuses empty and too long labels, as getaddrinfo does.
     except (requests.RequestException, LocationParseError, ValueError) as error:
         raise _invalid_url("This is not a URL we can read") from error
     if parts.scheme not in PORTS or not parts.host:

@@ -1,4 +1,4 @@
-"""An end to what is sent and received, which the other side cannot put off."""
+"""A deadline for a network exchange that the other side cannot extend."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from contextvars import ContextVar, Token
 _current: ContextVar[Deadline] = ContextVar("deadline")
 
 
-class _Watchman:
-    """One thread that ends every deadline of the process: starting a thread for each took a sixth of a download.
+class _Timer:
+    """One thread that expires all deadlines of the process; a thread for each took a sixth of a download's time.
 
-    It sleeps until the earliest end. A deadline that was met in time stays in the heap until then, disarmed.
+    It sleeps until the earliest end. A deadline that was met stays in the heap until then and does not expire.
     """
 
     def __init__(self) -> None:
@@ -31,17 +31,17 @@ class _Watchman:
         with self._changed:
             heapq.heappush(self._ends, (ends, next(self._numbers), deadline))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._keep, name="deadlines", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
             elif self._ends[0][2] is deadline:
                 self._changed.notify()
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         while True:
             self._next().expire()
 
     def _next(self) -> Deadline:
-        """Wait for the earliest end that has not been met."""
+        """Wait for the earliest end whose deadline was not met."""
         with self._changed:
             while True:
                 while self._ends and self._ends[0][2].met:
@@ -52,24 +52,24 @@ class _Watchman:
                 self._changed.wait(left)
 
 
-_watchman = _Watchman()
+_timer = _Timer()
 
 
-def _start_anew() -> None:
-    """A forked child has the parent's heap, and a lock in any state, but not its thread."""
-    global _watchman  # noqa: PLW0603 - one a process
-    _watchman = _Watchman()
+def _reset() -> None:
+    """Replace the timer in a forked child: it has the parent's heap, and a lock in any state, but no thread."""
+    global _timer  # noqa: PLW0603 - one per process
+    _timer = _Timer()
 
 
-os.register_at_fork(after_in_child=_start_anew)
+os.register_at_fork(after_in_child=_reset)
 
 
 class Deadline:
-    """Ends the network exchange inside its `with` block `seconds` after the block was entered.
+    """Ends the network exchange inside its `with` block after `seconds`.
 
-    A read timeout starts anew with every byte, so a server that drips never meets one. This covers everything: whoever
-    waits asks for what `remaining` allows, and at the end the watched socket is shut down, which wakes its reader with
-    an error or with an early end of data. `expired` tells that end from a real one.
+    A read time-out starts again with every byte, so a server that sends single bytes never reaches it. A deadline
+    bounds the whole exchange: callers wait for at most `remaining`. At the end the watched socket is shut down, which
+    wakes its reader with an error or an early end of data; `expired` tells that from a real end.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -81,16 +81,16 @@ class Deadline:
 
     @classmethod
     def current(cls) -> Deadline:
-        """The deadline of the `with` block this thread is in.
+        """The deadline of the `with` block that this thread is in.
 
         Raises:
-            LookupError: it is in none; nothing may be sent without a deadline.
+            LookupError: there is none, and nothing may be sent without a deadline.
         """
         return _current.get()
 
     def __enter__(self) -> Deadline:
         self._ends = time.monotonic() + self.seconds
-        _watchman.watch(self, self._ends)
+        _timer.watch(self, self._ends)
         self._token: Token[Deadline] = _current.set(self)
         return self
 
@@ -104,7 +104,7 @@ class Deadline:
         """Seconds left, always above 0.
 
         Raises:
-            TimeoutError: there are none.
+            TimeoutError: none are left.
         """
         left = self._ends - time.monotonic()
         if self.expired or left <= 0:
@@ -113,9 +113,9 @@ class Deadline:
         return left
 
     def watch(self, connection: socket.socket) -> None:
-        """Shut `connection` down when the time is up; it takes the place of the one watched before.
+        """Shut `connection` down when the time is up; it replaces the one watched before.
 
-        A duplicate is kept, because the original may be closed, and its number given to another file, at any moment.
+        A duplicate descriptor is kept: the original may be closed, and its number reused for another file, at any time.
 
         Raises:
             TimeoutError: the time is up already.
@@ -131,7 +131,7 @@ class Deadline:
             self._watched = None
 
     def expire(self) -> None:
-        """The time is up: shut down what is watched, unless the block was left in time."""
+        """Shut down the watched socket; called when the time is up. A block that was left in time is not affected."""
         with self._lock:
             if self.met:
                 return

@@ -1,4 +1,4 @@
-"""What to say when an exchange over a guarded session fails."""
+"""Explains why an exchange over a guarded session failed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from urllib3.exceptions import HTTPError, SSLError
 from imgproc.core.errors import ForbiddenAddress
 from imgproc.pipeline.http.deadline import Deadline
 
-# All that an exchange over a guarded session raises because of the network or the other side; `explain` tells which it
-# was.
+# Everything that an exchange raises because of the network or the other side; `explain` tells the reason.
 NETWORK_ERRORS = (OSError, HTTPError)
 
 
@@ -27,7 +26,7 @@ class Failure:
     retryable: bool
 
 
-# What lies beneath, the most telling first: exception, code, what to say of the host, retryable.
+# The exception beneath, its code, the end of a sentence about the host, and retryable. The first match counts.
 _FAILURES: tuple[tuple[type[BaseException], str, str, bool], ...] = (
     (TimeoutError, "timeout", "did not answer in time; check that it is up and fast enough", True),
     (socket.gaierror, "dns_failed", "was not found; check how the host is spelled", False),
@@ -40,7 +39,7 @@ _FAILURES: tuple[tuple[type[BaseException], str, str, bool], ...] = (
 
 
 def explain(error: BaseException, *, host: str, deadline: Deadline) -> Failure:
-    """Say which failure lies beneath `error`, one of `NETWORK_ERRORS`, however urllib3 has wrapped it."""
+    """The failure beneath `error`, one of `NETWORK_ERRORS`, however urllib3 has wrapped it."""
     causes = list(causes_of(error))
     for cause in causes:
         if isinstance(cause, ForbiddenAddress):
@@ -56,7 +55,7 @@ def explain(error: BaseException, *, host: str, deadline: Deadline) -> Failure:
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """`error`, what it was raised from, and so on down."""
+    """Yield `error`, its cause, the cause of that, and so on."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

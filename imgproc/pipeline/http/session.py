@@ -1,4 +1,4 @@
-"""The only way out: HTTP sessions that ask `netguard` about every connection."""
+"""HTTP sessions for untrusted hosts, which check every address they connect to."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 class GuardedSession:
     """Keep-alive connections for untrusted URLs, usable by several threads at once; use it within a `Deadline`.
 
-    It connects only where `netguard.check_address` allows, keeps no cookies, follows no redirects, and reads neither
+    It connects only where `addresses.check_address` allows, keeps no cookies, follows no redirects, and reads neither
     proxies nor passwords from the environment. `connect_timeout` is in seconds, for each address tried; `pool_size` is
-    the number of hosts, and of connections to each, kept open; `ca_certs` is a PEM file of the authorities to trust.
+    the number of hosts, and of connections to each, kept open; `ca_certs` is a PEM file of trusted authorities.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class GuardedSession:
         ca_certs: str | None = None,
     ) -> None:
         self._connect_timeout = connect_timeout
-        # HTTP/1.1 keeps connections alive unasked, but some servers still answer as 1.0.
+        # HTTP/1.1 keeps connections alive by default, but some servers still answer as HTTP/1.0.
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity", "Connection": "keep-alive"}
         self._pools = PoolManager(num_pools=pool_size, maxsize=pool_size, ca_certs=ca_certs or certifi.where())
         networks = tuple(allowed_networks)
@@ -76,15 +76,15 @@ class GuardedSession:
     def request(
         self, method: str, url: Url, *, headers: Mapping[str, str], body: bytes | None = None
     ) -> BaseHTTPResponse:
-        """Send a request to `url`, as `netguard.check_url` has read it; the answer's body is yet to be read, raw.
+        """Send a request to `url`, as `addresses.check_url` returned it; the response's raw body is not read yet.
 
         Raises:
-            OSError, urllib3.exceptions.HTTPError: `failures.explain` says what they mean.
+            OSError, urllib3.exceptions.HTTPError: `failures.explain` tells the reason.
         """
         try:
             return self._send(method, url, headers, body)
         except ProtocolError as error:
-            # A host may hang up on a kept-alive connection just as we use it again. Repeating a GET is safe (RFC 9110).
+            # A host may close a kept-alive connection just as we use it again. Repeating a GET is safe (RFC 9110).
             hung_up = any(isinstance(cause, (ConnectionResetError, BrokenPipeError)) for cause in causes_of(error))
             if method != "GET" or not hung_up:
                 raise
@@ -106,14 +106,14 @@ class GuardedSession:
 
 class _Response(http.client.HTTPResponse):
     def begin(self) -> None:
-        """Refuse contradictory lengths: urllib3 would do so later, when it no longer closes the socket."""
+        """Refuse contradictory lengths now; urllib3 does so later, when it no longer closes the socket."""
         super().begin()
         if len({length.strip() for length in ",".join(self.headers.get_all("Content-Length", [])).split(",")}) > 1:
             raise http.client.HTTPException("contradictory Content-Length")
 
 
 class _Connection(HTTPConnection):
-    """Looks its name up once, checks every address of the answer, and connects to those very addresses."""
+    """Resolves the host once, checks every address, and connects to one of these addresses."""
 
     response_class = _Response
 
@@ -142,7 +142,7 @@ class _Connection(HTTPConnection):
             connection.settimeout(min(self.timeout or math.inf, Deadline.current().remaining()))
             connection.connect(address)
             self._check(connection.getpeername())
-            # For the TLS handshake, which Python times as a whole.
+            # This also bounds the TLS handshake, which Python times as a whole.
             connection.settimeout(Deadline.current().remaining())
         except BaseException:
             connection.close()
@@ -154,7 +154,7 @@ class _Connection(HTTPConnection):
         check_address(address, self.port, host=self.host, allowed_networks=self._allowed_networks)
 
     def request(self, *args: Any, **options: Any) -> None:
-        # Nothing has been sent yet, be the connection new or from the pool.
+        # Nothing has been sent yet, whether the connection is new or from the pool.
         if self.sock is None:
             self.connect()
         Deadline.current().watch(self.sock)
@@ -176,11 +176,11 @@ class _TLSPool(HTTPSConnectionPool):
 def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
     """The addresses of `host`, in the order to try them.
 
-    Nothing can interrupt getaddrinfo, so a thread waits for it, and is left behind if the deadline comes first: it ends
-    when the resolver gives up.
+    Nothing can interrupt getaddrinfo, so a thread waits for it. At the deadline the thread is abandoned; it ends when
+    the resolver gives up.
 
     Raises:
-        socket.gaierror: there are none, or DNS did not say.
+        socket.gaierror: the host has no addresses, or DNS failed.
         TimeoutError: DNS did not answer by the deadline.
     """
     literal = literal_address(host)
@@ -199,12 +199,12 @@ def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
     threading.Thread(target=ask, name="look-up", daemon=True).start()
     try:
         return answer.result(timeout=Deadline.current().remaining())
-    except futures.TimeoutError as error:  # Not the built-in one before Python 3.11.
+    except futures.TimeoutError as error:  # Not the built-in TimeoutError before Python 3.11.
         raise TimeoutError("DNS did not answer in time") from error
 
 
 def discard(response: BaseHTTPResponse) -> None:
-    """Drop the body of an answer. A short one is read to its end, so that the connection can be used again."""
+    """Drop the body of a response. A short one is read to its end, so that the connection can be reused."""
     length = response.length_remaining
     if length is not None and length <= SHORT_BODY_BYTES:
         with suppress(*NETWORK_ERRORS):
@@ -213,7 +213,7 @@ def discard(response: BaseHTTPResponse) -> None:
 
 
 def retry_after(headers: Mapping[str, str], *, at_most: float) -> float | None:
-    """Seconds until the server would be asked again (RFC 9110, Retry-After: seconds or a date), from 0 to `at_most`."""
+    """Seconds to wait as the server asks (RFC 9110, Retry-After: seconds or a date), from 0 to `at_most`."""
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", value):
         return min(float(value), at_most)

@@ -1,1 +1,1 @@
-"""Bytes of a picture in, a rendition out: `compress` names the steps. Plain values; no framework."""
+"""Turns the bytes of an image into a rendition; `compress` lists the steps. Plain values, no framework."""

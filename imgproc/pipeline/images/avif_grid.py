@@ -1,47 +1,46 @@
-"""A large picture as an AVIF of tiles (ISO/IEC 23008-12, 6.6.2.3.2: a derived image of type grid).
+"""Encodes a large picture as an AVIF of tiles (ISO/IEC 23008-12, 6.6.2.3.2: a derived image of type grid).
 
-Encoding AVIF takes some 30 bytes a pixel and cannot be stopped. In tiles it takes those of one tile, and between two of
-them we see how the time goes: the tiles that are left get less effort, or the picture is refused.
+Encoding AVIF takes some 30 bytes a pixel and cannot be stopped. Tile by tile, it takes the memory of one tile, and the
+time is checked between two tiles: the remaining ones get less effort, or the picture is refused.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from PIL import Image
 
-from imgproc.pipeline.images.avif_boxes import INSIDE, boxes
+from imgproc.pipeline.images.avif_boxes import CONTAINERS, boxes
 from imgproc.pipeline.images.cost import CpuTime
 
-TILE = 2048  # pixels a side at most; 130 MB while one is encoded
-FASTEST = 10  # the encoder's speed where the usual one would take too long
+TILE = 2048  # pixels a side at most; encoding one takes 130 MB
+FASTEST = 10  # the encoder's speed when the usual one would take too long
+ESSENTIAL = 0x80  # marks a property that a decoder must understand
 ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"
 
 Box = tuple[int, int, int, int]
 
 
 class _Tile(NamedTuple):
-    """What an AVIF of one picture holds: its coded data, and its boxes as they stand, by name."""
+    """An AVIF of one picture: its coded data, and its boxes by name, headers included."""
 
     data: bytes
     boxes: dict[bytes, bytes]
 
 
 def encode_grid(picture: Image.Image, *, quality: int, time: CpuTime, **settings: Any) -> bytes:
-    """An AVIF of `picture` in tiles, the transparency in tiles of its own.
+    """Encode `picture` as an AVIF of tiles; transparency gets tiles of its own.
 
     Raises:
-        TimeoutError: even with little effort it takes too much time.
+        TimeoutError: the picture takes too much time even with little effort.
     """
     columns, width = _split(picture.width)
     rows, height = _split(picture.height)
     places = [(x * width, y * height, (x + 1) * width, (y + 1) * height) for y in range(rows) for x in range(columns)]
-    # Where colours are at half the resolution both sides must be even.
-    is_odd = picture.width % 2 or picture.height % 2
-    settings["subsampling"] = "4:0:0" if picture.mode == "L" else "4:4:4" if is_odd else "4:2:0"
+    settings["subsampling"] = _subsampling(picture)
     pace = _Pace(time, len(places) * (2 if picture.mode == "RGBA" else 1), settings.pop("speed"))
     colours, alphas = [], []
     for place in places:
@@ -53,14 +52,21 @@ def encode_grid(picture: Image.Image, *, quality: int, time: CpuTime, **settings
     return _file(colours, alphas, size=picture.size, tile=(width, height), grid=(rows, columns))
 
 
+def _subsampling(picture: Image.Image) -> str:
+    if picture.mode == "L":
+        return "4:0:0"
+    is_odd = picture.width % 2 or picture.height % 2
+    return "4:4:4" if is_odd else "4:2:0"  # Colours at half the resolution need even sides.
+
+
 def _split(length: int) -> tuple[int, int]:
-    """How many tiles, and how long each is: even."""
+    """The number of tiles along a side, and the even length of each."""
     count = -(-length // TILE)
     return count, -(-length // count // 2) * 2
 
 
 def _cut(picture: Image.Image, place: Box) -> Image.Image:
-    """A tile; what lies beyond the picture repeats its last row and column, so that nothing bleeds into it."""
+    """One tile; beyond the picture it repeats the last row and column, so that no other colour bleeds in."""
     left, top, right, bottom = place
     width, height = right - left, bottom - top
     part = picture.crop((left, top, min(right, picture.width), min(bottom, picture.height)))
@@ -78,13 +84,17 @@ def _cut(picture: Image.Image, place: Box) -> Image.Image:
 
 
 class _Pace:
-    """Encodes tiles as slowly as the time allows."""
+    """Encodes tiles with as much effort as the time allows."""
 
     def __init__(self, time: CpuTime, count: int, speed: int) -> None:
         self._time, self._left, self._speed = time, count, speed
 
     def encode(self, part: Image.Image, **settings: Any) -> _Tile:
-        """One tile. Raises TimeoutError where no time is left."""
+        """Encode one tile.
+
+        Raises:
+            TimeoutError: no time is left.
+        """
         if self._time.left < 0:
             raise TimeoutError("no time left for the other tiles")
         before, stream = self._time.left, io.BytesIO()
@@ -96,14 +106,14 @@ class _Pace:
 
 
 def _read(avif: bytes) -> _Tile:
-    """The parts of a file that our own encoder wrote, of one picture."""
+    """Take apart an AVIF of one picture that our own encoder wrote."""
     found: dict[bytes, bytes] = {}
 
     def walk(start: int, end: int) -> None:
         for name, begin, stop in boxes(avif, start, end):
             found[name] = _box(name, avif[begin:stop])
-            if name in INSIDE:
-                walk(begin + INSIDE[name], stop)
+            if name in CONTAINERS:
+                walk(begin + CONTAINERS[name], stop)
 
     walk(0, len(avif))
     return _Tile(found[b"mdat"][8:], found)
@@ -121,25 +131,26 @@ def _full(name: bytes, *parts: bytes, version: int = 0, flags: int = 0) -> bytes
 def _file(
     colours: list[_Tile], alphas: list[_Tile], *, size: tuple[int, int], tile: tuple[int, int], grid: tuple[int, int]
 ) -> bytes:
-    """Item 1 is the picture, then come its tiles; then, if there is transparency, that and its tiles."""
+    """Build the file. Item 1 is the picture; its tiles follow, then the transparency, if any, and its tiles."""
     rows, columns = grid
     derived = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size)
-    items = [derived, *(each.data for each in colours)]
-    first, own = colours[0].boxes, [[1, 3, 4], *[[2, 0x80 | 5, 3, 4]] * len(colours)]
+    items = [derived, *(tile.data for tile in colours)]
+    first = colours[0].boxes
     properties = [_ispe(size), _ispe(tile), first[b"colr"], first[b"pixi"], first[b"av1C"]]
+    # Each item has some of these properties, by their numbers from 1.
+    owned = [[1, 3, 4], *[[2, ESSENTIAL | 5, 3, 4]] * len(colours)]
     references = [_reference(b"dimg", 1, range(2, 2 + len(colours)))]
+    pictures = {1}
     if alphas:
-        main, other = len(items) + 1, alphas[0].boxes
-        items += [derived, *(each.data for each in alphas)]
+        alpha, other = len(items) + 1, alphas[0].boxes
+        items += [derived, *(tile.data for tile in alphas)]
         properties += [_full(b"auxC", ALPHA), other[b"pixi"], other[b"av1C"]]
-        own += [[1, 6, 7], *[[2, 0x80 | 8, 6, 7]] * len(alphas)]
-        references += [
-            _reference(b"auxl", main, [1]),
-            _reference(b"dimg", main, range(main + 1, main + 1 + len(alphas))),
-        ]
-    mains = {1, len(colours) + 2}
+        owned += [[1, 6, 7], *[[2, ESSENTIAL | 8, 6, 7]] * len(alphas)]
+        references.append(_reference(b"auxl", alpha, [1]))
+        references.append(_reference(b"dimg", alpha, range(alpha + 1, alpha + 1 + len(alphas))))
+        pictures.add(alpha)
     head = [first[b"hdlr"], _full(b"pitm", struct.pack(">H", 1))]
-    tail = [_infos(len(items), mains), _full(b"iref", *references), _properties(properties, own)]
+    tail = [_infos(len(items), pictures), _full(b"iref", *references), _properties(properties, owned)]
     before = len(first[b"ftyp"]) + len(_meta(head, tail, items, start=0)) + 8
     return b"".join([first[b"ftyp"], _meta(head, tail, items, start=before), _box(b"mdat", *items)])
 
@@ -156,24 +167,24 @@ def _places(items: list[bytes], start: int) -> Iterator[bytes]:
         start += len(data)
 
 
-def _infos(count: int, mains: set[int]) -> bytes:
-    """What each item is; tiles are hidden, so that none is taken for a picture of its own."""
-    kinds = ((number, b"grid" if number in mains else b"av01") for number in range(1, count + 1))
-    entries = (
-        _full(b"infe", struct.pack(">HH4s", number, 0, kind), b"\0", version=2, flags=int(kind == b"av01"))
-        for number, kind in kinds
-    )
+def _infos(count: int, pictures: set[int]) -> bytes:
+    """The type of each item: `pictures` are grids, all others tiles. Tiles are hidden, so no reader shows one."""
+    entries = (_info(number, b"grid" if number in pictures else b"av01") for number in range(1, count + 1))
     return _full(b"iinf", struct.pack(">H", count), *entries)
 
 
-def _reference(kind: bytes, source: int, targets: Any) -> bytes:
+def _info(number: int, kind: bytes) -> bytes:
+    return _full(b"infe", struct.pack(">HH4s", number, 0, kind), b"\0", version=2, flags=int(kind == b"av01"))
+
+
+def _reference(kind: bytes, source: int, targets: Sequence[int]) -> bytes:
     return _box(kind, struct.pack(f">HH{len(targets)}H", source, len(targets), *targets))
 
 
-def _properties(properties: list[bytes], own: list[list[int]]) -> bytes:
-    """The properties, and by their numbers which each item has; 0x80 marks one that no decoder may pass over."""
-    entries = (struct.pack(">HB", number, len(each)) + bytes(each) for number, each in enumerate(own, 1))
-    return _box(b"iprp", _box(b"ipco", *properties), _full(b"ipma", struct.pack(">I", len(own)), *entries))
+def _properties(properties: list[bytes], owned: list[list[int]]) -> bytes:
+    """The properties, and the numbers of those that each item has."""
+    entries = (struct.pack(">HB", item, len(numbers)) + bytes(numbers) for item, numbers in enumerate(owned, 1))
+    return _box(b"iprp", _box(b"ipco", *properties), _full(b"ipma", struct.pack(">I", len(owned)), *entries))
 
 
 def _ispe(size: tuple[int, int]) -> bytes:

@@ -1,4 +1,4 @@
-"""Every mode that a decoder gives as L, RGB, RGBA or CMYK of 8 bits, and those as sRGB."""
+"""Converts every mode that a decoder gives to L, RGB, RGBA or CMYK of 8 bits a channel, and those to sRGB."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import cast
 
 from PIL import Image, ImageChops, ImageCms
 
-TAG_TABLE, MAX_TAGS = 128, 100  # where it begins in a profile; Little CMS reads no longer one
+TAG_TABLE = 128  # where the table of tags starts in a profile
+MAX_TAGS = 100  # Little CMS reads no more
 FLOAT_TAGS = {b"D2B", b"B2D"}
 MAX_PROFILE_BYTES = 4 * 1024 * 1024  # The largest press profiles stay below 3 MiB.
 
 
 def white_of(image: Image.Image) -> float:
-    """The sample that is white; files of 32 bits or floating point do not say, so there the largest decides."""
+    """The sample value of white. Files of 32 bits or floating point do not say, so their largest sample decides."""
     if image.mode not in {"F", "I"}:
         return 65535 if image.mode.startswith("I;16") else 255
     _, brightest = cast("tuple[float, float]", image.getextrema())
@@ -24,7 +25,7 @@ def white_of(image: Image.Image) -> float:
 
 
 def to_plain(image: Image.Image, *, white: float) -> Image.Image:
-    """The image as L, RGB, RGBA or CMYK, 8 bits a channel; the image itself where it is that already."""
+    """The image as L, RGB, RGBA or CMYK, 8 bits a channel; the image itself where it already is."""
     if image.mode == "F" or image.mode.startswith("I"):
         image = _to_eight_bits(image, white)
     if image.has_transparency_data:
@@ -36,12 +37,12 @@ def to_plain(image: Image.Image, *, white: float) -> Image.Image:
 
 def _to_eight_bits(image: Image.Image, white: float) -> Image.Image:
     samples = image if image.mode == "F" else image.convert("I").convert("F")
-    samples.info.pop("transparency", None)  # It names a sample of the wide range, which has no equal among 256.
+    samples.info.pop("transparency", None)  # It names a sample of the wide range.
     return samples.point(lambda sample: sample * (255 / white)).convert("L")
 
 
 def to_srgb(image: Image.Image, *, profile: bytes | None) -> Image.Image:
-    """The image with the colours of its ICC profile; the image itself where it has no profile but sRGB's."""
+    """The image in sRGB, converted by its ICC profile; the image itself where it is sRGB already."""
     usable = isinstance(profile, bytes) and len(profile) <= MAX_PROFILE_BYTES
     transform = _srgb_transform(cast("bytes", profile), image.mode) if usable else None
     if transform is not None:
@@ -51,17 +52,18 @@ def to_srgb(image: Image.Image, *, profile: bytes | None) -> Image.Image:
 
 
 def is_srgb(image: Image.Image) -> bool:
-    """Whether the colours of a decoded image are sRGB as they are, with no need of a profile."""
+    """Whether a decoded image is sRGB without its profile."""
     pixel = to_plain(image.crop((0, 0, 1, 1)), white=255)
     return pixel.mode != "CMYK" and to_srgb(pixel, profile=image.info.get("icc_profile")) is pixel
 
 
 @lru_cache(maxsize=8)
 def _srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The way from an ICC profile to sRGB; None where the profile is broken, not for `mode`, or sRGB already.
+    """The transform from an ICC profile to sRGB; None where the profile is broken, not for `mode`, or sRGB already.
 
-    Most profiles are sRGB under one name or another. Trying a grid of colours tells, and spares them the transform,
-    which costs more than encoding. NOCACHE makes it safe to share one between threads (Little CMS, cmsDoTransform).
+    Most profiles are sRGB under one name or another, and transforming an image costs more than encoding it. So a grid
+    of colours is transformed first: where none changes, no image needs the transform. NOCACHE makes it safe to share a
+    transform between threads (Little CMS, cmsDoTransform).
     """
     output_mode = mode if mode == "RGBA" else "RGB"
     grid = Image.frombytes("RGB", (125, 1), bytes(sum(product(range(0, 256, 63), repeat=3), ()))).convert(mode)
@@ -76,9 +78,9 @@ def _srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | N
 
 
 def _without_float_tags(profile: bytes) -> bytes:
-    """The profile without its transforms in floating point, which are there beside the usual ones (ICC.1:2022, 9.2.17).
+    """The profile without its floating-point transforms, which only supplement the usual ones (ICC.1:2022, 9.2.17).
 
-    Those are lists of any number of steps, which Little CMS takes one by one: 10,000 in 160 kB took a minute.
+    They list any number of steps, and Little CMS takes them one by one: 10,000 steps in 160 kB took a minute.
     """
     renamed = bytearray(profile)
     (count,) = struct.unpack_from(">I", profile, TAG_TABLE)

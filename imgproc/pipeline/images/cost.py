@@ -1,101 +1,46 @@
-"""What one image may cost, in memory and processor time, and the memory that the images of one process share."""
+"""The memory and processor time that one image may take."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
-
-from imgproc.core.errors import CompressError
 
 MB = 10**6
-IMAGE_BYTES = 440 * MB  # of a picture, what encodes it, and the file made; the source, of up to 50 MiB, comes beside
-IMAGE_SECONDS = 8.0  # of processor time in all; what is optional stops before
-OTHER_BYTES = 300 * MB  # of a worker: itself, sources that wait, and what each thread keeps of the memory it gave back
-DEFAULT_LIMIT = 4096 * 1024 * 1024  # bytes of a worker that has no limit of its own
+IMAGE_BYTES = 440 * MB  # the picture, its encoder and the file made; the source, up to 50 MiB, is not counted
+IMAGE_SECONDS = 8.0  # of processor time; optional work stops at it
 
-# Bytes a pixel while a picture is encoded, itself included: measured on noise, gradients, flat colour and black and
-# white dots, at quality 95 (python -m tests.unit.hostile_images).
-PICTURE_BYTES = 4
+# Bytes a pixel while a picture is encoded, the picture included. Measured at quality 95 on noise, gradients, flat
+# colour and black and white dots (python -m tests.unit.hostile_images).
 JPEG_BYTES = 6
-PNG_BYTES = 8.8  # It grows by up to four bytes a pixel, in a buffer that is an eighth larger.
-WEBP_BYTES, WEBP_BYTES_A_QUALITY = 9.2, 0.067  # without transparency; the larger the file, the more
-WEBP_ALPHA_BYTES, WEBP_ALPHA_LEAST = 42, 34  # with the usual effort, and with the least
+PNG_BYTES = 8.8  # The file takes up to four bytes a pixel, in a buffer that is an eighth larger.
+WEBP_BYTES, WEBP_BYTES_A_QUALITY = 9.2, 0.067  # without transparency; a larger file takes more
+WEBP_ALPHA_BYTES, WEBP_ALPHA_LEAST_BYTES = 42, 34  # with the usual and with the least effort
 AVIF_BYTES, AVIF_ALPHA_BYTES = 33, 38
 
 
 class CpuTime:
-    """Processor time of this thread since it was made; all our decoders and encoders work in the thread that calls."""
+    """The processor time of this thread since construction; our decoders and encoders run in the calling thread."""
 
     def __init__(self) -> None:
         self._started = time.thread_time()
 
     @property
     def left(self) -> float:
-        """Seconds that are left of those an image may take; below 0 where it took more."""
+        """Seconds left of the time an image may take; below 0 once it took more."""
         return IMAGE_SECONDS - (time.thread_time() - self._started)
 
 
-class _Waiter(NamedTuple):
-    need: int
-    admitted: threading.Event
-
-
-class MemoryBudget:
-    """Memory that the images of one process share: one that needs more than is free waits for its turn.
-
-    Turns come in order, so that a large image is not passed by small ones for ever. Whoever holds some asks for no
-    more, so no two wait for each other. `limit` is what the process may have, in bytes; 0 is no limit.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.size = max(0, (limit or DEFAULT_LIMIT) * 3 // 4 - OTHER_BYTES)
-        self._free = self.size
-        self._lock = threading.Lock()
-        self._waiting: deque[_Waiter] = deque()
-
-    @contextmanager
-    def hold(self, need: int) -> Iterator[None]:
-        """Wait until `need` bytes are free, and hold them for the block.
-
-        Raises:
-            CompressError: `too_many_pixels`, where so many never are.
-        """
-        if need > self.size:
-            detail = "The picture needs more memory than a worker has; give a smaller one, or a smaller scale."
-            raise CompressError(detail, code="too_many_pixels")
-        waiter = _Waiter(need, threading.Event())
-        with self._lock:
-            self._waiting.append(waiter)
-            self._admit()
-        try:
-            waiter.admitted.wait()
-            yield
-        finally:
-            with self._lock:
-                if waiter.admitted.is_set():
-                    self._free += need
-                else:  # An exception ended the wait.
-                    self._waiting.remove(waiter)
-                self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting and self._waiting[0].need <= self._free:
-            waiter = self._waiting.popleft()
-            self._free -= waiter.need
-            waiter.admitted.set()
-
-
 def encoder_bytes(pixels: int, *, target: str, quality: int, alpha: bool, least: bool = False) -> int:
-    """Bytes that a picture of so many pixels and its encoder take at most; `least` is with the least effort."""
+    """Bytes that a picture and its encoder take at most; `least` is for the encoder's least effort."""
     if target == "webp":
-        opaque = WEBP_BYTES + WEBP_BYTES_A_QUALITY * quality
-        each = (WEBP_ALPHA_LEAST if least else WEBP_ALPHA_BYTES) if alpha else opaque
+        each = _webp_bytes(quality, alpha=alpha, least=least)
     elif target == "avif":
         each = AVIF_ALPHA_BYTES if alpha else AVIF_BYTES
     else:
         each = PNG_BYTES if target == "png" else JPEG_BYTES
     return int(pixels * each)
+
+
+def _webp_bytes(quality: int, *, alpha: bool, least: bool) -> float:
+    if not alpha:
+        return WEBP_BYTES + WEBP_BYTES_A_QUALITY * quality
+    return WEBP_ALPHA_LEAST_BYTES if least else WEBP_ALPHA_BYTES

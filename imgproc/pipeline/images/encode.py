@@ -1,4 +1,4 @@
-"""A picture as a file: the four formats we write, and the settings that are worth their time."""
+"""Encodes a picture in one of the four formats we write, with settings that are worth their time."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.avif_grid import encode_grid
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.faults import FAULTS
+from imgproc.pipeline.images.formats import INPUT_FORMATS
 
-# These give nearly the bytes of the slower defaults at a fraction of their time. JPEGs get no Huffman tables of their
-# own, which save 2% of a photograph (12% of a small product on white) and take a fifth more of the whole job. AVIF
-# stays on one thread, as the cores are busy with other images.
+# These settings give nearly the bytes of the slower defaults in a fraction of their time. A JPEG gets no Huffman tables
+# of its own: they save 2% of a photograph (12% of a small product on white) and add a fifth to the time of the whole
+# job. AVIF stays on one thread, because other images keep the cores busy.
 ENCODERS: dict[str, dict[str, Any]] = {
     "jpeg": {},
     "webp": {"method": 2},
     "avif": {"speed": 8, "max_threads": 1},
     "png": {"compress_level": 4},
 }
-MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 32_768}  # as libjpeg, libwebp and most decoders of AVIF have it
-LARGE_PNG, HUGE_PNG = (
-    16 * 10**6,
-    32 * 10**6,
-)  # pixels; noise and fine patterns take a second for each 4, 7 and 9 million
-AVIF_AT_ONCE = 6.0  # seconds at most of a picture that is encoded in one call
+MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 32_768}  # the limits of libjpeg, libwebp and most AVIF decoders
+# Pixels above which a PNG gets less effort. A second encodes 4 million pixels of noise with the usual effort, 7 million
+# of a large picture's, and 9 million of a huge one's.
+LARGE_PNG, HUGE_PNG = 16 * 10**6, 32 * 10**6
+AVIF_SECONDS = 6.0  # A picture that may take longer is encoded in tiles.
 
 
 class _TimedBuffer(io.BytesIO):
-    """A file in memory that takes no more once the time is used up: encoders of PNG write as they go."""
+    """A file in memory that refuses writes once the time is used up. The PNG encoder writes as it goes."""
 
     def __init__(self, time: CpuTime | None) -> None:
         super().__init__()
@@ -48,14 +48,15 @@ class _TimedBuffer(io.BytesIO):
 
 
 def check_sides(size: tuple[int, int], *, target: str, scale: float = 1.0) -> None:
-    """Refuse a picture wider or higher than the format holds; `scale` is what it was made with.
+    """Refuse a picture wider or higher than the format allows; `scale` is the one it was resized by.
 
     Raises:
         CompressError: `encode_failed`.
     """
     most = MAX_SIDE.get(target)
     if most and max(size) > most:
-        detail = f"{_name(target)} holds at most {most:,} pixels a side, and this picture has {size[0]} x {size[1]}"
+        name, sides = INPUT_FORMATS[target].name, f"{size[0]} x {size[1]}"
+        detail = f"{name} holds at most {most:,} pixels a side, and this picture has {sides}"
         remedy = _remedy(scale * most / max(size), other="png")
         raise CompressError(f"{detail}; {remedy}.", code="encode_failed")
 
@@ -77,44 +78,48 @@ def encode(
 ) -> bytes:
     """Encode with the usual effort, or with less where the picture is large; `effort` overrides settings.
 
-    `scale` is what the picture was made with, to name one that works. With `time` a PNG ends when that does, as any
-    AVIF in tiles does. JPEG goes through a real descriptor, to which libjpeg writes without holding the GIL.
+    `scale` is the one the picture was resized by; an error names a smaller one that works. `time` bounds a PNG and an
+    AVIF of tiles. libjpeg writes to a real file descriptor, which does not hold the GIL.
 
     Raises:
-        CompressError: `encode_failed`, where the format cannot hold the picture, or takes too much memory or time.
+        CompressError: `encode_failed`, where the format cannot hold the picture, or encoding takes too much memory or
+            time.
     """
-    picture.info.clear()  # Some encoders copy comments and profiles from here.
+    picture.info.clear()  # Some encoders copy comments and profiles from it.
     check_sides(picture.size, target=target, scale=scale)
-    settings = {**ENCODERS[target], **_fitting(picture, target=target, quality=quality, scale=scale), **effort}
+    settings = {**ENCODERS[target], **_large_settings(picture, target, quality, scale), **effort}
     try:
-        if target == "avif" and not effort and not _is_for_one_call(picture, quality=quality):
+        if target == "avif" and not effort and not _fits_one_call(picture, quality=quality):
             return encode_grid(picture, quality=quality, time=time or CpuTime(), **settings)
-        with _scratch_file() if target == "jpeg" else _TimedBuffer(time) as stream:
-            picture.save(stream, format=target, quality=quality, **settings)
-            if isinstance(stream, io.BytesIO):
-                return stream.getvalue()  # which is no copy
-            stream.seek(0)
-            return stream.read()
+        return _save(picture, target, time, quality=quality, **settings)
     except FAULTS as error:
-        raise cannot_encode(picture, target=target) from error
+        sides = f"{picture.width} x {picture.height} pixels"
+        detail = f"A picture of {sides} cannot be encoded as {target}; try another format or a smaller scale."
+        raise CompressError(detail, code="encode_failed") from error
 
 
-def cannot_encode(picture: Image.Image, *, target: str) -> CompressError:
-    """The error of a picture that its encoder refuses, or takes too long for."""
-    sides = f"{picture.width} x {picture.height} pixels"
-    detail = f"A picture of {sides} cannot be encoded as {target}; try another format or a smaller scale."
-    return CompressError(detail, code="encode_failed")
+def _save(picture: Image.Image, target: str, time: CpuTime | None, **settings: Any) -> bytes:
+    if target == "jpeg":
+        with _scratch_file() as file:
+            picture.save(file, format=target, **settings)
+            file.seek(0)
+            return file.read()
+    with _TimedBuffer(time) as stream:
+        picture.save(stream, format=target, **settings)
+        return stream.getvalue()  # This makes no copy.
 
 
-def _fitting(picture: Image.Image, *, target: str, quality: int, scale: float) -> dict[str, Any]:
-    """Settings of less effort for a large picture.
+def _large_settings(picture: Image.Image, target: str, quality: int, scale: float) -> dict[str, Any]:
+    """The settings that give a large picture less effort; none for others.
 
     Raises:
-        CompressError: `encode_failed`, where even those take too much memory.
+        CompressError: `encode_failed`, where even the least effort takes too much memory.
     """
     pixels, alpha = picture.width * picture.height, picture.mode == "RGBA"
+    if target == "png" and pixels > HUGE_PNG:
+        return {"compress_level": 1, "compress_type": zlib.Z_RLE}
     if target == "png" and pixels > LARGE_PNG:
-        return {"compress_level": 1, **({"compress_type": zlib.Z_RLE} if pixels > HUGE_PNG else {})}
+        return {"compress_level": 1}
     if target != "webp" or encoder_bytes(pixels, target=target, quality=quality, alpha=alpha) <= IMAGE_BYTES:
         return {}
     least = encoder_bytes(pixels, target=target, quality=quality, alpha=alpha, least=True)
@@ -126,15 +131,11 @@ def _fitting(picture: Image.Image, *, target: str, quality: int, scale: float) -
     return {"method": 0}
 
 
-def _is_for_one_call(picture: Image.Image, *, quality: int) -> bool:
-    """Whether an AVIF takes neither too much memory nor too much time in one piece, whatever the picture shows."""
+def _fits_one_call(picture: Image.Image, *, quality: int) -> bool:
+    """Whether one call encodes the picture as AVIF within memory and time, whatever it shows."""
     pixels, alpha = picture.width * picture.height, picture.mode == "RGBA"
     seconds = pixels / 10**6 * (0.4 + 0.005 * quality) * (1.6 if alpha else 1)
-    return seconds <= AVIF_AT_ONCE and encoder_bytes(pixels, target="avif", quality=quality, alpha=alpha) <= IMAGE_BYTES
-
-
-def _name(target: str) -> str:
-    return {"jpeg": "JPEG", "webp": "WebP"}.get(target, target.upper())
+    return seconds <= AVIF_SECONDS and encoder_bytes(pixels, target="avif", quality=quality, alpha=alpha) <= IMAGE_BYTES
 
 
 def _scratch_file() -> IO[bytes]:

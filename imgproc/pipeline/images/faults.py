@@ -1,4 +1,4 @@
-"""What Pillow and its libraries raise on hostile pictures, and what to say of it."""
+"""The exceptions that Pillow and its libraries raise on hostile images, and the error that explains each."""
 
 from __future__ import annotations
 
@@ -9,23 +9,36 @@ import zlib
 from PIL import Image, ImageCms
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images.formats import IS_WHOLE
+from imgproc.pipeline.images.formats import INPUT_FORMATS, IS_WHOLE
 
-# Found by fuzzing and in their source. It does not name Exception, the base of a job's time-out, which must pass.
+# Found by fuzzing and in their source. Exception is not among them: RQ's job time-out is one and must pass.
 FAULTS = (
-    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
-    *(SyntaxError, TypeError, ValueError, struct.error, zlib.error, Image.DecompressionBombError, ImageCms.PyCMSError),
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    ImageCms.PyCMSError,
 )
 
 
 def explain(error: BaseException, source: bytes, source_format: str) -> CompressError:
-    """What is wrong with a source that could not be decoded."""
+    """The error of a source that could not be decoded."""
     words = str(error).lower()
-    name = source_format.upper()
+    name = INPUT_FORMATS[source_format].name
     if isinstance(error, MemoryError | Image.DecompressionBombError):
         return CompressError("The picture needs more memory than allowed; give a smaller one.", code="too_many_pixels")
     if "truncat" in words or not IS_WHOLE[source_format](source):
-        detail = f"The {name} file ends too early, part of the picture is missing; put the whole file in its place."
+        detail = f"The {name} file ends too early and part of the picture is missing; replace it with the whole file."
         return CompressError(detail, code="truncated_image")
     if re.search("unsupported|not (yet )?supported|cannot handle|unknown pixel mode", words):
         detail = f"This variety of {name} is not supported; export it as an ordinary JPEG or PNG."

@@ -1,4 +1,4 @@
-"""The formats and options of images: names, bounds and signatures, as data that loads no decoder."""
+"""The image formats and the bounds of every option, as data: importing this loads no decoder."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from imgproc.core.errors import CompressError
 OUTPUT_FORMATS = ("jpeg", "webp", "avif", "png")
 KEEP = "keep"  # the format of the source
 FORMAT_OPTIONS = (*OUTPUT_FORMATS, KEEP)
-SMART: Literal["smart"] = "smart"  # the lowest quality that looks no worse than 50
+SMART: Literal["smart"] = "smart"  # the smallest file that looks no worse than quality 50
 MIN_QUALITY, MAX_QUALITY = 1, 95
-MIN_SCALE, MAX_SCALE = 0.0, 1.0  # of width and height; the scale is above the first
+MIN_SCALE, MAX_SCALE = 0.0, 1.0  # of width and height; a scale is above the minimum
 DEFAULT_QUALITY, DEFAULT_SCALE, DEFAULT_FORMAT = 50, 0.5, "jpeg"
 
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """A format we read: how it is stored, served and recognised."""
+    """A format we read: its name in sentences, how it is stored and served, and the bytes that identify it."""
 
+    name: str
     extension: str
     content_type: str
     signature: re.Pattern[bytes]
@@ -37,18 +38,18 @@ def _text(expression: bytes) -> re.Pattern[bytes]:
 
 
 INPUT_FORMATS = {
-    "jpeg": ImageFormat("jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff")),
-    "png": ImageFormat("png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n")),
-    "webp": ImageFormat("webp", "image/webp", _pattern(rb"RIFF.{4}WEBP")),
-    "avif": ImageFormat("avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]")),
-    "gif": ImageFormat("gif", "image/gif", _pattern(rb"GIF8[79]a")),
-    "bmp": ImageFormat("bmp", "image/bmp", _pattern(rb"BM.{4}\0{4}")),
-    "tiff": ImageFormat("tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]")),
+    "jpeg": ImageFormat("JPEG", "jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff")),
+    "png": ImageFormat("PNG", "png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n")),
+    "webp": ImageFormat("WebP", "webp", "image/webp", _pattern(rb"RIFF.{4}WEBP")),
+    "avif": ImageFormat("AVIF", "avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]")),
+    "gif": ImageFormat("GIF", "gif", "image/gif", _pattern(rb"GIF8[79]a")),
+    "bmp": ImageFormat("BMP", "bmp", "image/bmp", _pattern(rb"BM.{4}\0{4}")),
+    "tiff": ImageFormat("TIFF", "tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]")),
 }
 
 
 def _boxes_end(source: bytes) -> int:
-    """Where the last top-level box of an ISO base media file says it ends (ISO/IEC 14496-12, 4.2)."""
+    """Where the last top-level box of an ISO base media file ends, as the file says (ISO/IEC 14496-12, 4.2)."""
     position = 0
     while position < len(source):
         size = int.from_bytes(source[position : position + 4], "big")
@@ -56,7 +57,7 @@ def _boxes_end(source: bytes) -> int:
     return position
 
 
-# Asked only of files that would not decode: does the file reach its end?
+# Whether a file reaches its end. Called only for files that did not decode.
 IS_WHOLE: dict[str, Callable[[bytes], bool]] = {
     "jpeg": lambda source: b"\xff\xd9" in source[-1024:],
     "png": lambda source: b"IEND" in source[-1024:],
@@ -74,7 +75,7 @@ UNSUPPORTED = {
     "a Photoshop document": _pattern(rb"8BPS"),
     "an icon": _pattern(rb"\0\0[\1\2]\0"),
 }
-# The most telling first.
+# The first match names the file, so the most specific pattern comes first.
 NOT_IMAGES = {
     "an SVG drawing": _text(rb"(<(\?xml|!--|!doctype svg)[^>]*>\s*)*<svg"),
     "a login form": _text(rb"<.*?<input[^<>]*type\s*=\s*[\"']?password"),
@@ -92,20 +93,20 @@ NOT_IMAGES = {
 
 
 def extension_of(image_format: str) -> str:
-    """The file extension, without a dot, of a format that `ImageFacts` names."""
+    """The file extension of a format, without a dot."""
     return INPUT_FORMATS[image_format].extension
 
 
 def content_type_of(image_format: str) -> str:
-    """The media type of a format that `ImageFacts` names."""
+    """The media type of a format."""
     return INPUT_FORMATS[image_format].content_type
 
 
 def identify(source: bytes) -> str:
-    """The format of the file by its first bytes, whatever its name or the host says.
+    """The format of a file by its first bytes; its name and the host's content type do not matter.
 
     Raises:
-        CompressError: `not_an_image` or `unsupported_format`, saying what came instead.
+        CompressError: `not_an_image` or `unsupported_format`; the detail names the kind of file.
     """
     if not source:
         raise CompressError("The file is empty; check that the URL still serves the picture.", code="not_an_image")

@@ -1,4 +1,4 @@
-"""A JPEG decoded at 3, 5 or 6 eighths of its sides inside libjpeg; Pillow's decoder knows 1, 2, 4 and 8 only."""
+"""Decodes a JPEG at 3, 5 or 6 eighths of its sides inside libjpeg; Pillow only offers 1, 2, 4 and 8."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from PIL import Image, ImageFile
 
 from imgproc.pipeline.images.resize import Box
 
-BY_PILLOW = {1, 2, 4, 7, 8}  # Seven are dear to decode, and lose the most: then Pillow decodes in full.
+BY_PILLOW = {1, 2, 4, 7, 8}  # Seven eighths take long to decode and lose the most, so Pillow decodes in full.
 
 
 def decode_eighths(image: ImageFile.ImageFile, source: bytes, least: tuple[int, int]) -> tuple[Image.Image, Box] | None:
-    """`source`, whose header is `image`, in the fewest eighths that give `least` pixels, and the part they fill.
+    """Decode `source` at the fewest eighths that give `least` pixels a side; also return the part the image fills.
 
-    The decoder rounds up, so the last row and column may be filled in part. None where it is for Pillow to decode: all
-    but JPEGs in RGB, its own sizes, and damaged files, of which it knows what can be had.
+    The decoder rounds sizes up, so the image may fill the last row and column only in part. None where Pillow must
+    decode: sizes that it offers, files that are not JPEGs in RGB, and damaged files, of which it saves what it can.
     """
     width, height = image.size
     for eighths in range(1, 9):
@@ -38,9 +38,9 @@ def decode_eighths(image: ImageFile.ImageFile, source: bytes, least: tuple[int, 
 
 @cache
 def _simplejpeg() -> Any:
-    """The other way to libjpeg; most workers never need it, and spare its memory.
+    """Import simplejpeg at first use: most workers never need it or its memory.
 
-    It needs numpy, whose OpenBLAS would start a thread a core, and reserve 40 MB for each, to multiply matrices.
+    It imports numpy, whose OpenBLAS starts a thread a core and reserves 40 MB for each, unless told otherwise.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import simplejpeg  # noqa: PLC0415 - see above

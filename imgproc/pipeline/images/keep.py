@@ -1,6 +1,6 @@
-"""A source's own pixels as a file of their own: encoded anew without a loss, so that nothing but the picture is in it.
+"""Encodes a source's own pixels again without loss, so that the output holds nothing but the picture.
 
-Whoever asks has decoded the source in full before, and found it upright, in sRGB, and of one frame.
+The caller has decoded the whole source, and found it upright, in sRGB, and of one frame.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from imgproc.pipeline.images.lossless.jpeg import keep_jpeg
 from imgproc.pipeline.images.lossless.png import keep_png
 from imgproc.pipeline.images.lossless.webp import keep_webp
 
-MOST_PIXELS = 16 * 1024 * 1024  # Of a JPEG's coefficients each may take six bytes, beside the worker's own.
-WORTH = 2  # Without a loss a picture gets smaller by tenths, never by half; what is more is not the picture.
+MAX_PIXELS = 16 * 1024 * 1024  # A JPEG's coefficients may take six bytes a pixel, beside the worker's own memory.
+WORTH_TRYING = 1.5  # times the bytes to be below; of larger sources next to none gets below them (ADR 20)
 KEEPERS: dict[str, Callable[[bytes, CpuTime], bytes | None]] = {"jpeg": keep_jpeg, "png": keep_png, "webp": keep_webp}
 
 
 def keep(source: bytes, *, source_format: str, pixels: int, below: int, time: CpuTime) -> bytes | None:
-    """The picture of `source` in fewer than `below` bytes; None where that cannot be, or not for this kind of file.
+    """The picture of `source` in fewer than `below` bytes.
 
-    None also where it takes more than the `time` that is left.
+    None where it takes more bytes, or more `time` than is left, and for formats that are not kept.
     """
-    if source_format not in KEEPERS or pixels > MOST_PIXELS or len(source) >= WORTH * below:
+    if source_format not in KEEPERS or pixels > MAX_PIXELS or len(source) >= WORTH_TRYING * below:
         return None
     try:
         kept = KEEPERS[source_format](source, time)
-    except FAULTS:  # The rendition is there.
+    except FAULTS:  # The rendition exists already.
         return None
     return kept if kept is not None and len(kept) < below else None

@@ -1,9 +1,9 @@
-"""How far a picture has come from another, to the eye: structural dissimilarity (SSIM) over scales and channels.
+"""The visible difference of two pictures: structural dissimilarity (SSIM) over scales and channels.
 
 It follows SSIMULACRA 2 (https://github.com/cloudinary/ssimulacra2): the map of errors, its constant, and pooling by the
-4-norm, which minds the worst places. Blocks stand for its Gaussian windows and Y'CbCr for its XYB, so that Pillow's own
-loops do all the work, and nothing is asked of the finest scale, where the eye forgives most. Scales, blocks and the
-weight of colour were chosen by how well the choices made agree with SSIMULACRA 2: docs/explanation/performance.md.
+4-norm, which weights the worst places. It uses blocks in place of Gaussian windows and Y'CbCr in place of XYB, so that
+Pillow's loops do all the work. It leaves out the finest scale, where differences are least visible. The scales, blocks
+and weights are those whose choices agreed best with SSIMULACRA 2: docs/explanation/performance.md.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from imgproc.pipeline.images.colours import flatten
 
 Layers = tuple[Image.Image, ...]
 
-SCALES = (1, 2)  # of the layers, which are half the size
-BLOCK = 4  # pixels of each scale to a side
+SCALES = (1, 2)  # of the layers, which have half the size already
+BLOCK = 4  # pixels a side, at each scale
 WEIGHTS = (1.0, 0.13, 0.13, 1.0)  # of Y', Cb, Cr and transparency
-STEADY = 0.0009 * 255**2  # The C2 of SSIM, for samples up to 255: below such a variance differences are not seen.
+STEADY = 0.0009 * 255**2  # the C2 of SSIM for samples up to 255; differences below this variance are invisible
 
 _SAMPLES = [float(sample) for sample in range(256)]
 _SQUARES = [float(sample * sample) for sample in range(256)]
 
 
 def layers(image: Image.Image) -> Layers:
-    """The channels that `distance` compares, at half the size; a JPEG that is not decoded yet is decoded at that."""
+    """The channels that `distance` compares, at half the size. A JPEG not decoded yet is decoded at that size."""
     half = (-(-image.width // 2), -(-image.height // 2))
     if isinstance(image, ImageFile.ImageFile):
         image.draft("YCbCr", (max(1, image.width // 2), max(1, image.height // 2)))
@@ -38,7 +38,7 @@ def layers(image: Image.Image) -> Layers:
 
 
 def distance(one: Layers, other: Layers) -> float:
-    """0 for equal pictures, above it for others; what one of them has no channel for is left out."""
+    """0 for equal pictures, more for others. A channel that only one of them has is left out."""
     total = 0.0
     for weight, first, second in zip(WEIGHTS, one, other, strict=False):
         for factor in SCALES:
@@ -47,7 +47,7 @@ def distance(one: Layers, other: Layers) -> float:
 
 
 def _errors(one: Image.Image, other: Image.Image) -> Image.Image:
-    """1 - SSIM of each block. All means are exact: the covariance follows from the variance of the difference."""
+    """1 - SSIM of each block. The means are exact; the covariance follows from the variance of the difference."""
     means = {
         "x": one.point(_SAMPLES, "F"),
         "y": other.point(_SAMPLES, "F"),

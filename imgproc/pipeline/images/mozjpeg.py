@@ -1,8 +1,9 @@
-"""JPEG by mozjpeg, which libvips holds: rate-distortion optimization, and quantization tables tuned for MS-SSIM.
+"""Encodes JPEG by mozjpeg: rate-distortion optimization, and quantization tables tuned for MS-SSIM.
 
-pyvips-binary is the only wheel with mozjpeg's encoder. Its Python binding, pyvips, has no wheel, and building it where
-libvips has its headers replaces the library that we pin. So we call the C functions ourselves; they are part of the
-stable interface of libvips 8 (https://www.libvips.org/API/current/ctor.Image.new_from_memory.html).
+pyvips-binary, a build of libvips, is the only wheel with mozjpeg's encoder. Its Python binding, pyvips, has no wheel,
+and building it on a machine with the headers of libvips links another library than the one we pin. So we call the C
+functions ourselves; they belong to the stable interface of libvips 8
+(https://www.libvips.org/API/current/ctor.Image.new_from_memory.html).
 """
 
 from __future__ import annotations
@@ -28,10 +29,16 @@ FUNCTIONS = """
 """
 UCHAR = 0  # VipsBandFormat: one byte a band
 # Optional arguments of vips_jpegsave_buffer. quant_table 2 and the trellis are mozjpeg's (jcparam.c); subsample_mode 1
-# is "on", keep 0 is "no metadata".
+# means "on", and keep 0 means "no metadata".
 OPTIONS = {
-    **{"quant_table": 2, "trellis_quant": 1, "overshoot_deringing": 1, "subsample_mode": 1},
-    **{"interlace": 1, "optimize_coding": 1, "optimize_scans": 1, "keep": 0},
+    "quant_table": 2,
+    "trellis_quant": 1,
+    "overshoot_deringing": 1,
+    "subsample_mode": 1,
+    "interlace": 1,
+    "optimize_coding": 1,
+    "optimize_scans": 1,
+    "keep": 0,
 }
 _starting = Lock()
 _ffi = FFI()
@@ -39,13 +46,13 @@ _ffi.cdef(FUNCTIONS)
 
 
 def encode_mozjpeg(picture: Image.Image, quality: int) -> bytes:
-    """`picture`, in mode L or RGB, as a progressive JPEG without metadata; `quality` from 1 to 100.
+    """Encode `picture`, in mode L or RGB, as a progressive JPEG without metadata; `quality` is 1 to 100.
 
     Raises:
-        CompressError: `encode_failed`, where JPEG cannot hold the picture.
+        CompressError: `encode_failed`, where the picture cannot be a JPEG.
     """
     lib = _library()
-    pixels = picture.tobytes()  # libvips reads them where they are, so they outlive the image.
+    pixels = picture.tobytes()  # libvips reads them in place, so they must outlive the image.
     bands = len(picture.getbands())
     image = lib.vips_image_new_from_memory(_ffi.from_buffer(pixels), len(pixels), *picture.size, bands, UCHAR)
     body, size = _ffi.new("void **"), _ffi.new("size_t *")
@@ -62,28 +69,28 @@ def encode_mozjpeg(picture: Image.Image, quality: int) -> bytes:
 
 
 def _arguments(**options: int) -> list[Any]:
-    """Names and numbers in turns, and NULL behind the last, as libvips takes optional arguments."""
+    """Names and values in turn, then NULL: the way libvips takes optional arguments."""
     pairs = [(_ffi.new("char[]", name.encode()), _ffi.cast("int", number)) for name, number in options.items()]
     return [each for pair in pairs for each in pair] + [_ffi.NULL]
 
 
 def _library() -> Any:
-    """The library, started once: a second vips_init does not wait for the first one of another thread."""
+    """The library, started once under a lock: vips_init does not wait for a call of another thread."""
     with _starting:
         return _start()
 
 
 @cache
 def _start() -> Any:
-    """Load the library; most workers never need it, and spare its memory.
+    """Load libvips at first use: most workers never need it or its memory.
 
-    The extension module of pyvips-binary is linked to it, so its handle finds the functions under any file name.
+    The extension module of pyvips-binary is linked to libvips, so its handle finds the functions.
     """
     import _libvips  # noqa: PLC0415 - see above
 
     lib = _ffi.dlopen(_libvips.__file__)
     if lib.vips_init(b"imgproc"):
         raise CompressError("libvips does not start; reinstall pyvips-binary.", code="encode_failed")
-    lib.vips_concurrency_set(1)  # The cores are busy with other images.
+    lib.vips_concurrency_set(1)  # Other images keep the cores busy.
     lib.vips_cache_set_max(0)
     return lib

@@ -44,3 +44,9 @@ class CompressOptions:
             raise InvalidOption(f"Give a scale above {MIN_SCALE:g} and up to {MAX_SCALE:g}.", option="scale")
         if self.format not in FORMAT_OPTIONS:
             raise InvalidOption(f"Give one of the formats {', '.join(OUTPUT_FORMATS)} or {KEEP}.", option="format")
+
+    def output_format(self, source_format: str) -> str:
+        """The format to encode a source of `source_format` as."""
+        if self.format != KEEP:
+            return self.format
+        return source_format if source_format in OUTPUT_FORMATS else "png"

@@ -1,7 +1,10 @@
-"""The decoder of each format: Pillow's plugins, with the parts of them that cost too much left out."""
+"""The decoder of each input format: Pillow's plugins, without the parts of them that cost too much."""
 
 from __future__ import annotations
 
+import re
+import threading
+import warnings
 from collections.abc import Callable
 from typing import IO
 
@@ -16,12 +19,12 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from imgproc.pipeline.images.limits import check_tags
 
-# Pillow knows no other way to say it. Each thread would need memory, and the cores are busy with other images.
+# Pillow has no other way to set it. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class _Avif(AvifImageFile):
-    """Frees the decoder, and what it holds of the picture, before the picture gets its own memory."""
+    """Frees the decoder and its copy of the picture before Pillow allocates its own."""
 
     def load_prepare(self) -> None:
         del self._decoder
@@ -29,7 +32,7 @@ class _Avif(AvifImageFile):
 
 
 class _WebP(WebPImageFile):
-    """The same: libwebp holds the picture twice."""
+    """Frees the decoder for the same reason: libwebp holds two copies of the picture."""
 
     def load_prepare(self) -> None:
         del self._decoder
@@ -37,27 +40,27 @@ class _WebP(WebPImageFile):
 
 
 class _Jpeg(JpegImageFile):
-    """Leaves the resolution that Exif gives alone: it is of no use here, and may be a table of millions."""
+    """Does not read the DPI from Exif: we ignore it, and it may be a table of millions of numbers."""
 
     def _read_dpi_from_exif(self) -> None:
-        """Does none of what it is for."""
+        """No-op: we ignore the DPI."""
 
 
 class _Tiff(TiffImageFile):
-    """Stays as it is in the file and says how to turn it, as the other formats do; Pillow would turn it in full."""
+    """Gives the orientation in `info`, as other formats do; Pillow would turn the picture at full size."""
 
     def _setup(self) -> None:
         check_tags(self)
         super()._setup()
         self._size = self._tile_size
         orientation = self.tag_v2.get(ExifTags.Base.Orientation, 1)
-        if orientation in range(2, 9):  # Anything may stand there, also what cannot be written.
+        if orientation in range(2, 9):  # Broken files hold any value here.
             tags = Image.Exif()
             tags[ExifTags.Base.Orientation] = int(orientation)
             self.info["exif"] = tags.tobytes()
 
     def load_end(self) -> None:
-        """Does none of what it is for: to turn the picture, and to read tags that are of no use here."""
+        """No-op: Pillow would turn the picture and read tags that we ignore."""
 
 
 # Image.open would also try MPO, and hides the decoder's message behind one error.
@@ -75,3 +78,18 @@ _PLUGINS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
 def open_image(stream: IO[bytes], image_format: str) -> ImageFile.ImageFile:
     """Read the headers of an image whose format `identify` told; no pixel is decoded."""
     return _PLUGINS[image_format](stream)
+
+
+_SILENCE = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+_silencing = threading.Lock()
+
+
+def silence_pillow() -> None:
+    """Ignore Pillow's warnings about odd metadata, which the output drops.
+
+    `warnings.catch_warnings` is not thread-safe, so the process has one filter. It is put in front again if others
+    were put before it.
+    """
+    with _silencing:
+        if warnings.filters[:1] != [_SILENCE]:
+            warnings.filterwarnings("ignore", module=r"PIL\.")

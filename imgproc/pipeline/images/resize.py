@@ -1,7 +1,7 @@
-"""A decoded picture made small in strips of rows, so that beside it there is little more than the small one.
+"""Resizes a decoded picture in strips of rows, so that little memory is needed beside it and the small one.
 
-Each step of the work on a whole picture (plain colours, averages, managed colours) would take another copy of it, of
-four bytes a pixel.
+On a whole picture, each step (plain colours, averages, colour management) would take another copy of four bytes a
+pixel.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import cast
 from PIL import Image
 
 STRIP_PIXELS = 4 * 1024 * 1024  # 16 MiB. A photograph of 16 megapixels, halved by its decoder, is one strip.
-COARSE = 8  # Rows to a block; from here on a row of the smaller picture may depend on most of the larger one.
-LANCZOS_REACH = 3  # So many pixels to either side have weight, in pixels of the smaller picture.
+COARSE = 8  # rows to a block; from here on a row of the small picture may depend on most of the large one
+LANCZOS_REACH = 3  # pixels of the small picture that have weight, to either side
 
 Work = Callable[[Image.Image], Image.Image]
 Box = tuple[float, float, float, float]
 
 
 def reduce(image: Image.Image, *, size: tuple[int, int], box: Box, gap: int, plain: Work, finish: Work) -> Image.Image:
-    """The part of `image` in `box`, which begins at the top left, as a picture of `size`.
+    """Resize the part of `image` in `box`, which starts at the top left, to `size`.
 
-    `plain` comes before, `finish` after, and both must treat each pixel alike, as they get strips. In between whole
-    blocks are averaged, as many as leave `gap` times the size, and LANCZOS does the rest. Where nothing is changed the
-    result is `image` itself.
+    `plain` runs on each strip before, and `finish` after; both must treat every pixel alike. In between, whole blocks
+    are averaged down to `gap` times the size, and LANCZOS does the rest. The result is `image` itself where nothing
+    changes.
     """
     pixel = image.crop((0, 0, 1, 1))
     if size == image.size and finish(plain(pixel)) is pixel:
-        return image  # What leaves one pixel untouched leaves all.
+        return image  # If converting one pixel changes nothing, converting the image changes nothing.
     factor = (max(1, int(box[2] / size[0] / gap)), max(1, int(box[3] / size[1] / gap)))
     if factor[1] >= COARSE:
         return finish(_average_and_scale(image, size, box=box, factor=factor, plain=plain))
@@ -50,7 +50,7 @@ def reduce(image: Image.Image, *, size: tuple[int, int], box: Box, gap: int, pla
 def _average_and_scale(
     image: Image.Image, size: tuple[int, int], *, box: Box, factor: tuple[int, int], plain: Work
 ) -> Image.Image:
-    """Average whole blocks in strips, and scale what that leaves, which is small, in one piece."""
+    """Average whole blocks in strips, and scale the small result in one piece."""
     across, down = factor
     height = max(1, STRIP_PIXELS // (image.width * down)) * down
     averages = None
@@ -67,9 +67,10 @@ def _average_and_scale(
 def _cut(
     image: Image.Image, top: int, bottom: int, *, step: float, block: int
 ) -> tuple[Image.Image, tuple[float, float]]:
-    """What these rows of the picture depend on, and where in it they begin and end, in blocks.
+    """Cut the strip that the rows from `top` to `bottom` depend on; also return where they start and end in it.
 
-    A row of the picture is `step` blocks high. What is cut begins at a whole block, else there would be seams.
+    Both are counted in blocks; a row of the small picture is `step` blocks high. The strip starts at a whole block, so
+    that no seams show.
     """
     reach = 0 if step == 1 else math.ceil(LANCZOS_REACH * max(1, step)) + 1
     first = max(0, math.floor(top * step) - reach)
@@ -80,7 +81,7 @@ def _cut(
 
 
 def _scale(strip: Image.Image, size: tuple[int, int], *, box: Box, factor: tuple[int, int]) -> Image.Image:
-    """Colours behind transparency have no weight: they are multiplied by it before, and divided after."""
+    """Scale with premultiplied alpha, so that the colours of transparent pixels have no weight."""
     if size == strip.size and box == (0, 0, *size):
         return strip
     small = strip.convert("RGBa") if strip.mode == "RGBA" else strip

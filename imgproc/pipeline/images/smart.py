@@ -1,7 +1,7 @@
-"""`quality=smart`: the smallest file that looks no worse than the plain one.
+"""`quality=smart`: the smallest file that looks no worse than quality 50.
 
-What "no worse" means is found for each picture: as far from it, at output size, as its plain rendition of quality 50.
-A stronger encoder reaches that with fewer bytes; a few probes find the lowest quality at which it does.
+Each picture sets its own measure: the visible difference between it and its plain rendition of quality 50. A stronger
+encoder reaches the same difference with fewer bytes, and a few probes find the lowest quality that does.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from imgproc.pipeline.images.readers import open_image
 PLAIN_QUALITY = 50
 PROBES = 5  # at most; three are usual
 LOWEST, HIGHEST = 10, 89
-CLOSE = 0.03  # A probe whose error is so little below what is allowed ends the search: a step of quality.
-FALL = 0.025  # About so much of its error an encoder loses with each step of quality.
-TINY = 1e-6  # An error may be 0.
-SEARCHED_PIXELS = 16 * 1024 * 1024  # Beyond, searching takes too much time and memory.
+CLOSE = 0.03  # A probe this little below the allowed error ends the search; it is about one step of quality.
+FALL = 0.025  # the share of its error that an encoder loses with each step of quality, about
+TINY = 1e-6  # avoids the logarithm of 0
+SEARCHED_PIXELS = 16 * 1024 * 1024  # Searching larger pictures takes too much time and memory.
 
 
 class _Probe(NamedTuple):
-    """A quality, and the logarithm of its error over what is allowed."""
+    """A quality, and the logarithm of its error divided by the allowed error."""
 
     quality: int
     excess: float
 
 
 def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTime) -> bytes:
-    """The smallest file of `target` that looks no worse than the plain one; the plain one where there is none.
+    """The smallest file of `target` found within `time` that looks no worse than quality 50, or that plain file.
 
-    It is the smallest of those that `time` allows. `scale` is what the picture was made with.
+    `scale` is the one the picture was resized by.
 
     Raises:
         CompressError: `encode_failed`, where the format cannot hold the picture.
@@ -54,7 +54,7 @@ def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTi
     try:
         for body in _smaller(picture, plain, target=target, time=time):
             best = min(best, body, key=len)
-    except (CompressError, *FAULTS):  # Trying for less costs no picture.
+    except (CompressError, *FAULTS):  # A failed search loses nothing.
         return best
     return best
 
@@ -67,7 +67,7 @@ def _smaller(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) 
 
 
 def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> bytes:
-    """The smallest of a few probes that are good enough, each made where the ones before it point; or `plain`."""
+    """The smallest of a few probes that are good enough, or `plain`; each probe aims by the errors of those before."""
     encoder, quality = STRONGER[target]
     cost = _first_cost(picture, plain, target)
     reference = layers(picture)
@@ -93,13 +93,13 @@ def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -
 
 
 def _first_cost(picture: Image.Image, plain: bytes, target: str) -> float:
-    """Seconds that the first probe may take: more for what the plain encoder needs many bytes for."""
+    """Seconds that the first probe may take: more for pictures whose plain file is large."""
     for_pixels, for_bytes = SECONDS_A_MILLION[target]
     return (for_pixels * picture.width * picture.height + for_bytes * len(plain)) / 10**6
 
 
 def _next(worse: _Probe | None, better: _Probe | None) -> int | None:
-    """The quality between these where the error should be just what is allowed; None where none is left."""
+    """The quality between these whose error should equal the allowed one; None where none is left."""
     low, high = worse.quality + 1 if worse else LOWEST, better.quality - 1 if better else HIGHEST
     if low > high:
         return None
@@ -116,7 +116,7 @@ def _error(reference: Layers, body: bytes, target: str) -> float:
     return distance(reference, layers(open_image(io.BytesIO(body), target)))
 
 
-# The encoder and the quality to try first.
+# The encoder of each format, and the quality it tries first.
 STRONGER: dict[str, tuple[Callable[[Image.Image, int], bytes], int]] = {
     "jpeg": (encode_mozjpeg, 57),
     "webp": (
@@ -127,24 +127,29 @@ STRONGER: dict[str, tuple[Callable[[Image.Image, int], bytes], int]] = {
 }
 
 
-# Seconds that a probe takes for a million pixels, and for a million bytes of the plain file. These are the most that
-# was measured, on noise, gradients and black and white dots.
+# Seconds that a probe takes for a million pixels, and for a million bytes of the plain file: the most that was measured
+# on noise, gradients and black and white dots.
 SECONDS_A_MILLION = {"jpeg": (0.05, 1.1), "webp": (0.15, 0.6), "avif": (0.4, 1.5)}
-DEARER = 2  # times what the probe before took: a higher quality takes more
-# Bytes a pixel while a probe is made or looked at, the picture included: of opaque pictures, and of others.
+DEARER = 2  # times the seconds of the probe before; a higher quality takes longer
+# Bytes a pixel while a probe is encoded or compared, the picture included, without and with transparency.
 SEARCH_BYTES = {
-    **{("jpeg", False): 24, ("webp", False): 34, ("avif", False): 33, ("png", False): 24},
-    **{("webp", True): 45, ("avif", True): 60, ("png", True): 24},
+    ("jpeg", False): 24,
+    ("webp", False): 34,
+    ("avif", False): 33,
+    ("png", False): 24,
+    ("webp", True): 45,
+    ("avif", True): 60,
+    ("png", True): 24,
 }
 
 
 def _webp_method(picture: Image.Image) -> int:
-    """The most effort that pays: 6 takes a hundred times longer with transparency, for an eighth fewer bytes."""
+    """The most effort that pays: with transparency, 6 takes a hundred times longer for an eighth fewer bytes."""
     return 4 if picture.mode == "RGBA" else 6
 
 
 def _lossless(picture: Image.Image, time: CpuTime) -> Iterator[bytes]:
-    """The same picture as PNG with more effort: in fewer channels where they hold it exactly."""
+    """The same picture as PNG with more effort, and with a palette or without alpha where that loses nothing."""
     if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (255, 255):
         picture = picture.convert("RGB")
     yield encode(picture, target="png", quality=PLAIN_QUALITY, time=time, compress_level=9)

@@ -1,1 +1,1 @@
-"""The only code that speaks S3: the store, its clients, and the names of objects."""
+"""All access to S3: the store, its clients, and the keys of objects."""

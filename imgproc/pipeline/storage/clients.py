@@ -1,4 +1,4 @@
-"""What a process speaks to the object store with: boto3 for files, and obstore for images, told the same things."""
+"""The S3 clients of a process: boto3 for files and obstore for images, with the same settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Clients(NamedTuple):
-    """boto3's client, and the images of either bucket."""
+    """The boto3 client, and the obstore clients for the images of both buckets."""
 
     s3: S3Client
     originals: ImageObjects
@@ -26,10 +26,10 @@ class Clients(NamedTuple):
 
 
 class ClientsOfProcess:
-    """Makes its clients on first use, and anew in a child made by fork; serves any number of threads.
+    """Creates the clients on first use, and again in a forked child; serves any number of threads.
 
-    `endpoint_url` None means AWS, credentials None its default chain; `buckets` are those of originals and of outputs;
-    timeouts are seconds, per attempt, the total one of an image.
+    `endpoint_url` None means AWS, credentials None the default chain of AWS. `buckets` are the originals and the
+    outputs bucket. Timeouts are in seconds per attempt; `total_timeout` is that of an image.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword per setting
@@ -47,7 +47,7 @@ class ClientsOfProcess:
     ) -> None:
         self._endpoint_url = endpoint_url
         self._buckets = buckets
-        # A session of our own, because boto3's default one is not safe to share between threads.
+        # boto3's default session is not safe to share between threads.
         self._session = partial(
             boto3.session.Session,
             aws_access_key_id=access_key_id,
@@ -56,9 +56,9 @@ class ClientsOfProcess:
         )
         self._config = Config(
             signature_version="s3v4",
-            # As of images, the bytes of a file are guarded by TLS, and not hashed for the signature.
+            # TLS protects the bytes of a file, as it does those of images, so they are not hashed for the signature.
             s3={"addressing_style": "path", "payload_signing_enabled": False},
-            # S3 servers other than AWS refuse or mishandle the checksums that boto3 adds unasked.
+            # S3 servers other than AWS refuse or mishandle the checksums that boto3 adds by default.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             retries={"mode": "standard", "total_max_attempts": 3},
@@ -79,10 +79,10 @@ class ClientsOfProcess:
         self._made: tuple[int, Clients] | None = None
 
     def get(self) -> Clients:
-        """This process's own: a child made by fork must not write into its parent's connections.
+        """The clients of this process: a forked child must not write to its parent's connections.
 
         Raises:
-            botocore.exceptions.NoCredentialsError: there are none.
+            botocore.exceptions.NoCredentialsError: no credentials were found.
         """
         with self._lock:
             if self._made is None or self._made[0] != os.getpid():

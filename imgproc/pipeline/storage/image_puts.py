@@ -1,6 +1,6 @@
-"""Puts, copies and looks at images by obstore: a client in Rust, which takes a third of the CPU that boto3's does.
+"""Puts, copies and checks images by obstore, a client in Rust that takes a third of boto3's CPU.
 
-It knows a few operations and does those well; the rest of the store stays with boto3, which knows all of them.
+obstore offers few operations, so the rest of the store uses boto3.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from obstore.store import S3Store
 if TYPE_CHECKING:
     from obstore.store import S3Credential
 
-# botocore renews credentials that end within ten minutes when it is asked for them; obstore asks again for what ends
-# within five.
+# botocore renews credentials that expire within ten minutes; obstore asks again for those that expire within five.
 _GOOD_FOR = timedelta(minutes=10)
-# Servers of files stumble over several images that come at once for a folder which is not there yet. Longer outages are
-# for whoever puts an image, and is patient; an image that cannot be copied is made.
+# File-based S3 servers fail when several images arrive at once for a folder that does not exist yet. The caller waits
+# out longer outages, and makes an image that cannot be copied.
 _RETRIES: Any = {
     "max_retries": 2,
     "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(milliseconds=500)},
     "retry_timeout": timedelta(seconds=5),
 }
-_IDLE = timedelta(seconds=15)  # a connection unused for longer may lead to a host that is gone
-_callers: set[int] = set()  # processes; obstore's threads do not live on in a child that inherits this
-# What an error says of the server's answer.
+_IDLE = timedelta(seconds=15)  # A connection unused for longer may lead to a host that is gone.
+_callers: set[int] = set()  # ids of processes; obstore's threads do not exist in a child that inherits this
+# The server's answer, in the text of an error.
 _CODE, _STATUS = re.compile(r"<Code>([^<]+)</Code>"), re.compile(r"status code: (\d+)")
 
 
 class ImageObjects:
     """The images of one bucket; serves any number of threads.
 
-    Every method raises what boto3 would: botocore.exceptions.ClientError where the server refuses, and HTTPClientError
-    where it does not answer; and RuntimeError in a child made by fork after its parent called one, as it would hang.
+    Every method raises boto3's errors: botocore.exceptions.ClientError where the server refuses, and HTTPClientError
+    where it does not answer. In a child forked after its parent called a method, it raises RuntimeError, as obstore
+    would hang.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class ImageObjects:
         connect_timeout: float,
         total_timeout: float,
     ) -> None:
-        """`endpoint_url` None means AWS; `credentials` and `ca_bundle`, a file's name, are botocore's.
+        """`endpoint_url` None means AWS; `credentials` and `ca_bundle` (a path) come from botocore.
 
-        Timeouts are seconds, per attempt.
+        Timeouts are in seconds per attempt.
 
         Raises:
-            botocore.exceptions.NoCredentialsError: there are none.
+            botocore.exceptions.NoCredentialsError: `credentials` is None.
         """
         if credentials is None:
             raise NoCredentialsError
@@ -72,13 +72,13 @@ class ImageObjects:
             "timeout": timedelta(seconds=total_timeout),
             "pool_idle_timeout": _IDLE,
         }
-        if endpoint_url:  # a server that was named is reached directly, whatever HTTP_PROXY says
+        if endpoint_url:  # A server given by its URL is reached directly, whatever HTTP_PROXY says.
             config["endpoint"] = endpoint_url
             client |= {"proxy_url": endpoint_url, "proxy_excludes": urlsplit(endpoint_url).hostname, "allow_http": True}
         if ca_bundle:
             client["root_certificate"] = Path(ca_bundle).read_bytes()
-        # The signature covers what is stored where; hashing every image too would cost more than sending it. TLS is
-        # what guards the bytes on the way.
+        # The signature covers the key and the headers. Hashing every image would cost more than sending it, and TLS
+        # protects the bytes in transit.
         config["unsigned_payload"] = True
         provider = partial(_frozen, credentials)
         self._store = S3Store(
@@ -91,12 +91,12 @@ class ImageObjects:
             obstore.put(self._store, key, body, attributes=dict(headers), use_multipart=False)
 
     def copy(self, source_key: str, key: str) -> None:
-        """Store under `key` what is under `source_key`, and its headers."""
+        """Copy the object under `source_key`, with its headers, to `key`."""
         with _calling("CopyObject"):
             obstore.copy(self._store, source_key, key)
 
     def etag(self, key: str) -> str:
-        """The entity-tag of what is under `key`, in quotes; empty where there is none."""
+        """The entity-tag of the object under `key`, in quotes; empty where it has none."""
         with _calling("HeadObject"):
             return obstore.head(self._store, key)["e_tag"] or ""
 

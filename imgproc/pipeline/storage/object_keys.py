@@ -1,4 +1,4 @@
-"""Where each object is in its bucket: keys are made of ids and a slug, so no name of a stranger leads anywhere."""
+"""The key of each object in its bucket, made of ids and a slug, so no text of a caller becomes a path."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ SLUG_LENGTH = 60
 
 
 def slugify(product_name: str) -> str:
-    """The name as 1 to 60 of `a-z`, `0-9` and inner `-`; `product` if none of it has an ASCII form."""
+    """The name as 1 to 60 of `a-z`, `0-9` and inner `-`; `product` if nothing of it has an ASCII form."""
     ascii_name = unicodedata.normalize("NFKD", product_name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")
     return slug[:SLUG_LENGTH].rstrip("-") or "product"
 
 
 def input_key(request_id: str) -> str:
-    """Where the uploaded file is, in the originals bucket."""
+    """The key of the uploaded file, in the originals bucket."""
     return f"{request_id}/input.csv"
 
 
 def original_key(request_id: str, *, row: int, position: int, extension: str) -> str:
-    """Where a source's bytes are, in the originals bucket; `row` and `position` from 1, `extension` without a dot."""
+    """The key of an original, in the originals bucket; `row` and `position` from 1, `extension` without a dot."""
     return f"{request_id}/{row}/{position}.{extension}"
 
 
 def rendition_key(request_id: str, *, row: int, position: int, product_name: str, extension: str) -> str:
-    """Where a rendition is, in the outputs bucket; `row` and `position` from 1, `extension` without a dot."""
+    """The key of a rendition, in the outputs bucket; `row` and `position` from 1, `extension` without a dot."""
     return f"{request_id}/{row}/{position}-{slugify(product_name)}.{extension}"
 
 
 def output_csv_key(request_id: str, *, token: str) -> str:
-    """Where the output CSV is; the token keeps whoever has a picture's URL from guessing it."""
+    """The key of the output CSV; the random token keeps the URL of an image from giving it away."""
     return f"{request_id}/{token}/output.csv"
 
 
 def failed_csv_key(request_id: str, *, token: str) -> str:
-    """Where the CSV of failed rows is, beside the output CSV."""
+    """The key of the failed CSV, beside the output CSV."""
     return f"{request_id}/{token}/failed.csv"

@@ -1,7 +1,7 @@
-"""Keep bytes: objects in the private originals bucket and the public outputs bucket, and their public URLs.
+"""Stores objects in the private originals bucket and the public outputs bucket, and gives their public URLs.
 
-The only module that speaks boto3, and by `_store_images` obstore. Whatever goes wrong with the object store leaves here
-as `StorageUnavailable`: wrong credentials, a missing bucket or an outage delays work and never fails a product.
+Every failure of the object store becomes `StorageUnavailable`: wrong credentials, a missing bucket or an outage delays
+work and never fails a product.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 
-# Parts go out one after the other from the calling thread: memory stays at one part, and servers that write parts as
-# they come need not hold back those that arrive early.
+# The calling thread sends one part after the other: only one part is in memory, and servers that write parts in order
+# need not buffer later ones.
 _TRANSFER = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
 
-# A rerun writes a rendition again under its key and a DELETE takes it away, so caches may keep it for an hour and must
-# then ask. The CSV of a retried request does change under its key, and holds what no cache on the way should keep.
+# A retry overwrites a rendition under its key and a DELETE removes it, so caches may keep it for an hour. The CSV of a
+# retried request changes under its key, and its content is private, so no cache may keep it.
 _RENDITION_CACHE = "public, max-age=3600"
 _CSV_HEADERS = {"ContentType": "text/csv; charset=utf-8", "CacheControl": "private, no-store"}
 
 
 class Store:
-    """The two buckets. Connects on first use; safe to share between threads, and across a fork until an image was put.
+    """The two buckets. Connects on first use; threads may share it, and forked children until an image was put.
 
-    `endpoint_url` None means AWS, credentials None its default chain; `public_url` is the base of public URLs; timeouts
-    are seconds, per attempt, the total one of an image. Every method that talks to the server raises
+    `endpoint_url` None means AWS, credentials None the default chain of AWS; `public_url` is the base of public URLs.
+    Timeouts are in seconds per attempt; `total_timeout` is that of an image. Every method that calls the server raises
     `StorageUnavailable` (retryable).
     """
 
@@ -81,7 +81,7 @@ class Store:
         )
 
     def put_input(self, request_id: str, stream: BinaryIO) -> str:
-        """Store the uploaded file, from the stream's position on, and return its key; one 8 MiB part is in memory."""
+        """Store the uploaded file from the stream's position, and return its key; takes 8 MiB of memory."""
         key = input_key(request_id)
         with _storage_errors("store the uploaded file"):
             self._s3().upload_fileobj(_unclosable(stream), self._originals, key, Config=_TRANSFER)
@@ -91,7 +91,7 @@ class Store:
         """The stored upload as a seekable file on local disk; the caller closes it.
 
         Raises:
-            ImgprocError: `input_missing`, not retryable: the store answers, but the object is gone.
+            ImgprocError: `input_missing`, not retryable: the object is gone.
         """
         with _storage_errors("read the uploaded file"):
             s3 = self._s3()
@@ -103,37 +103,37 @@ class Store:
             return _spooled(body)
 
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
-        """Store a source's bytes in the private bucket; the same key again replaces them."""
+        """Store an original in the private bucket; it replaces the object under the same key."""
         with _storage_errors("store an original"):
             self._clients.get().originals.put(key, body, {"Content-Type": content_type})
 
     def put_rendition(self, key: str, body: bytes, *, content_type: str) -> None:
-        """Store a rendition in the public bucket; the same key again replaces it."""
+        """Store a rendition in the public bucket; it replaces the object under the same key."""
         with _storage_errors("store a rendition"):
             headers = {"Content-Type": content_type, "Cache-Control": _RENDITION_CACHE}
             self._clients.get().outputs.put(key, body, headers)
 
     def copy_original(self, source_key: str, key: str) -> None:
-        """Copy an original to another key, with its headers and without its bytes coming here."""
+        """Copy an original with its headers to another key, inside the object store."""
         with _storage_errors("copy an original"):
             self._clients.get().originals.copy(source_key, key)
 
     def copy_rendition(self, source_key: str, key: str) -> None:
-        """Copy a rendition to another key, with its headers and without its bytes coming here."""
+        """Copy a rendition with its headers to another key, inside the object store."""
         with _storage_errors("copy a rendition"):
             self._clients.get().outputs.copy(source_key, key)
 
     def original_is(self, key: str, body: bytes) -> bool:
-        """Whether the stored original is known to be `body`: by its entity-tag, which most servers make of its MD5."""
+        """Whether the stored original is `body`, by its entity-tag: most servers use the MD5 of the bytes."""
         with _storage_errors("look at an original"):
             etag = self._clients.get().originals.etag(key)
         return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
     def put_csv(self, key: str, chunks: Iterable[bytes], *, private: bool) -> None:
-        """Store a CSV in the public bucket, or in the private one.
+        """Store a CSV in the public bucket, or in the `private` one.
 
-        The chunks are gathered in a local file first, so that whatever yields them (a database cursor) has finished
-        before the store is asked for anything, and memory stays bounded.
+        The chunks are written to a local file first: memory stays bounded, and the database cursor that yields them is
+        closed before the upload starts.
         """
         with tempfile.TemporaryFile() as spooled:
             spooled.writelines(chunks)
@@ -143,7 +143,7 @@ class Store:
                 self._s3().upload_fileobj(spooled, bucket, key, ExtraArgs=_CSV_HEADERS, Config=_TRANSFER)
 
     def open_csv(self, key: str) -> StreamingBody | None:
-        """A CSV of the private bucket as it comes, to be closed by the caller; None where there is none."""
+        """Open a CSV of the private bucket as a stream that the caller closes; None where there is none."""
         with _storage_errors("read a CSV"):
             s3 = self._s3()
             try:
@@ -152,33 +152,33 @@ class Store:
                 return None
 
     def delete_csvs(self, keys: Iterable[str], *, private: bool) -> None:
-        """Delete CSVs of the public bucket, or of the private one; what is gone already is no error."""
+        """Delete CSVs of the public bucket, or of the `private` one; a missing CSV is no error."""
         with _storage_errors("delete a CSV"):
             for key in keys:
                 self._s3().delete_object(Bucket=self._csv_bucket(private=private), Key=key)
 
     def public_url(self, key: str) -> str:
-        """Where anybody can get an object of the outputs bucket."""
+        """The public URL of an object in the outputs bucket."""
         return f"{self._public_url}/{quote(key)}"
 
     def original_url(self, key: str) -> str:
-        """Where an original is, as S3 tools write it; the bucket is private, so getting it takes credentials."""
+        """The `s3://` address of an original; reading it takes credentials, because its bucket is private."""
         return f"s3://{self._originals}/{key}"
 
     def delete_some(self, request_id: str) -> bool:
-        """Delete up to 1,000 objects of a request in each bucket; False where more are left."""
+        """Delete up to 1,000 objects of a request in each bucket; False if more are left."""
         with _storage_errors("delete a request's objects"):
             emptied = [self._delete_page(bucket, f"{request_id}/") for bucket in (self._originals, self._outputs)]
             return all(emptied)
 
     def ensure_buckets(self) -> None:
-        """Make the buckets that are missing."""
-        with _storage_errors("make the buckets"):
+        """Create the buckets that are missing."""
+        with _storage_errors("create the buckets"):
             for bucket in (self._originals, self._outputs):
                 self._ensure_bucket(bucket)
 
     def ping(self) -> None:
-        """Return if both buckets can be reached with our credentials."""
+        """Return only if our credentials reach both buckets."""
         with _storage_errors("reach the buckets"):
             for bucket in (self._originals, self._outputs):
                 self._s3().head_bucket(Bucket=bucket)
@@ -191,7 +191,7 @@ class Store:
 
     def _delete_page(self, bucket: str, prefix: str) -> bool:
         s3 = self._s3()
-        # A page of a listing and a deletion hold up to 1,000 keys each.
+        # A page of a listing holds up to 1,000 keys, and so does a deletion.
         page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
         if found := page.get("Contents"):
             keys: list[ObjectIdentifierTypeDef] = [{"Key": each["Key"]} for each in found]
@@ -207,17 +207,17 @@ class Store:
         except ClientError as error:
             if error.response["Error"]["Code"] != "404":
                 raise
-            # us-east-1 is the default, which may not be named.
+            # us-east-1 is the default and must not be named.
             named = self._region != "us-east-1"
             where: Any = {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if named else {}
-            # Another process may have been faster.
+            # Another process may have created it meanwhile.
             with suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
                 s3.create_bucket(Bucket=bucket, **where)
 
 
 @contextmanager
 def _storage_errors(action: str) -> Iterator[None]:
-    """Whatever boto3, botocore and the urllib3 below them raise becomes `StorageUnavailable`."""
+    """Turn every error of boto3, botocore and urllib3 into `StorageUnavailable`."""
     try:
         yield
     except ClientError as error:
@@ -232,12 +232,12 @@ def _storage_errors(action: str) -> Iterator[None]:
 
 
 def _unclosable(stream: BinaryIO) -> IO[bytes]:
-    """The stream with `read` alone: boto3 closes what it can, but the caller's stream is the caller's to close."""
+    """The stream with only `read`: boto3 would close it, but the caller does that."""
     return cast("IO[bytes]", SimpleNamespace(read=stream.read))
 
 
 def _spooled(body: StreamingBody) -> BinaryIO:
-    """A local copy. `SpooledTemporaryFile` would do, if it were a whole file object before Python 3.11."""
+    """A local copy. Before Python 3.11 a `SpooledTemporaryFile` lacks methods of a file."""
     with ExitStack() as on_error:
         local = Spool(on_error.enter_context(tempfile.TemporaryFile()))
         shutil.copyfileobj(body, local)

@@ -1,1 +1,1 @@
-"""A catalogue file in, rows out (`read`), and rows in, the output files out (`write`). Plain values; no framework."""
+"""Reads a catalogue file into rows (`read`), and writes rows to output files (`write`). Plain values, no framework."""

@@ -1,4 +1,4 @@
-"""What a cell of ours holds, and what is wrong with it: the code and a sentence, or None."""
+"""The value of each of our cells, and its fault: a code and a sentence, or None."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ MAX_NAME_CHARS = 500
 
 
 def value(cell: str) -> str:
-    """The text of a cell, without the white space around it and without the formula guard of our own CSVs."""
+    """The text of a cell without the white space around it and the formula guard that our CSVs add."""
     return unguard(cell.strip())
 
 
 def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
-    """What is wrong with a serial number that stood on `first_line` before."""
+    """The fault of a serial number; `first_line` is where it was seen before, if it was."""
     if not serial:
         return "empty_serial_number", "The serial number is empty: give the row one of its own."
     if len(serial) > MAX_SERIAL_CHARS:
@@ -26,7 +26,7 @@ def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
 
 
 def name_fault(name: str) -> tuple[str, str] | None:
-    """What is wrong with a product name."""
+    """The fault of a product name."""
     if not name:
         return "empty_product_name", "The product name is empty: write one."
     if len(name) > MAX_NAME_CHARS:
@@ -35,7 +35,7 @@ def name_fault(name: str) -> tuple[str, str] | None:
 
 
 def urls_fault(cell: str, urls: tuple[str, ...], *, max_chars: int, max_images: int) -> tuple[str, str] | None:
-    """What is wrong with the URL cell as a whole."""
+    """The fault of the URL cell as a whole."""
     if len(cell) > max_chars:
         return "cell_too_long", f"The URL cell has more than {max_chars:,} characters: shorten it."
     if not urls:

@@ -1,4 +1,4 @@
-"""The header line of a CSV -> its delimiter and where our columns stand."""
+"""The header of a CSV -> its delimiter and the position of our columns."""
 
 from __future__ import annotations
 
@@ -12,22 +12,34 @@ from imgproc.pipeline.table.text import invalid_csv
 
 DELIMITERS = ",;\t|"
 MAX_COLUMNS = 1000
-MAX_NAME_CHARS = 100  # what is longer names no column of ours, and normalizing it may take time in its square
+MAX_HEADING_CHARS = 100  # No column of ours has a longer name, and normalizing one takes quadratic time.
 COLUMNS = ("serialNumber", "productName", "inputImageUrls")
-# The first name of each column is the one we write ourselves.
+# The first name of each column is the one that our CSVs use.
 _NAMES = {
     "serialNumber": ("S. No.", "Sr No", "Sl No", "Serial Number", "Serial No", "Serial", "S/N", "No", "Number", "#"),
     "productName": ("Product Name", "Product", "Name", "Product Title", "Title"),
     "inputImageUrls": (
-        *("Input Image Urls", "Input Image Url", "Input Images", "Input Image", "Input Urls", "Input Url"),
-        *("Image Urls", "Image Url", "Images", "Image", "Image Links", "Image Link", "Urls", "Url"),
+        "Input Image Urls",
+        "Input Image Url",
+        "Input Images",
+        "Input Image",
+        "Input Urls",
+        "Input Url",
+        "Image Urls",
+        "Image Url",
+        "Images",
+        "Image",
+        "Image Links",
+        "Image Link",
+        "Urls",
+        "Url",
     ),
 }
 
 
 def _key(name: str) -> str:
-    """The name of a column without case, spacing and punctuation, but for a lone `#`; empty for a text too long."""
-    if len(name) > MAX_NAME_CHARS:
+    """A column's name without case, spacing and punctuation (a lone `#` stays); empty for a text too long."""
+    if len(name) > MAX_HEADING_CHARS:
         return ""
     return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name).casefold()) or name.strip()
 
@@ -36,12 +48,12 @@ _COLUMN_OF = {_key(name): column for column, names in _NAMES.items() for name in
 
 
 def is_blank(cells: Sequence[str]) -> bool:
-    """Whether a record is what a spreadsheet writes for an empty line: nothing, or delimiters alone."""
+    """Whether a record is empty: a spreadsheet writes delimiters alone for an empty line."""
     return not "".join(cells).strip()
 
 
 def find_delimiter(head: str) -> str:
-    """The delimiter that finds most of our columns, then most cells, in the first line of `head` that is not blank."""
+    """The delimiter that finds most of our columns, then most cells, in the first line of `head` that has text."""
 
     def score(delimiter: str) -> tuple[int, int]:
         text = io.StringIO(head.replace("\0", " "), newline="")
@@ -53,10 +65,10 @@ def find_delimiter(head: str) -> str:
 
 
 def find_columns(header: Sequence[str], *, line: int) -> tuple[int, ...]:
-    """The indices in `header` of `COLUMNS`, in that order; other columns do not matter.
+    """The indices in `header` of `COLUMNS`, in that order; other columns are ignored.
 
     Raises:
-        InvalidCsv: there are too many columns, one is missing, or two could be it.
+        InvalidCsv: there are too many columns, one of ours is missing, or two columns could be the same one.
     """
     if len(header) > MAX_COLUMNS:
         count = f"The header on line {line} has {len(header):,} columns, more than the {MAX_COLUMNS:,} allowed"

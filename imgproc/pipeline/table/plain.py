@@ -1,8 +1,8 @@
-"""Rows that are written plainly, a block of lines at a time, by loops that run in C.
+"""Reads plain rows a block of lines at a time, by loops that run in C.
 
-It only spares work. A block is plain where every record is one line, has all cells, and every check of `read_csv` is
-sure to find nothing wrong in it; a block with any other record, or with a serial number that does not follow the one
-before, is left to them.
+This is only faster: `read_csv` gives the same rows without it. A block is plain if every record is one line and has all
+cells, every check of `read_csv` would pass, and each serial number follows the one before. Any other block is left to
+the record reader.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from imgproc.pipeline.table.serials import SerialNumbers
 from imgproc.pipeline.table.text import UNDECODABLE
 from imgproc.pipeline.table.urls import MAX_URL_CHARS, PLAIN_LISTS, PLAIN_URL
 
-# What a cell cannot hold, quoted or not: a quote, the end of the line, and what `Lines` reports as a fault.
+# Characters that no plain cell holds, quoted or not: quotes, line ends, and those that `Lines` reports as a fault.
 _NEVER = r"\"\r\n\0\udfff"
 MAX_FAILURES = 6
 
@@ -29,26 +29,26 @@ Columns = tuple[Sequence[str], Sequence[str], Sequence[str]]  # serial numbers, 
 
 @dataclass(frozen=True)
 class PlainRows:
-    """Good rows one after the other, the first of them number `row` on line `line`; `cells` list URLs by commas."""
+    """Good rows in a sequence; the first has number `row` on line `line`. `cells` are URLs separated by commas."""
 
     row: int
     line: int
     serials: Sequence[str]
     names: Sequence[str]
     cells: Sequence[str]
-    images: int  # URLs of all together
+    images: int  # URLs of all rows
 
     def __len__(self) -> int:
         return len(self.serials)
 
     def __iter__(self) -> Iterator[tuple[int, int, str, str, str, tuple[str, ...]]]:
-        """Row, line, serial number, product name, URL cell and URLs of each."""
+        """Yield the row, line, serial number, product name, URL cell and URLs of each row."""
         urls = map(tuple, map(str.split, self.cells, repeat(",")))
         return zip(count(self.row), count(self.line), self.serials, self.names, self.cells, urls)
 
 
 class PlainReader:
-    """Takes blocks of plain rows out of the lines of a file with `columns` columns, ours at `indices`."""
+    """Takes blocks of plain rows from the lines of a file with `columns` columns, ours at `indices`."""
 
     def __init__(
         self, columns: int, indices: tuple[int, ...], delimiter: str, *, max_images: int, max_cell_chars: int
@@ -62,9 +62,9 @@ class PlainReader:
             self._find = partial(_parse, columns, indices, delimiter)
 
     def take(self, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
-        """The rows of the next block, the first of them number `row`; None where any of it is not plain.
+        """The rows of the next block, numbered from `row`; None where any of them is not plain.
 
-        After every failure twice as many blocks are let go by untried, so that a table full of oddities costs no more.
+        Each failure doubles the number of blocks that are not tried, so a file without plain blocks costs little more.
         """
         block = lines.next_block()
         if self._pause:
@@ -76,7 +76,7 @@ class PlainReader:
         return rows
 
     def _rows(self, block: str, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
-        # What a pattern has to remember grows with the line, so one of a megabyte is left to the reader.
+        # A pattern's memory grows with the line, so the record reader takes a line of a megabyte.
         columns = self._find(block) if len(block) <= 2 * BLOCK_CHARS else None
         if columns is None or len(columns[0]) > at_most:
             return None
@@ -94,7 +94,7 @@ class PlainReader:
 
 
 def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
-    """Our columns of a block that has no others, by the pattern of a plain row; None where a line is no such row."""
+    """Our columns of a block that has no others, by the pattern of a plain row; None where a line does not match."""
     found = pattern.findall(block) if pattern.match(block) else []
     if not found or len(found) != block.count("\n") or not block.endswith("\n"):
         return None
@@ -104,7 +104,7 @@ def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
 
 @cache
 def _row_pattern(delimiter: str) -> re.Pattern[str]:
-    """The pattern of a row of our three columns alone, in our order: one for each of the delimiters there are."""
+    """The pattern of a row with only our three columns, in our order."""
     bare = re.escape(delimiter)
     cells = (
         _either(_text("", at_most=MAX_SERIAL_CHARS), _text(bare, at_most=MAX_SERIAL_CHARS)),
@@ -115,23 +115,23 @@ def _row_pattern(delimiter: str) -> re.Pattern[str]:
 
 
 def _either(quoted: str, bare: str) -> str:
-    """A cell as one group, with its quotes."""
+    """The pattern of a cell as one group, quotes included."""
     return f'("(?:{quoted})"|(?:{bare}))'
 
 
 def _text(delimiter: str, *, at_most: int) -> str:
-    """A text without white space around it, or the mark of a formula before it."""
+    """The pattern of a text without white space around it and without the guard of a formula before it."""
     inner, last = rf"[^{_NEVER}{delimiter}]", rf"[^\s{_NEVER}{delimiter}]"
     return rf"(?!'){last}(?:{inner}{{0,{at_most - 2}}}{last})?"
 
 
 def _unquoted(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Plain cells have no quotes but those around them."""
+    """The cells without the quotes around them; plain cells have no others."""
     return tuple(map(str.strip, cells, repeat('"'))) if '"' in "".join(cells) else cells
 
 
 def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -> Columns | None:
-    """Our columns among others; None where a record is no line, lacks a cell, or is not plain."""
+    """Our columns among others; None where a record spans lines, lacks a cell, or is not plain."""
     whole = block.endswith("\n") and block.count("\r") == block.count("\r\n")
     if not whole or UNDECODABLE in block or "\0" in block:
         return None
@@ -142,7 +142,7 @@ def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -
         found = list(zip(*records, strict=True))
     except (csv.Error, ValueError):
         return None
-    if len(found) != columns or len(found[0]) != len(lines):  # fewer records than lines: a cell has a line break
+    if len(found) != columns or len(found[0]) != len(lines):  # Fewer records than lines: a cell has a line break.
         return None
     serials, names, cells = (found[index] for index in indices)
     plain = _is_text(serials, MAX_SERIAL_CHARS) and _is_text(names, MAX_NAME_CHARS)
@@ -150,7 +150,7 @@ def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -
 
 
 def _is_text(cells: tuple[str, ...], at_most: int) -> bool:
-    """Whether each has up to so many characters, no white space around them, and no guard of a formula before them."""
+    """Whether no cell is empty, longer than `at_most`, within white space, or guarded as a formula."""
     if "" in cells or max(map(len, cells)) > at_most or "\n'" in "\n" + "\n".join(cells):
         return False
     return tuple(map(str.strip, cells)) == cells

@@ -1,4 +1,4 @@
-"""The text of a CSV -> records: where each row of cells starts, in bounded memory."""
+"""The text of a CSV -> records: the cells of each row and the line it starts on, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 MAX_ROW_CHARS = 1024 * 1024
 MAX_ROW_LINES = 10_000
 CLOSE_IT = "close it, or double it if it is part of the text."
-BLOCK_CHARS = 16 * 1024  # of rows that are tried together
+BLOCK_CHARS = 16 * 1024  # of the rows that PlainReader tries together
 
 
 class RowTooLongError(Exception):
-    """A row has more than MAX_ROW_CHARS characters or MAX_ROW_LINES lines: keeping it would fill the memory."""
+    """A row has more than MAX_ROW_CHARS characters or MAX_ROW_LINES lines, too much to keep in memory."""
 
 
 @dataclass
 class Lines:
-    """The lines of a text, as csv.reader takes them; `row` keeps those since it was last cleared.
+    """The lines of a text, for csv.reader; `row` keeps the lines read since it was last cleared.
 
-    `number` counts the lines taken, by csv.reader or as a block. `fault` is (index in `row`, code) of the first line in
-    which bytes that are no text were replaced by U+FFFD.
+    `number` counts the lines taken, one by one or as a block. `fault` is (index in `row`, code) of the first line where
+    bytes that are not text became U+FFFD.
     """
 
     text: io.TextIOWrapper
@@ -33,18 +33,18 @@ class Lines:
     fault: tuple[int, str] | None = None
     ended: bool = False
     number: int = 0
-    waiting: bool = False  # lines of a block that are not taken
+    waiting: bool = False  # whether lines of a block are not taken yet
     _block: io.StringIO = field(default_factory=io.StringIO)
 
     def next_block(self) -> str:
-        """The lines that come next, between two rows and while none is waiting; empty at the end."""
+        """Read the next block of whole lines; empty at the end. Call it between two rows, with no line `waiting`."""
         block = self.text.read(BLOCK_CHARS)
         block += self.text.readline(MAX_ROW_CHARS + 1)
         self._block, self.waiting = io.StringIO(block, newline=""), True
         return block
 
     def skip_block(self, lines: int) -> None:
-        """Take all lines of the block at once."""
+        """Take all lines of the block without reading them."""
         self._block, self.waiting = io.StringIO(), False
         self.number += lines
 
@@ -76,15 +76,15 @@ class Lines:
         return line
 
 
-# The line a row starts on, its cells, and why these may not be what the merchant meant.
+# The line a row starts on, its cells, and why the cells may be wrong.
 Record = tuple[int, list[str], RowError | None]
 
 
 def read_records(lines: Lines, delimiter: str) -> Iterator[Record]:
-    """Parse `lines` by RFC 4180 into records, blank lines too (no cells).
+    """Parse `lines` into records by RFC 4180; a blank line is a record without cells.
 
     Raises:
-        InvalidCsv: a quote is never closed, or a row is too long to keep; nothing after it could be trusted.
+        InvalidCsv: a quote is never closed, or a row is too long, so the rest of the file cannot be trusted.
     """
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     row = lines.row
@@ -105,7 +105,7 @@ def read_records(lines: Lines, delimiter: str) -> Iterator[Record]:
 
 
 def _too_long(line: int, row: list[str], delimiter: str) -> InvalidCsv:
-    """Why the row that starts on `line` is not kept. A cell that takes most of its lines was never meant to."""
+    """The error of a row too long to keep. If one cell takes most of its lines, its quote was left open."""
     most = f"{MAX_ROW_CHARS:,} characters"
     if len(row) > MAX_ROW_LINES:
         most = f"{MAX_ROW_LINES:,} lines"
@@ -118,7 +118,7 @@ def _too_long(line: int, row: list[str], delimiter: str) -> InvalidCsv:
 
 
 def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
-    """The record csv.reader gave up on, as far as it can be read; reading goes on at the next line."""
+    """The record that csv.reader refused, as far as it can be read; reading goes on at the next line."""
     too_long = "field larger" in reason
     if lines.ended or (too_long and sum(line.count('"') for line in lines.row) % 2):
         opened = line if too_long else line + _line_of_open_quote(lines.row, delimiter)
@@ -137,12 +137,12 @@ def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
 def _read_leniently(row: list[str], delimiter: str) -> list[str]:
     try:
         return next(csv.reader(row, delimiter=delimiter, skipinitialspace=True))
-    except csv.Error:  # Beyond the fault there may be a cell that is too long.
+    except csv.Error:  # After the fault a cell may be too long.
         return []
 
 
 def _line_of_open_quote(row: list[str], delimiter: str) -> int:
-    """The index of the line on which the last cell, which takes in the rest of the file, began."""
+    """The index of the line on which the last cell starts; its open quote takes in the rest of the lines."""
     *_, last = _read_leniently(row, delimiter) or [""]
     spanned = len(io.StringIO(last, newline="").readlines())
     return len(row) - max(spanned, 1)

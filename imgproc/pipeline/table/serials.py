@@ -1,4 +1,4 @@
-"""Which serial number was seen before, and where, in a few bytes each."""
+"""Finds serial numbers that were seen before, with a few bytes of memory for each."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 class SerialNumbers:
     """The serial numbers seen so far, in 12 to 28 bytes each; a dict of a million strings would take 150 MB.
 
-    While each is greater than the one before (by length, then text, as counting goes) none can repeat, and they are
-    only noted. The first that is not builds an open-addressing table, which from then on finds the others.
+    While each is greater than the one before (by length, then text, as counting goes), none can be a duplicate, and
+    they are only noted. The first that is not greater builds an open-addressing table, which then finds duplicates.
 
-    Hashes of 64 bits are kept, keyed anew in each process (PEP 456): among a million serial numbers, two are taken for
-    one with a chance of one in 30 million, and nobody can prepare a pair.
+    Only hashes of 64 bits are kept. Among a million serial numbers, the chance that two have the same hash is one in 30
+    million. Each process has a random hash key (PEP 456), so no file can be made to collide.
     """
 
     def __init__(self) -> None:
         self._greatest = (0, "")
-        self._hashes = array("q", [0])  # Entry 0 is no serial number: in the table it means an empty slot.
+        self._hashes = array("q", [0])  # Entry 0 is not a serial number: in the table it marks an empty slot.
         self._lines = array("I", [0])
         self._table = array("I")
 
     @property
     def rising(self) -> bool:
-        """Whether each was greater than the one before, so far."""
+        """Whether each serial number so far was greater than the one before."""
         return not self._table
 
     def first_line(self, serial: str, line: int) -> int | None:
-        """The line `serial` was first seen on; None if that is now, on `line`."""
+        """The line on which `serial` was seen first; None if it is new, and then noted for `line`."""
         key = hash(serial)
         if not self._table and (order := (len(serial), serial)) > self._greatest:
             self._greatest = order
@@ -45,9 +45,9 @@ class SerialNumbers:
         return None
 
     def note_rising(self, serials: Sequence[str], first_line: int) -> bool:
-        """Note serial numbers of one line after the other; False, and none noted, unless each is surely a new one."""
+        """Note the serial numbers of consecutive lines; return False, and note none, unless all are certainly new."""
         lengths = set(map(len, serials))
-        # Of one length, as most neighbours are, the texts alone are compared.
+        # Most neighbours have the same length, and then comparing the texts is enough.
         orders: Sequence[Any] = serials if len(lengths) == 1 else [*zip(map(len, serials), serials, strict=True)]
         is_rising = (len(serials[0]), serials[0]) > self._greatest and all(map(lt, orders, islice(orders, 1, None)))
         if not self.rising or not is_rising:
@@ -58,7 +58,7 @@ class SerialNumbers:
         return True
 
     def _find_or_place(self, key: int) -> int:
-        """The entry of `key`; 0 if there is none, and its slot is then taken for the entry about to be added."""
+        """The entry of `key`; 0 if there is none, and its slot is then set for the entry that the caller adds."""
         if 2 * len(self._hashes) > len(self._table):
             self._build_table()
         table, hashes = self._table, self._hashes

@@ -1,4 +1,4 @@
-"""Bytes of a CSV -> its text: which encoding it is in, and what cannot be decoded, in bounded memory."""
+"""The bytes of a CSV -> its text: detects the encoding and marks undecodable bytes, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imgproc.core.spool import Spool
 
 SAMPLE_BYTES = 64 * 1024
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-# What spreadsheets save as in practice; a longer list only gives short samples more ways to be misread.
+# The encodings that spreadsheets use in practice. With a longer list, more short samples are misread.
 LEGACY_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp932", "gb18030", "big5", "euc_kr"]
 MAGIC_NUMBERS = {
     b"PK\x03\x04": "an Excel workbook or a ZIP archive",
@@ -26,7 +26,7 @@ MAGIC_NUMBERS = {
     b"\x1f\x8b": "a gzip archive",
 }
 CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
-# Strict decoders never yield a lone surrogate, so this one can only mean "bytes that are not text stood here".
+# Strict decoders never yield a lone surrogate, so this one always marks bytes that are not text.
 UNDECODABLE = "\udfff"
 
 
@@ -40,15 +40,15 @@ codecs.register_error("imgproc.mark", _mark_undecodable)
 
 
 def invalid_csv(line: int, column: str | None, code: str, detail: str) -> InvalidCsv:
-    """The error of a whole file, with the one fault that explains it."""
+    """The error of a whole file, with a single fault."""
     return InvalidCsv(detail, errors=[RowError(line, column, code, detail)])
 
 
 def detect_encoding(stream: BinaryIO) -> str:
     """Name the Python codec of the text in `stream`, which is read from its start.
 
-    A byte order mark decides; else the first byte that is not ASCII, which may be megabytes in: if it is not UTF-8, the
-    lines around it are judged.
+    A byte order mark decides. Without one, the file is UTF-8 if its first bytes that are not ASCII are, however far in;
+    otherwise the lines around them decide.
 
     Raises:
         InvalidCsv: the file is empty.
@@ -71,21 +71,21 @@ def detect_encoding(stream: BinaryIO) -> str:
 def _refuse_binary(head: bytes) -> None:
     kinds = [kind for magic, kind in MAGIC_NUMBERS.items() if head.startswith(magic)]
     controls = len(head) - len(head.translate(None, CONTROL_BYTES))
-    # Compressed data is a tenth control bytes and UTF-16 without a mark is half; text has next to none.
+    # Control bytes are a tenth of compressed data and half of UTF-16 without a mark; text has next to none.
     if kinds or controls > len(head) / 20:
         kind = kinds[0] if kinds else "not plain text"
         raise UnsupportedFile(f"The file is {kind}: save the sheet as “CSV UTF-8” and upload that.")
 
 
 def _sample_that_is_not_utf8(stream: BinaryIO) -> bytes:
-    """The bytes around the first that are not UTF-8; none for a file that is, or that was until it was damaged."""
+    """The bytes around the first that are not UTF-8; none if valid UTF-8 beyond ASCII comes first."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     chunk = b" "
     try:
         while chunk:
             chunk = stream.read(SAMPLE_BYTES)
             if not decoder.decode(chunk, final=not chunk).isascii():
-                return b""  # A legacy encoding never forms valid UTF-8 by chance; damage is reported row by row.
+                return b""  # Legacy encodings do not form valid UTF-8 by chance, so bad bytes later on are damage.
     except UnicodeDecodeError as error:
         if error.object[: error.start].isascii():
             return error.object + stream.read(SAMPLE_BYTES)
@@ -93,7 +93,7 @@ def _sample_that_is_not_utf8(stream: BinaryIO) -> bytes:
 
 
 def _guess_legacy_encoding(sample: bytes) -> str:
-    """Windows-1252 unless another encoding reads the words of `sample` with less mess."""
+    """The encoding that decodes `sample` with the least mess; Windows-1252 where it does as well as any."""
     lines = [re.sub(rb"https?://\S*", b"", line) for line in sample.splitlines() if not line.isascii()]
     matches = from_bytes(b"\n".join(lines), cp_isolation=LEGACY_ENCODINGS)
     best = matches.best()
@@ -103,8 +103,8 @@ def _guess_legacy_encoding(sample: bytes) -> str:
     return "cp1252" if "cp1252" in plausible else best.encoding
 
 
-class _Lent(io.RawIOBase):
-    """Lends a stream to a TextIOWrapper, which closes its own and asks for what SpooledTemporaryFile lacks in 3.10."""
+class _Borrowed(io.RawIOBase):
+    """Wraps a stream for TextIOWrapper, which closes its own and needs methods SpooledTemporaryFile lacks in 3.10."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -119,6 +119,6 @@ class _Lent(io.RawIOBase):
 
 
 def open_text(stream: BinaryIO, encoding: str) -> io.TextIOWrapper:
-    """Read `stream` from its start as text, line ends kept; what cannot be decoded becomes `UNDECODABLE`."""
+    """Open `stream` as text from its start; line ends are kept, and undecodable bytes become `UNDECODABLE`."""
     stream.seek(0)
-    return io.TextIOWrapper(io.BufferedReader(_Lent(stream)), encoding, errors="imgproc.mark", newline="")
+    return io.TextIOWrapper(io.BufferedReader(_Borrowed(stream)), encoding, errors="imgproc.mark", newline="")

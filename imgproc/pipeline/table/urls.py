@@ -1,4 +1,4 @@
-"""The URL cell of a row -> its URLs, and what is wrong with items that are none."""
+"""The URL cell of a row -> its URLs, and a fault for each item that is not a URL."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from urllib.parse import urlsplit
 from imgproc.core.redaction import redact
 
 MAX_URL_CHARS = 2048
-MAX_FAULTS = 10  # items of one cell that are explained; the text of more would be many times the cell's
+MAX_FAULTS = 10  # of one cell; explaining more would take many times the cell's own text
 
 _SEPARATOR = re.compile(r"([,;|])")
 _ABSOLUTE = re.compile(r"https?://", re.I)
 _OWN_ITEM = re.compile(r"[a-z][a-z0-9+.-]*://|//|www\.|data:", re.I)
 _IMAGE_NAME = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$", re.I)
-# A plain URL is ASCII with nothing in it that could separate or mislead; almost every cell is a list of these.
+# A plain URL is ASCII without any separator or misleading character. Almost every cell is a list of these.
 PLAIN_URL = r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,3}|)(?:[/?#][!#-+\--:<-\[\]-{}~]*|)"
 _PLAIN_LIST = re.compile(rf"{PLAIN_URL}(?:,{PLAIN_URL})*")
-PLAIN_LISTS = re.compile(rf"{PLAIN_URL}(?:[,\n]{PLAIN_URL})*")  # such lists, each on a line
+PLAIN_LISTS = re.compile(rf"{PLAIN_URL}(?:[,\n]{PLAIN_URL})*")  # one such list a line
 
 
 def starts_url(text: str) -> bool:
-    """Whether `text` begins as an absolute http(s) URL does."""
+    """Whether `text` starts like an absolute http(s) URL."""
     return _ABSOLUTE.match(text) is not None
 
 
 def parse_urls(cell: str, *, at_most: int) -> tuple[tuple[str, ...], list[str]]:
-    """The items of the URL cell, in order, and a sentence for each of the first 10 that are no URLs.
+    """The items of the URL cell, in order, and a sentence for each of the first 10 that are not URLs.
 
-    Beyond `at_most` items nothing is checked: the row is refused for their number.
+    A cell of more than `at_most` items is not checked: the row is refused for their number.
     """
     if _PLAIN_LIST.fullmatch(cell):
         urls = tuple(cell.split(","))
@@ -47,15 +47,15 @@ def parse_urls(cell: str, *, at_most: int) -> tuple[tuple[str, ...], list[str]]:
 def split_urls(cell: str) -> Iterator[str]:
     """Split the URL cell into its items, whether or not they are URLs.
 
-    White space always separates. A `,` `;` or `|` separates where `http://` or `https://` comes next, where the item
-    before it is not a URL, and where nothing stands beside it; any other stays inside the URL (`https://a/w_9,h_9/b`).
-    So that a wrong item is reported and not glued to its neighbour, it separates before another scheme, `//`, `www.`
-    and `data:` too, and after a URL that ends in an image's file name (`https://a/1.jpg,not-a-url`), unless an `=`
-    shows that a parameter follows (`https://a/1.jpg;v=2`).
+    White space always separates. A `,` `;` or `|` separates before `http://` or `https://`, after an item that is not a
+    URL, and where nothing follows; any other belongs to the URL (`https://a/w_9,h_9/b`). So that a wrong item is
+    reported, and not joined to the URL before it, it also separates before another scheme, `//`, `www.` and `data:`,
+    and after a URL that ends in an image's file name (`https://a/1.jpg,not-a-url`), unless an `=` shows that a
+    parameter follows (`https://a/1.jpg;v=2`).
     """
     for token in cell.split():
         first, *rest = _SEPARATOR.split(token)
-        item = [first]  # pieces, because a text that grows by each of them may take time in its square
+        item = [first]  # A list of pieces: appending to a text would take quadratic time.
         for separator, piece in zip(rest[::2], rest[1::2], strict=True):
             if _continues(item, piece):
                 item += (separator, piece)
@@ -74,7 +74,7 @@ def _continues(item: list[str], piece: str) -> bool:
 
 
 def _fault(url: str) -> str | None:
-    """What is wrong with the syntax of `url` (RFC 3986, and IRIs), by no look-up of its host."""
+    """What is wrong with the syntax of `url` (RFC 3986, and IRIs); its host is not looked up."""
     shown = redact(url[:200])
     shown = repr(shown if len(shown) <= 100 else shown[:100] + "…")
     if not starts_url(url):
@@ -85,7 +85,7 @@ def _fault(url: str) -> str | None:
         return f"({shown}) holds an invisible character or a backslash: remove it."
     try:
         parts = urlsplit(url)
-        if "@" in parts.netloc:  # Not shown, since it may hold a password.
+        if "@" in parts.netloc:  # The URL is not shown, because it may hold a password.
             return "carries a user name or password: publish the image without one."
         has_address = parts.port != 0 and re.search(r"[\w:]", parts.hostname or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Rows -> the CSVs we give back, streamed: the output CSV and the failed CSV."""
+"""Rows -> the output CSV and the failed CSV, streamed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CHUNK_CHARS = 64 * 1024
 class OutputRow:
     """One line of the output CSV.
 
-    `input_urls` and `output_urls` have a slot for each URL of the row, in order; None is a failed image. A skipped row
-    gives the text of its URL cell instead of input URLs, and no output URLs.
+    `input_urls` and `output_urls` have a slot for each URL of the row, in order; None is a failed image. For a skipped
+    row, `input_urls` is the text of its URL cell, and there are no output URLs.
     """
 
     serial_number: str
@@ -29,7 +29,7 @@ class OutputRow:
 
 @dataclass(frozen=True)
 class FailedRow:
-    """One line of the failed CSV: the cells of the input as they were read, and a sentence that says what failed."""
+    """One line of the failed CSV: the cells of the input as read, and a sentence that says what failed."""
 
     serial_number: str
     product_name: str
@@ -38,13 +38,13 @@ class FailedRow:
 
 
 def write_output_csv(rows: Iterable[OutputRow]) -> Iterator[bytes]:
-    """The output CSV in chunks of some 64 KiB: UTF-8, RFC 4180, a line for each row, formulas guarded."""
+    """Yield the output CSV in chunks of about 64 KiB: UTF-8, RFC 4180, one line a row, formulas guarded."""
     lines = ((row.serial_number, row.product_name, _join(row.input_urls), _join(row.output_urls)) for row in rows)
     return _write((*INPUT_HEADER, "Output Image Urls"), lines)
 
 
 def write_failed_csv(rows: Iterable[FailedRow]) -> Iterator[bytes]:
-    """The failed CSV, written as the output CSV is; `read_csv` reads it as an upload of the same values."""
+    """Yield the failed CSV in the same way; uploaded again, it reads as the same values."""
     lines = ((row.serial_number, row.product_name, row.input_cell, row.error) for row in rows)
     return _write((*INPUT_HEADER, "Error"), lines)
 

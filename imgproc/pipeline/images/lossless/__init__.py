@@ -1,1 +1,1 @@
-"""A source's own pixels encoded again without a loss, for each format that `quality=smart` may keep."""
+"""Encodes a source's own pixels again without loss, one file for each format that `quality=smart` may keep."""

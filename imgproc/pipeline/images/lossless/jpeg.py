@@ -1,6 +1,6 @@
-"""A JPEG's coefficients encoded anew, in a process of its own.
+"""Encodes a JPEG's coefficients again, in a process of its own.
 
-On some damaged files, which decoders show all the same, mozjpeg ends the process that it runs in.
+mozjpeg ends its process on some damaged files that decoders still show.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TIME_LIMIT = 60  # seconds; 16 million pixels take one
 
 
 def keep_jpeg(source: bytes, time: CpuTime) -> bytes | None:
-    """The same coefficients, without metadata or profile; None where mozjpeg cannot have them in the `time` left."""
+    """The same coefficients, without metadata or profile; None where mozjpeg fails or no `time` is left."""
     if time.left < 1:
         return None
     command = [sys.executable, "-I", str(PROGRAM), str(int(time.left))]

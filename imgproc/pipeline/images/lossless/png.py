@@ -1,4 +1,4 @@
-"""A PNG's rows compressed anew (W3C, PNG, third edition), with the few chunks that say what colours they are."""
+"""Compresses the rows of a PNG again (W3C, PNG, third edition) and writes only the chunks that define its colours."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from imgproc.pipeline.images.cost import CpuTime
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
-PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+WHOLE = ((0, 0, 1, 1),)  # left, top, and the steps across and down
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 SLICE = 65536
-COLOURS = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB"}  # and transparency; each once
+COLOURS = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB"}  # colours and transparency; each chunk at most once
 
 
-class _Unkeepable(ValueError):
-    """The file holds what we do not know, or does not keep to its format."""
+class _NotKeepable(ValueError):
+    """The file holds a chunk we do not know, or breaks a rule of its format."""
 
 
 def keep_png(source: bytes, time: CpuTime) -> bytes | None:
-    """The same rows and colours, and no more; None where the file does not keep to its format, or no `time` is left."""
+    """The same rows and colours; None where the file breaks a rule of its format, or the `time` is used up."""
     try:
         return _rewrite(source, time)
-    except (_Unkeepable, struct.error, LookupError, zlib.error):
+    except (_NotKeepable, struct.error, LookupError, zlib.error):
         return None
 
 
 def _require(truth: object) -> None:
     if not truth:
-        raise _Unkeepable
+        raise _NotKeepable
 
 
 def _rewrite(source: bytes, time: CpuTime) -> bytes:
@@ -48,13 +49,13 @@ def _rewrite(source: bytes, time: CpuTime) -> bytes:
             _require(kind == b"IEND" or kind[0] & 0x20)  # Unknown chunks are dropped, unless they are critical.
     _require(header)
     if header[9] in {2, 6}:
-        colours.pop(b"PLTE", None)  # a mere suggestion
-    lengths = _lengths(header, len(colours.get(b"PLTE", b"")) // 3)
+        colours.pop(b"PLTE", None)  # In true colour a palette is only a suggestion.
+    lengths = _allowed_lengths(header, len(colours.get(b"PLTE", b"")) // 3)
     _require(all(len(body) in lengths[kind] for kind, body in colours.items()))
     chunks = {
         b"IHDR": header,
         **colours,
-        b"IDAT": _compress(bytes(pixels), rows=_row_bytes(header), time=time),
+        b"IDAT": _compress(bytes(pixels), length=_row_bytes(header), time=time),
         b"IEND": b"",
     }
     return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks.items())
@@ -75,8 +76,8 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
-def _lengths(header: bytes, colours: int) -> dict[bytes, Container[int]]:
-    """In bytes, that the chunks kept may have in a picture of this header and so many colours in its palette."""
+def _allowed_lengths(header: bytes, colours: int) -> dict[bytes, Container[int]]:
+    """The lengths in bytes that each chunk of colours may have, with so many `colours` in the palette."""
     depth, colour = header[8], header[9]
     transparency: dict[int, Container[int]] = {0: (2,), 2: (6,), 3: range(1, colours + 1)}
     palette = range(3, 3 * 2**depth + 1, 3) if colour == 3 else ()
@@ -84,9 +85,9 @@ def _lengths(header: bytes, colours: int) -> dict[bytes, Container[int]]:
     return plain | {b"PLTE": palette, b"tRNS": transparency.get(colour, ())}
 
 
-def _compress(pixels: bytes, *, rows: int, time: CpuTime) -> bytes:
-    """The compressed stream made anew, of which `rows` are the bytes; it may hold no more, nor anything behind it."""
-    decoder, encoder, written, left = zlib.decompressobj(), zlib.compressobj(9), bytearray(), rows
+def _compress(pixels: bytes, *, length: int, time: CpuTime) -> bytes:
+    """Inflate and deflate the rows. The stream must hold exactly `length` bytes, with nothing after it."""
+    decoder, encoder, written, left = zlib.decompressobj(), zlib.compressobj(9), bytearray(), length
     for start in range(0, len(pixels), SLICE):
         piece = pixels[start : start + SLICE]
         while piece:
@@ -100,10 +101,10 @@ def _compress(pixels: bytes, *, rows: int, time: CpuTime) -> bytes:
 
 
 def _row_bytes(header: bytes) -> int:
-    """Bytes of all rows, each with its filter's byte, of all passes."""
+    """Bytes of all rows of all passes, each row with its filter byte."""
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     total = 0
-    for left, top, step_x, step_y in PASSES if interlaced else ((0, 0, 1, 1),):
+    for left, top, step_x, step_y in ADAM7 if interlaced else WHOLE:
         columns, rows = -(-(width - left) // step_x), -(-(height - top) // step_y)
         total += rows * (1 + (columns * depth * CHANNELS[colour] + 7) // 8) if min(columns, rows) > 0 else 0
     return total

@@ -1,0 +1,58 @@
+"""An opened image -> its pixels at the output's size: decoded as small as possible, resized, and converted to sRGB."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from PIL import Image, ImageFile
+
+from imgproc.pipeline.images.colours import flatten, to_plain, to_srgb, white_of
+from imgproc.pipeline.images.formats import SMART
+from imgproc.pipeline.images.jpeg_eighths import decode_eighths
+from imgproc.pipeline.images.options import CompressOptions
+from imgproc.pipeline.images.resize import Box, reduce
+
+FINEST_OF_EIGHTHS = 80  # Up to this quality the encoder loses more than decoding at eighths does (ADR 15).
+
+
+def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """`size` times `scale`, rounded to whole pixels, a half down (half of 2001 is 1000), and at least 1."""
+    width, height = (max(1, math.ceil(length * scale - 0.5)) for length in size)
+    return width, height
+
+
+def decode_resized(image: ImageFile.ImageFile, source: bytes, *, options: CompressOptions, target: str) -> Image.Image:
+    """Decode, resize and convert to sRGB: L, RGB or RGBA (never RGBA for a JPEG), in the file's orientation.
+
+    Averaging whole blocks of pixels, in libjpeg or by `reduce`, looks as good as LANCZOS for one halving. Below a scale
+    of 1/4 the averaging stops at twice the output's size, and LANCZOS does the rest.
+    """
+    image.decodermaxblock = len(source)  # One long call releases the GIL once, and not for every 64 KiB.
+    size = scaled_size(image.size, options.scale)
+    gap = 1 if options.scale > 0.25 else 2
+    decoded, box = _decode(image, source, (size[0] * gap, size[1] * gap), by_eighths=_may_use_eighths(options, target))
+    white, profile = white_of(decoded), image.info.get("icc_profile")
+
+    def finish(strip: Image.Image) -> Image.Image:
+        strip = to_srgb(strip, profile=profile)
+        return flatten(strip) if target == "jpeg" else strip
+
+    if decoded.size == size:
+        box = (0, 0, *size)
+    return reduce(decoded, size=size, box=box, gap=gap, plain=partial(to_plain, white=white), finish=finish)
+
+
+def _may_use_eighths(options: CompressOptions, target: str) -> bool:
+    return target != "png" and options.quality != SMART and options.quality <= FINEST_OF_EIGHTHS
+
+
+def _decode(
+    image: ImageFile.ImageFile, source: bytes, least: tuple[int, int], *, by_eighths: bool
+) -> tuple[Image.Image, Box]:
+    """The smallest picture that the decoder gives with at least `least` pixels a side, and the part the image fills."""
+    if by_eighths and (decoded := decode_eighths(image, source, least)):
+        return decoded
+    drafted = image.draft(None, least)
+    image.load()
+    return image, drafted[1] if drafted else (0, 0, *image.size)
