@@ -22,7 +22,7 @@ SECRETS = {name for name in ENV_EXAMPLE if re.search("PASSWORD|SECRET", name)}
 BUCKETS = {"originals", "outputs"}
 
 # Fixed by the container, or of the embedded stack or the command line alone.
-NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR", "API_KEY", "IMGPROC_URL"}
+NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR", "SAMPLES_URL", "API_KEY", "IMGPROC_URL"}
 
 
 def statements(policy: str) -> list[dict[str, Any]]:

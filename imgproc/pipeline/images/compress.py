@@ -53,7 +53,7 @@ def compress(
         check_memory(image, source, max_pixels=max_pixels)
         check_compression(image)
         check_sides(scaled_size(image.size, options.scale), target=target, scale=options.scale)
-        full_size = image.size
+        full_size = image.size  # Decoding a JPEG at a reduced size changes it.
         with _hold_memory(memory, image, target, options):
             picture = decode_resized(image, source, options=options, target=target)
             orientation = orientation_of(image)
