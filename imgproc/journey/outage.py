@@ -28,7 +28,7 @@ def is_outage(error: Exception) -> bool:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether a server answers nobody, so that neither this statement nor this row is at fault."""
+    """Whether a server answers no call at all, so that neither this statement nor this row is at fault."""
     if isinstance(error, DBAPIError):
         return timeouts.is_away(error)
     return isinstance(error, InfrastructureError)

@@ -136,12 +136,8 @@ def sweep(*, expire_leases: bool = True) -> None:
     if expire_leases:
         steps = [partial(step, settings) for step in expired_leases.STEPS] + steps
     for step in steps:
-        with isolated(_name_of(step)):
+        with isolated(getattr(step, "func", step).__name__):
             step()
-
-
-def _name_of(step: Callable[[], None]) -> str:
-    return str(getattr(step, "func", step).__name__)
 
 
 def _cancel_stragglers() -> None:
@@ -224,8 +220,7 @@ def _elect_finalizers() -> None:
     ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, finalization.all_products_ended())
     for request_id in ids_of(ended.limit(BATCH)):
         with isolated("elect_finalizers", request_id=request_id):
-            epoch = finalization.elect_finalizer(request_id)
-            if epoch is not None:
+            if (epoch := finalization.elect_finalizer(request_id)) is not None:
                 enqueue.finalization(request_id, epoch=epoch)
 
 
