@@ -21,7 +21,7 @@ LONGEST = (
     "tests/integration",
 )
 # Files whose tests share no fixture: several processes may take parts of them.
-BY_TEST = ("tests/chaos/test_short_run.py", "tests/chaos/test_mutations.py", "tests/e2e/test_dying_workers.py")
+BY_TEST = ("tests/chaos/test_short_run.py", "tests/chaos/test_mutations.py")
 # Functions of a file that have a slow fixture of their own.
 BY_FUNCTION = (
     "tests/unit/test_hostile_images.py::test_a_hostile_image_ends_so_in_smart_mode_too",

@@ -6,7 +6,10 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import psutil
 import pytest
@@ -19,6 +22,8 @@ from tests.support.image_host import ImageHost, open_image_host
 from tests.support.photographs import photo_file
 from tests.support.processes import wait_until
 from tests.support.stack import ROOT, Stack, running_stack
+
+POISON = str(ROOT / "tests/e2e/poison")
 
 
 def pool_of(stack: Stack) -> psutil.Process:
@@ -39,20 +44,50 @@ def log_of(folder: Path) -> str:
     return (folder.parent / f"{folder.name}.log").read_text()
 
 
-def attempts(stack: Stack) -> list[int]:
-    """The attempts of every product, in row order."""
+def attempts(stack: Stack, request_id: str) -> list[int]:
+    """The attempts of every product of a request, in row order."""
     with sqlite3.connect(stack.settings().data_dir / "imgproc.db") as connection:
-        return [attempt for (attempt,) in connection.execute("SELECT attempt FROM products ORDER BY row")]
+        found = connection.execute(
+            "SELECT attempt FROM products WHERE request_id = ? ORDER BY row", (UUID(request_id).hex,)
+        )
+        return [attempt for (attempt,) in found]
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """A stack whose processes die of what is poisoned, with short leases; several tests share it."""
+
+    stack: Stack
+    folder: Path
+    said: int  # characters of the log that were there before the test
+
+    def log(self) -> str:
+        """What the processes have said since the test began."""
+        return log_of(self.folder)[self.said :]
+
+
+@pytest.fixture(scope="module")
+def poisoned_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Path]]:
+    """One stack for the tests whose settings are these."""
+    folder = tmp_path_factory.mktemp("poisoned") / "var"
+    with running_stack(folder, PYTHONPATH=POISON, LEASE_SECONDS="2") as stack:
+        yield stack, folder
+
+
+@pytest.fixture
+def poisoned(poisoned_stack: tuple[Stack, Path]) -> Poisoned:
+    """The shared stack, as the test finds it."""
+    stack, folder = poisoned_stack
+    return Poisoned(stack, folder, len(log_of(folder)))
 
 
 @pytest.mark.parametrize(
     "fatal", [pytest.param("SIGSEGV", id="a crash in a decoder"), pytest.param("SIGKILL", id="memory exhausted")]
 )
-def test_a_picture_that_kills_three_workers_is_given_up(tmp_path: Path, fatal: str) -> None:
+def test_a_picture_that_kills_three_workers_is_given_up(poisoned: Poisoned, fatal: str) -> None:
     """It ends `worker_lost` with the remedy; its neighbours are processed once; the pool says who died and how."""
-    poison = photo_file("chelsea.jpg") + f"POISON={fatal}".encode()
-    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2"}
-    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
+    poison, stack = photo_file("chelsea.jpg") + f"POISON={fatal}".encode(), poisoned.stack
+    with open_image_host() as shop:
         urls = [shop.says(f"/{n}.jpg", Answer(body=poison if n == 3 else photo_file("chelsea.jpg"))) for n in range(8)]
         status = stack.wait(stack.submit(csv_of(*urls))["requestId"])
         assert status["status"] == "completed_with_errors"
@@ -60,15 +95,15 @@ def test_a_picture_that_kills_three_workers_is_given_up(tmp_path: Path, fatal: s
         assert [error and error["code"] for error in errors] == [None] * 3 + ["worker_lost"] + [None] * 4
         assert "Replace the image" in errors[3]["detail"]
         assert [shop.asked[f"/{n}.jpg"] for n in range(8)] == [1, 1, 1, 3, 1, 1, 1, 1]
-        assert attempts(stack) == [1, 1, 1, 3, 1, 1, 1, 1]
-        deaths = [line for line in log_of(tmp_path / "var").splitlines() if "worker_died" in line]
+        assert attempts(stack, status["requestId"]) == [1, 1, 1, 3, 1, 1, 1, 1]
+        deaths = [line for line in poisoned.log().splitlines() if "worker_died" in line]
         assert len(deaths) == 3
         assert all(str(-signal.Signals[fatal]) in line for line in deaths)
 
 
 def test_every_job_that_kills_its_workers_has_an_end(tmp_path: Path) -> None:
     """A plan, a finalization and a delivery end after three deaths each, with a reason; a file beside them is done."""
-    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2", "WORKERS": "4"}
+    environ = {"PYTHONPATH": POISON, "LEASE_SECONDS": "2", "WORKERS": "4"}
     with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
         csv_ = csv_of(f"{shop.url}/chelsea.jpg")
         plan = stack.submit(csv_.replace("SKU 1", "POISON_PLAN"))["requestId"]
@@ -90,11 +125,10 @@ def ended(stack: Stack, request_id: str) -> tuple[str, str | None, int]:
 
 
 @pytest.mark.parametrize("how", [pytest.param("SPIN", id="computing"), pytest.param("SLEEP", id="waiting")])
-def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
+def test_a_worker_stuck_in_c_is_ended(poisoned: Poisoned, how: str) -> None:
     """No thread of its own can run; the pool ends it and logs where it hung, and another tenant is served meanwhile."""
-    poison = photo_file("chelsea.jpg") + f"POISON={how}".encode()
-    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "2"}
-    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
+    poison, stack = photo_file("chelsea.jpg") + f"POISON={how}".encode(), poisoned.stack
+    with open_image_host() as shop:
         stuck = shop.says("/stuck.jpg", Answer(body=poison))
         request_id = stack.submit(csv_of(stuck))["requestId"]
         wait_until(lambda: shop.asked["/stuck.jpg"] == 1)
@@ -104,15 +138,16 @@ def test_a_worker_stuck_in_c_is_ended(tmp_path: Path, how: str) -> None:
         assert status["status"] == "failed"
         (product,) = stack.products(request_id)
         assert product["images"][0]["error"]["code"] == "worker_lost"
-        assert (shop.asked["/stuck.jpg"], attempts(stack)) == (3, [3, 1, 1])
-        wait_until(lambda: log_of(tmp_path / "var").count("Fatal Python error: Aborted") == 3)
-        assert "sent=SIGABRT" in log_of(tmp_path / "var")  # a dying worker may write into the middle of one such line
-        assert "in _hang" in log_of(tmp_path / "var")
+        assert (shop.asked["/stuck.jpg"], attempts(stack, request_id), attempts(stack, other)) == (3, [3], [1, 1])
+        wait_until(lambda: poisoned.log().count("Fatal Python error: Aborted") == 3)
+        assert "sent=SIGABRT" in poisoned.log()  # a dying worker may write into the middle of one such line
+        assert "in _hang" in poisoned.log()
 
 
-def test_a_web_process_stuck_in_c_answers_again(tmp_path: Path) -> None:
+def test_a_web_process_stuck_in_c_answers_again(poisoned: Poisoned) -> None:
     """Its main loop no longer runs, so gunicorn's master ends it and starts another; uploads are accepted again."""
-    with open_image_host() as shop, running_stack(tmp_path / "var", PYTHONPATH=str(ROOT / "tests/e2e/poison")) as stack:
+    stack = poisoned.stack
+    with open_image_host() as shop:
         csv_ = csv_of(f"{shop.url}/chelsea.jpg")
         poison = "".join(
             line + "," + cell + "\n" for line, cell in zip(csv_.splitlines(), ["POISON_SCAN", ""], strict=True)
@@ -149,7 +184,7 @@ def test_rolling_restarts_lose_nothing_and_repeat_little(tmp_path: Path) -> None
         status = stack.wait(request_id)
         assert (status["status"], done(stack, request_id)) == ("completed", images)
         assert images <= shop.asked["/chelsea.jpg"] <= images * 1.03
-        assert set(attempts(stack)) == {1}
+        assert set(attempts(stack, request_id)) == {1}
 
 
 def done(stack: Stack, request_id: str) -> int:
@@ -168,7 +203,7 @@ def test_long_work_is_given_back_in_time(tmp_path: Path) -> None:
         wait_until(lambda: shop.asked["/slow.jpg"] == 1)
         restart_pool(stack)
         assert stack.wait(request_id)["status"] == "completed"
-        assert (shop.asked["/slow.jpg"], attempts(stack)) == (2, [1])
+        assert (shop.asked["/slow.jpg"], attempts(stack, request_id)) == (2, [1])
         log = log_of(tmp_path / "var")
         assert "work_given_back" in log
         assert "worker ended with status 0" in log

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import flask_migrate
 import pytest
@@ -18,6 +20,7 @@ from imgproc.journey import lease
 from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from imgproc.queue.connection import redis_client
+from tests.integration.api.answers import AppFactory
 from tests.support.image_host import ImageHost, open_image_host
 from tests.support.postgresql import postgresql
 from tests.support.s3 import ObjectStore
@@ -112,3 +115,29 @@ def shop(the_shop: ImageHost) -> ImageHost:
     """The shop, with a clean slate."""
     the_shop.reset()
     return the_shop
+
+
+@pytest.fixture
+def make_app(environ: dict[str, str], tmp_path: Path) -> Iterator[AppFactory]:
+    """Make an app on SQLite, migrated unless it is told of another database; keywords are environment variables."""
+    made: list[Flask] = []
+
+    def make(**changes: str) -> Flask:
+        app = create_app(load_settings(environ | {"DATA_DIR": str(tmp_path), "LOG_LEVEL": "ERROR"} | changes))
+        made.append(app)
+        if "DATABASE_URL" not in changes:
+            with app.app_context():
+                flask_migrate.upgrade()
+        return app
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """`host:port` of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"

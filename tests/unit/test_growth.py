@@ -16,6 +16,8 @@ from imgproc.pipeline.http.session import retry_after
 from tests.unit.growing_inputs import IMAGES, TEXTS
 from tests.unit.hostile_images import run
 
+pytestmark = pytest.mark.exhaustive
+
 LEAST = 0.01  # seconds of the processor; below that the clock and the caches decide
 GROWTH = 8  # times at most for four times the input: linear is 4, quadratic is 16
 

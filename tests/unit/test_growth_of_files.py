@@ -18,6 +18,8 @@ from imgproc.pipeline.table.text import detect_encoding
 from imgproc.pipeline.table.urls import parse_urls
 from tests.unit.linear import assert_linear
 
+pytestmark = pytest.mark.exhaustive
+
 HEADER = b"S. No.,Product Name,Input Image Urls\n"
 LIMITS = CsvLimits(max_rows=1_000_000, max_images_per_row=50)
 MARKS = "a" + "\u0300" * 50 + "\u0316" * 50  # marks in the wrong order, which normalization sorts

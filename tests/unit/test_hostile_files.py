@@ -16,6 +16,8 @@ from imgproc.core.errors import InvalidCsv, InvalidInput, InvalidOption
 from imgproc.pipeline.images.compress import CompressOptions
 from imgproc.pipeline.table.read import CsvLimits, read_csv, require_valid, scan_csv
 
+pytestmark = pytest.mark.exhaustive
+
 MIB = 1024 * 1024
 SIZE = 100 * MIB
 HEADER = b"S. No.,Product Name,Input Image Urls\n"

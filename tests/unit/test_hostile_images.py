@@ -23,7 +23,11 @@ MEGABYTE = 10**6
 PEAK = 500 * MEGABYTE
 Outcomes = dict[str, dict[str, Any]]
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits and tells a process's own memory")
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits and tells a process's own memory"),
+    pytest.mark.timeout(900),  # the first test of each function waits for all cases
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -113,7 +117,6 @@ def table() -> dict[str, list[dict[str, Any]]]:
     return {name: [line for line in lines if line["name"] == name] for name in WORST}
 
 
-@pytest.mark.timeout(900)  # The processes share the machine with other tests.
 @pytest.mark.parametrize("name", WORST)
 def test_a_hostile_image_stays_in_bounds_in_every_format(table: dict[str, list[dict[str, Any]]], name: str) -> None:
     """No death, 500 MB beyond the idle worker, 10 seconds of the processor; refused is what cannot be made so."""
