@@ -1,4 +1,4 @@
-"""Apps of a test's own, for what the shared ones cannot show: other limits, and services that are away."""
+"""Apps that a test makes for itself, with other limits or with services that are down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.api.answers import AppFactory
 
 @pytest.fixture
 def make_app(environ: dict[str, str], tmp_path: Path) -> Iterator[AppFactory]:
-    """Make an app on SQLite, migrated unless it is told of another database; keywords are environment variables."""
+    """Make an app on SQLite and migrate it, unless DATABASE_URL is given; keywords are environment variables."""
     made: list[Flask] = []
 
     def make(**changes: str) -> Flask:
@@ -38,7 +38,7 @@ def make_app(environ: dict[str, str], tmp_path: Path) -> Iterator[AppFactory]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """`host:port` of a server that takes connections and never says a word."""
+    """`host:port` of a server that accepts connections and never answers."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         yield f"127.0.0.1:{listener.getsockname()[1]}"
