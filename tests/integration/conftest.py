@@ -1,4 +1,4 @@
-"""One real Valkey, S3 server and PostgreSQL a session, and the app on SQLite and on PostgreSQL."""
+"""One real Valkey, S3 server and PostgreSQL per session, and the app on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 
 @pytest.fixture(scope="session")
 def environ(objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environ]:
-    """The environment of a house whose servers are named by URL; only the database is left to name."""
+    """The environment of a stack whose servers are given by URL; only the database is missing."""
     with valkey(tmp_path_factory.mktemp("valkey")) as redis_url:
         yield {
             "HOST": "0.0.0.0",  # so that tests may call it by any name
@@ -87,7 +87,7 @@ def postgresql_app(environ: Environ, postgresql_url: str) -> Iterator[Flask]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
-    """The app on either database, its tables and Redis empty, its context pushed."""
+    """The app on either database, with empty tables and an empty Redis, in its app context."""
     app: Flask = request.getfixturevalue(f"{request.param}_app")
     with app.app_context():
         with transaction() as connection:
@@ -102,13 +102,13 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
 
 @pytest.fixture(scope="session")
 def the_shop() -> Iterator[ImageHost]:
-    """One shop for all tests."""
+    """The image host that all tests share."""
     with open_image_host() as shop:
         yield shop
 
 
 @pytest.fixture
 def shop(the_shop: ImageHost) -> ImageHost:
-    """The shop, with a clean slate."""
+    """The image host, reset."""
     the_shop.reset()
     return the_shop
