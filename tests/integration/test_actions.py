@@ -82,10 +82,8 @@ def test_cancelling_while_the_file_is_planned(shop: ImageHost, monkeypatch: pyte
     assert (row(ProcessingRequest).products_cancelled, row(ProcessingRequest).images_cancelled) == (7, 7)
 
 
-def test_a_product_being_processed_is_finished_and_the_rest_cancelled(
-    shop: ImageHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The cancel comes while a worker makes an image."""
+def test_cancelling_finishes_products_being_processed(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cancel comes while a worker makes an image; the other product is cancelled."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 2))
     make_image = ImageMaker.make
 
