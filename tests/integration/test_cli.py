@@ -138,7 +138,7 @@ def test_submit_waits_for_the_end_and_reports_it(tmp_path: Path, stack: Stack) -
 
 
 def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
-    """`create` prints only the secret; the list does not show it; a revoked key is refused."""
+    """`create` prints the secret; the list does not show it; a revoked key is refused."""
     environ = environment(stack.data_dir)
     secret = run("keys", "create", "Shop [1]", environ=environ).stdout.strip()
     shown = run("keys", "list", environ=environ).stdout

@@ -37,7 +37,7 @@ def open_to_others(folder: Path) -> set[str]:
 
 
 def test_everything_a_stack_creates_is_private(tmp_path: Path) -> None:
-    """The database, Redis, logs, objects and settings are; a restart closes files that were open to others."""
+    """The database, Redis, logs, objects and settings are private, also where an earlier release left them open."""
     folder = tmp_path / "deep" / "var"
     folder.parent.mkdir()
     with umask(0):

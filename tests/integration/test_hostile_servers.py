@@ -1,4 +1,4 @@
-"""A hostile server takes no download slot for good: the next download succeeds, and no socket or thread is left."""
+"""A hostile server does not block a download slot: the next download succeeds, and no socket or thread is left."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _old(context: ssl.SSLContext) -> None:
 def test_refuses_invalid_tls(
     tmp_path: Path, certificate: dict[str, Any], change: Callable[[ssl.SSLContext], None] | None
 ) -> None:
-    """The issuer is trusted, which does not help."""
+    """The connection is refused even where the issuer is trusted."""
     context, trusted = self_signed(tmp_path, **certificate)
     if change:
         change(context)

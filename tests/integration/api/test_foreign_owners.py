@@ -85,14 +85,14 @@ def test_no_route_reveals_a_foreign_request(
     before, stored, asked = kept(), objects.keys(request_id), shop.asked.copy()
     jobs = redis_client().keys("rq:job:*")
     ask = current_app.test_client().open
-    foreign, none = (calls(known, delivery_id) for known in (request_id, unknown))
+    foreign, absent = (calls(known, delivery_id) for known in (request_id, unknown))
     assert len(foreign) >= 9
-    for (method, path), (_, nowhere) in zip(foreign, none, strict=True):
+    for (method, path), (_, absent_path) in zip(foreign, absent, strict=True):
         answer = ask(path, method=method, headers=headers)
         assert answer.status_code == 404, f"{method} {path}"
         if method != "HEAD":
             problem(answer, 404, "request_not_found")
-        assert shown(answer) == shown(ask(nowhere, method=method, headers=headers)), f"{method} {path}"
+        assert shown(answer) == shown(ask(absent_path, method=method, headers=headers)), f"{method} {path}"
     assert (kept(), objects.keys(request_id), shop.asked) == (before, stored, asked)
     assert redis_client().keys("rq:job:*") == jobs
 

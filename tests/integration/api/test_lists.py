@@ -112,7 +112,7 @@ def test_products_can_be_filtered_by_status() -> None:
 
 
 def test_a_product_has_exactly_the_members_of_the_contract() -> None:
-    """`error` says why a row was skipped."""
+    """For a skipped row `error` says why."""
     request_id = planned(products=1)
     (product,) = get(f"/api/requests/{request_id}/products")["items"]
     assert product == {

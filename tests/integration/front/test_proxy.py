@@ -88,7 +88,7 @@ def test_nginx_accepts_the_configuration(tmp_path: Path, settings: dict[str, str
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_slow_clients_do_not_delay_others(front: str, alone: float, kind: str) -> None:
-    """They use enough addresses to stay under the limit of each."""
+    """The clients use so many addresses that none exceeds its limit of connections."""
     crowd = Crowd(urlsplit(front).port or 0, KINDS[kind], COUNT, spread=True)
     assert_serves_others(crowd, front, alone=alone)
 
@@ -133,7 +133,7 @@ def test_a_large_upload_gets_through(front: str) -> None:
 
 
 def test_forged_headers_do_not_change_links(front: str) -> None:
-    """The proxy replaces the forwarding headers of a caller."""
+    """Links use the scheme and host of the call to the proxy."""
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-For": "10.0.0.1"}
     csv = "S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n"
     answer = requests.post(f"{front}/api/upload", files={"file": ("a.csv", csv)}, headers=forged, timeout=60)
