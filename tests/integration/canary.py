@@ -1,8 +1,8 @@
-"""Run inside a network namespace of its own: gives loopback forbidden addresses and listens on all of them.
+"""Runs in a network namespace of its own: adds forbidden addresses to loopback and listens on all of them.
 
-Reads `{case: [url, allowed networks]}` as JSON, tries each by download and by webhook, and prints
-`{case: [code of the download, code of the webhook, connections the canary saw]}`. A server at 8.8.8.8, an address that
-may be reached, sends whoever asks for `/?to=URL` on to URL.
+Reads `[addresses, path of a hosts file, {case: [url, allowed networks]}]` as JSON, tries each case by download and by
+webhook, and prints `{case: [code of the download, code of the webhook, connections to the canary]}`. A server at
+8.8.8.8, which is a public address, redirects `/?to=URL` to URL.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from imgproc.pipeline.notify import Notifier, generate_secret
 SECRETS = (generate_secret(),)
 PORTS = (80, 443, 6379, 8080)
 REDIRECTOR = "8.8.8.8"
-NODAD = {True: ["nodad"], False: []}  # ready at once, without looking out for a double
+NODAD = {True: ["nodad"], False: []}  # usable at once, without duplicate address detection
 
 
 class Canary(ThreadingMixIn, HTTPServer):
-    """Counts connections, but for those to the redirector."""
+    """Counts connections, except those to the redirector."""
 
     daemon_threads = True
     seen: ClassVar[list[Any]] = []
@@ -45,21 +45,21 @@ class Canary(ThreadingMixIn, HTTPServer):
 
 
 class CanaryV6(Canary):
-    """On IPv6 alone."""
+    """A canary on IPv6 only."""
 
     address_family = socket.AF_INET6
 
     def server_bind(self) -> None:
-        """Leave IPv4 to the other."""
+        """Leave IPv4 to `Canary`."""
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         super().server_bind()
 
 
 class Answer(BaseHTTPRequestHandler):
-    """200, or a redirect where one is asked for."""
+    """Answers 200, or a redirect where the query asks for one."""
 
     def do_GET(self) -> None:
-        """Answer either method alike."""
+        """Answer GET and POST alike."""
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         to = parse_qs(urlsplit(self.path).query).get("to")
         self.send_response(302 if to else 200)
@@ -72,7 +72,7 @@ class Answer(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815 - the standard library's name
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def attempt(call: Any) -> str:
@@ -85,7 +85,7 @@ def attempt(call: Any) -> str:
 
 
 def main() -> None:
-    """Set the stage, try every case."""
+    """Set up the namespace, and try every case."""
     addresses, hosts, cases = json.load(sys.stdin)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for address in [*addresses, REDIRECTOR]:
@@ -95,7 +95,7 @@ def main() -> None:
     for port in PORTS:
         for server in (Canary(("", port), Answer), CanaryV6(("::", port), Answer)):
             threading.Thread(target=server.serve_forever, daemon=True).start()
-    for address in addresses:  # without the guard all of them are reached
+    for address in addresses:  # proves that a plain connection reaches each of them
         socket.create_connection((address, PORTS[0]), timeout=5).close()
     while len(Canary.seen) < len(addresses):
         time.sleep(0.01)

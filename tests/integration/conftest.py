@@ -1,4 +1,4 @@
-"""One real Valkey, S3 server and PostgreSQL a session, and the app on SQLite and on PostgreSQL."""
+"""One real Valkey, S3 server and PostgreSQL per session, and the app on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 
 @pytest.fixture(scope="session")
 def environ(objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environ]:
-    """The environment of a house whose servers are named by URL; only the database is left to name."""
+    """The environment of a stack whose servers are given by URL; only the database is missing."""
     with valkey(tmp_path_factory.mktemp("valkey")) as redis_url:
         yield {
             "HOST": "0.0.0.0",  # so that tests may call it by any name
@@ -90,7 +90,7 @@ def postgresql_app(environ: Environ, postgresql_url: str) -> Iterator[Flask]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
-    """The app on either database, its tables and Redis empty, its context pushed."""
+    """The app on either database, with empty tables and an empty Redis, in its app context."""
     app: Flask = request.getfixturevalue(f"{request.param}_app")
     with app.app_context():
         with transaction() as connection:
@@ -105,21 +105,21 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
 
 @pytest.fixture(scope="session")
 def the_shop() -> Iterator[ImageHost]:
-    """One shop for all tests."""
+    """The image host that all tests share."""
     with open_image_host() as shop:
         yield shop
 
 
 @pytest.fixture
 def shop(the_shop: ImageHost) -> ImageHost:
-    """The shop, with a clean slate."""
+    """The image host, reset."""
     the_shop.reset()
     return the_shop
 
 
 @pytest.fixture
 def make_app(environ: dict[str, str], tmp_path: Path) -> Iterator[AppFactory]:
-    """Make an app on SQLite, migrated unless it is told of another database; keywords are environment variables."""
+    """Make an app on SQLite and migrate it, unless DATABASE_URL is given; keywords are environment variables."""
     made: list[Flask] = []
 
     def make(**changes: str) -> Flask:
@@ -138,6 +138,6 @@ def make_app(environ: dict[str, str], tmp_path: Path) -> Iterator[AppFactory]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """`host:port` of a server that takes connections and never says a word."""
+    """`host:port` of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"

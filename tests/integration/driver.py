@@ -1,4 +1,4 @@
-"""Driving the house from a test: upload, run what is rung, let time pass, look at the rows."""
+"""Drive the app from a test: upload files, run queued jobs, let time pass, read rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from imgproc.worker.preloaded_worker import PreloadedWorker
 
 
 class Lease(TypedDict):
-    """How a claim is made."""
+    """The keyword arguments of a claim."""
 
     token: str
     lease_seconds: int
@@ -43,7 +43,7 @@ Result = TypeVar("Result")
 
 
 def the_app() -> Flask:
-    """The app of the context, which threads may take with them."""
+    """The app of the current context, to pass to other threads."""
     return cast("Flask", cast("Any", current_app)._get_current_object())
 
 
@@ -63,7 +63,7 @@ def submit(csv: str, **options: Any) -> str:
 
 
 def get(path: str) -> Any:
-    """The JSON at a path of the API, asked in a session of its own, as every caller's is."""
+    """The JSON at a path of the API; the session is reset first, as for a separate caller."""
     db.session.rollback()
     response = current_app.test_client().get(path)
     assert response.status_code == 200, response.text
@@ -71,7 +71,7 @@ def get(path: str) -> Any:
 
 
 def post(path: str) -> Any:
-    """Ask for an action; the response."""
+    """Post to a path without a body; the response."""
     return current_app.test_client().post(path)
 
 
@@ -88,18 +88,18 @@ def products_of(request_id: str) -> list[dict[str, Any]]:
 
 
 def codes_of(request_id: str) -> list[list[str | None]]:
-    """The error code of every image of every product; None where there is none."""
+    """The error code of every image of every product; None for an image without an error."""
     return [[(image["error"] or {}).get("code") for image in each["images"]] for each in products_of(request_id)]
 
 
 def work(*, most: int | None = None) -> None:
-    """Answer what is rung, as a worker would, until nothing is left or after `most` jobs. No job may raise."""
+    """Run queued jobs as a worker does, until none is left or for `most` jobs. No job may raise."""
     failures = burst(most=most)
     assert not failures, "\n".join(failures)
 
 
 class _Worker(PreloadedWorker):
-    """A worker that keeps what its jobs raise."""
+    """A worker that records the exceptions of its jobs."""
 
     failures: list[str]
 
@@ -108,7 +108,7 @@ class _Worker(PreloadedWorker):
 
 
 def burst(*, most: int | None = None) -> list[str]:
-    """Let one worker loose on the queues, in this process; what its jobs raised."""
+    """Run one worker on the queues, in this process; the tracebacks of its jobs."""
     _Worker.app = the_app()
     worker = _Worker(enqueue.QUEUES, connection=redis_client(), serializer=JSONSerializer)
     worker.failures = []
@@ -134,7 +134,7 @@ def drain(request_id: str, *, rounds: int = 40) -> dict[str, Any]:
 
 
 def pass_time(seconds: float) -> None:
-    """Only the database's clock counts: moving every stored time back is the same as waiting."""
+    """Move every stored time back. Only the database's clock counts, so this is the same as waiting."""
     with transaction() as connection:
         for table in Base.metadata.tables.values():
             columns = [column for column in table.columns if isinstance(column.type, UtcDateTime)]
@@ -150,7 +150,7 @@ def _earlier(dialect: str, column: sa.Column[Any], seconds: float) -> sa.ColumnE
 
 
 def rows(entity: type[Base], *, by: Any = None) -> Sequence[Any]:
-    """Every row of a table as it is now."""
+    """Every row of a table, read outside the session."""
     with db.engine.connect() as connection:
         return connection.execute(sa.select(entity.__table__).order_by(by if by is not None else sa.text("1"))).all()
 
@@ -167,7 +167,7 @@ def statuses(entity: type[Base] = Product) -> list[str]:
 
 
 def planned(*, products: int, images: int = 1, planned: bool = True, owner: str = "") -> str:
-    """A request whose products are saved and wait, without a file or a queue; its id."""
+    """Insert a request with pending products, without a file or a queued job; its id."""
     request_id = str(uuid.uuid4())
     reservations.reserve(
         owner=owner,
@@ -190,7 +190,7 @@ def planned(*, products: int, images: int = 1, planned: bool = True, owner: str 
 
 
 def planned_row(number: int, urls: Sequence[str]) -> PlannedRow:
-    """One row of a file."""
+    """One row of a file, as the plan saves it."""
     return PlannedRow(number, number + 1, f"{number}.", f"SKU {number}", ",".join(urls), urls)
 
 
@@ -208,13 +208,13 @@ def at_once(*calls: Callable[[], Result]) -> list[Result]:
         return list(threads.map(run, calls))
 
 
-def ringing() -> list[str]:
-    """The ids of the jobs that wait in Redis, sorted."""
+def queued_jobs() -> list[str]:
+    """The ids of the queued jobs, sorted."""
     return sorted(enqueue.waiting())
 
 
-def lose_rings() -> None:
-    """Lose what waits in the queues, but nothing else, as a worker does that is killed just after taking a job."""
+def lose_queue() -> None:
+    """Empty the queues and keep the jobs, as a worker does that is killed just after it takes a job."""
     redis_client().delete(*(f"rq:queue:{name}" for name in enqueue.QUEUES))
 
 

@@ -1,4 +1,4 @@
-"""How a database finds the rows of each statement, asked the moment before it runs."""
+"""Query plans: how a database finds the rows of each statement, read just before the statement runs."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ SQLITE_FAULT = re.compile(rf"SCAN ({'|'.join(TABLES)})\b|USE TEMP B-TREE")
 
 @dataclass
 class Plans:
-    """The statements of a block, and what is wrong with the plan of each that is not as it should be."""
+    """The statements of a block, and the plans of those that scan a table or read too many rows."""
 
     most_rows: int
     statements: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
 
     def report(self) -> str:
-        """Every statement that is not as it should be, and its plan."""
+        """Every faulty statement with its plan."""
         return "\n\n".join(f"{statement}\n{plan}" for statement, plan in self.faults.items())
 
     def note(self, connection: Connection, statement: str, parameters: Any) -> None:
-        """Ask for the plan, with the parameters that the statement is about to be run with."""
-        # A batch is one text for PostgreSQL, without parameters, and ends with its commit.
+        """Read the plan, with the parameters of the statement."""
+        # PostgreSQL gets a batch as one text without parameters, with the commit at its end.
         statements = [each for each in statement.split(";\n") if FINDS_ROWS.match(each)]
         self.statements += statements
         cursor = connection.connection.cursor()
-        look = self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
-        self.faults.update(look(cursor, statements, parameters or None))
+        faults_of = self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
+        self.faults.update(faults_of(cursor, statements, parameters or None))
 
     def _sqlite(self, cursor: Any, statements: list[str], parameters: Any) -> dict[str, str]:
         faults = {}
@@ -48,7 +48,7 @@ class Plans:
         return faults
 
     def _postgresql(self, cursor: Any, statements: list[str], parameters: Any) -> dict[str, str]:
-        """PostgreSQL runs the statements and counts what each looks at; then all is undone."""
+        """PostgreSQL runs the statements, counts the rows that each step reads, and rolls back."""
         faults = {}
         alone = cursor.connection.autocommit
         cursor.execute("BEGIN" if alone else "SAVEPOINT plan")
@@ -70,14 +70,14 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _drawn(node: dict[str, Any], depth: int = 0) -> str:
-    """A node a line, with what a reader of plans looks at first."""
-    told = [str(node.get(name, "")) for name in ("Node Type", "Relation Name", "Index Name", "Index Cond", "Filter")]
-    line = f"{'  ' * depth}{' '.join(filter(None, told))}: {_rows(node):.0f} rows"
+    """The plan as text: one step a line, with the facts that matter most."""
+    facts = [str(node.get(name, "")) for name in ("Node Type", "Relation Name", "Index Name", "Index Cond", "Filter")]
+    line = f"{'  ' * depth}{' '.join(filter(None, facts))}: {_rows(node):.0f} rows"
     return "\n".join([line, *(_drawn(child, depth + 1) for child in node.get("Plans", ()))])
 
 
 def _rows(node: dict[str, Any]) -> float:
-    """How many rows a node looked at, those included that it did not want."""
+    """How many rows a step reads, including those it filters out."""
     removed = sum(number for name, number in node.items() if name.startswith("Rows Removed"))
     rows: float = (node["Actual Rows"] + removed) * node["Actual Loops"]
     return rows
@@ -85,7 +85,7 @@ def _rows(node: dict[str, Any]) -> float:
 
 @contextmanager
 def plans_of_statements(*, most_rows: int) -> Iterator[Plans]:
-    """Watch every statement of the app; one that looks at more rows than `most_rows` is a fault."""
+    """Watch every statement of the app; one that reads more than `most_rows` rows is faulty."""
     plans = Plans(most_rows)
 
     def note(connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:

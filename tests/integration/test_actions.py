@@ -1,4 +1,4 @@
-"""Cancel, retry, delete: each safe against the workers, each followed by a true output CSV and announcement."""
+"""Cancel and retry: both are safe while workers run, and both end with a correct output CSV and webhook."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 def types(shop: ImageHost) -> list[str]:
-    """What has been announced, in order."""
+    """The types of the received webhooks, in order."""
     return [json.loads(each.body)["type"] for each in shop.announcements]
 
 
 def slots(objects: ObjectStore, request_id: str) -> list[bool]:
-    """Whether each line of the output CSV has a URL of ours."""
+    """Whether each line of the output CSV has an output URL."""
     (key,) = (each.output_key for each in rows(ProcessingRequest) if each.id == request_id)
     lines = objects.get("outputs", key).decode().splitlines()[1:]
     return ["public.example" in line for line in lines]
@@ -41,7 +41,7 @@ def slots(objects: ObjectStore, request_id: str) -> list[bool]:
 
 
 def test_cancelling_before_anything_started_downloads_nothing(shop: ImageHost, objects: ObjectStore) -> None:
-    """Even before the plan: every row is in the output CSV, and the webhook follows."""
+    """Even before the plan: every row is in the output CSV, and the webhook is sent."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     assert post(f"/api/requests/{request_id}/cancel").status_code == 202
     status = drain(request_id)
@@ -51,8 +51,8 @@ def test_cancelling_before_anything_started_downloads_nothing(shop: ImageHost, o
     assert types(shop) == ["request.cancelled"]
 
 
-def test_cancelling_keeps_what_is_done(shop: ImageHost, objects: ObjectStore) -> None:
-    """What has not started stops at once, though it was queued."""
+def test_cancelling_keeps_completed_products(shop: ImageHost, objects: ObjectStore) -> None:
+    """Products that have not started are cancelled at once, even if they are queued."""
     configure(dispatch_window=2)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 6))
     work(most=3)
@@ -65,7 +65,7 @@ def test_cancelling_keeps_what_is_done(shop: ImageHost, objects: ObjectStore) ->
 
 
 def test_cancelling_while_the_file_is_planned(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows still to come are saved as cancelled, so that they have their line in the output CSV."""
+    """The remaining rows are saved as cancelled, so that each has its line in the output CSV."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 7))
     monkeypatch.setattr(plan, "PLAN_CHUNK", 3)
     add_products = requests.add_products
@@ -82,8 +82,8 @@ def test_cancelling_while_the_file_is_planned(shop: ImageHost, monkeypatch: pyte
     assert (row(ProcessingRequest).products_cancelled, row(ProcessingRequest).images_cancelled) == (7, 7)
 
 
-def test_a_product_in_hand_is_finished_and_the_rest_cancelled(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cancel comes while a worker makes an image."""
+def test_cancelling_finishes_products_being_processed(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cancel comes while a worker makes an image; the other product is cancelled."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 2))
     make_image = ImageMaker.make
 
@@ -96,8 +96,8 @@ def test_a_product_in_hand_is_finished_and_the_rest_cancelled(shop: ImageHost, m
     assert statuses() == ["completed", "cancelled"]
 
 
-def test_the_last_product_in_hand_completes_a_cancelled_request(shop: ImageHost) -> None:
-    """Where nothing was left to stop, everything is done and the request says so."""
+def test_the_last_product_being_processed_completes_the_request(shop: ImageHost) -> None:
+    """The cancel had nothing left to stop, so the request ends as completed."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
     (product,) = rows(Product)
@@ -111,8 +111,8 @@ def test_the_last_product_in_hand_completes_a_cancelled_request(shop: ImageHost)
     assert drain(request_id)["status"] == "completed"
 
 
-def test_a_product_that_comes_back_unfinished_is_cancelled(shop: ImageHost) -> None:
-    """It would have been tried again later; the sweeper cancels it instead."""
+def test_a_postponed_product_is_cancelled(shop: ImageHost) -> None:
+    """The sweeper cancels it instead of retrying it."""
     shop.says("/busy.jpg", Answer(503))
     request_id = submit(csv_of(f"{shop.url}/busy.jpg"))
     work(most=1)
@@ -125,7 +125,7 @@ def test_a_product_that_comes_back_unfinished_is_cancelled(shop: ImageHost) -> N
 
 
 def test_a_large_request_is_cancelled_in_steps(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call itself takes one step, and nothing starts any more while the sweeper takes the others."""
+    """The call takes the first step and the sweeper the others; no product starts meanwhile."""
     monkeypatch.setattr(actions, "CANCEL_STEP", 4)
     configure(dispatch_window=2)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 12))
@@ -138,8 +138,8 @@ def test_a_large_request_is_cancelled_in_steps(shop: ImageHost, monkeypatch: pyt
     assert (shop.asked["/chelsea.jpg"], row(ProcessingRequest).products_cancelled) == (0, 12)
 
 
-def test_cancelling_again_is_the_same(shop: ImageHost) -> None:
-    """202 while it ends, and nothing is counted twice."""
+def test_cancelling_twice_changes_nothing_more(shop: ImageHost) -> None:
+    """Both calls get 202 before the end, and each product is counted once."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     assert [post(f"/api/requests/{request_id}/cancel").status_code for _ in range(2)] == [202, 202]
     drain(request_id)
@@ -147,7 +147,7 @@ def test_cancelling_again_is_the_same(shop: ImageHost) -> None:
 
 
 def test_a_request_that_has_ended_cannot_be_cancelled(shop: ImageHost) -> None:
-    """409, and it stays as it was."""
+    """It gets 409 and does not change."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     drain(request_id)
     before = row(ProcessingRequest)
@@ -158,12 +158,12 @@ def test_a_request_that_has_ended_cannot_be_cancelled(shop: ImageHost) -> None:
 # -- retry --------------------------------------------------------------------------------------------------------
 
 
-def test_retry_tries_the_failed_images_alone(shop: ImageHost, objects: ObjectStore) -> None:
-    """What is done stays as it is; the request is finalized and announced anew."""
-    good, mended, hopeless = (f"{shop.url}/{name}" for name in ("chelsea.jpg", "mended.jpg", "missing.jpg"))
-    request_id = submit(csv_of([good, mended], good, hopeless), webhookUrl=f"{shop.url}/webhook")
+def test_a_retry_processes_only_the_failed_images(shop: ImageHost, objects: ObjectStore) -> None:
+    """Completed images do not change; the request is finalized again and a second webhook is sent."""
+    good, repaired, hopeless = (f"{shop.url}/{name}" for name in ("chelsea.jpg", "repaired.jpg", "missing.jpg"))
+    request_id = submit(csv_of([good, repaired], good, hopeless), webhookUrl=f"{shop.url}/webhook")
     assert drain(request_id)["status"] == "completed_with_errors"
-    shop.says("/mended.jpg", Answer(body=photo_file("rocket.webp")))
+    shop.says("/repaired.jpg", Answer(body=photo_file("rocket.webp")))
     before = {image.id: image for image in rows(ProductImage)}
 
     assert post(f"/api/requests/{request_id}/retry").json["status"] == "processing"
@@ -180,18 +180,18 @@ def test_retry_tries_the_failed_images_alone(shop: ImageHost, objects: ObjectSto
     assert [each.finalize_epoch for each in rows(WebhookDelivery, by=WebhookDelivery.finalize_epoch)] == [1, 2]
 
 
-def test_a_retry_that_mends_everything_completes_the_request(shop: ImageHost) -> None:
-    """No error is left, nor a failed CSV."""
-    request_id = submit(csv_of(f"{shop.url}/mended.jpg"))
+def test_a_retry_without_failures_completes_the_request(shop: ImageHost) -> None:
+    """No error and no failed CSV are left."""
+    request_id = submit(csv_of(f"{shop.url}/repaired.jpg"))
     assert drain(request_id)["status"] == "failed"
-    shop.says("/mended.jpg", Answer(body=photo_file("rocket.webp")))
+    shop.says("/repaired.jpg", Answer(body=photo_file("rocket.webp")))
     post(f"/api/requests/{request_id}/retry")
     status = drain(request_id)
     assert (status["status"], status["error"], status["failedCsvUrl"]) == ("completed", None, None)
 
 
-def test_a_cancelled_request_can_be_taken_up_again(shop: ImageHost) -> None:
-    """Cancelled images are tried like failed ones."""
+def test_a_cancelled_request_can_be_retried(shop: ImageHost) -> None:
+    """Cancelled images are retried like failed ones."""
     configure(dispatch_window=1)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 4))
     work(most=2)
@@ -203,10 +203,10 @@ def test_a_cancelled_request_can_be_taken_up_again(shop: ImageHost) -> None:
     assert shop.asked["/chelsea.jpg"] == 4
 
 
-def test_a_request_whose_planning_failed_is_planned_on(
+def test_a_retry_continues_a_failed_plan(
     shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its file was gone for a while: once it is back a retry goes on after the last row that was saved."""
+    """Its file was missing for a while; the retry continues after the last saved row."""
     monkeypatch.setattr(plan, "PLAN_CHUNK", 1)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     add_products, saved = requests.add_products, iter(range(2))
@@ -227,8 +227,8 @@ def test_a_request_whose_planning_failed_is_planned_on(
     assert types(shop) == ["request.failed", "request.completed"]
 
 
-def test_there_must_be_something_to_retry(shop: ImageHost) -> None:
-    """409 while the request is under way, and where nothing failed."""
+def test_refuses_a_retry_of_nothing(shop: ImageHost) -> None:
+    """A request that has not ended, or that has no failed image, gets 409."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     assert post(f"/api/requests/{request_id}/retry").json["code"] == "not_finished"
     drain(request_id)

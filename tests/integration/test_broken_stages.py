@@ -1,4 +1,4 @@
-"""One picture's fault ends one picture, whatever it raises and wherever."""
+"""An unexpected exception fails one image, whatever the exception and whichever the stage."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 class Unforeseen(Exception):
-    """What no stage is known to raise."""
+    """An exception that no stage is known to raise."""
 
 
-# The stage, where it is, what tells the broken picture, and the code it ends with.
+# Stage: its owner, its attribute, what marks the broken image, and the code of the failure.
 STAGES = {
     "download": (Downloader, "download", "rocket", "connect_failed"),
     "compress": (image_maker, "compress", b"RIFF", "corrupt_image"),
@@ -35,22 +35,22 @@ STAGES = {
     "fault", [Unforeseen, SyntaxError, RecursionError, UnicodeDecodeError], ids=lambda f: f.__name__
 )
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_fault_ends_its_picture_alone(
+def test_a_fault_fails_only_its_image(
     shop: ImageHost, monkeypatch: pytest.MonkeyPatch, stage: str, fault: type[Exception]
 ) -> None:
-    """The product's good pictures are made, and the job does not fail."""
-    holder, name, telling, code = STAGES[stage]
-    whole = getattr(holder, name)
+    """The other images of the product are made, and the job does not fail."""
+    holder, name, mark, code = STAGES[stage]
+    original = getattr(holder, name)
     broken: list[Any] = []
 
-    def stumble(*arguments: Any, **options: Any) -> Any:
-        is_broken = _tells(arguments, telling) if stage in {"download", "compress"} else _is_second(arguments)
+    def fail(*arguments: Any, **options: Any) -> Any:
+        is_broken = _has_mark(arguments, mark) if stage in {"download", "compress"} else _is_second(arguments)
         if is_broken:
             broken.append(arguments)
             raise fault(*(("utf-8", b"", 0, 1, "x") if fault is UnicodeDecodeError else ("x",)))
-        return whole(*arguments, **options)
+        return original(*arguments, **options)
 
-    monkeypatch.setattr(holder, name, stumble)
+    monkeypatch.setattr(holder, name, fail)
     monkeypatch.setattr(settle, "_backoff", lambda attempt: 0.0)
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/rocket.webp", f"{shop.url}/astronaut.jpg"]))
     assert drain(request_id)["status"] == "completed_with_errors"
@@ -58,8 +58,8 @@ def test_a_fault_ends_its_picture_alone(
     assert broken
 
 
-def _tells(arguments: tuple[Any, ...], telling: Any) -> bool:
-    return any(telling in argument for argument in arguments if isinstance(argument, type(telling)))
+def _has_mark(arguments: tuple[Any, ...], mark: Any) -> bool:
+    return any(mark in argument for argument in arguments if isinstance(argument, type(mark)))
 
 
 def _is_second(arguments: tuple[Any, ...]) -> bool:
@@ -68,13 +68,13 @@ def _is_second(arguments: tuple[Any, ...]) -> bool:
     return key.rpartition("/")[2].startswith("2")
 
 
-def test_a_time_out_is_no_fault_of_the_picture(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends the job, as it should; the lease runs out and another worker takes over."""
+def test_a_job_timeout_does_not_fail_the_image(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout ends the job; the lease expires, and another worker takes over."""
 
-    def stumble(*_arguments: Any, **_options: Any) -> Any:
+    def fail(*_arguments: Any, **_options: Any) -> Any:
         raise JobTimeoutException
 
-    monkeypatch.setattr(image_maker, "compress", stumble)
+    monkeypatch.setattr(image_maker, "compress", fail)
     submit(csv_of(f"{shop.url}/chelsea.jpg"))
     assert "JobTimeoutException" in burst()[0]
     assert row(Product).status.value == "processing"

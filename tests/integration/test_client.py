@@ -1,4 +1,4 @@
-"""The client of the API bears with what servers do."""
+"""The API client handles dropped connections, pages, keys and error answers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from imgproc.client import ApiError, Client
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"status":"pending"}'
 
 
-def test_a_connection_dropped_between_two_requests_is_no_failure() -> None:
-    """The server hangs up just when the second request comes; it is sent again on a new connection."""
+def test_resends_a_request_after_a_dropped_connection() -> None:
+    """The server closes the connection as the second request arrives; the client resends it on a new connection."""
 
     def answer_twice(listener: socket.socket) -> None:
         kept_alive, _address = listener.accept()
@@ -38,7 +38,7 @@ def test_a_connection_dropped_between_two_requests_is_no_failure() -> None:
 
 
 def test_watches_until_the_end(httpserver: HTTPServer) -> None:
-    """Every status is shown, the last one too."""
+    """`watch` yields every status, including the last one."""
     for status in ("pending", "processing", "cancelled"):
         httpserver.expect_ordered_request("/api/status/a").respond_with_json(
             {"status": status}, headers={"Retry-After": "0"}
@@ -49,7 +49,7 @@ def test_watches_until_the_end(httpserver: HTTPServer) -> None:
 
 
 def test_reads_every_page_of_products(httpserver: HTTPServer) -> None:
-    """Pages are followed by their cursor."""
+    """It follows the cursor of each page."""
     path = "/api/requests/a/products"
     httpserver.expect_ordered_request(path, query_string={}).respond_with_json(
         {"items": [{"line": 2}], "nextCursor": "x"}
@@ -62,8 +62,8 @@ def test_reads_every_page_of_products(httpserver: HTTPServer) -> None:
     client.close()
 
 
-def test_shows_its_key(httpserver: HTTPServer) -> None:
-    """With every call, and not in its repr."""
+def test_sends_its_key(httpserver: HTTPServer) -> None:
+    """The key is in every call, and not in the repr."""
     httpserver.expect_request("/api/status/a", headers={"Authorization": "Bearer imgproc_x"}).respond_with_json({})
     client = Client(httpserver.url_for("/"), key="imgproc_x")
     assert client.status("a") == {}
@@ -87,7 +87,7 @@ def test_shows_its_key(httpserver: HTTPServer) -> None:
                 "errorsTruncated": True,
             },
             "Two rows are bad.\n  line 2, Product Name: It is empty.\n  line 5: It is cut off.\n  ...",
-            id="faults of a file",
+            id="errors of a file",
         ),
         pytest.param(
             {
@@ -98,7 +98,7 @@ def test_shows_its_key(httpserver: HTTPServer) -> None:
                 ],
             },
             "Give a quality from 1 to 95, or smart.",
-            id="an option that the detail explains",
+            id="an option explained by the detail",
         ),
         pytest.param(
             {
@@ -110,15 +110,15 @@ def test_shows_its_key(httpserver: HTTPServer) -> None:
                 ],
             },
             "Two options are wrong.\n  quality: Not a number.\n  scale: Too large.",
-            id="options that it does not explain",
+            id="options not explained by the detail",
         ),
         pytest.param(["not", "a", "problem"], "HTTP 422 UNPROCESSABLE ENTITY", id="another body"),
     ],
 )
-def test_a_refusal_is_told_in_the_words_of_the_api(
+def test_an_error_shows_the_details_of_the_api(
     tmp_path: Path, httpserver: HTTPServer, problem: object, expected: str
 ) -> None:
-    """One line for the problem, one for each fault."""
+    """The problem takes one line, and each error of its list one more."""
     httpserver.expect_request("/api/upload", method="POST").respond_with_json(problem, status=422)
     file = tmp_path / "products.csv"
     file.write_text("x")

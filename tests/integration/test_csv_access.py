@@ -1,4 +1,4 @@
-"""Who can read a request's CSVs: whoever was told their keys, or the API's caller alone; never by a picture's URL."""
+"""Who can read a request's CSVs: those who know their URLs, or only the API's caller; an image URL reveals nothing."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ SECRET = "s3cr3t-V4lue"
 
 
 def ended(shop: ImageHost, **options: str) -> str:
-    """A request of which one image was made and one was not; its id."""
+    """A request with one completed and one failed image; its id."""
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"]), **options)
     drain(request_id)
     return request_id
 
 
-def announced(shop: ImageHost) -> dict[str, Any]:
-    """The data of the last announcement."""
+def last_webhook(shop: ImageHost) -> dict[str, Any]:
+    """The data of the last webhook."""
     data: dict[str, Any] = json.loads(shop.announcements[-1].body)["data"]
     return data
 
@@ -65,8 +65,8 @@ def key_of(url: str) -> str:
 # -- public -------------------------------------------------------------------------------------------------------
 
 
-def test_no_key_of_a_csv_follows_from_a_pictures_url(shop: ImageHost, objects: ObjectStore) -> None:
-    """128 random bits of the CSVs' own; the status, the webhook and the API's redirect tell them."""
+def test_the_key_of_a_csv_does_not_follow_from_an_image_url(shop: ImageHost, objects: ObjectStore) -> None:
+    """It has 128 random bits of its own; the status, the webhook and the API's redirect give the URL."""
     one, two = (ended(shop, webhookUrl=f"{shop.url}/webhook") for _ in range(2))
     tokens = set()
     for request_id in (one, two):
@@ -80,15 +80,15 @@ def test_no_key_of_a_csv_follows_from_a_pictures_url(shop: ImageHost, objects: O
             redirect = current_app.test_client().get(f"/api/requests/{request_id}/{name}.csv")
             assert (redirect.status_code, redirect.location) == (302, status[f"{name}CsvUrl"])
             assert redirect.headers["Cache-Control"] == "no-store"
-        pictures = [image["outputUrl"] for product in products_of(request_id) for image in product["images"]]
-        assert not [url for url in pictures for token in tokens if url and token in url]
+        images = [image["outputUrl"] for product in products_of(request_id) for image in product["images"]]
+        assert not [url for url in images for token in tokens if url and token in url]
     assert len(tokens) == 2
-    assert announced(shop)["outputCsvUrl"] == status_of(two)["outputCsvUrl"]
-    assert announced(shop)["failedCsvUrl"] == status_of(two)["failedCsvUrl"]
+    assert last_webhook(shop)["outputCsvUrl"] == status_of(two)["outputCsvUrl"]
+    assert last_webhook(shop)["failedCsvUrl"] == status_of(two)["failedCsvUrl"]
 
 
-def test_nothing_lies_where_it_could_be_guessed(shop: ImageHost, objects: ObjectStore) -> None:
-    """Of all the objects of a request, only pictures have keys made of its id, rows and names."""
+def test_no_csv_has_a_guessable_key(shop: ImageHost, objects: ObjectStore) -> None:
+    """Only images have keys made of the request's id, rows and names."""
     request_id = ended(shop)
     guessable = [f"{request_id}/{name}.csv" for name in ("output", "failed", "input")]
     public = [key.removeprefix("outputs/") for key in objects.keys(request_id) if key.startswith("outputs/")]
@@ -97,10 +97,10 @@ def test_nothing_lies_where_it_could_be_guessed(shop: ImageHost, objects: Object
 
 
 def test_a_finalizer_that_runs_again_writes_the_same_objects(shop: ImageHost, objects: ObjectStore) -> None:
-    """Be it because the first died before it could say so, or after a retry; what was announced stays true."""
+    """It runs again after a crash before its last statement, or after a retry; the URLs of the webhook stay valid."""
     request_id = ended(shop)
     first, keys = status_of(request_id), objects.keys(request_id)
-    with transaction() as connection:  # as though its last statement had not come through
+    with transaction() as connection:  # as if its last statement had been lost
         connection.execute(sa.update(ProcessingRequest).values(status="finalizing", finished_at=None))
     jobs.finalize(request_id, 1)
     again = status_of(request_id)
@@ -112,7 +112,7 @@ def test_a_finalizer_that_runs_again_writes_the_same_objects(shop: ImageHost, ob
 
 
 def test_the_first_claim_of_a_finalization_decides_the_key() -> None:
-    """A finalizer that was superseded and the one that took over name the same objects."""
+    """A superseded finalizer and its successor write to the same key."""
     planned(products=1)
     with transaction() as connection:
         connection.execute(sa.update(ProcessingRequest).values(status="finalizing", finalize_epoch=1))
@@ -124,8 +124,8 @@ def test_the_first_claim_of_a_finalization_decides_the_key() -> None:
     assert re.fullmatch(TOKEN, tokens[0])
 
 
-def test_a_request_from_before_keeps_its_files_until_it_ends_again(shop: ImageHost, objects: ObjectStore) -> None:
-    """Its links go on to work; a retry gives its CSVs keys that cannot be guessed, and deletes the old ones."""
+def test_an_older_request_keeps_its_csvs_until_it_ends_again(shop: ImageHost, objects: ObjectStore) -> None:
+    """Its old links work; a retry gives its CSVs keys that cannot be guessed, and deletes the old ones."""
     request_id = ended(shop)
     old = {f"{name}_key": f"{request_id}/{name}.csv" for name in ("output", "failed")}
     for key in old.values():
@@ -142,8 +142,8 @@ def test_a_request_from_before_keeps_its_files_until_it_ends_again(shop: ImageHo
 # -- private ------------------------------------------------------------------------------------------------------
 
 
-def test_private_csvs_are_had_from_the_api_alone(shop: ImageHost, objects: ObjectStore) -> None:
-    """They lie in the private bucket; status and webhook give the API's links, which want the caller's key."""
+def test_only_the_api_serves_private_csvs(shop: ImageHost, objects: ObjectStore) -> None:
+    """They are in the private bucket; status and webhook give links of the API, which need the caller's key."""
     configure(csv_access="private")
     headers = {"X-API-Key": create_key("shop")}
     file = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
@@ -156,7 +156,7 @@ def test_private_csvs_are_had_from_the_api_alone(shop: ImageHost, objects: Objec
     status = ask(f"/api/status/{request_id}", headers=headers).get_json()
     for name, column in (("output", "Output Image Urls"), ("failed", "Error")):
         link = f"http://localhost/api/requests/{request_id}/{name}.csv"
-        assert status[f"{name}CsvUrl"] == announced(shop)[f"{name}CsvUrl"] == link
+        assert status[f"{name}CsvUrl"] == last_webhook(shop)[f"{name}CsvUrl"] == link
         file_ = ask(link, headers=headers)
         assert (file_.status_code, file_.content_type) == (200, "text/csv; charset=utf-8")
         assert file_.text.splitlines()[0] == f"S. No.,Product Name,Input Image Urls,{column}"
@@ -170,8 +170,8 @@ def test_private_csvs_are_had_from_the_api_alone(shop: ImageHost, objects: Objec
     assert ask(status["outputCsvUrl"]).status_code == 401
 
 
-def test_a_large_private_csv_comes_in_pieces() -> None:
-    """No web process holds all of it."""
+def test_a_large_private_csv_is_streamed() -> None:
+    """The web process never holds the whole file."""
     planned(products=1)
     request_id, size = row(ProcessingRequest).id, 5_000_000
     services().store.put_csv(f"{request_id}/x/output.csv", [b"x" * 1000] * (size // 1000), private=True)
@@ -184,8 +184,8 @@ def test_a_large_private_csv_comes_in_pieces() -> None:
     assert (sum(pieces), max(pieces) <= 262_144) == (size, True)
 
 
-def test_a_private_csv_that_is_gone_is_not_found() -> None:
-    """404 with the remedy, and no half of an answer."""
+def test_a_missing_private_csv_is_not_found() -> None:
+    """The API answers 404, not with a truncated file."""
     request_id = planned(products=1)
     gone = {"output_key": f"{request_id}/x/output.csv", "failed_key": f"{request_id}/x/failed.csv"}
     with transaction() as connection:
@@ -196,10 +196,10 @@ def test_a_private_csv_that_is_gone_is_not_found() -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [("public", "private"), ("private", "public")])
-def test_a_retry_moves_the_files_where_the_setting_says_now(
+def test_a_retry_moves_the_csvs_to_the_bucket_of_the_setting(
     shop: ImageHost, objects: ObjectStore, before: str, after: str
 ) -> None:
-    """Until then they are where they were made, and the links lead there; nothing stays behind."""
+    """Until then the links lead to the old bucket; afterwards no CSV is left there."""
     configure(csv_access=before)
     request_id = ended(shop)
     url = status_of(request_id)["outputCsvUrl"]
@@ -215,7 +215,7 @@ def test_a_retry_moves_the_files_where_the_setting_says_now(
 
 
 def test_deleting_a_request_deletes_its_private_csvs(app: Flask, shop: ImageHost, objects: ObjectStore) -> None:
-    """One prefix holds all there is of it, in either bucket."""
+    """All objects of a request have one prefix, in either bucket."""
     configure(csv_access="private")
     request_id = ended(shop)
     assert len([key for key in objects.keys(request_id) if key.endswith(".csv")]) == 3
@@ -223,8 +223,8 @@ def test_deleting_a_request_deletes_its_private_csvs(app: Flask, shop: ImageHost
     assert objects.keys(request_id) == []
 
 
-def test_a_store_that_is_away_is_said_before_a_byte_is_sent(shop: ImageHost, objects: ObjectStore) -> None:
-    """503 with `Retry-After`, not a file cut short."""
+def test_an_unavailable_store_is_reported_before_a_byte_is_sent(shop: ImageHost, objects: ObjectStore) -> None:
+    """The API answers 503, not with a truncated file."""
     configure(csv_access="private")
     request_id = ended(shop)
     with objects.away():
@@ -237,8 +237,8 @@ def test_a_store_that_is_away_is_said_before_a_byte_is_sent(shop: ImageHost, obj
 SIGNED = f"missing.jpg?X-Amz-Credential=AKIA&X-Amz-Signature={SECRET}&w=100"
 
 
-def test_the_failed_csv_can_be_uploaded_again_with_what_was_given(shop: ImageHost, objects: ObjectStore) -> None:
-    """The URL cell is the caller's own, signature and all; what we say of the error never repeats it."""
+def test_the_failed_csv_can_be_uploaded_again_with_its_urls(shop: ImageHost, objects: ObjectStore) -> None:
+    """The URL cell keeps the caller's signature; the error text never contains it."""
     request_id = submit(csv_of(f"{shop.url}/{SIGNED}"))
     failed = objects.get("outputs", key_of(drain(request_id)["failedCsvUrl"])).decode()
     header, line = failed.splitlines()
@@ -252,7 +252,7 @@ def test_the_failed_csv_can_be_uploaded_again_with_what_was_given(shop: ImageHos
 
 
 def test_csvs_show_no_credentials_where_the_settings_say_so(shop: ImageHost, objects: ObjectStore) -> None:
-    """Neither file; pictures are downloaded by what was given, and the caller's own JSON has it."""
+    """Both CSVs are redacted; downloads use the given URL, and the products of the API show it."""
     configure(csv_url_credentials="redact")
     good = f"{shop.url}/chelsea.jpg?token={SECRET}&w=1"
     request_id = submit(csv_of([good, f"{shop.url}/{SIGNED}"]))
@@ -266,8 +266,8 @@ def test_csvs_show_no_credentials_where_the_settings_say_so(shop: ImageHost, obj
     assert products_of(request_id)[0]["images"][0]["sourceUrl"] == good
 
 
-def test_an_error_kept_from_before_is_redacted_when_it_is_written(shop: ImageHost, objects: ObjectStore) -> None:
-    """Rows older than this code may hold anything."""
+def test_a_stored_error_is_redacted_when_it_is_written(shop: ImageHost, objects: ObjectStore) -> None:
+    """Rows of older releases may contain credentials."""
     request_id = ended(shop)
     request = reads.get_request(request_id)
     assert request is not None
@@ -282,7 +282,7 @@ def test_an_error_kept_from_before_is_redacted_when_it_is_written(shop: ImageHos
 
 
 def test_a_refused_url_is_shown_without_its_credentials(shop: ImageHost) -> None:
-    """In the answer to the upload, and in what a skipped row says."""
+    """This holds for the answer to the upload and for the error of a skipped row."""
     file = csv_of(f"ftp://u:{SECRET}@shop.example/a.jpg?token={SECRET}", f"{shop.url}/chelsea.jpg")
     refused = upload(file)
     assert refused.status_code == 422

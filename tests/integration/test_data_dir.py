@@ -1,4 +1,4 @@
-"""DATA_DIR is read by its owner alone, whatever umask a stack is started with and whatever was there before."""
+"""Only its owner can read DATA_DIR, whatever the umask of the stack and the modes of existing files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CSV = "S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n
 
 @contextmanager
 def umask(mask: int) -> Iterator[None]:
-    """Be that careless for a while."""
+    """Set the umask for the block."""
     before = os.umask(mask)
     try:
         yield
@@ -32,12 +32,12 @@ def umask(mask: int) -> Iterator[None]:
 
 
 def open_to_others(folder: Path) -> set[str]:
-    """What others may read, write or enter of a folder and all below it."""
+    """The paths in a folder, itself included, that other users may read, write or enter."""
     return {str(path) for path in [folder, *folder.rglob("*")] if stat.S_IMODE(path.lstat().st_mode) & OTHERS}
 
 
-def test_all_that_a_stack_makes_is_private(tmp_path: Path) -> None:
-    """The database, Redis, its log, objects and settings; and again where an earlier release left them open."""
+def test_everything_a_stack_creates_is_private(tmp_path: Path) -> None:
+    """The database, Redis, logs, objects and settings are private, also where an earlier release left them open."""
     folder = tmp_path / "deep" / "var"
     folder.parent.mkdir()
     with umask(0):
@@ -55,8 +55,8 @@ def test_all_that_a_stack_makes_is_private(tmp_path: Path) -> None:
             assert open_to_others(folder) == set()
 
 
-def test_other_commands_make_it_private_too(tmp_path: Path) -> None:
-    """Such as `flask db upgrade`, where no stack has run yet."""
+def test_other_commands_make_the_folder_private_too(tmp_path: Path) -> None:
+    """`flask db upgrade`, for example, may run before any stack."""
     folder = tmp_path / "var"
     with umask(0):
         app = create_app(load_settings({"DATA_DIR": str(folder)}))
@@ -68,8 +68,8 @@ def test_other_commands_make_it_private_too(tmp_path: Path) -> None:
             db.engine.dispose()
 
 
-def test_a_folder_of_others_keeps_its_mode(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """DATA_DIR=/tmp would lock everybody out; what is ours in it is closed all the same."""
+def test_a_shared_folder_keeps_its_mode(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """DATA_DIR=/tmp stays open to other users, and imgproc's own files in it become private."""
     tmp_path.chmod(0o777)
     theirs, ours = tmp_path / "theirs.txt", tmp_path / "imgproc.db"
     for file in (theirs, ours):
@@ -82,8 +82,8 @@ def test_a_folder_of_others_keeps_its_mode(tmp_path: Path, caplog: pytest.LogCap
     assert "choose a folder of its own" in caplog.text
 
 
-def test_what_a_link_points_to_is_left_alone(tmp_path: Path) -> None:
-    """It lies elsewhere, and may be somebody else's."""
+def test_the_target_of_a_link_keeps_its_mode(tmp_path: Path) -> None:
+    """It is outside the folder, and may belong to another user."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o755)
     folder = tmp_path / "var"

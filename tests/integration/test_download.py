@@ -1,4 +1,4 @@
-"""Downloads from real servers on loopback, well-behaved and not."""
+"""Downloads from real servers on loopback, well-behaved and hostile."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_downloader(timeout: float = 10.0, allowed_networks: Networks = LOOPBACK
 
 @pytest.fixture
 def downloader() -> Iterator[Downloader]:
-    """A downloader with time to spare."""
+    """A downloader with a long timeout."""
     downloader = make_downloader()
     yield downloader
     downloader.close()
@@ -56,14 +56,14 @@ def downloader() -> Iterator[Downloader]:
 
 @pytest.fixture
 def hasty() -> Iterator[Downloader]:
-    """A downloader with little time, for servers that would take forever."""
+    """A downloader with a short timeout, for servers that never finish."""
     downloader = make_downloader(timeout=0.6)
     yield downloader
     downloader.close()
 
 
 def failure_of(downloader: Downloader, url: str) -> DownloadError:
-    """The error that `url` ends in; its detail is one sentence."""
+    """The error of downloading `url`; its detail is a sentence."""
     with pytest.raises(DownloadError) as caught:
         downloader.download(url)
     assert caught.value.detail.endswith(".")
@@ -72,7 +72,7 @@ def failure_of(downloader: Downloader, url: str) -> DownloadError:
 
 
 def test_downloads_the_bytes_and_their_type(downloader: Downloader, httpserver: HTTPServer) -> None:
-    """A picture arrives whole, asked for without compression."""
+    """The image arrives whole, and is requested without compression."""
     httpserver.expect_request("/shoe.jpg", headers={"Accept-Encoding": "identity"}).respond_with_data(
         b"\xff\xd8" * 50_000, content_type="image/jpeg"
     )
@@ -96,7 +96,7 @@ def test_downloads_the_bytes_and_their_type(downloader: Downloader, httpserver: 
     ],
 )
 def test_reads_bodies_however_they_are_framed(downloader: Downloader, pieces: list[bytes]) -> None:
-    """All framings of HTTP/1 end in the same bytes."""
+    """Every framing of HTTP/1 gives the same bytes."""
     with serving(answer(*pieces)) as server:
         assert downloader.download(server.url).body == b"picture"
 
@@ -125,10 +125,8 @@ def test_reads_bodies_however_they_are_framed(downloader: Downloader, pieces: li
         pytest.param([OK, b"Content-Length: 5\r\n" * 2, b"\r\nhell"], "truncated_image", True, id="same-length-twice"),
     ],
 )  # fmt: skip
-def test_names_what_is_wrong_with_an_answer(
-    downloader: Downloader, pieces: list[bytes], code: str, retryable: bool
-) -> None:
-    """Each way to answer badly has its code."""
+def test_each_bad_answer_has_its_code(downloader: Downloader, pieces: list[bytes], code: str, retryable: bool) -> None:
+    """The error also says whether a retry may help."""
     with serving(answer(*pieces)) as server:
         failure = failure_of(downloader, server.url)
     assert (failure.code, failure.retryable) == (code, retryable)
@@ -147,8 +145,8 @@ def test_names_what_is_wrong_with_an_answer(
         pytest.param(answer_then_drip(CHUNKED + b"0\r\n", b"A: b\r\n"), id="endless-trailer"),
     ],
 )
-def test_ends_slow_servers_by_the_deadline(hasty: Downloader, behaviour: Behaviour) -> None:
-    """Neither silence nor dripping holds a download up, in whatever part of the answer."""
+def test_a_slow_server_times_out(hasty: Downloader, behaviour: Behaviour) -> None:
+    """Neither silence nor dripping extends the deadline, in any part of the answer."""
     with serving(behaviour) as server:
         failure = failure_of(hasty, server.url)
     assert (failure.code, failure.retryable) == ("timeout", True)
@@ -156,14 +154,14 @@ def test_ends_slow_servers_by_the_deadline(hasty: Downloader, behaviour: Behavio
 
 @pytest.mark.parametrize("length", [4_000, 90_000])
 def test_a_slow_error_page_does_not_hide_the_error(hasty: Downloader, length: int) -> None:
-    """The status is what counts, however long its page takes."""
+    """The status decides, however long its page takes."""
     page = answer_then_drip(b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n" % length, b"x")
     with serving(page) as server:
         assert failure_of(hasty, server.url).code == "http_404"
 
 
-def test_ends_a_slow_tls_handshake_by_the_deadline(hasty: Downloader) -> None:
-    """A server that never says a word of TLS is left before it hangs up itself."""
+def test_a_slow_tls_handshake_times_out(hasty: Downloader) -> None:
+    """The download ends before the silent server closes the connection."""
     hung_up = threading.Event()
 
     def hang_up(_connection: socket.socket, server: Server) -> None:
@@ -175,15 +173,15 @@ def test_ends_a_slow_tls_handshake_by_the_deadline(hasty: Downloader) -> None:
         assert not hung_up.is_set()
 
 
-def test_ends_a_body_dripped_over_tls_by_the_deadline(tmp_path: Path) -> None:
-    """The deadline reaches through TLS."""
+def test_a_body_dripped_over_tls_times_out(tmp_path: Path) -> None:
+    """The deadline also holds within TLS."""
     context, trusted = self_signed(tmp_path)
     drip = answer_then_drip(OK + b"Content-Length: 90000\r\n\r\n", b"x")
     assert failure_over_tls(drip, context, trusted, seconds=1) == "timeout"
 
 
-def test_ends_a_slow_look_up_by_the_deadline(hasty: Downloader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name server that takes its time holds nobody up: the download is over before it has answered."""
+def test_a_slow_dns_lookup_times_out(hasty: Downloader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The download ends before the name server answers."""
     over, answered = threading.Event(), threading.Event()
 
     def getaddrinfo(*_: object, **__: object) -> None:
@@ -207,7 +205,7 @@ def test_ends_a_slow_look_up_by_the_deadline(hasty: Downloader, monkeypatch: pyt
     ],
 )
 def test_endless_bodies_take_bounded_memory(downloader: Downloader, head: bytes) -> None:
-    """What a server sends beyond the cap is not kept, even where 1 kB unpacks to 1 MB."""
+    """Bytes beyond the cap are dropped, even where 1 kB unpacks to 1 MB."""
     bomb = gzip.compress(bytes(50_000_000))
     with serving(answer_then_flood(head, bomb)) as server:
         tracemalloc.start()
@@ -218,14 +216,14 @@ def test_endless_bodies_take_bounded_memory(downloader: Downloader, head: bytes)
     assert peak < 3_000_000
 
 
-def test_a_reset_may_be_tried_again(downloader: Downloader) -> None:
-    """A connection torn down in the middle is the network's fault, not the picture's."""
+def test_a_reset_is_retryable(downloader: Downloader) -> None:
+    """It is a fault of the network, not of the image."""
     with serving(answer_then_reset(OK + b"Content-Length: 90000\r\n\r\nhalf")) as server:
         failure = failure_of(downloader, server.url)
     assert (failure.code, failure.retryable) == ("connect_failed", True)
 
 
-def test_a_refused_connection_may_be_tried_again(downloader: Downloader) -> None:
+def test_a_refused_connection_is_retryable(downloader: Downloader) -> None:
     """A host that is down may come back."""
     with serving(never_answer) as server:
         pass
@@ -240,7 +238,7 @@ def test_a_refused_connection_may_be_tried_again(downloader: Downloader) -> None
 def test_tells_unknown_names_from_temporary_failures(
     downloader: Downloader, monkeypatch: pytest.MonkeyPatch, errno: int, retryable: bool
 ) -> None:
-    """A name that does not exist is final; a name server in trouble is not."""
+    """An unknown name is final; a failure of the name server is retryable."""
 
     def getaddrinfo(*_: object, **__: object) -> NoReturn:
         raise socket.gaierror(errno, "no")
@@ -251,16 +249,16 @@ def test_tells_unknown_names_from_temporary_failures(
     assert "images.example" in failure.detail
 
 
-def test_refuses_a_certificate_nobody_vouches_for(downloader: Downloader, tmp_path: Path) -> None:
-    """A self-signed certificate is refused."""
+def test_refuses_a_self_signed_certificate(downloader: Downloader, tmp_path: Path) -> None:
+    """The failure is final."""
     context, _ = self_signed(tmp_path)
     with serving(keep_alive, tls=context) as server:
         failure = failure_of(downloader, server.url)
     assert (failure.code, failure.retryable) == ("tls_failed", False)
 
 
-def test_refuses_plain_http_where_tls_was_asked_for(downloader: Downloader) -> None:
-    """A server that speaks no TLS on an https URL has failed at TLS."""
+def test_refuses_plain_http_on_an_https_url(downloader: Downloader) -> None:
+    """A server that answers without TLS fails with `tls_failed`."""
 
     def answer_plainly(connection: socket.socket, _server: Server) -> None:
         connection.recv(65_536)
@@ -277,7 +275,7 @@ def test_refuses_plain_http_where_tls_was_asked_for(downloader: Downloader) -> N
 def test_http_errors_carry_their_status(
     downloader: Downloader, httpserver: HTTPServer, status: int, retryable: bool
 ) -> None:
-    """The code names the status; trouble that passes may be tried again."""
+    """The code names the status; temporary errors are retryable."""
     httpserver.expect_request("/shoe.jpg").respond_with_data("no", status=status)
     failure = failure_of(downloader, httpserver.url_for("/shoe.jpg"))
     assert (failure.code, failure.retryable) == (f"http_{status}", retryable)
@@ -302,24 +300,24 @@ def test_http_errors_carry_their_status(
 def test_honours_retry_after(
     downloader: Downloader, httpserver: HTTPServer, value: str, least: float | None, most: float | None
 ) -> None:
-    """Retry-After counts in both its forms, up to a cap; nonsense does not."""
+    """Both forms of Retry-After count, up to a cap; invalid values are ignored."""
     httpserver.expect_request("/shoe.jpg").respond_with_data("no", status=429, headers={"Retry-After": value})
     assert least == failure_of(downloader, httpserver.url_for("/shoe.jpg")).retry_after == most
 
 
 def redirect(location: str) -> Behaviour:
-    """An answer that sends elsewhere."""
+    """A redirect to `location`."""
     return answer(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ", location.encode(), b"\r\n\r\n")
 
 
 def test_a_path_that_begins_with_two_slashes_names_no_host(downloader: Downloader, httpserver: HTTPServer) -> None:
-    """What follows them is asked of the host whose address was checked."""
+    """The path is requested from the host whose address was checked."""
     httpserver.expect_request("/images.example:x/shoe.jpg").respond_with_data(b"shoe")
     assert downloader.download(httpserver.url_for("/") + "/images.example:x/shoe.jpg").body == b"shoe"
 
 
 def test_follows_three_redirects(downloader: Downloader, httpserver: HTTPServer) -> None:
-    """Three redirects, relative, absolute and with a query, lead to the picture."""
+    """They may be relative, absolute, or have a query."""
     httpserver.expect_request("/1").respond_with_data(status=301, headers={"Location": "2?size=1"})
     httpserver.expect_request("/2").respond_with_data(status=307, headers={"Location": httpserver.url_for("/3")})
     httpserver.expect_request("/3").respond_with_data(status=303, headers={"Location": httpserver.url_for("/4")[5:]})
@@ -330,7 +328,7 @@ def test_follows_three_redirects(downloader: Downloader, httpserver: HTTPServer)
 
 
 def test_follows_a_redirect_written_in_utf8(downloader: Downloader, httpserver: HTTPServer) -> None:
-    """A Location that was never percent-encoded is read as UTF-8."""
+    """A Location without percent-encoding is read as UTF-8."""
     httpserver.expect_request("/schöner-schuh").respond_with_data(b"picture")
     with serving(redirect(f"http://127.0.0.1:{httpserver.port}/schöner-schuh")) as server:
         assert downloader.download(server.url).body == b"picture"
@@ -355,15 +353,15 @@ def test_stops_after_three_redirects(downloader: Downloader) -> None:
     ],
 )
 def test_checks_where_a_redirect_leads(downloader: Downloader, location: str, code: str) -> None:
-    """Each hop is checked like the first."""
+    """Every hop is checked like the first URL."""
     with serving(redirect(location)) as server:
         failure = failure_of(downloader, server.url)
     assert failure.code == code
     assert "secret" not in failure.detail
 
 
-def test_a_redirect_to_a_forbidden_address_dials_nothing() -> None:
-    """A redirect from an allowed network into one that is not is never followed."""
+def test_a_redirect_to_a_forbidden_address_is_not_followed() -> None:
+    """Its server is on an allowed network, its target is not."""
     with serving(never_answer, host="127.0.0.2") as canary, serving(redirect(canary.url)) as server:
         downloader = make_downloader(allowed_networks=[ip_network("127.0.0.1/32")])
         assert failure_of(downloader, server.url).code == "forbidden_address"
@@ -375,7 +373,7 @@ def test_a_redirect_to_a_forbidden_address_dials_nothing() -> None:
     "host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::ffff:7f00:1]", "0"]
 )
 def test_a_forbidden_address_is_not_dialled(host: str) -> None:
-    """A canary on a loopback port sees no connection, however its address is spelled."""
+    """A canary on loopback gets no connection, however its address is spelled."""
     with serving(never_answer) as canary:
         downloader = make_downloader(allowed_networks=())
         assert failure_of(downloader, f"http://{host}:{canary.port}/").code == "forbidden_address"
@@ -383,8 +381,8 @@ def test_a_forbidden_address_is_not_dialled(host: str) -> None:
         assert canary.connections == 0
 
 
-def test_a_name_that_leads_inside_is_not_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A harmless name that resolves to loopback, on a port that is open, reaches no canary."""
+def test_a_name_that_resolves_to_loopback_is_not_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A canary listens on an open port and gets no connection."""
     with serving(never_answer) as canary:
         answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", canary.port))]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
@@ -397,7 +395,7 @@ def test_a_name_that_leads_inside_is_not_dialled(monkeypatch: pytest.MonkeyPatch
 def test_reads_no_proxy_from_the_environment(
     downloader: Downloader, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Proxies of the environment would undo every check, so they are not used."""
+    """A proxy would bypass every address check."""
     httpserver.expect_request("/shoe.jpg").respond_with_data(b"picture")
     with serving(never_answer) as canary:
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
@@ -407,7 +405,7 @@ def test_reads_no_proxy_from_the_environment(
 
 
 def test_keeps_connections_alive_but_no_cookies(downloader: Downloader) -> None:
-    """Several downloads from a host share a connection, and nothing else."""
+    """Downloads from one host share a connection and no other state."""
     heads = []
 
     def note_request(connection: socket.socket, server: Server) -> None:
@@ -424,7 +422,7 @@ def test_keeps_connections_alive_but_no_cookies(downloader: Downloader) -> None:
 
 
 def test_keeps_a_connection_alive_after_an_error(downloader: Downloader) -> None:
-    """A short error page does not cost the connection."""
+    """A short error page does not close the connection."""
 
     def refuse(connection: socket.socket, _server: Server) -> None:
         while read_request(connection):
@@ -437,7 +435,7 @@ def test_keeps_a_connection_alive_after_an_error(downloader: Downloader) -> None
 
 
 def test_a_connection_dropped_while_idle_is_replaced(downloader: Downloader) -> None:
-    """A host that closed its side between two downloads does not fail the second."""
+    """The host closes it between two downloads, and the second succeeds."""
     with serving(answer(OK, b"Content-Length: 2\r\n\r\nok")) as server:
         assert downloader.download(server.url).body == b"ok"
         assert downloader.download(server.url).body == b"ok"
@@ -445,7 +443,7 @@ def test_a_connection_dropped_while_idle_is_replaced(downloader: Downloader) -> 
 
 
 def test_a_connection_dropped_while_in_use_is_replaced(downloader: Downloader) -> None:
-    """A host that hangs up just when its connection is used again is asked once more."""
+    """The host closes it as the second download begins, and the download is tried once more."""
 
     def hang_up_on_the_second(connection: socket.socket, _server: Server) -> None:
         for reply in (OK + b"Content-Length: 2\r\n\r\nok", b""):
@@ -465,7 +463,7 @@ def test_reaches_hosts_over_ipv6(downloader: Downloader) -> None:
 
 
 def test_serves_several_threads_at_once(downloader: Downloader, httpserver: HTTPServer) -> None:
-    """Threads that share a downloader each get their own picture."""
+    """Threads that share a downloader each get their own image."""
     for number in range(40):
         httpserver.expect_request(f"/{number}").respond_with_data(str(number))
     urls = [httpserver.url_for(f"/{number}") for number in range(40)]
@@ -474,8 +472,8 @@ def test_serves_several_threads_at_once(downloader: Downloader, httpserver: HTTP
     assert bodies == [str(number).encode() for number in range(40)]
 
 
-def test_one_slow_download_ends_no_other(hasty: Downloader) -> None:
-    """A deadline shuts down its own connection alone, and the next download finds the slot free."""
+def test_a_timeout_ends_only_its_own_download(hasty: Downloader) -> None:
+    """The deadline closes only its own connection, and the next download can use the slot."""
     with serving(never_answer) as slow, serving(keep_alive) as fast, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(failure_of, hasty, slow.url)
         while not waiting.done():

@@ -1,4 +1,4 @@
-"""The embedded Redis and S3 are real, keep their data, and show their secrets to nobody."""
+"""The embedded Redis and S3 are real servers, keep their data, and reveal no secret."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.processes import Children, is_alive, wait_until
 
 @contextmanager
 def stack(data_dir: Path, **environ: str) -> Iterator[Settings]:
-    """Redis and S3 on `data_dir`; yields the settings any other process would read meanwhile."""
+    """Run Redis and S3 on `data_dir`; yields the settings that any other process reads meanwhile."""
     given = {"DATA_DIR": str(data_dir), **environ}
     with claim(data_dir), Supervisor(threading.Event()) as supervisor, start_missing(load_settings(given), supervisor):
         yield load_settings(given)
@@ -40,12 +40,12 @@ def stack(data_dir: Path, **environ: str) -> Iterator[Settings]:
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
-    """A folder as awkward as a user's may be: a space, a quote, a letter beyond ASCII, and a long path."""
+    """A difficult path: a space, a quote, a letter beyond ASCII, and great length."""
     return tmp_path / "it's söme folder" / ("long" * 40)
 
 
 def s3_client(settings: Settings, *, secret: str | None = None) -> Any:
-    """A client as the store makes it."""
+    """An S3 client with the options of the store."""
     return boto3.client(
         "s3",
         endpoint_url=settings.s3_endpoint_url,
@@ -61,7 +61,7 @@ def s3_client(settings: Settings, *, secret: str | None = None) -> Any:
 
 
 def test_a_second_start_finds_everything_again(data_dir: Path) -> None:
-    """Keys of Redis, objects, addresses and secrets survive a stop."""
+    """Redis keys, objects, addresses and secrets survive a stop."""
     with stack(data_dir) as first:
         redis.Redis.from_url(first.redis_url or "").set("greeting", "hello")
         s3_client(first).put_object(Bucket="outputs", Key="a/1-mug.jpg", Body=b"picture")
@@ -73,7 +73,7 @@ def test_a_second_start_finds_everything_again(data_dir: Path) -> None:
 
 
 def test_a_remembered_port_that_is_taken_is_replaced(data_dir: Path) -> None:
-    """Somebody else's server does not keep ours from starting."""
+    """A server of another program does not prevent the start."""
     with stack(data_dir) as first:
         port = int((first.redis_url or "").rpartition(":")[2].partition("/")[0])
     with socket.create_server(("127.0.0.1", port)), stack(data_dir) as second:
@@ -89,8 +89,8 @@ def test_a_remembered_port_that_is_taken_is_replaced(data_dir: Path) -> None:
         pytest.param(lambda body: body[:20] + b"noise" + body[20:], id="noise in the middle"),
     ],
 )
-def test_a_damaged_append_only_file_does_not_stop_the_start(data_dir: Path, harm: Callable[[bytes], bytes]) -> None:
-    """The database knows all that Redis could have forgotten."""
+def test_a_damaged_append_only_file_does_not_prevent_the_start(data_dir: Path, harm: Callable[[bytes], bytes]) -> None:
+    """Redis may lose its data, as the database has everything."""
     with stack(data_dir) as settings:
         redis.Redis.from_url(settings.redis_url or "").set("greeting", "hello")
     log_file = next((data_dir / "redis/appendonlydir").glob("*.incr.aof"))
@@ -99,16 +99,16 @@ def test_a_damaged_append_only_file_does_not_stop_the_start(data_dir: Path, harm
         assert redis.Redis.from_url(settings.redis_url or "").ping()
 
 
-def test_only_what_is_not_given_is_started(data_dir: Path) -> None:
-    """A Redis named by its URL is used, and no other is started."""
+def test_starts_only_the_servers_that_are_not_given(data_dir: Path) -> None:
+    """A Redis given by URL is used, and no other is started."""
     with stack(data_dir, REDIS_URL="redis://elsewhere:6379/0") as settings:
         assert settings.redis_url == "redis://elsewhere:6379/0"
         assert settings.s3_endpoint_url is not None
         assert not (data_dir / "redis").exists()
 
 
-def test_the_s3_server_enforces_its_keys(data_dir: Path) -> None:
-    """A wrong secret and a stranger without any are refused."""
+def test_both_servers_enforce_their_secrets(data_dir: Path) -> None:
+    """A client with a wrong secret is refused."""
     with stack(data_dir) as settings:
         with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
             s3_client(settings, secret="wrong").list_objects_v2(Bucket="outputs")
@@ -116,8 +116,8 @@ def test_the_s3_server_enforces_its_keys(data_dir: Path) -> None:
             redis.Redis.from_url((settings.redis_url or "").replace("redis://:", "redis://:wrong")).ping()
 
 
-def test_secrets_are_ours_alone(data_dir: Path) -> None:
-    """They stand in no process list, and in no file that others may read."""
+def test_secrets_are_private(data_dir: Path) -> None:
+    """They are in no command line, and in no file that others may read."""
     with stack(data_dir):
         environ = dotenv_values(data_dir / "embedded.env")
         shown = "\n".join(" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True))
@@ -129,8 +129,8 @@ def test_secrets_are_ours_alone(data_dir: Path) -> None:
     assert [secret for secret in secrets if secret is None or secret in shown] == []
 
 
-def test_the_addresses_are_gone_after_the_stop(data_dir: Path) -> None:
-    """Nobody finds the way to servers that no longer run."""
+def test_the_addresses_are_removed_at_the_stop(data_dir: Path) -> None:
+    """Other processes do not connect to servers that have stopped."""
     children = Children()
     with stack(data_dir):
         assert (data_dir / "embedded.env").exists()
@@ -138,8 +138,8 @@ def test_the_addresses_are_gone_after_the_stop(data_dir: Path) -> None:
     assert children() == []
 
 
-def test_a_killed_stack_leaves_no_process_and_no_obstacle(data_dir: Path) -> None:
-    """After SIGKILL the servers are gone, the data is there, and the next start works."""
+def test_a_killed_stack_leaves_no_process_and_can_start_again(data_dir: Path) -> None:
+    """After SIGKILL its servers end, and the next start works."""
     program = f"""
 import threading
 from pathlib import Path
@@ -165,14 +165,14 @@ with claim(data_dir), Supervisor(threading.Event()) as supervisor, start_missing
 
 
 def test_two_stacks_on_one_folder_are_refused(data_dir: Path) -> None:
-    """The second says so in one line."""
+    """The second start fails with one line."""
     with claim(data_dir), pytest.raises(EmbeddedError, match=r"imgproc already runs on .*choose another DATA_DIR\.$"):  # noqa: SIM117
         with claim(data_dir):
             pass
 
 
-def test_a_taken_port_is_one_clear_line() -> None:
-    """It names the port and the remedy."""
+def test_a_taken_port_is_reported_in_one_line() -> None:
+    """The line names the remedy."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(EmbeddedError) as caught:
         require_free_port("127.0.0.1", taken.getsockname()[1])
     message = str(caught.value)
@@ -181,8 +181,8 @@ def test_a_taken_port_is_one_clear_line() -> None:
     assert "\n" not in message
 
 
-def test_a_folder_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
-    """A file in the place of the folder is named, without a traceback."""
+def test_a_folder_that_cannot_be_used_is_reported_in_one_line(tmp_path: Path) -> None:
+    """A file in place of the folder is an error without a traceback."""
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     with pytest.raises(EmbeddedError, match="cannot be used: File exists"), claim(in_the_way):
@@ -206,7 +206,7 @@ def test_the_public_address_is_one_a_browser_can_open(host: str, expected: str) 
 
 @pytest.fixture
 def public(tmp_path: Path) -> FlaskClient:
-    """A client of the outputs folder `tmp_path/outputs`, beside which lies a secret."""
+    """A client of the outputs folder `tmp_path/outputs`, which has a secret file next to it."""
     (tmp_path / "embedded.json").write_text("secret")
     folder = tmp_path / "outputs/a"
     folder.mkdir(parents=True)
@@ -219,8 +219,8 @@ def public(tmp_path: Path) -> FlaskClient:
     return app.test_client()
 
 
-def test_a_picture_is_public_and_may_be_cached(public: FlaskClient) -> None:
-    """It is shown inline, kept for a while, and revalidated by its ETag."""
+def test_an_image_is_public_and_may_be_cached(public: FlaskClient) -> None:
+    """It is shown inline, cached for an hour, and revalidated by its ETag."""
     response = public.get("/outputs/a/1-mug.jpg", buffered=True)
     assert (response.data, response.content_type) == (b"picture", "image/jpeg")
     assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -231,8 +231,8 @@ def test_a_picture_is_public_and_may_be_cached(public: FlaskClient) -> None:
     assert public.get("/outputs/a/1-mug.jpg", headers={"Range": "bytes=0-2"}, buffered=True).data == b"pic"
 
 
-def test_a_csv_is_saved_not_shown_and_kept_nowhere(public: FlaskClient) -> None:
-    """Its charset is named; no cache keeps it, no search engine lists it, no link in it tells where it was."""
+def test_a_csv_is_downloaded_and_not_cached(public: FlaskClient) -> None:
+    """Its charset is named, search engines do not list it, and its links send no referrer."""
     response = public.get("/outputs/a/output.csv", buffered=True)
     assert response.content_type == "text/csv; charset=utf-8"
     assert response.headers["Content-Disposition"] == "attachment"
@@ -244,7 +244,7 @@ def test_a_csv_is_saved_not_shown_and_kept_nowhere(public: FlaskClient) -> None:
 
 @pytest.mark.parametrize("path", ["", "/", "/a", "/a/", "/a/.", "/a/%2e", "/a/?list-type=2", "/?list-type=2&prefix=a"])
 def test_no_folder_is_listed(public: FlaskClient, path: str) -> None:
-    """So a key that cannot be guessed cannot be looked up either."""
+    """A key that cannot be guessed cannot be looked up either."""
     response = public.get(f"/outputs{path}", buffered=True)
     assert response.status_code == 404
     assert b"mug" not in response.data
@@ -259,10 +259,10 @@ def test_no_folder_is_listed(public: FlaskClient, path: str) -> None:
         pytest.param("avif", "image/avif", id="avif"),
     ],
 )
-def test_every_format_we_write_is_served_as_itself(
+def test_every_format_we_write_is_served_with_its_type(
     public: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str, content_type: str
 ) -> None:
-    """Also on a system whose list of types knows none of them."""
+    """The type does not depend on the system's list of types."""
     monkeypatch.setattr("mimetypes.guess_type", lambda *_args, **_kwargs: (None, None))
     (tmp_path / f"outputs/a/1-mug.{extension}").write_bytes(b"picture")
     response = public.get(f"/outputs/a/1-mug.{extension}", buffered=True)
@@ -270,8 +270,8 @@ def test_every_format_we_write_is_served_as_itself(
     assert response.headers["Content-Disposition"].startswith("inline")
 
 
-def test_a_page_is_never_run(public: FlaskClient) -> None:
-    """Whatever came to lie in the folder, a browser saves it."""
+def test_an_html_page_is_downloaded_not_shown(public: FlaskClient) -> None:
+    """A page in the folder therefore never runs in a browser."""
     assert public.get("/outputs/a/page.html", buffered=True).headers["Content-Disposition"] == "attachment"
 
 
@@ -282,7 +282,7 @@ def test_a_page_is_never_run(public: FlaskClient) -> None:
         pytest.param("a", id="listing of a folder"),
         pytest.param("a/", id="listing of a folder, with a slash"),
         pytest.param("a/absent.jpg", id="absent"),
-        pytest.param("a/.rclone_temp_put_1", id="half an object"),
+        pytest.param("a/.rclone_temp_put_1", id="an unfinished object"),
         pytest.param("../embedded.json", id="outside"),
         pytest.param("%2e%2e/embedded.json", id="outside, encoded"),
         pytest.param("a/..%2f..%2f../embedded.json", id="outside, slashes encoded"),
@@ -291,5 +291,5 @@ def test_a_page_is_never_run(public: FlaskClient) -> None:
     ],
 )
 def test_nothing_else_is_public(public: FlaskClient, path: str) -> None:
-    """No listing, nothing unfinished, nothing outside."""
+    """Listings, unfinished objects and files outside the folder get 404."""
     assert public.get(f"/outputs/{path}", follow_redirects=True).status_code == 404

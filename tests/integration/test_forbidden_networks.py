@@ -1,7 +1,7 @@
-"""Real traffic to private, link-local and metadata addresses, inside a network namespace where they all answer.
+"""Real traffic to private, link-local and metadata addresses, in a network namespace where all of them answer.
 
-A canary listens on every one of them; what is refused it never hears of. Where the kernel lets nobody make namespaces
-these cases cannot run; `tests/unit/test_netguard.py` refuses the same addresses by number.
+A canary listens on every address, and a refused URL causes no connection to it. Where the kernel forbids namespaces
+these cases are skipped; `tests/unit/test_netguard.py` refuses the same addresses without traffic.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 UNSHARE = ["unshare", "--map-root-user", "--net", "--mount"]
 
-# All of these are on the namespace's loopback, and are reached by a plain connect before the cases are tried.
+# The namespace's loopback has all of these, and a plain connection reaches each of them before the cases are tried.
 ADDRESSES = {
     "this network": "0.1.2.3",
     "private 10": "10.0.0.1",
@@ -78,24 +78,24 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "hexadecimal": ("http://0xa.0.0.1/", []),
     "short": ("http://10.1/", []),
     "trailing dot": ("http://10.0.0.1./", []),
-    "a name of ours": ("http://inside.example/", []),
-    "a name of ours v6": ("http://inside6.example/", []),
-    "a name with a dot behind": ("http://inside.example./", []),
-    "a name of which one address is ours": ("http://mixed.example/", []),
+    "a private name": ("http://inside.example/", []),
+    "a private name v6": ("http://inside6.example/", []),
+    "a private name with a trailing dot": ("http://inside.example./", []),
+    "a name with one private address": ("http://mixed.example/", []),
     "Redis by name": ("http://inside.example:6379/", []),
-    "another port outside": (_at("93.184.215.14", ":8080"), []),
-    "beside an allowed network": ("http://10.0.0.1/", ["10.0.0.2/32", "10.1.0.0/16"]),
+    "another port of a public address": (_at("93.184.215.14", ":8080"), []),
+    "next to an allowed network": ("http://10.0.0.1/", ["10.0.0.2/32", "10.1.0.0/16"]),
     "an allowed network behind NAT64": (_at(ADDRESSES["NAT64"]), ["10.0.0.0/8"]),
     "an allowed network behind 6to4": (_at(ADDRESSES["6to4"]), ["10.0.0.0/8"]),
 }
-# A webhook follows no redirect, so these end there with the redirect's own status.
+# A webhook follows no redirect, so it ends with the status of the redirect.
 REDIRECTED = {
     "metadata": "http://169.254.169.254/latest/meta-data/",
     "private": "http://10.0.0.1/",
     "mapped": "http://[::ffff:10.0.0.1]/",
     "NAT64": "http://[64:ff9b::a00:1]/",
-    "a name of ours": "http://inside.example/",
-    "a name of which one address is ours": "http://mixed.example/",
+    "a private name": "http://inside.example/",
+    "a name with one private address": "http://mixed.example/",
     "another port": "http://93.184.215.14:6379/",
     "twice": _redirect("http://10.0.0.1/"),
 }
@@ -122,9 +122,9 @@ def _works() -> bool:
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """What became of every case, tried in one namespace."""
+    """The outcome of every case, tried in one namespace."""
     if not _works():
-        pytest.skip("this kernel lets nobody make a network namespace")
+        pytest.skip("this kernel forbids network namespaces")
     hosts = tmp_path_factory.mktemp("canary") / "hosts"
     hosts.write_text(HOSTS)
     redirected: dict[str, tuple[str, list[str]]] = {
@@ -139,18 +139,18 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 @pytest.mark.parametrize("case", REACHED)
-def test_the_canary_hears_what_may_be_reached(outcome: Outcome, case: str) -> None:
-    """Once by the download, once by the webhook: so its silence means something."""
+def test_an_allowed_url_reaches_the_canary(outcome: Outcome, case: str) -> None:
+    """The download and the webhook connect once each, which proves that the canary works."""
     assert outcome[case] == ["reached", "reached", 2]
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_the_canary_hears_nothing_of_what_is_refused(outcome: Outcome, case: str) -> None:
-    """Neither a download nor a webhook gets through."""
+def test_a_refused_url_does_not_reach_the_canary(outcome: Outcome, case: str) -> None:
+    """Neither the download nor the webhook connects."""
     assert outcome[case] == ["forbidden_address", "forbidden_address", 0]
 
 
 @pytest.mark.parametrize("case", REDIRECTED)
 def test_no_redirect_leads_to_the_canary(outcome: Outcome, case: str) -> None:
-    """A download checks every hop, a webhook takes none."""
+    """A download checks every hop, and a webhook follows none."""
     assert outcome[f"to {case}"] == ["forbidden_address", "http_302", 0]

@@ -1,4 +1,4 @@
-"""After every hostile server the slot is free: the next download succeeds, and no socket or thread is left behind."""
+"""A hostile server does not block a download slot: the next download succeeds, and no socket or thread is left."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ MIB = 1024 * 1024
 
 
 def hang_up(_connection: socket.socket, _server: Server) -> None:
-    """Accept, and leave."""
+    """Accept, then close."""
 
 
 def reset_at_once(connection: socket.socket, _server: Server) -> None:
-    """Accept, and tear the connection down."""
+    """Accept, then reset the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def redirect_slowly(connection: socket.socket, server: Server) -> None:
-    """Each hop takes less than the deadline, three of them take more."""
+    """Redirect within the deadline; three hops exceed it."""
     while read_request(connection):
         server.stopped.wait(0.25)
         connection.sendall(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /\r\n\r\n")
@@ -77,7 +77,7 @@ HOSTILE: dict[str, tuple[Behaviour, set[str]]] = {
     "drips headers": (answer_then_drip(OK, b"A: b\r\n"), {"timeout", "connect_failed"}),
     "drips its body": (answer_then_drip(OK + b"Content-Length: 90000\r\n\r\n", b"x"), {"timeout"}),
     "drips a chunk's size": (answer_then_drip(CHUNKED, b"0"), {"timeout"}),
-    "drips a page of error": (answer_then_drip(b"HTTP/1.1 404 No\r\nContent-Length: 9999\r\n\r\n", b"x"), {"http_404"}),
+    "drips an error page": (answer_then_drip(b"HTTP/1.1 404 No\r\nContent-Length: 9999\r\n\r\n", b"x"), {"http_404"}),
     "redirects slowly": (redirect_slowly, {"timeout"}),
     "floods": (answer_then_flood(OK + b"\r\n", bytes(MIB)), {"file_too_large"}),
     "floods its headers": (answer_then_flood(OK, b"A: " + b"b" * 60_000 + b"\r\n"), {"connect_failed"}),
@@ -86,12 +86,12 @@ HOSTILE: dict[str, tuple[Behaviour, set[str]]] = {
         answer_then_flood(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", bytes(MIB)),
         {"too_many_redirects"},
     ),
-    "says 1 byte and sends more": (answer(OK, b"Content-Length: 1\r\n\r\n", bytes(MIB)), set()),
-    "says 9 EiB": (answer(OK, b"Content-Length: 9999999999999999999\r\n\r\n"), {"file_too_large"}),
-    "says less than nothing": (answer(OK, b"Content-Length: -5\r\n\r\nx"), set()),
-    "says a length that is none": (answer(OK, b"Content-Length: many\r\n\r\nx"), set()),
-    "says two lengths": (answer(OK, b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), {"connect_failed"}),
-    "says a length and chunks": (
+    "announces 1 byte and sends more": (answer(OK, b"Content-Length: 1\r\n\r\n", bytes(MIB)), set()),
+    "announces 9 EiB": (answer(OK, b"Content-Length: 9999999999999999999\r\n\r\n"), {"file_too_large"}),
+    "announces a negative length": (answer(OK, b"Content-Length: -5\r\n\r\nx"), set()),
+    "announces a length that is not a number": (answer(OK, b"Content-Length: many\r\n\r\nx"), set()),
+    "announces two lengths": (answer(OK, b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), {"connect_failed"}),
+    "announces a length and chunks": (
         answer(OK, b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
         set(),
     ),
@@ -99,18 +99,18 @@ HOSTILE: dict[str, tuple[Behaviour, set[str]]] = {
     "resets halfway": (answer_then_reset(OK + b"Content-Length: 90000\r\n\r\nhalf"), {"connect_failed"}),
     "10,000 headers": (answer(OK, b"A: b\r\n" * 10_000, b"\r\n"), {"connect_failed"}),
     "a header of 1 MiB": (answer(OK, b"A: " + b"b" * MIB + b"\r\n\r\n"), {"connect_failed"}),
-    # Nobody sends a picture packed more than once: it is left as it came, and is no image then.
+    # Servers do not compress an image more than once: the body is kept as it came, and is not an image.
     "64 MiB in gzip in gzip in gzip": (_encoded("gzip, gzip, gzip", _packed(3, 2**26)), set()),
     "gzip that unpacks to 64 MiB": (_encoded("gzip", _packed(1, 2**26)), {"file_too_large"}),
     "deflate that unpacks to 64 MiB": (_encoded("deflate", zlib.compress(bytes(2**26))), {"file_too_large"}),
     "100 encodings": (_encoded(", ".join(["gzip"] * 100), _packed(1, 9)), set()),
-    "gzip with something else behind": (_encoded("gzip", _packed(1, 9) + b"garbage"), set()),
+    "gzip with trailing garbage": (_encoded("gzip", _packed(1, 9) + b"garbage"), set()),
     "HTTP/0.9": (answer(b"<html>hello</html>"), {"connect_failed"}),
     "noise": (answer(bytes(range(256)) * 300), {"connect_failed"}),
     "HTTP/9.9": (answer(b"HTTP/9.9 200 OK\r\n\r\nx"), {"connect_failed"}),
     "a status of four digits": (answer(b"HTTP/1.1 2000 OK\r\n\r\nx"), {"connect_failed"}),
     "a redirect to nowhere": (answer(b"HTTP/1.1 302 Found\r\nLocation:\r\n\r\n"), {"too_many_redirects", "http_302"}),
-    "a redirect in a circle": (
+    "a redirect loop": (
         answer(b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\nLocation: ?again\r\n\r\n"),
         {"too_many_redirects"},
     ),
@@ -119,7 +119,7 @@ HOSTILE: dict[str, tuple[Behaviour, set[str]]] = {
 
 @pytest.fixture(scope="module")
 def downloader() -> Iterator[Downloader]:
-    """One with little time and room for two connections, which meets all of them one after the other."""
+    """A downloader with a short timeout and two connections, shared by all cases."""
     downloader = Downloader(allowed_networks=LOOPBACK, timeout=0.6, max_bytes=100_000, pool_size=2)
     yield downloader
     downloader.close()
@@ -130,8 +130,8 @@ def _descriptors() -> int:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_the_slot_is_free_again(downloader: Downloader, name: str) -> None:
-    """Each ends with a code of ours, or bytes; then an honest server is served at once."""
+def test_the_slot_is_free_after_a_hostile_server(downloader: Downloader, name: str) -> None:
+    """The download ends with an error code or with bytes; then another server is served at once."""
     behaviour, codes = HOSTILE[name]
     with serving(keep_alive) as honest:
         downloader.download(honest.url)
@@ -170,10 +170,10 @@ def _old(context: ssl.SSLContext) -> None:
         pytest.param({}, _old, id="TLS 1.0"),
     ],
 )
-def test_refuses_tls_that_proves_nothing(
+def test_refuses_invalid_tls(
     tmp_path: Path, certificate: dict[str, Any], change: Callable[[ssl.SSLContext], None] | None
 ) -> None:
-    """Even where the issuer is trusted."""
+    """The connection is refused even where the issuer is trusted."""
     context, trusted = self_signed(tmp_path, **certificate)
     if change:
         change(context)
@@ -190,10 +190,10 @@ def test_refuses_tls_that_proves_nothing(
         pytest.param(answer_then_flood(b"", bytes(65536)), {"tls_failed", "connect_failed", "timeout"}, id="noise"),
     ],
 )
-# A connection that is reset before the handshake is left to the collector by Python's own ssl module.
+# Python's ssl module leaves a connection that is reset before the handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
-def test_a_handshake_that_goes_wrong_ends(downloader: Downloader, behaviour: Behaviour, codes: set[str]) -> None:
-    """With a code, by the deadline."""
+def test_a_failed_handshake_has_a_code(downloader: Downloader, behaviour: Behaviour, codes: set[str]) -> None:
+    """It ends by the deadline."""
     with serving(behaviour) as server, pytest.raises(DownloadError) as caught:
         downloader.download(server.url.replace("http:", "https:"))
     assert caught.value.code in codes

@@ -1,4 +1,4 @@
-"""The journey through the public doors: a CSV is uploaded, the queue is worked off, everything is read back."""
+"""The whole journey through the API: upload a CSV, run the queue, read everything back."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 def output(objects: ObjectStore, url: str) -> bytes:
-    """What anybody gets at a public URL."""
+    """The object at a public URL."""
     base = f"{services().settings.s3_public_url}/"
     assert url.startswith(base)
     return objects.get("outputs", url.removeprefix(base))
 
 
 def test_a_csv_becomes_a_csv_of_compressed_images(objects: ObjectStore, shop: ImageHost) -> None:
-    """Every public URL gives back a JPEG of half the width and height; the counters say how much was saved."""
+    """Every output URL leads to a JPEG of half the width and height, and the status adds up their bytes."""
     names = list(SIZES)
     response = upload(csv_of([f"{shop.url}/{name}" for name in names], f"{shop.url}/astronaut.jpg"))
     body = response.json
@@ -53,8 +53,8 @@ def test_a_csv_becomes_a_csv_of_compressed_images(objects: ObjectStore, shop: Im
     assert status["bytes"]["output"] == sum(image["output"]["bytes"] for image in first["images"] + second["images"])
 
 
-def test_smart_quality_tells_what_it_kept(objects: ObjectStore, shop: ImageHost) -> None:
-    """The status names the quality; a source that nothing is gained by encoding again keeps its pixels, and no word."""
+def test_smart_quality_reports_what_it_kept(objects: ObjectStore, shop: ImageHost) -> None:
+    """A source that encoding would not shrink keeps its pixels and loses its metadata; the status names the quality."""
     poor = io.BytesIO()
     with Image.open(io.BytesIO(photo_file("coffee.png"))) as picture:
         picture.resize((160, 120)).save(poor, "JPEG", quality=3, optimize=True, comment=b"secret")
@@ -71,7 +71,7 @@ def test_smart_quality_tells_what_it_kept(objects: ObjectStore, shop: ImageHost)
 
 
 def test_the_output_csv_has_a_slot_for_every_url_in_order(objects: ObjectStore, shop: ImageHost) -> None:
-    """RFC 4180 with CRLF; a failed image leaves its slot empty."""
+    """The file is RFC 4180 with CRLF; a failed image leaves its slot empty."""
     good, missing = f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"
     request_id = submit(csv_of([good, missing, good], missing, good, repeats=True))
     status = drain(request_id)
@@ -86,7 +86,7 @@ def test_the_output_csv_has_a_slot_for_every_url_in_order(objects: ObjectStore, 
 
 
 def test_the_failed_csv_can_be_uploaded_again(objects: ObjectStore, shop: ImageHost) -> None:
-    """It holds the rows that failed, says why, and once the shop has mended its picture they come out well."""
+    """It has the failed rows and their errors; once the host serves the image, they succeed."""
     good, missing = f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"
     status = drain(submit(csv_of(good, [good, missing], good, repeats=True)))
     failed = output(objects, status["failedCsvUrl"]).decode()
@@ -101,7 +101,7 @@ def test_the_failed_csv_can_be_uploaded_again(objects: ObjectStore, shop: ImageH
 
 
 def test_each_failure_has_its_own_code(shop: ImageHost) -> None:
-    """What is wrong with one image fails that image alone, and its detail says what to do."""
+    """A bad image does not affect the others, and its detail is a sentence."""
     expected = {
         f"{shop.url}/missing.jpg": "http_404",
         f"{shop.url}/forbidden.jpg": "http_403",
@@ -123,15 +123,15 @@ def test_each_failure_has_its_own_code(shop: ImageHost) -> None:
     assert all(image["error"]["detail"].endswith(".") for image in first["images"] if image["error"])
 
 
-def test_a_request_without_a_single_image_has_failed(objects: ObjectStore, shop: ImageHost) -> None:
-    """Nothing succeeded: `failed`, with an error; the output CSV follows all the same."""
+def test_a_request_whose_images_all_fail_has_failed(objects: ObjectStore, shop: ImageHost) -> None:
+    """Its status is `failed` with an error, and it still has an output CSV."""
     status = drain(submit(csv_of(f"{shop.url}/missing.jpg")))
     assert (status["status"], status["error"]["code"]) == ("failed", "no_image_succeeded")
     assert output(objects, status["outputCsvUrl"]).endswith(b"/missing.jpg,\r\n")
 
 
-def test_the_webhook_announces_the_end_once_and_signed(shop: ImageHost) -> None:
-    """The receiver can verify it with the standard library of Standard Webhooks, and it says what status says."""
+def test_the_webhook_reports_the_end_once_and_signed(shop: ImageHost) -> None:
+    """The reference library of Standard Webhooks verifies it, and its data equal the status."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     status = drain(request_id)
     (announcement,) = shop.announcements
@@ -146,10 +146,10 @@ def test_the_webhook_announces_the_end_once_and_signed(shop: ImageHost) -> None:
 
 
 def test_skipped_rows_keep_their_line_in_the_output(objects: ObjectStore, shop: ImageHost) -> None:
-    """With `invalidRows=skip` a bad row is reported, not processed, and appears with empty outputs."""
+    """With `invalidRows=skip` a bad row is reported, not processed, and has no output URLs."""
     good = f"{shop.url}/chelsea.jpg"
     response = upload(
-        f"{HEADER}\n1.,Mug,{good}\n1.,Twin,{good}\n3.,No link,ftp://x\n4.,Cup,{good}\n", invalidRows="skip"
+        f"{HEADER}\n1.,Mug,{good}\n1.,Copy,{good}\n3.,No link,ftp://x\n4.,Cup,{good}\n", invalidRows="skip"
     )
     assert response.get_json()["counts"] == {"rows": 4, "products": 2, "images": 2, "skippedRows": 2}
     assert [error["line"] for error in response.get_json()["errors"]] == [3, 4]
@@ -165,14 +165,14 @@ def test_skipped_rows_keep_their_line_in_the_output(objects: ObjectStore, shop: 
     lines = list(csv.reader(io.StringIO(output(objects, status["outputCsvUrl"]).decode())))
     assert [(line[1], line[2], bool(line[3])) for line in lines[1:]] == [
         ("Mug", good, True),
-        ("Twin", good, False),
+        ("Copy", good, False),
         ("No link", "ftp://x", False),
         ("Cup", good, True),
     ]
 
 
 def test_a_file_with_a_bad_row_is_refused_whole(objects: ObjectStore, shop: ImageHost) -> None:
-    """By default nothing is accepted, nothing is stored, and the row is named."""
+    """By default nothing is accepted or stored, and the error names the row."""
     before = objects.keys("*")
     response = upload(f"{HEADER}\n1.,Mug,{shop.url}/chelsea.jpg\n2.,,{shop.url}/chelsea.jpg\n")
     assert (response.status_code, response.get_json()["code"]) == (422, "invalid_csv")
@@ -191,10 +191,10 @@ def test_a_file_with_a_bad_row_is_refused_whole(objects: ObjectStore, shop: Imag
         pytest.param({"scale": "1"}, "JPEG", (600, 400), "jpg", id="full size"),
     ],
 )
-def test_options_decide_what_is_made(
+def test_options_decide_the_format_size_and_name(
     objects: ObjectStore, shop: ImageHost, options: dict[str, str], found: str, size: tuple[int, int], extension: str
 ) -> None:
-    """Format, scale and quality reach the encoder, and the object is named for what it is."""
+    """Format, scale and quality reach the encoder, and the object has the extension of its format."""
     request_id = submit(csv_of(f"{shop.url}/coffee.png"), **options)
     status = drain(request_id)
     asked = {name: type(status["options"][name])(value) for name, value in options.items()}
@@ -220,7 +220,7 @@ def test_the_same_idempotency_key_answers_the_first_request_again(shop: ImageHos
 
 
 def test_two_uploads_with_one_key_at_once_are_one_request(objects: ObjectStore, shop: ImageHost) -> None:
-    """Whoever comes second gets the first one's answer, and leaves no file behind."""
+    """The second upload gets the answer of the first, and leaves no file."""
     csv_ = csv_of(f"{shop.url}/chelsea.jpg")
     for race in range(5):
         before = objects.keys("*")
@@ -232,7 +232,7 @@ def test_two_uploads_with_one_key_at_once_are_one_request(objects: ObjectStore, 
 
 
 def test_a_status_that_has_not_changed_is_not_sent_again(shop: ImageHost) -> None:
-    """`If-None-Match` gets a 304 until there is news."""
+    """`If-None-Match` gets 304 until the status changes."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     client, path = current_app.test_client(), f"/api/status/{request_id}"
     pending = client.get(path)

@@ -1,4 +1,4 @@
-"""Workers that die, stall or come back: their lease ends, their work is taken over, their late word is refused."""
+"""Workers that die, stall or come back: their lease expires, others take over, and their late results are refused."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     codes_of,
     drain,
-    lose_rings,
+    lose_queue,
     pass_time,
-    ringing,
+    queued_jobs,
     row,
     rows,
     status_of,
@@ -42,37 +42,37 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing in the job may see to it."""
+    """Stands for SIGKILL: no handler in the job catches it."""
 
 
 def planned_upload(shop: ImageHost, *names: str, **options: str) -> str:
-    """A request whose products have been rung, one for each name."""
+    """A request with one queued product for each name; its id."""
     request_id = submit(csv_of(*[f"{shop.url}/{name}" for name in names]), **options)
     work(most=1)
     return request_id
 
 
 def die_holding(product_id: int) -> None:
-    """A worker takes the product and is never heard of again."""
+    """Claim the product as a worker that then dies; sweep once its lease has expired."""
     assert products.claim(product_id, token=new_token(), lease_seconds=30)
     pass_time(60)
     sweeper.sweep()
 
 
 def test_the_work_of_a_dead_worker_is_taken_over(shop: ImageHost) -> None:
-    """Once the lease has run out the product is rung again at once, for another worker; the attempt counts."""
+    """The sweep that expires the lease also enqueues the product, and the attempt counts."""
     request_id = planned_upload(shop, "chelsea.jpg", "rocket.webp")
     sweeper.sweep()
     first, _ = rows(Product)
-    lose_rings()
+    lose_queue()
     die_holding(first.id)
-    assert f"process_product-{first.id}" in ringing()
+    assert f"process_product-{first.id}" in queued_jobs()
     assert drain(request_id)["status"] == "completed"
     assert [each.attempt for each in rows(Product)] == [2, 1]
 
 
-def test_a_lease_that_still_runs_is_left_alone(shop: ImageHost) -> None:
-    """The sweeper takes nothing from a worker that lives."""
+def test_a_sweep_keeps_a_lease_that_has_not_expired(shop: ImageHost) -> None:
+    """Its worker is alive."""
     planned_upload(shop, "chelsea.jpg")
     products.claim(row(Product).id, token="alive", lease_seconds=3600)
     pass_time(60)
@@ -80,8 +80,8 @@ def test_a_lease_that_still_runs_is_left_alone(shop: ImageHost) -> None:
     assert (row(Product).status.value, row(Product).lease_token) == ("processing", "alive")
 
 
-def test_a_product_that_kills_its_workers_is_given_up(shop: ImageHost) -> None:
-    """After three deaths it ends as `worker_lost`; its neighbours do not notice."""
+def test_a_product_that_kills_its_workers_fails(shop: ImageHost) -> None:
+    """It ends as `worker_lost` after three deaths; other products are not affected."""
     request_id = planned_upload(shop, "chelsea.jpg", "astronaut.jpg", "rocket.webp")
     poison = rows(Product)[1].id
     for _ in range(3):
@@ -92,8 +92,8 @@ def test_a_product_that_kills_its_workers_is_given_up(shop: ImageHost) -> None:
     assert [each.attempt for each in rows(Product)] == [1, 3, 1]
 
 
-def test_a_request_of_poison_alone_is_finalized(shop: ImageHost) -> None:
-    """Nobody finishes the last product, so the sweeper elects the finalizer."""
+def test_a_request_is_finalized_when_every_product_kills_its_workers(shop: ImageHost) -> None:
+    """No worker finishes the last product, so the sweeper elects the finalizer."""
     request_id = planned_upload(shop, "chelsea.jpg")
     for _ in range(3):
         die_holding(row(Product).id)
@@ -101,7 +101,7 @@ def test_a_request_of_poison_alone_is_finalized(shop: ImageHost) -> None:
 
 
 def test_a_worker_that_comes_back_too_late_is_refused(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it made its image another took the product: the job stops quietly, nothing is counted."""
+    """Another worker has claimed the product meanwhile: the job ends quietly, and nothing is counted."""
     planned_upload(shop, "chelsea.jpg")
     make_image = ImageMaker.make
 
@@ -119,7 +119,7 @@ def test_a_worker_that_comes_back_too_late_is_refused(shop: ImageHost, monkeypat
 
 
 def test_a_lease_is_renewed_while_the_work_lasts(app: Flask) -> None:
-    """A thread renews it again and again, and ends when the work does."""
+    """A thread renews it, and ends when the work ends."""
     renewals: list[int] = []
 
     def renew() -> bool:
@@ -133,7 +133,7 @@ def test_a_lease_is_renewed_while_the_work_lasts(app: Flask) -> None:
 
 
 def test_work_whose_lease_is_lost_stops(app: Flask) -> None:
-    """A renewal that finds no row means that somebody else owns the work."""
+    """A renewal that finds no row means that another worker owns the work."""
     asked: list[int] = []
 
     def renew() -> bool:
@@ -154,8 +154,8 @@ def _is_lost(lease: Lease) -> bool:
     return False
 
 
-def test_who_was_suspended_asks_before_it_goes_on(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that wakes from SIGSTOP after its lease has run out: its thread may not have noticed yet."""
+def test_a_resumed_worker_renews_its_lease_before_it_continues(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After SIGSTOP the lease may have expired before the renewing thread runs again."""
     answers = iter([True, False])
     lease = Lease(lambda: next(answers), seconds=30, deadline=600)  # its thread never runs, as if it were late
     lease.check()
@@ -179,36 +179,36 @@ with Flask("stopped").app_context(), lease.Lease(lambda: True, seconds=30, deadl
 """
 
 
-def test_a_worker_that_must_stop_gives_long_work_back(tmp_path: Path) -> None:
-    """It ends well within the time a supervisor allows, and the work is there for another at once."""
+def test_a_worker_that_must_stop_gives_back_long_work(tmp_path: Path) -> None:
+    """It exits within the time that a supervisor allows, and another worker can claim the work at once."""
     note = tmp_path / "note"
     assert subprocess.run([sys.executable, "-c", STOPPED, note], check=False, timeout=120).returncode == 0
     assert note.read_text() == "given back"
 
 
-def test_a_product_given_back_has_lost_no_attempt(shop: ImageHost) -> None:
-    """It waits in the database as if nobody had taken it, and the next sweep lets it in again."""
+def test_a_product_given_back_loses_no_attempt(shop: ImageHost) -> None:
+    """It is pending again, and the next sweep enqueues it."""
     request_id = planned_upload(shop, "chelsea.jpg")
     product_id = row(Product).id
     claimed = products.claim(product_id, token="mine", lease_seconds=3600)
     assert claimed
     assert claimed.attempt == 1
-    products.give_back(product_id, token="somebody else's")
+    products.give_back(product_id, token="other")
     assert statuses() == ["processing"]
     products.give_back(product_id, token="mine")
     assert (statuses(), row(Product).attempt, row(Product).lease_token) == (["pending"], 0, None)
     assert drain(request_id)["status"] == "completed"
 
 
-def test_no_lease_runs_out_because_the_database_was_away(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody could renew one meanwhile, so after an outage every holder has the time of one lease to do so."""
+def test_no_lease_expires_because_the_database_was_down(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker can renew during an outage, so afterwards each has the time of one lease to do so."""
     planned_upload(shop, "chelsea.jpg")
     products.claim(row(Product).id, token="alive", lease_seconds=30)
     now = [1000.0]
     monkeypatch.setattr(sweeper.time, "monotonic", lambda: now[0])
     repairs = sweeper.Repairs()
-    with monkeypatch.context() as away:
-        away.setattr(sweeper.enqueue, "waiting", _raise_outage)
+    with monkeypatch.context() as outage:
+        outage.setattr(sweeper.enqueue, "waiting", _raise_outage)
         for _ in range(2):
             now[0] += 60
             with pytest.raises(OperationalError):
@@ -224,11 +224,11 @@ def test_no_lease_runs_out_because_the_database_was_away(shop: ImageHost, monkey
 
 
 def _raise_outage() -> None:
-    raise OperationalError("SELECT 1", {}, Exception("the database is away"))
+    raise OperationalError("SELECT 1", {}, Exception("the database is down"))
 
 
 def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:
-    """Inside a C call no signal gets through; so the process goes, and the pool starts another."""
+    """A C call blocks signals, so the process exits and the pool starts another."""
     stuck = (
         "import ctypes; from flask import Flask; from imgproc.journey.lease import Lease\n"
         "with Flask('stuck').app_context(), Lease(lambda: True, seconds=0.1, deadline=0.1):\n"
@@ -237,11 +237,11 @@ def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:
     assert subprocess.run([sys.executable, "-c", stuck], check=False, timeout=120).returncode == STUCK_EXIT_CODE
 
 
-def test_a_dead_finalizer_is_superseded_and_its_late_word_refused(shop: ImageHost) -> None:
-    """The second epoch ends the request, and there is one announcement."""
+def test_a_dead_finalizer_is_superseded_and_its_late_result_refused(shop: ImageHost) -> None:
+    """The second epoch ends the request, and one webhook is sent."""
     request_id = planned_upload(shop, "chelsea.jpg", webhookUrl=f"{shop.url}/webhook")
     work(most=1)
-    assert ringing() == [f"finalize-{request_id}-1"]
+    assert queued_jobs() == [f"finalize-{request_id}-1"]
     assert finalization.claim_finalize(request_id, epoch=1, token="zombie", lease_seconds=30)
     assert not finalization.claim_finalize(request_id, epoch=1, token="other", lease_seconds=30)
     pass_time(60)
@@ -262,7 +262,7 @@ def test_a_dead_finalizer_is_superseded_and_its_late_word_refused(shop: ImageHos
 def test_a_plan_that_died_is_resumed_without_duplicates(
     shop: ImageHost, monkeypatch: pytest.MonkeyPatch, chunks: int
 ) -> None:
-    """What it has saved stays, the rest follows, and every row is there once and in order."""
+    """Saved rows stay, the others follow, and every row is there once and in order."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 10))
     monkeypatch.setattr(plan, "PLAN_CHUNK", 3)
     add_products, saved = requests.add_products, iter(range(chunks))
@@ -285,7 +285,7 @@ def test_a_plan_that_died_is_resumed_without_duplicates(
 
 
 def test_a_plan_that_was_taken_over_saves_nothing_more(shop: ImageHost) -> None:
-    """Its chunk is refused together with its lease."""
+    """Its rows are refused, as its lease is lost."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     assert requests.claim_plan(request_id, token="zombie", lease_seconds=30)
     assert requests.claim_plan(request_id, token="other", lease_seconds=30) is None

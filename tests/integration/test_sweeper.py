@@ -19,10 +19,10 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
     drain,
-    lose_rings,
+    lose_queue,
     pass_time,
     planned,
-    ringing,
+    queued_jobs,
     row,
     rows,
     status_of,
@@ -47,14 +47,14 @@ def request_id(shop: ImageHost) -> str:
 def test_a_lost_ring_is_rung_again_when_nobody_answers(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """Not at once, since a worker may just have taken it, but after five seconds."""
     work(most=jobs_done) if jobs_done else None
-    rung = ringing()
+    rung = queued_jobs()
     assert len(rung) == 1
-    lose_rings()
+    lose_queue()
     sweeper.sweep()
-    assert ringing() == []
+    assert queued_jobs() == []
     pass_time(10)
     sweeper.sweep()
-    assert ringing() == rung
+    assert queued_jobs() == rung
     assert drain(request_id)["status"] == "completed"
 
 
@@ -62,11 +62,11 @@ def test_a_lost_ring_is_rung_again_when_nobody_answers(request_id: str, shop: Im
 def test_a_lost_ring_of_the_end_is_rung_again(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """A finalization nobody claimed, a delivery that is due."""
     work(most=jobs_done)
-    rung = ringing()
+    rung = queued_jobs()
     assert len(rung) == 1
-    lose_rings()
+    lose_queue()
     sweeper.sweep()
-    assert ringing() == rung
+    assert queued_jobs() == rung
     work()
     assert (status_of(request_id)["webhook"]["status"], shop.asked["/webhook"]) == ("delivered", 1)
 
@@ -86,11 +86,11 @@ def test_all_is_rung_again_at_once_where_redis_was_flushed(request_id: str, shop
     second = submit(csv_of(*[f"{shop.url}/rocket.webp"] * 3))
     redis_client().flushall()
     sweeper.sweep()
-    assert ringing() == sorted([f"plan-{request_id}", f"plan-{second}"])
+    assert queued_jobs() == sorted([f"plan-{request_id}", f"plan-{second}"])
     work(most=2)
     redis_client().flushall()
     sweeper.sweep()
-    assert ringing() == sorted(f"process_product-{each.id}" for each in rows(Product))
+    assert queued_jobs() == sorted(f"process_product-{each.id}" for each in rows(Product))
 
 
 def test_a_finalizer_is_elected_where_the_last_worker_died_before_the_election(
@@ -127,7 +127,7 @@ def test_sweepers_that_run_at_once_do_everything_once(shop: ImageHost) -> None:
         work(most=1)
         for each in rows(Product):
             products.claim(each.id, token="dead", lease_seconds=30)
-        lose_rings()
+        lose_queue()
         pass_time(60)
         at_once(*[sweeper.sweep] * 3)
         work()
@@ -145,7 +145,7 @@ def test_a_pass_over_ended_requests_changes_nothing(request_id: str) -> None:
     before = row(ProcessingRequest), row(Product), row(WebhookDelivery)
     sweeper.sweep()
     assert (row(ProcessingRequest), row(Product), row(WebhookDelivery)) == before
-    assert ringing() == []
+    assert queued_jobs() == []
 
 
 def test_a_pass_scans_no_table_of_products(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""What the API's tests expect of any answer."""
+"""Assertions and constants that the API's tests share."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from flask import Flask
 from werkzeug.http import HTTP_STATUS_CODES
 
 AppFactory = Callable[..., Flask]
-NOBODY = "127.0.0.1:1"  # an address where nothing listens
+UNREACHABLE = "127.0.0.1:1"  # no server listens there
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def problem(response: Any, status: int, code: str) -> dict[str, Any]:
-    """The body of an RFC 9457 problem, with the status and code expected."""
+    """Assert that the response is an RFC 9457 problem with this status and code; its body."""
     assert (response.status_code, response.content_type) == (status, "application/problem+json"), response.text
     body: dict[str, Any] = response.json
     assert (body["status"], body["code"]) == (status, code), body
@@ -26,7 +26,7 @@ def problem(response: Any, status: int, code: str) -> dict[str, Any]:
     return body
 
 
-def away(response: Any, code: str) -> None:
-    """A 503 that says when to try again."""
+def unavailable(response: Any, code: str) -> None:
+    """Assert that the response is a 503 with `Retry-After`."""
     problem(response, 503, code)
     assert int(response.headers["Retry-After"]) > 0

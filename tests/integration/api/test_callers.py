@@ -1,4 +1,4 @@
-"""API keys: who is let in, who is not, that each sees their own alone, and that no secret shows anywhere."""
+"""API keys: which callers are authenticated, that each sees only its own requests, and that no secret leaks."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from imgproc.api.api_keys import SHAPE, create_key, list_keys, revoke_key
 from imgproc.client import Client
 from imgproc.db.engine import transaction
 from imgproc.db.models import ApiKey, ProcessingRequest
-from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, away, problem
+from tests.integration.api.answers import UNKNOWN, UNREACHABLE, AppFactory, problem, unavailable
 from tests.integration.driver import configure, pass_time, row, rows, work
 from tests.support.csv_files import csv_of
 
 CSV = csv_of("https://shop.example/1.jpg")
-NEVER_MADE = "imgproc_" + "A" * 43
+NEVER_ISSUED = "imgproc_" + "A" * 43
 
 pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 
 
 def bearer(secret: str) -> dict[str, str]:
-    """The header a caller with this key sends."""
+    """The header that a caller with this key sends."""
     return {"Authorization": f"Bearer {secret}"}
 
 
 def call(path: str, *, method: str = "GET", headers: dict[str, str] | None = None, **options: Any) -> Any:
-    """One call with these headers."""
+    """Make one call; the response."""
     return current_app.test_client().open(path, method=method, headers=headers, **options)
 
 
@@ -48,13 +48,13 @@ def upload(headers: dict[str, str] | None = None) -> Any:
 
 
 def listed(headers: dict[str, str] | None = None) -> set[str]:
-    """The ids of the requests this caller sees."""
+    """The ids of the requests that this caller sees."""
     return {item["requestId"] for item in call("/api/requests", headers=headers).json["items"]}
 
 
 @pytest.fixture
-def secret(app: Flask) -> str:  # after the app has noted what to restore
-    """A key, where keys are required."""
+def secret(app: Flask) -> str:  # after `app`, which restores the settings
+    """An API key; keys are required."""
     configure(api_keys_required=True)
     return create_key("shop")
 
@@ -63,14 +63,14 @@ def secret(app: Flask) -> str:  # after the app has noted what to restore
     "headers",
     [
         pytest.param(lambda key: {"Authorization": f"Bearer {key}"}, id="bearer"),
-        pytest.param(lambda key: {"Authorization": f"bearer  {key} "}, id="bearer, written another way"),
+        pytest.param(lambda key: {"Authorization": f"bearer  {key} "}, id="bearer in lower case, with spaces"),
         pytest.param(lambda key: {"X-API-Key": key}, id="X-API-Key"),
-        pytest.param(lambda key: {"Authorization": f"Bearer {key}", "X-API-Key": key}, id="both, the same"),
-        pytest.param(lambda key: {"Authorization": "Basic eDp5", "X-API-Key": key}, id="beside a proxy's password"),
+        pytest.param(lambda key: {"Authorization": f"Bearer {key}", "X-API-Key": key}, id="the same key in both"),
+        pytest.param(lambda key: {"Authorization": "Basic eDp5", "X-API-Key": key}, id="next to Basic credentials"),
     ],
 )
-def test_lets_in_who_shows_a_key(secret: str, headers: Callable[[str], dict[str, str]]) -> None:
-    """In either header."""
+def test_accepts_a_valid_key(secret: str, headers: Callable[[str], dict[str, str]]) -> None:
+    """A caller may send the key in either header."""
     assert call("/api/requests", headers=headers(secret)).status_code == 200
     assert upload(headers(secret)).status_code == 202
 
@@ -79,29 +79,27 @@ def test_lets_in_who_shows_a_key(secret: str, headers: Callable[[str], dict[str,
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
-        pytest.param(lambda _: {}, "missing_api_key", id="none"),
+        pytest.param(lambda _: {}, "missing_api_key", id="no key"),
         pytest.param(lambda key: {"Cookie": f"key={key}"}, "missing_api_key", id="in a cookie"),
         pytest.param(lambda key: {"Authorization": f"Basic {key}"}, "missing_api_key", id="another scheme"),
         pytest.param(lambda key: {"Authorization": key}, "missing_api_key", id="without a scheme"),
-        pytest.param(lambda _: {"Authorization": "Bearer"}, "invalid_api_key", id="an empty one"),
-        pytest.param(lambda _: {"X-API-Key": ""}, "invalid_api_key", id="another empty one"),
-        pytest.param(lambda _: bearer(NEVER_MADE), "invalid_api_key", id="never made"),
-        pytest.param(lambda key: bearer(key[:-1]), "invalid_api_key", id="cut short"),
-        pytest.param(lambda key: bearer(key + "A"), "invalid_api_key", id="with something behind"),
-        pytest.param(lambda key: bearer(key.swapcase()), "invalid_api_key", id="in another case"),
+        pytest.param(lambda _: {"Authorization": "Bearer"}, "invalid_api_key", id="an empty bearer key"),
+        pytest.param(lambda _: {"X-API-Key": ""}, "invalid_api_key", id="an empty X-API-Key"),
+        pytest.param(lambda _: bearer(NEVER_ISSUED), "invalid_api_key", id="never issued"),
+        pytest.param(lambda key: bearer(key[:-1]), "invalid_api_key", id="truncated"),
+        pytest.param(lambda key: bearer(key + "A"), "invalid_api_key", id="with an extra character"),
+        pytest.param(lambda key: bearer(key.swapcase()), "invalid_api_key", id="case swapped"),
         pytest.param(lambda key: bearer(key.removeprefix("imgproc_")), "invalid_api_key", id="without its prefix"),
         pytest.param(lambda _: bearer(list_keys()[0].secret_hash), "invalid_api_key", id="the stored hash"),
         pytest.param(lambda _: bearer(list_keys()[0].prefix), "invalid_api_key", id="the shown prefix"),
-        pytest.param(lambda _: bearer("imgproc_' OR ''='"), "invalid_api_key", id="SQL"),
-        pytest.param(lambda _: {"X-API-Key": "imgproc_" + "é" * 43}, "invalid_api_key", id="no ASCII"),
-        pytest.param(lambda _: bearer("A" * 8000), "invalid_api_key", id="an endless one"),
-        pytest.param(lambda key: bearer(key) | {"X-API-Key": NEVER_MADE}, "invalid_api_key", id="two that differ"),
+        pytest.param(lambda _: bearer("imgproc_' OR ''='"), "invalid_api_key", id="SQL injection"),
+        pytest.param(lambda _: {"X-API-Key": "imgproc_" + "é" * 43}, "invalid_api_key", id="not ASCII"),
+        pytest.param(lambda _: bearer("A" * 8000), "invalid_api_key", id="8,000 characters"),
+        pytest.param(lambda key: bearer(key) | {"X-API-Key": NEVER_ISSUED}, "invalid_api_key", id="two different keys"),
     ],
 )
-def test_refuses_who_shows_none_or_a_wrong_one(
-    secret: str, headers: Callable[[str], dict[str, str]], code: str
-) -> None:
-    """401 with a challenge, before anything is read or kept."""
+def test_refuses_a_missing_or_invalid_key(secret: str, headers: Callable[[str], dict[str, str]], code: str) -> None:
+    """The API answers 401 with a challenge before it reads or stores anything."""
     for response in (call("/api/requests", headers=headers(secret)), upload(headers(secret))):
         problem(response, 401, code)
         assert response.headers["WWW-Authenticate"].startswith('Bearer realm="imgproc"')
@@ -110,8 +108,8 @@ def test_refuses_who_shows_none_or_a_wrong_one(
 
 
 @on_one_database
-def test_every_address_asks_for_a_key_but_those_that_show_nobodys_data(secret: str) -> None:
-    """Whatever route is added asks too, unless it is named among the open ones."""
+def test_every_route_needs_a_key_unless_it_is_open(secret: str) -> None:
+    """A route added later needs a key too, unless `auth.OPEN` lists it."""
     asked = set()
     for rule in current_app.url_map.iter_rules():
         path = re.sub("<[^>]+>", UNKNOWN, rule.rule)
@@ -124,27 +122,27 @@ def test_every_address_asks_for_a_key_but_those_that_show_nobodys_data(secret: s
 
 
 @on_one_database
-def test_a_revoked_key_stops_at_once(secret: str) -> None:
-    """Its requests go on, and stay its own."""
+def test_a_revoked_key_is_refused_at_once(secret: str) -> None:
+    """Its requests stay its own: a new key of the same name does not see them."""
     request_id = upload(bearer(secret)).json["requestId"]
     assert revoke_key(secret[:14]) == "shop"
     problem(call(f"/api/status/{request_id}", headers=bearer(secret)), 401, "invalid_api_key")
-    other = create_key("shop")  # of the same name
+    other = create_key("shop")
     problem(call(f"/api/status/{request_id}", headers=bearer(other)), 404, "request_not_found")
 
 
-def test_each_sees_their_own_requests_alone(secret: str) -> None:
-    """Two keys; and callers without one, while keys are optional."""
+def test_each_caller_sees_only_its_own_requests(secret: str) -> None:
+    """Two keys and the callers without a key are three owners while keys are optional."""
     configure(api_keys_required=False)
     other = create_key("other shop")
-    everybody: list[dict[str, str]] = [bearer(secret), bearer(other), {}]
-    own = [upload(headers).json["requestId"] for headers in everybody]
-    assert [listed(headers) for headers in everybody] == [{request_id} for request_id in own]
+    callers: list[dict[str, str]] = [bearer(secret), bearer(other), {}]
+    own = [upload(headers).json["requestId"] for headers in callers]
+    assert [listed(headers) for headers in callers] == [{request_id} for request_id in own]
     configure(api_keys_required=True)
     assert listed(bearer(secret)) == {own[0]}
 
 
-OF_A_REQUEST = [
+REQUEST_ROUTES = [
     ("GET", "/api/status/{}"),
     ("GET", "/api/requests/{}/products"),
     ("GET", "/api/requests/{}/output.csv"),
@@ -158,16 +156,16 @@ OF_A_REQUEST = [
 
 
 @on_one_database
-def test_knows_every_address_of_a_request() -> None:
-    """The table of the next test is whole."""
-    known = {path.format("<request_id>").replace(UNKNOWN, "<delivery_id>") for _, path in OF_A_REQUEST}
+def test_the_table_lists_every_route_of_a_request() -> None:
+    """The table of the next test is complete."""
+    known = {path.format("<request_id>").replace(UNKNOWN, "<delivery_id>") for _, path in REQUEST_ROUTES}
     assert known == {rule.rule for rule in current_app.url_map.iter_rules() if "request_id" in rule.arguments}
 
 
 @on_one_database
-@pytest.mark.parametrize(("method", "path"), OF_A_REQUEST)
-def test_anothers_request_is_answered_as_one_that_never_was(secret: str, method: str, path: str) -> None:
-    """Word for word, and nothing happens to it."""
+@pytest.mark.parametrize(("method", "path"), REQUEST_ROUTES)
+def test_a_foreign_request_is_answered_like_an_unknown_one(secret: str, method: str, path: str) -> None:
+    """The answers are equal word for word, and the request does not change."""
     request_id = upload(bearer(secret)).json["requestId"]
     other = bearer(create_key("other"))
     before = row(ProcessingRequest)
@@ -178,24 +176,24 @@ def test_anothers_request_is_answered_as_one_that_never_was(secret: str, method:
 
 @on_one_database
 def test_an_idempotency_key_belongs_to_the_caller(secret: str) -> None:
-    """The same one of two callers names two requests; of one, one."""
+    """Two callers with the same key make two requests; one caller makes one."""
     other = create_key("other")
-    again = {"Idempotency-Key": "order 7"}
-    first, same, others = (upload(bearer(key) | again) for key in (secret, secret, other))
+    order = {"Idempotency-Key": "order 7"}
+    first, same, others = (upload(bearer(key) | order) for key in (secret, secret, other))
     assert same.json["requestId"] == first.json["requestId"] != others.json["requestId"]
     assert (same.headers.get("Idempotent-Replayed"), others.headers.get("Idempotent-Replayed")) == ("true", None)
 
 
 @on_one_database
-def test_while_keys_are_optional_a_wrong_one_is_refused_all_the_same() -> None:
-    """A caller who means to be somebody is not taken for nobody."""
+def test_an_invalid_key_is_refused_even_while_keys_are_optional() -> None:
+    """A caller that sends a key is never treated as a caller without one."""
     assert upload().status_code == 202
-    problem(upload(bearer(NEVER_MADE)), 401, "invalid_api_key")
+    problem(upload(bearer(NEVER_ISSUED)), 401, "invalid_api_key")
     assert len(rows(ProcessingRequest)) == 1
 
 
-def test_a_key_is_random_and_only_its_hash_is_kept() -> None:
-    """256 bits after the prefix; no column holds them, nor any longer part of them than the list shows."""
+def test_a_key_is_random_and_only_its_hash_is_stored() -> None:
+    """The secret has 256 random bits; no column has more of it than the prefix that the list shows."""
     secret = create_key("shop")
     assert SHAPE.fullmatch(secret)
     assert secret != create_key("shop")
@@ -204,8 +202,8 @@ def test_a_key_is_random_and_only_its_hash_is_kept() -> None:
     assert not [value for value in kept if secret[:15] in str(value)]
 
 
-def test_the_use_of_a_key_is_noted_to_the_hour(secret: str) -> None:
-    """So that a call costs no write."""
+def test_the_last_use_of_a_key_is_recorded_once_an_hour(secret: str) -> None:
+    """Most calls therefore write nothing."""
 
     def last_use() -> Any:
         call("/api/requests", headers=bearer(secret))
@@ -221,17 +219,19 @@ def test_the_use_of_a_key_is_noted_to_the_hour(secret: str) -> None:
 
 @on_one_database
 @pytest.mark.usefixtures("secret")
-def test_without_the_database_nobody_is_let_in(make_app: AppFactory) -> None:
-    """503 rather than an open door; without a key it is still 401; health answers."""
-    client = make_app(API_KEYS_REQUIRED="true", DATABASE_URL=f"postgresql://imgproc:x@{NOBODY}/imgproc").test_client()
-    away(client.get("/api/requests", headers=bearer(NEVER_MADE)), "database_unavailable")
+def test_no_key_is_accepted_without_the_database(make_app: AppFactory) -> None:
+    """A key gets 503, a call without a key still gets 401, and health checks are answered."""
+    client = make_app(
+        API_KEYS_REQUIRED="true", DATABASE_URL=f"postgresql://imgproc:x@{UNREACHABLE}/imgproc"
+    ).test_client()
+    unavailable(client.get("/api/requests", headers=bearer(NEVER_ISSUED)), "database_unavailable")
     problem(client.get("/api/requests"), 401, "missing_api_key")
-    assert client.get("/healthz", headers=bearer(NEVER_MADE)).status_code == 200
+    assert client.get("/healthz", headers=bearer(NEVER_ISSUED)).status_code == 200
 
 
 @on_one_database
-def test_the_document_names_both_ways_to_give_a_key(make_app: AppFactory) -> None:
-    """`security` is required or optional, as the setting says; open addresses need none."""
+def test_openapi_names_both_ways_to_send_a_key(make_app: AppFactory) -> None:
+    """`security` is optional or required, as the setting says; open routes need none."""
     for required, alternatives in (("false", 3), ("true", 2)):
         document = make_app(API_KEYS_REQUIRED=required).test_client().get("/openapi.json").get_json()
         assert set(document["components"]["securitySchemes"]) == {"bearer", "apiKey"}
@@ -244,9 +244,9 @@ def test_the_document_names_both_ways_to_give_a_key(make_app: AppFactory) -> Non
 def test_no_secret_shows_in_a_log_an_answer_or_a_repr(
     secret: str, environ: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither the caller's key, good or wrong, nor any secret of the server, whatever goes well or badly."""
+    """The caller's key, valid or not, and the server's secrets stay hidden after success and after errors."""
     settings = current_app.extensions["services"].settings
-    wrong = NEVER_MADE[:-4] + "Zq9x"
+    wrong = NEVER_ISSUED[:-4] + "Zq9x"
     with caplog.at_level(logging.DEBUG):
         answers = [
             upload(bearer(secret)),
@@ -266,8 +266,8 @@ def test_no_secret_shows_in_a_log_an_answer_or_a_repr(
     assert [(each[:12], text[:40]) for each in hidden for text in shown if each in text] == []
 
 
-def test_what_fails_in_the_database_does_not_say_with_which_values() -> None:
-    """They would be in the logs: names, addresses with passwords, hashes of keys."""
+def test_a_database_error_does_not_show_its_parameters() -> None:
+    """Errors are logged, and parameters hold names, URLs with passwords and hashes of keys."""
     with pytest.raises(DBAPIError) as error, transaction() as connection:
         connection.execute(sa.text("SELECT nothing FROM nowhere WHERE url = :url"), {"url": "https://u:pass@word"})
     assert "nowhere" in str(error.value)

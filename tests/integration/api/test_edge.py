@@ -1,4 +1,4 @@
-"""What stands before the views: sizes, proxies, hosts, and the headers of every answer."""
+"""Checks before the views: body sizes, proxies, hosts, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.parametrize("app", ["s
 
 
 class Body(io.RawIOBase):
-    """A body without an end, which knows how much of it was read."""
+    """An endless body that counts the bytes read from it."""
 
     taken = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """The body can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """As much as there is room for."""
+        """Fill the buffer."""
         self.taken += len(buffer)
         buffer[:] = b"x" * len(buffer)
         return len(buffer)
 
 
 @pytest.mark.parametrize("path", ["/api/upload", "/api/validate", f"/api/requests/{UNKNOWN}/cancel"])
-def test_a_body_that_says_it_is_too_large_is_not_read(make_app: AppFactory, path: str) -> None:
-    """413 by its Content-Length alone, whatever the address does with bodies."""
+def test_a_body_announced_as_too_large_is_not_read(make_app: AppFactory, path: str) -> None:
+    """Its Content-Length alone leads to 413, on every route."""
     body = Body()
     environ = {"CONTENT_LENGTH": str(10**12), "wsgi.input": body, "CONTENT_TYPE": "multipart/form-data; boundary=x"}
     response = make_app(MAX_UPLOAD_BYTES="2000").test_client().post(path, environ_overrides=environ)
@@ -48,7 +48,7 @@ def test_a_body_that_says_it_is_too_large_is_not_read(make_app: AppFactory, path
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_chunked_body_is_read_to_the_cap_and_no_further(make_app: AppFactory) -> None:
-    """It has no length, and as many bytes as its sender likes."""
+    """A chunked body announces no length and may be endless."""
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
     endless = Body()
 
@@ -58,11 +58,11 @@ def test_a_chunked_body_is_read_to_the_cap_and_no_further(make_app: AppFactory) 
         sent = False
 
         def readable(self) -> bool:
-            """It is."""
+            """The body can be read."""
             return True
 
         def readinto(self, buffer: Any) -> int:
-            """The head first."""
+            """Send the head first, then the endless bytes."""
             if self.sent:
                 return endless.readinto(buffer)
             self.sent = True
@@ -96,8 +96,8 @@ def test_a_chunked_body_is_read_to_the_cap_and_no_further(make_app: AppFactory) 
         ("GET", "/api/requests?limit=0", 422),
     ],
 )
-def test_every_answer_says_what_browsers_may_do(method: str, path: str, status: int) -> None:
-    """Good ones and bad ones, of every kind."""
+def test_every_answer_has_the_security_headers(method: str, path: str, status: int) -> None:
+    """Successes and errors of every kind have them."""
     response = current_app.test_client().open(path, method=method, buffered=True)
     assert response.status_code == status
     policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
@@ -110,8 +110,8 @@ def test_every_answer_says_what_browsers_may_do(method: str, path: str, status: 
         assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_an_output_says_so_more_strictly(make_app: AppFactory, tmp_path: Path) -> None:
-    """What strangers had a hand in is shown in a sandbox, by the type its encoder gave."""
+def test_an_output_has_stricter_security_headers(make_app: AppFactory, tmp_path: Path) -> None:
+    """Outputs come from strangers' images, so browsers sandbox them and never guess their type."""
     (tmp_path / "a.jpg").write_bytes(b"<html><script>alert(1)</script>")
     client = make_app(EMBEDDED_OUTPUTS_DIR=str(tmp_path)).test_client()
     response = client.get("/outputs/a.jpg", buffered=True)
@@ -119,7 +119,7 @@ def test_an_output_says_so_more_strictly(make_app: AppFactory, tmp_path: Path) -
     assert response.headers.getlist("X-Content-Type-Options") == ["nosniff"]
     assert response.content_type == "image/jpeg"
     assert response.headers["Referrer-Policy"] == "no-referrer"
-    assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"  # other sites show them
+    assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"  # other sites embed it
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_output_says_so_more_strictly(make_app: AppFactory, tmp_path: Path) -
         pytest.param({"Origin": "http://localhost:8080"}, False, id="another port"),
         pytest.param({"Origin": "http://localhost.evil.example"}, False, id="a name that begins like ours"),
         pytest.param({"Origin": "null"}, False, id="a sandbox or a file"),
-        pytest.param({"Origin": "http://[::1"}, False, id="no origin at all"),
+        pytest.param({"Origin": "http://[::1"}, False, id="a malformed origin"),
     ],
 )
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_an_output_says_so_more_strictly(make_app: AppFactory, tmp_path: Path) -
 def test_a_browser_changes_nothing_on_behalf_of_another_site(
     method: str, path: str, headers: dict[str, str], served: bool
 ) -> None:
-    """A form of another site is sent with whatever lets its victim in; reading is safe, as the answer is not shown."""
+    """A browser sends its credentials with another site's form; reads are safe, as that site cannot see the answer."""
     response = current_app.test_client().open(path, method=method, headers=headers)
     if served:
         assert response.status_code in {400, 404, 405}
@@ -158,37 +158,37 @@ def test_a_browser_changes_nothing_on_behalf_of_another_site(
 @pytest.mark.parametrize(
     ("proxies", "headers", "base"),
     [
-        pytest.param("0", {}, "http://localhost", id="none, and none speaks"),
+        pytest.param("0", {}, "http://localhost", id="no proxy, no headers"),
         pytest.param(
             "0",
             {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
             "http://localhost",
-            id="none, a caller pretends",
+            id="no proxy, forged headers",
         ),
         pytest.param(
             "1",
             {"X-Forwarded-Host": "api.shop.example", "X-Forwarded-Proto": "https"},
             "https://api.shop.example",
-            id="one speaks",
+            id="one proxy",
         ),
         pytest.param(
             "1",
             {"X-Forwarded-Host": "evil.example, api.shop.example", "X-Forwarded-Proto": "http, https"},
             "https://api.shop.example",
-            id="one speaks after a caller who pretends",
+            id="one proxy, forged headers",
         ),
         pytest.param(
             "2",
             {"X-Forwarded-Host": "evil.example, api.shop.example, inner", "X-Forwarded-Proto": "x, https, http"},
             "https://api.shop.example",
-            id="two speak",
+            id="two proxies, forged headers",
         ),
     ],
 )
-def test_believes_as_many_proxies_as_there_are(
+def test_trusts_only_the_configured_number_of_proxies(
     make_app: AppFactory, proxies: str, headers: dict[str, str], base: str
 ) -> None:
-    """The links of an answer go by what the outermost trusted proxy saw."""
+    """Links use the scheme and host that the outermost trusted proxy saw."""
     with make_app(TRUSTED_PROXIES=proxies).app_context():
         assert upload(CSV, headers=headers).json["statusUrl"].startswith(f"{base}/api/status/")
 
@@ -196,16 +196,18 @@ def test_believes_as_many_proxies_as_there_are(
 @pytest.mark.parametrize(
     ("proxies", "first", "second", "together"),
     [
-        pytest.param("0", "203.0.113.1", "203.0.113.2", True, id="none: what callers say is nothing"),
-        pytest.param("1", "203.0.113.1", "203.0.113.2", False, id="one: two callers"),
-        pytest.param("1", "203.0.113.1, 203.0.113.9", "203.0.113.2, 203.0.113.9", True, id="one: a caller pretends"),
-        pytest.param("2", "203.0.113.1, 10.0.0.1", "203.0.113.2, 10.0.0.1", False, id="two: two callers"),
+        pytest.param("0", "203.0.113.1", "203.0.113.2", True, id="no proxy, forged addresses"),
+        pytest.param("1", "203.0.113.1", "203.0.113.2", False, id="one proxy, two callers"),
+        pytest.param(
+            "1", "203.0.113.1, 203.0.113.9", "203.0.113.2, 203.0.113.9", True, id="one proxy, forged addresses"
+        ),
+        pytest.param("2", "203.0.113.1, 10.0.0.1", "203.0.113.2, 10.0.0.1", False, id="two proxies, two callers"),
     ],
 )
-def test_limits_go_by_the_address_that_trusted_proxies_saw(
+def test_limits_use_the_address_that_trusted_proxies_saw(
     make_app: AppFactory, proxies: str, first: str, second: str, together: bool
 ) -> None:
-    """Nobody escapes a limit by a header of their own."""
+    """No caller escapes a limit with a forged header."""
     client = make_app(TRUSTED_PROXIES=proxies, RATE_LIMIT_READS="1/hour").test_client()
     answers = [client.get("/api/requests", headers={"X-Forwarded-For": given}) for given in (first, second)]
     assert [answer.status_code for answer in answers] == [200, 429 if together else 200]
@@ -214,19 +216,19 @@ def test_limits_go_by_the_address_that_trusted_proxies_saw(
 @pytest.mark.parametrize(
     ("host", "answered"),
     [
-        pytest.param("api.shop.example", True, id="ours"),
-        pytest.param("api.shop.example:8443", True, id="ours, with a port"),
-        pytest.param("a.b.img.example", True, id="below one with a dot"),
-        pytest.param("localhost:8000", True, id="loopback, as health checks ask"),
+        pytest.param("api.shop.example", True, id="a trusted name"),
+        pytest.param("api.shop.example:8443", True, id="a trusted name with a port"),
+        pytest.param("a.b.img.example", True, id="a subdomain of a name with a leading dot"),
+        pytest.param("localhost:8000", True, id="loopback, as health checks use it"),
         pytest.param("127.0.0.1", True, id="loopback by number"),
-        pytest.param("evil.example", False, id="another"),
-        pytest.param("evil-api.shop.example", False, id="another that ends alike"),
-        pytest.param("api.shop.example.evil.example", False, id="another that begins alike"),
-        pytest.param("api.shop.example@evil.example", False, id="another behind a user name"),
+        pytest.param("evil.example", False, id="another name"),
+        pytest.param("evil-api.shop.example", False, id="another name that ends like ours"),
+        pytest.param("api.shop.example.evil.example", False, id="another name that begins like ours"),
+        pytest.param("api.shop.example@evil.example", False, id="another name after a user name"),
     ],
 )
-def test_answers_to_its_own_names_alone(make_app: AppFactory, host: str, answered: bool) -> None:
-    """By any other it makes no link that could lead astray."""
+def test_answers_only_to_its_own_names(make_app: AppFactory, host: str, answered: bool) -> None:
+    """Under another name it would make links that lead to another site."""
     app = make_app(TRUSTED_HOSTS="api.shop.example, .img.example")
     response = app.test_client().get("/api/requests", headers={"Host": host})
     if answered:
@@ -236,7 +238,7 @@ def test_answers_to_its_own_names_alone(make_app: AppFactory, host: str, answere
 
 
 def calls(app: Flask) -> list[tuple[str, str]]:
-    """Every method and address of the app, and one that does not exist."""
+    """Every method and path of the app, and a path that does not exist."""
     filled = {"request_id": UNKNOWN, "delivery_id": UNKNOWN, "filename": "start.js", "key": "a.jpg", "key_id": UNKNOWN}
     found = [("GET", "/nothing")]
     for rule in app.url_map.iter_rules():
@@ -252,7 +254,7 @@ def calls(app: Flask) -> list[tuple[str, str]]:
 def test_a_rebound_name_reaches_nothing_on_loopback(
     make_app: AppFactory, tmp_path: Path, given: dict[str, str], host: str
 ) -> None:
-    """A page whose name now leads to this machine (DNS rebinding) may call no address by it, with no method."""
+    """DNS rebinding: a page whose name now resolves to this machine is refused on every route."""
     app = make_app(**({"HOST": "", "EMBEDDED_OUTPUTS_DIR": str(tmp_path)} | given))
     client = app.test_client()
     forwarded = {"X-Forwarded-Host": "localhost", "Forwarded": "host=localhost", "X-Host": "localhost"}
@@ -267,18 +269,18 @@ def test_a_rebound_name_reaches_nothing_on_loopback(
 @pytest.mark.parametrize(
     ("given", "host"),
     [
-        pytest.param({"HOST": ""}, "localhost:8000", id="loopback by its name"),
+        pytest.param({"HOST": ""}, "localhost:8000", id="loopback by name"),
         pytest.param({"HOST": ""}, "[::1]:8000", id="loopback by number"),
         pytest.param(
-            {"HOST": "", "TRUSTED_HOSTS": ".shop.example"}, "img.shop.example", id="loopback by a name we gave it"
+            {"HOST": "", "TRUSTED_HOSTS": ".shop.example"}, "img.shop.example", id="loopback with a trusted name"
         ),
-        pytest.param({"HOST": "", "TRUSTED_PROXIES": "1"}, "img.shop.example", id="behind a proxy of this machine"),
+        pytest.param({"HOST": "", "TRUSTED_PROXIES": "1"}, "img.shop.example", id="behind a local proxy"),
         pytest.param({"HOST": "0.0.0.0"}, "img.shop.example", id="on the network"),
         pytest.param({"HOST": "192.168.1.5"}, "192.168.1.5:8000", id="on a network address"),
     ],
 )
-def test_answers_by_the_names_that_an_operator_expects(make_app: AppFactory, given: dict[str, str], host: str) -> None:
-    """Without a setting more."""
+def test_answers_to_the_names_that_an_operator_expects(make_app: AppFactory, given: dict[str, str], host: str) -> None:
+    """No further setting is needed."""
     response = make_app(**given).test_client().get("/api/requests", headers={"Host": host})
     assert response.status_code == 200
 
@@ -298,6 +300,6 @@ def test_answers_by_the_names_that_an_operator_expects(make_app: AppFactory, giv
     ],
 )
 def test_refuses_a_setting_that_would_protect_nothing(setting: str, value: str) -> None:
-    """At start, by name."""
+    """Startup fails with an error that names the setting."""
     with pytest.raises(ConfigError, match=setting):
         load_settings({setting: value})

@@ -1,4 +1,4 @@
-"""Uploads made to use a web process up: each is refused in little memory, leaves nothing, and others are served."""
+"""Uploads that try to exhaust a web process: each is refused cheaply and leaves no file; other calls are served."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from imgproc.core.errors import StorageUnavailable
 from imgproc.db.transitions import actions, reservations
 from imgproc.journey import accept
 from imgproc.journey.services import Services, services
-from tests.integration.api.answers import UNKNOWN, AppFactory, away, problem
+from tests.integration.api.answers import UNKNOWN, AppFactory, problem, unavailable
 from tests.integration.driver import at_once, configure, drain, pass_time, post, submit, the_app, upload
 from tests.support.csv_files import csv_of
 
@@ -37,17 +37,17 @@ on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 
 
 class Pieces(io.RawIOBase):
-    """A body made of pieces as it is read, of which nothing is in memory."""
+    """A body produced piece by piece as it is read, never whole in memory."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._rest = pieces, b""
 
     def readable(self) -> bool:
-        """It is."""
+        """The body can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """As much of the next piece as there is room for."""
+        """Fill the buffer from the next piece."""
         self._rest = self._rest or next(self._pieces, b"")
         found, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(found)] = found
@@ -55,12 +55,12 @@ class Pieces(io.RawIOBase):
 
 
 def part(headers: str, content: str = "") -> bytes:
-    """A part of a form."""
+    """One part of a form."""
     return f"--x\r\nContent-Disposition: form-data; {headers}\r\n\r\n{content}\r\n".encode()
 
 
 def repeated(piece: bytes, size: int) -> Iterator[bytes]:
-    """Pieces of so many bytes together."""
+    """Pieces with this many bytes in total."""
     block = piece * max(1, 65536 // len(piece))
     return repeat(block, size // len(block))
 
@@ -72,30 +72,40 @@ BODIES: dict[str, Body] = {
     "100,000 fields": (FORM, lambda: repeated(part('name="a"', "b"), 6 * MIB), 413, "file_too_large"),
     "100,000 files": (FORM, lambda: repeated(part('name="a"; filename="a"', "b"), 6 * MIB), 422, "invalid_option"),
     "three files": (FORM, lambda: iter([FILE * 3, b"--x--"]), 422, "invalid_option"),
-    "a field": (FORM, lambda: chain([FIELD], repeated(b"1", 100 * MIB)), 413, "file_too_large"),
-    "a header of a part": (FORM, lambda: chain([b"--x\r\nA: "], repeated(b"b", 10 * MIB)), 413, "file_too_large"),
-    "headers of a part": (FORM, lambda: chain([b"--x\r\n"], repeated(b"A: b\r\n", 10 * MIB)), 413, "file_too_large"),
-    "what comes before the first part": (FORM, lambda: repeated(b"\r\n", 10 * MIB), 413, "file_too_large"),
-    "a URL-encoded form": (URL_ENCODED, lambda: repeated(b"a&", 100 * MIB), 413, "file_too_large"),
-    "a URL-encoded value": (URL_ENCODED, lambda: chain([b"a="], repeated(b"%ff", 100 * MIB)), 413, "file_too_large"),
-    "URL-encoded fields": (URL_ENCODED, lambda: iter([b"a&" * 5000]), 413, "file_too_large"),
+    "a large field": (FORM, lambda: chain([FIELD], repeated(b"1", 100 * MIB)), 413, "file_too_large"),
+    "a large header of a part": (FORM, lambda: chain([b"--x\r\nA: "], repeated(b"b", 10 * MIB)), 413, "file_too_large"),
+    "many headers of a part": (
+        FORM,
+        lambda: chain([b"--x\r\n"], repeated(b"A: b\r\n", 10 * MIB)),
+        413,
+        "file_too_large",
+    ),
+    "blank lines before the first part": (FORM, lambda: repeated(b"\r\n", 10 * MIB), 413, "file_too_large"),
+    "a large URL-encoded form": (URL_ENCODED, lambda: repeated(b"a&", 100 * MIB), 413, "file_too_large"),
+    "a large URL-encoded value": (
+        URL_ENCODED,
+        lambda: chain([b"a="], repeated(b"%ff", 100 * MIB)),
+        413,
+        "file_too_large",
+    ),
+    "5,000 URL-encoded fields": (URL_ENCODED, lambda: iter([b"a&" * 5000]), 413, "file_too_large"),
     "a URL-encoded file": (URL_ENCODED, lambda: iter([b"file=a"]), 400, "missing_file"),
-    "JSON without an end": ("application/json", lambda: repeated(b"[", 10 * MIB), 400, "missing_file"),
+    "unclosed JSON": ("application/json", lambda: repeated(b"[", 10 * MIB), 400, "missing_file"),
 }
 
 
 def open_files() -> int:
-    """Temporary files of this process, which have no name."""
+    """The number of deleted temporary files that this process holds open."""
     links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if os.path.lexists(link)]
     return sum(link.endswith("(deleted)") for link in links)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @on_one_database
 @pytest.mark.parametrize("path", ["/api/upload", "/api/validate"])
 @pytest.mark.parametrize("name", BODIES)
 def test_refuses_a_body_made_to_exhaust_us(name: str, path: str) -> None:
-    """In the memory of a few blocks, and no temporary file stays open."""
+    """The refusal takes the memory of a few blocks and leaves no temporary file open."""
     content_type, make, status, code = BODIES[name]
     before = open_files()
     tracemalloc.start()
@@ -110,17 +120,17 @@ def test_refuses_a_body_made_to_exhaust_us(name: str, path: str) -> None:
 def send(
     path: str, pieces: Iterator[bytes], content_type: str = FORM, *, app: Flask | None = None, address: str = "::1"
 ) -> Any:
-    """A chunked body of these pieces, of which the test's client makes no temporary file of its own."""
+    """Post a chunked body of these pieces; the test client makes no temporary file for it."""
     headers = {"CONTENT_TYPE": content_type, "HTTP_TRANSFER_ENCODING": "chunked", "REMOTE_ADDR": address}
     environ = {"wsgi.input": Pieces(pieces), "wsgi.input_terminated": True, **headers}
     return (app or current_app).test_client().post(path, environ_overrides=environ)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @on_one_database
 @pytest.mark.parametrize("error", [ConnectionResetError(errno.ECONNRESET, "gone"), OSError("gone"), EOFError()])
-def test_a_client_that_goes_away_amid_an_upload_leaves_no_file(error: Exception, make_app: AppFactory) -> None:
-    """However the server says so."""
+def test_an_aborted_upload_leaves_no_file(error: Exception, make_app: AppFactory) -> None:
+    """The temporary file is closed whichever error the server raises."""
 
     def pieces() -> Iterator[bytes]:
         yield FILE[:-2] + b"\r\nx" * MIB  # more than is kept in memory
@@ -135,18 +145,18 @@ def test_a_client_that_goes_away_amid_an_upload_leaves_no_file(error: Exception,
 
 @on_one_database
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE])
-def test_a_full_disk_is_answered_and_not_a_fault(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503, as it may have room again."""
+def test_a_full_disk_is_answered_with_503(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller may retry, as space may become free."""
 
     class Full(io.BytesIO):
         """A file on a disk without room."""
 
         def write(self, _: Any) -> int:
-            """Not any more."""
+            """Raise the error of a full disk."""
             raise OSError(number, "full")
 
     monkeypatch.setattr(bodies, "default_stream_factory", lambda *_: Full())
-    away(upload(CSV), "out_of_resources")
+    unavailable(upload(CSV), "out_of_resources")
 
 
 @on_one_database
@@ -155,7 +165,7 @@ def test_a_full_disk_is_answered_and_not_a_fault(number: int, monkeypatch: pytes
 )
 @pytest.mark.parametrize("name", ["quality", "scale"])
 def test_refuses_a_huge_number_by_name(name: str, value: str) -> None:
-    """422, however long it is."""
+    """422 names the option, and the detail stays short."""
     body = problem(upload(CSV, **cast("dict[str, Any]", {name: value})), 422, "invalid_option")
     assert body["errors"][0]["option"] == name
     assert len(body["detail"]) < 200
@@ -163,7 +173,7 @@ def test_refuses_a_huge_number_by_name(name: str, value: str) -> None:
 
 @on_one_database
 def test_refuses_a_wide_file_at_once() -> None:
-    """With line, count and remedy; validating says the same."""
+    """The error has the line, the count and the remedy; validation reports the same error."""
     wide = HEADER + ",x" * 9_997 + "\n1,Mug,https://shop.example/1.jpg" + ",y" * 9_997 + "\n"
     tracemalloc.start()
     body = problem(upload(wide), 422, "invalid_csv")
@@ -176,14 +186,14 @@ def test_refuses_a_wide_file_at_once() -> None:
 
 
 def validate(csv: str, **options: str) -> Any:
-    """How a file would be read."""
+    """Validate a file; the JSON of the answer."""
     form = {"file": (io.BytesIO(csv.encode()), "a.csv"), **options}
     return current_app.test_client().post("/api/validate", data=form).json
 
 
 @on_one_database
 def test_stops_reading_a_file_that_is_refused_anyway() -> None:
-    """At a hundred errors; where bad rows are skipped all are counted."""
+    """Reading stops at a hundred errors; where bad rows are skipped, all are counted."""
     csv = csv_of("https://shop.example/1.jpg") + "\n" + "x\n" * 5000
     body = problem(upload(csv), 422, "invalid_csv")
     assert (len(body["errors"]), body["errorsTruncated"]) == (100, True)
@@ -194,8 +204,8 @@ def test_stops_reading_a_file_that_is_refused_anyway() -> None:
     assert upload(csv, invalidRows="skip").json["counts"]["skippedRows"] == 5000
 
 
-def test_limits_the_bytes_of_an_owner_under_way() -> None:
-    """429 names the remedy; what has ended, was cancelled or removed does not count."""
+def test_limits_the_open_bytes_of_an_owner() -> None:
+    """429 names the remedy; requests that were cancelled or deleted do not count."""
     configure(max_open_bytes=2 * len(CSV))
     first, second = submit(CSV), submit(CSV)
     over = upload(CSV)
@@ -212,7 +222,7 @@ def test_limits_the_bytes_of_an_owner_under_way() -> None:
 
 
 def test_a_retry_counts_the_bytes_of_its_file() -> None:
-    """Otherwise what has ended could be set going again without end."""
+    """Otherwise a caller could restart ended requests without limit."""
     configure(max_open_bytes=2 * len(CSV))
     ended = submit(CSV)
     assert actions.cancel(ended)
@@ -224,8 +234,8 @@ def test_a_retry_counts_the_bytes_of_its_file() -> None:
     assert post(f"/api/requests/{ended}/retry").status_code == 202
 
 
-def test_two_uploads_at_once_do_not_both_exceed_the_bytes() -> None:
-    """What is being stored counts as well; of eight at once those that find room are accepted."""
+def test_concurrent_uploads_share_the_byte_limit() -> None:
+    """Uploads that are still being stored count too: of eight at once, only those that find room are accepted."""
     configure(max_open_bytes=2 * len(CSV))
     app = the_app()
 
@@ -239,7 +249,7 @@ def test_two_uploads_at_once_do_not_both_exceed_the_bytes() -> None:
 
 
 def test_a_reservation_counts_until_its_upload_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An outage of the object store uses up nobody's bytes."""
+    """Uploads that fail in an outage of the object store use up no bytes of their owner."""
     configure(max_open_bytes=len(CSV))
     common: dict[str, Any] = {"filename": "a.csv", "input_key": "a", "options": {}, "fingerprint": ""}
     assert reservations.reserve(id=UNKNOWN, input_bytes=len(CSV), max_open_bytes=len(CSV), **common)
@@ -253,14 +263,14 @@ def test_a_reservation_counts_until_its_upload_fails(monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         patch.setattr(type(services().store), "put_input", fail)
         for _ in range(3):
-            away(upload(CSV), "storage_unavailable")
+            unavailable(upload(CSV), "storage_unavailable")
             pass_time(1)
     assert upload(CSV).status_code == 202
 
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
-    """Reading a large file takes until this is released; how many are being read."""
+    """Make the reading of large files block until the test ends; the semaphore counts the readers."""
     begun, go_on = threading.Semaphore(0), threading.Event()
     inspect = accept.inspect
 
@@ -284,10 +294,10 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
         pytest.param({"MAX_SCANS": "8", "WEB_THREADS": "4"}, id="threads"),
     ],
 )
-def test_large_files_leave_room_for_all_else(
+def test_large_files_leave_room_for_other_calls(
     make_app: AppFactory, stuck: threading.Semaphore, limits: dict[str, str]
 ) -> None:
-    """One caller's beyond their share, and anybody's beyond all, are refused; small files and looks are served."""
+    """A large file over its caller's share or over the total is refused; small files and reads are served."""
     app = make_app(**limits)
     large = CSV + "\n" * (uploads.SMALL_FILE + 1)
 
@@ -306,7 +316,7 @@ def test_large_files_leave_room_for_all_else(
     own = send_file(large, "198.51.100.0")
     problem(own, 429, "too_many_uploads")
     assert int(own.headers["Retry-After"]) > 0
-    away(send_file(large, "198.51.100.9"), "server_busy")
+    unavailable(send_file(large, "198.51.100.9"), "server_busy")
     assert send_file(CSV, "198.51.100.0").status_code == 202
     for path in ("/healthz", "/api/requests"):
         assert app.test_client().get(path).status_code == 200
@@ -337,13 +347,13 @@ assert post().status_code == 202
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="no other kernel counts mapped memory in RLIMIT_DATA")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts mapped memory in RLIMIT_DATA")
 @on_one_database
-def test_a_request_that_meets_the_memory_limit_is_answered_and_the_process_lives_on(
+def test_a_call_over_the_memory_limit_gets_503_and_the_process_survives(
     make_app: AppFactory, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """In a process of its own, under the limit that gunicorn's workers set."""
-    make_app()  # its tables
+    """It runs in its own process, under the limit that gunicorn's workers set."""
+    make_app()  # creates the tables
     code = MEMORY.format(environ=environ | {"DATA_DIR": str(tmp_path)}, csv=CSV.encode())
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

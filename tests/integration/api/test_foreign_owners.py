@@ -1,6 +1,6 @@
-"""Every route that names a request, by every caller but its owner: answered as one that never was, and nothing happens.
+"""Requests of other owners: every route answers as for an unknown request, and changes nothing.
 
-The routes are those of the app, so that one which is added later is tried too.
+The routes are read from the app, so a route added later is tested too.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ pytestmark = pytest.mark.usefixtures("app")
 
 TABLES: tuple[type[Base], ...] = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
 CHANGING = {"date", "x-request-id"}  # headers that differ from answer to answer
-# How far the request is, and where its CSVs are.
+# Whether the request has ended, and whether its CSVs are public.
 STATES = [
-    pytest.param(False, "public", id="under way"),
+    pytest.param(False, "public", id="pending"),
     pytest.param(True, "public", id="ended, CSVs public"),
     pytest.param(True, "private", id="ended, CSVs private"),
 ]
 
 
 def rules_of_a_request(app: Flask) -> list[Rule]:
-    """Every route with a request's id in it."""
+    """Every route with a request id in its path."""
     return [rule for rule in app.url_map.iter_rules() if "request_id" in rule.arguments]
 
 
 def calls(request_id: str, delivery_id: str) -> list[tuple[str, str]]:
-    """Each method of each such route, filled in; the delivery's own id where one is asked for."""
+    """Every method and path of these routes, with both ids filled in."""
     found = []
     for rule in rules_of_a_request(current_app):
         path = rule.rule.replace("<request_id>", request_id).replace("<delivery_id>", delivery_id)
@@ -58,21 +58,21 @@ def shown(response: Any) -> tuple[Any, ...]:
 
 
 def kept() -> list[Any]:
-    """Every row of a request's tables."""
+    """Every row of the tables that belong to a request."""
     return [rows(table) for table in TABLES]
 
 
 def stranger(kind: str) -> dict[str, str]:
     """The headers of a caller who is not the owner."""
-    return {} if kind == "nobody" else {"X-API-Key": create_key(kind)}
+    return {} if kind == "no key" else {"X-API-Key": create_key(kind)}
 
 
 @pytest.mark.parametrize(("has_ended", "access"), STATES)
-@pytest.mark.parametrize("caller", ["another key", "nobody"])
-def test_no_route_tells_a_foreign_request_from_none(
+@pytest.mark.parametrize("caller", ["another key", "no key"])
+def test_no_route_reveals_a_foreign_request(
     shop: ImageHost, objects: ObjectStore, caller: str, has_ended: bool, access: str
 ) -> None:
-    """Word for word and header for header; no row, no object and no job changes."""
+    """Status, headers and body are those of an unknown request; no row, object or job changes."""
     configure(csv_access=access)
     file = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
     owner = {"X-API-Key": create_key("owner")}
@@ -85,20 +85,20 @@ def test_no_route_tells_a_foreign_request_from_none(
     before, stored, asked = kept(), objects.keys(request_id), shop.asked.copy()
     jobs = redis_client().keys("rq:job:*")
     ask = current_app.test_client().open
-    foreign, none = (calls(known, delivery_id) for known in (request_id, unknown))
+    foreign, absent = (calls(known, delivery_id) for known in (request_id, unknown))
     assert len(foreign) >= 9
-    for (method, path), (_, nowhere) in zip(foreign, none, strict=True):
+    for (method, path), (_, absent_path) in zip(foreign, absent, strict=True):
         answer = ask(path, method=method, headers=headers)
         assert answer.status_code == 404, f"{method} {path}"
         if method != "HEAD":
             problem(answer, 404, "request_not_found")
-        assert shown(answer) == shown(ask(nowhere, method=method, headers=headers)), f"{method} {path}"
+        assert shown(answer) == shown(ask(absent_path, method=method, headers=headers)), f"{method} {path}"
     assert (kept(), objects.keys(request_id), shop.asked) == (before, stored, asked)
     assert redis_client().keys("rq:job:*") == jobs
 
 
-def test_callers_without_a_key_and_with_one_are_strangers_to_each_other(shop: ImageHost) -> None:
-    """A key does not see what came without one, either."""
+def test_a_key_does_not_see_requests_made_without_a_key(shop: ImageHost) -> None:
+    """Callers without a key are an owner of their own."""
     request_id = upload(csv_of(f"{shop.url}/chelsea.jpg")).get_json()["requestId"]
     headers = stranger("another key")
     for method, path in calls(request_id, str(uuid.uuid4())):
@@ -115,10 +115,10 @@ def test_callers_without_a_key_and_with_one_are_strangers_to_each_other(shop: Im
         pytest.param(lambda _: {"X-API-Key": "imgproc_" + "A" * 43}, id="a wrong key"),
     ],
 )
-def test_where_keys_are_required_no_route_says_anything_without_one(
+def test_every_route_of_a_request_needs_a_valid_key_where_keys_are_required(
     shop: ImageHost, headers: Callable[[str], dict[str, str]]
 ) -> None:
-    """401, be the request known or not."""
+    """Known and unknown requests get 401 alike."""
     key = create_key("owner")
     request_id = upload(csv_of(f"{shop.url}/chelsea.jpg"), headers={"X-API-Key": key}).get_json()["requestId"]
     revoke_key(key[:14])
@@ -131,8 +131,8 @@ def test_where_keys_are_required_no_route_says_anything_without_one(
     assert kept() == before
 
 
-def test_a_foreign_delivery_under_an_own_request_is_none(shop: ImageHost) -> None:
-    """Answered as one that never was, and not sent."""
+def test_a_foreign_delivery_under_an_own_request_is_not_found(shop: ImageHost) -> None:
+    """The answer is that for an unknown delivery, and nothing is sent."""
     keys = [{"X-API-Key": create_key(name)} for name in ("one", "two")]
     file = csv_of(f"{shop.url}/chelsea.jpg")
     own, _ = (upload(file, headers=key, webhookUrl=f"{shop.url}/webhook").get_json()["requestId"] for key in keys)
@@ -150,7 +150,7 @@ def test_a_foreign_delivery_under_an_own_request_is_none(shop: ImageHost) -> Non
 
 
 def test_no_list_shows_a_foreign_request(shop: ImageHost) -> None:
-    """Nor does a cursor made of another's pages lead to it."""
+    """A cursor from another owner's list does not show one either."""
     keys = [{"X-API-Key": create_key(name)} for name in ("one", "two")]
     ids = [
         [upload(csv_of(f"{shop.url}/chelsea.jpg"), headers=key).get_json()["requestId"] for _ in range(3)]

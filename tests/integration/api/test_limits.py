@@ -1,4 +1,4 @@
-"""Rate limits and the quota: who is counted with whom, what is never counted, and that no outage refuses anybody."""
+"""Rate limits and quotas: which callers are counted together, what is not counted, and what happens without Redis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from imgproc.journey import jobs
 from imgproc.queue import enqueue
 from imgproc.queue.calls import JobName, job_id
 from imgproc.worker import sweeper
-from tests.integration.api.answers import NOBODY, UNKNOWN, AppFactory, problem
+from tests.integration.api.answers import UNKNOWN, UNREACHABLE, AppFactory, problem
 from tests.integration.driver import at_once, configure, drain, pass_time, post, rows, work
 from tests.integration.driver import upload as upload_here
 from tests.support.csv_files import csv_of
@@ -35,24 +35,24 @@ pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 
 
-def look(app: Flask, *, address: str = "198.51.100.7", key: str | None = None, path: str = "/api/requests") -> Any:
-    """One look from an address."""
+def read(app: Flask, *, address: str = "198.51.100.7", key: str | None = None, path: str = "/api/requests") -> Any:
+    """Make one read from an address."""
     headers = {"X-API-Key": key} if key else {}
     return app.test_client().get(path, headers=headers, environ_overrides={"REMOTE_ADDR": address}, buffered=True)
 
 
 def upload(app: Flask) -> Any:
-    """One upload."""
+    """Make one upload."""
     form = {"file": (io.BytesIO(CSV.encode()), "products.csv")}
     return app.test_client().post("/api/upload", data=form)
 
 
 @on_one_database
-def test_answers_429_above_the_limit_and_says_when_to_go_on(make_app: AppFactory) -> None:
-    """`rate_limited` with `Retry-After`; the limits of looks and uploads are two."""
+def test_answers_429_above_the_limit_and_says_when_to_retry(make_app: AppFactory) -> None:
+    """`rate_limited` comes with `Retry-After`; reads and uploads have separate limits."""
     app = make_app(RATE_LIMIT_READS="3/hour", RATE_LIMIT_UPLOADS="1/hour")
-    assert [look(app).status_code for _ in range(4)] == [200, 200, 200, 429]
-    over = look(app)
+    assert [read(app).status_code for _ in range(4)] == [200, 200, 200, 429]
+    over = read(app)
     problem(over, 429, "rate_limited")
     assert 0 < int(over.headers["Retry-After"]) <= 3601
     assert upload(app).status_code == 202
@@ -65,64 +65,64 @@ def test_answers_429_above_the_limit_and_says_when_to_go_on(make_app: AppFactory
     [
         pytest.param("198.51.100.7", "198.51.100.7", True, id="the same address"),
         pytest.param("198.51.100.7", "198.51.100.8", False, id="another address"),
-        pytest.param("2001:db8::1", "2001:db8::ffff:2", True, id="two of one IPv6 subscriber"),
+        pytest.param("2001:db8::1", "2001:db8::ffff:2", True, id="two addresses of one IPv6 subscriber"),
         pytest.param("2001:db8::1", "2001:db8:0:1::1", False, id="two IPv6 subscribers"),
         pytest.param("fe80::1%eth0", "fe80::2", True, id="a zone id"),
         pytest.param("", "", True, id="a socket file"),
         pytest.param("::ffff:198.51.100.7", "198.51.100.7", True, id="IPv4 on a socket for both families"),
-        pytest.param("::ffff:198.51.100.7", "::ffff:198.51.100.8", False, id="two of IPv4 on such a socket"),
-        pytest.param("198.51.100.7:1", "198.51.100.7:2", False, id="what a proxy says with ports"),
-        pytest.param("nobody: [", "nobody: [", True, id="what a proxy says that is no address"),
+        pytest.param("::ffff:198.51.100.7", "::ffff:198.51.100.8", False, id="two IPv4 addresses on such a socket"),
+        pytest.param("198.51.100.7:1", "198.51.100.7:2", False, id="addresses with ports, from a proxy"),
+        pytest.param("nobody: [", "nobody: [", True, id="no address, from a proxy"),
     ],
 )
 def test_counts_callers_without_a_key_by_address(make_app: AppFactory, first: str, second: str, together: bool) -> None:
-    """An IPv6 subscriber commands a whole /64."""
+    """An IPv6 subscriber has a whole /64, so the limit counts by /64."""
     app = make_app(RATE_LIMIT_READS="1/hour")
-    assert look(app, address=first).status_code == 200
-    assert look(app, address=second).status_code == (429 if together else 200)
+    assert read(app, address=first).status_code == 200
+    assert read(app, address=second).status_code == (429 if together else 200)
 
 
 @on_one_database
-def test_counts_a_key_by_itself_wherever_it_comes_from(make_app: AppFactory) -> None:
-    """Two keys behind one address do not disturb each other; wrong ones count with the address."""
+def test_counts_a_key_by_itself_whatever_its_address(make_app: AppFactory) -> None:
+    """Two keys behind one address have separate limits; invalid keys count with the address."""
     app = make_app(RATE_LIMIT_READS="1/hour", API_KEYS_REQUIRED="true")
     with app.app_context():
         keys = create_key("one"), create_key("two")
-    assert [look(app, key=key).status_code for key in keys] == [200, 200]
-    problem(look(app, key=keys[0], address="198.51.100.9"), 429, "rate_limited")
-    assert [look(app, key=f"imgproc_{'x' * 42}{guess}").status_code for guess in range(3)] == [401, 429, 429]
+    assert [read(app, key=key).status_code for key in keys] == [200, 200]
+    problem(read(app, key=keys[0], address="198.51.100.9"), 429, "rate_limited")
+    assert [read(app, key=f"imgproc_{'x' * 42}{guess}").status_code for guess in range(3)] == [401, 429, 429]
 
 
 @on_one_database
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/docs", "/openapi.json", "/static/swagger-ui/start.js"])
-def test_never_counts_what_is_open(make_app: AppFactory, path: str) -> None:
-    """A probe every second is nobody's flood."""
+def test_open_routes_have_no_limit(make_app: AppFactory, path: str) -> None:
+    """Health checks may come every second."""
     app = make_app(RATE_LIMIT_READS="1/hour")
     for _ in range(3):
-        assert look(app, path=path).status_code == 200
+        assert read(app, path=path).status_code == 200
 
 
 @on_one_database
 def test_counts_in_redis_for_all_processes_together(make_app: AppFactory) -> None:
-    """Two apps, as two web processes."""
+    """Two apps share one count, as two web processes do."""
     one, two = (make_app(RATE_LIMIT_READS="1/hour") for _ in range(2))
-    assert [look(app).status_code for app in (one, two)] == [200, 429]
+    assert [read(app).status_code for app in (one, two)] == [200, 429]
 
 
 @on_one_database
-def test_while_redis_is_away_each_process_counts_by_itself(make_app: AppFactory, silent: str) -> None:
-    """Refused connections or silence: uploads are accepted, and one caller still cannot flood."""
-    for address in (NOBODY, silent):
+def test_each_process_counts_by_itself_while_redis_is_down(make_app: AppFactory, silent: str) -> None:
+    """Redis refuses or never answers: uploads are accepted, and each caller is still limited."""
+    for address in (UNREACHABLE, silent):
         app = make_app(REDIS_URL=f"redis://{address}/0", RATE_LIMIT_READS="2/hour")
         assert upload(app).status_code == 202
-        assert [look(app).status_code for _ in range(3)] == [200, 200, 429]
+        assert [read(app).status_code for _ in range(3)] == [200, 200, 429]
 
 
 @on_one_database
-def test_many_that_find_redis_away_at_once_are_all_answered(make_app: AppFactory) -> None:
-    """None is told of the outage."""
-    app = make_app(REDIS_URL=f"redis://{NOBODY}/0")
-    answers = at_once(*[lambda: look(app)] * 8)
+def test_concurrent_calls_are_answered_while_redis_is_down(make_app: AppFactory) -> None:
+    """No caller sees the outage."""
+    app = make_app(REDIS_URL=f"redis://{UNREACHABLE}/0")
+    answers = at_once(*[lambda: read(app)] * 8)
     assert {answer.status_code for answer in answers} == {200}
 
 
@@ -140,14 +140,14 @@ def test_the_defaults_are_generous(setting: str, a_second: int) -> None:
 
 
 def test_refuses_an_upload_while_too_many_requests_are_open() -> None:
-    """429 `quota_exceeded`, also for a retry; a replay is answered, another key is not concerned, ends make room."""
+    """Uploads and retries get 429 `quota_exceeded`, replays and other owners do not; ended requests make room."""
     configure(max_open_requests=2)
-    again = {"Idempotency-Key": "order 7"}
-    ids = [upload_here(CSV, headers=headers).json["requestId"] for headers in (again, {})]
+    order = {"Idempotency-Key": "order 7"}
+    ids = [upload_here(CSV, headers=headers).json["requestId"] for headers in (order, {})]
     over = upload_here(CSV)
     problem(over, 429, "quota_exceeded")
     assert int(over.headers["Retry-After"]) > 0
-    assert upload_here(CSV, headers=again).json["requestId"] == ids[0]
+    assert upload_here(CSV, headers=order).json["requestId"] == ids[0]
     assert upload_here(CSV, headers={"X-API-Key": create_key("other")}).status_code == 202
     for request_id in ids:
         post(f"/api/requests/{request_id}/cancel")
@@ -158,8 +158,8 @@ def test_refuses_an_upload_while_too_many_requests_are_open() -> None:
 
 
 @on_one_database
-def test_counts_actions_apart_from_looks(make_app: AppFactory) -> None:
-    """Whatever sets work going or stops it has a limit of its own, be the request known or not; looks go on."""
+def test_limits_each_action_apart_from_reads_and_uploads(make_app: AppFactory) -> None:
+    """An action on an unknown request counts too."""
     app = make_app(RATE_LIMIT_ACTIONS="1/hour")
     actions = [
         ("POST", f"/api/requests/{UNKNOWN}/cancel"),
@@ -173,13 +173,13 @@ def test_counts_actions_apart_from_looks(make_app: AppFactory) -> None:
         over = client.open(path, method=method)
         problem(over, 429, "rate_limited")
         assert 0 < int(over.headers["Retry-After"]) <= 3601
-    assert [look(app).status_code for _ in range(3)] == [200] * 3
+    assert [read(app).status_code for _ in range(3)] == [200] * 3
     assert [upload(app).status_code for _ in range(3)] == [202] * 3
 
 
 @on_one_database
-def test_every_address_that_changes_something_has_the_limit_of_uploads_or_of_actions(make_app: AppFactory) -> None:
-    """One that is added later too."""
+def test_every_route_that_changes_something_has_a_limit(make_app: AppFactory) -> None:
+    """A route added later has one too."""
     app = make_app(RATE_LIMIT_ACTIONS="1/hour", RATE_LIMIT_UPLOADS="1/hour")
     client, limited = app.test_client(), 0
     for rule in app.url_map.iter_rules():
@@ -195,7 +195,7 @@ def test_every_address_that_changes_something_has_the_limit_of_uploads_or_of_act
 
 
 def delivered(shop: ImageHost, *, headers: dict[str, str] | None = None) -> str:
-    """The path under which a webhook that has been delivered is sent again."""
+    """Deliver a webhook; the path that delivers it again."""
     file = csv_of(f"{shop.url}/chelsea.jpg")
     request_id = upload_here(file, headers=headers, webhookUrl=f"{shop.url}/webhook").json["requestId"]
     work()
@@ -203,8 +203,8 @@ def delivered(shop: ImageHost, *, headers: dict[str, str] | None = None) -> str:
     return f"/api/requests/{request_id}/deliveries/{delivery.id}/redeliver"
 
 
-def test_refuses_to_send_again_while_too_many_webhooks_are_open(shop: ImageHost) -> None:
-    """429 `quota_exceeded` for what has ended; what waits anyway may be hurried; other owners are not concerned."""
+def test_refuses_to_redeliver_while_too_many_deliveries_are_open(shop: ImageHost) -> None:
+    """An ended delivery gets 429 `quota_exceeded`; a pending one may be hurried; other owners are not affected."""
     first, second = delivered(shop), delivered(shop)
     key = {"X-API-Key": create_key("other")}
     others = delivered(shop, headers=key)
@@ -220,17 +220,17 @@ def test_refuses_to_send_again_while_too_many_webhooks_are_open(shop: ImageHost)
 
 
 def _due(owner: str, number: int) -> list[str]:
-    """So many deliveries of the owner that are due; their ids."""
+    """Insert this many due deliveries of the owner; their ids."""
     requests: list[dict[str, Any]] = []
-    announcements: list[dict[str, Any]] = []
+    due: list[dict[str, Any]] = []
     for _ in range(number):
         request_id = str(uuid.uuid4())
         requests.append({"id": request_id, "owner": owner, "status": RequestStatus.COMPLETED, **REQUEST})
-        announcements.append({"id": str(uuid.uuid4()), "request_id": request_id, **DELIVERY})
+        due.append({"id": str(uuid.uuid4()), "request_id": request_id, **DELIVERY})
     with transaction() as connection:
         connection.execute(sa.insert(ProcessingRequest), requests)
-        connection.execute(sa.insert(WebhookDelivery).values(next_attempt_at=db_now()), announcements)
-    return [each["id"] for each in announcements]
+        connection.execute(sa.insert(WebhookDelivery).values(next_attempt_at=db_now()), due)
+    return [each["id"] for each in due]
 
 
 REQUEST = {"filename": "a.csv", "input_key": "", "options": {}, "fingerprint": ""}
@@ -243,20 +243,20 @@ def _claim(delivery_id: str) -> bool:
     return claimed is not None
 
 
-def test_one_owner_is_sent_so_many_webhooks_at_a_time_and_no_more() -> None:
-    """A receiver that never answers holds three workers here; another owner's webhook goes out all the same."""
+def test_limits_the_concurrent_deliveries_of_an_owner() -> None:
+    """A receiver that never answers holds three workers here; deliveries of other owners can still be claimed."""
     slow, other = _due("slow", 5), _due("", 1)
     assert [_claim(each) for each in slow] == [True, True, True, False, False]
     assert [_claim(each) for each in other] == [True]
     outcome = deliveries.Outcome(DeliveryStatus.DELIVERED, duration_ms=1)
     assert deliveries.record(slow[0], outcome, token=slow[0][:32])
     assert [_claim(each) for each in slow[3:]] == [True, False]
-    pass_time(31)  # their senders have died: they hold nothing any more
+    pass_time(31)  # the leases of the dead senders expire
     assert _claim(slow[4])
 
 
-def test_the_webhooks_of_one_owner_do_not_crowd_out_the_others() -> None:
-    """Beyond what can be sent soon they wait, so that a sweeper sees those that came behind them."""
+def test_deliveries_of_one_owner_do_not_crowd_out_the_others() -> None:
+    """Deliveries beyond an owner's share are postponed, so that a sweep reaches those of other owners."""
     crowd = _due("slow", 40)
     pass_time(1)
     others = _due("", 2) + _due("third", 1)
@@ -270,8 +270,8 @@ def test_the_webhooks_of_one_owner_do_not_crowd_out_the_others() -> None:
     assert all(_claim(each) for each in crowd[-3:])
 
 
-def test_a_sweep_rings_for_a_few_webhooks_of_each_owner() -> None:
-    """However many are due; the rest come in later passes."""
+def test_a_sweep_enqueues_a_few_deliveries_of_each_owner() -> None:
+    """Later sweeps enqueue the rest."""
     configure(deliveries_at_once=1)
     crowd, others = _due("slow", 40), _due("", 3)
     sweeper.sweep()
@@ -280,8 +280,8 @@ def test_a_sweep_rings_for_a_few_webhooks_of_each_owner() -> None:
     assert all(job_id(JobName.DELIVER, (each,)) in waiting for each in others)
 
 
-def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: ImageHost) -> None:
-    """Of two workers one stays for other work, whatever DELIVERIES_AT_ONCE says."""
+def test_a_silent_receiver_holds_at_most_half_of_the_workers(shop: ImageHost) -> None:
+    """One of two workers stays free for other work, whatever DELIVERIES_AT_ONCE says."""
     configure(workers=2)
     slow = _due("slow", 2)
     assert deliveries.claim(slow[0], token="held", lease_seconds=30)
@@ -289,8 +289,8 @@ def test_a_silent_receiver_holds_half_of_few_workers_at_most(shop: ImageHost) ->
     assert [each.status for each in rows(WebhookDelivery) if each.id == slow[1]] == [DeliveryStatus.PENDING]
 
 
-def test_a_delivery_that_finds_no_room_is_not_rung_for_at_each_pass() -> None:
-    """Its owner's receiver never answers; the workers would else do nothing but look at what may not be sent."""
+def test_a_delivery_over_the_limit_is_not_enqueued_by_every_sweep() -> None:
+    """Otherwise the workers would only claim deliveries in vain while a receiver never answers."""
     configure(workers=2)
     slow = _due("slow", 8)
     assert deliveries.claim(slow[0], token="held", lease_seconds=60)

@@ -1,4 +1,4 @@
-"""The lists of requests and of products: their order, their pages, and what they refuse."""
+"""The lists of requests and of products: their order, their pages, and the queries they refuse."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 def add_request(*, created_at: datetime = NOON, status: RequestStatus = RequestStatus.COMPLETED) -> str:
-    """A request that is not worked on; its id."""
+    """Insert a request that no worker processes; its id."""
     request_id = str(uuid.uuid4())
     values = {"filename": "products.csv", "input_key": "", "options": OPTIONS, "fingerprint": ""}
     with transaction() as connection:
@@ -52,7 +52,7 @@ def ids(page: list[Any]) -> list[str]:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 500])
 def test_requests_come_newest_first_and_each_once(limit: int) -> None:
-    """Also those of the same microsecond, which a cursor of the time alone would skip or repeat."""
+    """Requests of the same microsecond too: a cursor of the time alone would skip or repeat them."""
     times = [NOON] * 4 + [NOON + timedelta(microseconds=1)] * 2 + [NOON - timedelta(days=1)]
     created = {add_request(created_at=time): time for time in times}
     found = pages("/api/requests", limit=limit)
@@ -62,8 +62,8 @@ def test_requests_come_newest_first_and_each_once(limit: int) -> None:
     assert [created[request_id] for request_id in listed] == sorted(times, reverse=True)
 
 
-def test_new_requests_do_not_shift_the_pages_to_come() -> None:
-    """What came after the first page was read is on none of the next."""
+def test_new_requests_do_not_shift_the_next_pages() -> None:
+    """A request created after the first page was read is on no later page."""
     old = [add_request(created_at=NOON - timedelta(seconds=number)) for number in range(4)]
     first = get("/api/requests?limit=2")
     add_request(created_at=NOON + timedelta(seconds=1))
@@ -71,8 +71,8 @@ def test_new_requests_do_not_shift_the_pages_to_come() -> None:
     assert ids(first["items"]) + ids(second["items"]) == old
 
 
-def test_requests_can_be_narrowed_to_a_status() -> None:
-    """The cursor goes on within it."""
+def test_requests_can_be_filtered_by_status() -> None:
+    """The cursor stays within the filter."""
     wanted = {add_request(status=RequestStatus.FAILED) for _ in range(3)}
     add_request(status=RequestStatus.CANCELLED)
     first = get("/api/requests?status=failed&limit=2")
@@ -82,7 +82,7 @@ def test_requests_can_be_narrowed_to_a_status() -> None:
 
 
 def test_a_listed_request_looks_like_its_status() -> None:
-    """But for what takes another look: the webhook and the links."""
+    """It has the members of the status except the webhook and the links."""
     request_id = planned(products=2)
     (listed,) = get("/api/requests")["items"]
     assert UTC_TIME.fullmatch(listed["createdAt"])
@@ -92,15 +92,15 @@ def test_a_listed_request_looks_like_its_status() -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 6])
 def test_products_come_in_row_order_and_each_once(limit: int) -> None:
-    """The rows of other requests are not among them."""
+    """Rows of other requests are not listed."""
     planned(products=3)
     request_id = planned(products=5)
     found = pages(f"/api/requests/{request_id}/products", limit=limit)
     assert [product["line"] for page in found for product in page] == [2, 3, 4, 5, 6]
 
 
-def test_products_can_be_narrowed_to_a_status() -> None:
-    """The cursor goes on within it."""
+def test_products_can_be_filtered_by_status() -> None:
+    """The cursor stays within the filter."""
     request_id = planned(products=6)
     with transaction() as connection:
         connection.execute(sa.update(Product).where(Product.row % 2 == 0).values(status=ProductStatus.FAILED))
@@ -111,8 +111,8 @@ def test_products_can_be_narrowed_to_a_status() -> None:
     assert second["nextCursor"] is None
 
 
-def test_a_product_shows_what_the_contract_names() -> None:
-    """No member more and none less; `error` beside the contract says why a row was skipped."""
+def test_a_product_has_exactly_the_members_of_the_contract() -> None:
+    """For a skipped row `error` says why."""
     request_id = planned(products=1)
     (product,) = get(f"/api/requests/{request_id}/products")["items"]
     assert product == {
@@ -137,11 +137,11 @@ def test_a_product_shows_what_the_contract_names() -> None:
     }
 
 
-# -- what is refused ----------------------------------------------------------------------------------------------
+# -- refused queries ----------------------------------------------------------------------------------------------
 
 
 def cursor_of(text: str) -> str:
-    """A cursor that looks like ours."""
+    """Encode this text as a cursor."""
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -169,24 +169,24 @@ def test_refuses_a_query_out_of_bounds(what: str, query: str) -> None:
         pytest.param("é", id="not ASCII"),
         pytest.param("%00", id="a NUL"),
         pytest.param("gICA", id="not text inside"),
-        pytest.param(cursor_of("nonsense"), id="text inside"),
+        pytest.param(cursor_of("nonsense"), id="other text inside"),
         pytest.param(cursor_of("-1"), id="a negative row"),
-        pytest.param(cursor_of("9" * 30), id="a row beyond all"),
-        pytest.param(cursor_of(f"nonsense|{uuid.UUID(int=0)}"), id="no time"),
-        pytest.param(cursor_of("2026-11-23T12:00:00.000000+00:00|nonsense"), id="no id"),
-        pytest.param(cursor_of(f"0001-01-01T00:00:00+23:59|{uuid.UUID(int=0)}"), id="a time before all"),
-        pytest.param(cursor_of(f"9999-12-31T23:59:59-23:59|{uuid.UUID(int=0)}"), id="a time beyond all"),
-        pytest.param(cursor_of("1|2|3"), id="too much"),
+        pytest.param(cursor_of("9" * 30), id="a row beyond the maximum"),
+        pytest.param(cursor_of(f"nonsense|{uuid.UUID(int=0)}"), id="not a time"),
+        pytest.param(cursor_of("2026-11-23T12:00:00.000000+00:00|nonsense"), id="not an id"),
+        pytest.param(cursor_of(f"0001-01-01T00:00:00+23:59|{uuid.UUID(int=0)}"), id="a time before the first year"),
+        pytest.param(cursor_of(f"9999-12-31T23:59:59-23:59|{uuid.UUID(int=0)}"), id="a time after the last year"),
+        pytest.param(cursor_of("1|2|3"), id="too many parts"),
     ],
 )
-def test_refuses_a_cursor_that_is_not_ours(what: str, cursor: str) -> None:
-    """422 `invalid_cursor`."""
+def test_refuses_an_invalid_cursor(what: str, cursor: str) -> None:
+    """The API answers 422 `invalid_cursor`."""
     path = "/api/requests" if what == "requests" else f"/api/requests/{planned(products=1)}/products"
     problem(current_app.test_client().get(f"{path}?cursor={cursor}"), 422, "invalid_cursor")
 
 
 def test_refuses_the_cursor_of_another_list() -> None:
-    """Both lists tell theirs apart."""
+    """Each list accepts only its own cursors."""
     request_id = planned(products=2)
     planned(products=1)
     of_requests = get("/api/requests?limit=1")["nextCursor"]
@@ -196,8 +196,8 @@ def test_refuses_the_cursor_of_another_list() -> None:
     problem(client.get(f"/api/requests/{request_id}/products?cursor={of_requests}"), 422, "invalid_cursor")
 
 
-def test_a_blank_parameter_is_none() -> None:
-    """As forms send it; what we do not know is ignored."""
+def test_ignores_blank_and_unknown_parameters() -> None:
+    """Forms send blank parameters."""
     request_id = planned(products=2)
     query = "status=&limit=&cursor=&unknown=1"
     assert ids(get(f"/api/requests?{query}")["items"]) == [request_id]

@@ -1,4 +1,4 @@
-"""`GET /api/status/{id}`: its shape, its ETag, when to ask again, and that it costs the same for any size."""
+"""`GET /api/status/{id}`: its members, its ETag, when to poll again, and that its cost is constant."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 def ask(path: str, *, method: str = "GET", **headers: str) -> Any:
-    """The response of an address."""
+    """Call a path; the response."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return current_app.test_client().open(path, method=method, headers=named)
 
 
 def change(table: type[Base], **values: Any) -> None:
-    """Write to every row of a table."""
+    """Update every row of a table."""
     with transaction() as connection:
         connection.execute(sa.update(table).values(**values))
 
 
-def announced(request_id: str) -> None:
-    """Give the request a delivery."""
+def add_delivery(request_id: str) -> None:
+    """Insert a delivery of the request."""
     change(ProcessingRequest, webhook_url=HOOK)
     payload = {"type": "request.completed"}
     values = {"id": str(uuid.uuid4()), "request_id": request_id, "finalize_epoch": 1, "url": HOOK, "payload": payload}
@@ -48,7 +48,7 @@ def announced(request_id: str) -> None:
 
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
-    """The SQL statements executed meanwhile; SQLite's explicit BEGIN is none."""
+    """The SQL statements that the block executes, without the explicit BEGIN of SQLite."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -62,8 +62,8 @@ def counted_statements() -> Iterator[list[str]]:
         sa.event.remove(db.engine, "before_cursor_execute", note)
 
 
-def test_shows_what_the_contract_names() -> None:
-    """No member more and none less, while the request waits."""
+def test_has_exactly_the_members_of_the_contract() -> None:
+    """These are the values of a pending request."""
     request_id = submit(csv_of("https://shop.example/1.jpg,https://shop.example/2.jpg"), quality="60", webhookUrl=HOOK)
     status = get(f"/api/status/{request_id}")
     created_at, links = status.pop("createdAt"), status.pop("links")
@@ -104,13 +104,13 @@ def test_shows_what_the_contract_names() -> None:
     }
 
 
-def test_without_a_webhook_there_is_none() -> None:
-    """`webhook` is null."""
+def test_the_webhook_is_null_where_none_was_given() -> None:
+    """The member is there, but empty."""
     assert get(f"/api/status/{planned(products=1)}")["webhook"] is None
 
 
-def test_every_link_leads_somewhere() -> None:
-    """Those that read answer a GET, the actions a POST."""
+def test_every_link_works() -> None:
+    """Links to read answer GET, links to act answer POST, and none leads to 404."""
     links = get(f"/api/status/{planned(products=1)}")["links"]
     allowed = {name: ask(link, method="OPTIONS").headers["Allow"] for name, link in links.items()}
     assert all(("POST" if name in {"cancel", "retry"} else "GET") in methods for name, methods in allowed.items())
@@ -119,7 +119,7 @@ def test_every_link_leads_somewhere() -> None:
 
 @pytest.mark.parametrize("status", RequestStatus)
 def test_suggests_the_next_poll_until_the_end(status: RequestStatus) -> None:
-    """`Retry-After` in whole seconds, from 1 to 10; none once the request has ended."""
+    """`Retry-After` is 1 to 10 whole seconds; an ended request has none."""
     request_id = planned(products=1)
     change(ProcessingRequest, status=status)
     response = ask(f"/api/status/{request_id}")
@@ -130,20 +130,20 @@ def test_suggests_the_next_poll_until_the_end(status: RequestStatus) -> None:
 @pytest.mark.parametrize(
     ("status", "counts", "percent"),
     [
-        pytest.param("pending", (0, 0, 0), 0, id="waiting"),
-        pytest.param("processing", (30, 4, 0), 11, id="under way"),
+        pytest.param("pending", (0, 0, 0), 0, id="pending"),
+        pytest.param("processing", (30, 4, 0), 11, id="processing"),
         pytest.param("processing", (30, 4, 266), 11, id="being cancelled"),
-        pytest.param("finalizing", (300, 0, 0), 99, id="before its end"),
+        pytest.param("finalizing", (300, 0, 0), 99, id="finalizing"),
         pytest.param("completed", (300, 0, 0), 100, id="completed"),
         pytest.param("completed_with_errors", (299, 1, 0), 100, id="completed with errors"),
         pytest.param("cancelled", (34, 0, 266), 11, id="cancelled"),
-        pytest.param("cancelled", (0, 0, 300), 0, id="cancelled before it began"),
-        pytest.param("failed", (34, 0, 0), 11, id="failed amid its work"),
+        pytest.param("cancelled", (0, 0, 300), 0, id="cancelled before it started"),
+        pytest.param("failed", (34, 0, 0), 11, id="failed midway"),
         pytest.param("failed", (0, 300, 0), 100, id="every image failed"),
     ],
 )
-def test_percent_is_what_is_done(status: str, counts: tuple[int, int, int], percent: int) -> None:
-    """Images that were cancelled are not done, and 100 percent is shown at the end alone."""
+def test_percent_counts_processed_images(status: str, counts: tuple[int, int, int], percent: int) -> None:
+    """Cancelled images do not count, and 100 percent is shown only at the end."""
     request_id = planned(products=1, images=300)
     completed, failed, cancelled = counts
     images = {"images_completed": completed, "images_failed": failed, "images_cancelled": cancelled}
@@ -151,8 +151,8 @@ def test_percent_is_what_is_done(status: str, counts: tuple[int, int, int], perc
     assert get(f"/api/status/{request_id}")["progress"]["percent"] == percent
 
 
-def test_a_request_answers_as_its_status_does() -> None:
-    """The same JSON, ETag and pause until the next poll, at the address of the request itself."""
+def test_the_path_of_a_request_answers_like_its_status() -> None:
+    """The JSON, the ETag and `Retry-After` are the same."""
     request_id = planned(products=1)
     status, request = (ask(f"/api/{path}/{request_id}") for path in ("status", "requests"))
     assert (request.status_code, request.json) == (200, status.json)
@@ -162,8 +162,8 @@ def test_a_request_answers_as_its_status_does() -> None:
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_a_long_request_need_not_be_asked_about_often() -> None:
-    """A tenth of the time left, but 10 s at most."""
+def test_a_long_request_is_polled_rarely() -> None:
+    """`Retry-After` is a tenth of the time left, at most 10 s."""
     request_id = planned(products=1000)
     change(ProcessingRequest, images_completed=1, products_completed=1)
     with transaction() as connection:
@@ -175,7 +175,7 @@ def test_a_long_request_need_not_be_asked_about_often() -> None:
 
 
 def test_an_unchanged_status_is_not_sent_again() -> None:
-    """304 without a body, with the same ETag, and still with the time of the next poll."""
+    """304 has no body, but the same ETag and a `Retry-After`."""
     path = f"/api/status/{planned(products=1)}"
     etag = ask(path).headers["ETag"]
     for known in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
@@ -199,7 +199,7 @@ def test_an_unchanged_status_is_not_sent_again() -> None:
     ids=lambda values: ",".join(map(str, values.items())),
 )
 def test_every_change_changes_the_etag(values: dict[str, Any]) -> None:
-    """Whatever is shown: who holds the ETag from before gets the status anew."""
+    """A caller with the old ETag gets the whole status after any visible change."""
     path = f"/api/status/{planned(products=3)}"
     before = ask(path)
     change(ProcessingRequest, **values)
@@ -221,15 +221,15 @@ def test_every_change_changes_the_etag(values: dict[str, Any]) -> None:
 def test_every_change_of_the_delivery_changes_the_etag(values: dict[str, Any]) -> None:
     """The webhook is part of the status."""
     request_id = planned(products=1)
-    announced(request_id)
+    add_delivery(request_id)
     path = f"/api/status/{request_id}"
     before = ask(path)
     change(WebhookDelivery, **values)
     assert ask(path, If_None_Match=before.headers["ETag"]).json["webhook"] != before.json["webhook"]
 
 
-def test_the_urls_of_the_files_change_the_etag() -> None:
-    """They are shown from the end on."""
+def test_the_urls_of_the_csvs_change_the_etag() -> None:
+    """They appear once the request has ended."""
     request_id = planned(products=1)
     change(ProcessingRequest, status=RequestStatus.COMPLETED_WITH_ERRORS)
     path = f"/api/status/{request_id}"
@@ -248,11 +248,11 @@ def test_the_urls_of_the_files_change_the_etag() -> None:
     "path", ["/api/status/{}", "/api/requests/{}/products?limit=500", "/api/requests/{}/deliveries", "/api/requests"]
 )
 def test_the_cost_does_not_grow_with_the_request(path: str) -> None:
-    """The same SQL statements for 1 product and for 1,000; a request is read by its key, not by its products."""
+    """1 and 1,000 products take the same SQL statements, and the status never reads products."""
     cost = []
     for products in (1, 1000):
         request_id = planned(products=products, images=2)
-        announced(request_id)
+        add_delivery(request_id)
         with counted_statements() as statements:
             get(path.format(request_id))
         cost.append(statements)
@@ -264,17 +264,17 @@ def test_the_cost_does_not_grow_with_the_request(path: str) -> None:
 
 
 def _without_lists(statement: str) -> str:
-    """The statement without what an IN holds, which grows with the page."""
+    """The statement without its IN list, which grows with the page."""
     before, found, _ = statement.partition(" IN (")
     return before + found
 
 
-# -- the files ----------------------------------------------------------------------------------------------------
+# -- the CSVs -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("file", "column"), [("output.csv", "output_key"), ("failed.csv", "failed_key")])
-def test_a_file_is_where_its_bucket_has_it(file: str, column: str) -> None:
-    """409 before the end; then a redirect to the public URL, or 404 where there is none."""
+def test_a_csv_is_a_redirect_to_its_bucket(file: str, column: str) -> None:
+    """The API answers 409 before the end, then a redirect to the public URL, or 404 where there is no file."""
     request_id = planned(products=1)
     path = f"/api/requests/{request_id}/{file}"
     problem(ask(path), 409, "not_finished")
@@ -298,5 +298,5 @@ def test_a_file_is_where_its_bucket_has_it(file: str, column: str) -> None:
     ],
 )
 def test_an_unknown_id_is_not_found(method: str, path: str, request_id: str) -> None:
-    """404 `request_not_found` on every route, be it a UUID or not."""
+    """Every route answers 404 `request_not_found`, for a UUID and for other text."""
     problem(ask(path.format(request_id), method=method), 404, "request_not_found")

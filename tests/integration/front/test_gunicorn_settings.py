@@ -27,7 +27,7 @@ SETTINGS = "python:imgproc.server.gunicorn_settings"
     ],
 )
 def test_obeys_the_settings(tmp_path: Path, arguments: list[str], folder: Path | None) -> None:
-    """It listens on that address alone, by as many threads as it is told."""
+    """It listens only on that address, with that many threads."""
     port = free_port(DEMO_PORTS)
     environ = os.environ | dict.fromkeys(SettingsSchema().fields, "") | {"DATA_DIR": str(tmp_path)}
     environ |= {"HOST": "127.0.0.1", "PORT": str(port), "WEB_THREADS": "3", "PYTHONPATH": str(ROOT)}
@@ -40,7 +40,7 @@ def test_obeys_the_settings(tmp_path: Path, arguments: list[str], folder: Path |
                 each.laddr for each in psutil.Process(process.pid).net_connections() if each.status == "LISTEN"
             }
             assert listening == ("127.0.0.1", port)
-            assert _threads_of_worker(process.pid) == 4  # and the one that talks to clients
+            assert _threads_of_worker(process.pid) == 4  # three, and the one that talks to clients
         finally:
             process.terminate()
 

@@ -1,4 +1,4 @@
-"""How slow a client may be, and who goes where there is no more room; with two seconds of patience, not thirty."""
+"""Slow clients and too many connections: which are cut off or refused, with a patience of 2 seconds instead of 30."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LIMITS = {
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack with little patience and little room."""
+    """A stack with low limits for time, connections and bodies."""
     folder = tmp_path_factory.mktemp("patience") / "var"
     with running_stack(folder, LOG_LEVEL="ERROR", **LIMITS) as running:
         (folder / "objects/outputs/big.csv").write_bytes(b"0" * BIG)
@@ -45,7 +45,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 class Connect(Protocol):
-    """Connects to the stack from an address of loopback, and sends these bytes."""
+    """Connects to the stack from a loopback address, and sends these bytes."""
 
     def __call__(self, sent: bytes = b"", *, source: str = "127.0.0.1") -> socket.socket:
         """The connection."""
@@ -71,7 +71,7 @@ def connect(stack: Stack) -> Iterator[Connect]:
 
 
 def read_all(client: socket.socket) -> bytes:
-    """Everything until the server hangs up."""
+    """Everything until the server closes the connection."""
     pieces = []
     try:
         while piece := client.recv(65536):
@@ -82,7 +82,7 @@ def read_all(client: socket.socket) -> bytes:
 
 
 def problem(answer: bytes) -> tuple[int, str]:
-    """Status and code of a problem."""
+    """The status and the code of a problem."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"application/problem+json" in head, answer
     found = json.loads(body)
@@ -98,8 +98,8 @@ def problem(answer: bytes) -> tuple[int, str]:
         pytest.param(b"GET /healthz HTTP/1.1\r\nHost: loc", id="half a header"),
     ],
 )
-def test_a_header_has_to_come_in_time(connect: Connect, sent: bytes) -> None:
-    """However often a byte of it comes."""
+def test_a_slow_header_is_cut_off(connect: Connect, sent: bytes) -> None:
+    """One more byte now and then does not extend the deadline."""
     client = connect(sent)
     client.settimeout(0.2)
     ended = time.monotonic() + 60
@@ -119,14 +119,14 @@ def test_a_header_has_to_come_in_time(connect: Connect, sent: bytes) -> None:
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 100000\r\n\r\n--x\r\n", b"Transfer-Encoding: chunked\r\n\r\nfff\r\n--x"]
 )
-def test_a_body_has_to_come_fast_enough(connect: Connect, framing: bytes) -> None:
-    """Who is too slow is told so."""
+def test_a_slow_body_is_refused(connect: Connect, framing: bytes) -> None:
+    """The client gets 408 `too_slow`."""
     client = connect(UPLOAD + framing)
     assert problem(read_all(client)) == (408, "too_slow")
 
 
-def test_an_answer_has_to_be_read_fast_enough(connect: Connect) -> None:
-    """Otherwise its end does not come."""
+def test_a_slow_reader_is_cut_off(connect: Connect) -> None:
+    """The client does not get the whole answer."""
     client = connect()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.sendall(get(b"/outputs/big.csv"))
@@ -134,8 +134,8 @@ def test_an_answer_has_to_be_read_fast_enough(connect: Connect) -> None:
     assert len(read_all(client)) < BIG
 
 
-def test_an_honest_client_on_a_bad_line_succeeds(connect: Connect) -> None:
-    """An upload and a download that take far longer than the patience, at several times the least rate."""
+def test_an_honest_client_on_a_slow_line_succeeds(connect: Connect) -> None:
+    """An upload and a download may take far longer than the patience, as both exceed the minimum rate."""
     padding = b" " * 15_000
     body = PART.replace(
         b"--x--", b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + padding + b"\r\n--x--"
@@ -156,8 +156,8 @@ def test_an_honest_client_on_a_bad_line_succeeds(connect: Connect) -> None:
     assert received > (ROOT / "imgproc/web/static/swagger-ui/swagger-ui-bundle.js").stat().st_size
 
 
-def test_the_address_that_has_the_most_connections_gives_way(connect: Connect) -> None:
-    """One client that opens many takes no place from others."""
+def test_too_many_connections_close_those_of_the_busiest_address(connect: Connect) -> None:
+    """A client that opens many connections takes no place from other addresses."""
     other = connect(get(b"/healthz"), source="127.2.0.1")
     assert other.recv(12) == b"HTTP/1.1 200"
     greedy = [connect(get(b"/healthz")) for _ in range(100)]
@@ -168,8 +168,8 @@ def test_the_address_that_has_the_most_connections_gives_way(connect: Connect) -
     assert read_all(greedy[0]).count(b"HTTP/1.1 200") == 1
 
 
-def test_the_address_that_uploads_the_most_gives_way(stack: Stack, connect: Connect) -> None:
-    """Its unfinished uploads are refused, not those of others, and the disk does not fill."""
+def test_too_many_bodies_refuse_those_of_the_busiest_address(stack: Stack, connect: Connect) -> None:
+    """Unfinished uploads of other addresses succeed, and the disk does not fill."""
     other = connect(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(PART) + PART[:-20], source="127.2.0.2")
     head = UPLOAD + b"Content-Length: %d\r\n\r\n" % (2 * MIB)
     greedy = [connect(head + b"0" * MIB) for _ in range(6)]
@@ -179,8 +179,8 @@ def test_the_address_that_uploads_the_most_gives_way(stack: Stack, connect: Conn
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_too_large_an_upload_is_explained_while_it_still_comes(stack: Stack, chunked: bool) -> None:
-    """The connection is not reset before the answer can be read."""
+def test_a_too_large_upload_gets_413_while_it_is_sent(stack: Stack, chunked: bool) -> None:
+    """The connection is not reset before the client can read the answer."""
     body = (b"0" * 65536 for _ in range(16 * 20)) if chunked else b"0" * 20 * MIB
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     answer = requests.post(f"{stack.url}/api/upload", data=body, headers=headers, timeout=60)
@@ -190,13 +190,13 @@ def test_too_large_an_upload_is_explained_while_it_still_comes(stack: Stack, chu
 @pytest.mark.parametrize(
     ("length", "status"),
     [
-        pytest.param(len(PART), b"HTTP/1.1 100", id="a body that may come"),
-        pytest.param(50 * MIB, b"HTTP/1.1 413", id="too large a body"),
+        pytest.param(len(PART), b"HTTP/1.1 100", id="an acceptable body"),
+        pytest.param(50 * MIB, b"HTTP/1.1 413", id="a body that is too large"),
         pytest.param(0, b"HTTP/1.1 400", id="no body"),
     ],
 )
-def test_a_client_that_asks_first_is_answered_first(connect: Connect, length: int, status: bytes) -> None:
-    """`Expect: 100-continue` (RFC 9110, 10.1.1): nothing of a refused body needs to be sent."""
+def test_answers_expect_100_continue_before_the_body(connect: Connect, length: int, status: bytes) -> None:
+    """With `Expect: 100-continue` (RFC 9110, 10.1.1) a client need not send a body that is refused."""
     client = connect(UPLOAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length)
     assert client.recv(12) == status
     if length == len(PART):
@@ -205,8 +205,8 @@ def test_a_client_that_asks_first_is_answered_first(connect: Connect, length: in
         assert client.recv(12) == b"HTTP/1.1 202"
 
 
-def test_a_stop_finishes_what_is_under_way(stack: Stack) -> None:
-    """SIGTERM takes no new connections; an upload that has begun is answered, an idle connection closed."""
+def test_a_stop_finishes_open_uploads(stack: Stack) -> None:
+    """After SIGTERM no connection is accepted; an upload that has begun is answered, an idle connection is closed."""
     port = free_port(DEMO_PORTS)
     environ = {**os.environ, **stack.environ, "PORT": str(port), "SLOW_CLIENT_SECONDS": "30"}
     process = subprocess.Popen([sys.executable, "-m", "gunicorn", "wsgi:app"], cwd=ROOT, env=environ)
@@ -227,8 +227,8 @@ def test_a_stop_finishes_what_is_under_way(stack: Stack) -> None:
         assert process.wait(30) == 0
 
 
-def test_headers_are_known_to_end(connect: Connect) -> None:
-    """A line of 10 MB and 100,000 lines are refused after 32 KiB of them."""
+def test_refuses_headers_that_are_too_large(connect: Connect) -> None:
+    """A line of 10 MB and 100,000 lines are refused after 32 KiB."""
     for headers in (b"X-A: " + b"a" * 10 * MIB, b"".join(b"X-%d: a\r\n" % number for number in range(100_000))):
         client = connect()
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The proxy that compose puts before web: nginx with our file, on loopback, before a real web process."""
+"""nginx with our configuration, as compose puts it in front of web, on loopback before a real web process."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not 
 
 @contextmanager
 def proxy(web: str, **settings: str) -> Iterator[str]:
-    """The proxy, in front of `web` (`host:port`); its URL."""
+    """Run the proxy in front of `web` (`host:port`); its URL."""
     with tempfile.TemporaryDirectory(prefix="imgproc-proxy-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # started by root, nginx works as somebody else
+        folder.chmod(0o755)  # started by root, nginx switches to another user
         yield from _running(folder, web, settings)
 
 
@@ -54,7 +54,7 @@ def _running(folder: Path, web: str, settings: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """What is behind the proxy."""
+    """The stack behind the proxy."""
     folder = tmp_path_factory.mktemp("behind") / "var"
     with running_stack(folder, LOG_LEVEL="ERROR", TRUSTED_PROXIES="1", RATE_LIMIT_READS="3000/minute") as running:
         (folder / "objects/outputs/big.csv").write_bytes(b"0" * BIG)
@@ -70,7 +70,7 @@ def front(stack: Stack) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def alone(front: str) -> float:
-    """Seconds that a call takes without a crowd."""
+    """Seconds that a call takes without slow clients."""
     seconds_to_answer(front)
     return seconds_to_answer(front)
 
@@ -78,8 +78,8 @@ def alone(front: str) -> float:
 @pytest.mark.parametrize(
     "settings", [{}, {"TRUSTED_PROXIES": "2", "ADDRESS_CONNECTIONS": "7", "MAX_UPLOAD_BYTES": "5"}]
 )
-def test_nginx_takes_the_file(tmp_path: Path, settings: dict[str, str]) -> None:
-    """`nginx -t` finds no fault, and warns of nothing."""
+def test_nginx_accepts_the_configuration(tmp_path: Path, settings: dict[str, str]) -> None:
+    """`nginx -t` reports no error and no warning."""
     environ = {**os.environ, "RUN_DIR": str(tmp_path)} | settings
     tried = subprocess.run([*START, "-t"], env=environ, capture_output=True, text=True, check=True)
     complaints = [line for line in tried.stderr.splitlines() if "[" in line and '"user" directive' not in line]
@@ -87,14 +87,14 @@ def test_nginx_takes_the_file(tmp_path: Path, settings: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_slow_clients_keep_nobody_waiting(front: str, alone: float, kind: str) -> None:
-    """From as many addresses as it takes to get past the limit of one."""
+def test_slow_clients_do_not_delay_others(front: str, alone: float, kind: str) -> None:
+    """The clients use so many addresses that none exceeds its limit of connections."""
     crowd = Crowd(urlsplit(front).port or 0, KINDS[kind], COUNT, spread=True)
     assert_serves_others(crowd, front, alone=alone)
 
 
-def test_one_address_has_only_so_many_connections(stack: Stack) -> None:
-    """One more is told so, and others go on."""
+def test_limits_the_connections_of_an_address(stack: Stack) -> None:
+    """One connection more gets 429, and other addresses are served."""
     with proxy(urlsplit(stack.url).netloc, ADDRESS_CONNECTIONS="5") as url:
         crowd = Crowd(urlsplit(url).port or 0, KINDS["half a body"], 5)
         with crowd.around():
@@ -105,8 +105,8 @@ def test_one_address_has_only_so_many_connections(stack: Stack) -> None:
                 assert other.recv(12) == b"HTTP/1.1 200"
 
 
-def test_a_proxy_before_it_may_have_all_connections(stack: Stack) -> None:
-    """Then they all come from one address."""
+def test_a_trusted_proxy_in_front_may_have_all_connections(stack: Stack) -> None:
+    """All connections then come from one address."""
     web = urlsplit(stack.url).netloc
     with proxy(web, ADDRESS_CONNECTIONS="5", TRUSTED_PROXIES="2") as url:
         crowd = Crowd(urlsplit(url).port or 0, KINDS["half a body"], 20)
@@ -115,8 +115,8 @@ def test_a_proxy_before_it_may_have_all_connections(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_too_large_an_upload_is_a_problem(stack: Stack, chunked: bool) -> None:
-    """As web itself would answer."""
+def test_a_too_large_upload_gets_413(stack: Stack, chunked: bool) -> None:
+    """The answer is the one that web gives."""
     with proxy(urlsplit(stack.url).netloc, MAX_UPLOAD_BYTES=str(MIB)) as url:
         body = (b"0" * 65536 for _ in range(100)) if chunked else b"0" * 6 * MIB
         headers = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -125,30 +125,30 @@ def test_too_large_an_upload_is_a_problem(stack: Stack, chunked: bool) -> None:
 
 
 def test_a_large_upload_gets_through(front: str) -> None:
-    """More than either server keeps in memory."""
+    """It is larger than the buffers of both servers."""
     rows = "".join(f"{row}.,Mug,http://127.0.0.1:9/{row}.jpg\n" for row in range(1, 100_001))
     csv = f"S. No.,Product Name,Input Image Urls\n{rows}"
     answer = requests.post(f"{front}/api/validate", files={"file": ("a.csv", csv)}, timeout=60)
     assert (answer.status_code, answer.json()["counts"]["rows"]) == (200, 100_000)
 
 
-def test_links_and_limits_go_by_what_the_proxy_saw(front: str) -> None:
-    """What a caller says of proxies is not believed."""
+def test_forged_headers_do_not_change_links(front: str) -> None:
+    """Links use the scheme and host of the call to the proxy."""
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "X-Forwarded-For": "10.0.0.1"}
     csv = "S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n"
     answer = requests.post(f"{front}/api/upload", files={"file": ("a.csv", csv)}, headers=forged, timeout=60)
     assert answer.json()["statusUrl"].startswith(f"{front}/api/status/")
 
 
-def test_two_framings_never_reach_web(front: str) -> None:
-    """Request smuggling ends at the first server."""
+def test_a_request_with_two_framings_never_reaches_web(front: str) -> None:
+    """The proxy refuses it, which prevents request smuggling."""
     with socket.create_connection(("127.0.0.1", urlsplit(front).port or 0)) as client:
         client.sendall(UPLOAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 400"
 
 
-def test_says_when_web_is_away() -> None:
-    """A problem, as any other."""
+def test_answers_503_while_web_is_down() -> None:
+    """The answer is a problem with `Retry-After`."""
     with proxy(f"127.0.0.1:{free_port(DEMO_PORTS)}") as url:
         answer = requests.get(f"{url}/healthz", timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (503, "server_busy")

@@ -1,4 +1,4 @@
-"""The web process as the embedded stack starts it, with 500 slow clients of each kind: nobody else notices."""
+"""The web process of the embedded stack with 500 slow clients of each kind: it serves all others without delay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.slow_clients import Crowd, Kind, assert_serves_others, get, k
 from tests.support.stack import Stack, running_stack
 
 COUNT = 500
-BIG = 30_000_000  # bytes; more than any buffer on the way
+BIG = 30_000_000  # bytes; more than all buffers hold
 KINDS = kinds(b"/outputs/big.csv")
 
 
@@ -28,24 +28,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def alone(stack: Stack) -> float:
-    """Seconds that a call takes without a crowd."""
+    """Seconds that a call takes without slow clients."""
     seconds_to_answer(stack.url)  # the first calls load and connect
     return seconds_to_answer(stack.url)
 
 
 def port(stack: Stack) -> int:
-    """Where it listens."""
+    """The port that the stack listens on."""
     return urlsplit(stack.url).port or 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_slow_clients_keep_nobody_waiting(stack: Stack, alone: float, kind: str) -> None:
-    """Whatever they leave half done, and although they come from the same address."""
+def test_slow_clients_do_not_delay_others(stack: Stack, alone: float, kind: str) -> None:
+    """They leave any part of a call unfinished, and all come from one address."""
     assert_serves_others(Crowd(port(stack), KINDS[kind], COUNT), stack.url, alone=alone)
 
 
-def test_more_connections_than_there_is_room_for_keep_nobody_waiting(stack: Stack, alone: float) -> None:
-    """The oldest idle ones go, so that a new one always gets in."""
+def test_too_many_connections_do_not_delay_others(stack: Stack, alone: float) -> None:
+    """The server closes the oldest idle connections to accept new ones."""
     count = stack.settings().web_connections + COUNT
     assert_serves_others(Crowd(port(stack), KINDS["idle"], count), stack.url, alone=alone)
     (web,) = [process for process in stack.children("gunicorn") if not process.children()]
@@ -53,7 +53,7 @@ def test_more_connections_than_there_is_room_for_keep_nobody_waiting(stack: Stac
 
 
 def test_slow_readers_do_not_make_the_web_process_grow(stack: Stack) -> None:
-    """Answers that are not read stay on disk."""
+    """Unread answers stay on disk."""
     (web,) = [process for process in stack.children("gunicorn") if not process.children()]
     before = web.memory_info().rss
     with Crowd(port(stack), KINDS["a range that is not read"], COUNT).around():
@@ -65,13 +65,13 @@ def test_slow_readers_do_not_make_the_web_process_grow(stack: Stack) -> None:
     ("asked", "first", "length"),
     [
         pytest.param("bytes=0-9", 0, 10, id="the first bytes"),
-        pytest.param("bytes=29999000-", 29_999_000, 1000, id="all from a byte"),
+        pytest.param("bytes=29999000-", 29_999_000, 1000, id="from a byte to the end"),
         pytest.param("bytes=-7", BIG - 7, 7, id="the last bytes"),
         pytest.param("bytes=5-20000004", 5, 20_000_000, id="most of it"),
     ],
 )
-def test_a_range_of_an_output_is_what_was_asked_for(stack: Stack, asked: str, first: int, length: int) -> None:
-    """Neither a byte more nor less, and the connection can be used again."""
+def test_serves_exactly_the_requested_range(stack: Stack, asked: str, first: int, length: int) -> None:
+    """The connection can be used again afterwards."""
     whole = bytes(range(250)) * (BIG // 250)
     with requests.Session() as session:
         for _ in range(2):
@@ -80,8 +80,8 @@ def test_a_range_of_an_output_is_what_was_asked_for(stack: Stack, asked: str, fi
             assert part.headers["Content-Range"] == f"bytes {first}-{first + length - 1}/{BIG}"
 
 
-def test_no_thread_is_made_for_a_connection(stack: Stack) -> None:
-    """However many there are."""
+def test_connections_start_no_threads(stack: Stack) -> None:
+    """The number of threads stays the same."""
     (web,) = [process for process in stack.children("gunicorn") if not process.children()]
     before = web.num_threads()
     with Crowd(port(stack), Kind(get(b"/healthz")), COUNT).around():

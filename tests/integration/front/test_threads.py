@@ -1,4 +1,4 @@
-"""The HTTP server by itself, with one thread: what a client does not read is no reason to keep another waiting."""
+"""The HTTP server with a single thread: a client that does not read its answer does not delay another client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imgproc.server.channel import Patience
 from imgproc.server.gunicorn_worker import _adjustments
 from imgproc.server.listener import Limits, Server
 
-PIECES = 40  # of a mebibyte, more than a socket or the memory of a connection takes
+PIECES = 40  # of a mebibyte; more than the buffers of a connection hold
 LIMITS = Limits(
     connections=8,
     most_connections=10,
@@ -26,7 +26,7 @@ LIMITS = Limits(
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
-    """A long answer that comes in pieces, as a private CSV does, or a short one."""
+    """Answer `/long` in many pieces, as for a private CSV, and other paths in one."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     pieces = PIECES if environ["PATH_INFO"] == "/long" else 0
     return iter([b"0" * 1024 * 1024] * pieces + [b"end"])
@@ -34,7 +34,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """Where a server with one thread listens."""
+    """The port of a server with one thread."""
     listener = socket.create_server(("127.0.0.1", 0))
     dispatcher, sockets, ended = ThreadedTaskDispatcher(), dict[int, Any](), threading.Event()
     dispatcher.set_thread_count(1)
@@ -63,14 +63,14 @@ def port() -> Iterator[int]:
 
 
 def ask(port: int, path: str) -> socket.socket:
-    """A connection on which one request was sent."""
+    """Send one request; the connection."""
     client = socket.create_connection(("127.0.0.1", port), timeout=20)
     client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     return client
 
 
 def test_a_long_answer_that_is_not_read_holds_no_thread(port: int) -> None:
-    """It waits on disk until its client reads it, or goes for being too slow."""
+    """It is buffered on disk until the client reads it or is cut off for being too slow."""
     with ask(port, "/long") as slow, slow.makefile("rb") as answer, ask(port, "/short") as other:
         slow_start = answer.readline()
         assert other.makefile("rb").read().endswith(b"end\r\n0\r\n\r\n")
