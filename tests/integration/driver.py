@@ -208,12 +208,12 @@ def at_once(*calls: Callable[[], Result]) -> list[Result]:
         return list(threads.map(run, calls))
 
 
-def ringing() -> list[str]:
+def queued_jobs() -> list[str]:
     """The ids of the jobs that wait in Redis, sorted."""
     return sorted(enqueue.waiting())
 
 
-def lose_rings() -> None:
+def lose_queue() -> None:
     """Lose what waits in the queues, but nothing else, as a worker does that is killed just after taking a job."""
     redis_client().delete(*(f"rq:queue:{name}" for name in enqueue.QUEUES))
 

@@ -24,9 +24,9 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     codes_of,
     drain,
-    lose_rings,
+    lose_queue,
     pass_time,
-    ringing,
+    queued_jobs,
     row,
     rows,
     status_of,
@@ -64,9 +64,9 @@ def test_the_work_of_a_dead_worker_is_taken_over(shop: ImageHost) -> None:
     request_id = planned_upload(shop, "chelsea.jpg", "rocket.webp")
     sweeper.sweep()
     first, _ = rows(Product)
-    lose_rings()
+    lose_queue()
     die_holding(first.id)
-    assert f"process_product-{first.id}" in ringing()
+    assert f"process_product-{first.id}" in queued_jobs()
     assert drain(request_id)["status"] == "completed"
     assert [each.attempt for each in rows(Product)] == [2, 1]
 
@@ -241,7 +241,7 @@ def test_a_dead_finalizer_is_superseded_and_its_late_word_refused(shop: ImageHos
     """The second epoch ends the request, and there is one announcement."""
     request_id = planned_upload(shop, "chelsea.jpg", webhookUrl=f"{shop.url}/webhook")
     work(most=1)
-    assert ringing() == [f"finalize-{request_id}-1"]
+    assert queued_jobs() == [f"finalize-{request_id}-1"]
     assert finalization.claim_finalize(request_id, epoch=1, token="zombie", lease_seconds=30)
     assert not finalization.claim_finalize(request_id, epoch=1, token="other", lease_seconds=30)
     pass_time(60)

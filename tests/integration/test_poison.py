@@ -28,11 +28,11 @@ from tests.integration.driver import (
     burst,
     drain,
     get,
-    lose_rings,
+    lose_queue,
     pass_time,
     planned,
     post,
-    ringing,
+    queued_jobs,
     row,
     rows,
     status_of,
@@ -74,7 +74,7 @@ def kill_workers(times: int, die: Callable[[str], None], request_id: str) -> Non
     """Let `times` workers die one after the other, with a sweep after each."""
     for _ in range(times):
         die(request_id)
-        lose_rings()
+        lose_queue()
         pass_time(60)
         sweeper.sweep()
 
@@ -91,7 +91,7 @@ def test_a_plan_that_kills_its_workers_fails_the_request(shop: ImageHost) -> Non
     assert "Split it into smaller files" in status["error"]["detail"]
     work()
     assert status_of(request_id)["webhook"]["status"] == "delivered"
-    assert ringing() == []
+    assert queued_jobs() == []
 
 
 def test_a_plan_that_failed_twice_succeeds_on_the_third_attempt(shop: ImageHost) -> None:
@@ -99,7 +99,7 @@ def test_a_plan_that_failed_twice_succeeds_on_the_third_attempt(shop: ImageHost)
     request_id = upload_of(shop)
     kill_workers(2, die_planning, request_id)
     assert row(ProcessingRequest).attempt == 2
-    assert ringing() == [f"plan-{request_id}"]
+    assert queued_jobs() == [f"plan-{request_id}"]
     assert drain(request_id)["status"] == "completed"
 
 
@@ -343,11 +343,11 @@ def test_no_lease_expires_just_after_an_outage(shop: ImageHost, die: Callable[[s
     if jobs_done:
         work(most=jobs_done)
     die(request_id)
-    lose_rings()
+    lose_queue()
     pass_time(60)
     before = row(ProcessingRequest), rows(WebhookDelivery)
     sweeper.sweep(expire_leases=False)
-    assert ((row(ProcessingRequest), rows(WebhookDelivery)), ringing()) == (before, [])
+    assert ((row(ProcessingRequest), rows(WebhookDelivery)), queued_jobs()) == (before, [])
 
 
 # -- the sweep ----------------------------------------------------------------------------------------------------
@@ -369,7 +369,7 @@ def test_a_step_that_raises_does_not_stop_the_others(
 ) -> None:
     """The pass goes on and enqueues the lost plan again."""
     request_id = upload_of(shop)
-    lose_rings()
+    lose_queue()
     pass_time(10)
 
     def stumble(*_settings: Any) -> None:
@@ -383,7 +383,7 @@ def test_a_step_that_raises_does_not_stop_the_others(
             expired_leases, "STEPS", [stumble if each.__name__ == step else each for each in expired_leases.STEPS]
         )
     sweeper.sweep()
-    assert ringing() == [f"plan-{request_id}"]
+    assert queued_jobs() == [f"plan-{request_id}"]
 
 
 def test_a_corrupt_row_does_not_stop_the_sweep(shop: ImageHost) -> None:

@@ -25,7 +25,7 @@ from tests.integration.driver import (
     pass_time,
     planned,
     post,
-    ringing,
+    queued_jobs,
     row,
     rows,
     submit,
@@ -90,7 +90,7 @@ def test_deleting_stops_a_running_request(app: Flask, shop: ImageHost) -> None:
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     work(most=2)
     assert delete(app, request_id) == 204
-    assert len(ringing()) == 2
+    assert len(queued_jobs()) == 2
     work()
     sweeper.sweep()
     work()

@@ -19,10 +19,10 @@ from imgproc.worker import sweeper
 from tests.integration.driver import (
     at_once,
     drain,
-    lose_rings,
+    lose_queue,
     pass_time,
     planned,
-    ringing,
+    queued_jobs,
     row,
     rows,
     status_of,
@@ -51,7 +51,7 @@ def test_a_lost_job_is_enqueued_again_after_a_pause(request_id: str, shop: Image
     assert len(enqueued) == 1
     lose_rings()
     sweeper.sweep()
-    assert ringing() == []
+    assert queued_jobs() == []
     pass_time(10)
     sweeper.sweep()
     assert ringing() == enqueued
@@ -86,11 +86,11 @@ def test_every_job_is_enqueued_again_at_once_after_redis_was_flushed(request_id:
     second = submit(csv_of(*[f"{shop.url}/rocket.webp"] * 3))
     redis_client().flushall()
     sweeper.sweep()
-    assert ringing() == sorted([f"plan-{request_id}", f"plan-{second}"])
+    assert queued_jobs() == sorted([f"plan-{request_id}", f"plan-{second}"])
     work(most=2)
     redis_client().flushall()
     sweeper.sweep()
-    assert ringing() == sorted(f"process_product-{each.id}" for each in rows(Product))
+    assert queued_jobs() == sorted(f"process_product-{each.id}" for each in rows(Product))
 
 
 def test_elects_a_finalizer_if_the_last_worker_died_before_the_election(
@@ -127,7 +127,7 @@ def test_concurrent_sweepers_do_everything_once(shop: ImageHost) -> None:
         work(most=1)
         for each in rows(Product):
             products.claim(each.id, token="dead", lease_seconds=30)
-        lose_rings()
+        lose_queue()
         pass_time(60)
         at_once(*[sweeper.sweep] * 3)
         work()
@@ -145,7 +145,7 @@ def test_a_pass_over_ended_requests_changes_nothing(request_id: str) -> None:
     before = row(ProcessingRequest), row(Product), row(WebhookDelivery)
     sweeper.sweep()
     assert (row(ProcessingRequest), row(Product), row(WebhookDelivery)) == before
-    assert ringing() == []
+    assert queued_jobs() == []
 
 
 def test_a_pass_scans_no_table_of_products(app: Flask) -> None:

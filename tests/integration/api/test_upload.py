@@ -14,7 +14,7 @@ from flask import Flask, current_app
 
 from imgproc.db.models import ProcessingRequest
 from tests.integration.api.answers import NOBODY, UTC_TIME, AppFactory, away, problem
-from tests.integration.driver import configure, get, ringing, row, rows, upload
+from tests.integration.driver import configure, get, queued_jobs, row, rows, upload
 from tests.support.csv_files import HEADER, csv_of
 
 CSV = csv_of("https://shop.example/1.jpg,https://shop.example/2.jpg", "https://shop.example/3.jpg")
@@ -61,7 +61,7 @@ def test_accepts_a_file_and_says_where_its_status_is() -> None:
     assert UTC_TIME.fullmatch(body["createdAt"])
     assert response.location == body["statusUrl"] == f"http://localhost/api/status/{body['requestId']}"
     assert get(body["statusUrl"])["requestId"] == body["requestId"]
-    assert ringing() == [f"plan-{body['requestId']}"]
+    assert queued_jobs() == [f"plan-{body['requestId']}"]
 
 
 @on_one_database
@@ -335,7 +335,7 @@ def test_validate_says_how_the_file_is_read_and_changes_nothing() -> None:
     assert body["columns"] == {"serialNumber": "No", "productName": "Name", "inputImageUrls": "Images"}
     assert body["counts"] == {"rows": 2, "products": 1, "images": 1, "skippedRows": 1}
     assert [(error["line"], error["code"]) for error in body["errors"]] == [(3, "invalid_url")]
-    assert (rows(ProcessingRequest), ringing()) == ([], [])
+    assert (rows(ProcessingRequest), queued_jobs()) == ([], [])
 
 
 @on_one_database
