@@ -47,14 +47,14 @@ def request_id(shop: ImageHost) -> str:
 def test_a_lost_job_is_enqueued_again_after_a_pause(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """The sweeper waits five seconds, since a worker may just have taken the job."""
     work(most=jobs_done) if jobs_done else None
-    enqueued = ringing()
+    enqueued = queued_jobs()
     assert len(enqueued) == 1
-    lose_rings()
+    lose_queue()
     sweeper.sweep()
     assert queued_jobs() == []
     pass_time(10)
     sweeper.sweep()
-    assert ringing() == enqueued
+    assert queued_jobs() == enqueued
     assert drain(request_id)["status"] == "completed"
 
 
@@ -62,11 +62,11 @@ def test_a_lost_job_is_enqueued_again_after_a_pause(request_id: str, shop: Image
 def test_a_lost_finalization_or_delivery_is_enqueued_again(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """The sweeper enqueues an unclaimed finalization and a due delivery at once."""
     work(most=jobs_done)
-    enqueued = ringing()
+    enqueued = queued_jobs()
     assert len(enqueued) == 1
-    lose_rings()
+    lose_queue()
     sweeper.sweep()
-    assert ringing() == enqueued
+    assert queued_jobs() == enqueued
     work()
     assert (status_of(request_id)["webhook"]["status"], shop.asked["/webhook"]) == ("delivered", 1)
 
