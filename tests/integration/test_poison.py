@@ -313,7 +313,7 @@ def test_an_outage_of_the_store_counts_no_attempt(shop: ImageHost, monkeypatch: 
 
 @pytest.mark.parametrize("step", ["plan", "finalize"])
 @pytest.mark.parametrize(
-    ("state", "attempts"), [pytest.param(None, 0, id="away"), pytest.param("57014", 1, id="a statement took too long")]
+    ("state", "attempts"), [pytest.param(None, 0, id="the database is down"), pytest.param("57014", 1, id="a statement took too long")]
 )
 def test_an_outage_of_the_database_counts_no_attempt(
     shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str, state: str | None, attempts: int
@@ -406,11 +406,11 @@ def test_a_corrupt_row_does_not_stop_the_sweep(shop: ImageHost) -> None:
     [
         pytest.param(ZeroDivisionError(), False, id="a bug"),
         pytest.param(IntegrityError("", {}, Exception()), False, id="a constraint"),
-        pytest.param(OperationalError("", {}, Exception()), True, id="the database is away"),
+        pytest.param(OperationalError("", {}, Exception()), True, id="the database is down"),
         pytest.param(OperationalError("", {}, type("E", (Exception,), {"sqlstate": "57014"})()), False, id="too slow"),
         pytest.param(ResponseError("WRONGTYPE"), False, id="a key of another type"),
-        pytest.param(QueueUnavailable("Away."), True, id="Redis is away"),
-        pytest.param(StorageUnavailable("Away."), True, id="the store is away"),
+        pytest.param(QueueUnavailable("Away."), True, id="Redis is down"),
+        pytest.param(StorageUnavailable("Away."), True, id="the store is down"),
     ],
 )
 def test_only_a_server_that_is_down_ends_a_pass(monkeypatch: pytest.MonkeyPatch, error: Exception, stops: bool) -> None:

@@ -273,7 +273,7 @@ def test_a_store_that_is_down_delays_the_plan_and_the_finalization(
 
 
 def test_an_upload_is_refused_while_the_store_is_down(shop: ImageHost, objects: ObjectStore) -> None:
-    """It is planned_ids with 503 and `Retry-After`, and no request is created: 202 means that the file is stored."""
+    """It is answered with 503 and `Retry-After`, and no request is created: 202 means that the file is stored."""
     with objects.away():
         response = upload(csv_of(f"{shop.url}/chelsea.jpg"))
     assert (response.status_code, response.json["code"]) == (503, "storage_unavailable")
