@@ -313,7 +313,8 @@ def test_an_outage_of_the_store_counts_no_attempt(shop: ImageHost, monkeypatch: 
 
 @pytest.mark.parametrize("step", ["plan", "finalize"])
 @pytest.mark.parametrize(
-    ("state", "attempts"), [pytest.param(None, 0, id="the database is down"), pytest.param("57014", 1, id="a statement took too long")]
+    ("state", "attempts"),
+    [pytest.param(None, 0, id="the database is down"), pytest.param("57014", 1, id="a statement took too long")],
 )
 def test_an_outage_of_the_database_counts_no_attempt(
     shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str, state: str | None, attempts: int
