@@ -18,17 +18,17 @@ from tests.support.stack import ROOT, Stack, running_stack
 
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs/tutorial.md"
 
-# These install or run until they are stopped. The tests of the demo and of the stack run what they start; here the
-# stack of the test stands for the one that `make up` starts.
+# These commands install, or run until they are stopped. Other tests cover the demo and the stack; here the test's own
+# stack replaces the one that `make up` starts.
 STARTS = {"make demo", "make up", "ALLOWED_NETWORKS=127.0.0.0/8 make up"}
-LISTENS = "listener.py"  # a block with this word runs beside those that follow, as in a terminal of its own
-API_PORT, WEBHOOK_PORT = "8000", "5000"  # as the pages type them
+LISTENS = "listener.py"  # a block with this word runs in the background, as in a second terminal
+API_PORT, WEBHOOK_PORT = "8000", "5000"  # as the pages show them
 EVERY_IMAGE = r"completed: (\d+) of \1 images, 0 failed"
 SECONDS = 240
 
 
 def _blocks(page: Path, language: str) -> list[tuple[str, str]]:
-    """The fenced blocks of a language: what stands beside the language's name, and the text."""
+    """The fenced blocks of a language: the text after the language's name, and the content."""
     return re.findall(rf"^```{language}\b([^\n]*)\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
@@ -76,7 +76,7 @@ def _run(page: Path, folder: Path, stack: Stack) -> str:
 
 
 def test_the_readme_works_as_typed(tmp_path: Path) -> None:
-    """The first upload of the sample catalogue completes, without any setting."""
+    """The first upload of the sample catalogue completes without any setting."""
     with running_stack(tmp_path / "var", ALLOWED_NETWORKS="") as stack:
         output = _run(README, tmp_path, stack)
     assert '"requestId"' in output
@@ -84,7 +84,7 @@ def test_the_readme_works_as_typed(tmp_path: Path) -> None:
 
 
 def test_the_tutorial_works_as_typed(tmp_path: Path) -> None:
-    """From the sample catalogue to the output, a compressed picture, a verified webhook and a refused file."""
+    """It covers the sample catalogue, its output, a compressed picture, a verified webhook and a refused file."""
     with running_stack(tmp_path / "var", ALLOWED_NETWORKS="127.0.0.0/8") as stack:
         output = _run(TUTORIAL, tmp_path, stack)
     assert re.search(EVERY_IMAGE, output)
@@ -99,5 +99,5 @@ def test_the_tutorial_works_as_typed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", [README, TUTORIAL], ids=lambda page: page.name)
 def test_every_page_starts_the_stack_by_a_known_command(page: Path) -> None:
-    """The commands that are not run here are on the list, and each page has one."""
+    """Each page has one of the commands that this file replaces by a stack of its own."""
     assert STARTS & {block.strip() for _, block in _blocks(page, "sh")}

@@ -1,4 +1,4 @@
-"""Workers that die of what they process, or are told to stop while they do."""
+"""Workers that crash or hang on a job, or are told to stop during one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POISON = str(ROOT / "tests/e2e/poison")
 
 
 def pool_of(stack: Stack) -> psutil.Process:
-    """The pool of workers."""
+    """The process of the worker pool."""
     (pool,) = [child for child in stack.children("-m imgproc worker") if child.parent().pid == stack.process.pid]
     return pool
 
@@ -40,7 +40,7 @@ def restart_pool(stack: Stack) -> None:
 
 
 def log_of(folder: Path) -> str:
-    """What the processes of the stack have said."""
+    """The log of the stack's processes."""
     return (folder.parent / f"{folder.name}.log").read_text()
 
 
@@ -84,8 +84,8 @@ def poisoned(poisoned_stack: tuple[Stack, Path]) -> Poisoned:
 @pytest.mark.parametrize(
     "fatal", [pytest.param("SIGSEGV", id="a crash in a decoder"), pytest.param("SIGKILL", id="memory exhausted")]
 )
-def test_a_picture_that_kills_three_workers_is_given_up(poisoned: Poisoned, fatal: str) -> None:
-    """It ends `worker_lost` with the remedy; its neighbours are processed once; the pool says who died and how."""
+def test_a_picture_that_kills_three_workers_fails(poisoned: Poisoned, fatal: str) -> None:
+    """It fails with `worker_lost` and a remedy; the others are processed once; the pool logs each death."""
     poison, stack = photo_file("chelsea.jpg") + f"POISON={fatal}".encode(), poisoned.stack
     with open_image_host() as shop:
         urls = [shop.says(f"/{n}.jpg", Answer(body=poison if n == 3 else photo_file("chelsea.jpg"))) for n in range(8)]
@@ -101,8 +101,8 @@ def test_a_picture_that_kills_three_workers_is_given_up(poisoned: Poisoned, fata
         assert all(str(-signal.Signals[fatal]) in line for line in deaths)
 
 
-def test_every_job_that_kills_its_workers_has_an_end(tmp_path: Path) -> None:
-    """A plan, a finalization and a delivery end after three deaths each, with a reason; a file beside them is done."""
+def test_every_job_that_kills_its_workers_fails(tmp_path: Path) -> None:
+    """A plan, a finalization and a delivery fail after three deaths each, with a reason; another file completes."""
     environ = {"PYTHONPATH": POISON, "LEASE_SECONDS": "2", "WORKERS": "4"}
     with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
         csv_ = csv_of(f"{shop.url}/chelsea.jpg")
@@ -125,8 +125,8 @@ def ended(stack: Stack, request_id: str) -> tuple[str, str | None, int]:
 
 
 @pytest.mark.parametrize("how", [pytest.param("SPIN", id="computing"), pytest.param("SLEEP", id="waiting")])
-def test_a_worker_stuck_in_c_is_ended(poisoned: Poisoned, how: str) -> None:
-    """No thread of its own can run; the pool ends it and logs where it hung, and another tenant is served meanwhile."""
+def test_a_worker_stuck_in_c_is_killed(poisoned: Poisoned, how: str) -> None:
+    """None of its threads can run: the pool kills it and logs where it hung; another request completes meanwhile."""
     poison, stack = photo_file("chelsea.jpg") + f"POISON={how}".encode(), poisoned.stack
     with open_image_host() as shop:
         stuck = shop.says("/stuck.jpg", Answer(body=poison))
@@ -144,8 +144,8 @@ def test_a_worker_stuck_in_c_is_ended(poisoned: Poisoned, how: str) -> None:
         assert "in _hang" in poisoned.log()
 
 
-def test_a_web_process_stuck_in_c_answers_again(poisoned: Poisoned) -> None:
-    """Its main loop no longer runs, so gunicorn's master ends it and starts another; uploads are accepted again."""
+def test_a_web_process_stuck_in_c_is_replaced(poisoned: Poisoned) -> None:
+    """Its main loop no longer runs, so gunicorn's master replaces it, and uploads are accepted again."""
     stack = poisoned.stack
     with open_image_host() as shop:
         csv_ = csv_of(f"{shop.url}/chelsea.jpg")
@@ -157,8 +157,8 @@ def test_a_web_process_stuck_in_c_answers_again(poisoned: Poisoned) -> None:
         assert stack.wait(stack.submit(csv_)["requestId"])["status"] == "completed"
 
 
-def test_a_worker_that_was_stopped_and_goes_on_is_left_alone(tmp_path: Path) -> None:
-    """SIGSTOP for longer than the pool would wait for one that hangs, as when a laptop sleeps."""
+def test_a_worker_that_was_suspended_is_not_killed(tmp_path: Path) -> None:
+    """It may be suspended for longer than the pool waits for a stuck worker, as when a laptop sleeps."""
     environ = {"LEASE_SECONDS": "2", "WORKERS": "1"}
     with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
         wait_until(lambda: bool(pool_of(stack).children()))
@@ -173,7 +173,7 @@ def test_a_worker_that_was_stopped_and_goes_on_is_left_alone(tmp_path: Path) -> 
 
 
 def test_rolling_restarts_lose_nothing_and_repeat_little(tmp_path: Path) -> None:
-    """Whatever is in hand is finished first: at most 3 of 100 images are made again."""
+    """Workers finish what they process first, so at most 3 of 100 images are downloaded again."""
     images = 300
     with open_image_host() as shop, running_stack(tmp_path / "var") as stack:
         csv_ = csv_of(*[[f"{shop.url}/chelsea.jpg?{row}-{n}" for n in range(2)] for row in range(images // 2)])
@@ -194,7 +194,7 @@ def done(stack: Stack, request_id: str) -> int:
 
 
 def test_long_work_is_given_back_in_time(tmp_path: Path) -> None:
-    """A host that takes minutes does not keep a worker from stopping, and costs the product no attempt."""
+    """A worker can stop during a download that takes minutes, and no attempt of the product is counted."""
     with open_image_host() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="600") as stack:
         slow = shop.says(
             "/slow.jpg", Answer(body=photo_file("chelsea.jpg"), delay=600), Answer(body=photo_file("chelsea.jpg"))
@@ -209,8 +209,8 @@ def test_long_work_is_given_back_in_time(tmp_path: Path) -> None:
         assert "worker ended with status 0" in log
 
 
-def test_killed_from_outside_is_no_end(tmp_path: Path) -> None:
-    """Every process of ours and of the servers is killed once while a request is under way; it ends all the same."""
+def test_a_request_survives_the_death_of_every_process(tmp_path: Path) -> None:
+    """Every kind of process is killed once while a request runs, and the request still completes."""
     words = [("valkey-server",), ("serve", "s3"), ("sweep", "--loop"), ("-m imgproc worker",), ("gunicorn",)]
     with open_image_host() as shop, running_stack(tmp_path / "var", LEASE_SECONDS="2") as stack:
         request_id = stack.submit(csv_of(*[f"{shop.url}/chelsea.jpg?{row}" for row in range(100)]))["requestId"]
@@ -220,14 +220,14 @@ def test_killed_from_outside_is_no_end(tmp_path: Path) -> None:
 
 
 def kill_one(stack: Stack, shop: ImageHost, *words: str) -> None:
-    """SIGKILL the first process with these words, once some more images have been asked for."""
+    """SIGKILL the first process with these words in its command line, once more images have been downloaded."""
     before = shop.asked["/chelsea.jpg"]
     wait_until(lambda: shop.asked["/chelsea.jpg"] > before or before >= 100)
     os.kill(stack.children(*words)[0].pid, signal.SIGKILL)
 
 
 def status_at_last(stack: Stack, request_id: str) -> str | None:
-    """Its status; None while the web process is away, or ends in the middle of an answer."""
+    """The request's status; None while the web process is down or dies before it has answered."""
     try:
         return str(stack.status(request_id)["status"])
     except OSError:

@@ -1,4 +1,4 @@
-"""The first upload, as the README has it: the sample catalogue of the stack that just started."""
+"""The first upload of the README: the sample catalogue, sent to a stack that has just started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.stack import running_stack
 
 
 def test_the_sample_catalogue_completes(tmp_path: Path) -> None:
-    """No network is opened and no setting is made: the workers reach the pictures, and each gets a rendition."""
+    """Without any setting the workers reach the samples, and each picture gets a rendition."""
     with running_stack(tmp_path / "var", ALLOWED_NETWORKS="") as stack:
         catalogue = requests.get(f"{stack.url}/samples/catalogue.csv", timeout=30).text
         status = stack.wait(stack.submit(catalogue)["requestId"])

@@ -56,7 +56,7 @@ def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def environ(tmp_path: Path, scripts: Path) -> dict[str, str]:
-    """No setting of ours but a free port; the embedded servers are found on PATH."""
+    """A clean environment with a free port; the embedded servers are found on PATH."""
     path = f"{scripts}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     given = dict.fromkeys(SettingsSchema().fields, "") | {"PORT": str(free_port(DEMO_PORTS)), "WORKERS": "2"}
     return _bare_environment() | given | {"ALLOWED_NETWORKS": "127.0.0.0/8", "PATH": path}
@@ -83,7 +83,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
 
 
 def test_the_wheel_needs_the_embedded_servers_only_as_an_extra(wheel: Path) -> None:
-    """A web process or a worker elsewhere installs neither."""
+    """A separate web process or worker does not need them."""
     [metadata] = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".dist-info/METADATA")]
     needed = [line for line in zipfile.ZipFile(wheel).read(metadata).decode().splitlines() if "Requires-Dist" in line]
     extra = {line.split()[1].partition("~")[0] for line in needed if line.endswith('extra == "embedded"')}
@@ -91,8 +91,8 @@ def test_the_wheel_needs_the_embedded_servers_only_as_an_extra(wheel: Path) -> N
     assert len(needed) > len(extra)
 
 
-def test_the_command_tells_its_version(scripts: Path, tmp_path: Path, environ: dict[str, str]) -> None:
-    """That of the package, whatever folder it is called in."""
+def test_the_command_prints_its_version(scripts: Path, tmp_path: Path, environ: dict[str, str]) -> None:
+    """It prints the package's version in any folder."""
     done = subprocess.run(
         [str(scripts / "imgproc"), "--version"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
     )

@@ -38,7 +38,7 @@ def _key(stack: Stack) -> str:
     return str(key)
 
 
-@pytest.mark.parametrize("required", [pytest.param("false", id="by anybody"), pytest.param("true", id="with a key")])
+@pytest.mark.parametrize("required", [pytest.param("false", id="without a key"), pytest.param("true", id="with a key")])
 def test_the_collection_runs_from_start_to_end(tmp_path: Path, required: str) -> None:
     """Every assertion of every request holds, in order."""
     newman = _newman()

@@ -1,4 +1,4 @@
-"""The journey as a user makes it: start the stack, upload, poll, read everything back."""
+"""The whole journey of a user: start the stack, upload a file, poll, and read the results."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """A shop that serves the pictures and hears the webhook."""
+    """A site that serves the pictures and receives the webhook."""
     with serve_site(PICTURES) as serving:
         yield serving
 
 
 @contextmanager
 def highest_rss(process: psutil.Process) -> Iterator[list[int]]:
-    """Look at a process' memory, in bytes, again and again while the block runs, and once more at its end."""
+    """Sample the memory of a process, in bytes, while the block runs and once more at its end."""
     sizes: list[int] = []
     done = threading.Event()
 
@@ -59,7 +59,7 @@ def highest_rss(process: psutil.Process) -> Iterator[list[int]]:
 
 
 def test_a_csv_becomes_a_csv_of_compressed_images(stack: Stack, site: Site) -> None:
-    """From multipart upload to a verified webhook, each public URL a JPEG of half the size."""
+    """The upload ends in a verified webhook, and each public URL serves a JPEG of half the size."""
     accepted = stack.submit(catalogue_csv(f"{site.url}/pictures"), webhookUrl=f"{site.url}/webhook")
     assert accepted["status"] == "pending"
     status = stack.wait(accepted["requestId"])
@@ -96,7 +96,7 @@ def test_polling_with_an_etag_costs_nothing_when_nothing_changed(stack: Stack, s
 
 
 def test_workers_give_way_to_the_web_server(stack: Stack) -> None:
-    """Who asks how far a request is does not wait for its pictures; the pool's parent is no worker."""
+    """Workers run at a lower priority, so that polls stay fast; the pool's own process does not."""
     workers = sorted(process.nice() for process in stack.children("-m imgproc worker"))
     assert workers == [0, *[5] * stack.settings().workers]
     assert {process.nice() for process in stack.children("gunicorn")} == {0}
@@ -118,7 +118,7 @@ def test_accepts_a_hundred_thousand_rows_in_bounded_memory(stack: Stack) -> None
 
 
 def test_the_data_is_there_after_a_restart(tmp_path: Path) -> None:
-    """A second start on the same folder finds the request, and its public URLs still serve."""
+    """A second start on the same folder finds the request, and its public URLs still work."""
     with serve_site(PICTURES) as site, running_stack(tmp_path / "var") as first:
         request_id = first.submit(catalogue_csv(f"{site.url}/pictures"))["requestId"]
         status = first.wait(request_id)

@@ -1,4 +1,4 @@
-"""One tenant's worst, on the real stack: another tenant's file of two products takes no more than twice as long."""
+"""While one tenant misbehaves, another tenant's file of two products takes at most twice as long, on the real stack."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support.processes import wait_until
 from tests.support.slow_clients import Crowd, kinds
 from tests.support.stack import ROOT, Stack, running_stack
 
-FILES = 5  # of the other tenant, in a round
-ROUNDS = 6  # a busy machine may spoil some
+FILES = 5  # of the other tenant, per round
+ROUNDS = 6  # at most, since a busy machine may spoil some
 MOST = 2.0  # times as long as usual
 CLIENTS = 500
 WIDE = ",".join(f"Column {number}" for number in range(100_000)) + "\n"
@@ -81,7 +81,7 @@ def seconds_for_a_file(stack: Stack, shop: ImageHost) -> float:
 
 
 def usual_seconds(stack: Stack, shop: ImageHost) -> float:
-    """The median of some files."""
+    """The median time of several files."""
     return statistics.median(seconds_for_a_file(stack, shop) for _ in range(FILES))
 
 
@@ -102,7 +102,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ],
 )
 def test_another_tenant_is_served_as_usual(stack: Stack, scene: Scene) -> None:
-    """Measured beside each other, with nobody else and in the middle of the scene."""
+    """Each round measures the time without the scene and then during it."""
     with open_image_host() as shop:
         usual_seconds(stack, shop)  # the first files load and connect
         ratios: list[float] = []

@@ -54,7 +54,7 @@ def _kill_a_worker(stack: Stack) -> None:
 
 
 def test_broken_urls_and_a_killed_worker_change_nothing_else(tmp_path: Path) -> None:
-    """Each failure has its own code, every other slot a JPEG of half the size, and every row its line in order."""
+    """Each broken image has its code, every other one a JPEG of half the size, and the output keeps every row."""
     with open_image_host() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="2", LEASE_SECONDS="3") as stack:
         urls = _urls(shop.url)
         lines = ["S. No.,Product Name,Input Image Urls"]

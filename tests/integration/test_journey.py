@@ -73,7 +73,7 @@ def test_smart_quality_reports_what_it_kept(objects: ObjectStore, shop: ImageHos
 def test_the_output_csv_has_a_slot_for_every_url_in_order(objects: ObjectStore, shop: ImageHost) -> None:
     """The file is RFC 4180 with CRLF; a failed image leaves its slot empty."""
     good, missing = f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"
-    request_id = submit(csv_of([good, missing, good], missing, good, repeats=True))
+    request_id = submit(csv_of([good, missing, good], missing, good, duplicates=True))
     status = drain(request_id)
     assert status["status"] == "completed_with_errors"
     made = f"http://public.example/outputs/{request_id}"
@@ -88,7 +88,7 @@ def test_the_output_csv_has_a_slot_for_every_url_in_order(objects: ObjectStore, 
 def test_the_failed_csv_can_be_uploaded_again(objects: ObjectStore, shop: ImageHost) -> None:
     """It has the failed rows and their errors; once the host serves the image, they succeed."""
     good, missing = f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"
-    status = drain(submit(csv_of(good, [good, missing], good, repeats=True)))
+    status = drain(submit(csv_of(good, [good, missing], good, duplicates=True)))
     failed = output(objects, status["failedCsvUrl"]).decode()
     (line,) = csv.DictReader(io.StringIO(failed))
     assert (line["S. No."], line["Product Name"], line["Input Image Urls"]) == ("2.", "SKU 2", f"{good},{missing}")

@@ -1,4 +1,4 @@
-"""The transitions, raced: one winner a claim, one finalizer a request, nothing counted twice, no window exceeded."""
+"""Concurrent transitions: one worker wins a claim, one finalizer is elected per request, and counters stay exact."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def claim(product_id: int, token: str) -> ProductClaim | None:
 
 
 def results(claimed: ProductClaim) -> list[ImageResult]:
-    """Every image of the claim has failed."""
+    """A failed result for every image of the claim."""
     return [ImageResult(image.id, FailedImage("http_404")) for image in claimed.images]
 
 
 def finish_and_elect(product_id: int, claimed: ProductClaim, token: str) -> int | None:
-    """What a worker does at the end of a product: the epoch, where it was elected."""
+    """Finish a product as a worker does; the finalize epoch if this worker is elected."""
     settled = products.finish(product_id, results(claimed), token=token, window=64)
     return finalization.elect_finalizer(settled.request_id) if settled.all_ended else None
 
 
 def test_one_of_two_workers_gets_a_product() -> None:
-    """Two claims at once have one winner, and count one attempt."""
+    """One of two concurrent claims wins, and one attempt is counted."""
     request_id = planned(products=RACES)
     for product_id in window.release(request_id, window=RACES):
         won = at_once(partial(claim, product_id, "a"), partial(claim, product_id, "b"))
@@ -64,15 +64,15 @@ def test_one_of_two_workers_gets_a_product() -> None:
     assert {(each.status.value, each.attempt) for each in rows(Product)} == {("processing", 1)}
 
 
-def test_a_claim_whose_answer_was_lost_can_be_made_again() -> None:
-    """The same token claims again without counting another attempt."""
+def test_a_claim_whose_answer_was_lost_can_be_repeated() -> None:
+    """A worker that missed the answer claims again with the same token; no second attempt is counted."""
     (product_id,) = window.release(planned(products=1), window=1)
     assert claim(product_id, "a") == claim(product_id, "a")
     assert row(Product).attempt == 1
 
 
 def test_a_late_finish_changes_nothing_and_counts_nothing() -> None:
-    """A worker whose lease ran out is fenced off by its token, before and after the new owner's finish."""
+    """A worker whose lease expired is rejected by its token, before and after the new owner finishes."""
     (product_id,) = window.release(planned(products=1), window=1)
     zombie = claim(product_id, "zombie")
     pass_time(60)
@@ -94,7 +94,7 @@ def test_a_late_finish_changes_nothing_and_counts_nothing() -> None:
 
 
 def test_two_last_products_at_once_elect_one_finalizer() -> None:
-    """Neither nobody nor two, whichever commits first."""
+    """Exactly one finalizer is elected, whichever product commits first."""
     for _ in range(RACES):
         first, second = window.release(planned(products=2), window=2)
         claims = {each: claim(each, str(each)) for each in (first, second)}
@@ -105,7 +105,7 @@ def test_two_last_products_at_once_elect_one_finalizer() -> None:
 
 
 def test_a_finalizer_is_elected_once() -> None:
-    """Of a worker and a sweeper that both see the last product ended, one is elected; a late third is not."""
+    """When a worker and a sweeper both see the last product ended, one is elected; a later call is not."""
     for _ in range(RACES):
         request_id = planned(products=1)
         (product_id,) = window.release(request_id, window=1)
@@ -117,8 +117,8 @@ def test_a_finalizer_is_elected_once() -> None:
         assert elect() is None
 
 
-def test_nobody_is_elected_while_work_is_left() -> None:
-    """The counters decide, not whoever asks."""
+def test_no_finalizer_is_elected_while_work_is_left() -> None:
+    """The request's counters decide, not the caller."""
     assert finalization.elect_finalizer(planned(products=1)) is None
 
 
@@ -136,8 +136,8 @@ def test_the_window_is_never_exceeded(shop: ImageHost) -> None:
     assert drain(request_id)["status"] == "completed"
 
 
-def test_a_window_is_filled_again_by_eighths() -> None:
-    """Of 16, the second that ends lets two in; one that is put off is replaced at once, as nobody may end after it."""
+def test_a_window_is_refilled_by_eighths() -> None:
+    """A window of 16 is refilled by two when two products have ended; a postponed product is replaced at once."""
     first, *others, last = window.release(planned(products=40), window=16)
     released = [_settled(each, products.finish).released for each in (first, *others)]
     assert [len(ids) for ids in released] == [0, 2] * 7 + [0]
@@ -152,7 +152,7 @@ def _settled(product_id: int, settle: Callable[..., Settled]) -> Settled:
 
 
 def test_two_releases_at_once_share_one_window() -> None:
-    """Workers that finish together do not both fill the same room."""
+    """Workers that finish at the same time do not both fill the same free places."""
     for _ in range(RACES // 5):
         request_id = planned(products=10)
         release = partial(window.release, request_id, window=4)
@@ -161,7 +161,7 @@ def test_two_releases_at_once_share_one_window() -> None:
 
 
 def test_a_large_request_does_not_starve_a_small_one(shop: ImageHost) -> None:
-    """The one product of a later upload comes after a window of the earlier one's, not after all of them."""
+    """The product of a later upload waits for one window of the earlier upload, not for all its products."""
     configure(dispatch_window=4)
     large = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 40))
     work(most=1)
@@ -172,7 +172,7 @@ def test_a_large_request_does_not_starve_a_small_one(shop: ImageHost) -> None:
 
 
 def test_a_flushed_redis_loses_nothing(shop: ImageHost) -> None:
-    """FLUSHALL after every single job: each picture is downloaded once, and the end announced once, all the same."""
+    """With FLUSHALL after every job, each picture is still downloaded once and the webhook is sent once."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 5), webhookUrl=f"{shop.url}/webhook")
     for _ in range(20):
         redis_client().flushall()
@@ -184,8 +184,8 @@ def test_a_flushed_redis_loses_nothing(shop: ImageHost) -> None:
     assert row(ProcessingRequest).finalize_epoch == 1
 
 
-def test_a_ring_too_many_does_nothing(shop: ImageHost, app: Flask) -> None:
-    """Every job may be rung twice, late, or for what is gone."""
+def test_a_surplus_job_does_nothing(shop: ImageHost, app: Flask) -> None:
+    """A job may be enqueued twice, late, or for a row that is gone."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     for _ in range(6):
         for _ in range(2):
@@ -202,7 +202,7 @@ def test_a_ring_too_many_does_nothing(shop: ImageHost, app: Flask) -> None:
 
 
 def test_a_product_completes_only_if_all_its_images_did(shop: ImageHost) -> None:
-    """Its status is that of its worst image; the counters count images and products apart."""
+    """One failed image fails its product; images and products are counted separately."""
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"], f"{shop.url}/rocket.webp"))
     progress = drain(request_id)["progress"]
     assert [product["status"] for product in products_of(request_id)] == ["failed", "completed"]

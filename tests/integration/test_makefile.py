@@ -1,4 +1,4 @@
-"""What `make` says on a machine where nothing is installed yet."""
+"""`make` on a machine where nothing is installed yet."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from imgproc.embedded.ports import DEMO_PORTS, free_port
 ROOT = Path(__file__).parents[2]
 
 
-def test_says_that_no_package_index_answers(tmp_path: Path) -> None:
-    """One line with the remedy in the place of pip's retries and of a package that it cannot find."""
+def test_reports_that_no_package_index_answers(tmp_path: Path) -> None:
+    """`make` prints one line with the remedy instead of pip's retries and its error about a missing package."""
     for path in [ROOT / "Makefile", *ROOT.glob("requirements*.txt"), ROOT / "benchmarks/thumbor/requirements.txt"]:
         target = tmp_path / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables the models describe, on both databases, and take them away again."""
+"""The migrations create exactly the tables the models describe, on both databases, and drop them again."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def empty_app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]
 
 
 def tables() -> set[str]:
-    """The tables there are, but for Alembic's own."""
+    """The tables of the database, except Alembic's own."""
     return set(sa.inspect(db.engine).get_table_names()) - {"alembic_version"}
 
 
-def test_the_migrations_make_what_the_models_describe(empty_app: Flask) -> None:
+def test_the_migrations_match_the_models(empty_app: Flask) -> None:
     """`db check` finds no difference."""
     flask_migrate.upgrade()
     flask_migrate.check()
     assert tables() == set(Base.metadata.tables)
 
 
-def test_the_migrations_can_be_taken_back_and_made_again(empty_app: Flask) -> None:
-    """Down to nothing and up again; doing either twice is fine."""
+def test_the_migrations_can_be_reverted_and_applied_again(empty_app: Flask) -> None:
+    """They upgrade again after a downgrade to no tables; a second upgrade in a row changes nothing."""
     for _ in range(2):
         flask_migrate.upgrade()
         flask_migrate.upgrade()

@@ -29,14 +29,14 @@ def notifier() -> Iterator[Notifier]:
 
 
 def failure_of(notifier: Notifier, url: str) -> DeliveryError:
-    """The error that an attempt at `url` ends in."""
+    """Send a webhook to `url`; the error it fails with."""
     with pytest.raises(DeliveryError) as caught:
         notifier.notify(url, webhook_id="msg_1", payload=PAYLOAD, secrets=[SECRET])
     return caught.value
 
 
 def test_the_receiver_can_verify_the_signature(notifier: Notifier, httpserver: HTTPServer) -> None:
-    """The reference library accepts what arrives, and finds the payload in it as compact JSON."""
+    """The reference library verifies the webhook, whose body is the payload as compact JSON."""
     arrived = []
 
     def receive(request: Request) -> Response:
@@ -72,7 +72,7 @@ def test_every_secret_is_new_and_usable() -> None:
         pytest.param(503, {"Retry-After": "99999999"}, True, 86_400, id="unavailable-capped"),
     ],
 )
-def test_says_what_a_refusal_means(
+def test_the_status_decides_whether_to_retry(
     notifier: Notifier,
     httpserver: HTTPServer,
     status: int,
@@ -80,7 +80,7 @@ def test_says_what_a_refusal_means(
     retryable: bool,
     retry_after: int | None,
 ) -> None:
-    """410 stops for good; 429 and 503 may ask for a pause; the rest is simply tried again."""
+    """410 is permanent; 429 and 503 may set the pause before a retry; other errors are simply retried."""
     httpserver.expect_request("/hook").respond_with_data("no", status=status, headers=headers)
     failure = failure_of(notifier, httpserver.url_for("/hook"))
     assert (failure.code, failure.response_status) == (f"http_{status}", status)
@@ -89,7 +89,7 @@ def test_says_what_a_refusal_means(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_a_failure_and_is_not_followed(notifier: Notifier, httpserver: HTTPServer, status: int) -> None:
-    """Where a redirect points sees no connection."""
+    """The target of the redirect gets no connection."""
     with serving(never_answer) as canary:
         httpserver.expect_request("/hook").respond_with_data(status=status, headers={"Location": canary.url})
         failure = failure_of(notifier, httpserver.url_for("/hook"))
@@ -98,8 +98,8 @@ def test_a_redirect_is_a_failure_and_is_not_followed(notifier: Notifier, httpser
     assert "redirects" in failure.detail
 
 
-def test_the_body_of_the_answer_does_not_matter(notifier: Notifier) -> None:
-    """A receiver that took the webhook has taken it, even if it then talks without end."""
+def test_the_body_of_the_response_does_not_matter(notifier: Notifier) -> None:
+    """A 2xx status counts as delivered, even if the body never ends."""
     with serving(answer_then_drip(b"HTTP/1.1 200 OK\r\n\r\n", b"x")) as server:
         receipt = notifier.notify(server.url, webhook_id="msg_1", payload=PAYLOAD, secrets=[SECRET])
         assert receipt.response_status == 200
@@ -114,8 +114,8 @@ def test_the_body_of_the_answer_does_not_matter(notifier: Notifier) -> None:
         pytest.param(answer(b"hello\r\n"), "connect_failed", id="not-http"),
     ],
 )
-def test_receivers_that_do_not_answer_are_tried_again(behaviour: Behaviour, code: str) -> None:
-    """Silence, dripping and nonsense end by the deadline and may be tried again."""
+def test_receivers_that_do_not_answer_are_retried(behaviour: Behaviour, code: str) -> None:
+    """A silent, slow or malformed response ends by the deadline and is retryable."""
     notifier = Notifier(allowed_networks=LOOPBACK, timeout=0.6)
     with serving(behaviour) as server:
         failure = failure_of(notifier, server.url)
@@ -123,8 +123,8 @@ def test_receivers_that_do_not_answer_are_tried_again(behaviour: Behaviour, code
     assert (failure.code, failure.retryable, failure.response_status) == (code, True, None)
 
 
-def test_a_forbidden_address_is_not_dialled() -> None:
-    """A webhook into our own network reaches no canary."""
+def test_a_forbidden_address_is_not_contacted() -> None:
+    """A webhook to a forbidden address opens no connection."""
     notifier = Notifier(allowed_networks=())
     with serving(never_answer) as canary:
         failure = failure_of(notifier, canary.url)
@@ -132,7 +132,7 @@ def test_a_forbidden_address_is_not_dialled() -> None:
     assert failure.code == "forbidden_address"
 
 
-def test_an_unusable_url_is_given_up(notifier: Notifier) -> None:
-    """What is no URL today is none tomorrow."""
+def test_an_invalid_url_is_not_retried(notifier: Notifier) -> None:
+    """An invalid URL stays invalid, so the failure is permanent."""
     failure = failure_of(notifier, "ftp://example.com/hook")
     assert (failure.code, failure.retryable) == ("invalid_url", False)

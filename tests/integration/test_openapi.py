@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, complete, and what the server does."""
+"""The OpenAPI document is valid and complete, and the server conforms to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from imgproc.journey.services import services
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """The app on SQLite and an S3 in memory; Redis is away, which no answer may depend on but the metrics."""
+    """The app on SQLite and an S3 in memory. Redis is down: only the metrics depend on it."""
     folder = tmp_path_factory.mktemp("api")
     environ = {
         "DATA_DIR": str(folder),
@@ -48,14 +48,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 
 def test_the_document_is_valid_openapi_3_1(app: Flask) -> None:
-    """By the specification's own schema."""
+    """The document passes the specification's own schema."""
     document = app.test_client().get("/openapi.json").get_json()
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
 
 
 def test_every_operation_is_described(app: Flask) -> None:
-    """A summary, and the problems it may answer with."""
+    """Every operation has a summary and lists its problem responses."""
     document = app.test_client().get("/openapi.json").get_json()
     for path, operations in document["paths"].items():
         for operation in operations.values():
@@ -68,7 +68,7 @@ def test_every_operation_is_described(app: Flask) -> None:
 
 
 def test_the_browsable_api_needs_no_other_host(app: Flask) -> None:
-    """Every file the page names is served from here, and nothing runs inline."""
+    """The server itself serves every file the page names, and the page has no inline script."""
     page = app.test_client().get("/docs").get_data(as_text=True)
     assert "://" not in page
     assert "<script>" not in page
@@ -80,18 +80,18 @@ def test_the_browsable_api_needs_no_other_host(app: Flask) -> None:
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
-def test_answers_as_the_document_says(app: Flask) -> None:
-    """Whatever is sent to whichever operation, no answer is a server error or another than documented."""
+def test_responses_match_the_document(app: Flask) -> None:
+    """No input to any operation leads to a server error or to an undocumented response."""
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
         operation = found.ok()
-        if operation.path != "/metrics":  # answers 503 here, as Redis is away
+        if operation.path != "/metrics":  # answers 503 here, as Redis is down
             _fuzz(operation)
 
 
-def test_answers_as_the_document_says_where_keys_are_required(app: Flask) -> None:
-    """To strangers, to holders of a key and to whatever else is sent as one: never a server error, never let in."""
+def test_responses_match_the_document_where_keys_are_required(app: Flask) -> None:
+    """The same holds with and without a valid key; without one, every API call is refused with 401."""
     secured = create_app(replace(app.extensions["services"].settings, api_keys_required=True))
     with secured.app_context():
         headers = {"Authorization": f"Bearer {create_key('fuzzer')}"}
@@ -109,7 +109,7 @@ def _fuzz(operation: Any, *, headers: dict[str, str] | None = None, only: int | 
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
     @given(case=operation.as_strategy())
     def answers_as_documented(case: Any) -> None:
-        if only:  # what schemathesis makes up as a key is none
+        if only:  # any key that schemathesis generates is invalid
             case.headers = {"X-API-Key": "x", **(case.headers or {})}
         response = case.call(headers=headers)
         if response.status_code != 503:

@@ -1,4 +1,4 @@
-"""The worker pool and the sweeper, started while Redis or PostgreSQL is away: quiet, patient, and easy to stop."""
+"""Worker pool and sweeper, started while Redis or PostgreSQL is down: they retry, log little, and can be stopped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLOSED = {
 
 
 class Process:
-    """A process of ours with its log."""
+    """A process under test and its log."""
 
     def __init__(self, arguments: list[str], environ: dict[str, str], log: Path) -> None:
         with log.open("wb") as file:
@@ -44,27 +44,27 @@ class Process:
 
     @property
     def log(self) -> str:
-        """All that it has written."""
+        """Everything the process has written."""
         return self._log.read_text()
 
     def lines(self, event: str) -> list[str]:
-        """The lines of one event."""
+        """The log lines of one event."""
         return [line for line in self.log.splitlines() if event in line]
 
     def stop(self) -> int:
-        """Ask it to stop; its exit status."""
+        """Send SIGTERM; the exit status."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(30)
 
     def kill(self) -> None:
-        """End it."""
+        """Send SIGKILL and wait."""
         self._process.kill()
         self._process.wait()
 
 
 @contextmanager
 def started(arguments: list[str], folder: Path, **settings: str) -> Iterator[Process]:
-    """The process, with a migrated SQLite database if no other is named."""
+    """Start a process, on a migrated SQLite database unless `settings` names another."""
     environ = environment(folder, WORKERS="2", SWEEP_INTERVAL="0.2", **settings)
     if "DATABASE_URL" not in settings:
         with create_app(load_settings(environ)).app_context():
@@ -78,15 +78,15 @@ def started(arguments: list[str], folder: Path, **settings: str) -> Iterator[Pro
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Valkey for the processes whose database is away."""
+    """A Valkey for the processes whose database is down."""
     with valkey(tmp_path_factory.mktemp("valkey")) as url:
         yield url
 
 
 @pytest.mark.parametrize("away", CLOSED)
 @pytest.mark.parametrize("name", PROCESSES)
-def test_logs_one_line_a_try_with_growing_pauses(tmp_path: Path, redis_url: str, name: str, away: str) -> None:
-    """No traceback, and SIGTERM ends it meanwhile."""
+def test_logs_one_line_per_attempt_with_growing_pauses(tmp_path: Path, redis_url: str, name: str, away: str) -> None:
+    """Each failed attempt logs one line without a traceback, and SIGTERM ends the process in between."""
     arguments, event = PROCESSES[name]
     port = free_port(REDIS_PORTS)
     closed = {key: url.format(port=port) for key, url in CLOSED[away].items()}
@@ -102,8 +102,8 @@ def test_logs_one_line_a_try_with_growing_pauses(tmp_path: Path, redis_url: str,
     assert [line for line in process.log.splitlines() if "[info " not in line] == process.lines(event)
 
 
-def test_the_pool_goes_on_when_redis_comes(tmp_path: Path) -> None:
-    """It starts its workers by itself."""
+def test_the_pool_starts_when_redis_comes_up(tmp_path: Path) -> None:
+    """The pool starts its workers without a restart of its own."""
     port = free_port(REDIS_PORTS)
     with started(POOL, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
         wait_until(lambda: bool(process.lines("workers_delayed")))
@@ -113,8 +113,8 @@ def test_the_pool_goes_on_when_redis_comes(tmp_path: Path) -> None:
     assert "Traceback" not in process.log
 
 
-def test_the_sweeper_goes_on_when_redis_comes(tmp_path: Path) -> None:
-    """A pass marks that Redis is known."""
+def test_the_sweeper_starts_when_redis_comes_up(tmp_path: Path) -> None:
+    """The sweeper runs a pass, which writes its marker key to Redis."""
     port = free_port(REDIS_PORTS)
     with started(SWEEPER, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
         wait_until(lambda: bool(process.lines("sweep_delayed")))
@@ -124,8 +124,8 @@ def test_the_sweeper_goes_on_when_redis_comes(tmp_path: Path) -> None:
     assert "Traceback" not in process.log
 
 
-def test_running_workers_outlast_an_outage_of_redis(tmp_path: Path) -> None:
-    """They neither die nor write tracebacks, and take jobs again."""
+def test_running_workers_survive_an_outage_of_redis(tmp_path: Path) -> None:
+    """The workers neither die nor log tracebacks, and take jobs again afterwards."""
     port = free_port(REDIS_PORTS)
     (tmp_path / "first").mkdir()
     with started(POOL, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:

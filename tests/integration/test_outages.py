@@ -1,4 +1,4 @@
-"""What callers see while the database or Redis is away."""
+"""What callers see while the database or Redis is down."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.support.csv_files import csv_of
 from tests.support.image_host import ImageHost
 
 
-def hang_up(app: Flask) -> None:
-    """PostgreSQL ends every session but this one, as a restart does."""
+def end_other_sessions(app: Flask) -> None:
+    """Terminate every other session of PostgreSQL, as a restart does."""
     others = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE pid <> pg_backend_pid() AND datname = current_database()"
@@ -28,20 +28,20 @@ def hang_up(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
-def test_an_answer_is_not_lost_because_the_database_went_away_after_it(
+def test_a_response_survives_the_loss_of_the_database_connection(
     app: Flask, shop: ImageHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The session of the request is given up quietly, and the next one connects anew."""
+    """The caller still gets the response, and the next request opens a new connection."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     progress_of = reads.progress_of
 
-    def then_hang_up(*arguments: Any) -> Any:
-        hang_up(app)
+    def then_end_sessions(*arguments: Any) -> Any:
+        end_other_sessions(app)
         return progress_of(*arguments)
 
     db.session.remove()
     with monkeypatch.context() as patched:
-        patched.setattr(reads, "progress_of", then_hang_up)
+        patched.setattr(reads, "progress_of", then_end_sessions)
         patched.setattr("imgproc.api.status._latest_delivery", lambda _request_id: None)
         with app.app_context():
             response = app.test_client().get(f"/api/status/{request_id}")
@@ -49,10 +49,10 @@ def test_an_answer_is_not_lost_because_the_database_went_away_after_it(
     assert get(f"/api/status/{request_id}")["status"] == "pending"
 
 
-def test_an_upload_is_accepted_while_redis_is_away(
+def test_an_upload_is_accepted_while_redis_is_down(
     app: Flask, shop: ImageHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lost ring is no reason to turn anybody away: the sweeper rings."""
-    nobody = redis_client().__class__.from_url("redis://127.0.0.1:1/0")
-    monkeypatch.setitem(app.extensions, "redis", nobody)
+    """The upload is accepted although its job cannot be enqueued: the sweeper enqueues it later."""
+    unreachable = redis_client().__class__.from_url("redis://127.0.0.1:1/0")
+    monkeypatch.setitem(app.extensions, "redis", unreachable)
     assert upload(csv_of(f"{shop.url}/chelsea.jpg")).status_code == 202

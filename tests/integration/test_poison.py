@@ -1,4 +1,4 @@
-"""Work that ends every worker that takes it up has an end, with a reason, and harms nothing beside it."""
+"""A job that kills every worker fails after a few attempts, with a reason, and affects no other job."""
 
 from __future__ import annotations
 
@@ -49,29 +49,29 @@ ANY_ID = "6e1f2f0c-6f0b-4b55-9d5c-0c1d9f0a7e11"
 
 
 def upload_of(shop: ImageHost, *, products: int = 1) -> str:
-    """An upload that is announced at its end; Redis has been seen before."""
+    """Submit a file with a webhook URL; the sweeper has already seen this Redis."""
     sweeper.sweep()
     return submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * products), webhookUrl=f"{shop.url}/webhook")
 
 
 def die_planning(request_id: str) -> None:
-    """A worker takes the plan and is never heard of again."""
+    """A worker claims the plan and dies."""
     assert requests.claim_plan(request_id, token=new_token(), lease_seconds=30)
 
 
 def die_finalizing(request_id: str) -> None:
-    """The same of a finalization."""
+    """A worker claims the finalization and dies."""
     epoch = row(ProcessingRequest).finalize_epoch
     assert finalization.claim_finalize(request_id, epoch=epoch, token=new_token(), lease_seconds=30)
 
 
 def die_delivering(_request_id: str) -> None:
-    """The same of a webhook."""
+    """A worker claims the delivery and dies."""
     assert deliveries.claim(row(WebhookDelivery).id, token=new_token(), lease_seconds=30)
 
 
-def repeat(times: int, die: Callable[[str], None], request_id: str) -> None:
-    """Let that many workers die one after the other."""
+def kill_workers(times: int, die: Callable[[str], None], request_id: str) -> None:
+    """Let `times` workers die one after the other, with a sweep after each."""
     for _ in range(times):
         die(request_id)
         lose_queue()
@@ -83,9 +83,9 @@ def repeat(times: int, die: Callable[[str], None], request_id: str) -> None:
 
 
 def test_a_plan_that_kills_its_workers_fails_the_request(shop: ImageHost) -> None:
-    """After three deaths, with a reason and a remedy, and it is announced."""
+    """After three deaths the request fails with a reason and a remedy, and the webhook is delivered."""
     request_id = upload_of(shop)
-    repeat(3, die_planning, request_id)
+    kill_workers(3, die_planning, request_id)
     status = status_of(request_id)
     assert (status["status"], status["error"]["code"]) == ("failed", "plan_failed")
     assert "Split it into smaller files" in status["error"]["detail"]
@@ -94,17 +94,17 @@ def test_a_plan_that_kills_its_workers_fails_the_request(shop: ImageHost) -> Non
     assert queued_jobs() == []
 
 
-def test_a_plan_that_died_twice_is_done_by_the_third(shop: ImageHost) -> None:
-    """And the attempts of the next step are counted from nothing."""
+def test_a_plan_that_failed_twice_succeeds_on_the_third_attempt(shop: ImageHost) -> None:
+    """Two deaths leave a third attempt, and the next step starts with a count of its own."""
     request_id = upload_of(shop)
-    repeat(2, die_planning, request_id)
+    kill_workers(2, die_planning, request_id)
     assert row(ProcessingRequest).attempt == 2
     assert queued_jobs() == [f"plan-{request_id}"]
     assert drain(request_id)["status"] == "completed"
 
 
 def test_a_failed_plan_is_retried_from_where_it_stopped(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was saved stays, and three further attempts are allowed."""
+    """The saved products stay, and the retry allows three more attempts."""
     monkeypatch.setattr(plan, "PLAN_CHUNK", 1)
     request_id = upload_of(shop, products=3)
     add_products, saved = requests.add_products, iter(range(2))
@@ -128,10 +128,10 @@ def test_a_failed_plan_is_retried_from_where_it_stopped(shop: ImageHost, monkeyp
     assert shop.asked["/chelsea.jpg"] == 3
 
 
-def test_a_late_plan_does_not_bring_a_failed_request_back(shop: ImageHost) -> None:
-    """Its lease is gone with the end."""
+def test_a_late_plan_does_not_revive_a_failed_request(shop: ImageHost) -> None:
+    """The lease of the planning worker ends when the request fails."""
     request_id = upload_of(shop)
-    repeat(2, die_planning, request_id)
+    kill_workers(2, die_planning, request_id)
     assert requests.claim_plan(request_id, token="late", lease_seconds=30)
     pass_time(60)
     sweeper.sweep()
@@ -144,10 +144,10 @@ def test_a_late_plan_does_not_bring_a_failed_request_back(shop: ImageHost) -> No
 
 
 def test_a_finalization_that_kills_its_workers_fails_the_request(shop: ImageHost) -> None:
-    """The images stay, and every one is listed with its address; the reason says so."""
+    """The images are kept, and the API still lists each with its address."""
     request_id = upload_of(shop)
     work(most=2)
-    repeat(3, die_finalizing, request_id)
+    kill_workers(3, die_finalizing, request_id)
     status = status_of(request_id)
     assert (status["status"], status["error"]["code"]) == ("failed", "finalize_failed")
     assert (status["progress"]["images"]["completed"], status["outputCsvUrl"]) == (1, None)
@@ -157,10 +157,10 @@ def test_a_finalization_that_kills_its_workers_fails_the_request(shop: ImageHost
 
 
 def test_a_failed_finalization_can_be_retried(shop: ImageHost) -> None:
-    """It writes what is missing and makes no image again."""
+    """The retry writes the missing output CSV and makes no image again."""
     request_id = upload_of(shop)
     work(most=2)
-    repeat(3, die_finalizing, request_id)
+    kill_workers(3, die_finalizing, request_id)
     assert post(f"/api/requests/{request_id}/retry").status_code == 202
     status = drain(request_id)
     assert (status["status"], status["error"], shop.asked["/chelsea.jpg"]) == ("completed", None, 1)
@@ -169,14 +169,14 @@ def test_a_failed_finalization_can_be_retried(shop: ImageHost) -> None:
 
 
 def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: ImageHost) -> None:
-    """The output CSV of the first end does not tell of the second."""
+    """The first output CSV is out of date after the retry, so the status does not show it."""
     url = shop.says("/late.jpg", Answer(404))
     sweeper.sweep()
     request_id = submit(csv_of(url, f"{shop.url}/chelsea.jpg"))
     assert drain(request_id)["outputCsvUrl"]
     assert post(f"/api/requests/{request_id}/retry").status_code == 202
     work(most=1)
-    repeat(3, die_finalizing, request_id)
+    kill_workers(3, die_finalizing, request_id)
     status = status_of(request_id)
     assert (status["error"]["code"], status["outputCsvUrl"], status["failedCsvUrl"]) == ("finalize_failed", None, None)
 
@@ -188,10 +188,10 @@ def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: ImageHost) -
         pytest.param("finalize", (outcome, "write_output_csv"), "finalize_failed", id="finalize"),
     ],
 )
-def test_a_bug_in_a_job_has_an_end(
+def test_a_bug_in_a_job_uses_up_its_attempts(
     shop: ImageHost, monkeypatch: pytest.MonkeyPatch, of: str, bug: tuple[Any, str], code: str
 ) -> None:
-    """An exception that nobody foresaw is an attempt like a death."""
+    """An unexpected exception counts as an attempt, as a worker's death does."""
     raised: list[int] = []
 
     def stumble(*_arguments: Any, **_options: Any) -> Any:
@@ -211,10 +211,10 @@ def test_a_bug_in_a_job_has_an_end(
 
 
 def test_a_delivery_that_kills_its_workers_fails(shop: ImageHost) -> None:
-    """Each death is an attempt that can be seen, and it can be asked for once more."""
+    """Each death is listed as an attempt, and the delivery can be sent again."""
     request_id = upload_of(shop)
     work(most=3)
-    repeat(3, die_delivering, request_id)
+    kill_workers(3, die_delivering, request_id)
     webhook = status_of(request_id)["webhook"]
     assert (webhook["status"], webhook["attempts"], webhook["nextAttemptAt"]) == ("failed", 3, None)
     (delivery,) = get(f"/api/requests/{request_id}/deliveries")["items"]
@@ -226,13 +226,13 @@ def test_a_delivery_that_kills_its_workers_fails(shop: ImageHost) -> None:
     assert status_of(request_id)["webhook"]["status"] == "delivered"
 
 
-def test_deaths_between_answers_do_not_add_up(shop: ImageHost) -> None:
-    """A receiver that answers shows that sending kills nobody; nor do deaths use up its schedule."""
+def test_deaths_between_responses_do_not_add_up(shop: ImageHost) -> None:
+    """A response resets the count of deaths, and deaths do not use up the retry schedule."""
     request_id = upload_of(shop)
     shop.says("/webhook", Answer(500), Answer(500), Answer(200))
     work(most=3)
     for _ in range(2):
-        repeat(2, die_delivering, request_id)
+        kill_workers(2, die_delivering, request_id)
         work()
         assert row(WebhookDelivery).attempt == 0
         pass_time(1000)
@@ -241,8 +241,8 @@ def test_deaths_between_answers_do_not_add_up(shop: ImageHost) -> None:
     assert (status_of(request_id)["webhook"]["status"], len(rows(DeliveryAttempt))) == ("delivered", 7)
 
 
-def test_a_bug_in_a_delivery_has_an_end(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Like that of any other job."""
+def test_a_bug_in_a_delivery_uses_up_its_attempts(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected exception counts as an attempt here as well."""
     request_id = upload_of(shop)
     monkeypatch.setattr(jobs, "attempt", lambda *_arguments: 1 / 0)
     for _ in range(6):
@@ -252,12 +252,12 @@ def test_a_bug_in_a_delivery_has_an_end(shop: ImageHost, monkeypatch: pytest.Mon
     assert status_of(request_id)["webhook"]["status"] == "failed"
 
 
-# -- what is no attempt -------------------------------------------------------------------------------------------
+# -- what does not count as an attempt -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("step", ["plan", "finalize"])
-def test_an_orderly_stop_is_no_attempt(shop: ImageHost, step: str) -> None:
-    """However often workers are restarted."""
+def test_an_orderly_stop_counts_no_attempt(shop: ImageHost, step: str) -> None:
+    """No attempt is counted, however often workers are restarted."""
     request_id = upload_of(shop)
     if step == "finalize":
         work(most=2)
@@ -274,8 +274,8 @@ def test_an_orderly_stop_is_no_attempt(shop: ImageHost, step: str) -> None:
     assert drain(request_id)["status"] == "completed"
 
 
-def test_a_delivery_given_back_is_no_attempt(shop: ImageHost) -> None:
-    """A worker that must stop while a receiver is slow."""
+def test_a_delivery_given_back_counts_no_attempt(shop: ImageHost) -> None:
+    """A worker that stops while a receiver is slow gives its delivery back, and no attempt is counted."""
     request_id = upload_of(shop)
     work(most=3)
     delivery_id = row(WebhookDelivery).id
@@ -291,8 +291,8 @@ def test_a_delivery_given_back_is_no_attempt(shop: ImageHost) -> None:
 
 
 @pytest.mark.parametrize("step", ["plan", "finalize"])
-def test_an_outage_of_the_store_is_no_attempt(shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """However long it lasts."""
+def test_an_outage_of_the_store_counts_no_attempt(shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """No attempt is counted, however long the store is down."""
     request_id = upload_of(shop)
     if step == "finalize":
         work(most=2)
@@ -313,12 +313,13 @@ def test_an_outage_of_the_store_is_no_attempt(shop: ImageHost, monkeypatch: pyte
 
 @pytest.mark.parametrize("step", ["plan", "finalize"])
 @pytest.mark.parametrize(
-    ("state", "attempts"), [pytest.param(None, 0, id="away"), pytest.param("57014", 1, id="a statement took too long")]
+    ("state", "attempts"),
+    [pytest.param(None, 0, id="the database is down"), pytest.param("57014", 1, id="a statement took too long")],
 )
-def test_an_outage_of_the_database_is_no_attempt(
+def test_an_outage_of_the_database_counts_no_attempt(
     shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str, state: str | None, attempts: int
 ) -> None:
-    """A plan of hours may live through several; a statement that takes too long may do so each time."""
+    """A long plan may see several outages; a slow statement counts, since it may be slow every time."""
     request_id = upload_of(shop)
     if step == "finalize":
         work(most=2)
@@ -337,10 +338,8 @@ def test_an_outage_of_the_database_is_no_attempt(
 
 
 @pytest.mark.parametrize(("die", "jobs_done"), [(die_planning, 0), (die_finalizing, 2), (die_delivering, 3)])
-def test_nothing_is_taken_away_just_after_an_outage(
-    shop: ImageHost, die: Callable[[str], None], jobs_done: int
-) -> None:
-    """Nobody could renew a lease while the database was away."""
+def test_no_lease_expires_just_after_an_outage(shop: ImageHost, die: Callable[[str], None], jobs_done: int) -> None:
+    """No worker could renew its lease while the database was down, so none expires yet."""
     request_id = upload_of(shop)
     if jobs_done:
         work(most=jobs_done)
@@ -356,7 +355,7 @@ def test_nothing_is_taken_away_just_after_an_outage(
 
 
 def break_counters(request_id: str) -> None:
-    """A row that contradicts itself: whatever counts a product of it violates a constraint."""
+    """Corrupt the request's row, so that counting one of its products violates a constraint."""
     with transaction() as connection:
         connection.execute(
             sa.update(ProcessingRequest).where(ProcessingRequest.id == request_id).values(products_total=0)
@@ -369,7 +368,7 @@ def break_counters(request_id: str) -> None:
 def test_a_step_that_raises_does_not_stop_the_others(
     shop: ImageHost, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """The pass goes on, and what it would have rung for is rung for."""
+    """The pass goes on and enqueues the lost plan again."""
     request_id = upload_of(shop)
     lose_queue()
     pass_time(10)
@@ -388,8 +387,8 @@ def test_a_step_that_raises_does_not_stop_the_others(
     assert queued_jobs() == [f"plan-{request_id}"]
 
 
-def test_a_row_that_contradicts_itself_does_not_stop_the_sweep(shop: ImageHost) -> None:
-    """Its product cannot even be given up; another's is."""
+def test_a_corrupt_row_does_not_stop_the_sweep(shop: ImageHost) -> None:
+    """The product of the corrupt request cannot be failed; that of the other request is."""
     ids = [planned(products=1) for _ in range(2)]
     with transaction() as connection:
         connection.execute(sa.update(Product).values(attempt=2))
@@ -408,15 +407,15 @@ def test_a_row_that_contradicts_itself_does_not_stop_the_sweep(shop: ImageHost) 
     [
         pytest.param(ZeroDivisionError(), False, id="a bug"),
         pytest.param(IntegrityError("", {}, Exception()), False, id="a constraint"),
-        pytest.param(OperationalError("", {}, Exception()), True, id="the database is away"),
+        pytest.param(OperationalError("", {}, Exception()), True, id="the database is down"),
         pytest.param(OperationalError("", {}, type("E", (Exception,), {"sqlstate": "57014"})()), False, id="too slow"),
         pytest.param(ResponseError("WRONGTYPE"), False, id="a key of another type"),
-        pytest.param(QueueUnavailable("Away."), True, id="Redis is away"),
-        pytest.param(StorageUnavailable("Away."), True, id="the store is away"),
+        pytest.param(QueueUnavailable("Away."), True, id="Redis is down"),
+        pytest.param(StorageUnavailable("Away."), True, id="the store is down"),
     ],
 )
-def test_only_a_server_that_is_away_ends_a_pass(monkeypatch: pytest.MonkeyPatch, error: Exception, stops: bool) -> None:
-    """It would be away for every row; whatever else goes wrong is one row's."""
+def test_only_a_server_that_is_down_ends_a_pass(monkeypatch: pytest.MonkeyPatch, error: Exception, stops: bool) -> None:
+    """A server that is down concerns every row; any other error concerns one row."""
 
     def stumble(*_settings: Any) -> None:
         raise error
@@ -436,10 +435,10 @@ def test_only_a_server_that_is_away_ends_a_pass(monkeypatch: pytest.MonkeyPatch,
     "error",
     [pytest.param(ZeroDivisionError, id="a bug"), pytest.param(partial(StorageUnavailable, "No."), id="refused")],
 )
-def test_a_removal_that_fails_holds_up_no_other(
+def test_a_failing_removal_does_not_block_others(
     monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
 ) -> None:
-    """It steps aside for longer and longer, and goes on once it can."""
+    """The failing removal is retried at growing intervals, and completes once it can."""
     bad, good = planned(products=1), planned(products=1)
     for each in (bad, good):
         delete.removal.remove(each)
@@ -531,30 +530,30 @@ def leave(name: str, record: Any) -> None:
 
 
 @pytest.fixture
-def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The requests whose plan was run."""
+def planned_ids(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the requests whose plan job has run."""
     found: list[str] = []
     monkeypatch.setattr(jobs, "plan", found.append)
     return found
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_job_is_dropped(answered: list[str], name: str) -> None:
-    """The worker runs the next one, and nothing is left of it."""
+def test_a_malformed_job_is_dropped(planned_ids: list[str], name: str) -> None:
+    """The worker deletes its record and runs the next job."""
     leave(name, MALFORMED[name])
     enqueue.plans([ANY_ID])
     assert burst() == []
-    assert answered == [ANY_ID]
+    assert planned_ids == [ANY_ID]
     assert redis_client().keys("rq:job:*") == []
 
 
-def test_all_kinds_of_malformed_jobs_at_once_cost_one_worker_nothing(answered: list[str]) -> None:
-    """One after the other, while it waits as well as when it comes by."""
+def test_one_worker_drops_all_kinds_of_malformed_jobs(planned_ids: list[str]) -> None:
+    """The worker drops them one after the other and runs the next job."""
     for name, record in MALFORMED.items():
         leave(name, record)
     enqueue.plans([ANY_ID])
     assert burst(most=1) == []
-    assert answered == [ANY_ID]
+    assert planned_ids == [ANY_ID]
 
 
 FIELDS = (
@@ -564,39 +563,39 @@ FIELDS = (
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_whatever_else_a_record_holds_is_not_read(answered: list[str], field: str) -> None:
-    """Another version of RQ writes other fields, and a forged record anything."""
+def test_other_fields_of_a_record_are_not_read(planned_ids: list[str], field: str) -> None:
+    """Another version of RQ may write other fields, and a forged record may hold anything."""
     leave("odd", {"data": call(PLAN, None, [ANY_ID], {}), field: b"\xff{[\x00"})
     assert burst() == []
-    assert answered == [ANY_ID]
+    assert planned_ids == [ANY_ID]
 
 
 @pytest.mark.parametrize("job_id", [b"\xff\xfe", b"", b"a b\nc", b"x" * 100_000])
-def test_an_id_that_is_none_is_passed_over(answered: list[str], job_id: bytes) -> None:
-    """With a record or without one; the sweeper, which reads all ids, is not harmed either."""
+def test_an_invalid_job_id_is_skipped(planned_ids: list[str], job_id: bytes) -> None:
+    """The worker skips it, with or without a record; the sweeper, which reads all ids, is not harmed."""
     redis_client().rpush("rq:queue:control", job_id)
     redis_client().hset(b"rq:job:" + job_id, "data", call(PLAN, None, [ANY_ID], {}))
     redis_client().rpush("rq:queue:control", job_id)
     sweeper.sweep()
     assert burst() == []
-    assert answered == [ANY_ID]
+    assert planned_ids == [ANY_ID]
 
 
 @pytest.mark.parametrize("ids", [5, 3 * rq_classes.MAX_SKIPPED_IDS])
-def test_a_flood_of_ids_without_records_is_passed_over(answered: list[str], ids: int) -> None:
-    """A bounded number at every visit to Redis."""
+def test_a_flood_of_ids_without_records_is_skipped(planned_ids: list[str], ids: int) -> None:
+    """Each call to Redis skips a bounded number of ids."""
     redis_client().rpush("rq:queue:control", *[f"gone-{number}" for number in range(ids)])
     enqueue.plans([ANY_ID])
     assert burst() == []
-    assert answered == [ANY_ID]
+    assert planned_ids == [ANY_ID]
 
 
 SHARED = ["rq:queue:control", "rq:queue:products", "rq:queues", "rq:workers", "rq:workers:control", "rq:failed:control"]
 
 
 @pytest.mark.parametrize("key", SHARED)
-def test_a_shared_key_of_another_type_is_put_right(shop: ImageHost, key: str) -> None:
-    """Neither workers nor the sweeper stop at it."""
+def test_a_shared_key_of_another_type_is_repaired(shop: ImageHost, key: str) -> None:
+    """Neither the workers nor the sweeper stop at such a key."""
     request_id = upload_of(shop)
     redis_client().delete(key)
     redis_client().set(key, "forged")
@@ -605,8 +604,8 @@ def test_a_shared_key_of_another_type_is_put_right(shop: ImageHost, key: str) ->
     assert drain(request_id)["status"] == "completed"
 
 
-def test_ids_that_name_nothing_find_nothing(shop: ImageHost) -> None:
-    """Well-formed jobs of what is not there, or not there any more."""
+def test_jobs_for_missing_rows_do_nothing(shop: ImageHost) -> None:
+    """Well-formed jobs for rows that do not exist are ignored."""
     enqueue.plans([ANY_ID])
     turns.enqueue_products([2**62])
     enqueue.finalization(ANY_ID, epoch=2**31 - 1)

@@ -44,8 +44,8 @@ pytestmark = pytest.mark.usefixtures("app")
 RACES = 50
 
 
-def test_1_what_was_answered_202_reaches_an_end(shop: ImageHost) -> None:
-    """The database is the truth: Redis forgets everything after every single job, and the sweeper rings again."""
+def test_1_an_accepted_request_reaches_an_end(shop: ImageHost) -> None:
+    """The database is the truth: Redis is emptied after every job, and the sweeper enqueues the rest again."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     for _ in range(20):
         redis_client().flushall()
@@ -56,7 +56,7 @@ def test_1_what_was_answered_202_reaches_an_end(shop: ImageHost) -> None:
 
 
 def test_2_planning_is_a_job(shop: ImageHost) -> None:
-    """The upload saves no product; the plan does, and a plan that runs again adds none."""
+    """The upload saves no product; the plan job does, and running it again adds none."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
     assert (rows(Product), status_of(request_id)["status"]) == ([], "pending")
     for _ in range(2):
@@ -64,8 +64,8 @@ def test_2_planning_is_a_job(shop: ImageHost) -> None:
     assert [product.row for product in rows(Product)] == [1, 2, 3]
 
 
-def test_3_a_window_not_a_flood(shop: ImageHost) -> None:
-    """Never more than DISPATCH_WINDOW products of a request are queued or processing; each that ends lets one in."""
+def test_3_a_window_limits_the_products_under_way(shop: ImageHost) -> None:
+    """At most DISPATCH_WINDOW products of a request are queued or processing; each that ends releases one more."""
     configure(dispatch_window=2)
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 7))
     work(most=1)
@@ -78,7 +78,7 @@ def test_3_a_window_not_a_flood(shop: ImageHost) -> None:
 
 
 def test_4_claims_are_leases(app: Flask) -> None:
-    """Who lost one changes nothing and counts nothing, however late; the database's clock alone decides."""
+    """A worker whose lease expired changes and counts nothing; only the database's clock decides."""
     (product_id,) = window.release(planned(products=1), window=1)
     zombie = products.claim(product_id, token="zombie", lease_seconds=30)
     assert zombie
@@ -97,14 +97,14 @@ def _failed(image_id: int) -> list[ImageResult]:
 
 
 def test_5_objects_before_rows(shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a row says `completed` both objects are there; dying in between leaves objects of the same keys."""
+    """Both objects are stored before a row says `completed`; after a crash in between they get the same keys."""
     finish = products.finish
     stored: list[list[str]] = []
 
     def look_then_finish(*arguments: Any, **options: Any) -> Any:
         stored.append(objects.keys(request_id))
         if len(stored) == 1:
-            raise SystemExit  # it dies here
+            raise SystemExit  # the worker dies here
         return finish(*arguments, **options)
 
     monkeypatch.setattr(products, "finish", look_then_finish)
@@ -119,7 +119,7 @@ def test_5_objects_before_rows(shop: ImageHost, objects: ObjectStore, monkeypatc
 
 
 def test_6_one_finalization(shop: ImageHost) -> None:
-    """Two last products that end together elect one finalizer, every time; and a request has one announcement."""
+    """Two last products that end together elect one finalizer, and a request has one webhook delivery."""
     for _ in range(RACES):
         request_id = planned(products=2)
         ends = [partial(_end, product_id) for product_id in window.release(request_id, window=2)]
@@ -138,7 +138,7 @@ def _end(product_id: int) -> int | None:
 
 
 def test_7_webhooks_at_least_once(shop: ImageHost) -> None:
-    """From the outbox, under one id, until the receiver says 2xx."""
+    """A delivery is retried from the outbox, under one id, until the receiver answers 2xx."""
     shop.says("/webhook", Answer(500), Answer(503), Answer())
     submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     for _ in range(4):
@@ -153,7 +153,7 @@ def test_7_webhooks_at_least_once(shop: ImageHost) -> None:
 def test_8_an_outage_delays_and_never_fails(
     shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often the store is away: the product goes back, and the attempts it has are not used up."""
+    """However often the store is down, the product is given back and uses up no attempt."""
     monkeypatch.setattr(image_maker, "OUTAGE_PATIENCE", 0)
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
@@ -166,8 +166,8 @@ def test_8_an_outage_delays_and_never_fails(
     assert row(Product).attempt == 1
 
 
-def test_9_passing_trouble_of_a_host_is_tried_again(shop: ImageHost) -> None:
-    """Within the product's attempts; what is wrong for good is not asked for again."""
+def test_9_a_temporary_error_of_a_host_is_retried(shop: ImageHost) -> None:
+    """A temporary error is retried within the product's attempts; a permanent one is not."""
     flaky = shop.says("/flaky.jpg", Answer(503), Answer(429), Answer(body=photo_file("rocket.webp")))
     request_id = submit(csv_of(flaky, f"{shop.url}/missing.jpg"))
     assert drain(request_id)["status"] == "completed_with_errors"
@@ -177,7 +177,7 @@ def test_9_passing_trouble_of_a_host_is_tried_again(shop: ImageHost) -> None:
 def test_10_no_transaction_spans_a_download_an_encode_or_a_put(
     shop: ImageHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever waits for a host, a codec or the object store holds no connection of the database."""
+    """A worker holds no database connection while it waits for a host, a codec or the object store."""
     held: dict[str, set[int]] = {}
     pool = cast("QueuePool", db.engine.pool)
 
@@ -196,7 +196,7 @@ def test_10_no_transaction_spans_a_download_an_encode_or_a_put(
         monkeypatch.setattr(owner, name, watched(name, getattr(owner, name)))
     csv_ = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
     request_id = submit(csv_, webhookUrl=f"{shop.url}/webhook")
-    db.session.rollback()  # the status below is asked by this test, not by a worker
+    db.session.rollback()  # give back this test's own connection
     work()
     assert status_of(request_id)["status"] == "completed_with_errors"
     assert held == {name: {0} for _, name in places}

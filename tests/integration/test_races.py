@@ -1,4 +1,4 @@
-"""What callers ask for, raced against the workers: whoever comes first, the end is one and the counters are true."""
+"""Callers' actions race the workers: in either order the request ends once, with exact counters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RACES = 30
 
 
 def claimed(request_id: str, *, window: int = 1) -> list[Callable[[], int | None]]:
-    """What the workers of the products in the window do at their end: finish, and elect if it was the last."""
+    """Claim the products in the window; for each, a call that finishes it and elects a finalizer if it is the last."""
     return [
         partial(_finish_and_elect, product_id)
         for product_id in release(request_id, window=window)
@@ -54,13 +54,13 @@ def _finish_and_elect(product_id: int) -> int | None:
 
 
 def cancel_and_elect(request_id: str) -> int | None:
-    """What the call does."""
+    """Cancel the request and elect its finalizer, as the API does."""
     actions.cancel(request_id)
     return finalization.elect_finalizer(request_id)
 
 
 def test_a_cancel_races_the_end_of_the_last_product() -> None:
-    """One of the two elects the finalizer, never both and never nobody; the product counts as what it became."""
+    """Exactly one of the two elects the finalizer, and the product counts once, as failed."""
     for _ in range(RACES):
         request_id = planned(products=1)
         (end,) = claimed(request_id)
@@ -71,7 +71,7 @@ def test_a_cancel_races_the_end_of_the_last_product() -> None:
 
 
 def test_a_cancel_races_the_release_of_the_next_products() -> None:
-    """What the finishing worker lets in is cancelled, or never let in; each product is counted once."""
+    """Products that a finishing worker releases are cancelled too; each product is counted once."""
     for _ in range(RACES):
         request_id = planned(products=6)
         first, second = claimed(request_id, window=2)
@@ -83,7 +83,7 @@ def test_a_cancel_races_the_release_of_the_next_products() -> None:
 
 
 def test_two_retries_at_once_reopen_once(shop: ImageHost) -> None:
-    """The second finds the request under way; every failed image is tried once more."""
+    """The second retry is refused, as the request runs again; every failed image is retried once."""
     request_id = submit(csv_of([f"{shop.url}/missing.jpg"] * 2, f"{shop.url}/missing.jpg"))
     drain(request_id)
     answers = at_once(*[partial(post, f"/api/requests/{request_id}/retry")] * 2)
@@ -93,8 +93,8 @@ def test_two_retries_at_once_reopen_once(shop: ImageHost) -> None:
     assert (row(ProcessingRequest).images_failed, row(ProcessingRequest).products_failed) == (3, 2)
 
 
-def test_a_retry_during_finalization_is_too_early(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """409: the CSV being written is that of the first end, which is announced before anything begins anew."""
+def test_a_retry_during_finalization_is_refused(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """409: the output CSV must be written and the webhook delivered before the request starts again."""
     request_id = submit(csv_of(f"{shop.url}/missing.jpg"), webhookUrl=f"{shop.url}/webhook")
     write_csvs, answers = outcome.write_csvs, []
 
@@ -109,7 +109,7 @@ def test_a_retry_during_finalization_is_too_early(shop: ImageHost, monkeypatch: 
 
 
 def test_a_delete_races_the_end_of_the_last_product() -> None:
-    """Whoever is first, nothing is left of the request."""
+    """In either order nothing is left of the request."""
     for _ in range(RACES):
         request_id = planned(products=2)
         ends = claimed(request_id, window=2)
@@ -121,7 +121,7 @@ def test_a_delete_races_the_end_of_the_last_product() -> None:
 
 
 def test_a_redelivery_races_the_attempt_under_way(app: Flask, shop: ImageHost) -> None:
-    """It is refused while the attempt lasts and counts anew after it; no attempt is lost from the log."""
+    """It is refused during the attempt and accepted after it; the log keeps every attempt."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     work()
     delivery_id = row(WebhookDelivery).id

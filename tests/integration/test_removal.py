@@ -1,4 +1,4 @@
-"""Deleting requests, and what becomes of them in the end: nothing is left behind, whoever races it or dies."""
+"""Requests are removed by hand or by retention without a trace, even if workers race the removal or die."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ DAY = 86_400
 
 
 def delete(app: Flask, request_id: str) -> int:
-    """Delete it through the API; the status of the answer."""
+    """Delete the request through the API; the HTTP status."""
     return app.test_client().delete(f"/api/requests/{request_id}").status_code
 
 
 def counts() -> list[int]:
-    """How many rows each table has."""
+    """The number of rows in each table."""
     return [len(rows(table)) for table in TABLES]
 
 
 def sweep_to_the_end() -> None:
-    """Let the sweeper remove what is due, now and after the time of late puts."""
+    """Let the sweeper remove what is due, now and again when no late put can arrive any more."""
     for _ in range(3):
         removal.remove_due()
         pass_time(transitions.LAST_PUT_SECONDS)
 
 
 def test_deleting_removes_rows_and_objects(app: Flask, shop: ImageHost, objects: ObjectStore) -> None:
-    """Of this request alone, and for good."""
+    """Only this request is removed, and permanently."""
     csv_ = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])
     kept, gone = [submit(csv_, webhookUrl=f"{shop.url}/webhook") for _ in range(2)]
     drain(gone)
@@ -73,8 +73,8 @@ def test_deleting_removes_rows_and_objects(app: Flask, shop: ImageHost, objects:
     assert counts() == [1, 1, 2, 1, 1]
 
 
-def test_nobody_sees_a_removed_request(app: Flask, shop: ImageHost) -> None:
-    """Though its row stays a while where work was under way: no list, no action, no key knows it any more."""
+def test_a_deleted_request_is_not_found(app: Flask, shop: ImageHost) -> None:
+    """Its row may stay for a while, but no list, action or idempotency key finds it."""
     key = {"Idempotency-Key": "monday"}
     csv_ = csv_of(f"{shop.url}/chelsea.jpg")
     request_id = upload(csv_, headers=key).json["requestId"]
@@ -85,8 +85,8 @@ def test_nobody_sees_a_removed_request(app: Flask, shop: ImageHost) -> None:
     assert upload(csv_, headers=key).json["requestId"] != request_id
 
 
-def test_deleting_stops_what_is_under_way(app: Flask, shop: ImageHost) -> None:
-    """The rings still in Redis find nothing to claim, and nothing is announced."""
+def test_deleting_stops_a_running_request(app: Flask, shop: ImageHost) -> None:
+    """The jobs still in Redis find nothing to claim, and no webhook is sent."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3), webhookUrl=f"{shop.url}/webhook")
     work(most=2)
     assert delete(app, request_id) == 204
@@ -102,7 +102,7 @@ def test_deleting_stops_what_is_under_way(app: Flask, shop: ImageHost) -> None:
 def test_a_delete_while_a_worker_stores_leaves_nothing(
     shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, put: str
 ) -> None:
-    """The worker finds its lease lost, and deletes what it has just stored."""
+    """The worker finds its lease lost and deletes the object it has just stored."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     store = services().store
     really = getattr(store, put)
@@ -123,7 +123,7 @@ def test_a_delete_while_a_worker_stores_leaves_nothing(
 def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
     shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, private: bool
 ) -> None:
-    """A finalizer is a worker like any other, whichever bucket its CSVs go to."""
+    """A CSV that is stored late is deleted as well, in either bucket."""
     configure(csv_access="private" if private else "public")
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     write_csvs = outcome.write_csvs
@@ -140,10 +140,10 @@ def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
     assert (objects.keys(request_id), counts(), shop.asked["/webhook"]) == ([], [0] * 5, 0)
 
 
-def test_what_a_worker_stored_before_it_was_killed_is_deleted_later(
+def test_an_object_that_a_killed_worker_stored_is_deleted_later(
     app: Flask, shop: ImageHost, objects: ObjectStore
 ) -> None:
-    """Nobody is left to clear up but the sweeper, which looks once more when nothing can come any more."""
+    """Only the sweeper can clean up; it looks once more when no late put can arrive any more."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
     delete(app, request_id)
@@ -152,8 +152,8 @@ def test_what_a_worker_stored_before_it_was_killed_is_deleted_later(
     assert (objects.keys(request_id), counts()) == ([], [0] * 5)
 
 
-def test_a_store_that_is_away_delays_a_removal(app: Flask, shop: ImageHost, objects: ObjectStore) -> None:
-    """The request is out of sight at once, and its objects go when the store is back."""
+def test_a_store_that_is_down_delays_a_removal(app: Flask, shop: ImageHost, objects: ObjectStore) -> None:
+    """The request disappears at once, and its objects are deleted when the store is back."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     drain(request_id)
     with objects.away():
@@ -163,8 +163,8 @@ def test_a_store_that_is_away_delays_a_removal(app: Flask, shop: ImageHost, obje
     assert (objects.keys(request_id), counts()) == ([], [0] * 5)
 
 
-def test_a_large_request_goes_in_steps(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step is a short transaction, however many rows there are; two sweepers may take them together."""
+def test_a_large_request_is_removed_in_steps(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step is a short transaction, however many rows there are."""
     monkeypatch.setattr(removal, "ROWS_A_STEP", 4)
     request_id = planned(products=10, images=2)
     assert delete(app, request_id) == 204
@@ -181,7 +181,7 @@ def test_a_large_request_goes_in_steps(app: Flask, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_upload_whose_web_process_died_leaves_nothing(objects: ObjectStore) -> None:
-    """Its row is there before its file, so the file is found and deleted within the hour."""
+    """The row is saved before the file, so the sweeper finds the file and deletes it within the hour."""
     request_id = str(uuid.uuid4())
     reservations.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
     services().store.put_input(request_id, io.BytesIO(b"stored, but never accepted"))
@@ -194,7 +194,7 @@ def test_an_upload_whose_web_process_died_leaves_nothing(objects: ObjectStore) -
 
 
 def test_an_upload_that_took_too_long_is_not_accepted() -> None:
-    """Its file may be gone already, so 503 rather than a promise that cannot be kept."""
+    """Its file may already be deleted, so the upload is refused."""
     request_id = str(uuid.uuid4())
     reservations.reserve(id=request_id, filename="a.csv", input_key="", options=OPTIONS, fingerprint="")
     pass_time(reservations.UPLOAD_SECONDS)
@@ -205,8 +205,8 @@ def test_an_upload_that_took_too_long_is_not_accepted() -> None:
 # -- retention ----------------------------------------------------------------------------------------------------
 
 
-def test_old_requests_are_removed_where_the_settings_say_so(shop: ImageHost, objects: ObjectStore) -> None:
-    """Counted from their end; what is under way stays, however old, and so does everything by default."""
+def test_old_requests_are_removed_after_the_retention_time(shop: ImageHost, objects: ObjectStore) -> None:
+    """Their age counts from their end; a running request stays, and by default every request stays."""
     old = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     drain(old)
     running = submit(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -224,8 +224,8 @@ def test_old_requests_are_removed_where_the_settings_say_so(shop: ImageHost, obj
     assert running_status == "completed" or running in left
 
 
-def test_a_retried_request_counts_from_its_new_end(shop: ImageHost) -> None:
-    """While it is under way again it has no end."""
+def test_the_age_of_a_retried_request_counts_from_its_new_end(shop: ImageHost) -> None:
+    """While the request runs again it has no end, so it is not old."""
     request_id = submit(csv_of(f"{shop.url}/missing.jpg"))
     drain(request_id)
     pass_time(8 * DAY)

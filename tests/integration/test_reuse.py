@@ -1,4 +1,4 @@
-"""The same picture once: in a request by its URL, across requests by what its host or its hash says."""
+"""Duplicates are made once: within a request by URL, across requests by the host's validators or by hash."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ DATE = {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
 
 
 def made_of(objects: ObjectStore, request_id: str) -> list[bytes]:
-    """The renditions of a request, in order; each has an original beside it."""
+    """The renditions of a request, in order; each has a stored original and a key of its own."""
     assert status_of(request_id)["status"] == "completed"
     images = [image for product in products_of(request_id) for image in product["images"]]
     for image in images:
@@ -62,9 +62,9 @@ def made_of(objects: ObjectStore, request_id: str) -> list[bytes]:
 
 
 def test_a_url_of_many_products_is_downloaded_once(objects: ObjectStore, shop: ImageHost) -> None:
-    """Every slot has objects of its own, and the counters count them all."""
+    """Every image still has objects of its own and is counted."""
     urls = [f"{shop.url}/{name}" for name in ("astronaut.jpg", "coffee.png", "rocket.webp")]
-    request_id = submit(csv_of(*[urls] * 10, repeats=True))
+    request_id = submit(csv_of(*[urls] * 10, duplicates=True))
     status = drain(request_id)
     assert set(shop.asked.values()) == {1}
     made = made_of(objects, request_id)
@@ -76,24 +76,24 @@ def test_a_url_of_many_products_is_downloaded_once(objects: ObjectStore, shop: I
     assert facts == facts[:3] * 10
 
 
-def test_the_same_url_twice_in_a_cell_is_made_once(objects: ObjectStore, shop: ImageHost) -> None:
-    """Also where it fails."""
+def test_a_duplicate_url_in_a_cell_is_made_once(objects: ObjectStore, shop: ImageHost) -> None:
+    """The URL is downloaded once, whether it succeeds or fails."""
     url = f"{shop.url}/astronaut.jpg"
-    request_id = submit(csv_of([url, f"{shop.url}/coffee.png", url], repeats=True))
+    request_id = submit(csv_of([url, f"{shop.url}/coffee.png", url], duplicates=True))
     work()
     assert shop.asked["/astronaut.jpg"] == 1
     first, _, third = made_of(objects, request_id)
     assert first == third
-    lost = submit(csv_of([f"{shop.url}/lost.jpg"] * 2, repeats=True))
+    lost = submit(csv_of([f"{shop.url}/lost.jpg"] * 2, duplicates=True))
     drain(lost)
     assert shop.asked["/lost.jpg"] == 1
     assert codes_of(lost) == [["http_404", "http_404"]]
 
 
-def test_workers_at_once_download_it_once(objects: ObjectStore, shop: ImageHost) -> None:
-    """All but the first wait for it."""
+def test_concurrent_workers_download_a_url_once(objects: ObjectStore, shop: ImageHost) -> None:
+    """The other workers wait for the first one's download."""
     url = shop.says("/slow.jpg", Answer(body=photo_file("chelsea.jpg"), delay=0.5))
-    request_id = submit(csv_of(*[url] * 4, repeats=True))
+    request_id = submit(csv_of(*[url] * 4, duplicates=True))
     work(most=1)
     first, *others = (partial(jobs.process_product, each.id) for each in rows(Product))
 
@@ -108,9 +108,9 @@ def test_workers_at_once_download_it_once(objects: ObjectStore, shop: ImageHost)
 
 
 @on_one_database
-def test_what_fails_for_good_is_asked_once(shop: ImageHost) -> None:
-    """Each slot says why; a retry asks again."""
-    request_id = submit(csv_of(*[f"{shop.url}/lost.jpg"] * 5, repeats=True))
+def test_a_permanent_failure_is_downloaded_once(shop: ImageHost) -> None:
+    """Every duplicate gets the error code; a retry downloads again."""
+    request_id = submit(csv_of(*[f"{shop.url}/lost.jpg"] * 5, duplicates=True))
     drain(request_id)
     assert shop.asked["/lost.jpg"] == 1
     assert codes_of(request_id) == [["http_404"]] * 5
@@ -121,10 +121,10 @@ def test_what_fails_for_good_is_asked_once(shop: ImageHost) -> None:
 
 
 @on_one_database
-def test_a_passing_failure_is_not_taken_over(shop: ImageHost) -> None:
-    """What the first product saw after its attempts may have passed."""
+def test_a_temporary_failure_is_not_shared(shop: ImageHost) -> None:
+    """The error may have passed since the first product's attempts, so the second product downloads again."""
     url = shop.says("/moody.jpg", *[Answer(503)] * 3, Answer(body=photo_file("coffee.png")))
-    request_id = submit(csv_of(url, url, repeats=True))
+    request_id = submit(csv_of(url, url, duplicates=True))
     work(most=1)
     first, second = (each.id for each in rows(Product))
     for _ in range(3):
@@ -137,7 +137,7 @@ def test_a_passing_failure_is_not_taken_over(shop: ImageHost) -> None:
 
 
 def products_to_queue(product_id: int) -> None:
-    """As the sweeper does where a product's time has come."""
+    """Queue a pending product, as the sweeper does when it is due."""
     with transaction() as connection:
         connection.execute(
             sa.update(Product)
@@ -146,9 +146,9 @@ def products_to_queue(product_id: int) -> None:
         )
 
 
-def test_nobody_waits_for_a_worker_that_gave_up(objects: ObjectStore, shop: ImageHost) -> None:
-    """The first product is back among the pending; the second goes on by itself, and the first copies it."""
-    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
+def test_no_worker_waits_for_a_product_that_was_given_back(objects: ObjectStore, shop: ImageHost) -> None:
+    """The first product is pending again, so the second downloads the picture and the first copies it."""
+    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, duplicates=True))
     work(most=1)
     first, second = (each.id for each in rows(Product))
     assert products.claim(first, token="dead", lease_seconds=30)
@@ -161,10 +161,10 @@ def test_nobody_waits_for_a_worker_that_gave_up(objects: ObjectStore, shop: Imag
 
 
 @on_one_database
-def test_nobody_waits_longer_than_a_download_may_take(objects: ObjectStore, shop: ImageHost) -> None:
-    """The first product's worker hangs, with a lease that holds."""
+def test_no_worker_waits_longer_than_the_download_timeout(objects: ObjectStore, shop: ImageHost) -> None:
+    """The first product's worker hangs with a valid lease; the second product stops waiting and downloads."""
     configure(download_timeout=0.2)
-    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
+    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, duplicates=True))
     work(most=1)
     first, second = (each.id for each in rows(Product))
     assert products.claim(first, token="hung", lease_seconds=30)
@@ -175,14 +175,14 @@ def test_nobody_waits_longer_than_a_download_may_take(objects: ObjectStore, shop
 
 
 def queued(*cells: str | list[str]) -> list[int]:
-    """The products of a new request with repeated URLs, none of which a worker has had yet."""
-    submit(csv_of(*cells, repeats=True))
+    """Submit and plan a request with duplicate URLs; the ids of its unclaimed products."""
+    submit(csv_of(*cells, duplicates=True))
     work(most=1)
     return [each.id for each in rows(Product)][-len(cells) :]
 
 
-def test_of_two_claims_at_once_one_sees_the_other(shop: ImageHost) -> None:
-    """However close together they come, one makes the picture and the others wait for it."""
+def test_one_of_several_concurrent_claims_makes_the_picture(shop: ImageHost) -> None:
+    """However close together the claims come, one makes the picture and the others wait for it."""
     for _ in range(10):
         ids = queued(*[f"{shop.url}/astronaut.jpg"] * 4)
         claims = at_once(*(partial(products.claim, each, token=str(each), lease_seconds=30) for each in ids))
@@ -190,8 +190,8 @@ def test_of_two_claims_at_once_one_sees_the_other(shop: ImageHost) -> None:
 
 
 @on_one_database
-def test_nobody_waits_for_a_lease_that_ran_out(shop: ImageHost) -> None:
-    """Its worker is lost, and the sweeper has yet to notice."""
+def test_no_worker_waits_for_an_expired_lease(shop: ImageHost) -> None:
+    """The worker is lost, and the sweeper has not noticed yet."""
     configure(download_timeout=3600)
     first, second = queued(*[f"{shop.url}/astronaut.jpg"] * 2)
     assert products.claim(first, token="lost", lease_seconds=-1)
@@ -199,24 +199,24 @@ def test_nobody_waits_for_a_lease_that_ran_out(shop: ImageHost) -> None:
     assert [each.status for each in rows(Product)] == [ProductStatus.PROCESSING, ProductStatus.COMPLETED]
 
 
-def test_nobody_waits_for_a_later_claim_than_its_own(shop: ImageHost) -> None:
-    """It may be waiting for ours."""
+def test_no_worker_waits_for_a_later_claim(shop: ImageHost) -> None:
+    """The later claim may wait for ours, so waiting for it would be a deadlock."""
     configure(download_timeout=3600)
     first, second = queued(*[f"{shop.url}/astronaut.jpg"] * 2)
     assert products.claim(first, token="earlier", lease_seconds=3600)
 
-    def claim_anew() -> None:
+    def claim_again() -> None:
         wait_until(lambda: rows(Product)[1].status is ProductStatus.PROCESSING)
         with transaction() as connection:
             connection.execute(sa.update(Product).where(Product.id == first).values(lease_token="later"))
 
-    at_once(partial(jobs.process_product, second), claim_anew)
+    at_once(partial(jobs.process_product, second), claim_again)
     assert [each.status for each in rows(Product)] == [ProductStatus.PROCESSING, ProductStatus.COMPLETED]
 
 
 @on_one_database
-def test_waits_for_all_its_pictures_together(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No longer than for one of them."""
+def test_waits_for_all_duplicates_together(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product waits for all its duplicates no longer than for one of them."""
     configure(download_timeout=0.2)
     urls = [f"{shop.url}/{name}" for name in ("astronaut.jpg", "coffee.png", "rocket.webp")]
     *others, last = queued(*urls, urls)
@@ -235,8 +235,8 @@ def test_waits_for_all_its_pictures_together(shop: ImageHost, monkeypatch: pytes
 
 
 @on_one_database
-def test_a_passing_failure_hides_nobody(shop: ImageHost) -> None:
-    """Of three the first has failed, the second is being made, the third waits for the second."""
+def test_a_temporary_failure_does_not_hide_a_running_duplicate(shop: ImageHost) -> None:
+    """The first of three has failed and the second is being processed, so the third waits for the second."""
     url = shop.says("/moody.jpg", Answer(503))
     configure(max_attempts=1)
     first, second, third = queued(*[url] * 3)
@@ -248,9 +248,9 @@ def test_a_passing_failure_hides_nobody(shop: ImageHost) -> None:
 
 
 @on_one_database
-def test_objects_that_are_gone_are_made_again(objects: ObjectStore, shop: ImageHost) -> None:
-    """A row without its object is nothing to copy."""
-    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, repeats=True))
+def test_a_missing_object_is_made_again(objects: ObjectStore, shop: ImageHost) -> None:
+    """A row whose object is missing cannot be copied, so the picture is downloaded again."""
+    request_id = submit(csv_of(*[f"{shop.url}/astronaut.jpg"] * 2, duplicates=True))
     work(most=2)
     (done,) = (each for each in rows(ProductImage) if each.output_key)
     services().store._s3().delete_object(Bucket="outputs", Key=done.output_key)
@@ -263,7 +263,7 @@ def test_objects_that_are_gone_are_made_again(objects: ObjectStore, shop: ImageH
 
 
 def twice(url: str, *, then: Answer | None = None, shop: ImageHost | None = None, **options: str) -> tuple[str, str]:
-    """Two requests for one URL, the second with these options."""
+    """Run two requests for one URL, the second with `options`; their ids."""
     first = submit(csv_of(url))
     drain(first)
     if shop and then:
@@ -285,7 +285,7 @@ def twice(url: str, *, then: Answer | None = None, shop: ImageHost | None = None
 def test_an_unchanged_picture_is_copied(
     objects: ObjectStore, shop: ImageHost, headers: dict[str, str], condition: tuple[str, str]
 ) -> None:
-    """The host says so, and sends nothing; a third request asks by the same words."""
+    """The host answers 304 without a body; a third request sends the same validators."""
     url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=headers), Answer(304))
     first, second = twice(url)
     third = submit(csv_of(url))
@@ -295,8 +295,8 @@ def test_an_unchanged_picture_is_copied(
     assert objects.keys(second)
 
 
-def test_a_changed_picture_is_made_anew(objects: ObjectStore, shop: ImageHost) -> None:
-    """And the next request goes by its new state."""
+def test_a_changed_picture_is_made_again(objects: ObjectStore, shop: ImageHost) -> None:
+    """The next request sends the ETag of the new picture."""
     answers = [Answer(body=photo_file(name), headers={"ETag": f'"{name}"'}) for name in ("coffee.png", "rocket.webp")]
     url = shop.says("/p.jpg", *answers)
     first, second = twice(url)
@@ -306,8 +306,8 @@ def test_a_changed_picture_is_made_anew(objects: ObjectStore, shop: ImageHost) -
 
 
 @on_one_database
-def test_what_a_redirect_leads_to_is_asked_for_anew(objects: ObjectStore, shop: ImageHost) -> None:
-    """Another picture may bear the same words of its host: none are kept of it, and none are sent to it."""
+def test_the_target_of_a_redirect_is_always_downloaded(objects: ObjectStore, shop: ImageHost) -> None:
+    """Another target may have the same validators, so a redirect's validators are neither stored nor sent."""
     shop.says("/old.jpg", Answer(body=photo_file("coffee.png"), headers=TAG))
     shop.says("/new.jpg", Answer(body=photo_file("rocket.webp"), headers=TAG), Answer(304))
     url = shop.says("/p.jpg", *(Answer(302, headers={"Location": f"/{name}.jpg"}) for name in ("old", "new")))
@@ -317,8 +317,8 @@ def test_what_a_redirect_leads_to_is_asked_for_anew(objects: ObjectStore, shop: 
 
 
 @on_one_database
-def test_conditions_end_with_a_redirect(objects: ObjectStore, shop: ImageHost) -> None:
-    """The host that knew the picture now sends on to another."""
+def test_validators_are_not_sent_after_a_redirect(objects: ObjectStore, shop: ImageHost) -> None:
+    """The host now redirects to another picture, which is requested without validators."""
     shop.says("/new.jpg", Answer(body=photo_file("rocket.webp"), headers=TAG))
     answers = Answer(body=photo_file("coffee.png"), headers=TAG), Answer(302, headers={"Location": "/new.jpg"})
     first, second = twice(shop.says("/p.jpg", *answers))
@@ -330,7 +330,7 @@ def test_conditions_end_with_a_redirect(objects: ObjectStore, shop: ImageHost) -
 def test_the_same_bytes_are_not_compressed_again(
     objects: ObjectStore, shop: ImageHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a host that says nothing of its pictures: what it sends is compared with what is stored."""
+    """The host sends no validators, so the downloaded bytes are compared with the stored original."""
     url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png")))
     counted = Mock(wraps=image_maker.compress)
     monkeypatch.setattr(image_maker, "compress", counted)
@@ -344,15 +344,15 @@ def test_the_same_bytes_are_not_compressed_again(
     "options", [{"quality": "60"}, {"scale": "0.4"}, {"format": "webp"}, {"quality": "smart"}], ids=str
 )
 def test_other_options_make_another_picture(objects: ObjectStore, shop: ImageHost, options: dict[str, Any]) -> None:
-    """Nothing is asked conditionally."""
+    """A request with other options sends no validators and makes its own rendition."""
     first, second = twice(shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG)), **options)
     assert shop.conditions == [(None, None)] * 2
     assert made_of(objects, first) != made_of(objects, second)
 
 
 @on_one_database
-def test_nobody_is_told_of_anothers_pictures(shop: ImageHost) -> None:
-    """Another key's request is made in full, so that not even its time tells."""
+def test_pictures_are_not_shared_between_keys(shop: ImageHost) -> None:
+    """A request under another key downloads in full, so that even its duration reveals nothing."""
     url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG))
     drain(submit(csv_of(url)))
     form = {"file": (io.BytesIO(csv_of(url).encode()), "products.csv")}
@@ -362,8 +362,8 @@ def test_nobody_is_told_of_anothers_pictures(shop: ImageHost) -> None:
     assert shop.conditions == [(None, None)] * 2
 
 
-def test_a_removed_request_is_nothing_to_go_by(objects: ObjectStore, shop: ImageHost) -> None:
-    """Neither its rows nor its objects are there."""
+def test_a_deleted_request_is_not_reused(objects: ObjectStore, shop: ImageHost) -> None:
+    """Its rows and objects are gone, so the picture is downloaded again."""
     url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG))
     first = submit(csv_of(url))
     drain(first)
@@ -377,7 +377,7 @@ def test_a_removed_request_is_nothing_to_go_by(objects: ObjectStore, shop: Image
 @on_one_database
 @pytest.mark.parametrize("bucket", ["originals", "outputs"])
 def test_objects_deleted_meanwhile_are_downloaded_again(objects: ObjectStore, shop: ImageHost, bucket: str) -> None:
-    """The host says the picture has not changed, but ours is gone."""
+    """The host answers 304, but our object is gone, so the picture is downloaded in full."""
     url = shop.says(
         "/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG), Answer(304), Answer(body=photo_file("coffee.png"))
     )
@@ -392,8 +392,8 @@ def test_objects_deleted_meanwhile_are_downloaded_again(objects: ObjectStore, sh
 
 
 @on_one_database
-def test_can_be_switched_off(shop: ImageHost) -> None:
-    """Nothing is kept and nothing is asked."""
+def test_reuse_can_be_switched_off(shop: ImageHost) -> None:
+    """No validators are stored and none are sent."""
     configure(reuse_pictures=False)
     twice(shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG)))
     assert shop.conditions == [(None, None)] * 2
@@ -411,8 +411,8 @@ def test_can_be_switched_off(shop: ImageHost) -> None:
         pytest.param({"Last-Modified": "yesterday"}, id="no date"),
     ],
 )
-def test_odd_words_of_a_host_are_not_kept(shop: ImageHost, headers: dict[str, str]) -> None:
-    """They would be sent back as they are."""
+def test_malformed_validators_are_not_stored(shop: ImageHost, headers: dict[str, str]) -> None:
+    """A stored validator is sent back unchanged, so a malformed one is dropped."""
     twice(shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=headers)))
     assert shop.conditions == [(None, None)] * 2
     assert {(each.etag, each.last_modified) for each in rows(ProductImage)} == {("", "")}

@@ -1,4 +1,4 @@
-"""The sample catalogue: served by the embedded stack alone, and the one private address that downloads may reach."""
+"""The sample catalogue: only the embedded stack serves it, and downloads may reach it at its private address."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.image_host import ImageHost
 from tests.support.photographs import photo_file
 
 SAMPLES = "http://127.0.0.1:8000/samples/"
-MOST_BYTES = 150_000  # of all pictures: the package carries them
+MOST_BYTES = 150_000  # of all pictures together: the package contains them
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def downloader(shop: ImageHost) -> Iterator[Downloader]:
 
 
 def test_every_picture_of_the_catalogue_is_served(environ: dict[str, str]) -> None:
-    """To callers without a key too: the workers have none. They are small, and of the kinds that shops have."""
+    """No API key is needed, as workers have none. The pictures are small and cover JPEG, PNG and WebP."""
     client = create_app(load_settings(environ)).test_client()
     text = client.get("/samples/", follow_redirects=True).text
     urls = [url for row in csv.DictReader(io.StringIO(text)) for url in row["Input Image Urls"].split(",")]
@@ -55,27 +55,27 @@ def test_every_picture_of_the_catalogue_is_served(environ: dict[str, str]) -> No
 
 
 def test_no_other_file_is_served(environ: dict[str, str]) -> None:
-    """Neither beside the samples nor above them."""
+    """Unknown names and paths outside the folder answer 404."""
     client = create_app(load_settings(environ)).test_client()
     for path in ("nothing.jpg", "..%2fdocs.py", "%2e%2e/docs.py", "../docs.py"):
         assert client.get(f"/samples/{path}").status_code == 404
 
 
-def test_the_catalogue_names_no_host_that_a_caller_made_up(environ: dict[str, str]) -> None:
-    """Its URLs are the server's own, whatever Host is sent; a name that is not ours is refused as everywhere."""
+def test_the_catalogue_does_not_depend_on_the_host_header(environ: dict[str, str]) -> None:
+    """The catalogue's URLs do not depend on the Host header, and an unknown host is refused as everywhere."""
     client = create_app(load_settings(environ)).test_client()
     assert "evil" not in client.get("/samples/catalogue.csv", headers={"Host": "evil.localhost"}).text
     assert client.get("/samples/catalogue.csv", headers={"Host": "evil.example"}).status_code == 400
 
 
 def test_other_servers_have_no_samples(environ: dict[str, str]) -> None:
-    """Where SAMPLES_URL is unset, as in production."""
+    """The samples answer 404 where SAMPLES_URL is unset, as in production."""
     client = create_app(load_settings(environ | {"SAMPLES_URL": ""})).test_client()
     assert client.get("/samples/catalogue.csv").status_code == 404
 
 
 def test_downloads_a_sample_although_it_is_private(shop: ImageHost, downloader: Downloader) -> None:
-    """No network need be opened for the first upload."""
+    """The first upload works without ALLOWED_NETWORKS."""
     assert downloader.download(f"{shop.url}/samples/mug.jpg").body == photo_file("chelsea.jpg")
 
 
@@ -93,16 +93,16 @@ def test_downloads_a_sample_although_it_is_private(shop: ImageHost, downloader: 
         pytest.param("http://10.0.0.1/samples/mug.jpg", id="a private address"),
     ],
 )
-def test_opens_nothing_but_the_samples(url: str, shop: ImageHost, downloader: Downloader) -> None:
-    """The rest of the server, and of every private network, stays closed; it is not even asked."""
+def test_allows_no_private_address_but_the_samples(url: str, shop: ImageHost, downloader: Downloader) -> None:
+    """The rest of the server and every other private address are refused without a request."""
     with pytest.raises(DownloadError) as caught:
         downloader.download(url.format(shop=shop.url))
     assert caught.value.code == "forbidden_address"
     assert sum(shop.asked.values()) == 0
 
 
-def test_a_sample_that_redirects_leads_nowhere_private(shop: ImageHost, downloader: Downloader) -> None:
-    """Each hop is judged by its own address."""
+def test_a_redirect_from_a_sample_to_a_private_address_is_refused(shop: ImageHost, downloader: Downloader) -> None:
+    """The address of every redirect is checked on its own."""
     shop.says("/samples/moved.jpg", Answer(302, headers={"Location": "/chelsea.jpg"}))
     with pytest.raises(DownloadError) as caught:
         downloader.download(f"{shop.url}/samples/moved.jpg")
@@ -110,7 +110,7 @@ def test_a_sample_that_redirects_leads_nowhere_private(shop: ImageHost, download
 
 
 def test_a_webhook_may_not_go_to_the_samples(environ: dict[str, str]) -> None:
-    """The way is open for pictures alone."""
+    """Only downloads may reach the samples."""
     app = create_app(load_settings(environ | {"WEBHOOK_SECRET": "whsec_" + "a" * 32}))
     with app.app_context(), pytest.raises(InvalidWebhookUrl):
         check_webhook_url(services(), f"{SAMPLES}mug-front.jpg", owner="")

@@ -1,6 +1,6 @@
-"""No statement of a poll, a list or a worker reads a table, or a request, from end to end; and none makes more of them.
+"""Polls, lists and workers never read a whole table or request, and run as many statements for any size of request.
 
-The tables are large enough for PostgreSQL to prefer an index. SQLite, where nobody calls ANALYZE, follows its rules.
+The tables are large enough for PostgreSQL to prefer an index. SQLite follows fixed rules, as ANALYZE is never run.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from tests.support.csv_files import csv_of
 from tests.support.image_host import ImageHost
 
 LARGE = 6_000  # products of a large request
-OTHERS = 3  # such requests beside the one that is asked for
-ENDED = 4_000  # requests that have ended, half of them of a key's holder
+OTHERS = 3  # further large requests
+ENDED = 4_000  # ended requests, half of them owned by an API key
 PAGE = 50
-MOST_ROWS = 6 * PAGE  # a page, a dispatch window, and some that are left out
+MOST_ROWS = 6 * PAGE  # a page, a dispatch window, and some rows that are filtered out
 LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
 RARE = [RequestStatus.FAILED, RequestStatus.CANCELLED, RequestStatus.COMPLETED_WITH_ERRORS]
 
 
-class House:
-    """Full tables: a large request under way, one that ended and was announced, and a key whose holder has as many."""
+class FullTables:
+    """Full tables: a large running request, and ended requests with deliveries, half of them owned by an API key."""
 
     def __init__(self, shop: ImageHost, *, analyzed: bool) -> None:
         self.secret = api_keys.create_key("shop")
@@ -55,21 +55,21 @@ class House:
 
 
 def _analyze() -> None:
-    """What PostgreSQL does by itself, now and then."""
+    """Run ANALYZE, as PostgreSQL does by itself now and then."""
     if db.engine.dialect.name == "postgresql":
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("ANALYZE"))
 
 
 def _rebuild_indexes(*, fill: int) -> None:
-    """That of the window with pages filled to so many per cent: the larger it is, the dearer PostgreSQL believes it."""
+    """Rebuild the window's index with pages `fill` per cent full: PostgreSQL expects a larger index to cost more."""
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text(f"ALTER INDEX ix_products_window SET (fillfactor = {fill})"))
         connection.execute(sa.text("REINDEX TABLE products"))
 
 
 def _add_ended_requests(owners: list[str]) -> str:
-    """Requests that came one a minute, the oldest with rare ends, each announced once; the id of the newest."""
+    """Add ended requests, one a minute, the oldest with rare statuses, each with a delivery; the newest one's id."""
     requests = [
         {
             "id": str(uuid.uuid4()), "owner": owners[number % len(owners)], "filename": "a.csv", "input_key": "",
@@ -94,7 +94,7 @@ def _add_ended_requests(owners: list[str]) -> str:
 
 
 def _make_half_ended(request_id: str) -> None:
-    """All products of the first half have ended, but for those in the window; one failed, one was cancelled."""
+    """End the first half of the products, except those in the window; one has failed and one is cancelled."""
     waiting = sa.and_(Product.request_id == request_id, Product.status == ProductStatus.PENDING)
     ends = {LARGE // 2 - 1: ProductStatus.FAILED, LARGE // 2 - 2: ProductStatus.CANCELLED}
     with transaction() as connection:
@@ -105,8 +105,8 @@ def _make_half_ended(request_id: str) -> None:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "postgresql, not analyzed"])
-def house(request: pytest.FixtureRequest, the_shop: ImageHost) -> Iterator[House]:
-    """The full tables, on either database; on PostgreSQL also before it has looked at the large request."""
+def full_tables(request: pytest.FixtureRequest, the_shop: ImageHost) -> Iterator[FullTables]:
+    """The full tables, on either database; on PostgreSQL also without statistics on the large request."""
     database, _, not_analyzed = request.param.partition(", ")
     app: Flask = request.getfixturevalue(f"{database}_app")
 
@@ -118,15 +118,15 @@ def house(request: pytest.FixtureRequest, the_shop: ImageHost) -> Iterator[House
 
     with app.app_context():
         clear()
-        yield House(the_shop, analyzed=not not_analyzed)
+        yield FullTables(the_shop, analyzed=not not_analyzed)
         clear()
         if not_analyzed:
-            db.session.rollback()  # else its locks would be waited for
+            db.session.rollback()  # else the rebuild would wait for its locks
             _rebuild_indexes(fill=90)
 
 
 def _walk(path: str, *, secret: str = "") -> None:
-    """The first page of a list and the one after it, or the only one, read little."""
+    """Request up to two pages of a list, and check that no statement reads too many rows."""
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     with plans_of_statements(most_rows=MOST_ROWS) as plans:
         db.session.rollback()
@@ -141,36 +141,36 @@ def _walk(path: str, *, secret: str = "") -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/products", "/deliveries"])
-def test_asking_for_a_request_reads_little(house: House, path: str) -> None:
-    """Its status, its products, its deliveries."""
-    for request_id in (house.large, house.announced):
+def test_polling_a_request_reads_few_rows(full_tables: FullTables, path: str) -> None:
+    """This holds for its status, its products and its deliveries."""
+    for request_id in (full_tables.large, full_tables.announced):
         _walk(f"/api/requests/{request_id}{path}" if path else f"/api/status/{request_id}")
 
 
 @pytest.mark.parametrize("status", [each.value for each in ProductStatus])
-def test_products_of_a_status_read_little(house: House, status: str) -> None:
-    """However rare the status is."""
-    _walk(f"/api/requests/{house.large}/products?status={status}")
+def test_listing_products_of_a_status_reads_few_rows(full_tables: FullTables, status: str) -> None:
+    """This holds for every status, however rare."""
+    _walk(f"/api/requests/{full_tables.large}/products?status={status}")
 
 
 @pytest.mark.parametrize("status", ["", *(each.value for each in RequestStatus)])
-@pytest.mark.parametrize("with_key", [False, True], ids=["anybody", "a key's holder"])
-def test_listing_requests_reads_little(house: House, status: str, with_key: bool) -> None:
-    """However rare the status is, and whoever asks."""
+@pytest.mark.parametrize("with_key", [False, True], ids=["without a key", "with a key"])
+def test_listing_requests_reads_few_rows(full_tables: FullTables, status: str, with_key: bool) -> None:
+    """This holds for every status, however rare, with and without an API key."""
     path = f"/api/requests?status={status}" if status else "/api/requests"
-    _walk(path, secret=house.secret if with_key else "")
+    _walk(path, secret=full_tables.secret if with_key else "")
 
 
-def test_a_worker_reads_little(house: House) -> None:
-    """To claim a product, to finish it, to fill the window, to put it off, and to see that work is left."""
-    *_, next_one = _queued(house.large)
+def test_a_worker_reads_few_rows(full_tables: FullTables) -> None:
+    """A worker claims, finishes and postpones products, fills the window, and checks whether work is left."""
+    *_, next_one = _queued(full_tables.large)
     with plans_of_statements(most_rows=MOST_ROWS) as plans:
         work(most=1)
         products.claim(next_one, **LEASE)
         products.renew_lease(next_one, **LEASE)
         products.postpone(next_one, [], token=LEASE["token"], window=64, delay=60, counts_as_attempt=False)
-        assert window.release(house.large, window=80)
-        assert finalization.elect_finalizer(house.large) is None
+        assert window.release(full_tables.large, window=80)
+        assert finalization.elect_finalizer(full_tables.large) is None
     assert len(plans.statements) >= 12
     assert not plans.faults, plans.report()
 
@@ -183,7 +183,7 @@ def _queued(request_id: str) -> list[int]:
 
 @pytest.mark.parametrize("path", ["/api/status/{}", "/api/requests/{}/products", "/api/requests/{}/deliveries"])
 def test_a_call_makes_as_many_statements_for_a_large_request_as_for_a_small_one(app: Flask, path: str) -> None:
-    """A page is one statement, and its images are another."""
+    """One statement reads the page, and another reads its images."""
     counts = []
     for size in (1, 2_000):
         request_id = planned(products=size, images=3)
@@ -194,8 +194,8 @@ def test_a_call_makes_as_many_statements_for_a_large_request_as_for_a_small_one(
 
 
 def test_a_product_takes_as_many_statements_in_a_large_request_as_in_a_small_one(app: Flask, shop: ImageHost) -> None:
-    """From the claim to the window; the last of a request also elects who finalizes it."""
-    configure(reuse_pictures=False)  # the second would look at what the first has left
+    """The statements are counted from the claim to the refill of the window."""
+    configure(reuse_pictures=False)  # else the second request would look up pictures of the first
     counts = []
     for size in (2, 1_000):
         submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * size))

@@ -1,4 +1,4 @@
-"""What every object store must do for us: one suite, run on moto and on the real server, then their outages."""
+"""The contract of the object store, tested on moto and on a real server, and how outages of the store are reported."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 @pytest.fixture(scope="module")
 def moto_server() -> Iterator[str]:
-    """Where moto answers as AWS would."""
+    """The URL of moto, which answers as AWS would."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -65,7 +65,7 @@ def moto_server() -> Iterator[str]:
 
 @pytest.fixture(params=["moto", "rclone"])
 def endpoint(request: pytest.FixtureRequest) -> str:
-    """Where the store under test is."""
+    """The URL of the store under test."""
     if request.param == "moto":
         return str(request.getfixturevalue("moto_server"))
     return str(request.getfixturevalue("real_server").endpoint)
@@ -82,7 +82,7 @@ def store(endpoint: str) -> Iterator[Store]:
 
 @pytest.fixture
 def objects(endpoint: str) -> Any:
-    """A plain client, to see what arrived."""
+    """A plain S3 client, to check what was stored."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -98,17 +98,17 @@ def keys(objects: Any, bucket: str, prefix: str = f"{REQUEST_ID}/") -> list[str]
 
 
 class Unseekable(io.RawIOBase):
-    """A stream as a socket is one: it can be read once, in order."""
+    """A stream like a socket: it can be read once, in order."""
 
     def __init__(self, content: bytes) -> None:
         self._content = io.BytesIO(content)
 
     def readable(self) -> bool:
-        """It can be read."""
+        """True: the stream can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """The next bytes."""
+        """Read the next bytes."""
         return self._content.readinto(buffer)
 
 
@@ -121,8 +121,8 @@ class Unseekable(io.RawIOBase):
     ],
 )
 @pytest.mark.parametrize("stream_of", [io.BytesIO, Unseekable])
-def test_an_upload_comes_back_as_it_was(store: Store, content: bytes, stream_of: Callable[[bytes], Any]) -> None:
-    """Whatever its size, and whether or not the stream can seek, an input is read back whole and can be rewound."""
+def test_an_upload_is_read_back_unchanged(store: Store, content: bytes, stream_of: Callable[[bytes], Any]) -> None:
+    """An input of any size, from a seekable stream or not, is read back whole and can be rewound."""
     key = store.put_input(REQUEST_ID, stream_of(content))
     assert key == f"{REQUEST_ID}/input.csv"
     with store.open_input(key) as stored:
@@ -131,7 +131,7 @@ def test_an_upload_comes_back_as_it_was(store: Store, content: bytes, stream_of:
 
 
 def test_an_upload_starts_at_the_position_and_stays_open(store: Store) -> None:
-    """The stream belongs to the caller: we read on from where it stands and leave it open."""
+    """The stream belongs to the caller: the store reads from its position and leaves it open."""
     stream = io.BytesIO(b"skipped,kept")
     stream.seek(8)
     with store.open_input(store.put_input(REQUEST_ID, stream)) as stored:
@@ -139,15 +139,15 @@ def test_an_upload_starts_at_the_position_and_stays_open(store: Store) -> None:
     assert not stream.closed
 
 
-def test_an_upload_that_is_gone_is_not_tried_again(store: Store) -> None:
-    """Only the clear answer that an object is not there ends the waiting for it."""
+def test_a_missing_upload_is_not_retried(store: Store) -> None:
+    """If the store answers that the object does not exist, the error is permanent."""
     with pytest.raises(ImgprocError) as raised:
         store.open_input(f"{REQUEST_ID}/input.csv")
     assert (raised.value.code, raised.value.retryable) == ("input_missing", False)
 
 
 def test_originals_are_private_and_renditions_public(store: Store, objects: Any) -> None:
-    """Each kind goes to its bucket, with the Content-Type it was given."""
+    """Each kind goes to its own bucket, with the given Content-Type."""
     store.put_original(f"{REQUEST_ID}/1/1.png", b"source", content_type="image/png")
     store.put_rendition(f"{REQUEST_ID}/1/1-shoe.jpg", b"rendition", content_type="image/jpeg")
     original = objects.get_object(Bucket="originals", Key=f"{REQUEST_ID}/1/1.png")
@@ -156,8 +156,8 @@ def test_originals_are_private_and_renditions_public(store: Store, objects: Any)
     assert (rendition["Body"].read(), rendition["ContentType"]) == (b"rendition", "image/jpeg")
 
 
-def test_copies_are_as_what_was_put(store: Store, objects: Any) -> None:
-    """The same bytes and headers in the same bucket; the one that was copied stays."""
+def test_a_copy_equals_its_source(store: Store, objects: Any) -> None:
+    """A copy has the same bytes and headers in the same bucket, and its source stays."""
     first, second = (f"{REQUEST_ID}/{row}/1.png" for row in (1, 2))
     store.put_original(first, b"original", content_type="image/png")
     store.put_rendition(first, b"rendition", content_type="image/jpeg")
@@ -173,15 +173,15 @@ def test_copies_are_as_what_was_put(store: Store, objects: Any) -> None:
         assert copy.get("CacheControl") == put.get("CacheControl")
 
 
-def test_nothing_to_copy_says_so(store: Store) -> None:
-    """As anything that goes wrong with the store."""
+def test_copying_a_missing_object_fails(store: Store) -> None:
+    """It is reported like any other failure of the store."""
     for copy in (store.copy_original, store.copy_rendition):
         with pytest.raises(StorageUnavailable, match="to copy"):
             copy(f"{REQUEST_ID}/8/1.png", f"{REQUEST_ID}/9/1.png")
 
 
-def test_knows_an_original_by_its_bytes(store: Store) -> None:
-    """Where the server's entity-tags are hashes."""
+def test_compares_an_original_with_given_bytes(store: Store) -> None:
+    """The store compares hashes, which the server returns as ETags."""
     key = f"{REQUEST_ID}/1/1.png"
     store.put_original(key, b"original", content_type="image/png")
     assert store.original_is(key, b"original")
@@ -213,7 +213,7 @@ def test_a_second_put_replaces_the_first(store: Store, objects: Any) -> None:
     ],
 )
 def test_every_product_name_gives_a_key_the_store_takes(store: Store, objects: Any, product_name: str) -> None:
-    """The public URL's path leads back to the very object."""
+    """The path of the public URL names the stored object."""
     key = rendition_key(REQUEST_ID, row=1, position=1, product_name=product_name, extension="jpg")
     store.put_rendition(key, b"rendition", content_type="image/jpeg")
     path = unquote(urlsplit(store.public_url(key)).path)
@@ -230,7 +230,7 @@ def test_every_product_name_gives_a_key_the_store_takes(store: Store, objects: A
 )
 @pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
 def test_a_csv_is_stored_from_chunks(store: Store, objects: Any, chunks: list[bytes], private: bool) -> None:
-    """The chunks may come from a generator; what is stored is CSV by its type, in the bucket asked for alone."""
+    """The chunks may come from a generator; the object has the type of a CSV and is only in the chosen bucket."""
     store.put_csv(CSV_KEY, (chunk for chunk in chunks), private=private)
     stored = objects.get_object(Bucket="originals" if private else "outputs", Key=CSV_KEY)
     assert stored["Body"].read() == b"".join(chunks)
@@ -243,8 +243,8 @@ def test_a_csv_is_stored_from_chunks(store: Store, objects: Any, chunks: list[by
     assert keys(objects, "originals") == keys(objects, "outputs") == []
 
 
-def test_a_csv_that_cannot_be_made_is_not_stored(store: Store, objects: Any) -> None:
-    """An error of the writer is the writer's: it passes unchanged and leaves no half of a file."""
+def test_a_csv_that_cannot_be_written_is_not_stored(store: Store, objects: Any) -> None:
+    """The writer's error passes unchanged, and no partial file is stored."""
 
     def chunks() -> Iterator[bytes]:
         yield b"S. No.\r\n"
@@ -256,7 +256,7 @@ def test_a_csv_that_cannot_be_made_is_not_stored(store: Store, objects: Any) -> 
 
 
 def test_deleting_a_request_spares_the_others(store: Store, objects: Any) -> None:
-    """Everything under the request's own prefix goes, in both buckets, and a second deletion is no error."""
+    """Every object under the request's prefix is deleted, in both buckets; deleting twice is no error."""
     neighbour = f"{REQUEST_ID}0/1/1-shoe.jpg"
     store.put_rendition(neighbour, b"other", content_type="image/jpeg")
     store.put_input(REQUEST_ID, io.BytesIO(b"input"))
@@ -270,7 +270,7 @@ def test_deleting_a_request_spares_the_others(store: Store, objects: Any) -> Non
 
 
 def test_deletes_a_page_of_objects_at_a_time(store: Store, objects: Any) -> None:
-    """A listing and a deletion hold 1,000 keys each; a request may have any number, and whoever deletes is told."""
+    """S3 lists and deletes at most 1,000 keys at once; the return value tells whether the request has more."""
     with ThreadPoolExecutor(8) as threads:
         for row in range(1, 1006):
             threads.submit(store.put_rendition, f"{REQUEST_ID}/{row}/1-a.jpg", b"x", content_type="image/jpeg")
@@ -281,8 +281,8 @@ def test_deletes_a_page_of_objects_at_a_time(store: Store, objects: Any) -> None
     assert keys(objects, "outputs") == []
 
 
-def test_buckets_are_made_once(endpoint: str) -> None:
-    """Making buckets that exist changes nothing; a store that answers for both is reachable."""
+def test_buckets_are_created_once(endpoint: str) -> None:
+    """Creating buckets that exist changes nothing; `ping` succeeds once both exist."""
     store = make_store(endpoint, originals_bucket="first-originals", outputs_bucket="first-outputs")
     with pytest.raises(StorageUnavailable):
         store.ping()
@@ -292,15 +292,15 @@ def test_buckets_are_made_once(endpoint: str) -> None:
 
 
 @mock_aws
-def test_buckets_are_made_in_the_region() -> None:
-    """Every region but the default one has to be named when a bucket is made."""
+def test_buckets_are_created_in_the_region() -> None:
+    """Every region but the default one has to be named when a bucket is created."""
     store = make_store(None, region="eu-west-1")
     store.ensure_buckets()
     store.ping()
 
 
 def test_a_missing_bucket_delays_the_work(endpoint: str) -> None:
-    """A bucket that is not there yet, or not any more, is an outage and no fault of the product."""
+    """A missing bucket is an outage, which delays the product and does not fail it."""
     store = make_store(endpoint, originals_bucket="absent-originals", outputs_bucket="absent-outputs")
     for name in OPERATIONS.keys() - {"ensure_buckets"}:
         with pytest.raises(StorageUnavailable) as raised:
@@ -321,12 +321,12 @@ OPERATIONS: dict[str, Callable[[Store], Any]] = {
     "ensure_buckets": lambda store: store.ensure_buckets(),
     "ping": lambda store: store.ping(),
 }
-IMAGES = {"put_original", "put_rendition"}  # what obstore does
+IMAGES = {"put_original", "put_rendition"}  # the operations that use obstore
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_wrong_credentials_delay_the_work(real_server: S3Server, operation: Callable[[Store], Any]) -> None:
-    """A refusal is retryable, and neither its text nor its repr tells the secret."""
+    """The error is retryable, and neither its text nor its repr contains the secret."""
     secret = "not-the-secret"
     with pytest.raises(StorageUnavailable, match="S3_") as raised:
         operation(make_store(real_server.endpoint, secret_access_key=secret))
@@ -355,11 +355,11 @@ def test_a_server_that_never_answers_delays_the_work(name: str) -> None:
     assert raised.value.retryable
 
 
-LATE = 0  # what fails behind a status of 200 (S3, CopyObject)
+LATE = 0  # stands for an error in the body of a 200 response (S3, CopyObject)
 
 
 class FakeS3(BaseHTTPRequestHandler):
-    """Takes every put but the first `stumbles`, and breaks off every get after a few of the promised bytes."""
+    """Answers the first puts with `stumbles`, accepts all others, and cuts every get short."""
 
     protocol_version = "HTTP/1.1"
     connections: set[tuple[str, int]]
@@ -367,8 +367,8 @@ class FakeS3(BaseHTTPRequestHandler):
     puts: list[int]
 
     def do_PUT(self) -> None:
-        """Take it, or say what is next of the stumbles."""
-        assert self.path.startswith("/"), "asked as a proxy"
+        """Accept the put, or answer with the next status of `stumbles`."""
+        assert self.path.startswith("/"), "the client takes the server for a proxy"
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.connections.add(self.client_address)
         self.puts.append(self.stumbles.pop(0) if self.stumbles else 200)
@@ -384,7 +384,7 @@ class FakeS3(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self) -> None:
-        """Break off."""
+        """Send fewer bytes than promised."""
         self.send_response(200)
         self.send_header("Content-Length", "1000")
         self.end_headers()
@@ -392,7 +392,7 @@ class FakeS3(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *args: Any) -> None:
-        """Be quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -406,14 +406,14 @@ def fake_s3() -> Iterator[ThreadingHTTPServer]:
 
 
 def test_a_download_that_breaks_off_delays_the_work(fake_s3: ThreadingHTTPServer) -> None:
-    """Half of a file is never taken for the file."""
+    """A partial body is never taken for the whole file."""
     with pytest.raises(StorageUnavailable):
         make_store(f"http://127.0.0.1:{fake_s3.server_port}").open_input(f"{REQUEST_ID}/input.csv")
 
 
 @pytest.mark.parametrize("name", ["put_csv", "put_rendition"])
 def test_connections_are_kept(fake_s3: ThreadingHTTPServer, name: str) -> None:
-    """Puts in a row use one connection."""
+    """Consecutive puts use one connection."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
     for _ in range(3):
         OPERATIONS[name](store)
@@ -435,7 +435,7 @@ def in_child(call: Callable[[], Any]) -> int:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_connections_are_never_shared_with_a_fork(fake_s3: ThreadingHTTPServer) -> None:
-    """A forked child opens its own for files, and puts no image rather than hang; the parent's stay good."""
+    """A forked child opens its own for files and refuses to put images, which would hang; the parent's still work."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
     put_file, put_image = (partial(OPERATIONS[name], store) for name in ("put_csv", "put_rendition"))
     put_file(), put_image()
@@ -448,22 +448,22 @@ def test_connections_are_never_shared_with_a_fork(fake_s3: ThreadingHTTPServer) 
 
 
 COPY = {"source_key": f"{REQUEST_ID}/1/1.png", "key": f"{REQUEST_ID}/2/1.png"}
-SHORTLY: dict[str, Callable[[Store], Any]] = {
+RETRIED: dict[str, Callable[[Store], Any]] = {
     "put_original": OPERATIONS["put_original"],
     "copy_original": lambda store: store.copy_original(**COPY),
 }
 
 
-@pytest.mark.parametrize("operation", SHORTLY.values(), ids=SHORTLY)
+@pytest.mark.parametrize("operation", RETRIED.values(), ids=RETRIED)
 @pytest.mark.parametrize(
     ("stumbles", "puts"),
     [([500], [500, 200]), ([503, 500], [503, 500, 200]), ([500] * 4, [500] * 3), ([403], [403])],
-    ids=["once", "twice", "for longer", "not at all, but refuses"],
+    ids=["one error", "two errors", "too many errors", "a refusal"],
 )
-def test_a_server_that_stumbles_is_asked_again(
+def test_a_server_error_is_retried(
     fake_s3: ThreadingHTTPServer, operation: Callable[[Store], Any], stumbles: list[int], puts: list[int]
 ) -> None:
-    """For a short while; one that refuses is not."""
+    """Server errors are retried for a short while; a refusal is not."""
     FakeS3.stumbles = list(stumbles)
     ends = nullcontext() if puts[-1] == 200 else pytest.raises(StorageUnavailable, match=str(puts[-1]))
     with ends:
@@ -471,21 +471,21 @@ def test_a_server_that_stumbles_is_asked_again(
     assert FakeS3.puts == puts
 
 
-def test_a_copy_that_fails_late_is_tried_again(fake_s3: ThreadingHTTPServer) -> None:
-    """S3 may have answered 200 by then, and tells in the body."""
+def test_a_copy_that_fails_late_is_retried(fake_s3: ThreadingHTTPServer) -> None:
+    """S3 may have answered 200 by then, and reports the failure in the body."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
     FakeS3.stumbles = [LATE]
-    SHORTLY["copy_original"](store)
+    RETRIED["copy_original"](store)
     assert FakeS3.puts == [LATE, 200]
     FakeS3.stumbles = [LATE] * 3
     with pytest.raises(StorageUnavailable, match="InternalError"):
-        SHORTLY["copy_original"](store)
+        RETRIED["copy_original"](store)
 
 
-def test_a_server_behind_a_certificate_of_our_own(
+def test_a_server_with_a_private_certificate_authority(
     fake_s3: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Images are put where files are: to whom AWS_CA_BUNDLE trusts."""
+    """The clients for files and for images both trust the certificates of AWS_CA_BUNDLE."""
     context, trusted = self_signed(tmp_path)
     fake_s3.socket = context.wrap_socket(fake_s3.socket, server_side=True)
     endpoint = f"https://127.0.0.1:{fake_s3.server_port}"
@@ -499,10 +499,10 @@ def test_a_server_behind_a_certificate_of_our_own(
     assert FakeS3.puts == [200, 200]
 
 
-# The pool of images is not limited: one may be opened while another is on its way back.
+# obstore does not limit its pool: it may open a connection while another is being returned.
 @pytest.mark.parametrize(("name", "most"), [("put_csv", 4), ("put_rendition", 8)])
 def test_threads_share_one_client(fake_s3: ThreadingHTTPServer, name: str, most: int) -> None:
-    """Threads that start at once open hardly more connections than they are."""
+    """Concurrent threads open few more connections than there are threads."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}", pool_size=4)
     with ThreadPoolExecutor(4) as threads:
         for _ in range(100):
@@ -512,10 +512,10 @@ def test_threads_share_one_client(fake_s3: ThreadingHTTPServer, name: str, most:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy"])
-def test_a_named_server_is_reached_past_any_proxy(
+def test_a_configured_endpoint_is_reached_without_the_proxy(
     fake_s3: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    """The proxy of the environment is for the way out, not for the store beside us."""
+    """The proxy of the environment is for the internet, not for a store with an endpoint of its own."""
     monkeypatch.setenv(variable, "http://127.0.0.1:1")
     OPERATIONS["put_rendition"](make_store(f"http://127.0.0.1:{fake_s3.server_port}"))
     assert len(FakeS3.connections) == 1

@@ -1,4 +1,4 @@
-"""Children are started in order, kept alive, stopped together, and never outlive us."""
+"""Children are started in order, kept alive, stopped together, and never outlive the supervisor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from imgproc.embedded.supervisor import Service, ServiceFailed, Stopped, Supervisor
 from tests.support.processes import Children, is_alive, wait_until
 
-LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals children when their parent dies")
 
 
 def script(name: str, body: str, **options: Any) -> Service:
@@ -44,7 +44,7 @@ time.sleep(600)
 
 
 def writer(name: str, journal: Path, *, ends_after: tuple[str, ...] = (), stops_last: bool = False) -> Service:
-    """A service that notes its start and its end in `journal`, and ends only when others were asked to end too."""
+    """A service that notes its start and end in `journal`, and ends once the services `ends_after` are asked to."""
     return Service(
         name,
         [sys.executable, "-c", WRITER, name, str(journal), *ends_after],
@@ -54,7 +54,7 @@ def writer(name: str, journal: Path, *, ends_after: tuple[str, ...] = (), stops_
 
 
 def run_until(condition: Callable[[], bool], supervisor: Supervisor, stop: threading.Event) -> None:
-    """Let the supervisor do its work until `condition` holds."""
+    """Run the supervisor until `condition` holds."""
 
     def watch() -> None:
         try:
@@ -71,7 +71,7 @@ def run_until(condition: Callable[[], bool], supervisor: Supervisor, stop: threa
 
 @pytest.fixture
 def children() -> Children:
-    """What the test has started."""
+    """The processes that the test has started."""
     return Children()
 
 
@@ -95,7 +95,7 @@ def test_starts_in_order_and_stops_what_others_use_last(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stops_last", [False, True], ids=["our processes", "the servers they use"])
 def test_stops_all_of_a_kind_together(tmp_path: Path, *, stops_last: bool) -> None:
-    """Each child waits until all are asked to end: stopped one after the other, the first would be killed."""
+    """Each child ends only when all are asked to: if they were stopped in turn, the first would be killed."""
     journal, names = tmp_path / "journal", ("web", "sweeper", "worker")
     with Supervisor(threading.Event(), stop_timeout=60) as supervisor:
         for name in names:
@@ -103,10 +103,10 @@ def test_stops_all_of_a_kind_together(tmp_path: Path, *, stops_last: bool) -> No
     assert sorted(journal.read_text().splitlines()[-3:]) == sorted(f"{name} ends" for name in names)
 
 
-def test_restarts_a_dead_child_and_says_so(
+def test_restarts_a_dead_child_and_logs_it(
     tmp_path: Path, running: tuple[Supervisor, threading.Event], caplog: pytest.LogCaptureFixture, children: Children
 ) -> None:
-    """A killed child is started again, and the log says what happened to which."""
+    """A killed child is started again, and the log names the child and the signal."""
     caplog.set_level("INFO")
     supervisor, stop = running
     journal = tmp_path / "journal"
@@ -119,7 +119,7 @@ def test_restarts_a_dead_child_and_says_so(
 def test_waits_longer_before_each_restart(
     running: tuple[Supervisor, threading.Event], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A child that cannot live does not keep the machine busy."""
+    """A child that fails again and again does not keep the machine busy."""
     caplog.set_level("INFO")
     supervisor, stop = running
     supervisor.start(script("worker", "import time; time.sleep(0.2); raise SystemExit(3)"))
@@ -130,7 +130,7 @@ def test_waits_longer_before_each_restart(
 def test_a_service_that_ends_before_it_is_ready_has_failed(
     tmp_path: Path, running: tuple[Supervisor, threading.Event]
 ) -> None:
-    """The failure names the service, its status and its last words."""
+    """The error names the service, its exit status and its last output."""
     service = script("s3", "raise SystemExit('no such folder')", log_file=tmp_path / "s3.log", ready=lambda: False)
     with pytest.raises(ServiceFailed, match=r"s3 ended with status 1\n  no such folder"):
         running[0].start(service)
@@ -139,7 +139,7 @@ def test_a_service_that_ends_before_it_is_ready_has_failed(
 def test_a_service_that_is_not_ready_in_time_is_stopped(
     running: tuple[Supervisor, threading.Event], children: Children
 ) -> None:
-    """Nothing is left of a service that has failed."""
+    """A service that fails to start leaves no process."""
     service = script("web", "import time; time.sleep(600)", ready=lambda: False, ready_timeout=0.5)
     with pytest.raises(ServiceFailed, match="web was not ready in time"):
         running[0].start(service)
@@ -155,7 +155,7 @@ def test_a_stop_interrupts_the_start(running: tuple[Supervisor, threading.Event]
 
 
 def test_kills_what_ignores_sigterm_and_its_children(tmp_path: Path) -> None:
-    """After the deadline nothing of the whole process group is left."""
+    """After the deadline no process of the service's group is left."""
     pids = tmp_path / "pids"
     stubborn = f"""
     import os, signal, time
@@ -172,7 +172,7 @@ def test_kills_what_ignores_sigterm_and_its_children(tmp_path: Path) -> None:
 
 @LINUX_ONLY
 def test_no_child_outlives_a_killed_parent(tmp_path: Path) -> None:
-    """SIGKILL gives us no time to clean up: the kernel does it for us."""
+    """The supervisor cannot clean up after SIGKILL, so the kernel ends its children."""
     pid_file = tmp_path / "pid"
     parent = f"""
     import os, sys, threading
@@ -201,7 +201,7 @@ def test_secrets_of_a_service_are_not_shown(running: tuple[Supervisor, threading
 
 
 def test_ctrl_c_reaches_the_parent_alone(running: tuple[Supervisor, threading.Event], children: Children) -> None:
-    """A signal to our process group, as a terminal sends it, leaves stopping the children to us."""
+    """A terminal signals our process group: children have groups of their own, so the supervisor stops them."""
     running[0].start(script("redis", "import time; time.sleep(600)"))
     child = children()[0].pid
     assert os.getpgid(child) != os.getpgrp()

@@ -1,4 +1,4 @@
-"""The sweeper puts right what a crash left, rings again what nobody heard, and does no harm otherwise."""
+"""The sweeper recovers from crashes, enqueues lost jobs again, and otherwise changes nothing."""
 
 from __future__ import annotations
 
@@ -38,42 +38,42 @@ pytestmark = pytest.mark.usefixtures("app")
 
 @pytest.fixture
 def request_id(shop: ImageHost) -> str:
-    """An upload of one product, announced at the end; Redis has been seen before."""
+    """Submit one product with a webhook URL; the sweeper has already seen this Redis."""
     sweeper.sweep()
     return submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
 
 
 @pytest.mark.parametrize("jobs_done", [pytest.param(n, id=name) for n, name in enumerate(["plan", "process_product"])])
-def test_a_lost_ring_is_rung_again_when_nobody_answers(request_id: str, shop: ImageHost, jobs_done: int) -> None:
-    """Not at once, since a worker may just have taken it, but after five seconds."""
+def test_a_lost_job_is_enqueued_again_after_a_pause(request_id: str, shop: ImageHost, jobs_done: int) -> None:
+    """The sweeper waits five seconds, since a worker may just have taken the job."""
     work(most=jobs_done) if jobs_done else None
-    rung = queued_jobs()
-    assert len(rung) == 1
+    enqueued = queued_jobs()
+    assert len(enqueued) == 1
     lose_queue()
     sweeper.sweep()
     assert queued_jobs() == []
     pass_time(10)
     sweeper.sweep()
-    assert queued_jobs() == rung
+    assert queued_jobs() == enqueued
     assert drain(request_id)["status"] == "completed"
 
 
 @pytest.mark.parametrize("jobs_done", [pytest.param(2, id="finalize"), pytest.param(3, id="deliver")])
-def test_a_lost_ring_of_the_end_is_rung_again(request_id: str, shop: ImageHost, jobs_done: int) -> None:
-    """A finalization nobody claimed, a delivery that is due."""
+def test_a_lost_finalization_or_delivery_is_enqueued_again(request_id: str, shop: ImageHost, jobs_done: int) -> None:
+    """The sweeper enqueues an unclaimed finalization and a due delivery at once."""
     work(most=jobs_done)
-    rung = queued_jobs()
-    assert len(rung) == 1
+    enqueued = queued_jobs()
+    assert len(enqueued) == 1
     lose_queue()
     sweeper.sweep()
-    assert queued_jobs() == rung
+    assert queued_jobs() == enqueued
     work()
     assert (status_of(request_id)["webhook"]["status"], shop.asked["/webhook"]) == ("delivered", 1)
 
 
 @pytest.mark.parametrize("jobs_done", range(1, 4))
-def test_what_still_waits_is_not_rung_twice(request_id: str, jobs_done: int) -> None:
-    """Redis is looked at before anything is rung again."""
+def test_a_waiting_job_is_not_enqueued_again(request_id: str, jobs_done: int) -> None:
+    """The sweeper looks at the queues before it enqueues anything again."""
     work(most=jobs_done)
     for _ in range(3):
         pass_time(10)
@@ -81,8 +81,8 @@ def test_what_still_waits_is_not_rung_twice(request_id: str, jobs_done: int) -> 
     assert sum(enqueue.queue_lengths().values()) == 1
 
 
-def test_all_is_rung_again_at_once_where_redis_was_flushed(request_id: str, shop: ImageHost) -> None:
-    """A missing mark means that everything is missing: there is nothing to wait for."""
+def test_every_job_is_enqueued_again_at_once_after_redis_was_flushed(request_id: str, shop: ImageHost) -> None:
+    """A missing marker key means that Redis lost everything, so the sweeper does not wait."""
     second = submit(csv_of(*[f"{shop.url}/rocket.webp"] * 3))
     redis_client().flushall()
     sweeper.sweep()
@@ -93,10 +93,10 @@ def test_all_is_rung_again_at_once_where_redis_was_flushed(request_id: str, shop
     assert queued_jobs() == sorted(f"process_product-{each.id}" for each in rows(Product))
 
 
-def test_a_finalizer_is_elected_where_the_last_worker_died_before_the_election(
+def test_elects_a_finalizer_if_the_last_worker_died_before_the_election(
     request_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The finish is committed, the election never happened."""
+    """The finish is committed, but the worker died before the election."""
     monkeypatch.setattr(jobs, "_finalize_if_ended", lambda _request_id: None)
     work()
     assert (status_of(request_id)["status"], statuses()) == ("processing", ["completed"])
@@ -106,8 +106,8 @@ def test_a_finalizer_is_elected_where_the_last_worker_died_before_the_election(
     assert status_of(request_id)["status"] == "completed"
 
 
-def test_the_window_is_filled_where_released_products_were_never_rung(shop: ImageHost) -> None:
-    """A crash between saving products and releasing them leaves them pending."""
+def test_fills_the_window_if_a_worker_died_before_the_release(shop: ImageHost) -> None:
+    """A crash between saving products and releasing them leaves them pending; the sweeper releases them."""
     request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(plan, "release", lambda *_args, **_options: ())
@@ -119,8 +119,8 @@ def test_the_window_is_filled_where_released_products_were_never_rung(shop: Imag
     assert status_of(request_id)["status"] == "completed"
 
 
-def test_sweepers_that_run_at_once_do_everything_once(shop: ImageHost) -> None:
-    """Expired leases, elections and deliveries: each is taken by one of them."""
+def test_concurrent_sweepers_do_everything_once(shop: ImageHost) -> None:
+    """Each expired lease, election and delivery is handled by one of them."""
     for _ in range(5):
         shop.asked.clear()
         request_id = submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * 4), webhookUrl=f"{shop.url}/webhook")
@@ -139,7 +139,7 @@ def test_sweepers_that_run_at_once_do_everything_once(shop: ImageHost) -> None:
 
 
 def test_a_pass_over_ended_requests_changes_nothing(request_id: str) -> None:
-    """However much time has gone by."""
+    """It changes no row and enqueues no job, however old the requests are."""
     drain(request_id)
     pass_time(100_000)
     before = row(ProcessingRequest), row(Product), row(WebhookDelivery)
@@ -154,7 +154,7 @@ def test_a_pass_scans_no_table_of_products(app: Flask) -> None:
     statements: dict[str, Any] = {}
 
     def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        statements.update(dict.fromkeys(statement.split(";\n"), parameters))  # a batch is one text
+        statements.update(dict.fromkeys(statement.split(";\n"), parameters))  # a batch of statements is one string
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
@@ -171,7 +171,7 @@ def test_a_pass_scans_no_table_of_products(app: Flask) -> None:
 
 
 def explain(statement: str, parameters: Any) -> str:
-    """How the database would find the rows; PostgreSQL may scan a small table, unless that is forbidden."""
+    """The database's query plan; PostgreSQL would scan small tables, so sequential scans are disabled."""
     with db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")

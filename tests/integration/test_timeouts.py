@@ -1,4 +1,4 @@
-"""No connection waits for ever: what limits a session has, what an end by one means, and what it locks meanwhile."""
+"""Limits of database sessions: which are set, what follows when one is exceeded, and what a session locks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.parametrize("app", ["postgresql"], indirect=True)
 
 @contextmanager
 def another_session() -> Iterator[Connection]:
-    """A session of somebody else's, in a transaction."""
+    """A second session, in a transaction."""
     engine = sa.create_engine(current_app.config["SQLALCHEMY_DATABASE_URI"], poolclass=sa.NullPool)
     with engine.connect() as connection, connection.begin():
         yield connection
@@ -57,7 +57,7 @@ def setting(connection: Connection, name: str) -> str:
 
 
 def test_a_session_has_every_limit(app: Flask) -> None:
-    """Those of TCP show 0 on a Unix socket, so they are read from what the session has asked for."""
+    """TCP limits show 0 on a Unix socket, so the test checks that the session has set them."""
     of_tcp = {name for name in timeouts.SESSION if name.startswith("tcp_")}
     with db.engine.connect() as connection:
         shown = {name: setting(connection, name) for name in timeouts.SESSION.keys() - of_tcp}
@@ -75,8 +75,8 @@ def test_a_session_has_every_limit(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("refused", [{"no_such_setting": "1"}, {"enable_sort": "perhaps"}, {"shared_buffers": "1GB"}])
-def test_a_setting_that_the_server_refuses_does_not_keep_us_out(app: Flask, refused: dict[str, str]) -> None:
-    """One that an older server does not know, or a platform has not; the others are set all the same."""
+def test_an_unsupported_setting_does_not_prevent_connections(app: Flask, refused: dict[str, str]) -> None:
+    """A server or a platform may not support one of the settings; the connection works and has the others."""
     engine = sa.create_engine(app.config["SQLALCHEMY_DATABASE_URI"], poolclass=sa.NullPool)
     timeouts.limit_sessions(engine, settings=refused)
     with engine.connect() as connection:
@@ -84,7 +84,7 @@ def test_a_setting_that_the_server_refuses_does_not_keep_us_out(app: Flask, refu
 
 
 def test_long_work_has_long_limits_and_only_there(app: Flask) -> None:
-    """They end with the transaction, and a connection goes back as it was."""
+    """The long limits end with the transaction, so the connection returns to the pool with the short ones."""
     with allow(timeouts.LONG), transaction() as connection:
         assert setting(connection, "statement_timeout") == "5min"
     with transaction() as connection:
@@ -94,20 +94,20 @@ def test_long_work_has_long_limits_and_only_there(app: Flask) -> None:
 
 
 def wait_for_a_lock(app: Flask) -> None:
-    """`lock_timeout`."""
+    """Exceed `lock_timeout`."""
     with another_session() as other, transaction() as connection:
         lock(other, Product)
         lock(connection, Product)
 
 
 def run_too_long(app: Flask) -> None:
-    """`statement_timeout`."""
+    """Exceed `statement_timeout`."""
     with transaction() as connection:
         connection.execute(sa.text("SELECT pg_sleep(5)"))
 
 
 def stay_idle(app: Flask) -> None:
-    """`idle_in_transaction_session_timeout`: a worker that was stopped in the middle."""
+    """Exceed `idle_in_transaction_session_timeout`, as a worker that is suspended in a transaction does."""
     with transaction() as connection:
         connection.execute(sa.text("SELECT 1"))
         threading.Event().wait(2)
@@ -115,7 +115,7 @@ def stay_idle(app: Flask) -> None:
 
 
 def be_terminated(app: Flask) -> None:
-    """An administrator, or a restart."""
+    """Be terminated, as by an administrator or a restart."""
     with transaction() as connection, another_session() as other:
         pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
         other.execute(sa.text(f"SELECT pg_terminate_backend({pid})"))
@@ -123,7 +123,7 @@ def be_terminated(app: Flask) -> None:
 
 
 def wait_for_each_other(app: Flask) -> None:
-    """A deadlock."""
+    """Run into a deadlock with another session."""
     with another_session() as other, transaction() as connection:
         lock(other, Product)
         lock(connection, ProcessingRequest)
@@ -142,8 +142,8 @@ def wait_for_each_other(app: Flask) -> None:
 @pytest.mark.parametrize(
     "end", [wait_for_a_lock, run_too_long, stay_idle, be_terminated, wait_for_each_other], ids=lambda end: end.__name__
 )
-def test_what_a_limit_ends_counts_as_an_outage(app: Flask, end: Callable[[Flask], None]) -> None:
-    """It delays, and fails nothing; the next transaction finds a connection that works."""
+def test_an_exceeded_limit_counts_as_an_outage(app: Flask, end: Callable[[Flask], None]) -> None:
+    """An exceeded limit delays work and fails none; the next transaction gets a working connection."""
     planned(products=1)
     with allow(IMPATIENT), pytest.raises(DBAPIError) as caught:
         end(app)
@@ -152,8 +152,8 @@ def test_what_a_limit_ends_counts_as_an_outage(app: Flask, end: Callable[[Flask]
         assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
 
 
-def test_a_finished_product_waits_for_a_row_that_somebody_holds(app: Flask) -> None:
-    """The wait ends by the limit again and again, until the row is free; then the product is finished."""
+def test_finishing_a_product_waits_for_a_locked_row(app: Flask) -> None:
+    """The wait exceeds the limit and is retried until the row is free; then the product is finished."""
     planned(products=1)
     (product_id,) = window.release(row(ProcessingRequest).id, window=1)
     products.claim(product_id, **LEASE)
@@ -176,8 +176,8 @@ def test_a_finished_product_waits_for_a_row_that_somebody_holds(app: Flask) -> N
     assert row(Product).status is ProductStatus.COMPLETED
 
 
-def test_a_caller_is_told_to_try_again(app: Flask, shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row that is locked for long is no reason for a server error."""
+def test_a_caller_is_told_to_retry(app: Flask, shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is locked for too long gives 503 with `Retry-After`; the call works once the row is free."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     monkeypatch.setattr(actions, "LONG", IMPATIENT)
     with another_session() as other:
@@ -188,8 +188,8 @@ def test_a_caller_is_told_to_try_again(app: Flask, shop: ImageHost, monkeypatch:
     assert app.test_client().post(f"/api/requests/{request_id}/cancel").status_code == 202
 
 
-def test_a_locked_row_is_passed_over_by_the_sweeper(app: Flask) -> None:
-    """What a lost host's session still holds is not waited for; the rest of the pass is done."""
+def test_the_sweeper_skips_a_locked_row(app: Flask) -> None:
+    """The session of a lost host may still lock a row: the sweeper skips it and goes on with its pass."""
     planned(products=2)
     first, second = sorted(window.release(row(ProcessingRequest).id, window=2))
     for product_id in (first, second):
@@ -201,8 +201,8 @@ def test_a_locked_row_is_passed_over_by_the_sweeper(app: Flask) -> None:
     assert expiry.requeue_expired(max_attempts=3) == [first]
 
 
-def test_a_wait_for_a_lock_is_not_taken_for_an_absent_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an absence no lease runs out for a while; behind a lost host's lock they must."""
+def test_leases_expire_after_a_lock_timeout_as_usual(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an outage no lease expires for a while; after a mere lock timeout, expired leases are recovered."""
     planned(products=1)
     (product_id,) = window.release(row(ProcessingRequest).id, window=1)
     products.claim(product_id, **LEASE)
@@ -255,8 +255,8 @@ STEPS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_no_worker_holds_its_requests_row_while_it_waits_for_an_answer(app: Flask, step: str) -> None:
-    """If its host is lost at any such moment, nobody else waits: the request's row, and its turn, can be had."""
+def test_no_worker_locks_its_requests_row_between_statements(app: Flask, step: str) -> None:
+    """If its host is lost then, other sessions can still lock the request's row and take its advisory lock."""
     request_id = planned(products=4)
     window.release(request_id, window=4)
     turn = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:of, 0))")
@@ -276,8 +276,8 @@ def test_no_worker_holds_its_requests_row_while_it_waits_for_an_answer(app: Flas
     assert answers
 
 
-def test_redis_is_asked_whether_it_lives(app: Flask) -> None:
-    """The options are those of the socket, as the kernel tells."""
+def test_redis_connections_use_tcp_keepalive(app: Flask) -> None:
+    """The kernel reports the keepalive options of the socket; a Unix socket gets none."""
     client = redis_client()
     client.ping()
     connection = client.connection_pool.get_connection()
@@ -293,7 +293,7 @@ _TCP = {"TCP_KEEPIDLE": 3, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEO
 
 
 def test_a_lost_hosts_sessions_end_before_its_leases_do(app: Flask) -> None:
-    """By default within half a minute, so that nothing is locked when the sweeper gives its work to another host."""
+    """By default they end within half a minute, before the sweeper gives the work to another host."""
     settings = load_settings({})
     ended = timeouts.KEEPALIVE_IDLE + timeouts.KEEPALIVE_INTERVAL * timeouts.KEEPALIVE_COUNT
     assert max(ended, timeouts.UNACKNOWLEDGED) + timeouts.KEEPALIVE_IDLE < min(
@@ -301,8 +301,8 @@ def test_a_lost_hosts_sessions_end_before_its_leases_do(app: Flask) -> None:
     )
 
 
-def test_an_upload_is_accepted_after_a_session_was_ended(app: Flask, shop: ImageHost) -> None:
-    """The pool finds out that its connections are dead, and makes others."""
+def test_an_upload_is_accepted_after_a_session_was_terminated(app: Flask, shop: ImageHost) -> None:
+    """The pool detects that its connections are dead and opens new ones."""
     be_ended = sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     submit(csv_of(f"{shop.url}/chelsea.jpg"))
     db.session.remove()

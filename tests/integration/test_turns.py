@@ -1,4 +1,4 @@
-"""Products wait in turns of their owners: what one has queued keeps no small file of another waiting."""
+"""Owners take turns: the backlog of one owner does not delay a small file of another."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ MANY = 3 * turns.EXPRESS_PRODUCTS
 
 
 def queued(*, count: int, owner: str) -> tuple[int, ...]:
-    """Products of a new request of the owner, all of them rung."""
+    """Enqueue all products of a new request of the owner; their ids."""
     ids = window.release(planned(products=count, owner=owner), window=count)
     turns.enqueue_products(ids)
     return ids
 
 
 def taken(count: int) -> list[Any]:
-    """What the next jobs that workers would take are about."""
+    """Take the next `count` jobs as workers do; the first argument of each."""
     queues = [JobQueue(name, connection=redis_client()) for name in enqueue.QUEUES]
     found = [JobQueue.dequeue_any(queues, None, redis_client()) for _ in range(count)]
     return [each[0].args[0] for each in found if each is not None]
 
 
 def end(ids: Sequence[int]) -> None:
-    """Take the products and end them."""
+    """Claim the products and finish them."""
     for product_id in ids:
         token = f"token-{product_id}"
         assert products.claim(product_id, token=token, lease_seconds=30)
         products.finish(product_id, [], token=token, window=1)
 
 
-def test_a_small_file_waits_for_none_of_the_many_products_of_another_owner() -> None:
-    """Three large files hold the queue; of the next few that are taken, both products of the small one are two."""
+def test_a_small_file_overtakes_the_large_files_of_another_owner() -> None:
+    """Three large files fill the queue, yet both products of the small file are among the next six jobs."""
     for _ in range(3):
         queued(count=MANY, owner="large")
     end(taken(2 * turns.EXPRESS_PRODUCTS))
@@ -53,7 +53,7 @@ def test_a_small_file_waits_for_none_of_the_many_products_of_another_owner() -> 
 
 
 def test_a_large_file_goes_on_while_small_ones_keep_coming() -> None:
-    """At each eighth look at the queues one is taken that waits longer."""
+    """Every eighth job is one that has waited longer."""
     large = queued(count=MANY, owner="large")
     end(taken(MANY // 2))
     for number in range(MANY):
@@ -62,15 +62,15 @@ def test_a_large_file_goes_on_while_small_ones_keep_coming() -> None:
     assert len(of_large) >= MANY // 8
 
 
-def test_control_jobs_without_end_stop_no_product() -> None:
-    """Webhooks of one owner kept their queue full, and no product of anybody was taken any more."""
+def test_many_control_jobs_do_not_block_products() -> None:
+    """The webhooks of one owner may keep the control queue full; products are still taken."""
     enqueue.deliveries([str(uuid.uuid4()) for _ in range(40)])
     ours = set(queued(count=2, owner="small"))
     assert ours <= set(taken(16))
 
 
-def test_every_product_is_rung_once_and_only_the_first_of_an_owner_before_others() -> None:
-    """Another request of the same owner gets no places of its own; an id that is no product's is rung all the same."""
+def test_every_product_is_enqueued_once_and_only_the_first_of_an_owner_go_express() -> None:
+    """A second request of the owner gets no express places of its own; an unknown id is enqueued as well."""
     ids = [*queued(count=5, owner="one"), *queued(count=MANY, owner="one"), 2**62]
     turns.enqueue_products(ids[-1:])
     lengths = enqueue.queue_lengths()
@@ -78,8 +78,8 @@ def test_every_product_is_rung_once_and_only_the_first_of_an_owner_before_others
     assert sorted(taken(len(ids) + 1)) == sorted(ids)
 
 
-def test_rings_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose a product is cannot be told then; it waits with all others."""
+def test_enqueues_products_while_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner of a product is unknown then, so the product goes to the common queue."""
 
     def away(*_: object, **__: object) -> set[int]:
         raise OperationalError("SELECT", {}, Exception("gone"), connection_invalidated=True)

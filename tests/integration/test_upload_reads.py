@@ -1,4 +1,4 @@
-"""How often an upload is read, from the socket to the saved products: each pass over it has a purpose of its own."""
+"""How often an upload is read, from the socket to the saved products: each read has its own purpose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.csv_files import HEADER
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.parametrize("app", ["sqlite"], indirect=True)]
 
 PRODUCTS = 600
-HEADS = 256 * 1024  # bytes that are read besides, to tell the encoding and the delimiter
+HEADS = 256 * 1024  # bytes read in addition, to detect the encoding and the delimiter
 
 
 class CountedFile(io.BytesIO):
@@ -43,7 +43,7 @@ def catalogue(name: str) -> bytes:
 
 @contextmanager
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[CountedFile], list[CountedFile]]]:
-    """The files that the web process spools, and those that a plan does."""
+    """The files that the web process spools, and those that the plan spools."""
     uploads: list[CountedFile] = []
     copies: list[CountedFile] = []
 
@@ -58,7 +58,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[CountedFile]
 
 
 class _Tempfile:
-    """The module `tempfile`, but for the file that a plan spools."""
+    """Replaces the module `tempfile`, to supply the file that a plan spools."""
 
     def __init__(self, make: Any) -> None:
         self.TemporaryFile = make
@@ -67,7 +67,7 @@ class _Tempfile:
 
 @pytest.mark.parametrize("name", ["Mug", "Tasse à café"], ids=["ascii", "utf-8"])
 def test_an_upload_is_read_twice_and_its_plan_reads_it_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once to check it, once to store it, once more to save its products; it is hashed while it arrives."""
+    """It is read to validate it, to store it, and to save its products; it is hashed while it arrives."""
     content = catalogue(name)
     with counted(monkeypatch) as (uploads, copies):
         form = {"file": (io.BytesIO(content), "products.csv")}
@@ -83,7 +83,7 @@ def test_an_upload_is_read_twice_and_its_plan_reads_it_once(name: str, monkeypat
 
 
 def test_validating_reads_a_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is stored, so there is no second pass."""
+    """Validation stores nothing, so there is no second read."""
     content = catalogue("Mug")
     with counted(monkeypatch) as (uploads, _):
         form = {"file": (io.BytesIO(content), "products.csv")}

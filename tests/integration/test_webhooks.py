@@ -1,4 +1,4 @@
-"""Webhooks come at least once, under one id, by the retry schedule, from an outbox that survives a dead sender."""
+"""Webhooks are delivered at least once, under one id, by the retry schedule, even if the sending worker dies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 def announce(shop: ImageHost, *answers: Answer) -> str:
-    """A request that has ended and been announced once to a receiver that answers so; its id."""
+    """Run a request to its end and its first delivery, which gets the first of `answers`; its id."""
     shop.says("/webhook", *answers)
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     drain(request_id)
@@ -51,14 +51,14 @@ def announce(shop: ImageHost, *answers: Answer) -> str:
 
 
 def after(seconds: float) -> None:
-    """Let time pass and do what is due then."""
+    """Let time pass, then run the jobs that are due."""
     pass_time(seconds)
     sweeper.sweep()
     work()
 
 
-def test_a_failed_delivery_is_repeated_by_the_schedule(shop: ImageHost) -> None:
-    """After 5 s and 300 s here; each attempt is signed anew, bears the same id, and is in the log."""
+def test_a_failed_delivery_is_retried_by_the_schedule(shop: ImageHost) -> None:
+    """The schedule here is 5 s and 300 s; each attempt has its own signature, the same id, and a log entry."""
     request_id = announce(shop, Answer(500), Answer(404), Answer(204))
     assert row(WebhookDelivery).status.value == "pending"
     after(10)
@@ -80,8 +80,8 @@ def test_a_failed_delivery_is_repeated_by_the_schedule(shop: ImageHost) -> None:
     assert [each["error"] and each["error"]["code"] for each in delivery["attempts"]] == ["http_500", "http_404", None]
 
 
-def test_the_next_attempt_is_as_far_away_as_the_schedule_says(shop: ImageHost) -> None:
-    """The database's clock sets the time when it writes the attempt down."""
+def test_the_next_attempt_follows_the_schedule(shop: ImageHost) -> None:
+    """The database's clock sets the time when the attempt is recorded."""
     announce(shop, Answer(500))
     waits = []
     for seconds in (10, 1000):
@@ -92,7 +92,7 @@ def test_the_next_attempt_is_as_far_away_as_the_schedule_says(shop: ImageHost) -
 
 
 def test_an_exhausted_schedule_ends_the_delivery(shop: ImageHost) -> None:
-    """One attempt and one for each entry, then it has failed; the request itself is as good as before."""
+    """The delivery fails after one attempt and one per entry of the schedule; the request stays completed."""
     request_id = announce(shop, Answer(500))
     for _ in range(5):
         after(1000)
@@ -104,17 +104,17 @@ def test_an_exhausted_schedule_ends_the_delivery(shop: ImageHost) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "asked"),
     [
-        pytest.param(Answer(410), "failed", 1, id="gone stops for good"),
+        pytest.param(Answer(410), "failed", 1, id="410 is permanent"),
         pytest.param(Answer(302, headers={"Location": "/elsewhere"}), "pending", 2, id="a redirect is a failure"),
-        pytest.param(Answer(429, headers={"Retry-After": "900"}), "pending", 1, id="429 says when"),
-        pytest.param(Answer(503, headers={"Retry-After": "900"}), "pending", 1, id="503 says when"),
+        pytest.param(Answer(429, headers={"Retry-After": "900"}), "pending", 1, id="429 delays the retry"),
+        pytest.param(Answer(503, headers={"Retry-After": "900"}), "pending", 1, id="503 delays the retry"),
         pytest.param(Answer(429, headers={"Retry-After": "1"}), "pending", 2, id="not sooner than the schedule"),
-        pytest.param(Answer(500, headers={"Retry-After": "900"}), "pending", 2, id="500 does not"),
+        pytest.param(Answer(500, headers={"Retry-After": "900"}), "pending", 2, id="500 does not delay it"),
         pytest.param(Answer(299), "delivered", 1, id="any 2xx is success"),
     ],
 )
-def test_the_answer_decides_what_comes_next(shop: ImageHost, answer: Answer, status: str, asked: int) -> None:
-    """A minute later it has been sent again, or not."""
+def test_the_response_decides_whether_to_retry(shop: ImageHost, answer: Answer, status: str, asked: int) -> None:
+    """A minute later the delivery has been sent again, or not."""
     announce(shop, answer)
     after(60)
     assert (row(WebhookDelivery).status.value, shop.asked["/webhook"]) == (status, asked)
@@ -122,7 +122,7 @@ def test_the_answer_decides_what_comes_next(shop: ImageHost, answer: Answer, sta
 
 
 def test_a_delivery_can_be_sent_again_under_the_same_id(shop: ImageHost) -> None:
-    """By hand, be it delivered or failed; with a fresh schedule, and the log goes on."""
+    """A failed or delivered one can be sent again by hand; the schedule restarts and the log goes on."""
     request_id = announce(shop, Answer(410), Answer(500), Answer(200))
     delivery = row(WebhookDelivery)
     path = f"/api/requests/{request_id}/deliveries/{delivery.id}/redeliver"
@@ -138,7 +138,7 @@ def test_a_delivery_can_be_sent_again_under_the_same_id(shop: ImageHost) -> None
 
 
 def test_a_delivery_of_another_request_is_not_found(shop: ImageHost) -> None:
-    """Nor one that never was."""
+    """An unknown delivery is not found either."""
     announce(shop, Answer())
     delivery = row(WebhookDelivery).id
     other = submit(csv_of(f"{shop.url}/chelsea.jpg"))
@@ -146,8 +146,8 @@ def test_a_delivery_of_another_request_is_not_found(shop: ImageHost) -> None:
         assert post(f"{path}/redeliver").json["code"] == "delivery_not_found"
 
 
-def test_two_senders_at_once_send_once(shop: ImageHost) -> None:
-    """A delivery is leased like any other work."""
+def test_concurrent_senders_send_once(shop: ImageHost) -> None:
+    """Workers claim a delivery by a lease, so one of them sends it."""
     request_id = announce(shop, Answer())
     delivery = row(WebhookDelivery).id
     deliveries.redeliver(request_id, delivery)
@@ -156,7 +156,7 @@ def test_two_senders_at_once_send_once(shop: ImageHost) -> None:
 
 
 def test_a_sender_that_died_is_replaced_and_refused_later(shop: ImageHost) -> None:
-    """At least once means once more here: nobody knows whether the dead one was heard."""
+    """The dead worker may have sent the webhook or not, so it is sent again; the late result is refused."""
     request_id = announce(shop, Answer())
     delivery = row(WebhookDelivery).id
     deliveries.redeliver(request_id, delivery)
@@ -180,16 +180,16 @@ def test_a_sender_that_died_is_replaced_and_refused_later(shop: ImageHost) -> No
     ],
 )
 def test_a_webhook_url_we_may_not_post_to_is_refused_at_once(shop: ImageHost, url: str) -> None:
-    """Before anything is accepted."""
+    """The upload is refused with 422."""
     response = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=url)
     assert (response.status_code, response.json["code"]) == (422, "invalid_webhook_url")
 
 
-# -- who signs ----------------------------------------------------------------------------------------------------
+# -- signatures ---------------------------------------------------------------------------------------------------
 
 
 def signers(shop: ImageHost, *secrets: str) -> list[bool]:
-    """Which of the secrets the last announcement can be verified with, as a receiver does it."""
+    """Whether each secret verifies the last webhook, as a receiver would check it."""
     last = shop.announcements[-1]
     verified = []
     for secret in secrets:
@@ -202,7 +202,7 @@ def signers(shop: ImageHost, *secrets: str) -> list[bool]:
 
 
 def announce_to(shop: ImageHost, key: str | None = None) -> str:
-    """A request with this API key that has ended and been announced; its id."""
+    """Run a request with this API key to its end and its webhook; its id."""
     headers = {"X-API-Key": key} if key else {}
     answer = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook", headers=headers)
     assert answer.status_code == 202, answer.text
@@ -211,7 +211,7 @@ def announce_to(shop: ImageHost, key: str | None = None) -> str:
 
 
 def test_each_key_signs_with_a_secret_of_its_own(shop: ImageHost) -> None:
-    """So no tenant can forge another's webhooks, nor can whoever receives those of callers without a key."""
+    """No tenant can forge another's webhooks, and neither can a receiver of webhooks sent without a key."""
     one, two, configured = generate_secret(), generate_secret(), services().settings.webhook_secret or ""
     for key, expected in (
         (create_key("one", webhook_secret=one), [True, False, False]),
@@ -224,7 +224,7 @@ def test_each_key_signs_with_a_secret_of_its_own(shop: ImageHost) -> None:
 
 
 def test_a_key_works_where_no_secret_is_configured(shop: ImageHost) -> None:
-    """Its own is enough; a caller without a key is told that nothing could be signed."""
+    """The key's own secret is enough; a caller without a key is refused, as its webhook could not be signed."""
     configure(webhook_secret=None)
     secret = generate_secret()
     announce_to(shop, create_key("shop", webhook_secret=secret))
@@ -234,7 +234,7 @@ def test_a_key_works_where_no_secret_is_configured(shop: ImageHost) -> None:
 
 
 def test_two_secrets_sign_while_one_replaces_the_other(shop: ImageHost) -> None:
-    """The reference library accepts either; once the old one is dropped, the new one alone."""
+    """During a rotation either secret verifies a webhook; once the old one is dropped, only the new one does."""
     old = generate_secret()
     key = create_key("shop", webhook_secret=old)
     new = rotate_webhook_secret(key[:14])
@@ -250,8 +250,8 @@ def test_two_secrets_sign_while_one_replaces_the_other(shop: ImageHost) -> None:
         drop_webhook_secret(key[:14])
 
 
-def test_a_key_from_before_is_signed_for_as_before_until_it_gets_a_secret(shop: ImageHost) -> None:
-    """Nothing changes for its receiver unasked; then both sign, until the shared one is dropped."""
+def test_an_older_key_uses_the_shared_secret_until_it_gets_its_own(shop: ImageHost) -> None:
+    """It keeps the shared secret until a rotation; then both secrets sign until the shared one is dropped."""
     key, shared = create_key("shop"), services().settings.webhook_secret or ""
     with transaction() as connection:
         connection.execute(sa.update(ApiKey).values(webhook_secrets=None))
@@ -266,15 +266,15 @@ def test_a_key_from_before_is_signed_for_as_before_until_it_gets_a_secret(shop: 
 
 
 def test_the_configured_secret_can_be_replaced_too(shop: ImageHost) -> None:
-    """WEBHOOK_SECRET may hold two, separated by a space: both sign."""
+    """WEBHOOK_SECRET may hold two secrets, separated by a space: both sign."""
     one, two = generate_secret(), generate_secret()
     configure(webhook_secret=f"{one} {two}")
     announce_to(shop)
     assert signers(shop, one, two, generate_secret()) == [True, True, False]
 
 
-def test_what_a_revoked_key_asked_for_is_still_signed(shop: ImageHost) -> None:
-    """Its requests go on, and their receiver can verify it."""
+def test_webhooks_of_a_revoked_key_are_still_signed(shop: ImageHost) -> None:
+    """The accepted requests go on, and their receiver can verify the webhooks."""
     secret = generate_secret()
     key = create_key("shop", webhook_secret=secret)
     answer = upload(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook", headers={"X-API-Key": key})
@@ -284,8 +284,8 @@ def test_what_a_revoked_key_asked_for_is_still_signed(shop: ImageHost) -> None:
     assert signers(shop, secret) == [True]
 
 
-def test_two_rotations_at_once_leave_one_new_secret() -> None:
-    """One is told to look again; what it made signs nothing."""
+def test_concurrent_rotations_leave_one_new_secret() -> None:
+    """One rotation succeeds; the others are refused, and their secrets are not stored."""
     key = create_key("shop")
 
     def rotate() -> str | None:
@@ -299,8 +299,8 @@ def test_two_rotations_at_once_leave_one_new_secret() -> None:
     assert row(ApiKey).webhook_secrets.split()[0] == made[0]
 
 
-def test_no_webhook_secret_shows(shop: ImageHost, caplog: pytest.LogCaptureFixture) -> None:
-    """In no log, list, claim or answer."""
+def test_no_webhook_secret_is_shown(shop: ImageHost, caplog: pytest.LogCaptureFixture) -> None:
+    """No log, list, claim or response contains it."""
     secret = generate_secret()
     key = create_key("shop", webhook_secret=secret)
     with caplog.at_level(logging.DEBUG):

@@ -1,4 +1,4 @@
-"""What workers may run, and what they do when a host, the store or their own process fails them."""
+"""Which jobs workers run, and what they do when a host, the store or their own process fails."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ pytestmark = pytest.mark.usefixtures("app")
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers do not wait for a store that is away, but give the work back at once."""
+    """Workers give their work back at once when the store is down, instead of waiting for it."""
     monkeypatch.setattr(image_maker, "OUTAGE_PATIENCE", 0)
 
 
 @pytest.fixture
 def dropped(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
-    """What the queue says."""
+    """The log of the queue."""
     logger = CapturingLogger()
     monkeypatch.setattr(rq_classes, "log", logger)
     return logger
@@ -63,7 +63,7 @@ def dropped(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
 
 
 def enqueue(function: str, *arguments: Any, **options: Any) -> Job:
-    """Put a job into the queue, as anybody can who reaches Redis."""
+    """Enqueue a job directly, as any client of Redis can."""
     return Queue("control", connection=redis_client(), serializer=JSONSerializer).enqueue(
         function, *arguments, **options
     )
@@ -78,8 +78,8 @@ def enqueue(function: str, *arguments: Any, **options: Any) -> Job:
         pytest.param("imgproc.journey.jobs.reads.db.drop_all", id="through a module of jobs"),
     ],
 )
-def test_the_queue_runs_our_four_functions_alone(tmp_path: Path, dropped: CapturingLogger, function: str) -> None:
-    """Whoever can write to Redis can run nothing else: such a job is dropped."""
+def test_workers_run_only_our_four_jobs(tmp_path: Path, dropped: CapturingLogger, function: str) -> None:
+    """A client of Redis can run no other function: such a job is dropped."""
     foreign = tmp_path / "foreign"
     enqueue(function, str(foreign))
     assert burst() == []
@@ -87,8 +87,8 @@ def test_the_queue_runs_our_four_functions_alone(tmp_path: Path, dropped: Captur
     assert not foreign.exists()
 
 
-def test_the_queue_calls_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor may an allowed job have a foreign function called, or a foreign URL, whether it succeeds or raises."""
+def test_workers_call_no_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job's callbacks and webhooks are never called, whether the job succeeds or raises."""
     called: list[Any] = []
     monkeypatch.setattr(logs, "configure", lambda *arguments: called.append(arguments))
     monkeypatch.setattr(Webhook, "send", lambda *arguments, **_options: called.append(arguments))
@@ -102,8 +102,8 @@ def test_the_queue_calls_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert called == []
 
 
-def test_the_queue_calls_no_method_of_an_object(tmp_path: Path, dropped: CapturingLogger) -> None:
-    """A job may name an instance to call a method of; ours are functions."""
+def test_workers_call_no_methods_of_objects(tmp_path: Path, dropped: CapturingLogger) -> None:
+    """RQ could call a method of an instance; our jobs are functions, so such a job is dropped."""
     foreign = tmp_path / "foreign"
     job = Job.create("imgproc.journey.jobs.deliver", connection=redis_client(), serializer=JSONSerializer)
     job._instance, job._func_name, job._args = str(foreign), "imgproc.journey.jobs.plan", ()
@@ -113,7 +113,7 @@ def test_the_queue_calls_no_method_of_an_object(tmp_path: Path, dropped: Capturi
 
 
 def test_a_job_leaves_nothing_in_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither one that ends well nor one that raises: a bug met by a million products fills no memory."""
+    """Neither success nor an exception leaves a record, so a bug in a million products does not fill the memory."""
     enqueue("imgproc.journey.jobs.plan", str(uuid.uuid4()))
     burst()
     monkeypatch.setattr(jobs, "plan", lambda _request_id: 1 / 0)
@@ -123,40 +123,40 @@ def test_a_job_leaves_nothing_in_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {key for key in kept if not key.startswith(("rq:worker", "rq:queues"))} == set()
 
 
-def test_a_ring_while_the_work_is_under_way_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a job leaves for later, under the same id, is not taken away with its own record."""
-    answered: list[str] = []
+def test_a_job_enqueued_while_it_runs_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job may enqueue itself again: deleting its own record keeps the new one of the same id."""
+    planned_ids: list[str] = []
     once = str(uuid.uuid4())
 
     def plan(request_id: str) -> None:
-        if not answered:
+        if not planned_ids:
             producer.plans([request_id])
-        answered.append(request_id)
+        planned_ids.append(request_id)
 
     monkeypatch.setattr(jobs, "plan", plan)
     producer.plans([once])
     burst()
-    assert answered == [once, once]
+    assert planned_ids == [once, once]
     assert redis_client().keys("rq:job:*") == []
 
 
-def test_a_ring_without_a_record_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does a record without a call keep a worker from the next job."""
-    answered: list[str] = []
-    monkeypatch.setattr(jobs, "plan", answered.append)
+def test_an_id_without_a_record_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker skips an id without a record and a record without a call, and runs the next job."""
+    planned_ids: list[str] = []
+    monkeypatch.setattr(jobs, "plan", planned_ids.append)
     redis_client().rpush("rq:queue:control", "gone", "empty")
     redis_client().hset("rq:job:empty", "status", "queued")
     following = str(uuid.uuid4())
     producer.plans([following])
     assert burst() == []
-    assert answered == [following]
+    assert planned_ids == [following]
 
 
 # -- image hosts --------------------------------------------------------------------------------------------------
 
 
-def test_a_passing_trouble_of_the_host_is_tried_again(shop: ImageHost) -> None:
-    """Only the image that failed, and not before its time."""
+def test_a_temporary_error_of_the_host_is_retried(shop: ImageHost) -> None:
+    """Only the failed image is retried, and not before it is due."""
     flaky = shop.says("/flaky.jpg", Answer(503), Answer(500), Answer(body=photo_file("rocket.webp")))
     request_id = submit(csv_of([f"{shop.url}/chelsea.jpg", flaky]))
     work()
@@ -168,21 +168,21 @@ def test_a_passing_trouble_of_the_host_is_tried_again(shop: ImageHost) -> None:
 
 
 def test_attempts_are_limited(shop: ImageHost) -> None:
-    """After three the image fails with its own code, and says that trying again may help."""
+    """After three attempts the image fails with the code of its error."""
     request_id = submit(csv_of(shop.says("/busy.jpg", Answer(503))))
     assert drain(request_id)["status"] == "failed"
     assert (codes_of(request_id), shop.asked["/busy.jpg"]) == ([["http_503"]], 3)
 
 
 @pytest.mark.parametrize("name", ["missing.jpg", "forbidden.jpg", "page.jpg", "cut.jpg"])
-def test_a_permanent_failure_is_not_tried_again(shop: ImageHost, name: str) -> None:
-    """It would only fail again."""
+def test_a_permanent_failure_is_not_retried(shop: ImageHost, name: str) -> None:
+    """The image would only fail again, so it is downloaded once."""
     drain(submit(csv_of(f"{shop.url}/{name}")))
     assert shop.asked[f"/{name}"] == 1
 
 
 def test_an_image_that_exhausts_the_memory_fails_alone(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever that happens: it is tried again like a passing trouble, then ends with a code and the remedy."""
+    """It is retried like a temporary error, then fails with a code of its own; the other image completes."""
     download, tried = services().downloader.download, []
 
     def exhaust(url: str, **options: Any) -> Any:
@@ -197,8 +197,8 @@ def test_an_image_that_exhausts_the_memory_fails_alone(shop: ImageHost, monkeypa
     assert (codes_of(request_id), len(tried)) == ([[None, "too_many_pixels"]], 3)
 
 
-def test_a_host_that_says_when_is_not_asked_before(shop: ImageHost) -> None:
-    """`Retry-After` is longer than our own pause."""
+def test_retry_after_delays_the_next_attempt(shop: ImageHost) -> None:
+    """`Retry-After` replaces our own, shorter pause."""
     answers = Answer(429, headers={"Retry-After": "200"}), Answer(body=photo_file("rocket.webp"))
     request_id = submit(csv_of(shop.says("/limited.jpg", *answers)))
     work()
@@ -212,8 +212,8 @@ def test_a_host_that_says_when_is_not_asked_before(shop: ImageHost) -> None:
     assert (shop.asked["/limited.jpg"], status_of(request_id)["status"]) == (2, "completed")
 
 
-def test_a_postponed_product_leaves_its_place_to_others(shop: ImageHost) -> None:
-    """The rest of the request goes on while it waits."""
+def test_a_postponed_product_does_not_block_others(shop: ImageHost) -> None:
+    """The rest of the request goes on while the product waits."""
     request_id = submit(csv_of(shop.says("/busy.jpg", Answer(503)), f"{shop.url}/chelsea.jpg"))
     work()
     assert statuses() == ["pending", "completed"]
@@ -224,8 +224,8 @@ def test_a_postponed_product_leaves_its_place_to_others(shop: ImageHost) -> None
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_store_that_is_away_delays_images_and_fails_none(shop: ImageHost, objects: ObjectStore) -> None:
-    """The product goes back untouched: an outage is no attempt, however often it is met."""
+def test_a_store_that_is_down_delays_images_and_fails_none(shop: ImageHost, objects: ObjectStore) -> None:
+    """The product is given back unchanged, and no attempt is counted, however often that happens."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
     with objects.away():
@@ -238,10 +238,10 @@ def test_a_store_that_is_away_delays_images_and_fails_none(shop: ImageHost, obje
     assert row(Product).attempt == 1
 
 
-def test_a_worker_waits_out_a_short_outage_with_its_image_in_hand(
+def test_a_worker_keeps_its_image_during_a_short_outage(
     shop: ImageHost, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store comes back while it tries: nothing is downloaded again."""
+    """The store comes back while the worker retries, so nothing is downloaded again."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     work(most=1)
     outage = objects.away()
@@ -258,10 +258,10 @@ def test_a_worker_waits_out_a_short_outage_with_its_image_in_hand(
 
 
 @pytest.mark.parametrize("jobs_done", [pytest.param(0, id="plan"), pytest.param(2, id="finalize")])
-def test_a_store_that_is_away_delays_the_plan_and_the_end(
+def test_a_store_that_is_down_delays_the_plan_and_the_finalization(
     shop: ImageHost, objects: ObjectStore, jobs_done: int
 ) -> None:
-    """The lease goes back, to be taken when the pause is over."""
+    """The job gives its lease back, and a worker claims it again after a pause."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     if jobs_done:
         work(most=jobs_done)
@@ -272,8 +272,8 @@ def test_a_store_that_is_away_delays_the_plan_and_the_end(
     assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (1, 1)
 
 
-def test_an_upload_is_not_accepted_while_the_store_is_away(shop: ImageHost, objects: ObjectStore) -> None:
-    """503 with `Retry-After`, and no request: what is answered 202 is stored."""
+def test_an_upload_is_refused_while_the_store_is_down(shop: ImageHost, objects: ObjectStore) -> None:
+    """It is answered with 503 and `Retry-After`, and no request is created: 202 means that the file is stored."""
     with objects.away():
         response = upload(csv_of(f"{shop.url}/chelsea.jpg"))
     assert (response.status_code, response.json["code"]) == (503, "storage_unavailable")
@@ -281,8 +281,8 @@ def test_an_upload_is_not_accepted_while_the_store_is_away(shop: ImageHost, obje
     assert get("/api/requests")["items"] == []
 
 
-def test_a_request_whose_file_is_gone_has_failed(shop: ImageHost) -> None:
-    """Nothing of ours can mend that, so it is said, and announced."""
+def test_a_request_whose_file_is_missing_fails(shop: ImageHost) -> None:
+    """The file cannot be recovered, so the request fails with a reason, and the webhook is sent."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     services().store.delete_some(request_id)
     status = drain(request_id)
@@ -294,7 +294,7 @@ def test_a_request_whose_file_is_gone_has_failed(shop: ImageHost) -> None:
 
 
 def test_a_worker_asked_to_stop_gives_a_plan_back(shop: ImageHost) -> None:
-    """Another takes it up soon, from where it was left."""
+    """Another worker soon goes on from where it stopped."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
     lease.stopping.set()
     jobs.plan(request_id)
@@ -305,12 +305,10 @@ def test_a_worker_asked_to_stop_gives_a_plan_back(shop: ImageHost) -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
-def test_a_job_that_dies_of_a_bug_is_tried_again(
-    shop: ImageHost, monkeypatch: pytest.MonkeyPatch, attempts: int
-) -> None:
-    """An unforeseen exception is a death like any other: the lease runs out and the sweeper takes over."""
+def test_a_job_that_fails_by_a_bug_is_retried(shop: ImageHost, monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
+    """An unexpected exception is handled like a death: the lease expires and the sweeper enqueues the job again."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
-    sweeper.sweep()  # it has seen this Redis, so it takes nothing for lost
+    sweeper.sweep()  # it has seen this Redis, so it takes no job for lost
     make_image, bugs = ImageMaker.make, iter(range(attempts))
 
     def stumble(*arguments: Any, **options: Any) -> Any:

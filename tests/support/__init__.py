@@ -1,1 +1,1 @@
-"""What all tests share, and the benchmarks with them: servers, pictures, files and processes."""
+"""Shared by tests and benchmarks: servers, pictures, files and processes."""

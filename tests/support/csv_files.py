@@ -8,13 +8,13 @@ from collections.abc import Sequence
 HEADER = "S. No.,Product Name,Input Image Urls"
 
 
-def csv_of(*cells: str | Sequence[str], repeats: bool = False) -> str:
+def csv_of(*cells: str | Sequence[str], duplicates: bool = False) -> str:
     """A CSV with a product for each cell of one or many URLs.
 
-    One that comes again gets a query of its own, as it would be made once otherwise, unless they are to be `repeats`.
+    Unless `duplicates` is set, a URL that occurs again gets a query of its own: duplicates would be made only once.
     """
     listed = [[cell] if isinstance(cell, str) else list(cell) for cell in cells]
-    if not repeats:
+    if not duplicates:
         seen: Counter[str] = Counter()
         listed = [[_distinct(url, seen) for url in cell] for cell in listed]
     return "\n".join([HEADER, *(f'{row}.,SKU {row},"{",".join(cell)}"' for row, cell in enumerate(listed, start=1))])

@@ -1,4 +1,4 @@
-"""The image host in a process of its own, so that a benchmark does not take its CPU time for ours."""
+"""The image host in a process of its own, so that a benchmark does not count its CPU time as ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _OnePicture(ImageHost):
         self._answer = Answer(body=body, delay=delay)
 
     def answer(self, path: str) -> Answer:
-        """Always the same; nothing is counted."""
+        """Return the same answer every time, and count nothing."""
         return self._answer
 
 

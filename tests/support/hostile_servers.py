@@ -136,7 +136,7 @@ def answer_then_reset(head: bytes) -> Behaviour:
 
 
 def never_answer(_connection: socket.socket, server: Server) -> None:
-    """Accept, and keep silent."""
+    """Accept the connection and send nothing."""
     server.stopped.wait()
 
 
@@ -147,7 +147,7 @@ def keep_alive(connection: socket.socket, _server: Server) -> None:
 
 
 def self_signed(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> tuple[ssl.SSLContext, Path]:
-    """A server's context for a name, valid until so many days from now, and the file that makes a client trust it."""
+    """A server's TLS context for `name`, valid for `days` more days, and the file that makes a client trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -176,7 +176,7 @@ def self_signed(folder: Path, *, name: str = "127.0.0.1", days: int = 1) -> tupl
 
 
 def failure_over_tls(behaviour: Behaviour, tls: ssl.SSLContext, trusted: Path, *, seconds: float) -> str:
-    """The code of the failure in which a GET of such a server ends, where the issuer of certificates is trusted."""
+    """GET a page from a TLS server of this `behaviour`, whose certificate is trusted; the code of the failure."""
     session = GuardedSession(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),), ca_certs=str(trusted))
     with (
         session,

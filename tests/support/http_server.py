@@ -1,4 +1,4 @@
-"""An HTTP server on this machine whose answers are one Python function; the image host and the receiver use it."""
+"""A local HTTP server that answers by a Python function; the image host and the receiver use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says to one request, after `delay` seconds. It hangs up without a word where `status` is 0."""
+    """The response to one request, sent after `delay` seconds; a `status` of 0 closes the connection instead."""
 
     status: int = 200
     body: bytes = b""
@@ -38,7 +38,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: a test may kill the process that called."""
+        """Log nothing: a test may kill the client."""
 
 
 def _handler(answer: Callable[[Call], Answer], closing: threading.Event) -> type[BaseHTTPRequestHandler]:
@@ -67,7 +67,7 @@ def _handler(answer: Callable[[Call], Answer], closing: threading.Event) -> type
                 self.wfile.write(answer.body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler
 

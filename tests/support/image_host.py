@@ -1,4 +1,4 @@
-"""The image host: it serves real photographs, well or badly, counts its requests, and receives webhooks."""
+"""The image host: it serves real photographs or scripted failures, counts requests, and receives webhooks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ImageHost(Receiver):
     """A running host. `script[path]` holds the next answers; the last one is repeated.
 
     `asked` counts the requests of each path, and `downloads` those of each path with its query. `conditions` are
-    If-None-Match and If-Modified-Since of every GET. `before` is called before anything is answered, and may wait.
+    If-None-Match and If-Modified-Since of every GET. `before` is called before each answer, and may wait.
     """
 
     def __init__(self) -> None:
@@ -36,12 +36,12 @@ class ImageHost(Receiver):
         self._lock = threading.Lock()
 
     def says(self, path: str, *answers: Answer) -> str:
-        """From now on `path` is answered so; its URL."""
+        """Answer requests for `path` with `answers` from now on; its URL."""
         self.script[path] = list(answers)
         return f"{self.url}{path}"
 
     def respond(self, call: Call) -> Answer:
-        """Note the call, and answer it."""
+        """Record the call and answer it."""
         if call.method == "POST":
             self.receive(call)
         else:
@@ -49,7 +49,7 @@ class ImageHost(Receiver):
         return self.answer(call.path)
 
     def answer(self, path: str) -> Answer:
-        """The next answer to a request for `path`. The query counts for `picture` alone."""
+        """The next answer to a request for `path`; only `picture` looks at the query."""
         name = path.partition("?")[0]
         with self._lock:
             self.asked[name] += 1
@@ -61,12 +61,12 @@ class ImageHost(Receiver):
         return self.picture(path)
 
     def picture(self, path: str) -> Answer:
-        """The photograph of that name, where the script says nothing."""
+        """The photograph of that name, or 404; used for paths without scripted answers."""
         name = path.partition("?")[0][1:]
         return Answer(body=photo_file(name)) if name in SIZES else Answer(404)
 
     def reset(self) -> None:
-        """Forget what the last test asked and scripted."""
+        """Clear counts and scripts, and script the usual broken images."""
         for each in (self.script, self.asked, self.downloads, self.announcements, self.conditions):
             each.clear()
         self.says("/page.jpg", Answer(body=SIGN_IN_PAGE, headers={"Content-Type": "text/html"}))

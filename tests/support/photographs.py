@@ -47,13 +47,13 @@ def decode(body: bytes) -> Image.Image:
 
 
 def psnr(image: Image.Image, reference: Image.Image) -> float:
-    """Likeness of two pictures of equal size in decibels; above 35 the eye sees no difference."""
+    """The similarity of two pictures of equal size, in decibels; above 35 the eye sees no difference."""
     difference = np.asarray(image, dtype=float) - np.asarray(reference, dtype=float)
     return float(10 * np.log10(255**2 / max(np.mean(difference**2), 1e-9)))
 
 
 def quadrants(mode: str = "RGB") -> Image.Image:
-    """64 x 32 pixels: red, green, blue and yellow from the top left by rows, so that every turn shows."""
+    """64 x 32 pixels: red, green, blue and yellow from the top left by rows, so that every rotation shows."""
     image = Image.new("RGB", (64, 32), "red")
     image.paste("lime", (32, 0, 64, 16))
     image.paste("blue", (0, 16, 32, 32))
@@ -96,7 +96,7 @@ def icc_profile(primaries: tuple[tuple[float, float, float], ...]) -> bytes:
 
 
 def as_srgb(colour: tuple[int, int, int], primaries: tuple[tuple[float, float, float], ...]) -> tuple[int, ...]:
-    """What a colour of such a profile is in sRGB (IEC 61966-2-1), worked out from the definitions."""
+    """Convert a colour with these primaries to sRGB (IEC 61966-2-1), by the definitions."""
     xyz = np.array(primaries).T @ (np.array(colour) / 255) ** GAMMA
     linear = np.clip(np.linalg.solve(np.array(SRGB).T, xyz), 0, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

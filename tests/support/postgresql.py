@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests, from pip alone."""
+"""A real PostgreSQL for tests, installed by pip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.processes import wait_until
 
 
 class PostgreSQL:
-    """A cluster of its own on a Unix socket, whose path must be short, or at an address of a network."""
+    """A cluster on a Unix socket, whose path must be short, or on a network address."""
 
     def __init__(self) -> None:
         self._programs = _programs()
@@ -54,13 +54,13 @@ class PostgreSQL:
             rules.write(f"host all all {subnet} trust\n")
 
     def service(self) -> Service:
-        """The server. It does not wait for the disk: processes may die here, but not the machine."""
+        """The server; fsync is off, since tests kill processes but not the machine."""
         places: list[str | Path] = ["-D", self._data, "-h", self._address, "-k", self._folder]
         command: list[str | Path] = [self._programs / "postgres", *places, "-c", "fsync=off"]
         return Service("postgresql", [*self._prefix, *map(str, command)], log_file=self.log_file, ready=self.accepts)
 
     def accepts(self) -> bool:
-        """Whether it takes connections."""
+        """Whether the server accepts connections."""
         try:
             psycopg.connect(self.url.replace("+psycopg", "")).close()
         except psycopg.OperationalError:
@@ -82,7 +82,7 @@ def postgresql() -> Iterator[str]:
         assert process.poll() is None, server.log_file.read_text()
         yield server.url
     finally:
-        process.send_signal(signal.SIGINT)  # a fast shutdown, which hangs up on clients
+        process.send_signal(signal.SIGINT)  # a fast shutdown, which closes the clients' connections
         process.wait()
         server.remove()
 

@@ -1,4 +1,4 @@
-"""The webhook receiver: in this process, it keeps what came; in a process of its own, it keeps a log on disk.
+"""The webhook receiver: it keeps webhooks in memory, or in a process of its own in a log on disk.
 
 `python -m tests.support.receiver ADDRESS PORT FOLDER` answers as the file `FOLDER/mode` says, and can be killed.
 """
@@ -18,13 +18,13 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.support.http_server import Answer, Call, serve
 
-PATIENCE = 60.0  # seconds that a call hangs at most
+PATIENCE = 60.0  # the longest time that a call hangs, in seconds
 ANSWERS = {"ok": Answer(204), "500": Answer(500), "hang": Answer(0, delay=PATIENCE)}
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """One webhook as it came; the names of its headers are in lower case."""
+    """One webhook as received; the names of its headers are in lower case."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -52,7 +52,7 @@ class Receipt:
 
 
 def read_log(file: Path) -> list[Receipt]:
-    """All that came, in order."""
+    """All receipts in the log, in order."""
     return [Receipt(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
 
 
@@ -65,7 +65,7 @@ class LoggingReceiver:
         self._log = os.open(folder / "received.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def respond(self, call: Call) -> Answer:
-        """The log is written before the answer, so that a sender which was told 204 is always in the log."""
+        """Write the log before answering, so that every webhook answered with 204 is in it."""
         mode = self._mode.read_text()
         receipt = Receipt(call.headers["webhook-id"], json.loads(call.body), self._is_valid(call), mode == "ok")
         os.write(self._log, json.dumps(vars(receipt)).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""A real S3 server for tests: rclone from pip, its objects as files in a folder, its keys enforced."""
+"""A real S3 server for tests: rclone, installed by pip, stores objects as files in a folder and checks keys."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def object_store_service(folder: Path, address: str) -> tuple[Service, str]:
 def start_s3_server(folder: Path, *, port: int | None = None) -> S3Server:
     """Start a server over `folder` and wait until it listens; it dies with the thread that started it.
 
-    Pass the `port` of a server that was stopped to have it back in the same place.
+    Pass the `port` of a stopped server to restart it at the same address.
     """
     port = port or _free_port()
     log_file = folder.parent / f"{folder.name}.s3.log"
@@ -71,7 +71,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
 
 
 class ObjectStore:
-    """The S3 server, which can be taken down for a while, and the folder of its objects, with a folder a bucket."""
+    """The S3 server, which can be stopped for a while, and the folder of its objects, with one folder per bucket."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Connections that are slow in every way a client can be, held open from a process of their own."""
+"""Connections of slow clients of every kind, held open by a process of their own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import requests
 HEAD = b"Host: 127.0.0.1\r\n"
 BUNDLE = b"/static/swagger-ui/swagger-ui-bundle.js"
 UPLOAD = b"POST /api/upload HTTP/1.1\r\n" + HEAD + b"Content-Type: multipart/form-data; boundary=x\r\n"
-SMALL_BUFFER = 4096  # bytes that the kernel takes for a client that does not read
+SMALL_BUFFER = 4096  # bytes that the kernel buffers for a client that does not read
 CSV = "S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n"
 
 
@@ -27,14 +27,14 @@ def get(path: bytes, headers: bytes = b"") -> bytes:
 
 
 class Kind(NamedTuple):
-    """What a client sends at first, and then again and again."""
+    """What a client sends first, and then again and again."""
 
     first: bytes = b""
     then: bytes = b""
 
 
 def kinds(output: bytes) -> dict[str, Kind]:
-    """Every kind. `output` is the path of a large object of outputs."""
+    """Every kind of slow client; `output` is the path of a large output."""
     return {
         "silent": Kind(),
         "half a header": Kind(b"GET /healthz HTTP/1.1\r\n" + HEAD + b"X-A: "),
@@ -63,7 +63,7 @@ class Crowd:
 
     @contextmanager
     def around(self) -> Iterator[None]:
-        """Hold them while the block runs."""
+        """Hold the connections open while the block runs."""
         context = multiprocessing.get_context("fork")
         there, over = context.Event(), context.Event()
         process = context.Process(target=self._hold, args=(there, over))
@@ -97,7 +97,7 @@ class Crowd:
 
 
 def seconds_to_answer(url: str, *, rounds: int = 5) -> float:
-    """The longest of some calls of `/healthz` and of some uploads, each on a connection of its own."""
+    """The longest time of several calls of `/healthz` and several uploads, each on its own connection."""
     longest = 0.0
     for _ in range(rounds):
         for call in (partial(requests.get, f"{url}/healthz", timeout=20), partial(_upload, url)):
@@ -113,7 +113,7 @@ def _upload(url: str) -> requests.Response:
 
 
 def assert_serves_others(crowd: Crowd, url: str, *, alone: float) -> None:
-    """While the crowd is there, everybody else is answered within a second, or ten times what it takes alone."""
+    """Check that other clients are answered within a second, or ten times as long as without the crowd."""
     bound = max(1.0, 10 * alone)
     with crowd.around():
         took = min(_attempts(url, bound))
@@ -121,7 +121,7 @@ def assert_serves_others(crowd: Crowd, url: str, *, alone: float) -> None:
 
 
 def _attempts(url: str, bound: float) -> Iterator[float]:
-    """Up to three, as the machine may be busy with something else."""
+    """The times of up to three attempts, as the machine may be busy with something else."""
     for _ in range(3):
         took = seconds_to_answer(url)
         yield took

@@ -25,7 +25,7 @@ ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack: where it listens, what it was told, and its processes."""
+    """A running stack: its URL, its settings, and its process."""
 
     url: str
     environ: dict[str, str]
@@ -71,7 +71,7 @@ class Stack:
 
 
 def _says(process: psutil.Process, words: tuple[str, ...]) -> bool:
-    """Is every one of `words` on its command line? That of a process which has just ended is empty."""
+    """Whether the command line holds every one of `words`; False for a process that has just ended."""
     try:
         command = " ".join(process.cmdline())
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""A real Valkey for tests, from pip alone. It keeps nothing: killed, it comes back empty."""
+"""A real Valkey for tests, installed by pip. It saves nothing, so it restarts empty."""
 
 from __future__ import annotations
 

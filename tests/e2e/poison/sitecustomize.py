@@ -1,12 +1,12 @@
-"""With this folder on PYTHONPATH a picture that holds `POISON=<name>` ends or hangs whoever opens it.
+"""With this folder on PYTHONPATH, a picture that contains `POISON=<name>` kills or hangs the process that opens it.
 
-A signal's name ends the process: SIGSEGV stands for a crash in a decoder, SIGKILL for memory exhausted; no handler sees
-either. The others hang it inside a C call that holds the GIL, so that no thread of its own goes on: SPIN computes, as a
-pattern of exponential cost does, and SLEEP waits, as a library does that has deadlocked.
+The name of a signal kills the process: SIGSEGV stands for a crash in a decoder, SIGKILL for exhausted memory; no
+handler sees either. The other names hang it inside a C call that holds the GIL, so that none of its threads can run:
+SPIN computes, like a pattern of exponential cost, and SLEEP waits, like a library in a deadlock.
 
-In the workers a product named POISON_PLAN kills whoever plans it, one named POISON_FINALIZE whoever writes it to the
-output CSV, and a webhook at /POISON_DELIVER whoever sends it. A file with a
-column POISON_SCAN hangs the web process that reads it.
+In the workers, a product named POISON_PLAN kills the process that plans it, a product named POISON_FINALIZE the process
+that writes it to the output CSV, and a webhook to /POISON_DELIVER the process that sends it. A file with a column
+POISON_SCAN hangs the web process that reads it.
 """
 
 import ctypes
