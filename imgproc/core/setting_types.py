@@ -29,7 +29,7 @@ Readers = Literal["users", "operators", "tuning"]
 class Setting:
     """What the table says of one setting.
 
-    `shown` is the default for readers where the value alone does not tell it. `compose` is the default that
+    `shown` describes the default to readers where its value would not. `compose` is the default that
     docker-compose.yml gives the containers; None where compose sets the value itself or containers have no use for it.
     """
 
@@ -119,7 +119,7 @@ class Seconds(fields.Field[tuple[int, ...]]):
         except ValueError as error:
             raise ValidationError("Give whole seconds separated by commas, e.g. 5,300.") from error
         if any(delay < 0 for delay in seconds):
-            raise ValidationError("No delay may be negative.")
+            raise ValidationError("Give no negative delay: 0 or more seconds.")
         return seconds
 
 
