@@ -62,7 +62,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def settings_or_exit() -> Settings:
-    """Read the settings for an entry point: what is wrong goes to standard error, without a traceback.
+    """Read the settings for an entry point; report wrong ones on standard error, without a traceback.
 
     Raises:
         SystemExit: with status 2, where a setting cannot be used.

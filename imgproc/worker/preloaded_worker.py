@@ -44,7 +44,7 @@ class PreloadedWorker(SimpleWorker):
     app: Flask  # set by `run_worker`, before the first job
     log_job_description = False
     max_connection_wait_time = 2.0  # seconds; RQ's minute would be added to every outage of Redis
-    dequeue_timeout = 5  # seconds to wait for a job; in RQ's seven minutes no dead connection would be noticed
+    dequeue_timeout = 5  # seconds to wait for a job; RQ would wait, and not notice a dead connection, for seven minutes
     heartbeat_due = suspension_due = 0.0
 
     def request_stop(self, *args: Any) -> None:
@@ -110,7 +110,7 @@ class PreloadedWorker(SimpleWorker):
 
 @contextmanager
 def _tolerated_outage() -> Iterator[None]:
-    """Go on while Redis is away: taking the next job waits for it, and RQ logs a line for each try."""
+    """Ignore that Redis is away: the worker waits for it when it takes the next job, and RQ logs each try."""
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError) as error:
@@ -118,7 +118,7 @@ def _tolerated_outage() -> Iterator[None]:
 
 
 def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_limit: int, pulse: Pulse) -> None:
-    """Run one worker process: with its own connections and bounded memory, and no longer than its parent lives."""
+    """Run one worker process, with its own connections and bounded memory, until it is stopped or its parent dies."""
     pulse.start()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
