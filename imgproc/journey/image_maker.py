@@ -176,6 +176,7 @@ class ImageMaker:
         )
 
     def _copy(self, image: PendingImage, made: MadeImage) -> MadeImage | None:
+        """The copy, without the validators: they belong to the download of `made`, which can be reused by itself."""
         original, rendered = self._keys(image, source_format=made.source_format, output_format=made.output_format)
         store = self.services.store
         try:
@@ -185,7 +186,7 @@ class ImageMaker:
             _run_stage(image, BROKEN_STORE, partial(store.copy_rendition, made.output_key, rendered))
         except (ImageError, InfrastructureError):
             return None
-        return replace(made, original_key=original, output_key=rendered)
+        return replace(made, original_key=original, output_key=rendered, etag=None, last_modified=None)
 
     def _store(self, image: PendingImage, made: MadeImage, source: bytes, rendition: Rendition) -> None:
         store, source_type = self.services.store, content_type_of(rendition.source.format)
