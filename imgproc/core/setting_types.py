@@ -19,6 +19,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 HOST = re.compile(r"\.?[\w.-]+")
 DATABASES = {"postgresql", "postgres", "postgresql+psycopg", "sqlite", "sqlite+pysqlite"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
+CREDENTIALS = re.compile(r"(?<=://)[^:/@]*:[^@]*@")  # SQLAlchemy takes a password with any character but `@`
 MOST_WEBHOOK_SECRETS = 2  # the new one and the one it replaces
 
 
@@ -131,8 +132,8 @@ def is_http_url(value: str) -> None:
 
 def is_database_url(value: str) -> None:
     """Accept URLs of PostgreSQL and SQLite. The value may hold a password, so messages do not quote it."""
-    scheme = _scheme(value)
-    if scheme not in DATABASES:
+    scheme = _scheme(CREDENTIALS.sub("", value, count=1))
+    if scheme not in DATABASES or not value.startswith(scheme):
         raise ValidationError("Give postgresql://user:password@host:5432/database or sqlite:////folder/file.db.")
     if scheme.startswith("sqlite") and not value.startswith(f"{scheme}:///"):
         raise ValidationError("A SQLite URL has three slashes before a relative path and four before an absolute one.")
@@ -141,7 +142,7 @@ def is_database_url(value: str) -> None:
 def is_redis_url(value: str) -> None:
     """Accept URLs of Redis. The value may hold a password, so messages do not quote it."""
     scheme = _scheme(value)
-    if scheme not in REDIS_SCHEMES:
+    if scheme not in REDIS_SCHEMES or not value.startswith(scheme):
         raise ValidationError("Give redis://:password@host:6379/0, rediss:// for TLS, or unix:///path.sock.")
     if scheme != "unix" and not re.fullmatch(r"/?\d*", urlsplit(value).path):
         raise ValidationError("The path of a Redis URL is the number of a database, e.g. redis://host:6379/0.")
