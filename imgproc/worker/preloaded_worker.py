@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from imgproc.core.errors import QueueUnavailable
-from imgproc.core.process import die_with_parent, dump_no_core, limit_memory
+from imgproc.core.process import accept_stop_signals, die_with_parent, dump_no_core, limit_memory
 from imgproc.db.engine import db
 from imgproc.journey.lease import stopping
 from imgproc.queue.connection import connect_redis
@@ -120,8 +119,7 @@ def _tolerated_outage() -> Iterator[None]:
 def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_limit: int, pulse: Pulse) -> None:
     """Run one worker process: with its own connections and bounded memory, and no longer than its parent lives."""
     pulse.start()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    accept_stop_signals()
     die_with_parent()
     if os.getppid() != parent_pid:  # the parent died before the call above
         return
