@@ -128,14 +128,14 @@ def _explain(response: requests.Response) -> str:
             f"  {_place(fault)}: {fault['detail']}" for fault in problem.get("errors", []) if _is_news(fault, detail)
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"HTTP {response.status_code} {response.reason}"
+        return f"HTTP {response.status_code} {response.reason}; imgproc did not send this, so check the address"
     if problem.get("errorsTruncated"):
         lines.append("  ...")
     return "\n".join([detail, *lines])
 
 
 def _is_news(fault: Json, detail: str) -> bool:
-    """Whether a fault tells more than the detail, which repeats the fault of an option."""
+    """Whether the detail does not already contain this fault, as it often does that of an option."""
     return "option" not in fault or fault["detail"] not in detail
 
 

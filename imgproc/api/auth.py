@@ -74,7 +74,7 @@ def bucket() -> str:
 
 
 def _secrets() -> set[str]:
-    """The keys that were sent. Empty ones count, so that a caller whose key got lost is told."""
+    """The keys that were sent. An empty key counts, so its sender is refused instead of served without a key."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     given = {token.strip()} if scheme.lower() == "bearer" else set()
     return given | {key.strip() for key in request.headers.getlist("X-API-Key")}

@@ -42,7 +42,7 @@ def list_deliveries(request_id: str) -> dict[str, Any]:
 @blueprint.output(AcceptedOut, status_code=202)
 @blueprint.doc(summary="Send a webhook again")
 def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
-    """Send it again under the same `webhook-id`, with a fresh retry schedule."""
+    """Send the webhook again under the same `webhook-id`, with a fresh retry schedule."""
     request = find_request(request_id)
     delivery = _find(request.id, delivery_id)
     if delivery.status not in UNDELIVERED:

@@ -67,7 +67,9 @@ def get_readiness() -> dict[str, Any]:
     checks = current_app.extensions["readiness"].run()
     unreachable = [service for service, state in checks.items() if state != "ok"]
     if unreachable:
-        raise Problem(503, "not_ready", f"Cannot be reached: {', '.join(unreachable)}.", checks=checks)
+        raise Problem(
+            503, "not_ready", f"Cannot be reached: {', '.join(unreachable)}; the log has the reason.", checks=checks
+        )
     return {"status": "ready", "checks": checks}
 
 
@@ -90,7 +92,7 @@ class ReadinessChecks:
         self._lock = Lock()
 
     def run(self) -> dict[str, str]:
-        """`ok` or `unreachable`, by service."""
+        """The state of each service: `ok` or `unreachable`."""
         with self._lock:
             for service in self._reach:
                 if service not in self._running or self._running[service].done():

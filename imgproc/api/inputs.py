@@ -131,12 +131,12 @@ class PageIn(_Given):
 
 
 class RequestsIn(PageIn):
-    """Which requests."""
+    """Which requests a list holds."""
 
     status = String(validate=OneOf(values(RequestStatus)))
 
 
 class ProductsIn(PageIn):
-    """Which products."""
+    """Which products a list holds."""
 
     status = String(validate=OneOf(values(ProductStatus)))

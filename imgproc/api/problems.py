@@ -28,8 +28,8 @@ from imgproc.core.errors import (
 from imgproc.db.timeouts import is_outage
 from imgproc.journey.accept import KeyReused
 
-QUOTA_RETRY_AFTER = 60  # seconds, in which a request may end
-UPLOADS_RETRY_AFTER = 10  # seconds, in which a large file is read
+QUOTA_RETRY_AFTER = 60  # seconds; by then some request may have ended
+UPLOADS_RETRY_AFTER = 10  # seconds; by then some large file has been read
 RETRY_AFTER = "5"  # seconds, if a service is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
 CODE_OF = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large", 500: "internal_error"}
@@ -125,13 +125,13 @@ def _database_error(error: DBAPIError) -> Response:
 
 
 def _out_of_memory(error: MemoryError) -> Response:
-    """WEB_MEMORY_LIMIT was reached. The memory of this call is free again."""
+    """Respond 503: the process has reached WEB_MEMORY_LIMIT. What this call used is free again."""
     log.warning("memory_exhausted", path=request.path, error=str(error))
     return _unavailable("out_of_memory", "The server has no memory left for this call; a smaller file needs less.")
 
 
 def _out_of_resources(error: OSError) -> Response:
-    """The disk that uploads are spooled to is full, or no file descriptor is left."""
+    """Respond 503 if the disk for uploads is full or no file descriptor is left; raise any other error again."""
     if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}:
         raise error
     log.error("resources_exhausted", path=request.path, error=str(error))

@@ -18,7 +18,7 @@ PATIENCE = 0.5  # seconds until Redis counts as away
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Count the calls to `app`. While Redis is away each process counts on its own and no call is refused for it."""
+    """Count the calls to `app`. While Redis is away, each process counts for itself and still answers."""
     limiter = Limiter(
         auth.bucket,
         default_limits=[_limit],

@@ -137,7 +137,7 @@ def _csv(request: ProcessingRequest, name: Literal["output", "failed"], code: st
     """The file from the private bucket, or a redirect to the public one.
 
     Raises:
-        Problem: 404 with this code. There is no such file, which `detail` explains, or it is no longer stored.
+        Problem: 404 `code`: there is no such file (`detail` says why), or it is no longer stored.
     """
     key: str | None = getattr(request, f"{name}_key")
     if key is None:
@@ -169,13 +169,17 @@ def cancel_request(request_id: str) -> dict[str, Any]:
     """Cancel images that have not started. Finished ones are kept; the output CSV and the webhook still follow."""
     request = find_request(request_id)
     if not actions.cancel(request.id) and reads.has_ended(request):
-        raise Problem(409, "already_ended", f"The request has already ended as {request.status.value}.")
+        raise Problem(
+            409,
+            "already_ended",
+            f"The request has already ended as {request.status.value}; there is nothing to cancel.",
+        )
     _finalize_if_ended(request.id)
     return accepted(request.id)
 
 
 def _finalize_if_ended(request_id: str) -> None:
-    """Enqueue the finalization if no product is left: none had started, or only the output CSV is missing."""
+    """Enqueue the finalization if no product is left to process."""
     epoch = finalization.elect_finalizer(request_id)
     if epoch is not None:
         enqueue.finalization(request_id, epoch=epoch)
@@ -185,7 +189,7 @@ def _finalize_if_ended(request_id: str) -> None:
 @blueprint.output(AcceptedOut, status_code=202)
 @blueprint.doc(summary="Retry the failed images")
 def retry_request(request_id: str) -> dict[str, Any]:
-    """Process only the failed images again. Then the request is finalized and announced again."""
+    """Process only the failed and cancelled images again. Then the request is finalized and announced again."""
     request = _ended(request_id)
     require_room(services(), request.owner, size=request.input_bytes)
     if not actions.retry(request.id):

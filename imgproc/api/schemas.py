@@ -106,7 +106,7 @@ class RequestSummary(Schema):
 
 
 class Links(Schema):
-    """The URLs around a request."""
+    """The URLs of a request and of its parts."""
 
     self = String()
     products = String()

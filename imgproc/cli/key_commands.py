@@ -28,7 +28,7 @@ def keys() -> None:
 @keys.command("create")
 @click.argument("name")
 def create_key(name: str) -> None:
-    """Create a key named NAME. Prints its secret and, on standard error, its webhook secret, only once."""
+    """Create a key named NAME. Print it on standard output and its webhook secret on standard error, only once."""
     webhook_secret = generate_secret()
     with _database():
         secret = api_keys.create_key(name, webhook_secret=webhook_secret)
@@ -54,7 +54,7 @@ def list_keys() -> None:
 @keys.command("revoke")
 @click.argument("key")
 def revoke_key(key: str) -> None:
-    """Revoke KEY, an id or a prefix that the list shows, at once."""
+    """Revoke KEY at once. KEY is an id or a prefix that `keys list` shows."""
     with _database():
         click.echo(f"Revoked {printable(api_keys.revoke_key(key))}.")
 
@@ -62,7 +62,7 @@ def revoke_key(key: str) -> None:
 @keys.command("rotate-webhook-secret")
 @click.argument("key")
 def rotate_webhook_secret(key: str) -> None:
-    """Create a second webhook secret for KEY, an id or a prefix that the list shows. It is printed only once."""
+    """Create a second webhook secret for KEY and print it once. KEY is an id or a prefix that `keys list` shows."""
     with _database():
         click.echo(api_keys.rotate_webhook_secret(key))
     click.echo(f"Keep it safe: {SHOWN_ONCE}. Webhooks are signed with the old secret too,", err=True)
@@ -72,7 +72,7 @@ def rotate_webhook_secret(key: str) -> None:
 @keys.command("drop-webhook-secret")
 @click.argument("key")
 def drop_webhook_secret(key: str) -> None:
-    """Delete the older of two webhook secrets of KEY, an id or a prefix that the list shows."""
+    """Delete the older of two webhook secrets of KEY. KEY is an id or a prefix that `keys list` shows."""
     with _database():
         click.echo(f"The older webhook secret of {api_keys.drop_webhook_secret(key)} is deleted.")
 
@@ -91,5 +91,6 @@ def _database() -> Iterator[None]:
         raise click.ClickException(printable(error.detail)) from error
     except DBAPIError as error:
         raise click.ClickException(
-            "The database is away or has no tables: start imgproc once, or run flask --app imgproc.app db upgrade."
+            "The database cannot be reached, or has no tables: start imgproc once, or run flask --app imgproc.app "
+            "db upgrade."
         ) from error

@@ -59,7 +59,7 @@ def submit(file: Path, *, wait: bool, url: str | None, key: str | None, **option
 @click.option("--watch", is_flag=True, help="Show the progress until the request has ended.")
 @_server_options
 def status(request_id: str, *, watch: bool, url: str | None, key: str | None) -> None:
-    """Show how far a request is."""
+    """Show the status and the progress of a request."""
     client = _client(url, key)
     if watch:
         _conclude(follow(client, request_id, console))

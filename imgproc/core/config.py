@@ -57,12 +57,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "embedded_outputs_dir": Path(outputs_dir) if outputs_dir else None,
         "database_url": _driver(values["database_url"] or f"sqlite:///{data_dir / 'imgproc.db'}"),
         "s3_public_url": _public_url(values),
+        "samples_url": _samples_url(values["samples_url"]),
     }
     return Settings(**values)
 
 
 def settings_or_exit() -> Settings:
-    """Read the settings for an entry point: what is wrong goes to standard error, without a traceback.
+    """Read the settings for an entry point; report wrong ones on standard error, without a traceback.
 
     Raises:
         SystemExit: with status 2, where a setting cannot be used.
@@ -85,6 +86,11 @@ def _public_url(values: Mapping[str, Any]) -> str:
     """The base of public URLs: as given, else the outputs bucket at the endpoint."""
     endpoint = (values["s3_endpoint_url"] or "https://s3.amazonaws.com").rstrip("/")
     return str(values["s3_public_url"] or f"{endpoint}/{values['s3_outputs_bucket']}").rstrip("/")
+
+
+def _samples_url(url: str | None) -> str | None:
+    """The address of the samples with a slash at its end, because downloads compare URLs with it from the start."""
+    return f"{url.rstrip('/')}/" if url else None
 
 
 def _driver(url: str) -> str:

@@ -1,4 +1,4 @@
-"""TCP keepalive options of our connections: how soon one notices that its peer has vanished (tcp(7))."""
+"""TCP keepalive options of our connections: how soon they end after the peer has vanished (tcp(7))."""
 
 from __future__ import annotations
 

@@ -8,8 +8,10 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}  # of a process and of its children
 M_ARENA_MAX = -8  # malloc.h of glibc
 
 
@@ -39,6 +41,23 @@ def dump_no_core() -> None:
     """Write no core file when this process crashes: images that crash workers would fill the disk."""
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
+@contextlib.contextmanager
+def delayed_stop_signals() -> Iterator[None]:
+    """Deliver SIGTERM and SIGINT after the block. A child that is forked in it delays them until it accepts them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def accept_stop_signals() -> None:
+    """End this process at SIGTERM and SIGINT, those that were delayed included, and not as its parent handles them."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def stop_on_signals() -> threading.Event:

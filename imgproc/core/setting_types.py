@@ -19,6 +19,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 HOST = re.compile(r"\.?[\w.-]+")
 DATABASES = {"postgresql", "postgres", "postgresql+psycopg", "sqlite", "sqlite+pysqlite"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
+CREDENTIALS = re.compile(r"(?<=://)[^:/@]*:[^@]*@")  # SQLAlchemy takes a password with any character but `@`
 MOST_WEBHOOK_SECRETS = 2  # the new one and the one it replaces
 
 
@@ -29,7 +30,7 @@ Readers = Literal["users", "operators", "tuning"]
 class Setting:
     """What the table says of one setting.
 
-    `shown` is the default for readers where the value alone does not tell it. `compose` is the default that
+    `shown` describes the default to readers where its value would not. `compose` is the default that
     docker-compose.yml gives the containers; None where compose sets the value itself or containers have no use for it.
     """
 
@@ -119,7 +120,7 @@ class Seconds(fields.Field[tuple[int, ...]]):
         except ValueError as error:
             raise ValidationError("Give whole seconds separated by commas, e.g. 5,300.") from error
         if any(delay < 0 for delay in seconds):
-            raise ValidationError("No delay may be negative.")
+            raise ValidationError("Give no negative delay: 0 or more seconds.")
         return seconds
 
 
@@ -131,8 +132,8 @@ def is_http_url(value: str) -> None:
 
 def is_database_url(value: str) -> None:
     """Accept URLs of PostgreSQL and SQLite. The value may hold a password, so messages do not quote it."""
-    scheme = _scheme(value)
-    if scheme not in DATABASES:
+    scheme = _scheme(CREDENTIALS.sub("", value, count=1))
+    if scheme not in DATABASES or not value.startswith(scheme):
         raise ValidationError("Give postgresql://user:password@host:5432/database or sqlite:////folder/file.db.")
     if scheme.startswith("sqlite") and not value.startswith(f"{scheme}:///"):
         raise ValidationError("A SQLite URL has three slashes before a relative path and four before an absolute one.")
@@ -141,7 +142,7 @@ def is_database_url(value: str) -> None:
 def is_redis_url(value: str) -> None:
     """Accept URLs of Redis. The value may hold a password, so messages do not quote it."""
     scheme = _scheme(value)
-    if scheme not in REDIS_SCHEMES:
+    if scheme not in REDIS_SCHEMES or not value.startswith(scheme):
         raise ValidationError("Give redis://:password@host:6379/0, rediss:// for TLS, or unix:///path.sock.")
     if scheme != "unix" and not re.fullmatch(r"/?\d*", urlsplit(value).path):
         raise ValidationError("The path of a Redis URL is the number of a database, e.g. redis://host:6379/0.")

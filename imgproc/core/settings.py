@@ -122,7 +122,7 @@ class Settings:
     )
     rate_limit_actions: str = operator(
         types.text("600/minute", validate=types.is_rate_limit),
-        "Calls of one key or address that change something else.",
+        "Retries, cancellations, deletions, redeliveries of one key or address.",
     )
     rate_limit_reads: str = operator(
         types.text("30000/minute", validate=types.is_rate_limit),
@@ -131,9 +131,11 @@ class Settings:
     max_open_requests: int = operator(
         types.whole(10_000), "Requests of one key that have not ended. Callers without a key share one quota."
     )
-    max_open_bytes: int = operator(types.whole(10 * 1024 * MIB), "Bytes of the uploaded files of these requests.")
+    max_open_bytes: int = operator(
+        types.whole(10 * 1024 * MIB), "Bytes of the uploaded files of the requests of one key that have not ended."
+    )
     max_open_deliveries: int = operator(
-        types.whole(1000), "Unfinished deliveries of one key, beyond which none is sent again on request."
+        types.whole(1000), "Unfinished deliveries of one key. Above this number no webhook can be redelivered."
     )
     csv_access: str = operator(
         types.choice("public", "private"),
@@ -159,7 +161,7 @@ class Settings:
     )
     web_connections: int = tuning(types.whole(2000, at_least=8), "Open connections of a web process.")
     web_body_bytes: int = tuning(
-        types.whole(1024 * MIB), "Bytes of unanswered uploads that a web process holds. Never less than one upload."
+        types.whole(1024 * MIB), "Bytes of unanswered uploads that a web process holds. One upload always fits."
     )
     slow_client_seconds: float = tuning(
         types.number(30, at_least=1), "Seconds a client may take for its headers, and over which its speed is averaged."
@@ -186,7 +188,11 @@ class Settings:
     lease_seconds: int = tuning(
         types.whole(30, at_least=2), "Seconds until a lease expires that its worker does not renew."
     )
-    max_attempts: int = tuning(types.whole(3), "Attempts at a product.")
+    max_attempts: int = tuning(
+        types.whole(3),
+        "Attempts at a product, or at planning or finalizing a request, before it fails. "
+        "Also workers that may die sending one webhook.",
+    )
     dispatch_window: int = tuning(types.whole(64), "Products of one request that are queued or processed at a time.")
     deliveries_at_once: int = tuning(
         types.whole(4), "Webhooks of one key that are sent at a time, by at most half of `WORKERS`."

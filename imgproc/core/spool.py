@@ -1,4 +1,4 @@
-"""Temporary files that note facts about their bytes while they are written, so that no pass has to find them later."""
+"""Temporary files that hash and inspect their bytes while they are written, which saves later passes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Spool:
         self.read, self.seek, self.tell, self.close = file.read, file.seek, file.tell, file.close
 
     def write(self, block: bytes) -> int:
-        """Write the next block; the number of bytes written."""
+        """Write the next block and return the number of bytes written."""
         if self._is_ascii and block.isascii():
             self.ascii_bytes += len(block)
         else:
@@ -42,6 +42,6 @@ class HashedSpool(Spool):
         self.sha256 = hashlib.sha256()
 
     def write(self, block: bytes) -> int:
-        """Write and hash the next block; the number of bytes written."""
+        """Write and hash the next block, and return the number of bytes written."""
         self.sha256.update(block)
         return super().write(block)

@@ -20,7 +20,7 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """The same for several lines: line feeds and tabs stay."""
+    """As `printable`, for several lines: line feeds and tabs stay."""
     return _UNSAFE_IN_LINES.sub(_number, text)
 
 

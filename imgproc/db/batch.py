@@ -42,8 +42,9 @@ class Batch:
         return found
 
     def _send(self, connection: Connection, values: dict[str, Any]) -> list[Rows]:
-        """Use the simple protocol, the only one that takes several statements. It has no parameters, so the driver
-        writes the values as literals.
+        """Send all statements in one message, with the values as literals, and return the rows of each.
+
+        Only PostgreSQL's simple protocol takes several statements, and it has no parameters.
         """
         parts = self._parts(connection.dialect)
         driver: Any = connection.connection.driver_connection

@@ -19,7 +19,7 @@ PAGE = 500  # products read at a time; their ids stay below SQLite's limit of bo
 
 
 def get_request(request_id: str, *, owner: str | None = None) -> ProcessingRequest | None:
-    """The request as it is now, or None. With `owner`, only if it is theirs: other requests cost no more to ask for.
+    """The request as it is now, or None if it does not exist, is removed, or does not belong to `owner` (if given).
 
     Ends the session's transaction first: on SQLite it would still see the past.
     """
@@ -58,7 +58,7 @@ def count_open_deliveries(owner: str, *, at_most: int) -> int:
 
 
 def webhook_secrets(key_id: str) -> tuple[str, ...] | None:
-    """The webhook secrets of a key, active or revoked. None if it is older than such secrets; empty if unknown."""
+    """The webhook secrets of a key, active or revoked: None if the key never had any, empty if there is no such key."""
     statement = sa.select(ApiKey.webhook_secrets).where(ApiKey.id == key_id)
     with db.engine.connect() as connection:
         found = connection.execute(statement).one_or_none()
@@ -105,7 +105,7 @@ class Bytes:
 
 
 def progress_of(request: ProcessingRequest, *, is_ending: bool = False) -> Progress:
-    """The progress by the request's counters, at the same cost for any size. `is_ending` treats it as ended.
+    """The progress by the request's counters, at the same cost for any size. `is_ending` treats the request as ended.
 
     Cancelled images count as not done. Before the end the percentage stays below 100.
     """

@@ -21,8 +21,8 @@ from imgproc.core.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_IN
 
 CONNECT = 5  # seconds
 
-# A limit ended the session: idle_in_transaction_session_timeout and transaction_timeout. Drivers do not call these
-# operational errors (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+# A limit ended the session: idle_in_transaction_session_timeout or transaction_timeout. Drivers do not report these
+# as operational errors (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 ENDED_BY_LIMIT = {"25P03", "25P04"}
 WAITED_TOO_LONG = {"55P03", "57014", "40P01"}  # lock_timeout, statement_timeout, a deadlock
 
@@ -112,7 +112,7 @@ def limit_sessions(engine: Engine, *, settings: dict[str, str]) -> None:
 
 
 def _set(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
-    """Set what the server knows. A setting that it refuses keeps its value; the server logs the refusal."""
+    """Set those settings that the server knows. One that it refuses keeps its value; the server logs the refusal."""
     try:
         connection.execute(_SET_KNOWN, (list(settings), list(settings.values())))
     except psycopg.Error:

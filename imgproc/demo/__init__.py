@@ -126,7 +126,7 @@ def _verify_webhook(site: Site, settings: Settings, request_id: str) -> None:
         announcement = site.announcements.get(timeout=WEBHOOK_SECONDS)
         payload = Webhook(settings.webhook_secret or "").verify(announcement.body, dict(announcement.headers))
     except queue.Empty as error:
-        raise DemoFailed("No webhook arrived.") from error
+        raise DemoFailed(f"No webhook arrived within {WEBHOOK_SECONDS} s.") from error
     except WebhookVerificationError as error:
         raise DemoFailed(f"The webhook's signature is wrong: {error}.") from error
     _require(payload["data"]["requestId"] == request_id, f"The webhook is about another request: {payload}.")

@@ -45,7 +45,7 @@ def free_port(ports: range, preferred: int | None = None) -> int:
         except OSError:
             continue
         return port
-    raise EmbeddedError(f"No port of {LOOPBACK} between {ports.start} and {ports.stop} is free.")
+    raise EmbeddedError(f"No port of {LOOPBACK} between {ports.start} and {ports.stop} is free: stop some servers.")
 
 
 def listens(port: int, host: str = LOOPBACK) -> bool:

@@ -69,7 +69,9 @@ def claim(data_dir: Path) -> Iterator[None]:
         make_private(data_dir)
         lock = os.open(data_dir / "embedded.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise EmbeddedError(f"DATA_DIR {data_dir} cannot be used: {error.strerror}.") from error
+        raise EmbeddedError(
+            f"DATA_DIR {data_dir} cannot be used: {error.strerror}. Choose a folder that you may write to."
+        ) from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

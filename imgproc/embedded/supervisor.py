@@ -27,7 +27,7 @@ POLL_SECONDS = 0.1
 FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 30.0
 STABLE_SECONDS = 60.0  # after this long, the delay of the next restart is the first one again
-LAST_GRACE_SECONDS = 2.0  # for each phase of a stop, even after its deadline
+LAST_GRACE_SECONDS = 2.0  # seconds that each phase of a stop gets, even after its deadline
 TAIL_LINES = 15
 
 # Runs in an interpreter of its own before the command, as code in the forked child itself (`preexec_fn`) may deadlock
@@ -194,7 +194,7 @@ class _Child:
 
 
 def _stop_together(children: Sequence[_Child], deadline: float) -> None:
-    """Ask all children to end before waiting for the first, the last started one first."""
+    """Ask all children to end, the last started one first; then wait for each."""
     deadline = max(deadline, time.monotonic() + LAST_GRACE_SECONDS)
     for child in reversed(children):
         child.terminate()

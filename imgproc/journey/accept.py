@@ -93,7 +93,7 @@ def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str 
 
 
 def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **values: str | None) -> str:
-    """Insert the request's row before its file is stored; its id. It stays hidden until it is accepted."""
+    """Insert the request's row before its file is stored; return its id. The row stays hidden until it is accepted."""
     request_id = str(uuid.uuid4())
     reserved = reservations.reserve(
         max_open_bytes=services.settings.max_open_bytes,

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Fault(NamedTuple):
-    """How an image fails whose stage raised an exception that no stage is known to raise."""
+    """The error of an image if a stage raises an unexpected exception."""
 
     code: str
     detail: str
@@ -46,7 +46,7 @@ BROKEN_PICTURE = Fault(
 BROKEN_STORE = Fault(
     "worker_lost", "The image could not be stored because of a fault of ours; retry the request.", retryable=True
 )
-OUT_OF_MEMORY = "A worker had not enough memory for this image; give one with fewer pixels."
+OUT_OF_MEMORY = "A worker did not have enough memory for this image; give one with fewer pixels."
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,7 @@ class ImageMaker:
         )
 
     def _copy(self, image: PendingImage, made: MadeImage) -> MadeImage | None:
+        """The copy, without the validators: they belong to the download of `made`, which can be reused by itself."""
         original, rendered = self._keys(image, source_format=made.source_format, output_format=made.output_format)
         store = self.services.store
         try:
@@ -185,7 +186,7 @@ class ImageMaker:
             _run_stage(image, BROKEN_STORE, partial(store.copy_rendition, made.output_key, rendered))
         except (ImageError, InfrastructureError):
             return None
-        return replace(made, original_key=original, output_key=rendered)
+        return replace(made, original_key=original, output_key=rendered, etag=None, last_modified=None)
 
     def _store(self, image: PendingImage, made: MadeImage, source: bytes, rendition: Rendition) -> None:
         store, source_type = self.services.store, content_type_of(rendition.source.format)
@@ -197,7 +198,7 @@ class ImageMaker:
         self._put(partial(_run_stage, image, BROKEN_STORE, put_rendition))
 
     def _put(self, put: Callable[[], None]) -> None:
-        """Keep the bytes during a short outage of the store, instead of downloading them again.
+        """Store the bytes; in a short outage of the store keep them and try again, which saves another download.
 
         Raises:
             StorageUnavailable: the store stayed away.

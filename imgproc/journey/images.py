@@ -56,7 +56,7 @@ class ProductImages:
         return _executor(self._settings.image_threads).map(function, items) if len(items) > 1 else map(function, items)
 
     def _make(self, images: list[PendingImage]) -> dict[str, ImageOutcome]:
-        """Make the images, or copy what earlier requests made of them; the outcomes by URL."""
+        """Make the images, or copy what earlier requests made of them. Returns the outcomes by URL."""
         earlier = {image.id: self._earlier(image) for image in images}
 
         def make(image: PendingImage) -> ImageOutcome:
@@ -65,14 +65,14 @@ class ProductImages:
         return dict(zip((image.source_url for image in images), self._map(make, images), strict=True))
 
     def _earlier(self, image: PendingImage) -> MadeImage | None:
-        """What an earlier request made of the URL, if it may be reused."""
+        """The image that an earlier request made from the URL, if it may be reused."""
         if image.earlier is None or not self._settings.reuse_pictures:
             return None
         find = partial(find_earlier, self._claim.request_id, image.source_url, options=self._claim.options)
         return retry_on_outage(find)
 
     def _copy_first(self, outcomes: dict[str, ImageOutcome], image: PendingImage) -> ImageOutcome:
-        """The outcome of an image whose URL came before in the same product."""
+        """The outcome of an image that repeats a URL of this product: a copy of what the first one became."""
         first = outcomes[image.source_url]
         if isinstance(first, FailedAttempt):
             return FailedAttempt(image, first.error)

@@ -158,7 +158,7 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
 
 
 def _product_seconds(services: Services, claim: ProductClaim) -> float:
-    """The deadline of a product, in seconds, by the rounds that its images take when several are made at a time."""
+    """The deadline of a product, in seconds: the time of one image for each round of images made at a time."""
     settings = services.settings
     full_rounds = -(-len(claim.images) // settings.image_threads)
     # Add two rounds: one to wait for other workers, one to make the images that they failed to make.

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 def check_stopping() -> None:
-    """Ask between two steps of long work whether to go on.
+    """Raise if this process was asked to stop; called between two steps of long work.
 
     Raises:
         WorkerStopping: this process was asked to stop.
@@ -95,7 +95,7 @@ class Lease:
             raise LeaseLost("The lease expired during the work.")
 
     def _hold_from(self, asked_at: float) -> None:
-        """Count on the lease for most of its length, from the moment before the database was asked."""
+        """Set when to renew the lease and until when it is surely ours, counted from before the database was asked."""
         self._renew_at = asked_at + self._seconds / 3
         self._surely_until = asked_at + self._seconds * 0.9
 

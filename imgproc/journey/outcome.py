@@ -60,7 +60,7 @@ def _delete_earlier_csvs(services: Services, request: ProcessingRequest, *, keep
 
 
 def complete(services: Services, request: ProcessingRequest, files: CsvFiles, *, token: str) -> str | None:
-    """End the request with its CSVs, and put its announcement in the outbox; the delivery's id, if there is a webhook.
+    """End the request with its CSVs and put its announcement in the outbox. Returns the delivery's id, if any.
 
     Raises:
         LeaseLost: another finalizer has taken over; nothing changed.

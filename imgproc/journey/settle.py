@@ -60,7 +60,7 @@ def _backoff(attempt: int) -> float:
 
 
 def _log_attempt(product_id: int, claim: ProductClaim, done: list[ImageResult], failures: list[FailedAttempt]) -> None:
-    write = log.info if failures else log.debug  # a success is in the database
+    write = log.info if failures else log.debug  # the database has a record of each success
     write(
         "product_attempted",
         request_id=claim.request_id,

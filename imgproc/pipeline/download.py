@@ -78,7 +78,8 @@ class Downloader:
     """Downloads untrusted URLs over kept-alive connections; one instance serves any number of threads.
 
     `timeout` is in seconds, from DNS to the last byte over all redirects; `max_bytes` bounds the body;
-    `allowed_networks` may be reached although they are private, and so may URLs that begin with `samples_url`.
+    `allowed_networks` may be reached although they are private, and so may URLs that begin with `samples_url`, which
+    ends with a slash.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ class Notifier:
             DeliveryError: there is no secret, or the receiver did not accept; not `retryable` if it never will.
         """
         if not secrets:
-            raise DeliveryError("WEBHOOK_SECRET is not set, so nothing can be signed.", code="no_webhook_secret")
+            raise DeliveryError("There is no secret to sign with; set WEBHOOK_SECRET.", code="no_webhook_secret")
         parts = self._checked(url)
         host = parts.host or ""
         body = json.dumps(payload, separators=(",", ":"))
@@ -101,7 +101,7 @@ def _signed(webhook_id: str, body: str, secrets: Sequence[str]) -> dict[str, str
 
 def _refused(response: BaseHTTPResponse, host: str) -> DeliveryError:
     status = response.status
-    what = f"answered {status}"
+    what = f"answered {status} instead of 2xx; look into the log of the receiver"
     if 300 <= status < 400:
         what = "redirects, which webhooks do not follow; give the final URL"
     return DeliveryError(

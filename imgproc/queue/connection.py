@@ -27,7 +27,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def redis_url(settings: Settings) -> str:
-    """The address of Redis."""
+    """The address of Redis: as set, else the default port of this machine."""
     return settings.redis_url or DEFAULT_REDIS_URL
 
 
@@ -45,7 +45,7 @@ def connect_redis(url: str, *, timeout: float = 10, retries: int = 3) -> Redis:
 
 
 def impatient_options(timeout: float) -> dict[str, Any]:
-    """Options for the client of a library that must give up after `timeout` seconds, with one retry at once."""
+    """Options for a Redis client that a library creates: give up after `timeout` seconds, with one immediate retry."""
     return {"socket_connect_timeout": timeout, "socket_timeout": timeout, "retry": Retry(NoBackoff(), 1)}
 
 
@@ -65,7 +65,7 @@ def redis_errors() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise QueueUnavailable("The queue is away.") from error
+        raise QueueUnavailable("The queue cannot be reached.") from error
 
 
 def ping(client: Redis | None = None) -> None:

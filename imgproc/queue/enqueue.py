@@ -20,7 +20,7 @@ from imgproc.queue.rq_classes import JobQueue
 CONTROL = "control"
 EXPRESS = "express"  # the first few products of each owner, so that no owner waits for all that another has queued
 PRODUCTS = "products"
-QUEUES = (CONTROL, EXPRESS, PRODUCTS)  # workers read them in this order; `JobQueue` says when in another
+QUEUES = (CONTROL, EXPRESS, PRODUCTS)  # workers read them in this order, but FIRST_QUEUES says where they begin
 NO_TIMEOUT = -1  # RQ sets no time limit: the deadline of the lease limits a job
 RUNNING_MARKER = "imgproc:running"
 KEY_TYPES = {
@@ -68,7 +68,7 @@ def waiting() -> set[str]:
 
 
 def mark_running() -> bool:
-    """Set a marker in Redis; False if it was set already. A missing marker means that Redis has lost everything.
+    """Set a marker in Redis. Returns False if it was set already; if it was not, Redis has lost everything.
 
     Raises:
         QueueUnavailable: Redis is away.

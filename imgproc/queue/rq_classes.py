@@ -127,7 +127,7 @@ class JobQueue(Queue):
         connection: Redis,
         **_options: Any,
     ) -> tuple[Job, Queue] | None:
-        """The next job and its queue. If none is queued: None where `timeout` is None.
+        """The next job and its queue. Without a `timeout` it does not wait, and returns None if no job is queued.
 
         Raises:
             DequeueTimeout: no job came within `timeout` seconds.
@@ -150,7 +150,7 @@ class JobQueue(Queue):
 
 
 def _wait(connection: Redis, keys: Iterable[str], timeout: int | None) -> tuple[Any, Any, None] | None:
-    """Wait for the next job id, without its call. None where `timeout` is None.
+    """Wait for the next job id, without its call. Without a `timeout` it returns None at once.
 
     Raises:
         DequeueTimeout: none came within `timeout` seconds.

@@ -165,7 +165,7 @@ class Channel(HTTPChannel):
     def readable(self) -> bool:
         """Whether the loop may call `handle_read`. Also starts the next of several pipelined requests."""
         if not self.connected:
-            return False  # closed in this turn; a connection accepted in the same turn may get its descriptor
+            return False  # closed in this turn of the loop; a new connection may have its descriptor already
         if self._ahead and super().readable():
             self.received(b"")
         return self._shut or bool(super().readable())

@@ -26,8 +26,8 @@ FRESH_SECONDS = 1.0  # a new connection is not closed for this long
 class Limits:
     """What all clients of this process may hold together, and how slow one client may be."""
 
-    connections: int
-    most_connections: int  # while others are busy or fresh; further ones wait in the backlog
+    connections: int  # beyond this number, those that wait are closed
+    most_connections: int  # at this number no more are accepted; further ones wait in the backlog
     body_bytes: int  # of requests without a response yet
     patience: Patience
 

@@ -25,7 +25,7 @@ class Parser(HTTPRequestParser):
     error: Any
 
     def received(self, data: bytes) -> int:
-        """Parse `data`; the number of bytes used.
+        """Parse `data` and return the number of bytes used.
 
         Limits the size lines and trailers of a chunked body. waitress joins them again with every packet, which takes
         quadratic time for one without an end.

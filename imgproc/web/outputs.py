@@ -60,9 +60,9 @@ def get_output(key: str) -> Response:
 
 
 def _hand_over(response: Response) -> None:
-    """Let the server send a range from the file itself, as it sends whole files.
+    """Let the server send a range of the file, as it sends whole files, instead of this thread.
 
-    Otherwise a slow client holds our thread. The server's `wsgi.file_wrapper` (PEP 3333) sends from the position of the
+    A slow client would hold the thread. The server's `wsgi.file_wrapper` (PEP 3333) sends from the position of the
     file up to the Content-Length.
     """
     part: Any = response.response

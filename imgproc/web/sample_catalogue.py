@@ -24,19 +24,19 @@ def register_samples(app: Flask, settings: Settings) -> None:
 
 @samples.get("/")
 def show_samples() -> AnyResponse:
-    """Lead to the catalogue."""
+    """Redirect to the catalogue."""
     return redirect(url_for("samples.get_catalogue"))
 
 
 @samples.get("/catalogue.csv")
 def get_catalogue() -> Response:
-    """The CSV, with the address at which the workers reach the pictures: a proxy may give callers another one."""
+    """The CSV, whose URLs have the address at which workers reach the pictures, not the one the caller used."""
     text = (FOLDER / "catalogue.csv").read_text(encoding="utf-8")
     return Response(text.replace(BASE, current_app.config["SAMPLES_URL"]), content_type="text/csv; charset=utf-8")
 
 
 @samples.get("/<name>")
 def get_picture(name: str) -> Response:
-    """One of its pictures."""
+    """One picture of the catalogue."""
     extension = name.rpartition(".")[2]
     return send_from_directory(FOLDER, name, mimetype=CONTENT_TYPES.get(extension, "application/octet-stream"))

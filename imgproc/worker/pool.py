@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
 from imgproc.core.config import Settings
+from imgproc.core.process import delayed_stop_signals
 from imgproc.queue.connection import connect_redis, redis_url
 from imgproc.queue.enqueue import QUEUES
 from imgproc.queue.rq_classes import AllowedJob
@@ -57,8 +58,14 @@ class Pool(WorkerPool):
         for _ in range(missing):
             if self.status is not self.Status.STOPPED:
                 self.start_worker(burst=self._burst)
-        if self.status is self.Status.STOPPED:
-            self.stop_workers()  # the one that was starting when the signal came
+
+    def start_worker(self, *args: Any, **kwargs: Any) -> None:
+        """Start one worker. Signals wait until the pool knows it, and the worker has handlers of its own.
+
+        Otherwise a worker that is starting when the pool is stopped would handle the signal as the pool does, and live.
+        """
+        with delayed_stop_signals():
+            super().start_worker(*args, **kwargs)
 
     def get_worker_process(self, name: str, *_args: Any, **_kwargs: Any) -> Any:
         """The process of one worker; RQ's own would start a scheduler beside each."""

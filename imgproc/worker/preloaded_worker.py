@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from imgproc.core.errors import QueueUnavailable
-from imgproc.core.process import die_with_parent, dump_no_core, limit_memory
+from imgproc.core.process import accept_stop_signals, die_with_parent, dump_no_core, limit_memory
 from imgproc.db.engine import db
 from imgproc.journey.lease import stopping
 from imgproc.queue.connection import connect_redis
@@ -44,7 +43,7 @@ class PreloadedWorker(SimpleWorker):
     app: Flask  # set by `run_worker`, before the first job
     log_job_description = False
     max_connection_wait_time = 2.0  # seconds; RQ's minute would be added to every outage of Redis
-    dequeue_timeout = 5  # seconds to wait for a job; in RQ's seven minutes no dead connection would be noticed
+    dequeue_timeout = 5  # seconds to wait for a job; RQ would wait, and not notice a dead connection, for seven minutes
     heartbeat_due = suspension_due = 0.0
 
     def request_stop(self, *args: Any) -> None:
@@ -110,7 +109,7 @@ class PreloadedWorker(SimpleWorker):
 
 @contextmanager
 def _tolerated_outage() -> Iterator[None]:
-    """Go on while Redis is away: taking the next job waits for it, and RQ logs a line for each try."""
+    """Ignore that Redis is away: the worker waits for it when it takes the next job, and RQ logs each try."""
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError) as error:
@@ -118,10 +117,9 @@ def _tolerated_outage() -> Iterator[None]:
 
 
 def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_limit: int, pulse: Pulse) -> None:
-    """Run one worker process: with its own connections and bounded memory, and no longer than its parent lives."""
+    """Run one worker process, with its own connections and bounded memory, until it is stopped or its parent dies."""
     pulse.start()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    accept_stop_signals()
     die_with_parent()
     if os.getppid() != parent_pid:  # the parent died before the call above
         return

@@ -73,7 +73,7 @@ def _repeat(app: Flask, stop: threading.Event, run_pass: Callable[[], None]) -> 
 
 
 def _try_pass(app: Flask, run_pass: Callable[[], None]) -> Exception | None:
-    """Run one pass; the error of a server that ended it, or None."""
+    """Run one pass. Returns the error if a server that is away ended it, else None."""
     with app.app_context(), allow(LONG):
         try:
             run_pass()
@@ -141,7 +141,7 @@ def sweep(*, expire_leases: bool = True) -> None:
 
 
 def _cancel_stragglers() -> None:
-    """Cancel the products that came back unfinished after their request was cancelled."""
+    """Cancel the products that workers returned unfinished after their request was cancelled."""
     unstarted = sa.exists().where(
         Product.request_id == ProcessingRequest.id,
         Product.status.in_([ProductStatus.PENDING, ProductStatus.QUEUED]),

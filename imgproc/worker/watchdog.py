@@ -38,7 +38,7 @@ class Pulse:
         return self._beats[0]
 
     def start(self) -> None:
-        """Count from a thread until the process ends. On a fatal signal the process writes its stacks to stderr."""
+        """Start the thread that counts until the process ends, and write the stacks to stderr on a fatal signal."""
         faulthandler.enable()
         threading.Thread(target=self._beat, name="pulse", daemon=True).start()
 
@@ -72,7 +72,7 @@ class Watch:
         return self._stuck_for > self._patience
 
     def end(self, pid: int) -> signal.Signals | None:
-        """Make the child write its stacks and die, and kill it if it has not after some calls; the signal sent."""
+        """Make the child write its stacks and die; kill it if it lives some calls later. Returns the signal sent."""
         number = next(self._signals)
         if number:
             with contextlib.suppress(ProcessLookupError):

@@ -112,7 +112,11 @@ def test_sends_its_key(httpserver: HTTPServer) -> None:
             "Two options are wrong.\n  quality: Not a number.\n  scale: Too large.",
             id="options not explained by the detail",
         ),
-        pytest.param(["not", "a", "problem"], "HTTP 422 UNPROCESSABLE ENTITY", id="another body"),
+        pytest.param(
+            ["not", "a", "problem"],
+            "HTTP 422 UNPROCESSABLE ENTITY; imgproc did not send this, so check the address",
+            id="another body",
+        ),
     ],
 )
 def test_an_error_shows_the_details_of_the_api(

@@ -327,6 +327,17 @@ def test_validators_are_not_sent_after_a_redirect(objects: ObjectStore, shop: Im
 
 
 @on_one_database
+def test_a_copy_is_not_found_by_later_requests(objects: ObjectStore, shop: ImageHost) -> None:
+    """Only the first image of a URL has the validators: copies would crowd out images that may be reused."""
+    url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG), Answer(304))
+    for cells in ([[url] * 3, url], [url]):
+        request_id = submit(csv_of(*cells, repeats=True))
+        drain(request_id)
+        made_of(objects, request_id)
+    assert [image.etag for image in rows(ProductImage)] == ['"v1"', None, None, None, '"v1"']
+
+
+@on_one_database
 def test_the_same_bytes_are_not_compressed_again(
     objects: ObjectStore, shop: ImageHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

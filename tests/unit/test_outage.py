@@ -61,8 +61,8 @@ def test_every_error_of_redis_is_one_of_ours_beyond_the_queue(error: Exception) 
     with pytest.raises(QueueUnavailable) as caught, redis_errors():
         raise error
     assert (caught.value.code, caught.value.retryable) == ("queue_unavailable", True)
-    assert caught.value.detail == "The queue is away."
-    assert describe(caught.value) == f"The queue is away. ({error})"
+    assert caught.value.detail == "The queue cannot be reached."
+    assert describe(caught.value) == f"The queue cannot be reached. ({error})"
 
 
 def test_an_outage_is_described_in_one_line() -> None:

@@ -74,6 +74,9 @@ def test_secrets_are_declared_as_secrets() -> None:
         pytest.param("DATABASE_URL", "postgres", "Give postgresql://", id="a database without a scheme"),
         pytest.param("DATABASE_URL", "mysql://hunter2@host/db", "Give postgresql://", id="another database"),
         pytest.param("DATABASE_URL", "postgresql://u:hunter2@host:54x/db", "Give postgresql://", id="no port number"),
+        pytest.param("DATABASE_URL", " postgresql://u:hunter2@h/d", "Give postgresql://", id="a space in front"),
+        pytest.param("DATABASE_URL", "POSTGRESQL://u:hunter2@h/d", "Give postgresql://", id="a scheme in capitals"),
+        pytest.param("DATABASE_URL", "postgresql://u:/hunter2@h:5x/d", "Give postgresql://", id="slash, no port"),
         pytest.param("DATABASE_URL", "sqlite://hunter2.db", "three slashes", id="SQLite with two slashes"),
         pytest.param("REDIS_URL", "hunter2:6379", "Give redis://", id="Redis without a scheme"),
         pytest.param("REDIS_URL", "http://hunter2:6379", "Give redis://", id="Redis by HTTP"),
@@ -100,6 +103,7 @@ def test_a_wrong_setting_is_one_line_with_the_remedy(name: str, value: str, reme
         ("DATABASE_URL", "postgresql://postgres:@/postgres?host=/run/postgresql"),
         ("DATABASE_URL", "postgresql+psycopg://u:p@[::1]:5432/db"),
         ("DATABASE_URL", "postgres://host"),
+        ("DATABASE_URL", "postgresql://u:p/a#s?s[w:o@host:5432/db"),
         ("DATABASE_URL", "sqlite:///imgproc.db"),
         ("DATABASE_URL", "sqlite:////srv/imgproc.db"),
         ("REDIS_URL", "redis://host"),
@@ -110,6 +114,12 @@ def test_a_wrong_setting_is_one_line_with_the_remedy(name: str, value: str, reme
 def test_accepts_the_urls_that_drivers_accept(name: str, value: str) -> None:
     """Sockets, IPv6, TLS, with and without a database."""
     load_settings({name: value})
+
+
+@pytest.mark.parametrize("value", ["http://10.0.0.5", "http://10.0.0.5/"])
+def test_the_address_of_the_samples_ends_with_a_slash(value: str) -> None:
+    """Downloads may reach what begins with it: `http://10.0.0.55/` must not be among that."""
+    assert load_settings({"SAMPLES_URL": value}).samples_url == "http://10.0.0.5/"
 
 
 def test_the_running_stack_is_found_below_the_environment(tmp_path: Path) -> None:

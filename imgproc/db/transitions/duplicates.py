@@ -48,7 +48,7 @@ _same_url = sa.and_(_found.url_hash == _ours.url_hash, _found.source_url == _our
 
 
 def _others(status: ImageStatus, most: int) -> tuple[sa.Select[Any], sa.Subquery]:
-    """The first images with our URL and one status in other products of the request, and their subquery."""
+    """SQL: the first `most` images with our URL and this status in other products of the request, and its subquery."""
     place = (_next.url_hash, _next.request_id, _next.status, _next.id)
     start = (_ours.url_hash, _ours.request_id, sa.literal(status, _ours.status.type), sa.literal(0, _ours.id.type))
     behind = sa.and_(sa.tuple_(*place) >= sa.tuple_(*start), _next.url_hash == _ours.url_hash)
@@ -116,9 +116,9 @@ def _outcome(row: Any) -> MadeImage | FailedImage | None:
 
 
 def find_earlier(request_id: str, url: str, *, options: dict[str, Any]) -> MadeImage | None:
-    """The newest image made from the URL by a request of the same owner with the same options, and not removed.
+    """The newest image that an earlier request of the same owner made from the URL with the same options.
 
-    Looks at the last CANDIDATES images only. They have the validators of their host.
+    Only the last CANDIDATES images of the URL are considered. The result has the validators that its host gave.
     """
     owner = sa.select(ProcessingRequest.owner).where(ProcessingRequest.id == request_id).scalar_subquery()
     newest = (

@@ -1,6 +1,6 @@
 """The last transitions of a processing request: processing → finalizing → ended, announced in the outbox.
 
-A request whose plan or finalization has lost its last worker ends as failed.
+A request ends as failed once MAX_ATTEMPTS workers have died planning or finalizing it.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def _end(
 
 
 def _announce(connection: Connection, request_id: str, *, epoch: int, url: str, body: dict[str, Any]) -> str:
-    """Put a delivery in the outbox; its id."""
+    """Put a delivery in the outbox and return its id."""
     delivery_id = str(uuid.uuid4())
     connection.execute(
         sa.insert(WebhookDelivery).values(

@@ -11,7 +11,7 @@ from imgproc.db.statuses import ENDED, IN_FLIGHT, ProductStatus, RequestStatus
 
 LAST_PUT_SECONDS = 600  # after this long no worker that held a part of the request stores anything more
 LONGEST_DELAY = 3600  # seconds until a removal that keeps failing is tried again
-MOST_DOUBLINGS = 11  # 2 seconds, doubled this often, are still below LONGEST_DELAY
+MOST_DOUBLINGS = 11  # the delay doubles from 2 seconds this many times, and then is LONGEST_DELAY
 SECONDS_A_DAY = 86_400
 
 

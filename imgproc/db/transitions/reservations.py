@@ -52,7 +52,7 @@ def open_bytes(owner: str) -> sa.ColumnElement[int]:
 
 
 def _is_reserved() -> sa.ColumnElement[bool]:
-    """SQL: the request is a reservation. One that a caller removed is cancelled, too."""
+    """SQL: the request is a reservation. A request that a caller removed also has `cancel_requested_at`."""
     return sa.and_(ProcessingRequest.removed_at.is_not(None), ProcessingRequest.cancel_requested_at.is_(None))
 
 

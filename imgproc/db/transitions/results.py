@@ -131,7 +131,7 @@ def count(connection: Connection, request_id: str, results: Sequence[ImageResult
 def refill(counted: Counted, *, window: int) -> Settled:
     """Fill the request's window if a refill is due. If the database is away, the sweeper fills it.
 
-    A postponed product leaves a gap that the end of no other product fills, so it is filled at once.
+    A postponed product leaves the window without ending, and only ends are counted, so its place is filled at once.
     """
     all_ended = counted.ended == counted.total
     is_due = counted.postponed or refill_is_due(counted.ended, window=window)

@@ -19,8 +19,8 @@ REFILLS = 8  # per window of products; releasing them one by one would take a st
 def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[bool]:
     """SQL: a request's products of one status beyond a row, to be ordered by status and row.
 
-    Only `ix_products_window` has them in this order. For `status = …` ordered by row PostgreSQL may follow the rows
-    instead, and skip all that have another status; that costs more the more have ended. The comparison is `>=`, because
+    Only `ix_products_window` has them in this order. For `status = …` ordered by row PostgreSQL may read all rows in
+    order and skip those with another status, which costs more as more products end. The comparison is `>=`, because
     for `>` PostgreSQL expects almost no rows and sorts them.
     """
     place = sa.tuple_(sa.literal(status, Product.status.type), sa.literal(after_row + 1, Product.row.type))

@@ -112,7 +112,9 @@ def _private(host: str) -> ForbiddenAddress:
 
 def _check_port(port: int, *, host: str) -> None:
     if port not in PORTS.values():
-        raise ForbiddenAddress(f"{host} is requested on port {port}; only ports 80 and 443 are open.")
+        raise ForbiddenAddress(
+            f"{host} is requested on port {port}; use port 80 or 443, or open its network with ALLOWED_NETWORKS."
+        )
 
 
 def literal_address(host: str) -> Address | None:

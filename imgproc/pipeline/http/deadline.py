@@ -41,7 +41,7 @@ class _Timer:
             self._next().expire()
 
     def _next(self) -> Deadline:
-        """Wait for the earliest end whose deadline was not met."""
+        """Wait until a deadline passes that was not met, and return it."""
         with self._changed:
             while True:
                 while self._ends and self._ends[0][2].met:

@@ -37,7 +37,7 @@ def to_plain(image: Image.Image, *, white: float) -> Image.Image:
 
 def _to_eight_bits(image: Image.Image, white: float) -> Image.Image:
     samples = image if image.mode == "F" else image.convert("I").convert("F")
-    samples.info.pop("transparency", None)  # It names a sample of the wide range.
+    samples.info.pop("transparency", None)  # Its value is a sample of the wide range.
     return samples.point(lambda sample: sample * (255 / white)).convert("L")
 
 

@@ -27,7 +27,7 @@ from imgproc.pipeline.images.readers import open_image, silence_pillow
 from imgproc.pipeline.images.rendition import ImageFacts, Rendition
 from imgproc.pipeline.images.smart import encode_smart
 
-# What callers of this folder need.
+# The names that code outside this folder imports.
 __all__ = ["CompressOptions", "ImageFacts", "MemoryBudget", "Rendition", "compress", "content_type_of", "extension_of"]
 
 
@@ -53,7 +53,7 @@ def compress(
         check_memory(image, source, max_pixels=max_pixels)
         check_compression(image)
         check_sides(scaled_size(image.size, options.scale), target=target, scale=options.scale)
-        full_size = image.size  # Decoding a JPEG at a reduced size changes it.
+        full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
         with _hold_memory(memory, image, target, options):
             picture = decode_resized(image, source, options=options, target=target)
             orientation = orientation_of(image)
@@ -82,7 +82,7 @@ def _hold_memory(
 
 
 def _may_keep(image: ImageFile.ImageFile, orientation: int, options: CompressOptions) -> bool:
-    """Whether the output may show the source's own pixels: a viewer must show them as the output would."""
+    """Whether the source's own pixels may be the output: only if viewers show them exactly as they would the output."""
     return (
         options.quality == SMART
         and orientation == UPRIGHT

@@ -1,4 +1,4 @@
-"""Encodes a source's own pixels again without loss, so that the output holds nothing but the picture.
+"""Encodes a source's own pixels again without loss, so that the output has no metadata or other data of the file.
 
 The caller has decoded the whole source, and found it upright, in sRGB, and of one frame.
 """
@@ -14,7 +14,7 @@ from imgproc.pipeline.images.lossless.png import keep_png
 from imgproc.pipeline.images.lossless.webp import keep_webp
 
 MAX_PIXELS = 16 * 1024 * 1024  # A JPEG's coefficients may take six bytes a pixel, beside the worker's own memory.
-WORTH_TRYING = 1.5  # times the bytes to be below; of larger sources next to none gets below them (ADR 20)
+WORTH_TRYING = 1.5  # times `below`: a larger source is not tried, because it almost never gets below (ADR 20)
 KEEPERS: dict[str, Callable[[bytes, CpuTime], bytes | None]] = {"jpeg": keep_jpeg, "png": keep_png, "webp": keep_webp}
 
 

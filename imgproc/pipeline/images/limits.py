@@ -43,7 +43,7 @@ def check_tags(image: TiffImageFile) -> None:
 
 
 def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) -> None:
-    """Refuse a picture of more than `max_pixels`, or one whose decoder needs more memory than those would take.
+    """Refuse a picture of more than `max_pixels`, or one whose decoder needs more memory than that many usually take.
 
     Raises:
         CompressError: `too_many_pixels`.
@@ -74,14 +74,14 @@ def _has_one_scan(image: ImageFile.ImageFile, source: bytes) -> bool:
 
 
 def _jpeg_bytes(image: ImageFile.ImageFile) -> float:
-    """The coefficients of all scans of a progressive JPEG; subsampled components have fewer."""
+    """Bytes of the coefficients of all scans of a progressive JPEG; subsampled components have fewer."""
     samples = [across * down for _, across, down, _ in cast(JpegImageFile, image).layer]
     share = sum(samples) / max(samples)
     return image.width * image.height * (COEFFICIENT_BYTES * share + PROGRESSIVE_BYTES)
 
 
 def _tiff_bytes(image: ImageFile.ImageFile) -> float:
-    """The picture and one strip or tile, which libtiff decodes at once; a tile may be larger than the picture."""
+    """Bytes of the picture and of one strip or tile, which libtiff decodes as a whole; a tile may be the larger."""
     tag: Callable[..., Any] = cast(TiffImageFile, image).tag_v2.get
     across = tag(TiffTag.TILEWIDTH, image.width)
     down = tag(TiffTag.TILELENGTH) or min(tag(TiffTag.ROWSPERSTRIP, image.height), image.height)

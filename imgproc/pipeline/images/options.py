@@ -1,4 +1,4 @@
-"""What the caller asks of every image of a request."""
+"""The options of a request: quality, scale and format of its renditions."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def check_parts(source: bytes, source_format: str) -> None:
 
 
 def unusual(name: str, what: str) -> CompressError:
-    """The error of a file that no usual encoder writes."""
+    """The error of a file that has more parts, or larger tables, than encoders write."""
     return CompressError(f"The {name} has {what}; export it again in the usual way.", code="unsupported_format")
 
 

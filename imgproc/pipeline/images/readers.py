@@ -19,7 +19,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from imgproc.pipeline.images.limits import check_tags
 
-# Pillow has no other way to set it. Each thread needs memory, and other images keep the cores busy.
+# Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
@@ -76,7 +76,7 @@ _PLUGINS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
 
 
 def open_image(stream: IO[bytes], image_format: str) -> ImageFile.ImageFile:
-    """Read the headers of an image whose format `identify` told; no pixel is decoded."""
+    """Read the headers of an image, of the format that `identify` returned; no pixel is decoded."""
     return _PLUGINS[image_format](stream)
 
 
@@ -87,8 +87,8 @@ _silencing = threading.Lock()
 def silence_pillow() -> None:
     """Ignore Pillow's warnings about odd metadata, which the output drops.
 
-    `warnings.catch_warnings` is not thread-safe, so the process has one filter. It is put in front again if others
-    were put before it.
+    `warnings.catch_warnings` is not thread-safe, so the process has one filter. A later call
+    moves it to the front again.
     """
     with _silencing:
         if warnings.filters[:1] != [_SILENCE]:

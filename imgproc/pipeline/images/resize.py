@@ -1,7 +1,6 @@
-"""Resizes a decoded picture in strips of rows, so that little memory is needed beside it and the small one.
+"""Resizes a decoded picture in strips of rows, so that no step needs a copy of the whole.
 
-On a whole picture, each step (plain colours, averages, colour management) would take another copy of four bytes a
-pixel.
+On a whole picture, each step (plain colours, averages, colour management) would take another four bytes a pixel.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import cast
 from PIL import Image
 
 STRIP_PIXELS = 4 * 1024 * 1024  # 16 MiB. A photograph of 16 megapixels, halved by its decoder, is one strip.
-COARSE = 8  # rows to a block; from here on a row of the small picture may depend on most of the large one
+COARSE = 8  # rows to a block; from this size on, a strip of the result may depend on most of the source
 LANCZOS_REACH = 3  # pixels of the small picture that have weight, to either side
 
 Work = Callable[[Image.Image], Image.Image]

@@ -25,7 +25,7 @@ PLAIN_QUALITY = 50
 PROBES = 5  # at most; three are usual
 LOWEST, HIGHEST = 10, 89
 CLOSE = 0.03  # A probe this little below the allowed error ends the search; it is about one step of quality.
-FALL = 0.025  # the share of its error that an encoder loses with each step of quality, about
+FALL = 0.025  # about how much each step of quality lowers an encoder's error, as a share of it
 TINY = 1e-6  # avoids the logarithm of 0
 SEARCHED_PIXELS = 16 * 1024 * 1024  # Searching larger pictures takes too much time and memory.
 
@@ -38,7 +38,7 @@ class _Probe(NamedTuple):
 
 
 def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTime) -> bytes:
-    """The smallest file of `target` found within `time` that looks no worse than quality 50, or that plain file.
+    """The smallest file of `target` found within `time` that looks no worse than the plain one of quality 50, else that.
 
     `scale` is the one the picture was resized by.
 
@@ -67,7 +67,7 @@ def _smaller(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) 
 
 
 def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> bytes:
-    """The smallest of a few probes that are good enough, or `plain`; each probe aims by the errors of those before."""
+    """The smallest of a few probes that are good enough, or `plain`; the errors of earlier probes choose the next."""
     encoder, quality = STRONGER[target]
     cost = _first_cost(picture, plain, target)
     reference = layers(picture)
@@ -130,7 +130,7 @@ STRONGER: dict[str, tuple[Callable[[Image.Image, int], bytes], int]] = {
 # Seconds that a probe takes for a million pixels, and for a million bytes of the plain file: the most that was measured
 # on noise, gradients and black and white dots.
 SECONDS_A_MILLION = {"jpeg": (0.05, 1.1), "webp": (0.15, 0.6), "avif": (0.4, 1.5)}
-DEARER = 2  # times the seconds of the probe before; a higher quality takes longer
+DEARER = 2  # A probe may take this many times as long as the one before: a higher quality takes longer.
 # Bytes a pixel while a probe is encoded or compared, the picture included, without and with transparency.
 SEARCH_BYTES = {
     ("jpeg", False): 24,

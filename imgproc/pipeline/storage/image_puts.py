@@ -33,7 +33,7 @@ _RETRIES: Any = {
     "retry_timeout": timedelta(seconds=5),
 }
 _IDLE = timedelta(seconds=15)  # A connection unused for longer may lead to a host that is gone.
-_callers: set[int] = set()  # ids of processes; obstore's threads do not exist in a child that inherits this
+_callers: set[int] = set()  # ids of processes that used obstore, of whose threads a forked child has none
 # The server's answer, in the text of an error.
 _CODE, _STATUS = re.compile(r"<Code>([^<]+)</Code>"), re.compile(r"status code: (\d+)")
 

@@ -31,7 +31,7 @@ def rendition_key(request_id: str, *, row: int, position: int, product_name: str
 
 
 def output_csv_key(request_id: str, *, token: str) -> str:
-    """The key of the output CSV; the random token keeps the URL of an image from giving it away."""
+    """The key of the output CSV; because of the random token it cannot be guessed from the URL of an image."""
     return f"{request_id}/{token}/output.csv"
 
 

@@ -76,7 +76,7 @@ class PlainReader:
         return rows
 
     def _rows(self, block: str, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
-        # A pattern's memory grows with the line, so the record reader takes a line of a megabyte.
+        # A pattern's memory grows with the line, so a line of a megabyte is left to the record reader.
         columns = self._find(block) if len(block) <= 2 * BLOCK_CHARS else None
         if columns is None or len(columns[0]) > at_most:
             return None

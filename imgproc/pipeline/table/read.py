@@ -14,7 +14,7 @@ from imgproc.pipeline.table.records import Lines, Record, read_records
 from imgproc.pipeline.table.rows import CsvLimits, Row, RowReader
 from imgproc.pipeline.table.text import detect_encoding, invalid_csv, open_text
 
-# What callers of this folder need.
+# The names that code outside this folder imports.
 __all__ = ["CsvLimits", "CsvReading", "Row", "Scan", "read_csv", "require_valid", "scan_csv"]
 
 MAX_ERRORS = 100

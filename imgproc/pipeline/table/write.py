@@ -44,7 +44,7 @@ def write_output_csv(rows: Iterable[OutputRow]) -> Iterator[bytes]:
 
 
 def write_failed_csv(rows: Iterable[FailedRow]) -> Iterator[bytes]:
-    """Yield the failed CSV in the same way; uploaded again, it reads as the same values."""
+    """Yield the failed CSV, in the form of the output CSV. Uploaded again, it gives the same values."""
     lines = ((row.serial_number, row.product_name, row.input_cell, row.error) for row in rows)
     return _write((*INPUT_HEADER, "Error"), lines)
 

@@ -101,7 +101,7 @@ def _compress(pixels: bytes, *, length: int, time: CpuTime) -> bytes:
 
 
 def _row_bytes(header: bytes) -> int:
-    """Bytes of all rows of all passes, each row with its filter byte."""
+    """The number of bytes of all rows of all passes, each row with its filter byte."""
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     total = 0
     for left, top, step_x, step_y in ADAM7 if interlaced else WHOLE:
