@@ -1,26 +1,26 @@
-"""The codec path of one core: ours between the naive way and the floor, beside its peers."""
+"""The codec path on one core: ours, the naive program, libjpeg-turbo alone and other services."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from benchmarks.corpus import SIZES, jpeg
-from benchmarks.measure import again, in_turns
+from benchmarks.measure import in_turns, repeated
 from benchmarks.peers import left_out, peers
 from benchmarks.results import Table
 
-# Pictures a turn: the first finds the caches cold, as another peer, or Python's collector, was there before.
+# Pictures a turn: the first finds cold caches, because another peer or Python's garbage collector ran before.
 TIMES = {"S": 8, "M": 2, "L": 1, "XL": 1}
 
 
 def measure(*, quick: bool = False) -> Table:
-    """CPU of every peer on S, M, L, and 24 megapixels."""
+    """CPU time of every peer on S, M, L and XL."""
     sizes = [name for name in SIZES if not (quick and name == "XL")]
     rounds = {"S": 25, "M": 25, "L": 15, "XL": 7} if not quick else dict.fromkeys(SIZES, 3)
     everyone = peers()
     costs = {}
     for size in sizes:
-        cases = {name: again(partial(peer, jpeg(size)), TIMES[size]) for name, peer in everyone.items()}
+        cases = {name: repeated(partial(peer, jpeg(size)), TIMES[size]) for name, peer in everyone.items()}
         costs[size] = in_turns(cases, rounds=rounds[size])
     rows: list[list[str | float]] = []
     for name in everyone:
@@ -34,6 +34,6 @@ def measure(*, quick: bool = False) -> Table:
 
 def _notes() -> list[str]:
     sizes = (f"{name} {width}×{height} ({len(jpeg(name)) / 1e6:.1f} MB)" for name, (width, height) in SIZES.items())
-    ours = "CPU of all threads, medians of rounds in turns. imgproc also checks, turns and manages colours."
-    magick = "ImageMagick is started anew for every picture, as scripts do; the others are warm."
+    ours = "CPU of all threads, medians of rounds in turns. imgproc also checks files, orientation and colours."
+    magick = "ImageMagick is started for every picture, as in scripts; the others are warm."
     return [f"{', '.join(sizes)}.", ours, magick]

@@ -1,6 +1,6 @@
-"""Photographs to measure with: scikit-image's bundled ones (public domain), laid out as a mosaic in camera sizes.
+"""Photographs to measure with: those of scikit-image (public domain), as a mosaic in camera sizes.
 
-Tiles keep the detail of real pictures; enlarging one would give smooth pixels that every codec handles faster.
+Tiles keep the detail of real pictures. An enlarged photograph would be smooth, and every codec would be faster on it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def mosaic(size: tuple[int, int]) -> Image.Image:
 
 @cache
 def jpeg(name: str, **options: Any) -> bytes:
-    """One of `SIZES` as a camera writes it; more options of Pillow's encoder (`progressive`) may be given."""
+    """One of `SIZES` as a camera writes it; `options` go to Pillow's encoder."""
     return encoded(name, "JPEG", **({"quality": SOURCE_QUALITY} | options))
 
 
 @cache
 def thumbnail(side: int) -> bytes:
-    """A JPEG of `side` pixels a side, the corner of the mosaic."""
+    """A square JPEG of `side` pixels a side, from the corner of the mosaic."""
     return encode(mosaic((side, side)), "JPEG", quality=SOURCE_QUALITY)
 
 

@@ -1,4 +1,4 @@
-"""A house without workers, and requests put straight into its tables as if workers had been at them."""
+"""An app without workers, and requests inserted straight into its tables as if workers had processed them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from imgproc.db.models import ProcessingRequest, Product
 from imgproc.db.statuses import ProductStatus, RequestStatus
 
 OPTIONS = {"quality": 50, "scale": 0.5, "format": "jpeg"}
-LONG_AGO, FAR_AWAY = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2020, 2999))
+LONG_AGO, FAR_FUTURE = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2020, 2999))
 
 
 @contextmanager
-def house(environ: Mapping[str, str]) -> Iterator[Flask]:
-    """An app on a migrated database, its context pushed; what `environ` does not name has its default."""
+def migrated_app(environ: Mapping[str, str]) -> Iterator[Flask]:
+    """An app on a migrated database, with its context pushed; settings outside `environ` have their defaults."""
     given = {**dict.fromkeys(SettingsSchema().fields, ""), "LOG_LEVEL": "ERROR", **environ}
     app = create_app(load_settings(given))
     with app.app_context():
@@ -33,7 +33,10 @@ def house(environ: Mapping[str, str]) -> Iterator[Flask]:
 
 
 def add_request(products: int, *, done: int, leased: int = 0, queued: int = 0) -> str:
-    """One with so many products done, leased and queued, the rest waiting; its id. It has ended if all are done."""
+    """Insert a request with so many products done, leased and queued, and the rest pending; return its id.
+
+    The request has ended if all its products are done.
+    """
     request_id, ended = str(uuid.uuid4()), done == products
     request = ProcessingRequest(
         id=request_id, status=RequestStatus.COMPLETED if ended else RequestStatus.PROCESSING, filename="a.csv",
@@ -50,7 +53,7 @@ def add_request(products: int, *, done: int, leased: int = 0, queued: int = 0) -
             "request_id": request_id, "row": row, "line": row + 1, "serial_number": str(row), "product_name": "SKU",
             "input_cell": "http://shop.example/1.jpg", "status": status,
             "queued_at": LONG_AGO if status is ProductStatus.QUEUED else None,
-            "lease_until": FAR_AWAY if status is ProductStatus.PROCESSING else None,
+            "lease_until": FAR_FUTURE if status is ProductStatus.PROCESSING else None,
         }
         for row, status in enumerate(statuses, start=1)
     ]  # fmt: skip

@@ -1,6 +1,6 @@
-"""What a product costs in a very large request over what it costs in a small one, with pictures that cost little.
+"""The cost of a product in a very large request, compared with a small request. The pictures are tiny.
 
-20,000 products take some minutes, so they are what is measured unless told; the bar asks for `--number 100000`.
+The default of 20,000 products takes some minutes; the target is for `--number 100000`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SIDE = 64
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
-    """CPU of the workers and time by the clock, a product; small requests before and after the large one."""
+    """CPU time of the workers and wall time for each product; small requests run before and after the large one."""
     small, large = (100, 500) if quick else (1_000, number or 20_000)
     with image_host_process(thumbnail(SIDE)) as host, stack_of() as stack:
         warm_up(stack, host)

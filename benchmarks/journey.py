@@ -1,7 +1,7 @@
-"""The whole journey on a running stack: what workers spend beside the codec, with a fast and a slow host.
+"""The whole journey on a running stack, with a fast and a slow host: the cost of a worker besides the codec.
 
-`--number 2000` is what the bar asks for and what is measured unless told, a part of them in each round: what else the
-machine does changes within minutes.
+The target is for `--number 2000`, which is the default. Each round takes a part of them, because the load of the
+machine changes within minutes.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tests.support.host_process import image_host_process
 from tests.support.stack import Stack
 
 SIZE = "M"
-A_CORE = (2, 16)  # workers a core: as many as keep it busy where no host is slow, and the default
+A_CORE = (2, 16)  # workers a core: enough for a fast host, and the default
 SLOW = 0.3
 CODEC = "codec in two processes"
 ROUNDS = 4
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
-    """Worker CPU an image over the codec's, and images a second over a bare loop of two processes."""
+    """Worker CPU for each image ÷ the codec's, and images a second ÷ a bare codec loop of two processes."""
     rounds = 1 if quick else ROUNDS
     images = (number or (40 if quick else 2_000)) // rounds
     runs: dict[str, list[Cost]] = {CODEC: []}
@@ -67,7 +67,7 @@ def _row(name: str, runs: list[Cost], loops: list[Cost], images: int) -> list[st
 
 
 def _codec_loop(source: bytes, images: int) -> Cost:
-    """Compress on every core, two processes, nothing else."""
+    """Only compress, in two processes."""
     say(f"  {CODEC}")
     started = time.perf_counter()
     with ProcessPoolExecutor(2) as pool:

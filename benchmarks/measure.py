@@ -14,20 +14,20 @@ from typing import Any, NamedTuple
 
 
 class Cost(NamedTuple):
-    """What one run takes, in seconds: of the CPU (all threads, system calls too), and by the clock."""
+    """The cost of one run in seconds: CPU time (all threads, system calls included) and wall time."""
 
     cpu: float
     wall: float
 
 
-# A case that runs elsewhere (in a process of its own) measures itself and returns its cost.
+# A case that runs in another process measures itself and returns its cost.
 Case = Callable[[], object]
 
 
 def in_turns(cases: Mapping[str, Case], *, rounds: int, warm_up: bool = True) -> dict[str, Cost]:
-    """The median cost of every case. A round runs each once; the first warms up and does not count, unless told.
+    """The median cost of every case. A round runs each case once; with `warm_up`, a first round does not count.
 
-    Every other round goes backwards, so that no case always follows the same neighbour.
+    Every other round runs backwards, so that no case always follows the same one.
     """
     costs: dict[str, list[Cost]] = {name: [] for name in cases}
     order = list(cases.items())
@@ -41,17 +41,17 @@ def in_turns(cases: Mapping[str, Case], *, rounds: int, warm_up: bool = True) ->
 
 
 def say(text: str) -> None:
-    """Tell whoever waits how far it is."""
+    """Print progress on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def seconds_of(usage: resource.struct_rusage) -> float:
-    """CPU, the system's part included."""
+    """CPU seconds, system time included."""
     return usage.ru_utime + usage.ru_stime
 
 
 def of_children(command: Sequence[str | Path], **options: Any) -> Cost:
-    """What a command costs, with all the processes it starts and waits for."""
+    """The cost of a command and of all processes that it starts and waits for."""
     cpu, wall = seconds_of(resource.getrusage(resource.RUSAGE_CHILDREN)), time.perf_counter()
     subprocess.run(command, check=True, **options)
     return Cost(seconds_of(resource.getrusage(resource.RUSAGE_CHILDREN)) - cpu, time.perf_counter() - wall)
@@ -70,8 +70,8 @@ def _median(runs: list[Cost]) -> Cost:
     return Cost(*(statistics.median(values) for values in zip(*runs, strict=True)))
 
 
-def again(case: Case, times: int) -> Case:
-    """The case as often as makes it long enough to measure; the cost of all where it measures itself."""
+def repeated(case: Case, times: int) -> Case:
+    """A case that runs `case` several times, so that it takes long enough to measure."""
 
     def run() -> Cost | None:
         own = [cost for cost in (case() for _ in range(times)) if isinstance(cost, Cost)]
@@ -81,20 +81,20 @@ def again(case: Case, times: int) -> Case:
 
 
 def in_own_process(code: str) -> str:
-    """What a fresh interpreter prints for `code`, so that no earlier work has touched its memory."""
+    """The output of `code` in a fresh interpreter, whose memory no earlier work has touched."""
     root = Path(__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
     return done.stdout
 
 
-def forget_peak() -> int:
-    """Start the peak of this process's memory anew (Linux, proc(5), clear_refs); the bytes in use now."""
+def reset_peak() -> int:
+    """Reset the peak of this process's memory (Linux, proc(5), clear_refs); return the bytes in use now."""
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
 
 
 def peak() -> int:
-    """The most bytes in use since `forget_peak`, or since the start where the system cannot forget."""
+    """The most bytes in use since `reset_peak`, or since the start if the system cannot reset it."""
     return (
         _status("VmHWM") if Path("/proc/self/status").exists() else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     )

@@ -1,4 +1,4 @@
-"""The memory one job needs above an idle worker: a process of its own each, warmed up by a small picture."""
+"""The memory of one job above an idle worker, each in a fresh process after a small picture as warm-up."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ CASES = {
 CODE = """
 import sys
 from pathlib import Path
-from benchmarks.measure import forget_peak, peak
+from benchmarks.measure import reset_peak, peak
 from benchmarks.peers import naive, ours
 peer = {{"ours": ours, "naive": naive}}[{peer!r}]
 peer(Path({small!r}).read_bytes())
-idle = forget_peak()
+idle = reset_peak()
 peer(Path({large!r}).read_bytes())
 print(peak() - idle)
 """
 
 
 def measure(*, quick: bool = False) -> Table:
-    """MiB at the peak of a job, the source's bytes included, above what the process used before."""
+    """Peak memory of a job in MiB above the idle process, the bytes of the source included."""
     names = list(CASES)[: 1 if quick else None]
     rows: list[list[str | float]] = [[name, _megabytes("ours", name), _megabytes("naive", name)] for name in names]
     notes = [
-        "Peak resident memory during the job less resident memory before it; the source's own bytes are part of it."
+        "Peak resident memory during the job minus resident memory before it; the bytes of the source are included."
     ]
     return Table("Memory of one job, MiB", ["source", "imgproc", "naive"], rows, notes)
 

@@ -1,4 +1,4 @@
-"""The naive seed as a whole, what everybody writes first, beside the journey, with a host that takes its time."""
+"""The naive program as a whole, compared with the journey, with a slow host."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FEW = 8
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
-    """Images a second of both, by the clock: the seed in one process, ours with few and with many workers."""
+    """Images a second by the clock: the naive program in one process, imgproc with few and with many workers."""
     images, rounds = number or (12 if quick else 100), 1 if quick else 3
     with ExitStack() as servers:
         fast, slow = (servers.enter_context(image_host_process(jpeg(SIZE), delay=delay)) for delay in (0, SLOW))
@@ -36,9 +36,9 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
         for stack in (few, many):
             warm_up(stack, fast)
         file = csv_of(slow, images)
-        say(f"  the naive seed will take about {images * (SLOW + 0.1):.0f} s a round")
+        say(f"  the naive program will take about {images * (SLOW + 0.1):.0f} s a round")
         cases = {
-            NAIVE: partial(naive_seed, file, few),
+            NAIVE: partial(naive_program, file, few),
             f"imgproc, {FEW} workers": partial(process, few, slow, images),
             f"imgproc, {many.settings().workers} workers (default)": partial(process, many, slow, images),
         }
@@ -52,14 +52,14 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
         f"The same {images} products of one {SIZE} picture each from a host that answers after {SLOW * 1000:.0f} ms;"
         f" {rounds} round(s) in turns, medians.",
         "Naive: csv, requests.get, Image.resize, save at quality 50, boto3 put of the rendition, one after the other."
-        " It neither keeps the original, nor checks, nor can be asked how far it is.",
-        "CPU of the seed's process, and of our worker processes.",
+        " It does not keep originals, check files or report progress.",
+        "CPU of the naive process, and of our worker processes.",
     ]
-    return Table("The naive seed as a whole", columns, rows, notes)
+    return Table("The naive program as a whole", columns, rows, notes)
 
 
-def naive_seed(file: str, stack: Stack) -> Cost:
-    """What everybody writes first, into the same bucket."""
+def naive_program(file: str, stack: Stack) -> Cost:
+    """The usual first program, storing into the same bucket."""
     cpu, wall = time.process_time(), time.perf_counter()
     settings = stack.settings()
     s3 = s3_client(stack)
@@ -72,7 +72,7 @@ def naive_seed(file: str, stack: Stack) -> Cost:
 
 
 def s3_client(stack: Stack) -> Any:
-    """A client of boto3 for the stack's own S3 server, with the options without which it refuses some calls."""
+    """A boto3 client for the stack's S3 server, with the options that this server needs."""
     settings = stack.settings()
     return boto3.client(
         "s3",

@@ -1,4 +1,4 @@
-"""How others make the half-size, quality 50 JPEG of a JPEG. A peer that is not installed is left out."""
+"""Other programs that make a half-size JPEG of quality 50 from a JPEG. Peers that are not installed are left out."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ THUMBOR = HERE / "thumbor" / ".venv" / "bin" / "python"
 
 
 def ours(source: bytes) -> bytes:
-    """The pipeline's own stage, with its checks, orientation and colour management."""
+    """The compress stage of imgproc, with its checks, orientation and colour management."""
     return compress(source, options=CompressOptions(), max_pixels=MAX_PIXELS).body
 
 
 def naive(source: bytes, *, resample: Image.Resampling | None = None) -> bytes:
-    """What everybody writes first: decode in full, resize (bicubic unless told otherwise), save to memory."""
+    """The usual first program: decode in full, resize (bicubic by default), save to memory."""
     image: Image.Image = Image.open(io.BytesIO(source))
     image = image.resize((image.width // 2, image.height // 2), resample)
     out = io.BytesIO()
@@ -43,7 +43,7 @@ def naive(source: bytes, *, resample: Image.Resampling | None = None) -> bytes:
 
 
 def draft_only(source: bytes) -> bytes:
-    """Pillow's shortest way: no checks, no colours, no orientation, no optimized tables."""
+    """Pillow's fastest path: no checks, colour management, orientation or optimized tables."""
     image = Image.open(io.BytesIO(source))
     image.draft(None, (image.width // 2, image.height // 2))
     image.load()
@@ -53,21 +53,21 @@ def draft_only(source: bytes) -> bytes:
 
 
 def floor(source: bytes) -> bytes:
-    """libjpeg-turbo alone: decode at half the scale, encode. No Python library can do with less."""
+    """libjpeg-turbo alone: decode at half the scale, encode. No Python library that uses it can be faster."""
     height, width, _, _ = simplejpeg.decode_jpeg_header(source)
     pixels = simplejpeg.decode_jpeg(source, min_height=height // 2, min_width=width // 2, min_factor=2)
     body: bytes = simplejpeg.encode_jpeg(pixels, quality=QUALITY, colorsubsampling="420", fastdct=False)
     return body
 
 
-class Elsewhere:
-    """A peer in a process of its own: it reads the path of a JPEG a line, and answers what that cost it as JSON."""
+class OtherProcess:
+    """A peer in another process. It reads paths of JPEGs, one a line, and answers with the cost of each as JSON."""
 
     def __init__(self, *command: str | Path) -> None:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def __call__(self, source: bytes) -> Cost:
-        """Half of `source`, and what it cost."""
+        """Halve `source`; return the cost."""
         with _file_of(source) as path:
             print(path, file=self._process.stdin, flush=True)
             assert self._process.stdout is not None
@@ -75,7 +75,7 @@ class Elsewhere:
 
 
 def image_magick(source: bytes, *, program: str, shrink_on_load: bool) -> Cost:
-    """ImageMagick as scripts call it, a process a picture; its start is part of the cost."""
+    """ImageMagick as scripts call it, one process for each picture; the cost includes its start."""
     with _file_of(source) as path:
         width, height = (side // 2 for side in Image.open(path).size)
         hint = ["-define", f"jpeg:size={width}x{height}"] if shrink_on_load else []
@@ -92,7 +92,7 @@ def _file_of(source: bytes) -> Iterator[str]:
 
 
 def peers() -> dict[str, Peer]:
-    """Every peer that can run here, ours included, by the name it has in the tables."""
+    """Every peer that can run here, imgproc included, by its name in the tables."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
     found: dict[str, Peer] = {
         "naive resize + save": naive,
@@ -103,17 +103,17 @@ def peers() -> dict[str, Peer]:
     }
     found["libvips shrink-on-load"] = partial(vips.shrink_on_load, quality=QUALITY)
     found["libvips thumbnail"] = partial(vips.thumbnail, quality=QUALITY)
-    return found | _elsewhere()
+    return found | _other_processes()
 
 
-def _elsewhere() -> dict[str, Peer]:
-    """The peers that are no library of this interpreter."""
+def _other_processes() -> dict[str, Peer]:
+    """The peers that run in other processes."""
     found: dict[str, Peer] = {}
     node = shutil.which("node")
     if node and (HERE / "sharp" / "node_modules" / "sharp").exists():
-        found["sharp"] = Elsewhere(node, HERE / "sharp" / "resize.js")
+        found["sharp"] = OtherProcess(node, HERE / "sharp" / "resize.js")
     if THUMBOR.exists():
-        found["thumbor's engine"] = Elsewhere(THUMBOR, HERE / "thumbor" / "resize.py")
+        found["thumbor's engine"] = OtherProcess(THUMBOR, HERE / "thumbor" / "resize.py")
     if program := next(filter(_is_image_magick, ("magick", "convert-im6.q16", "convert")), None):
         magick = partial(image_magick, program=program)
         found["ImageMagick"] = partial(magick, shrink_on_load=False)
@@ -122,7 +122,7 @@ def _elsewhere() -> dict[str, Peer]:
 
 
 def _is_image_magick(program: str) -> bool:
-    """`convert` may as well be another program."""
+    """Whether this is ImageMagick; another program may have the name `convert`."""
     if shutil.which(program) is None:
         return False
     told = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
@@ -130,9 +130,9 @@ def _is_image_magick(program: str) -> bool:
 
 
 def left_out(found: Collection[str]) -> list[str]:
-    """A sentence for each peer that is not among those found: how to have it here."""
+    """A sentence for each peer that is missing, with how to install it."""
     known = {
-        "sharp": "make bench installs it where there is npm",
+        "sharp": "make bench installs it if npm is there",
         "thumbor's engine": "make bench installs it in an environment of its own",
         "ImageMagick": "Debian: apt install imagemagick",
     }

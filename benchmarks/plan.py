@@ -1,4 +1,4 @@
-"""Planning: reading a CSV and saving its products and images, beside a bare `executemany` of the same rows."""
+"""Planning (reading a CSV, saving its products and images), compared with a bare `executemany` of the same rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IMAGES = """INSERT INTO product_images (product_id, request_id, url_hash, positi
 
 
 def measure(*, quick: bool = False) -> Table:
-    """CPU seconds on SQLite; a database of its own for each run."""
+    """CPU seconds on SQLite; each run has a new database."""
     number = 2_000 if quick else 50_000
     rows: list[list[str | float]] = []
     for images in (1, 3):
@@ -46,7 +46,7 @@ def measure(*, quick: bool = False) -> Table:
 
 @contextmanager
 def _request() -> Iterator[tuple[str, Path]]:
-    """A migrated database with one request; its id and the database's file."""
+    """A migrated database with one request; the request's id and the database file."""
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(load_settings(dict.fromkeys(SettingsSchema().fields, "") | {"DATA_DIR": folder}))
         with app.app_context():
@@ -59,7 +59,7 @@ def _request() -> Iterator[tuple[str, Path]]:
 
 
 def _ours(body: bytes) -> None:
-    """What the job `plan` does between the bucket and the queue."""
+    """The work of the job `plan` between the bucket and the queue."""
     with _request() as (request_id, _):
         requests.claim_plan(request_id, token="t", lease_seconds=600)
         rows = read_csv(io.BytesIO(body), limits=LIMITS).rows
@@ -68,7 +68,7 @@ def _ours(body: bytes) -> None:
 
 
 def _bare(body: bytes) -> None:
-    """The same rows, read beforehand, by the driver alone."""
+    """The same rows, read beforehand and inserted by the driver alone."""
     with _request() as (request_id, file), closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA synchronous=NORMAL")
         key = uuid.UUID(request_id).hex

@@ -1,4 +1,4 @@
-"""What a worker does with each millisecond: a real worker's loop, alone in this process, under pyinstrument.
+"""What a worker does with each millisecond: the loop of a real worker in this process, under pyinstrument.
 
 `python -m benchmarks.profile` prints the frames.
 """
@@ -18,7 +18,7 @@ from pyinstrument import Profiler
 from pyinstrument.frame import Frame
 
 from benchmarks.corpus import jpeg
-from benchmarks.filling import house
+from benchmarks.filling import migrated_app
 from benchmarks.measure import say
 from benchmarks.results import Table
 from benchmarks.runs import csv_of
@@ -31,7 +31,7 @@ SIZE = "M"
 WARM_UP = 20
 LOOP = "RQ and the worker's loop"
 OUTSIDE = "the worker's start and end, which take up to a second"
-# What is known of a stack's frames, from the outermost to the innermost, says what the time was spent on.
+# The innermost of these frames on the stack names the part that the time is counted for.
 KNOWN = {
     ("pipeline/download.py", "download"): "download",
     ("pipeline/compress.py", "compress"): "compress",
@@ -51,9 +51,9 @@ KNOWN = {
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
-    """Milliseconds an image by the clock, part by part."""
+    """Milliseconds for each image by the clock, part by part."""
     images = number or (40 if quick else 400)
-    with _house() as host:
+    with _ready_app() as host:
         cpu = _loop(host, images)
         profiler = _profiled(host, images)
     parts: Counter[str] = Counter()
@@ -67,14 +67,14 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     rows.append(["sum", 1000 * parts.total() / images, 1.0])
     rows.append(["CPU of the loop without the profiler", 1000 * cpu / images, ""])
     notes = [
-        f"{images} products of one {SIZE} image, one worker; SQLite, Valkey and S3 on loopback. The clock also counts"
-        " waiting for these, and under the profiler Python takes longer, C does not.",
+        f"{images} products of one {SIZE} image, one worker; SQLite, Valkey and S3 on loopback. The times include"
+        " waiting for these. The profiler slows Python, but not C.",
     ]
     return Table("What a worker does with each millisecond", ["", "ms an image", "share"], rows, notes)
 
 
 def _loop(host: str, images: int) -> float:
-    """Seconds of CPU of the loop over so many products."""
+    """CPU seconds of the loop over so many products."""
     _plan(host, images)
     say(f"  {images} images")
     started = time.process_time()
@@ -92,14 +92,14 @@ def _profiled(host: str, images: int) -> Profiler:
 
 
 def _plan(host: str, images: int) -> None:
-    """Upload so many products and plan them: their rings wait for the loop."""
+    """Upload so many products and plan them; their jobs wait for the loop."""
     form = {"file": (io.BytesIO(csv_of(host, images).encode()), "products.csv")}
     assert current_app.test_client().post("/api/upload", data=form).status_code == 202
     burst(most=1)
 
 
 def _add(frame: Frame, part: str, parts: Counter[str]) -> None:
-    """Count a frame's own time for the part it is in, and go on with what it called."""
+    """Count a frame's own time for its part, then do the same for the frames that it called."""
     parts[part] += frame.time - sum(child.time for child in frame.children)
     for child in frame.children:
         path = "/".join(Path(child.file_path or "").parts[-2:])
@@ -107,8 +107,8 @@ def _add(frame: Frame, part: str, parts: Counter[str]) -> None:
 
 
 @contextmanager
-def _house() -> Iterator[str]:
-    """A house on servers of its own, in this process, with every connection made; the URL of an image host."""
+def _ready_app() -> Iterator[str]:
+    """An app on its own servers, in this process and warmed up; the URL of an image host."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(s3_server(folder / "objects"))
@@ -120,7 +120,7 @@ def _house() -> Iterator[str]:
             "S3_SECRET_ACCESS_KEY": server.secret,
             "ALLOWED_NETWORKS": "127.0.0.0/8",
         }
-        stack.enter_context(house(environ)).extensions["services"].store.ensure_buckets()
+        stack.enter_context(migrated_app(environ)).extensions["services"].store.ensure_buckets()
         host = stack.enter_context(image_host_process(jpeg(SIZE)))
         _loop(host, WARM_UP)
         yield host
@@ -128,7 +128,7 @@ def _house() -> Iterator[str]:
 
 def main() -> None:
     """Print the frames."""
-    with _house() as host:
+    with _ready_app() as host:
         print(_profiled(host, 100).output_text(unicode=True))
 
 

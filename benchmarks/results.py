@@ -1,4 +1,4 @@
-"""Results as JSON, with the versions and the machine they were measured on, and as Markdown."""
+"""Results as Markdown, and as JSON with the versions and the machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CODECS = ("libjpeg_turbo", "zlib", "webp", "avif")
 
 @dataclass(frozen=True)
 class Table:
-    """What was measured: a title, the columns, the rows, and what a reader must know."""
+    """One table of results: title, columns, rows and notes."""
 
     title: str
     columns: Sequence[str]
@@ -37,7 +37,7 @@ class Table:
 
 
 def save(name: str, table: Table) -> str:
-    """Write `name`.json and `name`.md; the Markdown."""
+    """Write `name`.json and `name`.md; return the Markdown."""
     FOLDER.mkdir(exist_ok=True)
     record = {"measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"), **setting(), **asdict(table)}
     (FOLDER / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
@@ -47,7 +47,7 @@ def save(name: str, table: Table) -> str:
 
 
 def setting() -> dict[str, object]:
-    """Versions and cores: a ratio holds for these."""
+    """The versions and the machine that the ratios hold for."""
     return {
         "python": platform.python_version(),
         "python_is_optimized": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
@@ -68,7 +68,7 @@ def _version(package: str) -> str | None:
 
 
 def _tool(program: str) -> str | None:
-    """What a program says first when it is asked for its version; peers of pip and npm are pinned beside them."""
+    """The first line of `program --version`; peers from pip and npm are pinned in their own files."""
     found = shutil.which(program)
     if found is None:
         return None
@@ -77,7 +77,7 @@ def _tool(program: str) -> str | None:
 
 
 def markdown(table: Table) -> str:
-    """The table as people read it; numbers with the digits that mean something."""
+    """The table as Markdown, with numbers rounded to significant digits."""
     lines = [f"## {table.title}", "", _row(table.columns), _row(["---"] * len(table.columns))]
     lines += [_row([cell if isinstance(cell, str) else _digits(cell) for cell in row]) for row in table.rows]
     lines += ["", *(f"- {note}" for note in table.notes)]

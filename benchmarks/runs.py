@@ -1,4 +1,4 @@
-"""Requests on a running stack, and what its workers spend on them."""
+"""Requests on a running stack, and the CPU time of its workers."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from benchmarks.measure import Cost
 from tests.support.stack import Stack, running_stack
 
 HEADER = "S. No.,Product Name,Input Image Urls"
-WARM_UP = 10  # products a worker
+WARM_UP = 10  # products for each worker
 RUNS = count()
 MIB = 2**20
 
 
 @contextmanager
 def stack_of(workers: int | str = "") -> Iterator[Stack]:
-    """A stack on a folder of its own, with so many workers or as many as it starts unless told."""
+    """A stack in its own folder, with so many workers or the default number."""
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder, "data"), WORKERS=str(workers)) as stack:
         yield stack
 
 
 def csv_of(host: str, products: int, *, images: int = 1) -> str:
-    """A file of so many products, each with so many pictures of `host` that no file before has asked for.
+    """A file of so many products, each with so many pictures of `host` under URLs that no earlier file has.
 
-    Else what an earlier request made of the same URL would be copied.
+    For a URL of an earlier request imgproc would copy the earlier result.
     """
     lines, run = [HEADER], next(RUNS)
     for row in range(1, products + 1):
@@ -38,7 +38,7 @@ def csv_of(host: str, products: int, *, images: int = 1) -> str:
 
 
 def process(stack: Stack, host: str, products: int, *, images: int = 1) -> Cost:
-    """Upload a CSV and wait for its end: the CPU that the workers used for it, and the time it took."""
+    """Upload a CSV and wait for its end; return the CPU time of the workers and the wall time."""
     csv = csv_of(host, products, images=images)
     before, started = worker_cpu(stack), time.perf_counter()
     status = stack.wait(stack.submit(csv)["requestId"], seconds=3 * 3600)
@@ -48,9 +48,9 @@ def process(stack: Stack, host: str, products: int, *, images: int = 1) -> Cost:
 
 
 def have_memory(size: int) -> None:
-    """Get `size` bytes of memory for files, and give them up again.
+    """Use `size` bytes of memory for files, and free them again.
 
-    A virtual machine may have left to its host what has been free for a while: to get a megabyte back took 2 ms here.
+    A virtual machine may have returned free memory to its host, and getting a megabyte back took 2 ms here.
     """
     with tempfile.TemporaryFile() as file:
         for _ in range(size // MIB):
@@ -58,11 +58,11 @@ def have_memory(size: int) -> None:
 
 
 def warm_up(stack: Stack, host: str) -> None:
-    """Let every worker make its connections and compile its statements."""
+    """Let every worker open its connections and compile its statements."""
     process(stack, host, WARM_UP * stack.settings().workers)
 
 
 def worker_cpu(stack: Stack) -> float:
-    """Seconds of CPU of the worker processes until now."""
+    """CPU seconds of the worker processes until now."""
     times = [process.cpu_times() for process in stack.children("-m imgproc worker")]
     return float(sum(each.user + each.system for each in times))

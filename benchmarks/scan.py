@@ -1,4 +1,4 @@
-"""The upload's one pass over a CSV, beside what Python's own reader takes for the same bytes."""
+"""The scan of an uploaded CSV, compared with Python's own reader on the same bytes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks.results import Table
 from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
 
 MEMORY_CODE = """
-from benchmarks.measure import forget_peak, peak
+from benchmarks.measure import reset_peak, peak
 from benchmarks.scan import LIMITS, read_csv, scan_csv
-idle = forget_peak()
+idle = reset_peak()
 with open({file!r}, "rb") as stream:
     scan_csv(read_csv(stream, limits=LIMITS))
 print(peak() - idle)
@@ -49,7 +49,7 @@ def measure(*, quick: bool = False) -> Table:
 
 
 def _memory(body: bytes) -> float:
-    """MiB that a fresh process needs beside what it had when it started to read."""
+    """Peak memory in MiB that reading adds to a fresh process."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(body)
         file.flush()

@@ -1,4 +1,4 @@
-"""A pipeline of the shell, as a good administrator writes it: `xargs -P`, curl, vipsthumbnail, curl again."""
+"""A shell pipeline, as a good administrator writes it: `xargs -P`, curl, vipsthumbnail, curl."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZE = "M"
 SLOW = 0.3
 FEW = 8
 TOOLS = ("xargs", "sh", "curl", "vipsthumbnail")
-# A line is a number, where the picture is, and where its rendition goes.
+# A line is a number, the URL of the picture, and the URL to store its rendition.
 SCRIPT = """
 curl --silent --fail --output "$0.jpg" "$1" &&
 vipsthumbnail "$0.jpg" --size {width}x --output "$0-half.jpg[Q=50,strip]" &&
@@ -30,8 +30,8 @@ curl --silent --fail --upload-file "$0-half.jpg" "$2" && rm "$0.jpg" "$0-half.jp
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
-    """As many processes at a time as we have workers: few for a fast host, few and many for a slow one."""
-    title = "A pipeline of the shell"
+    """As many processes at a time as workers: few for a fast host, few and many for a slow one."""
+    title = "A shell pipeline"
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         return Table(title, [""], [], [f"Not measured: {', '.join(missing)} missing (Debian: curl, libvips-tools)."])
     images, rounds = number or (20 if quick else 100), 1 if quick else 3
@@ -50,9 +50,10 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
             rows.append([f"{name} host, {stack.settings().workers} at a time", *_figures(costs, images)])
     columns = ["", "shell, images/s", "imgproc, images/s", "× shell", "shell, CPU ms", "imgproc, CPU ms"]
     notes = [
-        f"{images} {SIZE} pictures, {rounds} round(s) in turns, medians; slow is {SLOW * 1000:.0f} ms to the answer.",
+        f"{images} {SIZE} pictures, {rounds} round(s) in turns, medians;"
+        f" a slow host answers after {SLOW * 1000:.0f} ms.",
         "Shell: xargs -P, curl, vipsthumbnail at quality 50 on one thread, curl to a presigned URL of the same bucket."
-        " It stores no originals, and forgets what it could not do. CPU of the workers, and of all that xargs starts.",
+        " It stores no originals and does not report failures. CPU of the workers, and of all processes of xargs.",
     ]
     return Table(title, columns, rows, notes)
 
@@ -64,7 +65,7 @@ def _figures(costs: dict[str, Cost], images: int) -> list[float]:
 
 
 def _shell(stack: Stack, host: str, images: int) -> Cost:
-    """The pipeline over a list of pictures and the presigned URLs of their renditions, signed beforehand."""
+    """The pipeline over a list of pictures and presigned URLs for their renditions."""
     s3, bucket = s3_client(stack), stack.settings().s3_outputs_bucket
     lines = []
     for row in range(images):

@@ -1,4 +1,4 @@
-"""Small pictures, where the queue is what matters: products a second beside the no-op jobs of a plain pool of RQ."""
+"""Small pictures, where the queue matters most: products a second, compared with no-op jobs of a plain RQ pool."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUEUE = "no-op"
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
-    """As many workers of both kinds, on the same Redis; by the clock."""
+    """The same number of workers of both kinds, on the same Redis; by the clock."""
     products, rounds = number or (60 if quick else 2_000), 1 if quick else 5
     jobs = 5 * products
     with ExitStack() as servers:
@@ -46,7 +46,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
     columns = ["", "jobs or products/s", "images/s", "÷ no-op jobs"]
     notes = [
         f"JPEGs of {SIDE}×{SIDE}, {len(thumbnail(SIDE)) / 1000:.0f} kB. {workers} workers each: ours, and those of"
-        " `rq worker-pool` with SimpleWorker, on the same Valkey; the other pool idles meanwhile.",
+        " `rq worker-pool` with SimpleWorker, on the same Valkey; the other pool is idle.",
         f"Medians of {rounds} round(s) in turns. Ours from the upload to the end, the output CSV included.",
     ]
     return Table("Small pictures", columns, rows, notes)
@@ -54,7 +54,7 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
 
 @contextmanager
 def _plain_pool(url: str | None, workers: int) -> Iterator[Queue]:
-    """The queue of a pool as RQ's manual starts it, in a database of its own on the stack's Redis."""
+    """The queue of a pool as RQ's manual starts it, in another database of the stack's Redis."""
     assert url is not None
     url = url.rpartition("/")[0] + "/1"
     with tempfile.TemporaryDirectory() as folder, redis.Redis.from_url(url) as connection:
@@ -71,7 +71,7 @@ def _plain_pool(url: str | None, workers: int) -> Iterator[Queue]:
 
 
 def _no_ops(queue: Queue, jobs: int) -> Cost:
-    """Enqueue jobs that do next to nothing, in one step, and wait until all have ended; their CPU is not measured."""
+    """Enqueue no-op jobs in one step, and wait until all have ended; their CPU time is not measured."""
     done = FinishedJobRegistry(queue=queue)
     queue.connection.delete(done.key)
     with queue.connection.pipeline() as pipeline:

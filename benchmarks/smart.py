@@ -1,4 +1,4 @@
-"""`quality=smart` beside plain quality 50: bytes, looks as SSIMULACRA 2 judges them, and CPU."""
+"""`quality=smart` compared with plain quality 50: bytes, SSIMULACRA 2 score and CPU time."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def measure(*, quick: bool = False) -> Table:
     size, plain, smart, cpu = ([float(row[column]) for row in photos] for column in range(1, 5))
     together = [geometric_mean(size), mean(plain), mean(smart), geometric_mean(cpu)]
     rows.append(["photographs together", *together])
-    columns = ["", "bytes ÷ plain", "SSIMULACRA 2, plain", "smart", "CPU ÷ plain"]
-    notes = ["JPEG at half size from lossless sources; the judge takes no part in the search. 100 is identical."]
+    columns = ["", "bytes ÷ plain", "score, plain", "score, smart", "CPU ÷ plain"]
+    notes = ["JPEG at half size from lossless sources. Score: SSIMULACRA 2, not used by the search; 100 is identical."]
     return Table("quality=smart ÷ quality=50", columns, rows, notes)
 
 
 def _pictures(*, quick: bool) -> dict[str, bytes]:
-    """The photographs come first, then three that are none."""
+    """The photographs, then three drawn pictures."""
     photos = {name: encode(photo(name), "PNG") for name in PHOTOGRAPHS[: 2 if quick else None]}
-    mosaics = {} if quick else {f"mosaic {size}": encoded(size, "PNG") for size in ("S", "M")}
+    mosaics = {} if quick else {f"mosaic of photographs, {size}": encoded(size, "PNG") for size in ("S", "M")}
     drawn = {"product on white": _product(), "lettering": _lettering(), "gradient": _gradient()}
     return photos | mosaics | {name: encode(picture, "PNG") for name, picture in drawn.items()}
 
@@ -50,8 +50,8 @@ def _figures(source: bytes, *, rounds: int) -> list[float]:
     plain, smart = (_compress(source, quality=quality) for quality in (50, "smart"))
     cases = {quality: lambda quality=quality: _compress(source, quality=quality) for quality in (50, "smart")}
     costs = in_turns(cases, rounds=rounds)  # type: ignore[arg-type]  # names of any kind
-    looks = [judged(reference, body) for body in (plain, smart)]
-    return [len(smart) / len(plain), *looks, costs["smart"].cpu / costs[50].cpu]  # type: ignore[index]
+    scores = [judged(reference, body) for body in (plain, smart)]
+    return [len(smart) / len(plain), *scores, costs["smart"].cpu / costs[50].cpu]  # type: ignore[index]
 
 
 def _compress(source: bytes, **options: object) -> bytes:
@@ -59,7 +59,7 @@ def _compress(source: bytes, **options: object) -> bytes:
 
 
 def judged(reference: bytes, body: bytes) -> float:
-    """SSIMULACRA 2 of `body` beside `reference`; the judge reads files."""
+    """SSIMULACRA 2 score of `body` against `reference`; the library reads files."""
     with tempfile.TemporaryDirectory() as folder:
         one, other = Path(folder, "one.png"), Path(folder, "other.png")
         one.write_bytes(reference)

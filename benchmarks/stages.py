@@ -1,4 +1,4 @@
-"""The CPU of each stage of one image, over real sockets: what a worker spends beside the codec."""
+"""The CPU time of each stage of one image, over real sockets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks.corpus import jpeg
-from benchmarks.measure import Case, Cost, again, in_turns
+from benchmarks.measure import Case, Cost, in_turns, repeated
 from benchmarks.peers import ours
 from benchmarks.results import Table
 from imgproc.pipeline.download import Downloader
@@ -22,11 +22,11 @@ TIMES = 10
 
 
 def measure(*, quick: bool = False) -> Table:
-    """CPU milliseconds of every stage, and of all together over the codec's."""
+    """CPU milliseconds of every stage, and their sum ÷ the codec's."""
     rows = []
     for size in ("S", "M", "L"):
         with _stages(jpeg(size)) as cases:
-            costs = in_turns({name: again(case, TIMES) for name, case in cases.items()}, rounds=3 if quick else 15)
+            costs = in_turns({name: repeated(case, TIMES) for name, case in cases.items()}, rounds=3 if quick else 15)
         rows.append([size, *_figures(costs)])
     columns = ["", "compress", "download", "put original", "put rendition", "sum ÷ compress"]
     notes = ["One thread, loopback, kept-alive connections; database and queue are in `journey`."]
@@ -40,7 +40,7 @@ def _figures(costs: dict[str, Cost]) -> list[float]:
 
 @contextmanager
 def _stages(source: bytes) -> Iterator[dict[str, Case]]:
-    """Each stage as a job does it, on servers of its own."""
+    """Each stage as a job runs it, on its own servers."""
     with ExitStack() as stack:
         host = stack.enter_context(image_host_process(source))
         server = stack.enter_context(s3_server(Path(stack.enter_context(tempfile.TemporaryDirectory()), "objects")))

@@ -11,7 +11,7 @@ from statistics import median
 
 import sqlalchemy as sa
 
-from benchmarks.filling import add_request, house
+from benchmarks.filling import add_request, migrated_app
 from benchmarks.measure import say
 from benchmarks.results import Table
 from imgproc.db.engine import db
@@ -25,7 +25,7 @@ WINDOW = 64
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
-    """Milliseconds of a pass with nothing in the table, and with all of it."""
+    """Milliseconds of a pass with an empty table and with a full one."""
     products, passes = number or (20_000 if quick else 1_000_000), 10 if quick else 50
     rows: list[list[str | float]] = []
     for database in ("PostgreSQL", "SQLite"):
@@ -36,27 +36,27 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
             rows.append([f"{database}, {what}", median(before), median(took), max(took), median(took) / median(before)])
     columns = ["", "0 products, ms", f"{products:,} products, ms", "slowest of these, ms", "÷ 0 products"]
     notes = [
-        f"Medians of {passes} passes. Requests of {REQUEST_SIZE:,} products: every other has ended, of the rest 100"
-        f" products are done and {WINDOW} in flight, and their rings wait in Redis.",
+        f"Medians of {passes} passes. Requests of {REQUEST_SIZE:,} products: every other one has ended; of the rest 100"
+        f" products are done and {WINDOW} leased or queued, and their jobs wait in Redis.",
     ]
     return Table("A pass of the sweeper", columns, rows, notes)
 
 
 def _measured(database: str, products: int, passes: int) -> list[dict[str, list[float]]]:
-    """Milliseconds of each pass, by what it does: before the tables were filled, and after."""
+    """Milliseconds of each pass by its kind: with empty tables, and with full ones."""
     with ExitStack() as servers:
         folder = Path(servers.enter_context(tempfile.TemporaryDirectory()))
         environ = {"DATA_DIR": str(folder), "REDIS_URL": servers.enter_context(valkey(folder))}
         if database == "PostgreSQL":
             environ["DATABASE_URL"] = servers.enter_context(postgresql())
-        servers.enter_context(house(environ))
+        servers.enter_context(migrated_app(environ))
         return [_timed(size, passes) for size in (0, products)]
 
 
 def _timed(products: int, passes: int) -> dict[str, list[float]]:
     _fill(products)
     sweeper.sweep()
-    time.sleep(sweeper.STALE_SECONDS)  # so that every ring is old enough to be looked for
+    time.sleep(sweeper.STALE_SECONDS)  # so that the sweeper looks for every queued job
     return {
         "repairs": [_milliseconds(sweeper.sweep) for _ in range(passes)],
         "removals": [_milliseconds(delete.remove_due) for _ in range(passes)],

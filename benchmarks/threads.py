@@ -1,4 +1,4 @@
-"""What a second thread, and a second process, add: the slow C calls must release Python's lock."""
+"""The speed-up by a second thread and by a second process: the slow C calls must release the GIL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.results import Table
 
 
 def measure(*, quick: bool = False) -> Table:
-    """Images a second of two workers over those of one, in turns."""
+    """Images a second of two workers ÷ those of one, in turns."""
     rounds, jobs = (3, 8) if quick else (9, 16)
     rows = []
     for size in ("S", "M", "L"):
@@ -23,7 +23,7 @@ def measure(*, quick: bool = False) -> Table:
         rows.append([size, *(measured for each in speeds for measured in (median(each), max(each)))])
     kinds = ("two threads ÷ one", "two processes ÷ one", "two threads ÷ two processes")
     columns = ["", *(f"{kind}, {which}" for kind in kinds for which in ("median", "best round"))]
-    notes = ["By the clock; other work on the machine shows here, and two processes show what it had to give."]
+    notes = ["By the clock, so other work on the machine matters; two processes show the capacity that was left."]
     return Table("A second worker", columns, rows, notes)
 
 

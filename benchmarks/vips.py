@@ -1,4 +1,4 @@
-"""libvips as a peer, by its C functions: pyvips has no wheel, and building it may replace the library we pin."""
+"""libvips as a peer, called by its C functions: pyvips has no wheel, and building it may replace the pinned library."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _ffi.cdef(FUNCTIONS)
 
 
 def shrink_on_load(source: bytes, *, quality: int) -> bytes:
-    """libvips as imgproxy drives it: shrink on load, optimized tables."""
+    """libvips as imgproxy uses it: shrink on load, optimized tables."""
     image = _opened(_library().vips_jpegload_buffer, source, shrink=2)
     return _saved(image, Q=quality, optimize_coding=1, strip=1)
 
 
 def thumbnail(source: bytes, *, quality: int) -> bytes:
-    """libvips as its manual says: `thumbnail` reads the header, shrinks on load, and resizes the rest."""
+    """libvips as its manual recommends: `thumbnail` reads the header, shrinks on load, and resizes."""
     lib = _library()
     header = _opened(lib.vips_jpegload_buffer, source)
     width = lib.vips_image_get_width(header) // 2
@@ -62,7 +62,7 @@ def _arguments(**options: int) -> list[Any]:
 
 @cache
 def _library() -> Any:
-    import _libvips  # noqa: PLC0415 - measured tables alone load it
+    import _libvips  # noqa: PLC0415 - only measured tables load it
 
     lib = _ffi.dlopen(_libvips.__file__)
     _check(lib.vips_init(b"benchmarks"))

@@ -1,4 +1,4 @@
-// Reads the path of a JPEG a line, makes its half at quality 50, and answers what that cost in seconds.
+// Reads paths of JPEGs, one a line, halves each at quality 50, and prints the cost in seconds.
 const fs = require("node:fs");
 const readline = require("node:readline");
 const sharp = require("sharp");

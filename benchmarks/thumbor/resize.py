@@ -1,6 +1,6 @@
-"""Reads the path of a JPEG a line, makes its half by thumbor's own engine, and answers what that cost in seconds.
+"""Reads paths of JPEGs, one a line, halves each with thumbor's engine, and prints the cost in seconds.
 
-It runs in a virtual environment of its own, because thumbor does not accept our Pillow.
+It runs in its own virtual environment, because thumbor does not accept our Pillow.
 """
 
 import json
@@ -14,7 +14,7 @@ from thumbor.engines.pil import Engine
 
 
 def half(source: bytes) -> bytes:
-    """What thumbor does with `/fit-in/…/filters:quality(50)/` between its loader and its storage."""
+    """Halve a picture as thumbor does for `/fit-in/…/filters:quality(50)/`, without its loader and storage."""
     engine = Engine(Context(config=Config()))
     engine.load(source, ".jpg")
     width, height = engine.size

@@ -14,25 +14,25 @@ from rich.table import Table
 from tests.chaos import network
 from tests.chaos.run import Options, Report, run
 
-SHOWN = 20  # defects in full
+SHOWN = 20  # defects printed in full
 
 console = Console(highlight=False)
 
 
 def main() -> int:
-    """Run as asked; 0 only where the checker found nothing."""
+    """Run the suite as the options say; the exit code is 0 only if the checker finds no defect."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--faults", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", choices=["postgresql", "sqlite"], default="postgresql")
-    parser.add_argument("--pace", type=float, default=0.4, help="seconds from one fault to the next")
+    parser.add_argument("--pace", type=float, default=0.4, help="seconds between two faults")
     parser.add_argument("--report", type=Path, help="where to write the report as JSON")
     parser.add_argument("--folder", type=Path, help="keep logs and objects in this empty folder")
     given = parser.parse_args()
     if given.database == "postgresql" and not network.is_inside():
         if reason := network.missing():
-            console.print(f"{reason} This run is without them.")
+            console.print(f"{reason} This run leaves them out.")
         else:
             network.enter_namespace("tests.chaos", sys.argv[1:])
     options = Options(given.seed, given.images, given.faults, given.database, given.pace)
@@ -47,12 +47,12 @@ def main() -> int:
 
 
 def show(report: Report) -> None:
-    """The table of figures, and the defects."""
-    table = Table("what", "how much", title=f"seed {report.options.seed}, {report.options.database}")
+    """Print the table of figures, then the defects."""
+    table = Table("figure", "value", title=f"seed {report.options.seed}, {report.options.database}")
     for kind, count in sorted(report.faults.items()):
         table.add_row(kind.replace("_", " "), str(count))
     table.add_section()
-    table.add_row("faults", f"{sum(report.faults.values())} ({sum(report.missed_faults.values())} found nobody)")
+    table.add_row("faults", f"{sum(report.faults.values())} ({sum(report.missed_faults.values())} found no target)")
     for name, figure in report.figures.items():
         table.add_row(name.replace("_", " "), f"{figure:,.1f}" if isinstance(figure, float) else f"{figure:,}")
     for name, ended in report.deaths.items():
@@ -62,7 +62,7 @@ def show(report: Report) -> None:
         console.print(f"[red]{defect.kind}[/] {defect.where}: {defect.detail}", soft_wrap=True)
     kinds = Counter(defect.kind for defect in report.defects)
     console.print(
-        f"[red]defects: {dict(kinds)}[/]" if kinds else "[green]nothing is lost, doubled, missing or wrong[/]"
+        f"[red]defects: {dict(kinds)}[/]" if kinds else "[green]nothing is lost, duplicated, missing or wrong[/]"
     )
 
 

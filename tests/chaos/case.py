@@ -1,4 +1,4 @@
-"""One upload with all that belongs to it, as the checks look at it, and the defects they find."""
+"""One upload with everything that belongs to it, and the defects that the checks find in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.chaos.uploads import Line
 
 @dataclass(frozen=True)
 class Defect:
-    """Something that is not as it must be: its kind, the request or object it is about, and what is wrong."""
+    """One violated expectation: its kind, the request or object concerned, and the details."""
 
     kind: str
     where: str
@@ -22,7 +22,7 @@ class Defect:
 
 
 class Index:
-    """The rows by what they belong to."""
+    """The rows, grouped by their parent."""
 
     def __init__(self, facts: Facts) -> None:
         self.requests = _by(facts.requests, "idempotency_key")
@@ -39,7 +39,7 @@ def _by(rows: Iterable[Row], column: str) -> dict[Any, list[Row]]:
 
 
 class Case:
-    """One upload, and its rows in their order; `request` is None where there is not exactly one."""
+    """One upload and its rows in order; `request` is None unless there is exactly one."""
 
     def __init__(self, sent: Sent, facts: Facts, index: Index) -> None:
         self.sent, self.facts = sent, facts
@@ -52,17 +52,17 @@ class Case:
         self.deliveries = sorted(index.deliveries[self.id], key=lambda row: row["finalize_epoch"])
 
     def acted(self, action: str) -> bool:
-        """Whether this action followed the upload."""
+        """Whether the caller did this action after the upload."""
         return self.sent.acted and self.sent.upload.action == action
 
     def urls(self, line: Line) -> list[str]:
         """The source URLs of a line."""
-        return [self.facts.shop_url + place.path for place in line.places]
+        return [self.facts.image_host_url + place.path for place in line.places]
 
     def codes(self, line: Line) -> list[str | None]:
-        """What the images of a line must end with: an error code, or None for success."""
+        """The expected result of each image of a line: an error code, or None for success."""
         return [None if self.acted("retry") else place.code for place in line.places]
 
-    def says(self, kind: str, detail: str) -> Defect:
-        """A defect of this upload."""
+    def defect(self, kind: str, detail: str) -> Defect:
+        """A defect in this upload."""
         return Defect(kind, f"{self.sent.upload.key} {self.id}", detail)

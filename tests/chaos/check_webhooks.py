@@ -1,4 +1,4 @@
-"""Every end was announced once, and every announcement reached the receiver."""
+"""Checks the webhooks: each end of a request has one delivery, and the receiver accepted each delivery."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.chaos.facts import Facts, Row
 
 
 def ends(case: Case) -> Iterator[Defect]:
-    """One end is one completion, and one row in the outbox; a request that was retried has ended twice."""
+    """Each end of a request has one delivery; a retried request ends twice."""
     wanted, found = (2 if case.acted("retry") else 1), len(case.deliveries)
     if found > wanted:
-        yield case.says("duplicate_finalization", f"{found} announcements of {wanted} ends")
+        yield case.defect("duplicate_finalization", f"{found} deliveries for {wanted} ends")
     elif found < wanted:
-        yield case.says("missed_webhook", f"{found} announcements of {wanted} ends")
+        yield case.defect("missed_webhook", f"{found} deliveries for {wanted} ends")
     else:
         yield from _last_payload(case, case.deliveries[-1]["payload"])
 
@@ -26,35 +26,35 @@ def _last_payload(case: Case, payload: dict[str, Any]) -> Iterator[Defect]:
     wanted = [f"request.{request['status']}", case.id, request["status"], *urls]
     found = [payload["type"], data["requestId"], data["status"], data["outputCsvUrl"], data["failedCsvUrl"]]
     if found != wanted:
-        yield case.says("mismatched_webhook", f"announces {found} instead of {wanted}")
+        yield case.defect("mismatched_webhook", f"announces {found} instead of {wanted}")
     for name in ("products", "images"):
         counts = {end: request[f"{name}_{end}"] for end in ("total", "completed", "failed")}
         if data["progress"][name] != counts:
-            yield case.says("mismatched_webhook", f"announces {name} {data['progress'][name]} instead of {counts}")
+            yield case.defect("mismatched_webhook", f"announces {name} {data['progress'][name]} instead of {counts}")
 
 
 def deliveries(case: Case) -> Iterator[Defect]:
-    """Each announcement is marked delivered because the receiver took it, whole and rightly signed."""
+    """Each delivery is marked delivered, and the receiver accepted it complete and with a valid signature."""
     for delivery in case.deliveries:
         if delivery["status"] != "delivered":
-            yield case.says("missed_webhook", f"{delivery['id']} is {delivery['status']}")
+            yield case.defect("missed_webhook", f"{delivery['id']} is {delivery['status']}")
         yield from _receipts(case, delivery)
 
 
 def _receipts(case: Case, delivery: Row) -> Iterator[Defect]:
     received = [receipt for receipt in case.facts.received if receipt.webhook_id == delivery["id"]]
     if not any(receipt.accepted and receipt.valid for receipt in received):
-        yield case.says("missed_webhook", f"the receiver never took {delivery['id']}")
+        yield case.defect("missed_webhook", f"the receiver never accepted {delivery['id']}")
     if not all(receipt.valid for receipt in received):
-        yield case.says("mismatched_webhook", f"{delivery['id']} came with a wrong signature")
+        yield case.defect("mismatched_webhook", f"{delivery['id']} came with a wrong signature")
     if any(receipt.payload != delivery["payload"] for receipt in received):
-        yield case.says("mismatched_webhook", f"{delivery['id']} came with another payload than its row's")
+        yield case.defect("mismatched_webhook", f"{delivery['id']} came with a payload other than its row's")
 
 
 def without_a_delivery(facts: Facts, cases: list[Case]) -> Iterator[Defect]:
-    """The receiver was told nothing that the outbox does not hold; what was deleted since is excused."""
+    """Every webhook that the receiver got has a delivery row, unless its request was deleted since."""
     known = {row["id"] for row in facts.deliveries}
     deleted = {answer for case in cases if case.acted("delete") for answer in case.sent.answers}
     for receipt in facts.received:
         if receipt.webhook_id not in known and receipt.payload["data"]["requestId"] not in deleted:
-            yield Defect("unknown_webhook", receipt.webhook_id, "is no delivery")
+            yield Defect("unknown_webhook", receipt.webhook_id, "has no delivery row")

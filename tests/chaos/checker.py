@@ -1,6 +1,6 @@
-"""Compares what is there with what was sent: database, buckets, output CSV and the receiver's log.
+"""Compares the database, the buckets, the CSVs and the receiver's log with the uploads.
 
-It knows the wire contract and the tables, and nothing of the code that is checked.
+It knows the wire contract and the tables, but uses none of the code that it checks.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tests.chaos.sending import ENDED
 SECONDS_TO_END = 60.0  # after the last fault
 MOST_MADE_AGAIN = 0.03  # of all images
 
-Look = Callable[[Case], Iterator[Defect]]
-OF_ENDED: tuple[Look, ...] = (
+Check = Callable[[Case], Iterator[Defect]]
+CHECKS_OF_ENDED: tuple[Check, ...] = (
     check_rows.ended,
     check_rows.rows,
     check_rows.counters,
@@ -32,35 +32,41 @@ OF_ENDED: tuple[Look, ...] = (
 
 
 def check(facts: Facts) -> list[Defect]:
-    """Every defect there is; a run must end with none."""
+    """All defects; a run must end with none."""
     index = Index(facts)
     cases = [Case(sent, facts, index) for sent in facts.sent]
-    defects = [defect for case in cases for look in _looks(case) for defect in look(case)]
-    for look in (_strangers, check_objects.without_a_row, check_webhooks.without_a_delivery, _made_again, _in_time):
-        defects += look(facts, cases)
+    defects = [defect for case in cases for check_case in _checks_of(case) for defect in check_case(case)]
+    for check_all in (
+        _unknown_requests,
+        check_objects.without_a_row,
+        check_webhooks.without_a_delivery,
+        _made_again,
+        _in_time,
+    ):
+        defects += check_all(facts, cases)
     return defects
 
 
-def _looks(case: Case) -> tuple[Look, ...]:
+def _checks_of(case: Case) -> tuple[Check, ...]:
     if case.acted("delete"):
         return check_rows.answers, check_rows.gone
     if case.request is None:
         return check_rows.answers, check_rows.accepted_once
     if case.request["status"] not in ENDED:
         return check_rows.answers, check_rows.ended
-    return check_rows.answers, *OF_ENDED
+    return check_rows.answers, *CHECKS_OF_ENDED
 
 
-def _strangers(facts: Facts, cases: list[Case]) -> Iterator[Defect]:
-    """No request exists that nobody sent."""
+def _unknown_requests(facts: Facts, cases: list[Case]) -> Iterator[Defect]:
+    """Every request comes from an upload of the run."""
     sent = {case.sent.upload.key for case in cases}
     for row in facts.requests:
         if row["idempotency_key"] not in sent:
-            yield Defect("unknown_request", row["id"], "nobody has sent it")
+            yield Defect("unknown_request", row["id"], "no caller sent it")
 
 
 def made_again(facts: Facts) -> int:
-    """How many good images were downloaded once more than they had to be, over all of them."""
+    """How many downloads of good images there were beyond one for each image."""
     places = Counter(place.path for sent in facts.sent for place in sent.upload.places if place.code is None)
     return sum(max(0, facts.asked[path] - count) for path, count in places.items())
 
@@ -68,7 +74,7 @@ def made_again(facts: Facts) -> int:
 def _made_again(facts: Facts, cases: list[Case]) -> Iterator[Defect]:
     images, again = sum(len(case.sent.upload.places) for case in cases), made_again(facts)
     if again > MOST_MADE_AGAIN * images:
-        yield Defect("made_again", "images", f"{again} of {images} were made more than once")
+        yield Defect("made_again", "images", f"{again} extra downloads for {images} images")
 
 
 def _in_time(facts: Facts, _cases: list[Case]) -> Iterator[Defect]:

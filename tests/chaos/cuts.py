@@ -1,7 +1,7 @@
-"""Cuts one worker host after another from the rest, and measures how long the others stand still.
+"""Cuts one worker host after another from the network, and measures how long the others stop.
 
 `python -m tests.chaos.cuts --cuts 10` makes three hosts of eight workers in network namespaces, keeps them busy, and
-cuts the link of one for half a minute, ten times. It ends with the checker's word that nothing is lost or doubled.
+cuts the link of one for half a minute, ten times. At the end the checker looks for anything lost or duplicated.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from imgproc.db.models import ProcessingRequest, Product
 from imgproc.db.statuses import ENDED, ProductStatus
 from tests.chaos import network
 from tests.chaos.case import Defect
-from tests.chaos.house import open_house
+from tests.chaos.cluster import open_cluster
 from tests.chaos.network import Network, Way, open_network
 from tests.chaos.pictures import open_chaos_host
-from tests.chaos.scenarios import Stage
+from tests.chaos.scenarios import Trial
 from tests.support.processes import wait_until
 
 POLL_SECONDS = 0.1
-LEAST_SECONDS = 6.0  # of a cut
-STILL_SECONDS = 15.0  # without any product ending: more than the 13 s in which a lost session is ended
+LEAST_SECONDS = 6.0  # that a cut lasts
+LONGEST_PAUSE = 15.0  # seconds without any product ending; a lost session is ended within 13 s
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -48,7 +48,7 @@ CUTS: dict[str, Cutting] = {
 
 @dataclass(frozen=True)
 class Options:
-    """What to cut: `kinds` come in turn, for so many seconds, or until all is taken over where that is `enough`."""
+    """The cuts to make: `kinds` in turn, each for `seconds`; with `enough`, only until the products are taken over."""
 
     cuts: int
     kinds: tuple[str, ...] = ("link down",)
@@ -57,120 +57,118 @@ class Options:
     workers: int = 8
     lease: int = 20
     between: int = 300  # products that must end before the next cut
-    file: int = 500  # products; another is sent where fewer are left
+    file: int = 500  # products; another file is sent when fewer are left
     enough: bool = False
 
 
 @dataclass(frozen=True)
 class Cut:
-    """One cut. Times are seconds from the cut; None where it did not happen before the link came back."""
+    """One cut. Times are seconds from the cut; None if the event did not happen before the link came back."""
 
     kind: str
-    held: int  # products that the host had when it was cut
-    still: float  # the longest time without any product ending
-    goes_on: float | None  # when products end again, after the longest time without
-    taken_over: float | None  # when none of its products was left as it was
-    ended: int  # products that ended meanwhile
+    held: int  # products that workers held when the host was cut
+    pause: float  # the longest time without any product ending
+    resumed: float | None  # when products end again after the longest pause
+    taken_over: float | None  # when none of these products was held under the same lease any more
+    ended: int  # products that ended during the cut
 
     @property
-    def frozen(self) -> bool:
-        """The healthy workers stood still."""
-        return self.still > STILL_SECONDS
+    def stopped_the_others(self) -> bool:
+        """Whether the healthy workers made no progress for too long."""
+        return self.pause > LONGEST_PAUSE
 
 
 def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple[list[Cut], list[Defect]]:
-    """Cut, measure, mend; then wait for the end and check."""
+    """Cut, measure and reconnect; then wait until every request has ended, and check."""
     settings = {"WORKERS": str(options.workers), "LEASE_SECONDS": str(options.lease), "DISPATCH_WINDOW": "64"}
     with (
         open_network(options.hosts + 1) as net,
-        open_chaos_host(net.address) as shop,
-        open_house(
+        open_chaos_host(net.address) as image_host,
+        open_cluster(
             folder, database="postgresql", network=net, settings=settings, clocks=[0.0] * options.hosts
-        ) as house,
+        ) as cluster,
     ):
-        assert isinstance(net, Network), "run as a module, which enters a namespace of its own"
-        feeding = Feeding(Stage(house, shop), options.file)
+        assert isinstance(net, Network), "run this as a module, so that it enters its own namespace"
+        feeder = Feeder(Trial(cluster, image_host), options.file)
         cuts = []
-        feeding.recover(options.between)
+        feeder.recover(options.between)
         for number in range(options.cuts):
             kind = options.kinds[number % len(options.kinds)]
             with CUTS[kind](net, number % options.hosts):
-                cuts.append(_watch(feeding, kind, options))
+                cuts.append(_watch(feeder, kind, options))
             tell(json.dumps(asdict(cuts[-1])))
-            feeding.recover(options.between)
-        feeding.stage.settle()
-        wait_until(lambda: not feeding.open_requests(), seconds=120)
-        return cuts, feeding.stage.defects()
+            feeder.recover(options.between)
+        feeder.trial.settle()
+        wait_until(lambda: not feeder.open_requests(), seconds=120)
+        return cuts, feeder.trial.defects()
 
 
-class Feeding:
-    """Keeps enough products waiting, and looks how far they are."""
+class Feeder:
+    """Keeps enough products waiting, and reads their progress."""
 
-    def __init__(self, stage: Stage, file: int) -> None:
-        self.stage = stage
+    def __init__(self, trial: Trial, file: int) -> None:
+        self.trial = trial
         self._file = file
         self._names = (f"cut-{number}" for number in itertools.count())
         self._sent = 0
 
-    def look(self) -> tuple[int, set[tuple[int, str]]]:
-        """How many products have ended, and which are held, with their tokens. Sends a file where few are left."""
+    def progress(self) -> tuple[int, set[tuple[int, str]]]:
+        """How many products have ended, and which are leased, with their tokens. Sends a file when few are left."""
         over = [ProductStatus.COMPLETED, ProductStatus.FAILED]
         held = sa.select(Product.id, Product.lease_token).where(Product.status == ProductStatus.PROCESSING)
-        with self.stage.house.app.app_context(), db.engine.connect() as connection:
+        with self.trial.cluster.app.app_context(), db.engine.connect() as connection:
             ended = connection.execute(sa.select(sa.func.count()).where(Product.status.in_(over))).scalar_one()
             holders = {(row.id, row.lease_token) for row in connection.execute(held)}
         while self._sent - ended < self._file:
-            self.stage.send((next(self._names), self._file))
+            self.trial.send((next(self._names), self._file))
             self._sent += self._file
         return ended, holders
 
     def recover(self, products: int) -> None:
-        """Wait until the house is at work, as before the first cut."""
-        ended = self.look()[0] + products
-        wait_until(lambda: self.look()[0] >= ended, seconds=900, pause=POLL_SECONDS)
+        """Wait until so many more products have ended, so that all workers are busy before the next cut."""
+        ended = self.progress()[0] + products
+        wait_until(lambda: self.progress()[0] >= ended, seconds=900, pause=POLL_SECONDS)
 
     def open_requests(self) -> int:
         """How many requests have not ended."""
         is_open = sa.select(sa.func.count()).where(ProcessingRequest.status.not_in(ENDED))
-        with self.stage.house.app.app_context(), db.engine.connect() as connection:
+        with self.trial.cluster.app.app_context(), db.engine.connect() as connection:
             return int(connection.execute(is_open).scalar_one())
 
 
-def _watch(feeding: Feeding, kind: str, options: Options) -> Cut:
+def _watch(feeder: Feeder, kind: str, options: Options) -> Cut:
     started = time.monotonic()
-    first, held = feeding.look()
+    first, held = feeder.progress()
     left, ended, last = set(held), first, started
-    still, goes_on, taken_over = 0.0, None, None
+    pause, resumed, taken_over = 0.0, None, None
     while time.monotonic() < started + options.seconds:
         time.sleep(POLL_SECONDS)
-        count, holders = feeding.look()
+        count, holders = feeder.progress()
         now = time.monotonic()
-        if now - last > still:
-            still, goes_on = now - last, None
+        if now - last > pause:
+            pause, resumed = now - last, None
         if count > ended:
             ended, last = count, now
-            goes_on = goes_on or now - started
+            resumed = resumed or now - started
         left &= holders
         if not left and taken_over is None:
             taken_over = now - started
         if options.enough and taken_over and now - started > LEAST_SECONDS:
             break
-    return Cut(kind, len(held), still, goes_on, taken_over, ended - first)
+    return Cut(kind, len(held), pause, resumed, taken_over, ended - first)
 
 
 def main() -> int:
-    """Run as asked; 0 only where no cut froze the others, each was taken over, and the checker found nothing."""
+    """Make the cuts; 0 if no cut stopped the other hosts, each host's work was taken over, and there is no defect."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.cuts", description=__doc__)
     parser.add_argument("--cuts", type=int, default=10)
     parser.add_argument("--kinds", default="link down", help=f"in turn, separated by commas: {', '.join(CUTS)}")
-    parser.add_argument("--seconds", type=float, default=30.0, help="how long each lasts")
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long each cut lasts")
     parser.add_argument("--hosts", type=int, default=3)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--lease", type=int, default=20)
     parser.add_argument("--between", type=int, default=300, help="products that must end before the next cut")
-    parser.add_argument(
-        "--file", type=int, default=500, help="products of a file; another is sent where fewer are left"
-    )
+    parser.add_argument("--file", type=int, default=500, help="products of a file; another is sent when fewer are left")
     parser.add_argument("--enough", action="store_true", help="end a cut once its products are taken over")
     parser.add_argument("--folder", type=Path, help="keep logs and objects in this empty folder")
     given = vars(parser.parse_args())
@@ -180,12 +178,14 @@ def main() -> int:
         folder = folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         cuts, defects = run(options, folder, tell=console.print)
-    frozen = sum(cut.frozen for cut in cuts)
+    stopped = sum(cut.stopped_the_others for cut in cuts)
     kept = sum(cut.taken_over is None for cut in cuts)
-    console.print(f"{len(cuts)} cuts: {frozen} froze the others, {kept} kept products beyond {options.seconds:.0f} s")
+    console.print(
+        f"{len(cuts)} cuts: {stopped} stopped the others, {kept} kept products beyond {options.seconds:.0f} s"
+    )
     for defect in defects:
         console.print(f"{defect.kind} {defect.where}: {defect.detail}")
-    return 1 if frozen or kept or defects else 0
+    return 1 if stopped or kept or defects else 0
 
 
 if __name__ == "__main__":

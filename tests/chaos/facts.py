@@ -1,4 +1,4 @@
-"""What is there when all has ended: rows, objects, webhooks received, downloads. Collected once, then only compared."""
+"""The state at the end of a run: rows, objects, received webhooks, downloads. It is collected once, then compared."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, Produ
 from imgproc.db.transitions.removal import due
 from imgproc.journey.delete import remove_due
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from tests.chaos.house import House
-from tests.chaos.pictures import BROKEN, MENDED, ChaosHost, digest, photo
+from tests.chaos.cluster import Cluster
+from tests.chaos.pictures import BROKEN, REPAIRED, ChaosHost, digest, photo
 from tests.chaos.sending import Sent
 from tests.support.receiver import Receipt, read_log
 
 Row = dict[str, Any]
-SERVERS_OWN = ".rclone_temp_put_"  # what rclone was writing when it was killed; S3 proper shows no such thing
+SERVERS_OWN = ".rclone_temp_put_"  # a file that rclone was writing when it was killed; real S3 shows no such files
 
 
 @dataclass(frozen=True)
 class Stored:
-    """One object: its size, its digest, and its size as a picture, None where it is none."""
+    """One object: its size, its digest, and its width and height, None if it is no picture."""
 
     bytes: int
     digest: str
@@ -38,10 +38,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that is compared. `objects` and `texts` are by `bucket/key`; `asked` is by path and query."""
+    """Everything that is compared. Keys of `objects` and `texts` are `bucket/key`, of `asked` paths with queries."""
 
     sent: list[Sent]
-    shop_url: str
+    image_host_url: str
     public_url: str
     requests: list[Row] = field(default_factory=list)
     products: list[Row] = field(default_factory=list)
@@ -55,18 +55,18 @@ class Facts:
     seconds_to_end: float = 0.0  # from the last fault until every request had ended
 
 
-def collect(house: House, shop: ChaosHost, sent: list[Sent], *, seconds_to_end: float) -> Facts:
-    """Look at everything; our own processes must have stopped."""
-    with house.app.app_context():
-        _end_removals()
-    objects, texts = _look_at(house.objects)
-    with house.app.app_context():
+def collect(cluster: Cluster, image_host: ChaosHost, sent: list[Sent], *, seconds_to_end: float) -> Facts:
+    """Collect the facts; our own processes must have stopped."""
+    with cluster.app.app_context():
+        _finish_removals()
+    objects, texts = _read_objects(cluster.objects)
+    with cluster.app.app_context():
         tables = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
         requests, products, images, deliveries, attempts = map(rows_of, tables)
     return Facts(
         sent,
-        shop.url,
-        house.environ["S3_PUBLIC_URL"],
+        image_host.url,
+        cluster.environ["S3_PUBLIC_URL"],
         requests,
         products,
         images,
@@ -74,14 +74,14 @@ def collect(house: House, shop: ChaosHost, sent: list[Sent], *, seconds_to_end: 
         attempts,
         objects=objects,
         texts=texts,
-        received=read_log(house.received),
-        asked=shop.downloads,
+        received=read_log(cluster.received),
+        asked=image_host.downloads,
         seconds_to_end=seconds_to_end,
     )
 
 
-def _end_removals() -> None:
-    """An hour later: what was deleted, and what an upload had reserved and never accepted, is gone with its objects."""
+def _finish_removals() -> None:
+    """Pretend that an hour has passed, and remove deleted requests and uploads that were never accepted."""
     request = ProcessingRequest
     an_hour_later = sa.update(request).where(request.removed_at.is_not(None)).values(lease_until=request.created_at)
     with transaction() as connection:
@@ -101,8 +101,8 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def _look_at(folder: Path) -> tuple[dict[str, Stored], dict[str, bytes]]:
-    """Every object of every bucket, and what the CSVs among them hold."""
+def _read_objects(folder: Path) -> tuple[dict[str, Stored], dict[str, bytes]]:
+    """Every object of every bucket, and the content of the CSVs."""
     objects: dict[str, Stored] = {}
     texts: dict[str, bytes] = {}
     pictures: dict[str, tuple[int, int] | None] = {}  # by digest: each content is decoded once
@@ -119,7 +119,7 @@ def _look_at(folder: Path) -> tuple[dict[str, Stored], dict[str, bytes]]:
 
 
 def _size_as_picture(content: bytes) -> tuple[int, int] | None:
-    """Width and height of what can be decoded to its last pixel."""
+    """Width and height, if the whole picture can be decoded."""
     try:
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
@@ -131,7 +131,7 @@ def _size_as_picture(content: bytes) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Expected:
-    """What must be stored for a picture: its original and its rendition, byte for byte."""
+    """The original and the rendition that must be stored for a picture, byte for byte."""
 
     original: Stored
     rendition: Stored
@@ -139,7 +139,7 @@ class Expected:
 
 @cache
 def expected(picture: str) -> Expected:
-    """What a picture of the shop becomes by the options that nobody chose."""
-    original = photo(MENDED if picture in BROKEN else picture)
+    """The original and the rendition of a picture under the default options."""
+    original = photo(REPAIRED if picture in BROKEN else picture)
     made = compress(original, options=CompressOptions(), max_pixels=50_000_000).body
     return Expected(*(Stored(len(each), digest(each), _size_as_picture(each)) for each in (original, made)))

@@ -1,19 +1,19 @@
-"""What will go wrong, and when: a plan made from the seed alone, before anything runs."""
+"""The plan of faults, made from the seed alone before a run starts."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-# How often each fault comes, by weight. What costs little (a ring lost, a webhook refused) comes more often than what
-# takes images out of workers' hands or stops everybody for a second, so that the house gets on with its work meanwhile.
+# How often each fault comes, by weight. Cheap faults (a lost queue, a refused webhook) come more often than faults that
+# interrupt images or stop all processes for a second, so that work still goes on.
 WEIGHTS = {
     "flush_redis": 10,
-    "duplicate_doorbells": 10,
-    "receiver_says_500": 8,
+    "duplicate_jobs": 10,
+    "receiver_answers_500": 8,
     "kill_worker": 7,
     "kill_sweeper": 6,
-    "kill_web_before_ringing": 6,
+    "kill_web_before_enqueueing": 6,
     "restart_redis_empty": 6,
     "kill_s3": 6,
     "stall_s3": 6,
@@ -30,18 +30,18 @@ WEIGHTS = {
     "change_clock": 2,
 }
 
-# Where hosts are network namespaces. They come seldom, as a host has several workers.
+# Only where hosts are network namespaces. These faults are rare, because each hits several workers.
 NETWORK_WEIGHTS = {"cut_host": 2, "cut_one_way": 2, "lose_packets": 2, "delay_packets": 2}
 
-# Seconds that a fault lasts, from and to. A stalled worker outlives its lease of three seconds; an outage is long
-# enough for every client to run into it.
+# Seconds that a fault lasts, at least and at most. A stalled worker outlives its lease of three seconds.
+# An outage is long enough for every client to notice it.
 LASTS = {
     "stall_worker": (4.0, 6.0),
     "restart_redis_empty": (0.2, 1.0),
     "kill_s3": (0.2, 1.0),
     "stall_s3": (0.5, 1.5),
     "restart_postgresql": (0.0, 0.5),
-    "receiver_says_500": (0.5, 3.0),
+    "receiver_answers_500": (0.5, 3.0),
     "receiver_hangs": (1.0, 4.0),
     "kill_receiver": (0.2, 2.0),
     "cut_host": (2.0, 15.0),
@@ -63,7 +63,7 @@ class Fault:
 
 
 def plan_faults(*, seed: int, count: int, seconds: float, database: str, network: bool = False) -> list[Fault]:
-    """`count` faults, shuffled, each kind with its fair share, spread over `seconds`; with `network`, cuts too."""
+    """`count` faults in random order and in proportion to their weights, spread over `seconds`."""
     chance = random.Random(f"faults {seed}")
     possible = WEIGHTS if database == "postgresql" else WEIGHTS | {"restart_postgresql": 0}
     possible = possible | (NETWORK_WEIGHTS if network else {})
@@ -83,11 +83,11 @@ def plan_faults(*, seed: int, count: int, seconds: float, database: str, network
 
 
 def _shares(weights: dict[str, int], count: int) -> list[str]:
-    """`count` kinds in the proportion of their weights; what rounding leaves goes to those it wronged most."""
+    """`count` kinds in proportion to their weights, rounded by the largest remainders."""
     total = sum(weights.values())
     exact = {kind: count * weight / total for kind, weight in weights.items()}
     shares = {kind: int(share) for kind, share in exact.items()}
-    wronged = sorted(exact, key=lambda kind: shares[kind] - exact[kind])
-    for kind in wronged[: count - sum(shares.values())]:
+    by_remainder = sorted(exact, key=lambda kind: shares[kind] - exact[kind])
+    for kind in by_remainder[: count - sum(shares.values())]:
         shares[kind] += 1
     return [kind for kind, share in shares.items() for _ in range(share)]

@@ -1,4 +1,4 @@
-"""The faults, each a function that does it to the house and says whether it hit anything."""
+"""The faults: each function injects one into the cluster and returns whether it hit a target."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from imgproc.journey import turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from tests.chaos import traps
+from tests.chaos.cluster import Cluster
 from tests.chaos.fault_plan import Fault
-from tests.chaos.held import Held
-from tests.chaos.house import House
+from tests.chaos.managed_process import ManagedProcess
 from tests.chaos.network import Network, Way
 
 LONGEST_SKEW = 90.0  # seconds
-TRAP_SECONDS = 15.0  # how long a trap waits for somebody to come by
+TRAP_SECONDS = 15.0  # how long a trap waits for a process
 
-Strike = Callable[[House, Fault], bool]
+InjectFault = Callable[[Cluster, Fault], bool]
 
 
-def kill_worker(house: House, fault: Fault) -> bool:
+def kill_worker(cluster: Cluster, fault: Fault) -> bool:
     """SIGKILL one worker; its pool starts another."""
-    return _signal_one(_workers(house), fault, signal.SIGKILL) is not None
+    return _signal_one(_workers(cluster), fault, signal.SIGKILL) is not None
 
 
-def stall_worker(house: House, fault: Fault) -> bool:
-    """SIGSTOP one worker for longer than its lease, then let it go on with what it believes is its own."""
-    worker = _signal_one(_workers(house), fault, signal.SIGSTOP)
+def stall_worker(cluster: Cluster, fault: Fault) -> bool:
+    """SIGSTOP one worker for longer than its lease, then let it go on with the product that it has lost."""
+    worker = _signal_one(_workers(cluster), fault, signal.SIGSTOP)
     if worker is None:
         return False
     time.sleep(fault.lasts)
@@ -47,12 +47,12 @@ def stall_worker(house: House, fault: Fault) -> bool:
     return True
 
 
-def _workers(house: House) -> list[psutil.Process]:
-    return [worker for pool in house.pools for worker in pool.children()]
+def _workers(cluster: Cluster) -> list[psutil.Process]:
+    return [worker for pool in cluster.pools for worker in pool.children()]
 
 
 def _signal_one(processes: list[psutil.Process], fault: Fault, number: signal.Signals) -> psutil.Process | None:
-    """Signal the one whom chance picks; None where there is none any more."""
+    """Signal one process at random; None if there is none left."""
     if not processes:
         return None
     victim = processes[int(fault.chance * len(processes))]
@@ -63,119 +63,119 @@ def _signal_one(processes: list[psutil.Process], fault: Fault, number: signal.Si
     return victim
 
 
-def kill_pool(house: House, fault: Fault) -> bool:
-    """SIGKILL a pool; its workers die with it, wherever they are."""
-    return _kill(_one_of(house.pools, fault))
+def kill_pool(cluster: Cluster, fault: Fault) -> bool:
+    """SIGKILL a pool; its workers die with it, at any point of their work."""
+    return _kill(_one_of(cluster.pools, fault))
 
 
-def change_clock(house: House, fault: Fault) -> bool:
-    """Stop a pool as an operator does, and have its host come back with another wrong clock."""
-    host = int(fault.chance * len(house.pools))
-    with house.pools[host].away(signal.SIGTERM):
-        house.clocks[host] = random.Random(fault.chance).uniform(-LONGEST_SKEW, LONGEST_SKEW)
+def change_clock(cluster: Cluster, fault: Fault) -> bool:
+    """Stop a pool with SIGTERM, and start it again with another wrong clock."""
+    host = int(fault.chance * len(cluster.pools))
+    with cluster.pools[host].down(signal.SIGTERM):
+        cluster.clocks[host] = random.Random(fault.chance).uniform(-LONGEST_SKEW, LONGEST_SKEW)
     return True
 
 
-def kill_sweeper(house: House, fault: Fault) -> bool:
+def kill_sweeper(cluster: Cluster, fault: Fault) -> bool:
     """SIGKILL a sweeper."""
-    return _kill(_one_of(house.sweepers, fault))
+    return _kill(_one_of(cluster.sweepers, fault))
 
 
-def kill_web(house: House, fault: Fault) -> bool:
-    """SIGKILL one of the processes that answer; gunicorn starts another. Now and then gunicorn itself."""
+def kill_web(cluster: Cluster, fault: Fault) -> bool:
+    """SIGKILL one web process, which gunicorn starts again; sometimes SIGKILL gunicorn itself."""
     if fault.chance < 0.2:
-        return _kill(house.web)
-    return _signal_one(house.web.children(), fault, signal.SIGKILL) is not None
+        return _kill(cluster.web)
+    return _signal_one(cluster.web.children(), fault, signal.SIGKILL) is not None
 
 
-def kill_web_before_ringing(house: House, fault: Fault) -> bool:
-    """The web process dies between the commit of an upload and the ring of its plan: no answer, no doorbell."""
-    return _trap(house, "plans")
+def kill_web_before_enqueueing(cluster: Cluster, fault: Fault) -> bool:
+    """A web process dies after an upload's commit and before its plan is enqueued: no answer, no job."""
+    return _trap(cluster, "plans")
 
 
-def kill_worker_before_finalizing(house: House, fault: Fault) -> bool:
-    """A worker dies with the CSVs stored and the request not ended."""
-    return _trap(house, "complete")
+def kill_worker_before_finalizing(cluster: Cluster, fault: Fault) -> bool:
+    """A worker dies after the CSVs are stored and before the request ends."""
+    return _trap(cluster, "complete")
 
 
-def kill_worker_before_electing(house: House, fault: Fault) -> bool:
-    """A worker dies between the commit of a request's last product and the election of its finalizer."""
-    return _trap(house, "elect_finalizer")
+def kill_worker_before_electing(cluster: Cluster, fault: Fault) -> bool:
+    """A worker dies after the commit of a request's last product and before the election of its finalizer."""
+    return _trap(cluster, "elect_finalizer")
 
 
-def kill_worker_before_announcing(house: House, fault: Fault) -> bool:
-    """A worker dies with the request ended and the delivery not rung for."""
-    return _trap(house, "deliveries")
+def kill_worker_before_announcing(cluster: Cluster, fault: Fault) -> bool:
+    """A worker dies after the request has ended and before its delivery is enqueued."""
+    return _trap(cluster, "deliveries")
 
 
-def kill_worker_before_recording(house: House, fault: Fault) -> bool:
-    """A worker dies with the webhook sent and its answer not written down."""
-    return _trap(house, "record")
+def kill_worker_before_recording(cluster: Cluster, fault: Fault) -> bool:
+    """A worker dies after a webhook is sent and before its result is recorded."""
+    return _trap(cluster, "record")
 
 
-def _trap(house: House, name: str) -> bool:
-    traps.set_trap(house.traps, name)
+def _trap(cluster: Cluster, name: str) -> bool:
+    traps.set_trap(cluster.traps, name)
     deadline = time.monotonic() + TRAP_SECONDS
     while time.monotonic() < deadline:
-        if not (house.traps / name).exists():
+        if not (cluster.traps / name).exists():
             return True
         time.sleep(0.05)
-    return not traps.take_back(house.traps, name)
+    return not traps.take_back(cluster.traps, name)
 
 
-def flush_redis(house: House, fault: Fault) -> bool:
-    """FLUSHALL."""
+def flush_redis(cluster: Cluster, fault: Fault) -> bool:
+    """FLUSHALL: every job in the queue is lost."""
     try:
-        with house.app.app_context():
+        with cluster.app.app_context():
             return bool(redis_client().flushall())
     except redis.RedisError:
         return False
 
 
-def restart_redis_empty(house: House, fault: Fault) -> bool:
-    """Redis is killed and comes back with nothing."""
-    return _take_down(house.redis, fault)
+def restart_redis_empty(cluster: Cluster, fault: Fault) -> bool:
+    """Redis is killed and comes back empty."""
+    return _take_down(cluster.redis, fault)
 
 
-def restart_postgresql(house: House, fault: Fault) -> bool:
-    """What `pg_ctl -m immediate restart` does: SIGQUIT, by which every server process drops all and ends; start."""
-    if house.database is None:
+def restart_postgresql(cluster: Cluster, fault: Fault) -> bool:
+    """An immediate shutdown (SIGQUIT, as by `pg_ctl -m immediate restart`), then a start with recovery."""
+    if cluster.database is None:
         return False
-    return _take_down(house.database, fault, signal.SIGQUIT)
+    return _take_down(cluster.database, fault, signal.SIGQUIT)
 
 
-def kill_s3(house: House, fault: Fault) -> bool:
+def kill_s3(cluster: Cluster, fault: Fault) -> bool:
     """The object store is killed and comes back."""
-    return _take_down(house.s3, fault)
+    return _take_down(cluster.s3, fault)
 
 
-def stall_s3(house: House, fault: Fault) -> bool:
-    """The object store takes connections and says nothing."""
-    with house.s3.lock:
-        house.s3.send(signal.SIGSTOP)
+def stall_s3(cluster: Cluster, fault: Fault) -> bool:
+    """The object store accepts connections and does not answer."""
+    with cluster.s3.lock:
+        cluster.s3.send(signal.SIGSTOP)
         time.sleep(fault.lasts)
-        house.s3.send(signal.SIGCONT)
+        cluster.s3.send(signal.SIGCONT)
     return True
 
 
-def receiver_says_500(house: House, fault: Fault) -> bool:
-    """The webhook receiver refuses."""
-    return _receive(house, fault, "500")
+def receiver_answers_500(cluster: Cluster, fault: Fault) -> bool:
+    """The webhook receiver answers 500."""
+    return _receive(cluster, fault, "500")
 
 
-def receiver_hangs(house: House, fault: Fault) -> bool:
-    """The webhook receiver takes what comes and does not answer before the deadline."""
-    return _receive(house, fault, "hang")
+def receiver_hangs(cluster: Cluster, fault: Fault) -> bool:
+    """The webhook receiver reads requests and does not answer before the deadline."""
+    return _receive(cluster, fault, "hang")
 
 
-def kill_receiver(house: House, fault: Fault) -> bool:
+def kill_receiver(cluster: Cluster, fault: Fault) -> bool:
     """The webhook receiver is killed and comes back."""
-    return _take_down(house.receiver, fault)
+    return _take_down(cluster.receiver, fault)
 
 
-def duplicate_doorbells(house: House, fault: Fault) -> bool:
-    """Ring again for whatever comes: what waits, what is under way, what has long ended, what never was."""
-    with house.app.app_context():
+def duplicate_jobs(cluster: Cluster, fault: Fault) -> bool:
+    """Enqueue jobs twice: for waiting, running and ended work, and for epochs that never existed."""
+    with cluster.app.app_context():
         try:
             redis_client().ping()
             products = _some(sa.select(Product.id), 30)
@@ -198,79 +198,79 @@ def _some(statement: Any, count: int) -> list[sa.Row[Any]]:
         return list(connection.execute(statement.order_by(sa.func.random()).limit(count)))
 
 
-def cut_host(house: House, fault: Fault) -> bool:
-    """The link of a host is down, and up again when its work is another's."""
-    return _trouble(house, fault, lambda network, host: network.cut(host))
+def cut_host(cluster: Cluster, fault: Fault) -> bool:
+    """The link of a host is down, and comes up again when other hosts may have taken its work over."""
+    return _disturb(cluster, fault, lambda network, host: network.cut(host))
 
 
-def cut_one_way(house: House, fault: Fault) -> bool:
-    """A host is not heard any more, or hears nothing."""
+def cut_one_way(cluster: Cluster, fault: Fault) -> bool:
+    """A host can send but not receive, or receive but not send."""
     way = Way.TO_HOST if fault.chance * 1000 % 1 < 0.5 else Way.FROM_HOST
-    return _trouble(house, fault, lambda network, host: network.dropping(host, way))
+    return _disturb(cluster, fault, lambda network, host: network.dropping(host, way))
 
 
-def lose_packets(house: House, fault: Fault) -> bool:
-    """A third of all packets is lost on their way from and to a host."""
-    return _trouble(house, fault, lambda network, host: network.dropping(host, *Way, share=1 / 3))
+def lose_packets(cluster: Cluster, fault: Fault) -> bool:
+    """A third of all packets to and from a host is lost."""
+    return _disturb(cluster, fault, lambda network, host: network.dropping(host, *Way, share=1 / 3))
 
 
-def delay_packets(house: House, fault: Fault) -> bool:
-    """What is sent to a host arrives late."""
-    return _trouble(house, fault, lambda network, host: network.delaying(host))
+def delay_packets(cluster: Cluster, fault: Fault) -> bool:
+    """Packets to a host arrive late."""
+    return _disturb(cluster, fault, lambda network, host: network.delaying(host))
 
 
-def _trouble(house: House, fault: Fault, trouble: Callable[[Network, int], AbstractContextManager[None]]) -> bool:
-    """Have it on the line of one host. Troubles of a host follow one another, so that each mends what it has done."""
-    assert isinstance(house.network, Network)
-    host = int(fault.chance * (house.web_host + 1))
-    with house.network.locks[host], trouble(house.network, host):
+def _disturb(cluster: Cluster, fault: Fault, trouble: Callable[[Network, int], AbstractContextManager[None]]) -> bool:
+    """Disturb the link of one host; a lock lets each disturbance be undone before the next one starts."""
+    assert isinstance(cluster.network, Network)
+    host = int(fault.chance * (cluster.web_host + 1))
+    with cluster.network.locks[host], trouble(cluster.network, host):
         time.sleep(fault.lasts)
     return True
 
 
-def _one_of(held: list[Held], fault: Fault) -> Held:
-    return held[int(fault.chance * len(held))]
+def _one_of(processes: list[ManagedProcess], fault: Fault) -> ManagedProcess:
+    return processes[int(fault.chance * len(processes))]
 
 
-def _kill(held: Held) -> bool:
-    """SIGKILL the process alone; what it leaves behind must see to itself."""
-    with held.lock:
-        held.send(signal.SIGKILL)
+def _kill(process: ManagedProcess) -> bool:
+    """SIGKILL the process without its children, then start it again."""
+    with process.lock:
+        process.send(signal.SIGKILL)
         time.sleep(0.1)
-        held.end()
-        held.start()
+        process.end()
+        process.start()
     return True
 
 
-def _take_down(held: Held, fault: Fault, number: signal.Signals = signal.SIGKILL) -> bool:
-    with held.away(number):
+def _take_down(process: ManagedProcess, fault: Fault, number: signal.Signals = signal.SIGKILL) -> bool:
+    with process.down(number):
         time.sleep(fault.lasts)
     return True
 
 
-def _receive(house: House, fault: Fault, mode: str) -> bool:
-    with house.receiver.lock:
-        house.receive(mode)
+def _receive(cluster: Cluster, fault: Fault, mode: str) -> bool:
+    with cluster.receiver.lock:
+        cluster.receive(mode)
         time.sleep(fault.lasts)
-        house.receive("ok")
+        cluster.receive("ok")
     return True
 
 
-STRIKES: dict[str, Strike] = {
-    strike.__name__: strike
-    for strike in (
+FAULTS: dict[str, InjectFault] = {
+    inject.__name__: inject
+    for inject in (
         change_clock,
         cut_host,
         cut_one_way,
         delay_packets,
-        duplicate_doorbells,
+        duplicate_jobs,
         flush_redis,
         kill_pool,
         kill_receiver,
         kill_s3,
         kill_sweeper,
         kill_web,
-        kill_web_before_ringing,
+        kill_web_before_enqueueing,
         kill_worker,
         kill_worker_before_announcing,
         kill_worker_before_electing,
@@ -278,7 +278,7 @@ STRIKES: dict[str, Strike] = {
         kill_worker_before_recording,
         lose_packets,
         receiver_hangs,
-        receiver_says_500,
+        receiver_answers_500,
         restart_postgresql,
         restart_redis_empty,
         stall_s3,

@@ -1,4 +1,4 @@
-"""A run as it must end, made by hand: for the tests of the checker to spoil."""
+"""The facts of a run without defects, made by hand; the checker's tests add defects to them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.chaos.uploads import HEADER, Line, Place, Upload
 from tests.support.receiver import Receipt
 
 TOKEN = "0123456789abcdef" * 2
-SHOP, PUBLIC = "http://shop.example", "http://public.example/outputs"
-# What each upload holds, a string of pictures a line, and what followed it.
+IMAGE_HOST, PUBLIC = "http://host.example", "http://public.example/outputs"
+# The pictures of each upload, one string a line, and the action that follows the upload.
 UPLOADS: dict[str, tuple[list[str], str | None]] = {
     "plain": (["chelsea.jpg rocket.webp", "coffee.png"], None),
     "broken": (["missing.jpg chelsea.jpg", "astronaut.jpg"], None),
@@ -27,8 +27,8 @@ UPLOADS: dict[str, tuple[list[str], str | None]] = {
 
 
 def finished() -> Facts:
-    """Facts without a defect; every part of them may be changed."""
-    facts = Facts([], SHOP, PUBLIC, seconds_to_end=3.0)
+    """Facts without a defect; tests may change every part of them."""
+    facts = Facts([], IMAGE_HOST, PUBLIC, seconds_to_end=3.0)
     for key, (lines, action) in UPLOADS.items():
         sent = Sent(Upload(key, 0.0, _lines(key, lines), action), acted=action is not None)
         sent.answers.append(f"id-{key}")
@@ -67,7 +67,7 @@ def _add_request(facts: Facts, sent: Sent) -> None:
 
 
 def _image(facts: Facts, slot: str, place: Place, code: str | None, *, cancelled: bool) -> Row:
-    image: Row = {"source_url": SHOP + place.path, "error_code": "cancelled" if cancelled else code}
+    image: Row = {"source_url": IMAGE_HOST + place.path, "error_code": "cancelled" if cancelled else code}
     image["status"] = "cancelled" if cancelled else "failed" if code else "completed"
     made = expected(place.picture)
     keys = {"original": f"{slot}.jpg", "output": f"{slot}-sku.jpg"} if image["status"] == "completed" else {}
@@ -83,7 +83,7 @@ def _image(facts: Facts, slot: str, place: Place, code: str | None, *, cancelled
 
 
 def _end(facts: Facts, sent: Sent, ends: Counter[str]) -> None:
-    """The request's own row, its CSVs, its announcements."""
+    """Add the request's row, its CSVs and its deliveries."""
     request_id = sent.answers[0]
     images = [image for image in facts.images if image["source_url"].find(f"file={sent.upload.key}&") > 0]
     wrong = ends["products_failed"] + ends["products_cancelled"]
@@ -110,11 +110,11 @@ def _store_csvs(facts: Facts, sent: Sent, row: Row) -> None:
     output, failed = [[*HEADER, "Output Image Urls"]], [[*HEADER, "Error"]]
     for line, product in zip(sent.upload.lines, products, strict=True):
         keys = [image["output_key"] for image in facts.images if image["product_id"] == product["id"]]
-        cells = [line.serial_number, line.product_name, ",".join(SHOP + place.path for place in line.places)]
+        cells = [line.serial_number, line.product_name, ",".join(IMAGE_HOST + place.path for place in line.places)]
         output.append([*cells, ",".join(f"{PUBLIC}/{key}" if key else "" for key in keys)])
         if product["status"] in {"failed", "cancelled"}:
             failed.append([*cells, "It did not work."])
-    _store(facts, f"originals/{row['input_key']}", sent.upload.csv(SHOP))
+    _store(facts, f"originals/{row['input_key']}", sent.upload.csv(IMAGE_HOST))
     _store(facts, f"outputs/{row['output_key']}", _csv(output))
     if row["failed_key"]:
         _store(facts, f"outputs/{row['failed_key']}", _csv(failed))
@@ -132,7 +132,7 @@ def _store(facts: Facts, key: str, content: bytes) -> None:
 
 
 def _announce(facts: Facts, row: Row, *, epoch: int) -> None:
-    """A delivery that the receiver refused once before it took it."""
+    """Add a delivery that the receiver refused once and then accepted."""
     names = ("total", "completed", "failed")
     data: dict[str, Any] = {"requestId": row["id"], "status": row["status"]}
     data["progress"] = {of: {name: row[f"{of}_{name}"] for name in names} for of in ("products", "images")}

@@ -1,4 +1,4 @@
-"""Defects put in on purpose, to see the suite find them: each takes away one thing that a promise rests on."""
+"""Deliberate defects that the suite must find: each removes one thing that a promise depends on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNFINISHED = (ProductStatus.PENDING, ProductStatus.QUEUED, ProductStatus.PROCESS
 
 
 def election_inside() -> None:
-    """The finalizer is elected inside the transaction that finishes a product, where the twin is not yet finished."""
+    """Elect the finalizer inside the transaction that finishes a product, which cannot see another product finish."""
     leave = products._leave
 
     def leave_and_elect(connection: Connection, product_id: int, token: str, **values: Any) -> Any:
@@ -37,7 +37,7 @@ def election_inside() -> None:
         return left
 
     def elected_before(request_id: str) -> int | None:
-        """Whose ring it is: the commit has said so already."""
+        """The epoch of the election that the commit has already made."""
         request = ProcessingRequest
         statement = sa.select(request.finalize_epoch).where(request.id == request_id)
         with transaction() as connection:
@@ -50,7 +50,7 @@ def election_inside() -> None:
 
 
 def no_fencing() -> None:
-    """Whoever held a product may finish it, and renew its lease, whatever has become of it since."""
+    """Let a worker finish a product and renew its lease after the lease has expired."""
 
     def leave(connection: Connection, product_id: int, _token: str, **values: Any) -> tuple[str, ProductStatus]:
         statement = sa.update(Product).where(Product.id == product_id).values(lease_token=None, **values)
@@ -64,7 +64,7 @@ def no_fencing() -> None:
 
 
 def sweeper_compares_null() -> None:
-    """A plan that nobody has ever claimed has no `lease_until`; compared with the time, NULL is never true."""
+    """Miss plans that were never claimed: their `lease_until` is NULL, and NULL is never less than the time."""
 
     def unplanned(_seconds: float) -> sa.Select[Any]:
         request = ProcessingRequest
@@ -78,7 +78,7 @@ def sweeper_compares_null() -> None:
 
 
 def finalize_without_epoch() -> None:
-    """Whoever has written the CSVs ends the request, whatever its epoch and whoever holds it."""
+    """Let a finalizer end the request whatever its epoch, even if another one holds the lease."""
 
     def complete(request_id: str, *, epoch: int, token: str, status: Any, values: Any, payload: Any) -> str | None:
         request = ProcessingRequest
@@ -104,11 +104,11 @@ MUTATIONS: dict[str, Callable[[], None]] = {
 
 
 def apply(name: str) -> None:
-    """Put the named defect into this process; the empty name is none."""
+    """Apply the named defect to this process; the empty name applies none."""
     if name:
         MUTATIONS[name]()
 
 
 def _replace(module: ModuleType, name: str, defect: Callable[..., Any]) -> None:
-    getattr(module, name)  # raises where the code has changed and the defect would go nowhere
+    getattr(module, name)  # raises if the code has changed and the defect would have no effect
     setattr(module, name, defect)

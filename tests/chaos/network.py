@@ -1,6 +1,6 @@
-"""Hosts of a house: all on loopback, or each in a network namespace of its own behind a bridge, with links to cut.
+"""Hosts of a cluster: all on loopback, or each in its own network namespace behind a bridge, with links to cut.
 
-`python -m tests.chaos` runs itself again in a fresh namespace, in which the bridge and the servers live. So no
+`python -m tests.chaos` runs itself again in a fresh namespace, which holds the bridge and the servers. So no
 interface of the machine changes, and the kernel removes everything when the last process has ended.
 """
 
@@ -24,18 +24,18 @@ from tests.support.processes import wait_until
 INSIDE = "CHAOS_NETWORK"  # set where this process runs in the fresh namespace
 SUBNET = "10.213.0.0/24"
 PROGRAMS = ("ip", "tc", "nsenter", "unshare")
-ANY = 2**32  # the numbers a random 32-bit one is drawn from
+ANY = 2**32  # how many values a random 32-bit number can have
 
 
 class Way(Enum):
-    """A direction of a link, by tc's name for it at the bridge's end."""
+    """A direction of a link; the value is tc's name for it at the bridge's end."""
 
     TO_HOST = "egress"
     FROM_HOST = "ingress"
 
 
 def missing() -> str:
-    """Why network cuts are impossible here, in one line; empty where they are possible."""
+    """Why network cuts are impossible here, in one line; empty if they are possible."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "Network cuts need root on Linux, to make network namespaces."
     if absent := [program for program in PROGRAMS if shutil.which(program) is None]:
@@ -54,7 +54,7 @@ def is_inside() -> bool:
 
 
 def enter_namespace(module: str, arguments: list[str]) -> None:
-    """Run `python -m module` again in a fresh network namespace, in the place of this process."""
+    """Run `python -m module` again in a fresh network namespace, replacing this process."""
     command = ["unshare", "--net", "--", sys.executable, "-m", module, *arguments]
     os.execvpe(command[0], command, os.environ | {INSIDE: "1"})
 
@@ -69,7 +69,7 @@ class Loopback:
         return self.address
 
     def enter(self, _host: int) -> list[str]:
-        """What to put before a command, to run it on the host."""
+        """The prefix of a command that runs it on the host."""
         return []
 
 
@@ -101,7 +101,7 @@ class Network(Loopback):
         return f"10.213.0.{host + 11}"
 
     def enter(self, host: int) -> list[str]:
-        """A prefix for commands; the namespace is joined without a process in between."""
+        """The prefix of a command; it joins the namespace without a process in between."""
         return ["nsenter", f"--net=/proc/{self._keepers[host].pid}/ns/net", "--"]
 
     def close(self) -> None:
@@ -121,8 +121,8 @@ class Network(Loopback):
 
     @contextmanager
     def dropping(self, host: int, *ways: Way, share: float = 1.0) -> Iterator[None]:
-        """A share of the packets is lost on these ways, while nobody is told, as with a broken switch."""
-        # Classic BPF for tc: load a random number (an extension at -4096 + 56), drop (2) what is below the bound.
+        """A share of the packets is lost in these directions without any error, as with a broken switch."""
+        # Classic BPF for tc: load a random number (an extension at -4096 + 56), drop (2) if it is below the bound.
         bound = min(int(share * ANY), ANY - 1)
         program = f"4,32 0 0 {ANY - 4096 + 56},37 1 0 {bound},6 0 0 2,6 0 0 {ANY - 1}"
         for way in ways:
@@ -135,7 +135,7 @@ class Network(Loopback):
 
     @contextmanager
     def delaying(self, host: int) -> Iterator[None]:
-        """Packets to the host are late: by netem, or where the kernel has none, queueing behind a narrow line."""
+        """Packets to the host are late: by netem, or behind a narrow line if the kernel has no netem."""
         netem = f"tc qdisc replace dev {self._port(host)} root netem delay 300ms 100ms"
         narrow = f"tc qdisc replace dev {self._port(host)} root tbf rate 400kbit burst 5kb latency 600ms"
         if _refused(netem.split()):
@@ -151,7 +151,7 @@ class Network(Loopback):
 
 @contextmanager
 def open_network(hosts: int) -> Iterator[Loopback]:
-    """Namespaces for so many hosts where this process runs in a fresh one itself; loopback elsewhere."""
+    """Namespaces for so many hosts if this process runs in a fresh one itself; otherwise loopback."""
     if not is_inside():
         yield Loopback()
         return
@@ -163,7 +163,7 @@ def open_network(hosts: int) -> Iterator[Loopback]:
 
 
 def _keep_namespace(name: str) -> subprocess.Popen[bytes]:
-    """A process that does nothing in a new namespace, and dies with this one."""
+    """An idle process in a new namespace; it dies with this process."""
     keeper = spawn(Service(name, ["unshare", "--net", "--", "sleep", "infinity"]))
     ours = Path("/proc/self/ns/net").readlink()
     wait_until(lambda: Path(f"/proc/{keeper.pid}/ns/net").readlink() != ours)
@@ -171,7 +171,7 @@ def _keep_namespace(name: str) -> subprocess.Popen[bytes]:
 
 
 def _run(command: str, *more: str) -> None:
-    """Run a command, given as words, and show what it says where it fails."""
+    """Run a command, given as words; the exception shows its output."""
     done = subprocess.run([*command.split(), *more], check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{command}: {done.stderr.strip()}")

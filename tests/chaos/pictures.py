@@ -1,4 +1,4 @@
-"""Real photographs in small sizes, so that the processor is left to the faults; and what broken URLs answer."""
+"""Small photographs, which take little CPU, and the answers of broken URLs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.http_server import Answer
 from tests.support.image_host import SIGN_IN_PAGE, ImageHost, serving_images
 from tests.support.photographs import photo_file
 
-# No two have the same size, so that a picture in the wrong place shows.
+# No two have the same size, so that the checker notices a picture in the wrong place.
 PICTURES = {
     "astronaut.jpg": (400, 396),
     "chelsea.jpg": (451, 300),
@@ -20,9 +20,9 @@ PICTURES = {
     "rocket.webp": (420, 280),
     "coffee.png": (300, 200),
 }
-# The error code each must end with; see `ChaosHost.picture` for what is served.
+# The error code that each must end with; `ChaosHost.picture` serves them.
 BROKEN = {"missing.jpg": "http_404", "page.jpg": "not_an_image", "cut.jpg": "truncated_image"}
-MENDED = "chelsea.jpg"  # what the broken ones show once mended
+REPAIRED = "chelsea.jpg"  # the picture behind a broken URL once it is repaired
 
 
 def photo(name: str) -> bytes:
@@ -31,32 +31,32 @@ def photo(name: str) -> bytes:
 
 
 def digest(content: bytes) -> str:
-    """What two equal files have in common."""
+    """SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 class ChaosHost(ImageHost):
-    """Serves `PICTURES`, and what is broken under the names of `BROKEN` until its file is in `mended`."""
+    """Serves `PICTURES`; the names of `BROKEN` are broken until their upload is in `repaired`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.mended: set[str] = set()
+        self.repaired: set[str] = set()
 
     def picture(self, path: str) -> Answer:
-        """The query `file=…` names the file that a broken picture belongs to."""
+        """The answer for a path; its query `file=…` names the upload that it belongs to."""
         parts = urlsplit(path)
         name = parts.path[1:]
         if name in PICTURES:
             return Answer(body=photo(name))
-        if parse_qs(parts.query)["file"][0] in self.mended:
-            return Answer(body=photo(MENDED))
-        broken = {"page.jpg": Answer(body=SIGN_IN_PAGE), "cut.jpg": Answer(body=photo(MENDED)[:8000])}
+        if parse_qs(parts.query)["file"][0] in self.repaired:
+            return Answer(body=photo(REPAIRED))
+        broken = {"page.jpg": Answer(body=SIGN_IN_PAGE), "cut.jpg": Answer(body=photo(REPAIRED)[:8000])}
         return broken.get(name, Answer(404))
 
 
 @contextmanager
 def open_chaos_host(address: str = LOOPBACK) -> Iterator[ChaosHost]:
-    """A host on a free port, its pictures made before they are asked for."""
+    """A host on a free port; the pictures are made before it starts."""
     for name in PICTURES:
         photo(name)
     with serving_images(ChaosHost(), address=address) as host:

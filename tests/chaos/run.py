@@ -1,4 +1,4 @@
-"""One run: the house, the callers and the faults at once, then calm, then the checker."""
+"""One run: callers and faults at the same time, then a wait until all requests have ended, then the checker."""
 
 from __future__ import annotations
 
@@ -20,84 +20,90 @@ from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import ENDED, DeliveryStatus
 from tests.chaos.case import Defect
 from tests.chaos.checker import SECONDS_TO_END, check, made_again
+from tests.chaos.cluster import CLOCKS, Cluster, open_cluster, stop_ours
 from tests.chaos.facts import Facts, collect, expected
 from tests.chaos.fault_plan import plan_faults
-from tests.chaos.house import CLOCKS, House, open_house, stop_ours
+from tests.chaos.injector import FaultInjector
 from tests.chaos.network import Network, open_network
 from tests.chaos.pictures import BROKEN, PICTURES, ChaosHost, open_chaos_host
 from tests.chaos.sending import Sending
-from tests.chaos.striking import Striking
 from tests.chaos.uploads import plan_uploads
 
 HOSTS = len(CLOCKS) + 1  # those of the pools, and that of web
 PROGRESS_SECONDS = 5.0
-SENDING_SHARE = 0.9  # of the time of the faults; the last ones find only work that is under way
-ANNOUNCING_SECONDS = 150.0  # a worker killed with a webhook in hand holds its lease for a minute
+SENDING_SHARE = 0.9  # of the time of the faults; during the last ones no file is uploaded
+ANNOUNCING_SECONDS = 150.0  # a killed sender's lease must expire first
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is made of; the seed alone decides which faults and files."""
+    """The options of a run; the seed determines the faults and the files."""
 
     seed: int
     images: int
     faults: int
     database: str = "postgresql"
-    pace: float = 0.4  # seconds from one fault to the next
+    pace: float = 0.4  # seconds between two faults
 
 
 @dataclass
 class Report:
-    """What a run found."""
+    """The result of a run."""
 
     options: Options
     defects: list[Defect]
     faults: dict[str, int]
     missed_faults: dict[str, int]
     figures: dict[str, float]
-    deaths: dict[str, dict[str, int]] = field(default_factory=dict)  # that no fault had caused, by process
+    deaths: dict[str, dict[str, int]] = field(default_factory=dict)  # exits that no fault caused, by process
 
     def write(self, file: Path) -> None:
-        """As JSON."""
+        """Write the report as JSON."""
         file.write_text(json.dumps(asdict(self), indent=2))
 
 
 def run(options: Options, folder: Path, *, tell: Tell) -> Report:
-    """Do the whole of it in an empty folder."""
+    """Do a whole run in an empty folder."""
     for picture in [*PICTURES, *BROKEN]:
-        expected(picture)  # made before it is needed
+        expected(picture)  # cached before the run
     seconds = options.faults * options.pace
     uploads = plan_uploads(seed=options.seed, images=options.images, seconds=seconds * SENDING_SHARE)
     planned = partial(plan_faults, seed=options.seed, count=options.faults, seconds=seconds, database=options.database)
     with (
         open_network(HOSTS) as net,
-        open_chaos_host(net.address) as shop,
-        open_house(folder, database=options.database, network=net) as house,
+        open_chaos_host(net.address) as image_host,
+        open_cluster(folder, database=options.database, network=net) as cluster,
     ):
         plan = planned(network=isinstance(net, Network))
         tell(f"seed {options.seed}, {options.database}: {len(uploads)} files, {len(plan)} faults over {seconds:.0f} s")
-        sending = Sending(house, shop, uploads, seed=options.seed)
-        return Run(options, house, shop, sending, Striking(house, plan), tell).carry_out()
+        sending = Sending(cluster, image_host, uploads, seed=options.seed)
+        return Run(options, cluster, image_host, sending, FaultInjector(cluster, plan), tell).carry_out()
 
 
 class Run:
-    """A run under way."""
+    """A run in progress."""
 
     def __init__(
-        self, options: Options, house: House, shop: ChaosHost, sending: Sending, striking: Striking, tell: Tell
+        self,
+        options: Options,
+        cluster: Cluster,
+        image_host: ChaosHost,
+        sending: Sending,
+        injector: FaultInjector,
+        tell: Tell,
     ) -> None:
         self._options = options
-        self._house, self._shop = house, shop
-        self._sending, self._striking = sending, striking
+        self._cluster, self._image_host = cluster, image_host
+        self._sending, self._injector = sending, injector
         self._tell = tell
         self._started = time.monotonic()
         self._told = 0.0
 
     def carry_out(self) -> Report:
-        """Strike and send at once, wait for calm, check."""
-        threads = [threading.Thread(target=each.run) for each in (self._sending, self._striking)]
+        """Upload and inject faults at the same time, wait until everything has ended, check."""
+        threads = [threading.Thread(target=each.run) for each in (self._sending, self._injector)]
         for thread in threads:
             thread.start()
         while threads[1].is_alive():
@@ -108,17 +114,17 @@ class Run:
         announced = self._wait(lambda: not self._figures()["unannounced"], ANNOUNCING_SECONDS if ended else 0)
         self._sending.stopped.set()
         threads[0].join()
-        stop_ours(self._house)
-        facts = collect(self._house, self._shop, self._sending.sent, seconds_to_end=ended or 2 * SECONDS_TO_END)
+        stop_ours(self._cluster)
+        facts = collect(self._cluster, self._image_host, self._sending.sent, seconds_to_end=ended or 2 * SECONDS_TO_END)
         return self._report(facts, backlog=backlog, announced=announced)
 
-    def _wait(self, calm: Callable[[], bool], seconds: float) -> float:
-        """Seconds from the last fault until `calm`; 0 where it did not come."""
+    def _wait(self, done: Callable[[], bool], seconds: float) -> float:
+        """Seconds from the last fault until `done`; 0 if that does not happen in time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self._progress()
-            if calm():
-                return time.monotonic() - self._striking.last
+            if done():
+                return time.monotonic() - self._injector.last
         return 0.0
 
     def _report(self, facts: Facts, *, backlog: int, announced: float) -> Report:
@@ -138,13 +144,13 @@ class Run:
             "superseded_finalizers": sum(row["finalize_epoch"] for row in facts.requests) - len(facts.deliveries),
             "most_attempts": max((row["attempt"] for row in facts.products), default=0),
         }
-        deaths = {held.name: dict(held.ended) for held in self._house.everything if held.ended}
-        defects = [*check(facts), *(Defect("broken_fault", "", error) for error in self._striking.errors)]
-        struck, missed = self._striking.struck, self._striking.missed
-        return Report(self._options, defects, dict(struck), dict(missed), figures, deaths)
+        deaths = {each.name: dict(each.ended) for each in self._cluster.everything if each.ended}
+        defects = [*check(facts), *(Defect("broken_fault", "", error) for error in self._injector.errors)]
+        injected, missed = self._injector.injected, self._injector.missed
+        return Report(self._options, defects, dict(injected), dict(missed), figures, deaths)
 
     def _progress(self) -> None:
-        """Wait a little, and tell every few seconds how far we are."""
+        """Wait a little; every few seconds tell the progress."""
         time.sleep(0.2)
         seconds = time.monotonic() - self._started
         if seconds - self._told < PROGRESS_SECONDS:
@@ -153,14 +159,14 @@ class Run:
         figures = self._figures()
         files = len(self._sending.sent)
         self._tell(
-            f"{seconds:5.0f} s  faults {sum(self._striking.struck.values())}/{self._options.faults}"
+            f"{seconds:5.0f} s  faults {sum(self._injector.injected.values())}/{self._options.faults}"
             f"  images {figures['images']}/{self._options.images}  requests ended {figures['ended']}/{files}"
         )
 
     def _figures(self) -> Counter[str]:
-        """How far the house is, by its database; while that is away, as if nothing had ended."""
+        """Progress by the database; during its outages, as if nothing had ended."""
         try:
-            with self._house.app.app_context():
+            with self._cluster.app.app_context():
                 return _count()
         except DBAPIError:
             return Counter(open=1, unannounced=1)

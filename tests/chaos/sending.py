@@ -1,4 +1,4 @@
-"""The callers: they upload in their time, send again what was not answered, and cancel, retry or delete some."""
+"""The callers: they upload on schedule, send again if they get no answer, and cancel, retry or delete some requests."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from typing import Any
 
 import requests
 
-from tests.chaos.house import House
+from tests.chaos.cluster import Cluster
 from tests.chaos.pictures import ChaosHost
 from tests.chaos.uploads import Upload
 
-AT_ONCE = 32
-TIMEOUT = 30.0
+AT_ONCE = 32  # callers
+TIMEOUT = 30.0  # seconds
 PAUSE = 0.25  # seconds before a caller tries again
-SENT_TWICE = 0.15  # of all uploads are sent by an impatient caller while the first is under way
+SENT_TWICE = 0.15  # of all uploads: an impatient caller sends them again while the first upload runs
 ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
 
 
 @dataclass
 class Sent:
-    """What became of one upload at the API: every id it was answered, how often it failed, what was refused."""
+    """The API's answers to one upload: all request ids, the number of failures, the refusals."""
 
     upload: Upload
     answers: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     failures: int = 0
-    acted: bool = False  # the action that follows was accepted, or had been when its answer was lost
+    acted: bool = False  # the action after it was accepted, even if the answer was lost
 
 
 class Sending:
-    """The callers at work on `uploads`."""
+    """Sends `uploads`, each by a caller of its own."""
 
-    def __init__(self, house: House, shop: ChaosHost, uploads: Sequence[Upload], *, seed: int) -> None:
+    def __init__(self, cluster: Cluster, image_host: ChaosHost, uploads: Sequence[Upload], *, seed: int) -> None:
         self.sent = [Sent(upload) for upload in uploads]
         self.stopped = threading.Event()
-        self._house = house
-        self._shop = shop
+        self._cluster = cluster
+        self._image_host = image_host
         self._chance = random.Random(f"callers {seed}")
 
     def run(self) -> None:
-        """Send everything; returns when all has been answered and acted upon, or `stopped` is set."""
+        """Send everything; return when every upload is answered and its action done, or `stopped` is set."""
         started = time.monotonic()
         futures: list[Future[None]] = []
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="caller") as threads:
@@ -68,15 +68,15 @@ class Sending:
             {"cancel": self._cancel, "delete": self._delete, "retry": self._retry}[sent.upload.action](sent)
 
     def _upload(self, sent: Sent) -> None:
-        """Send the file under its key until it is answered."""
-        content = sent.upload.csv(self._shop.url)
+        """Send the file with its idempotency key until the API answers."""
+        content = sent.upload.csv(self._image_host.url)
 
         def post() -> requests.Response:
             files = {"file": ("products.csv", content)}
-            form = {"webhookUrl": self._house.webhook_url}
+            form = {"webhookUrl": self._cluster.webhook_url}
             headers = {"Idempotency-Key": sent.upload.key}
             return requests.post(
-                f"{self._house.url}/api/upload", files=files, data=form, headers=headers, timeout=TIMEOUT
+                f"{self._cluster.url}/api/upload", files=files, data=form, headers=headers, timeout=TIMEOUT
             )
 
         response = self._until_answered(sent, post)
@@ -96,14 +96,14 @@ class Sending:
         self._act(sent, "delete", "", allowed={404})
 
     def _retry(self, sent: Sent) -> None:
-        """Mend the broken pictures once the request has ended, and have them tried again."""
+        """Repair the broken pictures once the request has ended, and retry the request."""
         self._wait_for_end(sent)
-        self._shop.mended.add(sent.upload.key)
+        self._image_host.repaired.add(sent.upload.key)
         self._act(sent, "post", "/retry", allowed={409})
 
     def _act(self, sent: Sent, method: str, path: str, *, allowed: set[int]) -> None:
-        """Ask until it is answered; the refusals that mean that it had been done before are allowed."""
-        url = f"{self._house.url}/api/requests/{sent.answers[0]}{path}"
+        """Call until the API answers; `allowed` are the statuses that mean it was already done."""
+        url = f"{self._cluster.url}/api/requests/{sent.answers[0]}{path}"
         response = self._until_answered(sent, lambda: requests.request(method, url, timeout=TIMEOUT))
         if response is None:
             return
@@ -115,10 +115,10 @@ class Sending:
         status: dict[str, Any] = {}
         while status.get("status") not in ENDED and not self.stopped.wait(PAUSE):
             with suppress(requests.RequestException, ValueError):
-                status = requests.get(f"{self._house.url}/api/status/{sent.answers[0]}", timeout=TIMEOUT).json()
+                status = requests.get(f"{self._cluster.url}/api/status/{sent.answers[0]}", timeout=TIMEOUT).json()
 
     def _until_answered(self, sent: Sent, call: Callable[[], requests.Response]) -> requests.Response | None:
-        """The first answer that is neither a lost connection nor a server's trouble; None where we are stopped."""
+        """The first answer below 500; None if `stopped` is set first."""
         while not self.stopped.is_set():
             with suppress(requests.RequestException):
                 response = call()

@@ -1,6 +1,6 @@
-"""What one of our own processes is started through: it sets the clock, the traps and the mutation, then hands over.
+"""Starts one of our own processes after it has set the clock, the traps and the mutation.
 
-`python -m tests.chaos.start worker` runs what `rq_worker.py` runs, `... sweeper` the loop of the sweeper.
+`python -m tests.chaos.start worker` runs `rq_worker.py`; `... sweeper` runs the loop of the sweeper.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.chaos import mutations, traps
 
 CLOCK = "CHAOS_CLOCK"  # seconds by which this host's clock is wrong
 MUTATION = "CHAOS_MUTATION"
-SENDING_SECONDS = 20.0  # the lease of a delivery: shorter, as LEASE_SECONDS is, but longer than any attempt may take
+SENDING_SECONDS = 20.0  # the lease of a delivery: short, but longer than any attempt may take
 
 
 def set_clock() -> None:
-    """Let every clock but the monotonic one be wrong, as on a host that has lost its time server."""
+    """Make every clock but the monotonic one wrong, as on a host that has lost its time server."""
     if wrong_by := float(os.environ.get(CLOCK) or 0):
         moment = datetime.now(timezone.utc) + timedelta(seconds=wrong_by)
         time_machine.travel(moment, tick=True).start()

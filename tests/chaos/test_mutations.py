@@ -1,4 +1,4 @@
-"""The suite is red for each of the defects that it is there to find, and green for the code as it is."""
+"""Each scenario fails under its mutation, and passes with the real code."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.scenarios import Play, finalizing_late, finishing_late, finishing_together, play, ringing_lost
+from tests.chaos.scenarios import (
+    Scenario,
+    enqueueing_lost,
+    finalizing_late,
+    finishing_late,
+    finishing_together,
+    run_scenarios,
+)
 
-# The play that each mutation fails, and one of the kinds of defect that the checker must name.
-RED: dict[str, tuple[Play, str]] = {
+# The scenario that finds each mutation, and one kind of defect that the checker must report.
+FOUND_BY: dict[str, tuple[Scenario, str]] = {
     "election_inside": (finishing_together, "not_ended"),
     "no_fencing": (finishing_late, "wrong_end"),
-    "sweeper_compares_null": (ringing_lost, "not_ended"),
+    "sweeper_compares_null": (enqueueing_lost, "not_ended"),
     "finalize_without_epoch": (finalizing_late, "duplicate_finalization"),
 }
 
 
-@pytest.mark.parametrize(("mutation", "scenario", "kind"), [(name, *red) for name, red in RED.items()], ids=RED)
-def test_a_mutation_turns_the_suite_red(tmp_path: Path, mutation: str, scenario: Play, kind: str) -> None:
-    """On PostgreSQL, whose transactions run side by side."""
-    defects = play([scenario], tmp_path, database="postgresql", mutation=mutation)
+@pytest.mark.parametrize(
+    ("mutation", "scenario", "kind"), [(name, *found) for name, found in FOUND_BY.items()], ids=FOUND_BY
+)
+def test_the_suite_finds_each_mutation(tmp_path: Path, mutation: str, scenario: Scenario, kind: str) -> None:
+    """Runs on PostgreSQL, whose transactions are concurrent."""
+    defects = run_scenarios([scenario], tmp_path, database="postgresql", mutation=mutation)
     assert kind in {defect.kind for defect in defects}, defects
 
 
 @pytest.mark.parametrize("database", ["postgresql", "sqlite"])
-def test_the_code_as_it_is_is_green(tmp_path: Path, database: str) -> None:
-    """The same plays end without a defect; the one without sweepers comes last."""
-    plays = [ringing_lost, finishing_late, finalizing_late, finishing_together]
-    assert play(plays, tmp_path, database=database) == []
+def test_the_real_code_has_no_defect(tmp_path: Path, database: str) -> None:
+    """The same scenarios end without a defect; the scenario that stops the sweepers comes last."""
+    scenarios = [enqueueing_lost, finishing_late, finalizing_late, finishing_together]
+    assert run_scenarios(scenarios, tmp_path, database=database) == []

@@ -1,7 +1,7 @@
-"""Places in the code where a process falls when a trap is set there: it is killed, or stopped, at just that point.
+"""Traps kill or suspend a process at an exact point of the code.
 
-A trap is a file named for the place; whoever arrives first and takes the file away is caught. Only a process started
-by `start.py` or `web.py` looks for them.
+A trap is a file with the name of a function. The first process that calls the function takes the file and gets the
+signal. Only processes started by `start.py` or `web.py` look for traps.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ FOLDER = "CHAOS_TRAPS"
 
 
 def arm(module: ModuleType, name: str) -> None:
-    """Make `module.name` look for a trap of that name before it does anything."""
+    """Make `module.name` look for a trap of that name before it runs."""
     function: Callable[..., Any] = getattr(module, name)
     trap = Path(os.environ[FOLDER]) / name
 
     def step(*arguments: Any, **options: Any) -> Any:
-        fall_into(trap)
+        trigger(trap)
         return function(*arguments, **options)
 
     setattr(module, name, step)
 
 
-def fall_into(trap: Path) -> None:
-    """Take the trap away, if it is there, leave our process id, and suffer the signal."""
+def trigger(trap: Path) -> None:
+    """If the trap exists, take it, write our process id, and send ourselves its signal."""
     taken = trap.with_suffix(f".{os.getpid()}")
     try:
         trap.rename(taken)
@@ -42,14 +42,14 @@ def fall_into(trap: Path) -> None:
 
 
 def set_trap(folder: Path, name: str, *, number: signal.Signals = signal.SIGKILL) -> None:
-    """Catch the next process that comes to `name`."""
+    """Set a trap for the next process that calls `name`."""
     draft = folder / f".{name}"
     draft.write_text(number.name)
     draft.rename(folder / name)
 
 
 def take_back(folder: Path, name: str) -> bool:
-    """Remove a trap; False where somebody has fallen into it."""
+    """Remove a trap; False if a process has already triggered it."""
     try:
         (folder / name).unlink()
     except FileNotFoundError:

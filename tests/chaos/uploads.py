@@ -1,4 +1,4 @@
-"""What is uploaded: files of many sizes whose every image and its end are known beforehand, from the seed alone."""
+"""The files to upload, of many sizes; the seed determines every image and its expected result."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.chaos.pictures import BROKEN, PICTURES
 
 SIZES = (1, 1, 2, 3, 5, 8, 13, 20, 30, 50, 120, 250)  # products of a file
 IMAGES_OF_PRODUCT = (1, 1, 1, 1, 2, 2, 2, 3, 5)
-BROKEN_FILES = 0.25  # of all files hold broken URLs, one in twelve of their images
+BROKEN_FILES = 0.25  # of all files have broken URLs, in one of twelve images
 HEADER = ("S. No.", "Product Name", "Input Image Urls")
 
 
 @dataclass(frozen=True)
 class Place:
-    """One image of a product: which picture of the shop, and its URL, below the shop's address."""
+    """One image of a product: a picture of the image host, and its URL below the host's address."""
 
     picture: str
     path: str
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Upload:
-    """One file, sent `at` seconds after the start under its own idempotency key; `action` is what follows it."""
+    """One file, sent `at` seconds after the start under its own idempotency key; `action` comes next."""
 
     key: str
     at: float
@@ -51,13 +51,13 @@ class Upload:
         """All its images in order."""
         return [place for line in self.lines for place in line.places]
 
-    def csv(self, shop_url: str) -> bytes:
-        """The file."""
+    def csv(self, image_host_url: str) -> bytes:
+        """The content of the file."""
         out = io.StringIO(newline="")
         writer = csv.writer(out)
         writer.writerow(HEADER)
         for line in self.lines:
-            urls = ",".join(shop_url + place.path for place in line.places)
+            urls = ",".join(image_host_url + place.path for place in line.places)
             writer.writerow([line.serial_number, line.product_name, urls])
         return out.getvalue().encode()
 
@@ -92,7 +92,7 @@ def _file(chance: random.Random, key: str, *, products: int, at_most: int) -> tu
 
 
 def _place(chance: random.Random, key: str, row: int, position: int, *, broken: bool) -> Place:
-    """A picture under a URL of its own, so that its downloads can be counted; one in ten is shared in its file."""
+    """A picture under its own URL, so that its downloads can be counted; one in ten shares its URL within the file."""
     kinds = BROKEN if broken and chance.random() < 1 / 12 else PICTURES
     picture = chance.choice(sorted(kinds))
     own = "shared" if chance.random() < 0.1 else f"{row}.{position}"
@@ -100,7 +100,7 @@ def _place(chance: random.Random, key: str, row: int, position: int, *, broken: 
 
 
 def _action(chance: random.Random, lines: tuple[Line, ...]) -> str | None:
-    """Some requests are cancelled, deleted, or retried once their broken pictures have been mended."""
+    """Some requests are cancelled, deleted, or retried once their broken pictures have been repaired."""
     if any(place.code for line in lines for place in line.places):
         return "retry" if chance.random() < 0.4 else None
     drawn = chance.random()

@@ -1,4 +1,4 @@
-"""The web process, with a trap between the commit of an upload and the ring of its plan."""
+"""The web process, with a trap between the commit of an upload and the enqueueing of its plan."""
 
 from imgproc.app import create_app
 from imgproc.queue import enqueue

@@ -331,7 +331,7 @@ def test_a_copy_is_not_found_by_later_requests(objects: ObjectStore, shop: Image
     """Only the first image of a URL has the validators: copies would crowd out images that may be reused."""
     url = shop.says("/p.jpg", Answer(body=photo_file("coffee.png"), headers=TAG), Answer(304))
     for cells in ([[url] * 3, url], [url]):
-        request_id = submit(csv_of(*cells, repeats=True))
+        request_id = submit(csv_of(*cells, duplicates=True))
         drain(request_id)
         made_of(objects, request_id)
     assert [image.etag for image in rows(ProductImage)] == ['"v1"', None, None, None, '"v1"']

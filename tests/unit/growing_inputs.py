@@ -1,4 +1,4 @@
-"""Inputs made to be slow to read, of any size: one that takes a parser more than linear time can stop a worker."""
+"""Inputs of any size that are made to be slow to read: a parser that needs more than linear time can stop a worker."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.support.picture_bytes import HTML, exif, png, png_chunk, stuffed_jpeg
 
 
 def padded_jpeg(count: int) -> bytes:
-    """A segment, then padding that leads to no marker."""
+    """A JPEG segment, then padding without a marker."""
     return bytes.fromhex("FFD8FFE00002") + b"\xff" * count + bytes(100)
 
 
 def padded_before_scan(count: int) -> bytes:
-    """Runs of padding, each broken off just before the marker it promises."""
+    """Runs of JPEG padding, each of which ends without the marker that should follow."""
     return bytes.fromhex("FFD8FFE00002") + (b"\xff" * 1000 + b"\0") * (count // 1001)
 
 
@@ -36,29 +36,29 @@ def _avif(*tables: bytes) -> bytes:
     return _box(b"ftyp", b"avif" + bytes(4) + b"mif1avif") + _full(b"meta", head + b"".join(tables))
 
 
-def avif_of_places(count: int) -> bytes:
-    """Items without a place: libavif looks each up among those before."""
-    places = b"".join(struct.pack(">IHHH", number + 1, 0, 0, 0) for number in range(count))
-    return _avif(_full(b"iloc", b"\0\0" + struct.pack(">I", count) + places, version=2))
+def avif_of_locations(count: int) -> bytes:
+    """Item locations without data: libavif searches all earlier ones for each."""
+    locations = b"".join(struct.pack(">IHHH", number + 1, 0, 0, 0) for number in range(count))
+    return _avif(_full(b"iloc", b"\0\0" + struct.pack(">I", count) + locations, version=2))
 
 
 def avif_of_items(count: int) -> bytes:
-    """Items with a name."""
+    """Items with names."""
     items = (_full(b"infe", struct.pack(">IH", n + 1, 0) + b"av01\0", version=3) for n in range(count))
     return _avif(_full(b"iinf", struct.pack(">I", count) + b"".join(items), version=1))
 
 
 def avif_of_references(count: int) -> bytes:
-    """Items that are only referred to."""
+    """References to items that do not exist."""
     return _avif(
         _full(b"iref", b"".join(_box(b"auxl", struct.pack(">HHH", n % 65_000 + 1, 1, 1)) for n in range(count)))
     )
 
 
-def avif_of_uses(count: int) -> bytes:
-    """Items that have properties."""
-    uses = b"".join(struct.pack(">HB", number % 65_000 + 1, 0) for number in range(count))
-    return _avif(_box(b"iprp", _box(b"ipco", b"") + _full(b"ipma", struct.pack(">I", count) + uses)))
+def avif_of_associations(count: int) -> bytes:
+    """Associations of items with properties."""
+    associations = b"".join(struct.pack(">HB", number % 65_000 + 1, 0) for number in range(count))
+    return _avif(_box(b"iprp", _box(b"ipco", b"") + _full(b"ipma", struct.pack(">I", count) + associations)))
 
 
 def avif_of_boxes(count: int) -> bytes:
@@ -67,13 +67,13 @@ def avif_of_boxes(count: int) -> bytes:
 
 
 def avif_of_nested_boxes(count: int) -> bytes:
-    """Boxes that each hold the next."""
+    """Nested boxes."""
     nested = b"".join(struct.pack(">I4s", 8 * (count - level), b"moov") for level in range(count))
     return _box(b"ftyp", b"avif" + bytes(12)) + nested
 
 
 def profile_of_steps(count: int) -> bytes:
-    """An sRGB profile with a transform in floating point of so many steps, which all are the same two."""
+    """An sRGB profile with a floating-point transform of `count` steps, which share two step definitions."""
     matrix = b"matf" + bytes(4) + struct.pack(">HH12f", 3, 3, 0.9, 0.1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
     curve = (
         b"curf" + bytes(4) + struct.pack(">HH", 1, 0) + b"parf" + bytes(4) + struct.pack(">HH4f", 0, 0, 1.01, 1, 0, 0)
@@ -106,7 +106,7 @@ def _file(image_format: str, **options: Any) -> bytes:
 
 
 def webp_of_chunks(count: int) -> bytes:
-    """A picture, then chunks of no known kind."""
+    """A picture, then chunks of unknown kinds."""
     picture = _file("WEBP", lossless=True)[12:]
     head = b"WEBPVP8X" + struct.pack("<I", 10) + bytes(4) + b"\7\0\0" * 2
     body = head + picture + b"abcd\0\0\0\0" * count
@@ -114,18 +114,18 @@ def webp_of_chunks(count: int) -> bytes:
 
 
 def gif_of_one_comment(count: int) -> bytes:
-    """One comment of as many blocks as may be."""
+    """One comment of `count` blocks."""
     picture = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x4c\1\0;"
     return b"GIF89a\1\0\1\0\0\0\0!\xfe" + (b"\xff" + bytes(255)) * count + b"\0" + picture
 
 
 def tiff_of_tags(count: int) -> bytes:
-    """Tags of no known use."""
+    """Unknown tags."""
     return tiff(64, 64, *[(1000 + number, 3, 1, 1) for number in range(count)])
 
 
 def tiff_of_shared_bytes(count: int) -> bytes:
-    """Tags that all are the same long stretch of the file."""
+    """Tags whose values are all the same 64 KiB of the file."""
     return tiff(64, 64, *[(1000 + number, 7, 2**16, 8) for number in range(count)]) + bytes(2**16)
 
 
@@ -143,24 +143,24 @@ def _transparent(count: int) -> bytes:
     return png(9, 9, colours, png_chunk(b"tRNS", b"\xff" * count), colour=3, body=zlib.compress(bytes(90)))
 
 
-# What each reads like, and how many parts make a few milliseconds of work.
+# Each input by its description, and a size that takes a few milliseconds to read.
 IMAGES: dict[str, tuple[Callable[[int], bytes], int]] = {
     "a JPEG of padding without a marker": (padded_jpeg, 20_000),
     "a JPEG of broken padding": (padded_before_scan, 20_000),
     "a JPEG of long padding": (padded_jpeg, 2_000_000),
-    "a JPEG of Photoshop's blocks": (_photoshop, 5),
+    "a JPEG of Photoshop blocks": (_photoshop, 5),
     "a JPEG of Exif": (lambda count: stuffed_jpeg(b"\xff\xe1\xff\xff" + exif(282, 5, 100), segments=count), 4),
     "a JPEG with a profile of steps": (lambda count: _file("JPEG", icc_profile=profile_of_steps(count)), 250),
     "a PNG with a profile of steps": (lambda count: _file("PNG", icc_profile=profile_of_steps(count)), 250),
     "a PNG of texts": (lambda count: png(9, 9, _text(count), body=zlib.compress(bytes(9 * 28))), 2000),
     "a PNG of a long text": (lambda count: png(9, 9, png_chunk(b"tEXt", b"a\0" * count)), 10_000),
     "a PNG of a long table of transparency": (_transparent, 500_000),
-    "a PNG of many pieces": (lambda count: png(99, 99, png_chunk(b"IDAT", b"\0") * count), 5000),
+    "a PNG of many data chunks": (lambda count: png(99, 99, png_chunk(b"IDAT", b"\0") * count), 5000),
     "a WebP of chunks": (webp_of_chunks, 10_000),
-    "an AVIF of places": (avif_of_places, 10_000),
+    "an AVIF of locations": (avif_of_locations, 10_000),
     "an AVIF of items": (avif_of_items, 10_000),
     "an AVIF of references": (avif_of_references, 10_000),
-    "an AVIF of uses": (avif_of_uses, 10_000),
+    "an AVIF of property associations": (avif_of_associations, 10_000),
     "an AVIF of boxes": (avif_of_boxes, 20_000),
     "an AVIF of nested boxes": (avif_of_nested_boxes, 1000),
     "a GIF of one comment": (gif_of_one_comment, 4800),
@@ -172,7 +172,7 @@ IMAGES: dict[str, tuple[Callable[[int], bytes], int]] = {
     "HTML of spaces": (lambda count: b"<input type" + b" " * count, 16_000),
     "SVG of comments": (lambda count: b"<!---->  " * count, 1800),
     "spaces": (lambda count: b" " * count + b"\0", 16_000),
-    "HTML again and again": (lambda count: HTML * count, 200),
+    "repeated HTML": (lambda count: HTML * count, 200),
 }
 TEXTS: dict[str, tuple[Callable[[int], str], int]] = {
     "a long host": (lambda count: "http://" + "a" * count + "/", 16_000),

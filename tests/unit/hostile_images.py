@@ -1,7 +1,7 @@
-"""Hostile images by name, made on the spot; each must end in a rendition or an error of ours, in bounded memory.
+"""Hostile images by name; each must end in a rendition or a `CompressError`, in bounded memory.
 
-As a program it compresses every case whose name begins as the command line says, under the memory limit and with the
-options (JSON) given there, and prints a line of JSON for each: its name, the outcome, the peak memory, the CPU seconds.
+As a program it takes a prefix of case names, a memory limit and compress options (JSON). It compresses those cases and
+prints a line of JSON for each: name, outcome, peak memory, CPU seconds.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ SOURCES = "HOSTILE_SOURCES"  # an environment variable
 MOST_KEPT = 2 * 2**20
 MAX_PIXELS = 50_000_000
 MEMORY = MemoryBudget(0)
-SIDE = 7071  # squared just below the cap
+SIDE = 7071  # a square of this side is just below the pixel limit
 
 
 def _zeros(size: int) -> bytes:
-    """Many zeros in few bytes (RFC 1950): a compressed block of them, again and again."""
+    """Many zeros in few bytes (RFC 1950): one compressed block, repeated."""
     packer = zlib.compressobj(9, wbits=-15)
     block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
     rest = packer.compress(bytes(size % 2**20)) + packer.flush()
@@ -49,14 +49,14 @@ def _frames(image_format: str, count: int) -> bytes:
 
 
 def _gif_of_large_frames() -> bytes:
-    """200 frames, each of which says that it is as large as the cap allows."""
+    """200 frames; the header of each claims the largest size below the limit."""
     head = b"GIF89a" + struct.pack("<HHBBB", SIDE, SIDE, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     frame = b"," + struct.pack("<HHHHB", 0, 0, SIDE, SIDE, 0) + b"\x02\x02\x4c\x01\x00"
     return head + frame * 200 + b";"
 
 
 def _endless_ifds() -> bytes:
-    """A TIFF whose directories lead in a circle."""
+    """A TIFF whose directories form a cycle."""
     whole = tiff(8, 8, (273, 4, 1, 8), (279, 4, 1, 64))
     return whole[:-4] + struct.pack("<I", 8) + bytes(64)
 
@@ -87,7 +87,7 @@ def _fixture(name: str) -> Callable[[], bytes]:
 
 
 def _modest_avif() -> bytes:
-    """The decoder believes the pictures inside, whatever the boxes around them say."""
+    """An AVIF whose boxes claim 8 bits, but whose pictures have 12; the decoder goes by the pictures."""
     avif = bytearray(_fixture("12-bit-with-alpha.avif")())
     for box in re.finditer(b"av1C", avif):
         avif[box.end() + 2] &= 0x9F
@@ -98,7 +98,7 @@ def _modest_avif() -> bytes:
 
 
 def _one_strip(side: int, *, bits: int) -> bytes:
-    """An RGBA TIFF whose decoder must make all rows at once."""
+    """An RGBA TIFF in one strip, so that the decoder must hold all rows at once."""
     return _deflated_tiff(side, side * side * bits // 2, (278, 4, 1, side), bits=bits)
 
 
@@ -110,7 +110,7 @@ def _tiff_in_a_large_tile() -> bytes:
 def _deflated_tiff(
     side: int, size: int, *entries: tuple[int, int, int, int], bits: int, places: tuple[int, int] = (273, 279)
 ) -> bytes:
-    """RGBA, one strip or tile of `size` zeros."""
+    """An RGBA TIFF with one strip or tile of `size` zeros."""
     body, tags = _zeros(size), 12 + len(entries)
     depths = 8 + 2 + 12 * tags + 4
     described = ((258, 3, 4, depths), (259, 3, 1, 8), (262, 3, 1, 2), (277, 3, 1, 4), (338, 3, 1, 2), (284, 3, 1, 1))
@@ -120,7 +120,7 @@ def _deflated_tiff(
 
 
 def _noisy_png() -> bytes:
-    """As many pixels as may be, in as many bytes as may be: noise above, black below."""
+    """A PNG of the largest number of pixels and bytes that pass: noise above, black below."""
     noise, packer = random.Random(1).randbytes(48 * 1024 * 1024), zlib.compressobj(1)
     rows = (noise[row : row + 4 * SIDE].ljust(4 * SIDE, b"\0") for row in range(0, 4 * SIDE * SIDE, 4 * SIDE))
     body = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
@@ -128,7 +128,7 @@ def _noisy_png() -> bytes:
 
 
 def _noise(side: int, *, depth: int) -> bytes:
-    """Random pixels of so many bits each, which a random palette makes colours and transparency."""
+    """Random pixels of `depth` bits, with a random palette of colours and transparency."""
     chance, count = random.Random(2), 2**depth
     colours = png_chunk(b"PLTE", chance.randbytes(3 * count)) + png_chunk(b"tRNS", chance.randbytes(count))
     rows = (b"\0" + chance.randbytes(-(-side * depth // 8)) for _ in range(side))
@@ -141,7 +141,7 @@ def _noisy_jpeg() -> bytes:
 
 
 def _waves(side: int) -> bytes:
-    """Soft in every channel: the worst of all for lossless transparency."""
+    """Soft gradients in every channel: the worst case for lossless transparency."""
     small = Image.frombytes("RGBA", (side // 8, side // 8), random.Random(4).randbytes(4 * (side // 8) ** 2))
     return encode(small.resize((side, side), Image.Resampling.BICUBIC), "PNG", compress_level=1)
 
@@ -152,14 +152,14 @@ def _tiff_of_parts(*entries: tuple[int, int, int, int], places: int) -> bytes:
 
 
 def _all_extras() -> dict[str, Any]:
-    """A picture that lies on its side, in colours that are not sRGB: a profile whose red and green are swapped."""
+    """Options for a picture on its side, with a colour profile that swaps red and green."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     return {"exif": exif, "icc_profile": swapped_profile()}
 
 
 def swapped_profile() -> bytes:
-    """sRGB with red and green exchanged."""
+    """The sRGB profile with red and green exchanged."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
 
@@ -169,14 +169,14 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><image 
 XML_BOMB = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><svg>&c;</svg>'
 Case = tuple[Callable[[], bytes], str]
 CASES: dict[str, Case] = {
-    # Pixels: the header is believed, and refused, before anything is decoded.
+    # Too many pixels: refused by the header, before anything is decoded.
     "a PNG of 65,535 squared in 100 bytes": (lambda: png(65535, 65535), "too_many_pixels"),
-    "a PNG as large as PNG goes": (lambda: png(2**31 - 1, 2**31 - 1), "too_many_pixels"),
+    "a PNG of the largest size in the format": (lambda: png(2**31 - 1, 2**31 - 1), "too_many_pixels"),
     "a PNG of a billion pixels, whole": (
         lambda: png(32000, 32000, depth=1, colour=0, body=_zeros(32000 * 4001)),
         "too_many_pixels",
     ),
-    "a PNG just above the cap": (lambda: png(SIDE + 1, SIDE, depth=1, colour=0), "too_many_pixels"),
+    "a PNG just above the limit": (lambda: png(SIDE + 1, SIDE, depth=1, colour=0), "too_many_pixels"),
     "a JPEG of 65,500 squared": (lambda: _jpeg_header(65500, 65500), "too_many_pixels"),
     "a BMP of 2 billion pixels a side": (
         lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, *[0] * 6),
@@ -187,7 +187,7 @@ CASES: dict[str, Case] = {
         lambda: b"GIF89a\xff\xff\xff\xff\0\0\0," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x4c\1\0;",
         "too_many_pixels",
     ),
-    "a GIF whose frame outgrows its screen": (
+    "a GIF whose frame is larger than its screen": (
         lambda: b"GIF89a\1\0\1\0\0\0\0," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\2\2\x4c\1\0;",
         "too_many_pixels",
     ),
@@ -195,7 +195,7 @@ CASES: dict[str, Case] = {
         lambda: b"RIFF\xf8\3\0\0WEBPVP8X\x0a\0\0\0\2\0\0\0" + b"\xff" * 6 + bytes(1000),
         "too_many_pixels",
     ),
-    # The largest that pass: their memory is the worst that a worker sees.
+    # The largest that pass: they need the most memory.
     "the largest RGBA PNG": (lambda: _largest("RGBA", "PNG"), "rendition"),
     "the largest 16-bit PNG": (lambda: _largest("I;16", "PNG"), "rendition"),
     "the largest palette PNG": (lambda: _largest("P", "PNG", transparency=0), "rendition"),
@@ -218,26 +218,26 @@ CASES: dict[str, Case] = {
         lambda: _square(7040, "RGB", "JPEG", progressive=True, subsampling=0),
         "rendition",
     ),
-    # Decoders that hold a picture more than once: the largest that pass are smaller.
+    # Some decoders hold a picture more than once, so the largest that pass are smaller.
     "the largest progressive CMYK JPEG": (lambda: _square(6215, "CMYK", "JPEG", progressive=True), "rendition"),
     "the largest TIFF in one strip": (lambda: _one_strip(6614, bits=8), "rendition"),
     "the largest TIFF in one strip of 16 bits": (lambda: _one_strip(5400, bits=16), "rendition"),
     "the largest AVIF with transparency": (lambda: _square(4537, "RGBA", "AVIF", speed=10), "rendition"),
     "the largest AVIF of 12 bits": (_fixture("12-bit-with-alpha.avif"), "rendition"),
-    "the largest AVIF of 12 bits that says it has 8": (_modest_avif, "rendition"),
+    "the largest AVIF of 12 bits that claims 8": (_modest_avif, "rendition"),
     "the largest WebP": (lambda: _square(5400, "RGBA", "WEBP", method=0), "rendition"),
     "the largest lossless WebP": (lambda: _square(5400, "RGB", "WEBP", lossless=True, method=0), "rendition"),
-    "a progressive JPEG at the cap, nothing subsampled": (
+    "a progressive JPEG at the limit, nothing subsampled": (
         lambda: _largest("RGB", "JPEG", progressive=True, subsampling=0),
         "too_many_pixels",
     ),
-    "a progressive CMYK JPEG at the cap": (lambda: _largest("CMYK", "JPEG", progressive=True), "too_many_pixels"),
-    "a TIFF at the cap in one strip": (lambda: _one_strip(SIDE, bits=8), "too_many_pixels"),
-    "a TIFF at the cap in one strip of 16 bits": (lambda: _one_strip(SIDE, bits=16), "too_many_pixels"),
+    "a progressive CMYK JPEG at the limit": (lambda: _largest("CMYK", "JPEG", progressive=True), "too_many_pixels"),
+    "a TIFF at the limit in one strip": (lambda: _one_strip(SIDE, bits=8), "too_many_pixels"),
+    "a TIFF at the limit in one strip of 16 bits": (lambda: _one_strip(SIDE, bits=16), "too_many_pixels"),
     "a small TIFF in a tile of 400 million pixels": (_tiff_in_a_large_tile, "too_many_pixels"),
-    "an AVIF at the cap": (lambda: _largest("RGB", "AVIF", speed=10), "too_many_pixels"),
-    "a WebP at the cap": (lambda: _largest("RGB", "WEBP", method=0), "too_many_pixels"),
-    "a lossless WebP at the cap in 34 bytes": (lambda: _LOSSLESS_WEBP, "too_many_pixels"),
+    "an AVIF at the limit": (lambda: _largest("RGB", "AVIF", speed=10), "too_many_pixels"),
+    "a WebP at the limit": (lambda: _largest("RGB", "WEBP", method=0), "too_many_pixels"),
+    "a lossless WebP at the limit in 34 bytes": (lambda: _LOSSLESS_WEBP, "too_many_pixels"),
     "a row wider than WebP and AVIF hold": (lambda: encode(Image.new("L", (80_000, 1)), "PNG"), "rendition"),
     "a column higher than WebP holds": (lambda: encode(Image.new("RGB", (1, 40_000)), "PNG"), "rendition"),
     # Slow to encode.
@@ -247,17 +247,17 @@ CASES: dict[str, Case] = {
     "waves of colour and transparency, 3,000 squared": (lambda: _waves(3000), "rendition"),
     "noise of 16 colours and transparency, 2,000 squared": (lambda: _noise(2000, depth=4), "rendition"),
     "one pixel high and very wide": (lambda: encode(Image.new("L", (65500, 1)), "JPEG"), "rendition"),
-    # Animations and pages: the first one alone.
+    # Animations and pages: only the first frame or page is used.
     "an animated GIF of 2,000 frames": (lambda: _frames("GIF", 2000), "rendition"),
-    "a GIF of 200 empty frames at the cap": (_gif_of_large_frames, "truncated_image"),
+    "a GIF of 200 empty frames at the limit": (_gif_of_large_frames, "truncated_image"),
     "an animated PNG of 500 frames": (lambda: _frames("PNG", 500), "rendition"),
-    "an animated PNG that says four billion": (
+    "an animated PNG that claims four billion frames": (
         lambda: png(8, 8, png_chunk(b"acTL", b"\xff" * 8), body=zlib.compress(bytes(8 * 25))),
         "rendition",
     ),
     "an animated WebP of 200 frames": (lambda: _frames("WEBP", 200), "rendition"),
     "a TIFF of 500 pages": (lambda: _frames("TIFF", 500), "rendition"),
-    "a TIFF whose pages lead in a circle": (_endless_ifds, "rendition"),
+    "a TIFF whose pages form a cycle": (_endless_ifds, "rendition"),
     # Compressed text and profiles.
     "a PNG text of 1 GiB": (lambda: png(9, 9, png_chunk(b"zTXt", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
     "a PNG profile of 1 GiB": (lambda: png(9, 9, png_chunk(b"iCCP", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
@@ -271,17 +271,17 @@ CASES: dict[str, Case] = {
     ),
     "PNG pixels of 1 GiB for 9 x 9": (lambda: png(9, 9, body=_zeros(2**30)), "rendition"),
     "a JPEG profile that is not one": (lambda: photo_bytes("JPEG", icc_profile=b"\xff" * 60_000), "rendition"),
-    # Truncated, lying, costly.
+    # Truncated, with false lengths, or costly.
     "half a JPEG": (lambda: photo_bytes("JPEG")[:2000], "truncated_image"),
     "half a WebP": (lambda: photo_bytes("WEBP")[:1000], "truncated_image"),
     "a PNG without pixels": (lambda: png(9, 9), "truncated_image"),
-    "a PNG chunk that says 4 GiB": (lambda: png(9, 9)[:33] + b"\xff\xff\xff\xffIDAT", "truncated_image"),
+    "a PNG chunk that claims 4 GiB": (lambda: png(9, 9)[:33] + b"\xff\xff\xff\xffIDAT", "truncated_image"),
     "a TIFF strip beyond the file": (
         lambda: tiff(64, 64, (273, 4, 1, 2**32 - 2), (279, 4, 1, 2**31)),
         "truncated_image",
     ),
     "a TIFF tag of 4 billion values": (lambda: tiff(64, 64, (273, 4, 2**32 - 1, 8)), "corrupt_image"),
-    # Many parts, each of which Pillow reads in Python and keeps.
+    # Many parts: Pillow reads each one in Python and keeps it.
     "a JPEG of 12 million empty segments": (lambda: stuffed_jpeg(b"\xff\xe1\0\2"), "unsupported_format"),
     "a JPEG of 12 million empty comments": (lambda: stuffed_jpeg(b"\xff\xfe\0\2"), "unsupported_format"),
     "a JPEG of 3 million frames": (
@@ -294,7 +294,7 @@ CASES: dict[str, Case] = {
         lambda: stuffed_jpeg(b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)),
         "unsupported_format",
     ),
-    "a JPEG of 700 segments of unknown use": (lambda: stuffed_jpeg(b"\xff\xe9\xff\xff" + bytes(65533)), "rendition"),
+    "a JPEG of 700 unknown segments": (lambda: stuffed_jpeg(b"\xff\xe9\xff\xff" + bytes(65533)), "rendition"),
     "a JPEG of 15 Exif segments, with a table of 8,000 resolutions": (
         lambda: stuffed_jpeg(b"\xff\xe1\xff\xff" + exif(282, 5, 8000), segments=15),
         "rendition",
@@ -303,7 +303,7 @@ CASES: dict[str, Case] = {
         lambda: bytes.fromhex("FFD8FFE00002") + b"\xff" * 2_000_000 + bytes(100),
         "unsupported_format",
     ),
-    "an AVIF of 100,000 places": (lambda: growing.avif_of_places(100_000), "unsupported_format"),
+    "an AVIF of 100,000 locations": (lambda: growing.avif_of_locations(100_000), "unsupported_format"),
     "an AVIF of 100,000 items": (lambda: growing.avif_of_items(100_000), "unsupported_format"),
     "an AVIF of 100,000 references": (lambda: growing.avif_of_references(100_000), "unsupported_format"),
     "an AVIF of as many references as pass": (lambda: growing.avif_of_references(3500), "corrupt_image"),
@@ -345,11 +345,11 @@ CASES: dict[str, Case] = {
         lambda: b"\0\0\0\x18ftypavif" + bytes(12) + b"\0\0\0\x08free" * 9999,
         "truncated_image",
     ),
-    # Two files in one, and one dressed as another.
-    "a JPEG that is a web page too": (lambda: photo_bytes("JPEG", comment=HTML), "rendition"),
-    "a GIF that is a script too": (lambda: b"GIF89a/*" + bytes(20) + b"*/=1;alert(1)", "truncated_image"),
-    "a JPEG with a ZIP behind": (lambda: photo_bytes("JPEG") + b"PK\3\4" + bytes(1000), "rendition"),
-    "a PNG with a script behind": (lambda: photo_bytes("PNG") + HTML, "rendition"),
+    # Files of two kinds at once, and of another kind than they seem.
+    "a JPEG that is also a web page": (lambda: photo_bytes("JPEG", comment=HTML), "rendition"),
+    "a GIF that is also a script": (lambda: b"GIF89a/*" + bytes(20) + b"*/=1;alert(1)", "truncated_image"),
+    "a JPEG followed by a ZIP": (lambda: photo_bytes("JPEG") + b"PK\3\4" + bytes(1000), "rendition"),
+    "a PNG followed by a script": (lambda: photo_bytes("PNG") + HTML, "rendition"),
     "SVG": (lambda: SVG, "not_an_image"),
     "SVG after 60,000 spaces": (lambda: b" " * 60_000 + SVG, "not_an_image"),
     "an XML bomb": (lambda: XML_BOMB, "not_an_image"),
@@ -368,7 +368,7 @@ CASES: dict[str, Case] = {
 
 
 def run(source: bytes, **options: Any) -> str:
-    """The outcome with the options of an upload, which names none unless they are given."""
+    """The outcome: "rendition", or the error code; options default to those of an upload."""
     try:
         compress(source, options=CompressOptions(**options), max_pixels=MAX_PIXELS, memory=MEMORY)
     except CompressError as error:
@@ -377,7 +377,7 @@ def run(source: bytes, **options: Any) -> str:
 
 
 def main(begins: str, limit: int, options: dict[str, Any]) -> None:
-    """Try the cases, each in a child of its own, which finds the libraries loaded and the source made."""
+    """Try the cases, each in a forked child, which inherits the loaded libraries and the source."""
     warm()
     for name in CASES:
         if name.startswith(begins):
@@ -388,15 +388,15 @@ def main(begins: str, limit: int, options: dict[str, Any]) -> None:
 
 
 def warm() -> None:
-    """Load what a worker has loaded; but not libvips, which a fork does not survive."""
+    """Load the libraries that a worker has loaded, except libvips, which does not survive a fork."""
     for image_format in ("jpeg", "webp", "avif", "png"):
         run(photo_bytes("PNG"), format=image_format)
 
 
 def made(name: str) -> bytes:
-    """The source of a case, made in a process of its own, so that this one keeps none of the memory that it took.
+    """The source of a case, made in another process, so that this one keeps none of the memory that it took.
 
-    Small ones that take long to make are kept in the folder `SOURCES` for the next run, where that is set.
+    If the environment names a folder in `SOURCES`, small sources are kept there for the next run.
     """
     kept = Path(os.environ[SOURCES], hashlib.sha256(name.encode()).hexdigest()) if SOURCES in os.environ else None
     if kept and kept.exists():
@@ -422,15 +422,15 @@ def _made_in_a_child(make: Callable[[], bytes]) -> bytes:
 
 
 def measure(source: bytes, *, limit: int, **options: Any) -> dict[str, Any]:
-    """What becomes of `source` in a child: the outcome, bytes of memory at most, and seconds of CPU.
+    """Compress `source` in a child: the outcome, the peak memory in bytes, and CPU seconds.
 
-    `beyond` is the memory beyond that of the idle child; the source is part of it.
+    `beyond` is the peak minus the memory of the idle child without the source.
     """
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         limit_memory(limit)
         idle = _memory("VmRSS") - len(source)
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak: proc(5)
         outcome = run(source, **options)
         seconds = sum(os.times()[:4])
         peak = _memory("VmHWM")
@@ -439,17 +439,17 @@ def measure(source: bytes, *, limit: int, **options: Any) -> dict[str, Any]:
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        told = pipe.read()
+        result = pipe.read()
     _, status = os.waitpid(child, 0)
     died = {"outcome": f"died with {os.waitstatus_to_exitcode(status)}", "peak": 0, "beyond": 0, "seconds": 0.0}
     if status:
         return died
-    measured: dict[str, Any] = json.loads(told)
+    measured: dict[str, Any] = json.loads(result)
     return measured
 
 
 def _memory(what: str) -> int:
-    """Bytes that this process has, or has had at most since the peak was cleared."""
+    """A memory figure of this process in bytes, by its name in /proc/self/status."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
     return int(line.split()[1]) * 1024
 

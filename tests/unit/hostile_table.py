@@ -1,8 +1,8 @@
-"""Every hostile image in every format, scale and quality: `python -m tests.unit.hostile_table`, which takes hours.
+"""Tries every hostile image in every format, scale and quality: `python -m tests.unit.hostile_table` takes hours.
 
-A line of JSON for each goes to standard output; at the end come the worst of each format, scale and quality, as rows of
-docs/explanation/security.md. Arguments are what names of cases begin with; none is all. `--only`, first, with a list
-of options as JSON, tries those alone.
+It prints a line of JSON for each, then the worst of each format, scale and quality as rows of
+docs/explanation/security.md. Arguments are prefixes of case names; without any it tries all cases. `--only OPTIONS`,
+as the first argument, tries only the options in a JSON list.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from imgproc.core.config import load_settings
 from tests.unit.hostile_images import CASES, made, measure, warm
 
 MEGABYTE = 10**6
-BEYOND, SECONDS = 500 * MEGABYTE, 10.0  # of memory beyond that of an idle worker, and of the processor, each image
+BEYOND, SECONDS = 500 * MEGABYTE, 10.0  # limits of an image: memory beyond an idle worker's, and CPU seconds
 FORMATS = ("avif", "webp", "png", "jpeg", "keep")
 SCALES = (1, 0.75, 0.5, 0.001)
 QUALITIES = ("smart", 95, 50, 1)
 
 
 def combinations() -> Iterator[dict[str, Any]]:
-    """Those that differ: PNG has no quality, and `keep` makes what its format would, but with `smart`."""
+    """The combinations that differ: PNG has no quality, and `keep` differs from other formats only with `smart`."""
     for scale in SCALES:
         for quality in QUALITIES:
             for image_format in FORMATS:
@@ -36,7 +36,7 @@ def combinations() -> Iterator[dict[str, Any]]:
 
 
 def main(names: list[str], tried: list[dict[str, Any]]) -> int:
-    """Print each outcome, then the worst; the number of those that are over the bar."""
+    """Print each outcome, then the worst ones; return the number that exceed the limits."""
     warm()
     limit = load_settings({}).worker_memory_limit
     worst: dict[tuple[Any, ...], list[tuple[float, str]]] = {}
@@ -61,13 +61,13 @@ def main(names: list[str], tried: list[dict[str, Any]]) -> int:
 
 
 def say(line: str) -> None:
-    """A line on standard output, at once, as the children are forked from here."""
+    """Print a line and flush it, because forked children would print the buffer again."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def is_over(measured: dict[str, Any]) -> bool:
-    """Whether an image ended its process, or took more than it may."""
+    """Whether an image killed its process or exceeded a limit."""
     died = str(measured["outcome"]).startswith("died")
     return died or bool(measured["beyond"] > BEYOND or measured["seconds"] > SECONDS)
 

@@ -1,4 +1,4 @@
-"""Whether work grows in proportion to its input: the processor's time for n and 4n of the worst case."""
+"""Checks that the CPU time of some work grows linearly: it measures n and 4n of the worst case."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 ROUNDS = 3
 TRIES = 3
-SLACK = 0.004  # seconds; below it the clock and the allocator tell more than the work does
+SLACK = 0.004  # seconds; below it the clock and the allocator matter more than the work
 MOST = 8.0  # four times the input takes four times the work if linear, sixteen times if quadratic
 
 
 def assert_linear(make: Callable[[int], Any], work: Callable[[Any], Any], n: int) -> None:
-    """Fails where `work(make(4 * n))` takes more than eight times what `work(make(n))` does, in each of three tries.
+    """Fail if `work(make(4 * n))` takes more than eight times as long as `work(make(n))` in each of three tries.
 
-    The larger input is measured again only where the first figure is over the bar: other processes only ever add.
+    The larger input is measured again only if the first figure is too high: other processes can only add time.
     """
     small, large = make(n), make(4 * n)
     tried = []

@@ -1,4 +1,4 @@
-"""Known faults of what we pin: found in a local database or a service, and never passed over in silence."""
+"""The audit finds known vulnerabilities of our pins, and never skips a check silently."""
 
 from __future__ import annotations
 
@@ -35,27 +35,29 @@ TWICE = (("introduced", "1.5"), ("fixed", "2"), ("introduced", "0"), ("fixed", "
         pytest.param(fault(versions=["1.5"]), True, id="listed"),
         pytest.param(fault(versions=["1.4"]), False, id="another version"),
         pytest.param(fault(ranges=span(("introduced", "0"))), True, id="never fixed"),
-        pytest.param(fault(ranges=span(("introduced", "0"), ("fixed", "1.5"))), False, id="fixed by it"),
+        pytest.param(fault(ranges=span(("introduced", "0"), ("fixed", "1.5"))), False, id="fixed in this version"),
         pytest.param(fault(ranges=span(("introduced", "0"), ("fixed", "1.10"))), True, id="fixed later"),
         pytest.param(fault(ranges=span(("introduced", "1.10"))), False, id="introduced later"),
-        pytest.param(fault(ranges=span(("introduced", "0"), ("last_affected", "1.5"))), True, id="the last one"),
-        pytest.param(fault(ranges=span(("introduced", "0"), ("last_affected", "1.4"))), False, id="after the last"),
-        pytest.param(fault(ranges=span(*TWICE)), True, id="again"),
+        pytest.param(fault(ranges=span(("introduced", "0"), ("last_affected", "1.5"))), True, id="last affected"),
+        pytest.param(
+            fault(ranges=span(("introduced", "0"), ("last_affected", "1.4"))), False, id="after the last affected"
+        ),
+        pytest.param(fault(ranges=span(*TWICE)), True, id="introduced again"),
         pytest.param(fault(versions=["1.5"], name="other"), False, id="another package"),
         pytest.param(fault(versions=["1.5"], ecosystem="npm"), False, id="another ecosystem"),
         pytest.param(fault(versions=["1.5"]) | {"withdrawn": "2026-01-01T00:00:00Z"}, False, id="withdrawn"),
     ],
 )
 def test_a_local_database_is_searched(record: dict[str, Any], *, found: bool, tmp_path: Path) -> None:
-    """A pin is found by the versions that a record lists and by its ranges, whatever the spelling of the name."""
+    """A record matches a pin by its listed versions or its ranges, whatever the spelling of the package name."""
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "one.json").write_text(json.dumps(record))
     (tmp_path / "other.json").write_text(json.dumps(fault(name="unrelated", versions=["1"])))
     assert audit.offline(tmp_path, {"some-package": ["1.5"]}) == int(found)
 
 
-def test_a_local_database_may_be_yaml_and_tells_its_age(tmp_path: Path, capsys: Any) -> None:
-    """The PyPA keeps its records so; an old database is called old."""
+def test_a_local_database_may_be_yaml_and_shows_its_age(tmp_path: Path, capsys: Any) -> None:
+    """The PyPA's database is YAML; a database with only old records is marked as old."""
     affected = "affected:\n- package: {ecosystem: PyPI, name: old}\n  versions: ['1']\n"
     (tmp_path / "one.yaml").write_text(f"id: PYSEC-1\nmodified: 2020-01-02T03:04:05.6Z\n{affected}")
     assert audit.offline(tmp_path, {"old": ["1"]}) == 1
@@ -66,7 +68,7 @@ def test_a_local_database_may_be_yaml_and_tells_its_age(tmp_path: Path, capsys: 
 
 @pytest.mark.parametrize("content", [None, "{}", "no JSON", json.dumps(fault(ecosystem="npm"))])
 def test_a_database_without_advisories_is_an_error(content: str | None, tmp_path: Path) -> None:
-    """It would find nothing in anything."""
+    """With such a database every audit would pass."""
     if content is not None:
         (tmp_path / "one.json").write_text(content)
     assert audit.offline(tmp_path, PINS) == 2
@@ -75,30 +77,30 @@ def test_a_database_without_advisories_is_an_error(content: str | None, tmp_path
 
 GOOD = {"name": "good", "version": "1", "vulns": []}
 BAD = {"name": "bad", "version": "2", "vulns": [{"id": "CVE-1"}]}
-UNASKED = {"name": "unasked", "skip_reason": "not found"}
+UNKNOWN = {"name": "unknown", "skip_reason": "not found"}
 
 
 @pytest.mark.parametrize(
     ("answer", "code", "told"),
     [
         pytest.param([GOOD], 0, "0 known vulnerabilities in 1 packages, by pypi", id="nothing found"),
-        pytest.param([GOOD, BAD], 1, "bad 2: CVE-1", id="a fault"),
-        pytest.param([GOOD, UNASKED], 1, "unasked: not looked up: not found", id="one unknown"),
-        pytest.param([UNASKED], 0, "SKIPPED, nothing was checked: pypi: not found; osv: not found", id="all unknown"),
+        pytest.param([GOOD, BAD], 1, "bad 2: CVE-1", id="a vulnerability"),
+        pytest.param([GOOD, UNKNOWN], 1, "unknown: not looked up: not found", id="one unknown"),
+        pytest.param([UNKNOWN], 0, "SKIPPED, nothing was checked: pypi: not found; osv: not found", id="all unknown"),
         pytest.param([], 0, "SKIPPED, nothing was checked: pypi: refused; osv: refused", id="unreachable"),
     ],
 )
-def test_an_audit_never_passes_unasked(
+def test_an_audit_never_passes_without_an_answer(
     answer: list[dict[str, Any]], code: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """What no service answers is skipped aloud; what it answers in part fails."""
+    """Without any answer the audit says SKIPPED; with a partial answer it fails."""
     monkeypatch.setattr(audit, "_ask", lambda service, pinned: (answer, "refused"))
     assert audit.online(PINS) == code
     assert told in capsys.readouterr().out
 
 
-def test_every_pin_is_asked_about_whatever_its_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip-audit takes one version of a package at a time, and would leave out what another Python needs."""
+def test_every_pin_is_audited_whatever_its_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip-audit takes one version of a package at a time, so pins for other Pythons need another run."""
     tool = tmp_path / "pip-audit"
     tool.write_text(
         '#!/bin/sh\nfor last; do :; done\nsed \'s/\\(.*\\)==\\(.*\\)/{"name": "\\1", "version": "\\2", "vulns": []},/;'

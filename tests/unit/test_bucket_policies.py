@@ -1,8 +1,8 @@
-"""What the bucket policies allow, and each thing they do not, by the rules of AWS's policy evaluation.
+"""What the bucket policies allow and refuse, by the rules of AWS's policy evaluation.
 
-The evaluator is a few lines of our own, since moto's leaves out principals given as a list: an explicit Deny wins, else
-an Allow that matches action, resource and principal, else it is refused; `*` and `?` are wildcards. It knows Effect,
-Principal, Action and Resource, and refuses to judge a statement with anything else in it.
+The evaluator is our own, because moto's ignores principals given as a list. An explicit Deny wins; otherwise an Allow
+must match action, resource and principal; `*` and `?` are wildcards. The evaluator knows Effect, Principal, Action and
+Resource, and rejects statements with other elements.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import pytest
 
 MINIO = Path(__file__).parents[2] / "minio"
 ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Resource"}
-EVERYBODY = {"AWS": ["*"]}
+EVERYONE = {"AWS": ["*"]}
 
 
 def _matches(patterns: str | list[str], value: str, *, flags: int = 0) -> bool:
-    """Whether one of the patterns is the whole value; actions are compared without regard to case."""
+    """Whether a pattern matches the whole value; actions ignore case."""
     patterns = [patterns] if isinstance(patterns, str) else patterns
     expressions = (re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".") for pattern in patterns)
     return any(re.fullmatch(expression, value, flags | re.DOTALL) for expression in expressions)
 
 
-def may(policy: dict[str, Any], action: str, resource: str, *, stranger: bool = False) -> bool:
-    """Whether the policy lets its holder, or with a bucket policy a stranger, do this."""
+def may(policy: dict[str, Any], action: str, resource: str, *, anonymous: bool = False) -> bool:
+    """Whether the policy allows this to its holder, or a bucket policy to an anonymous caller."""
     decisions = set()
     for statement in policy["Statement"]:
-        assert set(statement) <= ELEMENTS, "the evaluator knows no more than these"
-        applies = statement.get("Principal") == EVERYBODY if stranger else "Principal" not in statement
+        assert set(statement) <= ELEMENTS, "the evaluator knows no other elements"
+        applies = statement.get("Principal") == EVERYONE if anonymous else "Principal" not in statement
         if (
             applies
             and _matches(statement["Action"], action, flags=re.IGNORECASE)
@@ -53,7 +53,7 @@ WORKER = _policy("worker-policy.json")
 @pytest.mark.parametrize(
     ("statements", "decision"),
     [
-        pytest.param([], False, id="nothing said is no"),
+        pytest.param([], False, id="no statement"),
         pytest.param([("Allow", "s3:Get*", "a/*")], True, id="a wildcard"),
         pytest.param([("Allow", "S3:GETOBJECT", "a/b")], True, id="another case"),
         pytest.param([("Allow", "s3:GetObject", "a/?")], True, id="one character"),
@@ -63,7 +63,7 @@ WORKER = _policy("worker-policy.json")
     ],
 )
 def test_the_evaluator_judges_as_aws_does(statements: list[tuple[str, str, str]], decision: bool) -> None:
-    """May an object `a/b` be got?"""
+    """The action is to get the object `a/b`."""
     made = [
         {"Effect": effect, "Action": action, "Resource": f"arn:aws:s3:::{resource}" if resource != "*" else "*"}
         for effect, action, resource in statements
@@ -71,15 +71,15 @@ def test_the_evaluator_judges_as_aws_does(statements: list[tuple[str, str, str]]
     assert may({"Statement": made}, "s3:GetObject", "a/b") is decision
 
 
-def test_the_evaluator_judges_nothing_it_does_not_know() -> None:
-    """A condition or a negation would make its answer a guess."""
-    with pytest.raises(AssertionError, match="knows no more"):
+def test_the_evaluator_rejects_unknown_elements() -> None:
+    """It cannot evaluate conditions or negations."""
+    with pytest.raises(AssertionError, match="knows no other"):
         may({"Statement": [{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}]}, "s3:GetObject", "a/b")
 
 
-def test_a_stranger_may_get_an_output() -> None:
-    """By its key, and nothing else at all."""
-    assert may(PUBLIC, "s3:GetObject", "outputs/5be6944d/1/1-mug.jpg", stranger=True)
+def test_an_anonymous_caller_may_get_an_output() -> None:
+    """Output URLs are public."""
+    assert may(PUBLIC, "s3:GetObject", "outputs/5be6944d/1/1-mug.jpg", anonymous=True)
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_a_stranger_may_get_an_output() -> None:
         pytest.param("s3:ListBucket", "originals", id="list originals"),
         pytest.param("s3:PutObject", "originals/a.jpg", id="put an original"),
         pytest.param("s3:DeleteObject", "originals/a.jpg", id="delete an original"),
-        pytest.param("s3:GetObject", "outputs-of-another/a.jpg", id="get from a bucket of a longer name"),
+        pytest.param("s3:GetObject", "outputs-of-another/a.jpg", id="get from a bucket with a longer name"),
     ],
 )
-def test_a_stranger_may_not(action: str, resource: str) -> None:
-    """Neither by the bucket policy, nor by that of the workers, which names no stranger."""
-    assert not may(PUBLIC, action, resource, stranger=True)
-    assert not may(WORKER, action, resource, stranger=True)
+def test_an_anonymous_caller_may_not(action: str, resource: str) -> None:
+    """Neither the bucket policy nor the policy of the workers allows it."""
+    assert not may(PUBLIC, action, resource, anonymous=True)
+    assert not may(WORKER, action, resource, anonymous=True)
 
 
 @pytest.mark.parametrize("bucket", ["originals", "outputs"])
@@ -115,7 +115,7 @@ def test_a_stranger_may_not(action: str, resource: str) -> None:
     "action", ["PutObject", "GetObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"]
 )
 def test_a_worker_may_do_its_work(bucket: str, action: str) -> None:
-    """With the objects of both buckets, and it may list them."""
+    """A worker may use the objects of both buckets, and list them."""
     assert may(WORKER, f"s3:{action}", f"{bucket}/5be6944d/1/1.jpg")
     assert may(WORKER, "s3:ListBucket", bucket)
 
@@ -127,33 +127,33 @@ def test_a_worker_may_do_its_work(bucket: str, action: str) -> None:
         pytest.param("s3:DeleteBucket", "outputs", id="delete a bucket"),
         pytest.param("s3:ListAllMyBuckets", "*", id="list buckets"),
         pytest.param("s3:PutBucketPolicy", "originals", id="make originals public"),
-        pytest.param("s3:DeleteBucketPolicy", "outputs", id="take the policy away"),
+        pytest.param("s3:DeleteBucketPolicy", "outputs", id="delete the policy"),
         pytest.param("s3:GetBucketPolicy", "outputs", id="read the policy"),
         pytest.param("s3:PutBucketAcl", "originals", id="open a bucket by its access list"),
         pytest.param("s3:PutObjectAcl", "originals/a.jpg", id="open an object by its access list"),
         pytest.param("s3:PutBucketVersioning", "outputs", id="turn versions off"),
         pytest.param("s3:PutLifecycleConfiguration", "originals", id="let objects expire"),
         pytest.param("s3:PutReplicationConfiguration", "originals", id="copy everything elsewhere"),
-        pytest.param("s3:PutBucketNotification", "originals", id="be told of every object"),
+        pytest.param("s3:PutBucketNotification", "originals", id="subscribe to events of every object"),
         pytest.param("s3:DeleteObjectVersion", "outputs/a.jpg", id="delete a version for good"),
-        pytest.param("s3:BypassGovernanceRetention", "outputs/a.jpg", id="pass over a retention"),
+        pytest.param("s3:BypassGovernanceRetention", "outputs/a.jpg", id="bypass a retention"),
         pytest.param("s3:GetObject", "backups/a.jpg", id="get from another bucket"),
-        pytest.param("s3:PutObject", "originals2/a.jpg", id="put into a bucket of a longer name"),
+        pytest.param("s3:PutObject", "originals2/a.jpg", id="put into a bucket with a longer name"),
         pytest.param("s3:ListBucket", "backups", id="list another bucket"),
         pytest.param("admin:CreateUser", "*", id="make a user"),
-        pytest.param("admin:AttachUserOrGroupPolicy", "*", id="give itself more"),
+        pytest.param("admin:AttachUserOrGroupPolicy", "*", id="extend its own rights"),
         pytest.param("admin:ServerInfo", "*", id="ask about the server"),
-        pytest.param("sts:AssumeRole", "*", id="become another"),
+        pytest.param("sts:AssumeRole", "*", id="assume another role"),
         pytest.param("kms:CreateKey", "*", id="make a key"),
     ],
 )
 def test_a_worker_may_not(action: str, resource: str) -> None:
-    """What it holds is stolen with it, so it holds no more than its work."""
+    """A stolen worker key must give no more rights than the work needs."""
     assert not may(WORKER, action, resource)
 
 
-def test_originals_have_no_bucket_policy_at_all() -> None:
-    """The script makes the bucket private, and applies the public policy to outputs alone."""
+def test_originals_have_no_bucket_policy() -> None:
+    """The script makes the bucket private, and applies the public policy only to outputs."""
     script = (MINIO / "init.sh").read_text()
     assert re.findall(r"^mc anonymous (.+)$", script, re.MULTILINE) == [
         "set private store/originals",

@@ -1,4 +1,4 @@
-"""The production shape, as far as it can be read without running it: order, secrets, hardening and policies."""
+"""The compose file, checked without running it: start order, secrets, hardening and policies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENV_EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text
 SECRETS = {name for name in ENV_EXAMPLE if re.search("PASSWORD|SECRET", name)}
 BUCKETS = {"originals", "outputs"}
 
-# Fixed by the container, or of the embedded stack or the command line alone.
+# Fixed by the container, or only for the embedded stack or the command line.
 NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR", "SAMPLES_URL", "API_KEY", "IMGPROC_URL"}
 
 
@@ -32,12 +32,12 @@ def statements(policy: str) -> list[dict[str, Any]]:
 
 
 def test_every_variable_is_documented_and_used() -> None:
-    """`.env.example` and the compose file speak of the same variables."""
+    """`.env.example` and the compose file have the same variables."""
     assert set(ENV_EXAMPLE) == set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
 
 
 def test_no_secret_has_a_default() -> None:
-    """Every secret is a placeholder in the example, and compose refuses to start where it is missing."""
+    """Every secret is a placeholder in the example, and compose refuses to start without it."""
     assert len(SECRETS) == 5
     for name in SECRETS:
         assert re.fullmatch("__GENERATE(_WHSEC)?__", ENV_EXAMPLE[name])
@@ -45,15 +45,17 @@ def test_no_secret_has_a_default() -> None:
         assert set(uses) == {f"${{{name}:?run make env}}"}
 
 
-def test_only_the_store_knows_its_administrator() -> None:
-    """The containers that meet strangers work as the least-privileged user."""
-    knowing = {name for name, service in SERVICES.items() if "MINIO_ROOT_PASSWORD" in service.get("environment", {})}
-    assert knowing == {"minio", "minio-init"}
+def test_only_the_store_has_its_administrators_password() -> None:
+    """The other containers use a user with the fewest rights."""
+    with_password = {
+        name for name, service in SERVICES.items() if "MINIO_ROOT_PASSWORD" in service.get("environment", {})
+    }
+    assert with_password == {"minio", "minio-init"}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_setting_reaches_every_role(role: str) -> None:
-    """A setting in .env is a setting of all of our containers, which share one image."""
+    """A setting in .env reaches all of our containers, which share one image."""
     assert set(SettingsSchema().fields) - NOT_PASSED_ON == set(SERVICES[role]["environment"])
     assert SERVICES[role]["image"] == SERVICES["web"]["image"]
 
@@ -79,7 +81,7 @@ def test_every_setting_reaches_every_role(role: str) -> None:
     ],
 )
 def test_services_start_in_order(service: str, waits_for: dict[str, str]) -> None:
-    """Nothing starts before what it needs is healthy, or has done its work."""
+    """A service starts after the services that it needs are healthy or have completed."""
     conditions = {name: needed["condition"] for name, needed in SERVICES[service]["depends_on"].items()}
     assert conditions == waits_for
     assert all("healthcheck" in SERVICES[name] for name, needed in conditions.items() if needed == "service_healthy")
@@ -87,12 +89,12 @@ def test_services_start_in_order(service: str, waits_for: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("role", ["worker", "web"])
 def test_roles_can_be_scaled(role: str) -> None:
-    """Neither a name nor a port stands in the way of a second one."""
+    """No fixed name or port prevents a second container of the role."""
     assert not {"container_name", "ports", "hostname"} & SERVICES[role].keys()
 
 
 def test_only_the_proxy_and_the_store_are_published() -> None:
-    """Slow clients reach the proxy alone, which web believes and which runs our file as nobody special."""
+    """Clients of web reach only the proxy, which web trusts and which does not run as root."""
     assert {name for name, service in SERVICES.items() if "ports" in service} == {"proxy", "minio"}
     proxy = SERVICES["proxy"]
     assert proxy["user"].split(":")[0] != "0"
@@ -102,8 +104,8 @@ def test_only_the_proxy_and_the_store_are_published() -> None:
     subprocess.run(["sh", "-n", str(ROOT / "nginx" / "start.sh")], check=True)
 
 
-def test_the_proxy_limits_what_web_limits() -> None:
-    """Every name in its file is filled in, from variables that compose gives."""
+def test_the_proxy_has_the_limits_of_web() -> None:
+    """The start script fills in every name of nginx.conf from variables that compose sets."""
     names = set(re.findall(r"@([A-Z_]+)@", (ROOT / "nginx" / "nginx.conf").read_text()))
     script = (ROOT / "nginx" / "start.sh").read_text()
     assert names == set(re.findall(r"@([A-Z_]+)@", script))
@@ -112,28 +114,28 @@ def test_the_proxy_limits_what_web_limits() -> None:
     assert f":-{SettingsSchema().fields['MAX_UPLOAD_BYTES'].load_default}}}" in script
 
 
-def test_web_listens_where_the_proxy_asks() -> None:
-    """On all addresses of its container; by itself it would listen on loopback."""
+def test_web_listens_for_the_proxy() -> None:
+    """Web listens on all addresses of its container; the default is loopback."""
     assert re.search(r"^\s+HOST=0\.0\.0\.0$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_containers_are_hardened(service: str) -> None:
-    """No container may write to its image, use a capability or gain one; its image is pinned, or ours."""
+    """No container can write to its image or have capabilities; its image is pinned, or ours."""
     assert SERVICES[service]["read_only"] is True
     assert SERVICES[service]["cap_drop"] == ["ALL"]
     assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
     assert service in ROLES or not SERVICES[service]["image"].endswith(":latest")
 
 
-def test_strangers_are_refused_unless_the_operator_says_otherwise() -> None:
-    """What may be put on a network asks for keys."""
+def test_api_keys_are_required_by_default() -> None:
+    """A compose stack may be on a network, so it needs keys."""
     assert SERVICES["web"]["environment"]["API_KEYS_REQUIRED"] == "${API_KEYS_REQUIRED:-true}"
     assert ENV_EXAMPLE["API_KEYS_REQUIRED"] == "true"
 
 
 @pytest.mark.parametrize("service", ["postgres", "redis"])
-def test_what_only_we_use_is_reached_by_us_alone(service: str) -> None:
+def test_internal_servers_have_no_way_out(service: str) -> None:
     """The database and Redis publish no port and have no way out."""
     assert "ports" not in SERVICES[service]
     assert SERVICES[service]["networks"] == ["inside"]
@@ -141,14 +143,14 @@ def test_what_only_we_use_is_reached_by_us_alone(service: str) -> None:
 
 
 def test_the_public_may_only_get_outputs() -> None:
-    """Anybody gets an object of outputs by its key; nobody lists, writes or deletes."""
+    """Anonymous callers may get an output by its key, but not list, write or delete."""
     [statement] = statements("outputs-public-read.json")
     assert (statement["Effect"], statement["Action"]) == ("Allow", ["s3:GetObject"])
     assert statement["Resource"] == ["arn:aws:s3:::outputs/*"]
 
 
 def test_workers_may_only_use_objects_of_the_two_buckets() -> None:
-    """Objects are put, got, deleted and listed; buckets, policies and users are not theirs to touch."""
+    """Workers may put, get, delete and list objects, but not change buckets, policies or users."""
     allowed = {action: set(each["Resource"]) for each in statements("worker-policy.json") for action in each["Action"]}
     objects = {f"arn:aws:s3:::{bucket}/*" for bucket in BUCKETS}
     multipart = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
@@ -163,19 +165,19 @@ def test_the_buckets_are_those_of_the_policies() -> None:
 
 
 def test_the_init_script_applies_every_policy() -> None:
-    """The script can be parsed by a plain sh and uses each policy file."""
+    """A plain sh can parse the script, and the script uses each policy file."""
     script = ROOT / "minio" / "init.sh"
     subprocess.run(["sh", "-n", str(script)], check=True)
     assert {path.name for path in script.parent.glob("*.json")} == set(re.findall(r"[\w-]+\.json", script.read_text()))
 
 
-def test_the_image_runs_as_nobody_special() -> None:
-    """The last USER is a number that is not root's, so that `runAsNonRoot` can check it too."""
+def test_the_image_does_not_run_as_root() -> None:
+    """The last USER is a number other than 0, so that Kubernetes' `runAsNonRoot` can check it."""
     users = re.findall(r"^USER (\d+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert int(users[-1]) > 0
 
 
-def test_the_build_sees_what_it_copies_and_no_more() -> None:
+def test_the_build_context_has_only_what_is_copied() -> None:
     """.dockerignore lets through exactly what the Dockerfile copies: no .env, no data, no tests."""
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     let_through = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""`compress`: every kind of source, every target, hostile bytes, and the look of the result."""
+"""`compress`: every kind of source, every target format, hostile bytes, and the quality of the result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SOURCES = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "gif": 
 
 
 def run(source: bytes, *, max_pixels: int = 50_000_000, **options: Any) -> Rendition:
-    """Compress with defaults for all that the test does not speak of."""
+    """Compress with the default options, except those given."""
     return compress(source, options=CompressOptions(**options), max_pixels=max_pixels)
 
 
@@ -55,19 +55,19 @@ def attempt(source: bytes, **options: Any) -> bytes | str:
 
 
 def pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
-    """The bands of one pixel of a picture that has several."""
+    """The bands of one pixel of a picture with several bands."""
     bands = image.getpixel((x, y))
     assert isinstance(bands, tuple)
     return bands
 
 
 def colour_at(image: Image.Image, x: float, y: float) -> tuple[int, ...]:
-    """The colour at a place given in parts of the width and height."""
+    """The colour at a place given as fractions of the width and height."""
     return pixel(image.convert("RGB"), int(image.width * x), int(image.height * y))
 
 
 def near(colour: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 6) -> bool:
-    """Whether no channel is further off than a lossy encoder may bring it."""
+    """Whether every channel is within the tolerance of a lossy encoder."""
     return all(abs(one - other) <= tolerance for one, other in zip(colour, expected, strict=True))
 
 
@@ -75,7 +75,7 @@ def near(colour: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 6)
 
 
 def test_defaults_to_half_size_quality_50_jpeg() -> None:
-    """Nothing asked for is what the product promises."""
+    """These are the documented defaults."""
     assert CompressOptions() == CompressOptions(quality=50, scale=0.5, format="jpeg")
 
 
@@ -94,7 +94,7 @@ def test_defaults_to_half_size_quality_50_jpeg() -> None:
     ],
 )
 def test_refuses_an_option_out_of_range_by_its_name(option: str, value: object) -> None:
-    """The error names the option at fault."""
+    """The error names the wrong option."""
     with pytest.raises(InvalidOption) as caught:
         CompressOptions(**{option: cast("Any", value)})
     assert caught.value.option == option
@@ -122,7 +122,7 @@ def test_refuses_an_option_out_of_range_by_its_name(option: str, value: object) 
 def test_scales_width_and_height(
     source_format: str, size: tuple[int, int], scale: float, expected: tuple[int, int]
 ) -> None:
-    """Each side is scaled to the nearest pixel, a half down, never below one."""
+    """Each side is rounded to the nearest pixel (a half down), and is at least one pixel."""
     rendition = run(encode(Image.new("RGB", size, ORANGE), source_format), scale=scale)
     assert decode(rendition.body).size == expected
     assert (rendition.output.width, rendition.output.height) == expected
@@ -131,8 +131,8 @@ def test_scales_width_and_height(
 
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
 @pytest.mark.parametrize("source_format", SOURCES)
-def test_turns_every_format_into_every_other(source_format: str, target: str) -> None:
-    """Pixels, facts, content type and extension agree with what was asked."""
+def test_converts_every_format_into_every_other(source_format: str, target: str) -> None:
+    """Pixels, sizes, content type and extension match the requested format."""
     source = encode(quadrants(), SOURCES[source_format])
     rendition = run(source, format=target, quality=90)
     image = decode(rendition.body)
@@ -159,13 +159,13 @@ def test_turns_every_format_into_every_other(source_format: str, target: str) ->
     ],
 )
 def test_keep_keeps_the_format_or_becomes_png(source_format: str, kept: str) -> None:
-    """GIF, BMP and TIFF become PNG, which loses nothing either."""
+    """GIF, BMP and TIFF become PNG, which is lossless too."""
     rendition = run(encode(quadrants(), SOURCES[source_format]), format="keep")
     assert rendition.output.format == kept
 
 
 def test_quality_changes_the_bytes() -> None:
-    """A higher quality is a larger file."""
+    """A higher quality makes a larger file."""
     source = encode(photo("coffee"), "JPEG", quality=95)
     sizes = [run(source, quality=quality).output.bytes for quality in (10, 50, 95)]
     assert sizes == sorted(sizes)
@@ -173,7 +173,7 @@ def test_quality_changes_the_bytes() -> None:
 
 
 def test_noise_encodes_at_every_quality() -> None:
-    """What compresses worst still fits the encoder's buffers."""
+    """Noise compresses worst, and still fits the encoder's buffers."""
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 2, (600, 600, 3), dtype=np.uint8) * 255)
     source = encode(noise, "PNG")
     for quality in (1, 89, 90, 94, 95):
@@ -184,7 +184,7 @@ def test_noise_encodes_at_every_quality() -> None:
 
 
 def sixteen_bit(mode: str) -> Image.Image:
-    """Mid grey in the wide range of the mode."""
+    """Mid grey in a mode with more than 8 bits."""
     array: dict[str, Any] = {"I;16": np.full((8, 8), 0x8080, np.uint16), "I": np.full((8, 8), 0x8080, np.int32)}
     floats = np.full((8, 8), 128 / 255, np.float32)
     floats[0, 0] = 1.0
@@ -194,7 +194,7 @@ def sixteen_bit(mode: str) -> Image.Image:
 
 
 def transparent_palette() -> Image.Image:
-    """Orange in the left half, nothing in the right."""
+    """Orange in the left half; the right half has the second colour."""
     image = Image.new("P", (64, 64), 0)
     image.putpalette([*ORANGE, 0, 0, 0])
     image.paste(1, (32, 0, 64, 64))
@@ -233,8 +233,8 @@ CMYK_ORANGE = Image.new("RGB", (64, 64), ORANGE).convert("CMYK")
         pytest.param(encode(photo("astronaut"), "JPEG", progressive=True), None, id="progressive-jpeg"),
     ],
 )
-def test_reads_every_mode_right(source: bytes, expected: tuple[int, ...] | None) -> None:
-    """The colour survives the mode; transparency becomes white in a JPEG."""
+def test_reads_every_mode_correctly(source: bytes, expected: tuple[int, ...] | None) -> None:
+    """The colour stays the same in every mode; transparency becomes white in a JPEG."""
     image = decode(run(source, quality=95).body)
     if expected is None:
         reference = photo("astronaut").resize(image.size, Image.Resampling.LANCZOS)
@@ -246,7 +246,7 @@ def test_reads_every_mode_right(source: bytes, expected: tuple[int, ...] | None)
 @pytest.mark.parametrize("target", ["webp", "avif", "png"])
 @pytest.mark.parametrize("source_format", ["PNG", "GIF"])
 def test_keeps_transparency_where_the_format_has_it(source_format: str, target: str) -> None:
-    """The clear half stays clear and the opaque half opaque."""
+    """The transparent half stays transparent, and the opaque half opaque."""
     rendition = run(encode(transparent_palette(), source_format, transparency=1), format=target, quality=90)
     alpha = decode(rendition.body).convert("RGBA").getchannel("A")
     assert alpha.getpixel((4, 16)) == 255
@@ -254,7 +254,7 @@ def test_keeps_transparency_where_the_format_has_it(source_format: str, target: 
 
 
 def test_does_not_bleed_hidden_colours_into_edges() -> None:
-    """The colour behind clear pixels has no weight when they are averaged with opaque ones."""
+    """The colour of transparent pixels has no weight when they are averaged with opaque ones."""
     image = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     image.paste((255, 255, 255, 255), (31, 0, 64, 64))
     darkest, _ = cast("tuple[int, int]", decode(run(encode(image, "PNG"), quality=95).body).convert("L").getextrema())
@@ -269,7 +269,7 @@ def test_does_not_bleed_hidden_colours_into_edges() -> None:
 def test_shows_wide_gamut_photos_in_their_own_colours(
     source_format: str, target: str, primaries: tuple[tuple[float, float, float], ...]
 ) -> None:
-    """The numbers change so that the colour, now read as sRGB, does not; expected values come from the definitions."""
+    """The values are converted to sRGB; the expected values come from the definitions of the colour spaces."""
     source = Image.new("RGB", (64, 64), ORANGE)
     options = {"quality": 95} if source_format == "JPEG" else {"lossless": True} if source_format == "WEBP" else {}
     body = run(
@@ -281,8 +281,8 @@ def test_shows_wide_gamut_photos_in_their_own_colours(
     assert "icc_profile" not in decode(body).info
 
 
-def test_converts_colours_beside_transparency() -> None:
-    """A wide-gamut picture with transparency keeps its alpha and gets its colours converted."""
+def test_converts_colours_of_pictures_with_transparency() -> None:
+    """The colours of a wide-gamut picture are converted, and its alpha is kept."""
     source = encode(Image.new("RGBA", (64, 64), (*ORANGE, 90)), "PNG", icc_profile=icc_profile(DISPLAY_P3))
     colour = decode(run(source, format="png").body).getpixel((9, 9))
     assert isinstance(colour, tuple)
@@ -303,8 +303,8 @@ SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_ignores_a_profile_that_says_nothing(mode: str, profile: bytes) -> None:
-    """sRGB changes nothing, and a broken or foreign profile is no failure."""
+def test_ignores_an_srgb_or_unusable_profile(mode: str, profile: bytes) -> None:
+    """An sRGB profile changes nothing, and a broken or foreign profile is ignored."""
     plain = Image.new("RGB", (64, 64), ORANGE).convert(mode)
     with_profile = run(encode(plain, "JPEG", icc_profile=profile, quality=95))
     assert with_profile.body == run(encode(plain, "JPEG", quality=95)).body
@@ -320,7 +320,7 @@ COLOURS = {"r": (255, 0, 0), "g": (0, 255, 0), "b": (0, 0, 255), "y": (255, 255,
 @pytest.mark.parametrize("orientation", SEEN)
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_turns_the_picture_upright(source_format: str, orientation: int) -> None:
-    """All eight Exif orientations; the facts speak of the picture as displayed."""
+    """All eight Exif orientations are applied; the reported size is that of the displayed picture."""
     rendition = run(encode(quadrants(), source_format, exif=exif(orientation)), quality=95)
     image = decode(rendition.body)
     size = (32, 16) if orientation < 5 else (16, 32)
@@ -335,7 +335,7 @@ def test_turns_the_picture_upright(source_format: str, orientation: int) -> None
     [b"", b"Exif\0\0", b"Exif\0\0junk", b"Exif\0\0II*\0\xff\xff\xff\xff", exif(6)[:20], exif(9), exif(0), exif(60000)],
 )
 def test_survives_broken_exif(block: bytes) -> None:
-    """Without a readable orientation the picture is taken as upright."""
+    """Without a readable orientation the picture counts as upright."""
     assert run(encode(quadrants(), "JPEG", exif=block)).output.width == 32
 
 
@@ -343,7 +343,7 @@ def test_survives_broken_exif(block: bytes) -> None:
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_drops_all_metadata(source_format: str, scale: float, target: str) -> None:
-    """Neither Exif nor XMP, comments, resolution or profile are published."""
+    """The rendition has no Exif, XMP, comment, resolution or profile."""
     profile = icc_profile(DISPLAY_P3)
     extra = {"exif": exif(1), "icc_profile": profile, "xmp": b"<x>secret place</x>", "comment": b"secret place"}
     body = run(encode(quadrants(), source_format, **extra), scale=scale, format=target).body
@@ -357,7 +357,7 @@ def test_drops_all_metadata(source_format: str, scale: float, target: str) -> No
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 @pytest.mark.parametrize("source_format", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
 def test_takes_the_first_frame(source_format: str, scale: float, target: str) -> None:
-    """Animations and pages after the first are left behind."""
+    """Later frames and pages are dropped."""
     frames = [Image.new("RGB", (64, 64), colour) for colour in (ORANGE, (0, 0, 255), (0, 255, 0))]
     source = encode(frames[0], source_format, save_all=True, append_images=frames[1:])
     image = decode(run(source, scale=scale, format=target, quality=95).body)
@@ -365,14 +365,14 @@ def test_takes_the_first_frame(source_format: str, scale: float, target: str) ->
     assert near(colour_at(image, 0.5, 0.5), ORANGE, 12)
 
 
-# The look
+# Visual quality
 
 
 @pytest.mark.parametrize("scale", [0.8, 0.5, 0.35, 0.25, 0.125, 0.07])
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
 def test_looks_like_a_full_decode_resized_by_lanczos(name: str, source_format: str, scale: float) -> None:
-    """The shortcuts (decoding small, averaging blocks) cannot be seen; some of these photos have odd sizes."""
+    """The shortcuts (decoding at a smaller size, averaging blocks) are invisible; some photos have odd sizes."""
     source = encode(photo(name), source_format, **({"quality": 95} if source_format == "JPEG" else {}))
     image = decode(run(source, scale=scale, format="png").body)
     reference = decode(source).resize(image.size, Image.Resampling.LANCZOS)
@@ -388,7 +388,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def png(width: int, height: int, *chunks: bytes) -> bytes:
-    """A PNG whose header may lie, with these chunks before a little image data."""
+    """A PNG with these chunks and too little image data; its header may be false."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     rest = chunk(b"IDAT", zlib.compress(bytes(10))) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + rest
@@ -407,7 +407,7 @@ def rle_bmp() -> bytes:
 
 
 def scan_bomb() -> bytes:
-    """A progressive JPEG whose last scan, a few bytes for any number of blocks, comes 200 times more."""
+    """A progressive JPEG that repeats its last scan, a few bytes for any number of blocks, 200 times."""
     whole = encode(Image.new("L", (64, 64), 128), "JPEG", progressive=True)
     scan = whole[whole.rindex(b"\xff\xda") : -2]
     return whole[:-2] + scan * 200 + whole[-2:]
@@ -460,22 +460,22 @@ BOMB = zlib.compress(bytes(20_000_000), 9)
         pytest.param(png(9, 9, chunk(b"iCCP", b"a\0\0" + BOMB)), "corrupt_image", "damaged", id="png-profile-bomb"),
     ],
 )
-def test_says_why_a_source_cannot_be_used(source: bytes, code: str, says: str) -> None:
-    """A stable code, and words that say what came instead."""
+def test_explains_why_a_source_cannot_be_used(source: bytes, code: str, says: str) -> None:
+    """The error has a stable code, and its detail names the kind of file or the damage."""
     error = failure(source)
     assert (error.code, error.retryable) == (code, False)
     assert says in error.detail
 
 
 def test_checks_pixels_before_decoding() -> None:
-    """The limit is read off the header: the limit itself passes, one pixel more does not."""
+    """The header decides: a picture at the limit passes, one pixel more does not."""
     source = encode(Image.new("RGB", (30, 20)), "PNG")
     assert run(source, max_pixels=600).source.width == 30
     assert failure(source, max_pixels=599).code == "too_many_pixels"
 
 
-def test_says_when_the_target_cannot_hold_the_picture() -> None:
-    """WebP ends at 16,383 pixels a side."""
+def test_refuses_a_picture_too_large_for_the_target_format() -> None:
+    """WebP allows at most 16,383 pixels a side."""
     source = encode(Image.new("L", (20_000, 1)), "PNG")
     assert failure(source, scale=1.0, format="webp").code == "encode_failed"
     assert run(source, scale=1.0, format="jpeg").output.width == 20_000
@@ -483,7 +483,7 @@ def test_says_when_the_target_cannot_hold_the_picture() -> None:
 
 @pytest.mark.parametrize("source_format", SOURCES)
 def test_never_shows_part_of_a_picture(source_format: str) -> None:
-    """Every prefix of a file gives the whole picture or an error of ours."""
+    """Every prefix of a file gives the whole picture or a `CompressError`."""
     whole = encode(photo("chelsea").resize((32, 24)), SOURCES[source_format])
     expected = run(whole).body
     for length in range(0, len(whole), 7 if len(whole) > 2000 else 1):
@@ -510,10 +510,10 @@ VICTIMS = [
     places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=5)), min_size=1, max_size=6),
     header=st.booleans(),
 )
-def test_ends_in_a_rendition_or_an_error_of_ours(
+def test_damaged_files_end_in_a_rendition_or_a_compress_error(
     victim: bytes, places: list[tuple[float, bytes]], header: bool
 ) -> None:
-    """Overwritten bytes, in the first 200 or anywhere, never crash and never raise a decoder's own exception."""
+    """Overwritten bytes, in the first 200 or anywhere, never crash it and never raise a decoder's own exception."""
     damaged = bytearray(victim)
     for part, junk in places:
         place = int(part * (min(200, len(damaged)) if header else len(damaged)))
@@ -529,17 +529,17 @@ def test_ends_in_a_rendition_or_an_error_of_ours(
         pytest.param(encode(quadrants(), "PNG", exif=exif(6)[:-9]), id="exif-cut"),
     ],
 )
-def test_odd_metadata_is_no_warning(source: bytes, recwarn: pytest.WarningsRecorder) -> None:
-    """Pillow's warnings do not surface, whatever filters the process has."""
+def test_odd_metadata_causes_no_warning(source: bytes, recwarn: pytest.WarningsRecorder) -> None:
+    """Pillow's warnings are suppressed, whatever warning filters the process has."""
     assert run(source).output.width >= 1
     assert not recwarn.list
 
 
-# Threads and time-outs
+# Threads, timeouts, memory
 
 
-def test_threads_do_not_disturb_each_other() -> None:
-    """Two threads at once make the bytes that one makes, profiles and all."""
+def test_threads_do_not_affect_each_other() -> None:
+    """Two threads make the same bytes as one, also with colour profiles."""
     profiles = [icc_profile(DISPLAY_P3), icc_profile(ADOBE_RGB), SRGB_PROFILE, b"junk"]
     names = ["astronaut", "coffee", "chelsea", "rocket"]
     sources = [
@@ -550,11 +550,11 @@ def test_threads_do_not_disturb_each_other() -> None:
         assert [rendition.body for rendition in threads.map(run, sources)] == expected
 
 
-def test_a_job_time_out_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RQ's time-out is an Exception like any other; it must not become a corrupt image."""
+def test_a_job_timeout_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RQ's timeout is an ordinary Exception, and `compress` must not report it as a corrupt image."""
 
     class JobTimeout(Exception):
-        """As RQ raises it, from a signal in the middle of anything."""
+        """Like RQ's timeout, raised by a signal handler at any point."""
 
     def interrupted(image: JpegImageFile) -> None:
         raise JobTimeout
@@ -564,8 +564,8 @@ def test_a_job_time_out_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
         run(PHOTO)
 
 
-def test_running_out_of_memory_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A decoder that gets no memory fails that image alone."""
+def test_running_out_of_memory_is_a_compress_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder that gets no memory fails only its image."""
 
     def starved(image: JpegImageFile) -> None:
         raise MemoryError
@@ -575,10 +575,10 @@ def test_running_out_of_memory_is_an_error_of_ours(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("options", [{}, {"format": "keep"}, {"quality": "smart"}], ids=str)
-def test_frames_are_counted_only_where_a_source_may_be_kept(
+def test_frames_are_counted_only_if_a_source_may_be_kept(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
-    """Pillow reads all of a GIF for that, and holds the GIL for seconds."""
+    """To count frames Pillow reads the whole GIF and holds the GIL for seconds."""
     monkeypatch.setattr(GifImageFile, "n_frames", property(lambda _: pytest.fail("The frames were counted.")))
     source = encode(photo("coffee"), "GIF")
     assert compress(source, options=CompressOptions(**options), max_pixels=1_000_000).body

@@ -1,4 +1,4 @@
-"""Blocks of plain rows: whatever is in a file, they change nothing of what is read from it."""
+"""Reading plain rows in blocks gives the same result as reading them one by one, for any file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """A table that is plain for the most part, and otherwise everything that spreadsheets and people do."""
+    """A table of mostly plain rows, mixed with every oddity that spreadsheets and people produce."""
     header = draw(st.sampled_from(HEADERS))
     delimiter = next(d for d in ",;\t" if d in header)
     lines = [header, draw(st.sampled_from(["\n", "\r\n"]))]
@@ -66,7 +66,7 @@ def _quoted(cell: str) -> str:
 
 
 def everything(data: bytes, block: int | None) -> Any:
-    """All that is read from a file by blocks of so many characters, or without any: its scan, rows and refusal."""
+    """The scan, rows and errors of a file, read in blocks of so many characters, or without blocks for None."""
     found: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
         if block is None:
@@ -90,13 +90,13 @@ def everything(data: bytes, block: int | None) -> Any:
 @example(b"No,Name,Url\n1,Mug,https://a/1\n2,Mug,https://a/1\n2,Mug,https://a/1\n", 20)
 @example(b"No,Name,Url\n1,Mug,https://a/1\r\n2,Mug,https://a/1\r3,Mug,https://a/1\n", 1)
 @example(b'No,Name,Url\n1,"Mug\n2,Mug,https://a/1\n",https://a/1\n', 20)
-def test_blocks_find_what_the_reader_finds(data: bytes, block: int) -> None:
-    """The same rows, the same faults on the same lines, the same refusals, wherever a block happens to end."""
+def test_reading_in_blocks_equals_reading_row_by_row(data: bytes, block: int) -> None:
+    """Rows, errors, line numbers and refusals are the same, wherever a block ends."""
     assert everything(data, block) == everything(data, None)
 
 
-def test_takes_plain_rows_by_blocks() -> None:
-    """Or the equality above would prove nothing."""
+def test_reads_plain_rows_in_blocks() -> None:
+    """Plain rows do take the block path; otherwise the equality above would prove nothing."""
     rows = [f'{n}.,"Mug, blue","https://a/{n}.jpg,https://b/{n}.jpg"\r\n' for n in range(1, 10)]
     data = ("S. No.,Product Name,Input Image Urls\r\n" + "".join(rows)).encode()
     (block,) = read_csv(io.BytesIO(data), limits=LIMITS).parts

@@ -1,4 +1,4 @@
-"""`Deadline`: one thread ends what is late and leaves the rest alone, in a forked child too."""
+"""`Deadline`: one thread shuts down late connections and no others, also in a forked child."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ SHORT = 0.05
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Makes connections, of which both ends are given."""
+    """A function that makes a connection and returns both ends."""
     with ExitStack() as stack:
         yield lambda: [stack.enter_context(end) for end in socket.socketpair()]
 
 
 def reads_the_end(seconds: float, here: socket.socket) -> bool:
-    """Whether a reader of a silent connection is woken because the time is up."""
+    """Whether a blocked read on a silent connection ends when the deadline expires."""
     with Deadline(seconds) as deadline:
         deadline.watch(here)
         return here.recv(1) == b"" and deadline.expired
 
 
-def test_wakes_a_reader_when_the_time_is_up(connect: Connect) -> None:
-    """The other side says nothing, and a later deadline that was set before does not hold this one up."""
+def test_ends_a_read_when_the_deadline_expires(connect: Connect) -> None:
+    """A longer deadline that was set earlier does not delay a shorter one."""
     with Deadline(LONG):
         assert reads_the_end(SHORT, connect()[0])
 
 
-def test_leaves_alone_what_was_in_time(connect: Connect) -> None:
-    """A deadline that was met shuts nothing down, even when its time comes."""
+def test_leaves_a_connection_open_that_met_its_deadline(connect: Connect) -> None:
+    """A deadline that was met shuts nothing down later."""
     here, there = connect()
     with Deadline(SHORT) as met:
         met.watch(here)
@@ -48,8 +48,8 @@ def test_leaves_alone_what_was_in_time(connect: Connect) -> None:
     assert not met.expired
 
 
-def test_takes_one_thread_however_many() -> None:
-    """A thread for each would cost more than the exchange."""
+def test_all_deadlines_share_one_thread() -> None:
+    """One thread for each deadline would cost more than the HTTP exchange."""
     with Deadline(LONG):
         before = threading.active_count()
         for _ in range(50):
@@ -57,9 +57,11 @@ def test_takes_one_thread_however_many() -> None:
                 assert threading.active_count() == before
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 warns of what is tested here
+@pytest.mark.filterwarnings(
+    "ignore:.*fork:DeprecationWarning"
+)  # Python 3.12 warns of a fork with threads, which is tested here
 def test_works_in_a_forked_child(connect: Connect) -> None:
-    """Workers are forked from a parent that may have used it."""
+    """Workers are forked from a parent that may have used deadlines."""
     with Deadline(LONG):
         pid = os.fork()
         if pid == 0:

@@ -1,4 +1,4 @@
-"""The demo's pictures are real files of the kinds they claim, the same on every run."""
+"""The demo's pictures are valid files of the kinds that the catalogue names, the same on every run."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ EACH_PICTURE = pytest.mark.parametrize("picture", [pytest.param(p, id=p.name) fo
 
 
 def opened(picture: Picture) -> Image.Image:
-    """The picture as a decoder finds it."""
+    """The picture, opened from its file."""
     return Image.open(io.BytesIO(render(picture)))
 
 
 @EACH_PICTURE
-def test_is_shown_at_the_size_it_claims(picture: Picture) -> None:
-    """Also where it is stored lying on its side; even, so that half of it is whole."""
+def test_has_the_size_in_the_catalogue(picture: Picture) -> None:
+    """Also if it is stored on its side; both sides are even, so that half of them is a whole number."""
     assert picture.size == ImageOps.exif_transpose(opened(picture)).size
     assert [side % 2 for side in picture.size] == [0, 0]
 
 
 @EACH_PICTURE
-def test_has_the_format_its_name_says(picture: Picture) -> None:
-    """A name ending in .png is a PNG."""
+def test_has_the_format_of_its_extension(picture: Picture) -> None:
+    """A name that ends in .png is a PNG, and one that ends in .jpg a JPEG."""
     assert {"jpg": "JPEG", "png": "PNG"}[picture.name[-3:]] == opened(picture).format
 
 
 def test_renders_the_same_bytes_every_time() -> None:
-    """What the demo shows does not change from run to run."""
+    """The demo shows the same results on every run."""
     picture = Picture("small.jpg", (60, 40), mug, (190, 80, 60))
     first = render(picture)
     render.cache_clear()
@@ -42,25 +42,25 @@ def test_renders_the_same_bytes_every_time() -> None:
 
 @pytest.mark.parametrize("kind", ["jpeg", "rotated jpeg", "display-p3 jpeg", "png with alpha"])
 def test_the_catalogue_holds_every_kind(kind: str) -> None:
-    """Each kind is one that goes wrong in careless services."""
+    """Careless services get these kinds wrong."""
     assert kind in {picture.kind for picture in PICTURES.values()}
 
 
 def test_a_rotated_picture_is_stored_on_its_side() -> None:
-    """Without its Exif orientation it would be shown lying down."""
+    """Without its Exif orientation it would be shown on its side."""
     rotated = next(picture for picture in PICTURES.values() if picture.kind == "rotated jpeg")
     assert opened(rotated).size == rotated.size[::-1]
 
 
 def test_the_cut_out_is_partly_transparent() -> None:
-    """Its background is clear, its lenses let light through, its frame does not."""
+    """Its background is transparent, its lenses are partly transparent, its frame is opaque."""
     cut_out = next(picture for picture in PICTURES.values() if picture.kind == "png with alpha")
     levels = {level for _, level in opened(cut_out).getchannel("A").getcolors() or []}
     assert {0, 140, 255} <= levels
 
 
 def test_display_p3_is_a_profile_with_wider_colours_than_srgb() -> None:
-    """Pure P3 red lies outside sRGB; a colour inside keeps its look, but not its numbers."""
+    """Converted to sRGB, a P3 colour looks the same but has other values."""
     profile = ImageCms.ImageCmsProfile(io.BytesIO(display_p3_profile()))
     assert ImageCms.getProfileDescription(profile).strip() == "Display P3"
     patches = Image.new("RGB", (2, 1))

@@ -1,4 +1,4 @@
-"""The documentation is tested: what exists is described, and what is linked exists."""
+"""The documentation is tested: everything public is documented, and every link leads somewhere."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ PACKAGES = package_map.packages()
 FORMATS = {"jpeg"}  # words that look like codes to the search below
 NAMED_PATH = r"(?:docs|tests|imgproc|scripts|benchmarks|migrations|minio|nginx|postman)/[\w./-]*"
 
-# What compose itself is told, rather than imgproc: the servers' own secrets, published ports, images.
+# Variables for compose itself rather than for imgproc: secrets of the servers, published ports, images.
 COMPOSE_OWN = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}
 COMPOSE_OWN |= {"WEB_PUBLISH", "S3_PUBLISH", "MINIO_IMAGE", "REDIS_IMAGE", "POSTGRES_IMAGE", "IMGPROC_IMAGE"}
 COMPOSE_OWN |= {"ADDRESS_CONNECTIONS"}
 
 
 def _words(text: str) -> set[str]:
-    """Everything that stands in backticks."""
+    """Everything in backticks."""
     return set(re.findall(r"`([^`\n]+)`", text))
 
 
 def _documented_settings() -> dict[str, str]:
-    """The default of each setting as its row shows it; a row may hold several, separated by middle dots."""
+    """The documented default of each setting; a row may have several settings, separated by middle dots."""
     lines = (DOCS / "reference/settings.md").read_text().splitlines()
     rows = [line.split("|")[1:4] for line in lines if line.startswith("| `")]
     return {
@@ -64,13 +64,13 @@ def _documented_settings() -> dict[str, str]:
 
 
 def test_every_setting_is_documented_and_none_is_invented() -> None:
-    """The table of settings holds exactly the schema's names."""
+    """The table of settings has exactly the names of the schema."""
     assert set(_documented_settings()) == set(SETTINGS)
 
 
 @pytest.mark.parametrize("name", [name for name, field in SETTINGS.items() if field.load_default and name != "WORKERS"])
 def test_every_default_is_the_documented_one(name: str) -> None:
-    """What the page promises is what is used; only the default of WORKERS depends on the machine."""
+    """The page has the real default of each setting, except WORKERS, whose default depends on the machine."""
     default = SETTINGS[name].load_default
     number, _, unit = _documented_settings()[name].replace(",", "").partition(" ")
     documented = str(int(number) * MIB) if unit == "MiB" else number
@@ -85,7 +85,7 @@ def test_the_example_environment_names_only_what_is_read() -> None:
 
 
 def test_every_make_target_and_command_is_documented() -> None:
-    """The page of the command line has each of them."""
+    """The command line reference has every make target and every command."""
     page = (DOCS / "reference/cli.md").read_text()
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert {f"make {target}" for target in targets} <= _words(page)
@@ -102,12 +102,12 @@ GENERATED: dict[Path, Callable[[], str]] = {
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: str(path.relative_to(DOCS)))
 def test_every_generated_page_and_picture_is_up_to_date(path: Path) -> None:
-    """`make pages` would change nothing."""
+    """`make pages` changes nothing."""
     assert path.read_text() == GENERATED[path](), "Run make pages."
 
 
 def test_no_import_points_up() -> None:
-    """The map has a level for each package, and each package stands above all that it imports."""
+    """The package map has a level for each package, above the levels of all packages that it imports."""
     graph = package_map.imports(PACKAGES)
     rows = package_map.layers(graph)
     level = {name: number for number, row in enumerate(rows) for name in row}
@@ -116,7 +116,7 @@ def test_no_import_points_up() -> None:
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:
-    """Each address of the app, with its parameters left out, stands in the API's page."""
+    """The API reference has every path of the app, apart from the names of parameters."""
     app = create_app(load_settings({"DATA_DIR": str(tmp_path)}))
     routes = {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/static")}
     page = re.sub(r"\{\w+\}", "<>", (DOCS / "reference/api.md").read_text())
@@ -151,7 +151,7 @@ def test_the_postman_collection_describes_every_call(tmp_path: Path) -> None:
 
 
 def _pattern(address: str) -> str:
-    """An address without host and query, its ids left out."""
+    """An address without its host, query and ids."""
     path = address.removeprefix("{{baseUrl}}").partition("?")[0]
     return re.sub(r"<[\w:]+>|\{\{\w+\}\}|[0-9a-f-]{36}", "<>", path)
 
@@ -162,7 +162,7 @@ def _is_sentence(node: ast.expr) -> bool:
 
 
 def _codes(tree: ast.AST) -> Iterator[str]:
-    """The error codes of a module: given as `code=`, or standing just before the sentence that explains them."""
+    """The error codes of a module: given as `code=`, or as the value just before their explanation."""
     for node in ast.walk(tree):
         values = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
         found = [code for code, text in pairwise(values) if _is_sentence(text)]
@@ -173,13 +173,13 @@ def _codes(tree: ast.AST) -> Iterator[str]:
 
 
 def _documented_errors() -> dict[str, list[str]]:
-    """The further cells of each code's row; a row may name several codes."""
+    """The other cells in the row of each code; a row may have several codes."""
     rows = [line.strip(" |").split(" | ") for line in ERRORS.read_text().splitlines() if line.startswith("| `")]
     return {code: cells for names, *cells in rows for code in re.findall(r"`(\w+)`", names)}
 
 
 def test_every_error_code_is_documented() -> None:
-    """Whatever code the sources give out can be looked up, those of the exception tree included."""
+    """The errors page has every code in the sources, the exception tree included."""
     sources = [ast.parse(path.read_text()) for path in (ROOT / "imgproc").rglob("*.py")]
     given = {code for source in sources for code in _codes(source)} | set(CODE_OF.values()) | _codes_of_the_tree()
     assert {"missing_file", "not_found", "no_urls", "timeout", "truncated_image", "worker_lost"} <= given
@@ -193,7 +193,7 @@ def _codes_of_the_tree() -> set[str]:
 
 
 def test_no_error_code_is_invented() -> None:
-    """Each documented code stands somewhere in the sources, and has a meaning and a remedy."""
+    """Each documented code exists in the sources, and has a meaning and a remedy."""
     sources = "".join(path.read_text() for path in (ROOT / "imgproc").rglob("*.py"))
     documented = _documented_errors()
     assert {code for code in documented if f'"{code}"' not in sources and f'f"{code}' not in sources} == set()
@@ -201,7 +201,7 @@ def test_no_error_code_is_invented() -> None:
 
 
 def test_every_table_and_column_is_documented() -> None:
-    """The schema in the low-level design is the models' schema."""
+    """The schema in the design page is the schema of the models."""
     sections = re.split(r"^### `(\w+)`$", DESIGN.read_text(), flags=re.MULTILINE)
     documented = {
         name: re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
@@ -219,7 +219,7 @@ def test_every_table_and_column_is_documented() -> None:
     ],
 )
 def test_every_state_is_in_its_diagram(name: str, statuses: type[Enum]) -> None:
-    """A state machine is drawn, and its transitions are listed, with the very statuses of the database."""
+    """The diagram and the table of transitions have exactly the statuses of the database."""
     values = {status.value for status in statuses}
     assert {box.title for box in diagrams.DRAWINGS[f"{name}-states"].boxes} == values
     section = DESIGN.read_text().partition(f"### {name.title()}\n")[2].partition("\n#")[0]
@@ -255,7 +255,7 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 
 
 def test_every_page_that_the_code_names_exists() -> None:
-    """Docstrings and comments point at pages that are there."""
+    """Docstrings and comments refer only to pages that exist."""
     sources = [*(ROOT / "imgproc").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
     named = {page for source in sources for page in re.findall(r"docs/[\w/-]+\.md", source.read_text())}
     assert {page for page in named if not (ROOT / page).exists()} == set()
@@ -267,7 +267,7 @@ RECORDS = sorted(path for path in (DOCS / "adr").glob("*.md") if path.name != "i
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
 def test_every_decision_record_has_the_same_shape(record: Path) -> None:
-    """Number and title, status, date, context, decision, consequences; and the index says the same."""
+    """Each has number, title, status, date, context, decision and consequences, and a row in the index."""
     shape = r"# (\d+)\. (.+)\n\n- Status: (.+)\n- Date: (\d{4}-\d\d-\d\d)\n\n## Context\n"
     found = re.match(shape, record.read_text())
     assert found is not None
@@ -279,7 +279,7 @@ def test_every_decision_record_has_the_same_shape(record: Path) -> None:
 
 
 def test_as_many_security_cases_run_as_the_page_says() -> None:
-    """Each file of the table of cases has at least so many, as pytest itself counts them."""
+    """pytest counts at least as many cases in each file as the table says."""
     documented = dict(re.findall(r"`(tests/\S+\.py)` \| (\d+) \|", SECURITY.read_text()))
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *documented]
     listed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
@@ -289,5 +289,5 @@ def test_as_many_security_cases_run_as_the_page_says() -> None:
 
 
 def test_the_readme_can_be_read_in_one_go() -> None:
-    """At most 150 lines."""
+    """The README has at most 150 lines."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150

@@ -1,4 +1,4 @@
-"""What the HTTP server refuses to read, and that no request costs more than its bytes."""
+"""The HTTP server refuses ambiguous requests, and reads the others in linear time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECEIVED = 65536  # bytes at a time
 
 
 def parse(data: bytes, *, piece: int = RECEIVED) -> Parser:
-    """What becomes of one request that comes in pieces; whatever follows it is left."""
+    """Parse the first request in `data`, which arrives in pieces."""
     parser = Parser(Adjustments(max_request_header_size=32 * 1024))
     start = 0
     while start < len(data) and not parser.completed:
@@ -56,7 +56,7 @@ def parse(data: bytes, *, piece: int = RECEIVED) -> Parser:
         pytest.param(GET + b"A: b\rC: d\r\n\r\n", id="a bare carriage return"),
         pytest.param(GET + b"A\x00B: c\r\n\r\n", id="a NUL in a name"),
         pytest.param(GET + b": c\r\n\r\n", id="no name"),
-        pytest.param(b"GET http://[ HTTP/1.1\r\nHost: h\r\n\r\n", id="half an address"),
+        pytest.param(b"GET http://[ HTTP/1.1\r\nHost: h\r\n\r\n", id="an invalid address"),
         pytest.param(b"GET /a HTTP/2.0\r\nHost: h\r\n\r\n", id="HTTP/2"),
         pytest.param(b"GET /a\r\nHost: h\r\n\r\n", id="HTTP/0.9"),
         pytest.param(b"GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", id="a space in the path"),
@@ -64,8 +64,8 @@ def parse(data: bytes, *, piece: int = RECEIVED) -> Parser:
     ],
 )
 @pytest.mark.parametrize("piece", [1, RECEIVED])
-def test_refuses_what_can_be_read_in_two_ways(request_: bytes, piece: int) -> None:
-    """Another server in front may have read it the other way (request smuggling)."""
+def test_refuses_ambiguous_requests(request_: bytes, piece: int) -> None:
+    """A proxy in front might read such a request differently (request smuggling)."""
     assert parse(request_, piece=piece).error.code in {400, 501}
 
 
@@ -82,16 +82,16 @@ def test_refuses_what_can_be_read_in_two_ways(request_: bytes, piece: int) -> No
     ],
 )
 @pytest.mark.parametrize("piece", [1, RECEIVED])
-def test_reads_what_is_plain(request_: bytes, body: bytes | None, piece: int) -> None:
-    """In pieces as in one."""
+def test_reads_ordinary_requests(request_: bytes, body: bytes | None, piece: int) -> None:
+    """The size of the pieces makes no difference."""
     parser = parse(request_, piece=piece)
     assert (parser.completed, parser.error) == (True, None)
     if body is not None:
         assert parser.get_body_stream().read() == body
 
 
-def test_the_host_of_the_request_line_counts() -> None:
-    """RFC 9112, 3.2.2."""
+def test_the_host_in_the_request_line_overrides_the_header() -> None:
+    """RFC 9112, 3.2.2 requires this."""
     parser = parse(b"GET http://evil.example/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (parser.headers["HOST"], parser.path) == ("evil.example", "/a")
 
@@ -105,7 +105,7 @@ def test_the_host_of_the_request_line_counts() -> None:
     ],
 )
 def test_a_line_without_an_end_is_refused_early(start: bytes) -> None:
-    """It is not kept, and not searched again with every packet."""
+    """The line is not buffered, nor searched again for each packet."""
     endless = start + b"a" * 10_000_000
     parser = parse(endless)
     assert parser.error.code in {400, 431}
@@ -120,7 +120,7 @@ def test_a_line_without_an_end_is_refused_early(start: bytes) -> None:
     ],
 )
 def test_small_chunks_take_linear_time(chunk: bytes) -> None:
-    """Four times as many bytes take no more than some eight times the CPU."""
+    """Four times as many bytes take less than eight times the CPU time."""
 
     def seconds(size: int) -> float:
         body = CHUNKED + chunk * (size // len(chunk)) + b"0\r\n\r\n"
@@ -136,8 +136,8 @@ def test_small_chunks_take_linear_time(chunk: bytes) -> None:
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 3\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n3\r\n"])
-def test_a_body_that_finds_no_room_on_the_disk_is_refused(framing: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client is told so with 503; its connection was reset without a word."""
+def test_a_body_is_refused_when_the_disk_is_full(framing: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client gets 503 rather than a reset connection."""
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

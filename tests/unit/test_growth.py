@@ -1,4 +1,4 @@
-"""No parser of untrusted bytes takes more than linear time, whatever it is given."""
+"""No parser of untrusted bytes takes more than linear time, for any input."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.unit.hostile_images import run
 
 pytestmark = pytest.mark.exhaustive
 
-LEAST = 0.01  # seconds of the processor; below that the clock and the caches decide
-GROWTH = 8  # times at most for four times the input: linear is 4, quadratic is 16
+LEAST = 0.01  # CPU seconds; below that the clock and the caches matter more
+GROWTH = 8  # the most for four times the input: linear is 4, quadratic is 16
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    """The least of three, as other processes only ever add."""
+    """The lowest of three measurements, because other processes can only add time."""
     taken = []
     for _ in range(3):
         started = time.thread_time()
@@ -42,7 +42,7 @@ def _check_growth(call: Callable[[int], Callable[[], object]], count: int) -> No
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_images_are_read_in_linear_time(name: str) -> None:
-    """By the whole of `compress`: our own counts, Pillow, and the libraries below."""
+    """This covers all of `compress`: our own checks, Pillow, and the libraries below."""
     make, count = IMAGES[name]
 
     def reading(size: int) -> Callable[[], object]:
@@ -75,7 +75,7 @@ READERS: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", TEXTS)
 def test_texts_of_hosts_are_read_in_linear_time(name: str, reader: str) -> None:
-    """URLs and what headers hold; http.client gives lines of up to 64 KiB."""
+    """These are URLs and header values; http.client accepts lines of up to 64 KiB."""
     make, count = TEXTS[name]
 
     def reading(size: int) -> Callable[[], object]:

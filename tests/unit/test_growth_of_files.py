@@ -1,4 +1,4 @@
-"""Every parser of an uploaded file takes time in proportion to its bytes, whatever they are."""
+"""Every parser of an uploaded file takes linear time, for any bytes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ pytestmark = pytest.mark.exhaustive
 
 HEADER = b"S. No.,Product Name,Input Image Urls\n"
 LIMITS = CsvLimits(max_rows=1_000_000, max_images_per_row=50)
-MARKS = "a" + "\u0300" * 50 + "\u0316" * 50  # marks in the wrong order, which normalization sorts
+MARKS = "a" + "\u0300" * 50 + "\u0316" * 50  # marks in the wrong order, which Unicode normalization sorts
 
 
 def scan(data: bytes) -> None:
-    """Read all of a file, or up to its refusal."""
+    """Read a whole file, or up to the error that refuses it."""
     with contextlib.suppress(InvalidInput):
         scan_csv(read_csv(io.BytesIO(data), limits=LIMITS))
 
 
 def detect(data: bytes) -> None:
-    """Name the encoding."""
+    """Detect the encoding."""
     with contextlib.suppress(InvalidInput):
         detect_encoding(io.BytesIO(data))
 
@@ -49,7 +49,7 @@ def rows(row: bytes, *, head: bytes = HEADER) -> Callable[[int], bytes]:
 
 
 def numbered(row: str) -> Callable[[int], bytes]:
-    """A file of so many rows with serial numbers that rise."""
+    """A file of so many rows with rising serial numbers."""
     return lambda n: HEADER + "".join(f"{number}{row}\n" for number in range(1, n + 1)).encode()
 
 
@@ -57,7 +57,7 @@ FILES: dict[str, tuple[Callable[[int], bytes], int]] = {
     # the header
     "columns": (lambda n: HEADER[:-1] + b",x" * n + b"\n1,Mug,http://a/b" + b"," * n + b"\n", 20_000),
     "columns without a name": (lambda n: HEADER[:-1] + b"," * n + b"\n1,Mug,http://a/b" + b"," * n + b"\n", 40_000),
-    "the same column again and again": (lambda n: b"Name," * n + b"\n1,Mug,http://a/b\n", 12_000),
+    "a repeated column": (lambda n: b"Name," * n + b"\n1,Mug,http://a/b\n", 12_000),
     "a header cell of combining marks": (lambda n: ("a" + "\u0300" * n + "\u0316" * n).encode() + b"," + HEADER, 4000),
     "a header of long cells": (lambda n: b",".join([b"x" * 1000] * n) + b"," + HEADER, 50),
     "a header over many lines": (lambda n: b'"' + b"\n" * n + b'",' + HEADER, 2000),
@@ -68,9 +68,9 @@ FILES: dict[str, tuple[Callable[[int], bytes], int]] = {
     # rows
     "a row of commas": (lambda n: HEADER + b"," * n + b"\n", 200_000),
     "rows of commas": (rows(b"," * 50_000 + b"\n"), 4),
-    "rows that are plain": (numbered(",Mug,http://a.example/1.jpg"), 10_000),
-    "rows that fall": (lambda n: HEADER + b"".join(b"%d,Mug,http://a/1\n" % k for k in range(n, 0, -1)), 5000),
-    "the same row again and again": (rows(b"1,Mug,http://a/1\n"), 5000),
+    "plain rows": (numbered(",Mug,http://a.example/1.jpg"), 10_000),
+    "falling serial numbers": (lambda n: HEADER + b"".join(b"%d,Mug,http://a/1\n" % k for k in range(n, 0, -1)), 5000),
+    "a repeated row": (rows(b"1,Mug,http://a/1\n"), 5000),
     "blank rows": (rows(b"\n"), 50_000),
     "rows of commas alone": (rows(b",,\n"), 20_000),
     "rows of one cell": (rows(b"x\n"), 5000),
@@ -98,8 +98,8 @@ FILES: dict[str, tuple[Callable[[int], bytes], int]] = {
     "URL cells with hosts to normalize": (rows(b"1,Mug,http://" + MARKS.encode() + b"/\n"), 1000),
     "URL cells of digits": (rows(b"1,Mug,http://a:" + b"9" * 2000 + b"/\n"), 500),
     # encodings
-    "bytes that are no text": (rows(b"1,Mug,http://a/" + b"\xff" * 50 + b"\n"), 4000),
-    "bytes that are no text, from the first row on": (rows(b"\x81\x8d" * 100 + b"\n"), 2000),
+    "bytes that are not text": (rows(b"1,Mug,http://a/" + b"\xff" * 50 + b"\n"), 4000),
+    "bytes that are not text, from the first row on": (rows(b"\x81\x8d" * 100 + b"\n"), 2000),
     "NULs": (lambda n: HEADER + b"1,Mug,http://a/1\n" * 5000 + b"a\0\n" * n, 10_000),
     "NULs in a quoted cell": (lambda n: HEADER + b"1,Mug,http://a/1\n" * 5000 + b'2,"' + b"aaaaaaaaaa\0\n" * n, 5000),
     "half surrogates": (lambda n: b"\xff\xfe" + b"\x00\xd8\n\0" * n, 20_000),
@@ -109,7 +109,7 @@ FILES: dict[str, tuple[Callable[[int], bytes], int]] = {
 
 @pytest.mark.parametrize("name", FILES)
 def test_reading_a_file_takes_time_in_proportion_to_its_bytes(name: str) -> None:
-    """The whole scan, with all bad rows skipped."""
+    """The time of a whole scan, with bad rows skipped, is linear."""
     make, n = FILES[name]
     assert_linear(make, scan, n)
 
@@ -119,7 +119,7 @@ ENCODINGS: dict[str, Callable[[int], bytes]] = {
     "every high byte": lambda n: bytes(range(128, 256)) * (n // 128),
     "high bytes on lines": lambda n: b"\xe9,\n" * (n // 3),
     "one high byte at the end": lambda n: b"a" * n + b"\xe9",
-    "half a character again and again": lambda n: b"\xe2\x82\n" * (n // 3),
+    "repeated half characters": lambda n: b"\xe2\x82\n" * (n // 3),
     "URLs between high bytes": lambda n: b"\xe9http://a" * (n // 9),
     "UTF-8 all along": lambda n: "é".encode() * (n // 2),
     "escapes of ISO 2022": lambda n: b"\x1b$B\x24\x22\x1b(B" * (n // 8) + b"\xe9",
@@ -128,7 +128,7 @@ ENCODINGS: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_detecting_an_encoding_takes_time_in_proportion_to_the_bytes(name: str) -> None:
-    """And a sample of it, however large the file, is judged by its words."""
+    """Detection reads all bytes, but scores only a sample by its words."""
     assert_linear(ENCODINGS[name], detect, 250_000)
 
 
@@ -163,12 +163,12 @@ PARSERS: dict[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("parser", PARSERS)
 def test_reading_a_cell_takes_time_in_proportion_to_its_characters(parser: str, name: str) -> None:
-    """Each parser of a cell by itself, beyond what the reader would let a cell have."""
+    """Each parser of a cell alone, with cells longer than the reader accepts."""
     assert_linear(TEXTS[name], PARSERS[parser], 50_000 if parser != "the delimiter" else 16_000)
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_slug_is_made_of_a_name_as_long_as_names_may_be(name: str) -> None:
-    """Its normalization is not linear, so what keeps it short is the cap of a name."""
+def test_a_slug_of_the_longest_name_is_short(name: str) -> None:
+    """Normalization is not linear, but the limit on names bounds its time."""
     slug = slugify(TEXTS[name](500))
     assert 0 < len(slug) <= 60

@@ -1,4 +1,4 @@
-"""Files of 100 MiB made to exhaust the reader: each is refused by name, in the memory of a few rows."""
+"""Files of 100 MiB that are made to exhaust the reader: each is refused with its code, in the memory of a few rows."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ LIMITS = CsvLimits(max_rows=1_000_000, max_images_per_row=50)
 
 
 class Endless(io.RawIOBase):
-    """A head, then a piece again and again up to 100 MiB, of which nothing is in memory."""
+    """A file of 100 MiB made of a head and a repeated piece; it is not held in memory."""
 
     def __init__(self, head: bytes, piece: bytes, *, size: int = SIZE) -> None:
         self._size = size
-        self._head, self._piece, self._place = head, piece * max(1, 65536 // len(piece)), 0
+        self._head, self._piece, self._position = head, piece * max(1, 65536 // len(piece)), 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """To any place."""
-        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        return self._place
+        """Move to a position."""
+        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        return self._position
 
     def tell(self) -> int:
-        """The place."""
-        return self._place
+        """The position."""
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """As much of the head or of the pieces as there is from here."""
-        if self._place < len(self._head):
-            found = self._head[self._place :]
+        """Read the rest of the head, or of a piece, from the position."""
+        if self._position < len(self._head):
+            found = self._head[self._position :]
         else:
-            start = (self._place - len(self._head)) % len(self._piece)
+            start = (self._position - len(self._head)) % len(self._piece)
             found = self._piece[start:]
-        found = found[: min(len(buffer), max(0, self._size - self._place))]
+        found = found[: min(len(buffer), max(0, self._size - self._position))]
         buffer[: len(found)] = found
-        self._place += len(found)
+        self._position += len(found)
         return len(found)
 
 
@@ -89,21 +89,21 @@ CASES = {
         b"aaaaaaaaaaaaaaaaaaaa\0\n",
         "unterminated_quote",
     ),
-    "bytes that are no text, in rows": (HEADER + PLAIN, b"\xff" * 30 + b"\n", "too_few_fields"),
-    "the header again and again": (HEADER, HEADER, "invalid_url"),
+    "bytes that are not text, in rows": (HEADER + PLAIN, b"\xff" * 30 + b"\n", "too_few_fields"),
+    "a repeated header": (HEADER, HEADER, "invalid_url"),
     "quotes": (HEADER, b'"', "row_too_long"),
     "a header of commas": (b"", b",", "row_too_long"),
     "a header of quotes": (b"", b'"', "row_too_long"),
     "spaces": (HEADER, b" ", "row_too_long"),
     "URLs in one cell": (HEADER + b'1,Mug,"', b"http://a.example/1.jpg,", "row_too_long"),
     "half surrogates": (b"\xff\xfe", b"\x00\xd8", "row_too_long"),
-    "bytes that are no UTF-8": (HEADER, b"\xe9", "row_too_long"),
+    "bytes that are not UTF-8": (HEADER, b"\xe9", "row_too_long"),
 }
 
 
 @pytest.fixture
 def traced() -> Iterator[None]:
-    """Python's memory is counted."""
+    """Count the memory that Python allocates."""
     tracemalloc.start()
     yield
     tracemalloc.stop()
@@ -111,8 +111,8 @@ def traced() -> Iterator[None]:
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("name", CASES)
-def test_refuses_a_file_made_to_exhaust_us(name: str) -> None:
-    """With the code of its fault, and no more than 12 MiB at any time."""
+def test_refuses_a_file_made_to_exhaust_the_reader(name: str) -> None:
+    """The error has the right code, and the peak memory is below 12 MiB."""
     head, piece, code = CASES[name]
     with io.BufferedReader(Endless(head, piece)) as stream, pytest.raises(InvalidInput) as caught:
         require_valid(scan_csv(read_csv(stream, limits=LIMITS), stop_at_errors=True), skip_invalid=False)
@@ -131,7 +131,7 @@ def test_refuses_a_file_made_to_exhaust_us(name: str) -> None:
     ],
 )
 def test_skips_any_number_of_bad_rows_in_the_memory_of_a_few(row: bytes, rows: int) -> None:
-    """What is kept of them are a hundred errors, and the counts."""
+    """Only counts and the first hundred errors are kept."""
     peaks = []
     head = HEADER + b"1,Mug,http://a.example/1.jpg\n"
     for number in (rows, 4 * rows):
@@ -140,12 +140,12 @@ def test_skips_any_number_of_bad_rows_in_the_memory_of_a_few(row: bytes, rows: i
             scan = scan_csv(read_csv(stream, limits=LIMITS))
         assert (scan.skipped_rows, len(scan.errors), scan.errors_truncated, scan.products) == (number, 100, True, 1)
         peaks.append(tracemalloc.get_traced_memory()[1])
-    assert peaks[1] < peaks[0] + MIB / 2  # what was kept of 1,800 rows more would be 5 MB
+    assert peaks[1] < peaks[0] + MIB / 2  # 1,800 more rows would take 5 MB if they were kept
 
 
 @pytest.mark.parametrize("row", [b"x\n", b"1,Mug,http://a.example/1.jpg\n"], ids=["bad rows", "the same row"])
-def test_stops_where_the_errors_are_too_many_to_be_listed(row: bytes) -> None:
-    """A file that is refused anyway is not read to its end."""
+def test_stops_when_there_are_too_many_errors_to_list(row: bytes) -> None:
+    """A file that will be refused is not read to its end."""
     with io.BufferedReader(Endless(HEADER, row)) as stream:
         scan = scan_csv(read_csv(stream, limits=LIMITS), stop_at_errors=True)
         assert stream.tell() < MIB
@@ -164,7 +164,7 @@ def test_stops_where_the_errors_are_too_many_to_be_listed(row: bytes) -> None:
     image_format=st.text() | st.sampled_from([*FORMATS, "JPEG", "gif"]),
 )
 def test_options_are_within_bounds_or_refused_by_name(quality: int, scale: float, image_format: str) -> None:
-    """Nothing else comes of any values."""
+    """Every value is either accepted, or refused with the name of its option."""
     good = {"quality": 1 <= quality <= 95, "scale": 0 < scale <= 1, "format": image_format in FORMATS}
     with nullcontext() if all(good.values()) else pytest.raises(InvalidOption) as caught:
         CompressOptions(quality=quality, scale=scale, format=image_format)

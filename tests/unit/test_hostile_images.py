@@ -1,4 +1,4 @@
-"""Every hostile image ends in its outcome, with bounded memory, in a process that lives on."""
+"""Every hostile image ends with its expected outcome, in bounded memory, and does not end the process."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tests.unit.hostile_table import is_over
 
 ROOT = Path(__file__).parents[2]
 LARGEST = [name for name in CASES if name.startswith("the largest")]
-PROCESS = 150 * MIB  # an idle process, and the source
+PROCESS = 150 * MIB  # an idle process with a source
 MEGABYTE = 10**6
 PEAK = 500 * MEGABYTE
 Outcomes = dict[str, dict[str, Any]]
 
 pytestmark = [
     pytest.mark.exhaustive,
-    pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits and tells a process's own memory"),
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits and reports the memory of a process"),
     pytest.mark.timeout(900),  # the first test of each function waits for all cases
 ]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What one run of the table has made is there for the next, in whichever of xdist's processes that is."""
+    """A folder for sources that all runs share, across the processes of xdist."""
     session = tmp_path_factory.getbasetemp()
     folder = (session.parent if "PYTEST_XDIST_WORKER" in os.environ else session) / "hostile-sources"
     folder.mkdir(exist_ok=True)
@@ -42,7 +42,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def _try(begins: str, *, limit: int, **options: object) -> Outcomes:
-    """The cases that begin so, each in a process with this memory limit."""
+    """The outcomes of the cases with this prefix, each in a process with this memory limit."""
     command = [sys.executable, "-m", "tests.unit.hostile_images", begins, str(limit), json.dumps(options)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     outcomes = [json.loads(line) for line in done.stdout.splitlines()]
@@ -52,49 +52,49 @@ def _try(begins: str, *, limit: int, **options: object) -> Outcomes:
 
 @pytest.fixture(scope="module")
 def outcomes() -> Outcomes:
-    """All cases under the limit that workers have by default."""
+    """The outcomes of all cases under the default memory limit of workers."""
     return _try("", limit=load_settings({}).worker_memory_limit)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_hostile_image_ends_as_it_should(outcomes: Outcomes, name: str) -> None:
-    """A rendition, or the error that says what is wrong; and the whole process within the memory set for it."""
+    """It ends in a rendition or the right error, and the process stays within its memory."""
     assert outcomes[name]["outcome"] == CASES[name][1]
     assert outcomes[name]["peak"] < PEAK
 
 
 @pytest.fixture(scope="module")
 def smart() -> Outcomes:
-    """All cases as `quality=smart` takes them, with the source's own pixels in reach."""
+    """The outcomes of all cases with `quality=smart` and `format=keep`, which may keep the source's pixels."""
     return _try("", limit=load_settings({}).worker_memory_limit, quality="smart", format="keep")
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_hostile_image_ends_so_in_smart_mode_too(smart: Outcomes, name: str) -> None:
-    """Probes, and the second look at what is kept, take no more memory than the rest may."""
+def test_a_hostile_image_ends_as_it_should_in_smart_mode(smart: Outcomes, name: str) -> None:
+    """The search and the rewriting of kept files stay within the same memory."""
     assert smart[name]["outcome"] == CASES[name][1]
     assert smart[name]["peak"] < PEAK
 
 
 @pytest.fixture(scope="module")
 def starved() -> Outcomes:
-    """The largest pictures in a process that may have less memory than most of them take."""
+    """The outcomes of the largest pictures in a process with too little memory for most of them."""
     return _try("the largest", limit=200 * MIB)
 
 
 @pytest.mark.parametrize("name", LARGEST)
 def test_too_little_memory_fails_the_image_and_not_the_process(starved: Outcomes, name: str) -> None:
-    """It says so, or manages; libjpeg alone does not tell want of memory from damage."""
+    """It ends in a rendition or an error; libjpeg reports a lack of memory as damage."""
     assert starved[name]["outcome"] in {"too_many_pixels", "encode_failed", "corrupt_image", "rendition"}
     assert starved[name]["peak"] < 200 * MIB + PROCESS
 
 
-def test_the_limit_is_met(starved: Outcomes) -> None:
-    """Else the test above would show nothing."""
+def test_the_limit_takes_effect(starved: Outcomes) -> None:
+    """Otherwise the test above would prove nothing."""
     assert "too_many_pixels" in {outcome["outcome"] for outcome in starved.values()}
 
 
-# The whole table takes hours (python -m tests.unit.hostile_table); these are the worst of it, or stand for a kind.
+# The whole table takes hours (python -m tests.unit.hostile_table); these are the worst cases, or examples of a kind.
 WORST = (
     *("the largest noise of 16 colours, with transparency", "waves of colour and transparency, 3,000 squared"),
     *("a row wider than WebP and AVIF hold", "the largest RGBA PNG with all extras"),
@@ -109,7 +109,7 @@ COSTLIEST: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def table() -> dict[str, list[dict[str, Any]]]:
-    """What became of each in every way of the above, each in a process of its own."""
+    """The results of each image with each of these options, each in its own process."""
     command = [sys.executable, "-m", "tests.unit.hostile_table", "--only", json.dumps(COSTLIEST), *WORST]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -119,7 +119,7 @@ def table() -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("name", WORST)
 def test_a_hostile_image_stays_in_bounds_in_every_format(table: dict[str, list[dict[str, Any]]], name: str) -> None:
-    """No death, 500 MB beyond the idle worker, 10 seconds of the processor; refused is what cannot be made so."""
+    """It takes at most 500 MB beyond an idle worker and 10 CPU seconds, or is refused."""
     for made in table[name]:
         assert not is_over(made), made
         assert made["outcome"] in {"rendition", "encode_failed", CASES[name][1]}, made

@@ -1,4 +1,4 @@
-"""Which host names can only mean this machine."""
+"""Which host names can only mean this machine (loopback)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from imgproc.core.hosts import is_loopback
         "127.0.0.1:",
     ],
 )
-def test_trusts_names_of_loopback(host: str) -> None:
-    """In every way they are written, with any port."""
+def test_recognizes_loopback_hosts(host: str) -> None:
+    """In every spelling, with or without a port."""
     assert is_loopback(host)
 
 
@@ -69,11 +69,11 @@ def test_trusts_names_of_loopback(host: str) -> None:
         "*.localhost",
     ],
 )
-def test_trusts_no_other(host: str) -> None:
-    """A name server could say that they mean us, or the host has a name beside ours."""
+def test_rejects_other_hosts(host: str) -> None:
+    """DNS could resolve these names to this machine, or they are not plain loopback hosts."""
     assert not is_loopback(host)
 
 
 def test_a_long_name_is_read_in_linear_time() -> None:
-    """A thousand labels more cost no more than reading them."""
+    """Thousands of labels cost no more than reading them."""
     assert not is_loopback("a." * 16_000 + "evil")

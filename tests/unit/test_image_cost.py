@@ -1,4 +1,4 @@
-"""What encoding may cost: memory that threads share, time that ends the search, and formats that hold no more."""
+"""The limits on encoding: memory that threads share, CPU time of the search, sizes of the formats."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ MIB = 1024 * 1024
 
 
 def run(source: bytes, **options: Any) -> Rendition:
-    """Compress with defaults for all that the test does not speak of."""
+    """Compress with the default options, except those given."""
     return compress(source, options=CompressOptions(**options), max_pixels=50_000_000)
 
 
 # Memory that threads share
 
 
-def test_a_large_image_waits_and_is_not_passed() -> None:
-    """Three of 40% and one of 90%: never more than all at a time, and the large one comes in its turn."""
+def test_a_large_image_waits_and_is_not_overtaken() -> None:
+    """Three images need 40% of the memory and one 90%: the sum never exceeds 100%, and the large one keeps its turn."""
     memory, lock, held, most, order = MemoryBudget(1000 * MIB), threading.Lock(), 0, 0, list[int]()
     asking = threading.Semaphore(0)
 
@@ -67,8 +67,8 @@ def test_a_large_image_waits_and_is_not_passed() -> None:
     assert memory.size * 0.8 < most <= memory.size
 
 
-def test_memory_comes_back_whatever_happens() -> None:
-    """Also where the image fails."""
+def test_memory_is_released_after_a_failure() -> None:
+    """The budget is whole again after each image."""
     memory = MemoryBudget(1000 * MIB)
     for _ in range(5):
         with pytest.raises(ZeroDivisionError), memory.hold(memory.size):
@@ -77,8 +77,8 @@ def test_memory_comes_back_whatever_happens() -> None:
         pass
 
 
-def test_what_never_fits_is_refused() -> None:
-    """And not waited for; the next is served."""
+def test_an_image_that_never_fits_is_refused() -> None:
+    """It does not wait, and the next image is processed."""
     memory = MemoryBudget(500 * MIB)
     with pytest.raises(CompressError) as refused:
         compress(
@@ -109,22 +109,22 @@ with ThreadPoolExecutor(4) as pool:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 @pytest.mark.parametrize("target", ["avif", "png"])
 def test_four_large_images_at_once_do_not_end_the_process(target: str) -> None:
-    """An AVIF takes 300 MB of the 800 that the process has: without a budget its encoder ends the process."""
+    """An AVIF takes 300 of the 800 MB: without a budget its encoder would end the process."""
     command = [sys.executable, "-c", FOUR_AT_ONCE, target]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[3000, 3000, 3000, 3000]"), done.stderr
 
 
-# Sides and memory of the formats
+# Sizes and memory of the formats
 
 
 @pytest.mark.parametrize(("target", "side"), [("jpeg", 65_501), ("webp", 16_384), ("avif", 32_769)])
 @pytest.mark.parametrize("quality", [50, "smart"])
-def test_a_side_that_the_format_does_not_hold_is_refused(target: str, side: int, quality: int | str) -> None:
-    """With a scale that works, which then does; and PNG takes it as it is."""
+def test_a_side_too_long_for_the_format_is_refused(target: str, side: int, quality: int | str) -> None:
+    """The error names a scale and a format that work."""
     source = encode(Image.new("RGB", (side, 2)), "PNG")
     with pytest.raises(CompressError) as refused:
         run(source, format=target, scale=1, quality=quality)
@@ -135,7 +135,7 @@ def test_a_side_that_the_format_does_not_hold_is_refused(target: str, side: int,
 
 
 def test_webp_that_takes_too_much_memory_is_refused_with_a_scale_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It cannot be encoded in parts."""
+    """WebP, unlike AVIF, cannot be encoded in parts."""
     monkeypatch.setattr(encoding, "IMAGE_BYTES", 2 * 10**6)
     source = encode(photo("coffee"), "PNG")
     with pytest.raises(CompressError) as refused:
@@ -149,13 +149,13 @@ def test_webp_that_takes_too_much_memory_is_refused_with_a_scale_that_works(monk
 @pytest.mark.parametrize("subsampling", [0, 2])
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_phone_jpeg_of_48_megapixels_passes(progressive: bool, subsampling: int) -> None:
-    """The memory of a progressive one is counted before it is decoded."""
+    """The memory of a progressive JPEG is estimated before decoding, and 48 megapixels are within the limit."""
     source = encode(Image.new("RGB", (8064, 6048)), "JPEG", progressive=progressive, subsampling=subsampling)
     check_memory(open_image(io.BytesIO(source), "jpeg"), source, max_pixels=50_000_000)
 
 
 def test_large_transparency_is_encoded_with_less_effort(monkeypatch: pytest.MonkeyPatch) -> None:
-    """WebP takes a fifth less memory that way."""
+    """WebP then takes a fifth less memory."""
     picture = photo("coffee").convert("RGBA")
     pixels = picture.width * picture.height
     monkeypatch.setattr(encoding, "IMAGE_BYTES", 38 * pixels)
@@ -168,7 +168,7 @@ def test_large_transparency_is_encoded_with_less_effort(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 @pytest.mark.parametrize("size", [(640, 480), (641, 479), (600, 64), (130, 601)])
 def test_tiles_show_the_same_picture(monkeypatch: pytest.MonkeyPatch, mode: str, size: tuple[int, int]) -> None:
-    """As near to it as a file of one piece, in all places; odd sides have no tile that fits."""
+    """Tiles are as close to the picture as one whole file; odd sizes do not divide into tiles."""
     monkeypatch.setattr(avif_grid, "TILE", 128)
     picture = photo("coffee").resize(size).convert(mode)
     if mode == "RGBA":
@@ -182,7 +182,7 @@ def test_tiles_show_the_same_picture(monkeypatch: pytest.MonkeyPatch, mode: str,
 
 
 def test_tiles_that_are_slow_get_less_effort(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And are refused where even that does not help, between two tiles and not at the end."""
+    """If that does not help, the picture is refused before the remaining tiles are encoded."""
     monkeypatch.setattr(avif_grid, "TILE", 128)
     speeds, save = list[int](), Image.Image.save
 
@@ -203,19 +203,19 @@ def test_tiles_that_are_slow_get_less_effort(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_large_avifs_are_made_of_tiles() -> None:
-    """Beyond what may be encoded in one call, and small ones are not."""
+    """Small ones are encoded in one call."""
     picture = photo("coffee").resize((4200, 3400))
     picture.putalpha(255)
     made = encoding.encode(picture, target="avif", quality=50)
     assert (made.count(b"grid"), decode(made).size) == (2, picture.size)
     assert b"grid" not in encoding.encode(photo("coffee"), target="avif", quality=50)
-    assert not has_long_tables(made)  # so that it may be a source again
+    assert not has_long_tables(made)  # so that it can be a source
     assert run(made, format="avif", scale=0.05).output.width == 210
 
 
 @pytest.mark.parametrize("tiles", [256])
-def test_a_grid_of_all_tiles_there_may_be_is_read(tiles: int) -> None:
-    """What counts as too many parts is beyond what encoders write."""
+def test_a_grid_of_the_most_tiles_is_read(tiles: int) -> None:
+    """The limit on parts is above what encoders write."""
     tile = avif_grid._read(encode(Image.new("RGB", (64, 64)), "AVIF", speed=10))
     alpha = avif_grid._read(encode(Image.new("L", (64, 64)), "AVIF", speed=10))
     made = avif_grid._file([tile] * tiles, [alpha] * tiles, size=(1024, 1024), tile=(64, 64), grid=(16, 16))
@@ -227,7 +227,7 @@ def test_a_grid_of_all_tiles_there_may_be_is_read(tiles: int) -> None:
 
 
 def test_the_search_ends_with_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No probe is begun that may take more than what is left; the plain rendition is there."""
+    """No probe starts without enough time left; the plain rendition is the fallback."""
     source, probes = encode(photo("coffee"), "PNG"), list[int]()
     encoder, first = smart.STRONGER["jpeg"]
 
@@ -241,8 +241,8 @@ def test_the_search_ends_with_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -
     assert probes == []
 
 
-def test_more_effort_for_png_ends_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deflate's best takes two seconds a megabyte on some pictures; the plain rendition is there."""
+def test_smart_png_falls_back_to_plain_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best Deflate level takes two seconds a megabyte on some pictures."""
     chance = np.random.default_rng(5)
     source = encode(Image.fromarray(chance.integers(0, 2, (900, 900, 3), dtype=np.uint8) * 255), "PNG")
     monkeypatch.setattr(cost, "IMAGE_SECONDS", 0)
@@ -252,7 +252,7 @@ def test_more_effort_for_png_ends_with_the_time(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
 def test_nothing_is_kept_without_time(image_format: str) -> None:
-    """A file may be made to take long to encode anew."""
+    """Rewriting a file can be made to take long."""
     source = encode(photo("coffee"), image_format, **{"lossless": True} if image_format == "WEBP" else {})
     time_up = CpuTime()
     time_up._started -= 100
@@ -262,12 +262,12 @@ def test_nothing_is_kept_without_time(image_format: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_webp_of_transparency_gets_less_effort(mode: str) -> None:
-    """Method 6 takes a hundred times longer with it."""
+def test_webp_with_transparency_gets_less_effort(mode: str) -> None:
+    """Method 6 takes a hundred times longer with transparency."""
     assert smart._webp_method(Image.new(mode, (2, 2))) == (4 if mode == "RGBA" else 6)
 
 
-# Faults
+# Exceptions
 
 
 FAULTS = [SyntaxError("x"), Image.DecompressionBombError("x"), AttributeError("x"), KeyError("x"), MemoryError()]
@@ -276,10 +276,10 @@ FAULTS = [SyntaxError("x"), Image.DecompressionBombError("x"), AttributeError("x
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 @pytest.mark.parametrize("quality", [50, "smart"])
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
-def test_whatever_an_encoder_raises_is_an_error_of_the_image(
+def test_any_exception_of_an_encoder_is_a_compress_error(
     monkeypatch: pytest.MonkeyPatch, fault: Exception, quality: int | str, target: str
 ) -> None:
-    """A GIF of 353 bytes and a PNG of 40,000 x 1 ended the product with these."""
+    """A GIF of 353 bytes and a PNG of 40,000 x 1 once failed the whole product with such exceptions."""
 
     def fail(*_: object, **__: Any) -> None:
         raise fault
@@ -296,7 +296,7 @@ def test_whatever_an_encoder_raises_is_an_error_of_the_image(
 def test_a_step_of_the_search_that_fails_costs_nothing(
     monkeypatch: pytest.MonkeyPatch, fault: Exception, step: str
 ) -> None:
-    """The plain rendition is there."""
+    """The plain rendition is the fallback."""
 
     def fail(*_: object, **__: Any) -> None:
         raise fault
@@ -309,8 +309,8 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
 @pytest.mark.parametrize(
     "step", ["decode.to_srgb", "decode.reduce", "decode.white_of", "compress.check_parts", "compress.check_memory"]
 )
-def test_whatever_a_step_before_raises_is_an_error_of_the_image(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """Each of the faults that Pillow is known for."""
+def test_any_exception_before_encoding_is_a_compress_error(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Pillow raises such exceptions for broken files."""
 
     def fail(*_: object, **__: Any) -> None:
         raise SyntaxError("x")

@@ -1,4 +1,4 @@
-"""Work in strips of rows cannot be told from work on the whole picture."""
+"""Processing a picture in strips of rows gives the same result as processing it whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXTRAS = {"icc_profile": icc_profile(DISPLAY_P3), "exif": exif(6)}
 
 
 def transparent() -> Image.Image:
-    """A photograph of odd height behind waves of transparency."""
+    """A photograph of odd height with waves of transparency."""
     picture = photo("rocket")
     rows, columns = np.mgrid[0 : picture.height, 0 : picture.width]
     picture.putalpha(Image.fromarray(np.uint8(127 * (1 + np.sin(columns / 9) * np.cos(rows / 7)))))
@@ -47,7 +47,7 @@ SOURCES = {
 @pytest.mark.parametrize("scale", [1.0, 0.7, 0.5, 0.3, 0.11])
 @pytest.mark.parametrize("name", SOURCES)
 def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale: float) -> None:
-    """No row differs from the one that is made in one piece, neither on an edge of a strip nor elsewhere."""
+    """Every row matches the picture made in one piece, also at the edges of strips."""
     options = CompressOptions(scale=scale, format="png")
     whole = decode(compress(SOURCES[name], options=options, max_pixels=PIXELS).body)
     monkeypatch.setattr(resize, "STRIP_PIXELS", 5000)
@@ -60,7 +60,7 @@ def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale
 
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_a_picture_of_many_strips_keeps_its_rows(scale: float) -> None:
-    """A picture larger than a strip, with no help from the test, is the one that Pillow alone makes."""
+    """With strips of the real size, a large picture equals the one that Pillow alone makes."""
     picture = photo("astronaut").resize((1800, 2600))
     body = compress(
         encode(picture, "PNG", compress_level=1), options=CompressOptions(scale=scale, format="png"), max_pixels=PIXELS

@@ -1,4 +1,4 @@
-"""What importing a part loads, in a process of its own: the layers of pyproject.toml are true at run time too."""
+"""What each module loads when a new process imports it: the layers of pyproject.toml also hold at run time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ S3_CLIENTS = {"boto3", "botocore", "obstore"}
 
 
 def loaded_by(module: str) -> set[str]:
-    """The names of all modules that are loaded after `module` is."""
+    """The names of all modules that importing `module` loads."""
     program = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
 @pytest.mark.parametrize(
-    ("module", "strangers"),
+    ("module", "unwanted"),
     [
         ("imgproc", FRAMEWORKS | S3_CLIENTS | {"PIL", "requests", "structlog"}),
         ("imgproc.pipeline.images.compress", FRAMEWORKS | S3_CLIENTS | {"requests"}),
@@ -34,18 +34,18 @@ def loaded_by(module: str) -> set[str]:
         ("imgproc.server.gunicorn_worker", FRAMEWORKS | S3_CLIENTS | {"PIL"}),
     ],
 )
-def test_a_part_loads_no_framework_it_does_not_need(module: str, strangers: set[str]) -> None:
-    """So that it can be used, tested and read without them."""
-    assert loaded_by(module) & strangers == set()
+def test_a_module_loads_no_framework_it_does_not_need(module: str, unwanted: set[str]) -> None:
+    """It can be used and tested without them."""
+    assert loaded_by(module) & unwanted == set()
 
 
 @pytest.mark.parametrize(
-    ("module", "strangers"),
+    ("module", "unwanted"),
     [
         ("wsgi", {"imgproc.worker", "imgproc.embedded", "imgproc.cli", "imgproc.demo"}),
         ("rq_worker", {"imgproc.embedded", "imgproc.cli", "imgproc.demo", "imgproc.server"}),
     ],
 )
-def test_a_process_loads_no_part_of_another(module: str, strangers: set[str]) -> None:
-    """A web process holds neither the worker pool nor the embedded servers."""
-    assert loaded_by(module) & strangers == set()
+def test_a_process_loads_no_code_of_other_processes(module: str, unwanted: set[str]) -> None:
+    """A web process loads neither the worker pool nor the embedded servers."""
+    assert loaded_by(module) & unwanted == set()

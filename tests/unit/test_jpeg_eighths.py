@@ -1,4 +1,4 @@
-"""JPEGs that libjpeg decodes at 3, 5 or 6 eighths; for quality 81 and above it does not, and with that we compare."""
+"""JPEGs decoded at 3, 5 or 6 eighths, which we do up to quality 80, compared with full decoding at quality 81."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SCALES = [0.15, 0.3, 0.375, 0.6, 0.625, 0.7, 0.75]
 
 
 def run(source: bytes, *, scale: float, quality: int = BY_EIGHTHS, target: str = "jpeg") -> Rendition:
-    """Compress at a quality on either side of the border."""
+    """Compress; quality 80 decodes by eighths, 81 in full."""
     return compress(source, options=CompressOptions(quality, scale, target), max_pixels=50_000_000)
 
 
 def outcome(source: bytes, quality: int) -> tuple[int, int] | str:
-    """The size of what came out, or the code of the error."""
+    """The size of the rendition, or the code of the error."""
     try:
         return decode(run(source, scale=0.75, quality=quality).body).size
     except CompressError as error:
@@ -33,7 +33,7 @@ def outcome(source: bytes, quality: int) -> tuple[int, int] | str:
 @pytest.mark.parametrize("sides", [(0, 0), (-3, -5)], ids=["whole blocks", "odd"])
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
 def test_looks_as_good_as_lanczos_of_a_full_decode(name: str, sides: tuple[int, int], scale: float) -> None:
-    """What eighths lose is little beside what the encoder loses at quality 80, where they are used the last."""
+    """At quality 80, the highest that uses eighths, they lose little compared with the encoder."""
     picture = photo(name)
     width, height = (side // 8 * 8 + less for side, less in zip(picture.size, sides, strict=True))
     source = encode(picture.crop((0, 0, width, height)), "JPEG", quality=95)
@@ -56,8 +56,8 @@ VARIETIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("variety", VARIETIES)
 @pytest.mark.parametrize("target", ["jpeg", "webp"])
-def test_is_the_picture_that_a_full_decode_gives(target: str, variety: str) -> None:
-    """In its own colours, upright, of the same size, without metadata."""
+def test_gives_the_same_picture_as_a_full_decode(target: str, variety: str) -> None:
+    """Its colours, orientation and size are the same, and it has no metadata."""
     source = encode(photo("coffee"), "JPEG", quality=95, **VARIETIES[variety])
     eighths, full = (
         decode(run(source, scale=0.75, quality=quality, target=target).body) for quality in (BY_EIGHTHS, IN_FULL)
@@ -68,8 +68,8 @@ def test_is_the_picture_that_a_full_decode_gives(target: str, variety: str) -> N
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (7, 3), (17, 16), (333, 200)])
-def test_has_the_size_that_a_full_decode_has(size: tuple[int, int], scale: float) -> None:
-    """Whatever the decoder rounds."""
+def test_gives_the_same_size_as_a_full_decode(size: tuple[int, int], scale: float) -> None:
+    """The rounding of the decoder makes no difference."""
     source = encode(Image.new("RGB", size, "teal"), "JPEG")
     one, other = (run(source, scale=scale, quality=quality).output for quality in (BY_EIGHTHS, IN_FULL))
     assert (one.width, one.height) == (other.width, other.height)
@@ -77,7 +77,7 @@ def test_has_the_size_that_a_full_decode_has(size: tuple[int, int], scale: float
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_leaves_other_colours_to_pillow(mode: str) -> None:
-    """Which knows what they are."""
+    """Grey and CMYK JPEGs are not decoded by eighths."""
     source = encode(photo("coffee").convert(mode), "JPEG", quality=95)
     eighths, full = (decode(run(source, scale=0.75, quality=quality).body) for quality in (BY_EIGHTHS, IN_FULL))
     assert eighths.mode == full.mode
@@ -94,17 +94,17 @@ WHOLE = encode(photo("coffee").resize((320, 200)), "JPEG")
         pytest.param(WHOLE[:20] + bytes(9) + WHOLE[20:], (240, 150), id="bytes between segments"),
         pytest.param(WHOLE[:4000] + bytes(2) + WHOLE[4002:], (240, 150), id="other bytes in the scan"),
         pytest.param(WHOLE[:4000] + b"\xff\xd8" + WHOLE[4002:], "corrupt_image", id="another start in the scan"),
-        pytest.param(WHOLE + WHOLE, (240, 150), id="another behind it"),
+        pytest.param(WHOLE + WHOLE, (240, 150), id="another JPEG behind it"),
     ],
 )
-def test_takes_of_damaged_files_what_a_full_decode_takes(damaged: bytes, expected: object) -> None:
-    """The decoder of eighths refuses what it must repair; then Pillow has its turn."""
+def test_treats_damaged_files_as_a_full_decode_does(damaged: bytes, expected: object) -> None:
+    """The decoder by eighths refuses damaged files, and then Pillow decodes them."""
     assert [outcome(damaged, quality) for quality in (BY_EIGHTHS, IN_FULL)] == [expected] * 2
 
 
 @pytest.mark.parametrize("scale", [0.375, 0.6, 0.7, 0.75])
-def test_spares_the_full_decode(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Up to quality 80, and not above or where nothing is lost."""
+def test_avoids_the_full_decode_up_to_quality_80(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Higher qualities and lossless targets are decoded in full."""
 
     def load(image: JpegImageFile) -> None:
         raise AssertionError("decoded in full")

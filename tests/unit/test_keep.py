@@ -1,4 +1,4 @@
-"""What `quality=smart` keeps: the source's own pixels, nothing else of it, and only where nothing smaller was found."""
+"""`quality=smart` keeps the source's pixels, and nothing else of it, if no encoder makes a smaller file."""
 
 from __future__ import annotations
 
@@ -23,61 +23,61 @@ SECRET = b"<script>alert('where it was taken')</script>"
 
 
 def keep(source: bytes, *, source_format: str) -> bytes | None:
-    """Whatever its size."""
+    """Keep a source whatever its size and its number of pixels."""
     return keep_below(source, source_format=source_format, pixels=0, below=10**9, time=CpuTime())
 
 
 def poor(image_format: str = "JPEG", **options: Any) -> bytes:
-    """A small file of which any encoder makes a larger one."""
-    pains = {"quality": 3, "optimize": True, "progressive": True}
-    return encode(photo("coffee").resize((160, 120)), image_format, **(pains | options))
+    """A small file that every encoder would make larger."""
+    small = {"quality": 3, "optimize": True, "progressive": True}
+    return encode(photo("coffee").resize((160, 120)), image_format, **(small | options))
 
 
 def run(source: bytes, **options: Any) -> Rendition:
-    """At full size, so that nothing is gained by it."""
+    """Compress at full size, so that scaling saves nothing."""
     given: dict[str, Any] = {"quality": "smart", "scale": 1.0, "format": "keep"} | options
     return compress(source, options=CompressOptions(**given), max_pixels=1_000_000)
 
 
 def exif(orientation: int) -> Image.Exif:
-    """With a secret beside."""
+    """Exif with an orientation and a secret."""
     tags = Image.Exif()
     tags[0x0112], tags[0x010E] = orientation, SECRET.decode()
     return tags
 
 
 def text() -> PngImagePlugin.PngInfo:
-    """The secret as PNG has it."""
+    """The secret in a PNG text chunk."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", SECRET.decode())
     return info
 
 
 def animated(image_format: str) -> bytes:
-    """Two frames."""
+    """An animation of two frames."""
     first, second = (photo(name).resize((40, 30)) for name in ("coffee", "rocket"))
     return encode(first, image_format, save_all=True, append_images=[second], quality=1)
 
 
 def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
-    """A chunk behind the header."""
+    """Insert a chunk after the header."""
     chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     return png[:33] + chunk + png[33:]
 
 
 def few_colours(**options: Any) -> bytes:
-    """A PNG that its encoder took pains with."""
+    """A small, optimized PNG."""
     picture = photo("coffee").resize((90, 60)).quantize(4)
     return encode(picture, "PNG", optimize=True, **options)
 
 
 def lossless(**options: object) -> bytes:
-    """A WebP of few colours that lost nothing, with little effort."""
+    """A lossless WebP of few colours, encoded with little effort."""
     picture = photo("coffee").resize((90, 60)).quantize(4).convert("RGB")
     return encode(picture, "WEBP", lossless=True, method=0, **options)
 
 
-def veiled(**options: object) -> bytes:
+def transparent(**options: object) -> bytes:
     """A WebP with transparency, lossy unless the options say otherwise."""
     picture = photo("coffee").resize((64, 64))
     picture.putalpha(Image.radial_gradient("L").resize((64, 64)))
@@ -91,28 +91,28 @@ KEPT: dict[str, Callable[[], bytes]] = {
     "a JPEG with a comment": lambda: poor(comment=SECRET),
     "a JPEG with Exif, upright": lambda: poor(exif=exif(1)),
     "a JPEG with XMP": lambda: poor(xmp=SECRET),
-    "a JPEG with a profile that is sRGB's": lambda: poor(
+    "a JPEG with an sRGB profile": lambda: poor(
         icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     ),
-    "a JPEG with a page behind": lambda: poor() + SECRET,
+    "a JPEG followed by a page": lambda: poor() + SECRET,
     "a lossless WebP": lossless,
     "a lossless WebP with XMP": lambda: lossless(xmp=SECRET),
-    "a lossless WebP with a page behind": lambda: lossless() + SECRET,
+    "a lossless WebP followed by a page": lambda: lossless() + SECRET,
 }
 NOT_KEPT: dict[str, Callable[[], bytes]] = {
-    "a JPEG to be turned": lambda: poor(exif=exif(6)),
+    "a JPEG on its side": lambda: poor(exif=exif(6)),
     "a JPEG in other colours": lambda: poor(icc_profile=swapped_profile()),
-    "a JPEG of four inks": lambda: encode(photo("coffee").convert("CMYK").resize((160, 120)), "JPEG", quality=3),
+    "a CMYK JPEG": lambda: encode(photo("coffee").convert("CMYK").resize((160, 120)), "JPEG", quality=3),
     "an animated WebP": lambda: animated("WEBP"),
     "a lossy WebP": lambda: poor("WEBP", method=6),
-    "a lossy WebP with transparency": veiled,
+    "a lossy WebP with transparency": transparent,
     "an AVIF": lambda: poor("AVIF"),
 }
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_keeps_the_pixels_and_nothing_else(name: str) -> None:
-    """The same pixels in no more bytes, and no word of what stood around them."""
+    """The file has the same pixels in at most as many bytes, and no metadata."""
     source = KEPT[name]()
     made = run(source)
     assert made.kept
@@ -124,33 +124,33 @@ def test_keeps_the_pixels_and_nothing_else(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOT_KEPT)
-def test_what_would_look_different_is_made_anew(name: str) -> None:
-    """Its pixels are not what is seen, or its format is not one that we rewrite."""
+def test_encodes_again_what_would_look_different(name: str) -> None:
+    """The stored pixels are not the displayed ones, or we cannot rewrite the format."""
     assert not run(NOT_KEPT[name]()).kept
 
 
-def test_keeps_whatever_the_size_where_a_smaller_picture_takes_more_bytes() -> None:
-    """More pixels in fewer bytes: nothing would be gained."""
+def test_keeps_the_full_size_if_a_smaller_picture_takes_more_bytes() -> None:
+    """The source has more pixels in fewer bytes than its scaled rendition."""
     made = run(poor(), scale=0.5, format="jpeg")
     assert made.kept
     assert (made.output.width, made.output.height) == (160, 120)
 
 
 @pytest.mark.parametrize("options", [{"quality": 50}, {"format": "webp"}])
-def test_keeps_only_what_was_asked_for(options: dict[str, object]) -> None:
-    """Not unless it is smart, nor in another format."""
+def test_keeps_only_with_smart_quality_and_the_same_format(options: dict[str, object]) -> None:
+    """Other qualities and other formats encode the picture."""
     assert not run(poor(), **options).kept
 
 
 def test_a_good_source_is_made_smaller() -> None:
-    """Keeping is for what cannot be made smaller."""
+    """A source that can be made smaller is encoded."""
     assert not run(encode(photo("coffee"), "JPEG", quality=95)).kept
 
 
 PNGS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "as it is": (few_colours, True),
     "with text": (lambda: few_colours(pnginfo=text()), True),
-    "with a page behind": (lambda: few_colours() + SECRET, True),
+    "followed by a page": (lambda: few_colours() + SECRET, True),
     "with an unknown chunk": (lambda: with_chunk(few_colours(), b"seCr", SECRET), True),
     "interlaced header over plain rows": (lambda: few_colours()[:28] + b"\1" + few_colours()[29:], False),
     "with an unknown critical chunk": (lambda: with_chunk(few_colours(), b"SECR", SECRET), False),
@@ -163,7 +163,7 @@ PNGS: dict[str, tuple[Callable[[], bytes], bool]] = {
 
 
 def _png_of(rows: bytes) -> bytes:
-    """3 x 3 pixels, whatever the compressed rows hold."""
+    """A PNG of 3 x 3 pixels with these compressed rows."""
     png = b"\x89PNG\r\n\x1a\n"
     for kind, body in (
         (b"IHDR", struct.pack(">IIBBBBB", 3, 3, 8, 2, 0, 0, 0)),
@@ -175,8 +175,8 @@ def _png_of(rows: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", PNGS)
-def test_rewrites_a_png_if_all_of_it_is_known(name: str) -> None:
-    """Chunks that decoders may skip are dropped; what does not keep to the format is not kept at all."""
+def test_rewrites_a_png_only_if_every_part_is_known(name: str) -> None:
+    """Optional chunks are dropped; a file that breaks the format is not kept."""
     make, is_kept = PNGS[name]
     source = make()
     kept = keep(source, source_format="png")
@@ -187,17 +187,17 @@ def test_rewrites_a_png_if_all_of_it_is_known(name: str) -> None:
 
 
 def before_end(jpeg: bytes, more: bytes) -> bytes:
-    """More before the marker that ends the file."""
+    """Insert bytes before the marker that ends the file."""
     return jpeg[:-2] + more + jpeg[-2:]
 
 
-def table(kind: int, body: bytes) -> bytes:
-    """A JPEG's segment."""
+def segment(kind: int, body: bytes) -> bytes:
+    """A JPEG segment."""
     return struct.pack(">BBH", 0xFF, kind, len(body) + 2) + body
 
 
 def in_webp(webp: bytes, *, of: bytes, more: bytes) -> bytes:
-    """More at the end of a chunk's body, with all lengths put right."""
+    """Append bytes to the body of a chunk, and correct all lengths."""
     position, file = 12, b"WEBP"
     while position < len(webp):
         kind, length = struct.unpack_from("<4sI", webp, position)
@@ -222,13 +222,13 @@ HIDDEN: dict[str, tuple[str, Callable[[], bytes]]] = {
         "jpeg",
         lambda: poor(progressive=False, restart_marker_blocks=5).replace(b"\xff\xd0", SECRET + b"\xff\xd0", 1),
     ),
-    "in a scan of what was there": (
+    "in a repeated scan": (
         "jpeg",
         lambda: before_end(poor(), last_scan(poor())),
     ),
     "in a second palette": ("png", lambda: with_chunk(few_colours(), b"PLTE", SECRET[:42])),
-    "in two of the white point": ("png", lambda: with_chunk(with_chunk(few_colours(), b"cHRM", CHRM), b"cHRM", CHRM)),
-    "in transparency of more colours than there are": (
+    "in a second white point": ("png", lambda: with_chunk(with_chunk(few_colours(), b"cHRM", CHRM), b"cHRM", CHRM)),
+    "in transparency for more colours than there are": (
         "png",
         lambda: with_transparency(few_colours(), SECRET),
     ),
@@ -236,19 +236,19 @@ HIDDEN: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 
 def last_scan(jpeg: bytes) -> bytes:
-    """With its header."""
+    """The last scan of a JPEG, with its header."""
     return jpeg[jpeg.rindex(b"\xff\xda") : -2]
 
 
 def with_transparency(png: bytes, body: bytes) -> bytes:
-    """A chunk of it where it belongs, before the pixels."""
+    """Insert a chunk of transparency before the pixels."""
     at = png.index(b"IDAT") - 4
     return png[:at] + with_chunk(bytes(33), b"tRNS", body)[33:] + png[at:]
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-def test_does_not_keep_what_hides_among_the_picture(name: str) -> None:
-    """Decoders pass over it, and show the picture all the same, as does the file that is made of it."""
+def test_does_not_keep_bytes_hidden_in_the_picture(name: str) -> None:
+    """Decoders ignore the hidden bytes; a kept JPEG loses them, and such a PNG is not kept."""
     source_format, make = HIDDEN[name]
     pixels = decode(make()).tobytes()
     kept = keep(make(), source_format=source_format)
@@ -261,28 +261,28 @@ def test_does_not_keep_what_hides_among_the_picture(name: str) -> None:
 
 
 UNUSED: dict[str, bytes] = {
-    "a quantization table": table(0xDB, b"\3" + (SECRET * 2)[:64]),
-    "a Huffman table": table(0xC4, b"\3" + bytes(15) + bytes([len(SECRET)]) + SECRET),
-    "a restart interval": table(0xDD, SECRET[:2]),
+    "a quantization table": segment(0xDB, b"\3" + (SECRET * 2)[:64]),
+    "a Huffman table": segment(0xC4, b"\3" + bytes(15) + bytes([len(SECRET)]) + SECRET),
+    "a restart interval": segment(0xDD, SECRET[:2]),
 }
 
 
 @pytest.mark.parametrize("name", UNUSED)
 @pytest.mark.parametrize("progressive", [True, False])
 def test_drops_tables_that_no_scan_refers_to(name: str, progressive: bool) -> None:
-    """As often as they come, behind the scans or with a number of their own."""
+    """Unused tables are dropped, also repeated ones after the scans."""
     jpeg = poor(progressive=progressive, optimize=False)
     assert keep(before_end(jpeg, UNUSED[name] * 20), source_format="jpeg") == keep(jpeg, source_format="jpeg")
 
 
-def test_drops_what_hides_behind_a_lossless_picture() -> None:
-    """It is encoded anew."""
+def test_drops_bytes_hidden_behind_a_lossless_picture() -> None:
+    """A lossless WebP is encoded again."""
     more = in_webp(lossless(), of=b"VP8L", more=SECRET)
     assert keep(more, source_format="webp") == keep(lossless(), source_format="webp")
 
 
 def test_drops_empty_blocks_between_the_rows_of_a_png() -> None:
-    """Blocks of deflate (RFC 1951) may hold nothing, in as many words as one likes."""
+    """Deflate (RFC 1951) allows any number of empty blocks, which could hide data."""
     rows = zlib.compressobj()
     blocks = b"".join(rows.compress(bytes(10)) + rows.flush(zlib.Z_FULL_FLUSH) for _ in range(3)) + rows.flush()
     kept = keep(_png_of(blocks), source_format="png")
@@ -290,8 +290,8 @@ def test_drops_empty_blocks_between_the_rows_of_a_png() -> None:
     assert kept == keep(_png_of(zlib.compress(bytes(30))), source_format="png")
 
 
-def test_drops_the_palette_that_a_picture_has_no_need_of() -> None:
-    """In true colour it is a suggestion."""
+def test_drops_the_palette_of_a_true_colour_png() -> None:
+    """In a true-colour PNG the palette is only a suggestion."""
     png = encode(photo("coffee").resize((9, 9)), "PNG")
     kept = keep(with_chunk(png, b"PLTE", SECRET[:42]), source_format="png")
     assert kept == keep(png, source_format="png")
@@ -300,15 +300,15 @@ def test_drops_the_palette_that_a_picture_has_no_need_of() -> None:
 @pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"restart_marker_blocks": 3}], ids=str)
 @pytest.mark.parametrize("progressive", [True, False])
 def test_keeps_jpegs_of_every_layout(options: dict[str, int], progressive: bool) -> None:
-    """What checks for hidden bytes finds none in them."""
+    """The check for hidden bytes accepts ordinary files."""
     jpeg = encode(photo("coffee").resize((77, 51)), "JPEG", quality=50, progressive=progressive, **options)
     kept = keep(jpeg, source_format="jpeg")
     assert kept is not None
     assert decode(kept).tobytes() == decode(jpeg).tobytes()
 
 
-def test_drops_what_hides_in_blocks_beyond_the_edge() -> None:
-    """Two files of 8 x 8 pixels in blocks of 16 x 16: they differ only beyond the picture's edge."""
+def test_drops_bytes_hidden_in_blocks_beyond_the_edge() -> None:
+    """Two files of 8 x 8 pixels in blocks of 16 x 16 differ only beyond the edge of the picture."""
     hidden, plain = ((IMAGES / f"{name}-the-edge.jpg").read_bytes() for name in ("beyond", "within"))
     assert hidden != plain
     assert decode(hidden).tobytes() == decode(plain).tobytes()
@@ -317,9 +317,9 @@ def test_drops_what_hides_in_blocks_beyond_the_edge() -> None:
     assert kept == keep(plain, source_format="jpeg")
 
 
-@pytest.mark.parametrize("make", [lossless, lambda: veiled(lossless=True), lambda: lossless(xmp=SECRET)])
+@pytest.mark.parametrize("make", [lossless, lambda: transparent(lossless=True), lambda: lossless(xmp=SECRET)])
 def test_keeps_lossless_webps_of_every_layout(make: Callable[[], bytes]) -> None:
-    """With the transparency."""
+    """The pixels and the transparency stay the same."""
     kept = keep(make(), source_format="webp")
     assert kept is not None
     assert decode(kept).convert("RGBA").tobytes() == decode(make()).convert("RGBA").tobytes()
@@ -329,8 +329,8 @@ SMALL: dict[str, Callable[[], bytes]] = {"JPEG": poor, "PNG": few_colours, "WEBP
 
 
 @pytest.mark.parametrize("image_format", SMALL)
-def test_keeps_only_what_is_smaller(image_format: str) -> None:
-    """By a byte at least."""
+def test_keeps_only_smaller_files(image_format: str) -> None:
+    """The kept file must be at least one byte smaller."""
     source = SMALL[image_format]()
     size = len(keep(source, source_format=image_format.lower()) or b"")
     assert keep_below(source, source_format=image_format.lower(), pixels=0, below=size, time=CpuTime()) is None
@@ -340,7 +340,7 @@ def test_keeps_only_what_is_smaller(image_format: str) -> None:
 @pytest.mark.parametrize("shift", range(0, 600, 25))
 @pytest.mark.parametrize("optimize", [False, True])
 def test_a_damaged_jpeg_does_not_end_the_process(shift: int, optimize: bool) -> None:
-    """Mozjpeg ends its own on some of these; what comes of the others is a picture."""
+    """mozjpeg runs in another process, which some of these files end; each gives a picture or None."""
     jpeg = bytearray(encode(photo("coffee").resize((64, 48)), "JPEG", quality=50, optimize=optimize))
     jpeg[len(jpeg) - shift - 3] ^= 0x55
     kept = keep(bytes(jpeg), source_format="jpeg")
@@ -349,7 +349,7 @@ def test_a_damaged_jpeg_does_not_end_the_process(shift: int, optimize: bool) -> 
 
 @pytest.mark.parametrize("image_format", SMALL)
 def test_keeps_no_picture_of_too_many_pixels(image_format: str) -> None:
-    """It would take more memory than a worker may."""
+    """Rewriting it would take more memory than a worker has."""
     source = SMALL[image_format]()
     assert (
         keep_below(source, source_format=image_format.lower(), pixels=16 * 1024 * 1024 + 1, below=10**9, time=CpuTime())
@@ -358,8 +358,8 @@ def test_keeps_no_picture_of_too_many_pixels(image_format: str) -> None:
 
 
 @pytest.mark.parametrize("image_format", SMALL)
-def test_a_kept_file_is_kept_as_it_is(image_format: str) -> None:
-    """Rewriting twice changes nothing."""
+def test_keeping_a_kept_file_changes_nothing(image_format: str) -> None:
+    """A second rewrite gives the same bytes."""
     once = keep(SMALL[image_format](), source_format=image_format.lower())
     assert once is not None
     assert keep(once, source_format=image_format.lower()) == once

@@ -1,4 +1,4 @@
-"""`make env` fills `.env` with secrets nobody has seen before."""
+"""`make env` fills `.env` with new random secrets."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PORT=8000
 """
 
 
-def test_every_placeholder_gets_a_secret_of_its_own() -> None:
-    """Comments and plain values stay as they are."""
+def test_every_placeholder_gets_its_own_secret() -> None:
+    """Comments and other values stay unchanged."""
     comment, first, second, webhook, port = fill(EXAMPLE).splitlines()
     assert comment == "# __GENERATE__ stands for a secret."
     assert re.fullmatch(r"A=[\w-]{32}", first)
@@ -29,15 +29,15 @@ def test_every_placeholder_gets_a_secret_of_its_own() -> None:
     assert first[2:] != second[2:]
 
 
-def test_the_file_is_ours_alone(tmp_path: Path) -> None:
-    """Nobody else may read it."""
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
+    """Its mode is 0600."""
     (tmp_path / ".env.example").write_text(EXAMPLE)
     main(tmp_path / ".env.example", tmp_path / ".env")
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:
-    """Its secrets are in use: losing them would lock the owner out of the data."""
+    """Its secrets are in use, and losing them would lock the owner out of the data."""
     (tmp_path / ".env.example").write_text(EXAMPLE)
     (tmp_path / ".env").write_text("A=mine")
     with pytest.raises(SystemExit, match="exists and is kept"):

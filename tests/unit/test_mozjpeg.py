@@ -1,4 +1,4 @@
-"""The C functions of libvips as we call them: the same bytes from every thread, and a plain error where JPEG ends."""
+"""JPEG encoding by the C functions of libvips: the same bytes in every thread, and an error for oversized pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.mozjpeg import encode_mozjpeg
 from tests.support.photographs import decode, photo
 
-# In a process of its own, since a test before may have started the library.
+# Runs in its own process, because an earlier test may have loaded the library.
 FIRST_USE = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ assert len(bodies) == 1, "threads differ"
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_writes_a_progressive_jpeg_without_metadata(mode: str) -> None:
-    """The size, channels and kind of file that were asked for, and nothing beside the picture."""
+    """The file has the requested size and channels, and no metadata."""
     picture = photo("coffee").convert(mode)
     made = decode(encode_mozjpeg(picture, 57))
     assert (made.format, made.mode, made.size) == ("JPEG", mode, picture.size)
@@ -35,14 +35,14 @@ def test_writes_a_progressive_jpeg_without_metadata(mode: str) -> None:
     assert not {"exif", "icc_profile", "comment", "xmp"} & made.info.keys()
 
 
-def test_quality_is_obeyed() -> None:
-    """The optional arguments reach the encoder."""
+def test_a_higher_quality_makes_a_larger_file() -> None:
+    """The optional arguments of the C call reach the encoder."""
     sizes = [len(encode_mozjpeg(photo("coffee"), quality)) for quality in (10, 57, 89)]
     assert sizes == sorted(set(sizes))
 
 
-def test_refuses_a_picture_that_jpeg_cannot_hold() -> None:
-    """The format ends at 65,500 pixels a side; the next picture is encoded as before."""
+def test_refuses_a_picture_too_large_for_jpeg() -> None:
+    """JPEG allows at most 65,500 pixels a side; the next picture is encoded normally."""
     before = encode_mozjpeg(photo("coffee"), 57)
     with pytest.raises(CompressError) as caught:
         encode_mozjpeg(photo("coffee").resize((66_000, 1)), 57)
@@ -50,6 +50,6 @@ def test_refuses_a_picture_that_jpeg_cannot_hold() -> None:
     assert encode_mozjpeg(photo("coffee"), 57) == before
 
 
-def test_the_library_is_loaded_by_the_first_picture_whichever_thread_has_it() -> None:
-    """Workers that make no smart picture spare its memory; threads that come together wait for its start."""
+def test_the_first_picture_loads_the_library_in_any_thread() -> None:
+    """Workers without smart pictures save its memory; threads that come at the same time wait until it has started."""
     subprocess.run([sys.executable, "-c", FIRST_USE], check=True, timeout=120)

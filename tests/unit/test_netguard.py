@@ -1,4 +1,4 @@
-"""Which addresses, hosts and URLs may be reached. Nothing here touches the network."""
+"""Which addresses, hosts and URLs imgproc may connect to. No test here uses the network."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ SPECIAL = {
     "isatap-loopback": "2606:4700::5efe:127.0.0.1",
     "isatap-universal": "2606:4700::200:5efe:10.0.0.1",
 }
-# Every block of the IANA Special-Purpose Address Registries (RFC 6890 and its updates), and what is beside them.
+# Every block of the IANA Special-Purpose Address Registries (RFC 6890 and its updates), multicast, and embedded IPv4.
 REGISTRY = """
 0.0.0.0/8 0.0.0.0/32 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.0.0/29
 192.0.0.8/32 192.0.0.9/32 192.0.0.10/32 192.0.0.170/32 192.0.0.171/32 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24
@@ -106,7 +106,7 @@ PUBLIC = {
     "mapped": "::ffff:93.184.215.14",
     "nat64": "64:ff9b::93.184.215.14",
 }
-# Every way to write 127.0.0.1 that some library somewhere reads as such.
+# Spellings of 127.0.0.1 and other local hosts that some library accepts.
 LOOPBACK_HOSTS = {
     "plain": "127.0.0.1",
     "trailing-dot": "127.0.0.1.",
@@ -168,13 +168,13 @@ def table(cases: dict[str, str]) -> list[object]:
 
 @pytest.mark.parametrize("address", table(SPECIAL))
 def test_special_purpose_addresses_are_not_public(address: str) -> None:
-    """Nothing in a special-purpose range is public, whatever it is disguised as."""
+    """No address in a special-purpose range is public, also if it is embedded in IPv6."""
     assert not is_public(ip_address(address))
 
 
 @pytest.mark.parametrize("block", REGISTRY.split())
 def test_no_block_of_the_registries_is_public(block: str) -> None:
-    """Neither its first address, nor its last, nor one in the middle."""
+    """Its first, last and middle address are not public."""
     network = ip_network(block)
     for address in (network[0], network[-1], network[network.num_addresses // 2]):
         assert not is_public(address), address
@@ -182,20 +182,20 @@ def test_no_block_of_the_registries_is_public(block: str) -> None:
 
 @pytest.mark.parametrize("address", table(PUBLIC))
 def test_ordinary_addresses_are_public(address: str) -> None:
-    """The neighbours of the special-purpose ranges stay reachable."""
+    """Addresses just outside the special-purpose ranges are public."""
     assert is_public(ip_address(address))
 
 
 @pytest.mark.parametrize("host", table(LOOPBACK_HOSTS))
 def test_refuses_every_spelling_of_a_private_host(host: str) -> None:
-    """However a URL writes an address of ours, it is refused without asking DNS."""
+    """Any spelling of a private address is refused without a DNS look-up."""
     with pytest.raises(ForbiddenAddress):
         check_url(f"http://{host}/shoe.jpg", allowed_networks=())
 
 
 @pytest.mark.parametrize("url", table(UNREADABLE_URLS))
-def test_refuses_what_is_not_a_plain_http_url(url: str) -> None:
-    """Other schemes, user names and anything two parsers might read differently are invalid."""
+def test_refuses_other_than_plain_http_urls(url: str) -> None:
+    """Other schemes, user names and anything that two parsers could read differently are invalid."""
     with pytest.raises(InvalidInput) as caught:
         check_url(url, allowed_networks=())
     assert caught.value.code == "invalid_url"
@@ -214,13 +214,13 @@ def test_refuses_what_is_not_a_plain_http_url(url: str) -> None:
     ],
 )
 def test_accepts_ordinary_urls(url: str, host: str) -> None:
-    """A URL that may be asked for comes back in parts."""
+    """An accepted URL is returned in parts."""
     assert check_url(url, allowed_networks=()).host == host
 
 
 @pytest.mark.parametrize("url", ["http://93.184.215.14:8080/", "http://example.com:22/", "https://example.com:6379/"])
 def test_refuses_other_ports(url: str) -> None:
-    """Only 80 and 443 are open on the public internet."""
+    """On public addresses only ports 80 and 443 are allowed."""
     with pytest.raises(ForbiddenAddress, match="ports 80 and 443"):
         check_url(url, allowed_networks=())
 
@@ -239,8 +239,8 @@ def test_refuses_other_ports(url: str) -> None:
         pytest.param("93.184.215.14", 9000, False, id="public-other-port"),
     ],
 )
-def test_allowed_networks_open_exactly_what_they_name(address: str, port: int, allowed: bool) -> None:
-    """A named network is open on every port, and nothing beside it is."""
+def test_allowed_networks_allow_only_themselves(address: str, port: int, allowed: bool) -> None:
+    """An allowed network may be reached on every port; other private networks stay refused."""
     networks = (ip_network("10.1.0.0/16"), ip_network("fd00::/64"))
     refused = False
     try:
@@ -251,8 +251,8 @@ def test_allowed_networks_open_exactly_what_they_name(address: str, port: int, a
 
 
 @pytest.mark.parametrize("host", ["example.com", "1.2.3.4.5", "08.8.8.8", "a", "256.1.1.1", ""])
-def test_names_are_no_literals(host: str) -> None:
-    """What the C library would send to DNS is no literal address."""
+def test_names_are_not_literal_addresses(host: str) -> None:
+    """The C library would look these hosts up in DNS."""
     assert literal_address(host) is None
 
 
@@ -261,12 +261,12 @@ AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str
 
 
 class Dialled(Exception):
-    """A connection was tried."""
+    """Raised in place of a connection."""
 
 
 @pytest.fixture
 def resolve_to(monkeypatch: pytest.MonkeyPatch) -> ResolveTo:
-    """Answer every look-up from a list, one entry each time, and let nobody connect."""
+    """Answer each look-up with the next entry of a list, and prevent connections."""
     answers: list[list[str]] = []
 
     def getaddrinfo(host: str, port: int, *_: object, **__: object) -> list[AddressInfo]:
@@ -292,8 +292,8 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch) -> ResolveTo:
         pytest.param(["64:ff9b::7f00:1"], id="nat64"),
     ],
 )
-def test_refuses_a_name_of_which_any_address_is_bad(resolve_to: ResolveTo, addresses: list[str]) -> None:
-    """One bad address among the answers of DNS is enough, and none of them is dialled or told."""
+def test_refuses_a_name_with_any_forbidden_address(resolve_to: ResolveTo, addresses: list[str]) -> None:
+    """One forbidden address in the DNS answer is enough; none is dialled, and the error names none."""
     resolve_to([addresses])
     with GuardedSession(allowed_networks=()) as session, Deadline(5) as deadline:
         with pytest.raises(NETWORK_ERRORS) as caught:
@@ -304,7 +304,7 @@ def test_refuses_a_name_of_which_any_address_is_bad(resolve_to: ResolveTo, addre
 
 
 def test_dials_the_address_that_was_checked(resolve_to: ResolveTo) -> None:
-    """A name that changes its mind after the check gains nothing: it is looked up once."""
+    """The name is looked up once, so a later DNS answer cannot replace the checked address."""
     resolve_to([["93.184.215.14"], ["127.0.0.1"]])
     with (
         GuardedSession(allowed_networks=()) as session,
@@ -314,8 +314,8 @@ def test_dials_the_address_that_was_checked(resolve_to: ResolveTo) -> None:
         session.request("GET", SHOE, headers={})
 
 
-def test_a_name_that_changes_between_two_look_ups_gains_nothing(resolve_to: ResolveTo) -> None:
-    """Each connection is checked by the answer it goes by: the second is refused as if it were the first."""
+def test_checks_a_name_again_for_each_connection(resolve_to: ResolveTo) -> None:
+    """A second connection looks the name up again, and is refused if the new address is forbidden."""
     resolve_to([["93.184.215.14"], ["169.254.169.254"]])
     with GuardedSession(allowed_networks=()) as session, Deadline(5) as deadline:
         with pytest.raises(Dialled):
@@ -325,8 +325,8 @@ def test_a_name_that_changes_between_two_look_ups_gains_nothing(resolve_to: Reso
         assert explain(caught.value, host="images.example", deadline=deadline).code == "forbidden_address"
 
 
-def test_a_webhook_is_checked_when_given_and_again_at_each_send(resolve_to: ResolveTo) -> None:
-    """A name that was harmless at the upload is looked up anew for every attempt."""
+def test_checks_a_webhook_at_the_upload_and_at_each_attempt(resolve_to: ResolveTo) -> None:
+    """Each attempt looks the name up again, because its address may have changed since the upload."""
     resolve_to([["10.0.0.1"], ["93.184.215.14", "127.0.0.1"]])
     url = "https://shop.example/hook"
     assert check_url(url, allowed_networks=()).host == "shop.example"
@@ -339,7 +339,7 @@ def test_a_webhook_is_checked_when_given_and_again_at_each_send(resolve_to: Reso
 
 
 def test_refuses_a_peer_other_than_the_one_dialled(resolve_to: ResolveTo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connected socket is asked once more whom it reached."""
+    """After connecting, the address of the peer is checked as well."""
     resolve_to([["93.184.215.14"]])
     monkeypatch.setattr(socket.socket, "connect", lambda *_: None)
     monkeypatch.setattr(socket.socket, "getpeername", lambda _: ("::ffff:127.0.0.1", 80, 0, 0))
@@ -350,6 +350,6 @@ def test_refuses_a_peer_other_than_the_one_dialled(resolve_to: ResolveTo, monkey
 
 
 def test_nothing_is_sent_without_a_deadline() -> None:
-    """Who forgets the deadline is told before anything is sent."""
+    """A request without a deadline raises before anything is sent."""
     with GuardedSession(allowed_networks=()) as session, pytest.raises(LookupError):
         session.request("GET", SHOE, headers={})

@@ -1,4 +1,4 @@
-"""The files around the code: workflows are valid and run only what exists, and the licence is the same everywhere."""
+"""The files around the code: workflows are valid and run only existing targets; the licence is the same everywhere."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 
 def commands(path: Path) -> list[str]:
-    """Every line that a workflow gives to a shell."""
+    """Every shell command of a workflow."""
     return [line for step in steps(path) for line in step.get("run", "").splitlines()]
 
 
 def shell_of(page: str) -> Iterator[str]:
-    """What a page shows as code, line by line: fenced shell blocks without their comments, and words in backticks."""
+    """The code of a page, line by line: fenced shell blocks without comments, and words in backticks."""
     fence = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
     for language, block in fence.findall(page):
         if language in {"", "sh", "bash", "console"}:
@@ -55,7 +55,7 @@ def make_targets(lines: Iterator[str] | list[str]) -> set[str]:
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """Orders 3.9 before 3.10."""
+    """A sort key that orders 3.9 before 3.10."""
     return tuple(int(part) for part in version.split("."))
 
 
@@ -79,38 +79,38 @@ def test_files_for_github_are_valid(schema: str, files: list[Path]) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_run_nothing_that_only_ci_has(path: Path) -> None:
-    """A contributor can repeat each command: it is a make target, or compose builds the image."""
+    """Contributors can run every command: each is a make target, or builds the image with compose."""
     allowed = re.compile(r"make [a-z][a-z-]*( ARGS=(\S+|\"[^\"]+\"))?|docker compose build [a-z]+")
     assert [line for line in commands(path) if not allowed.fullmatch(line)] == []
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_make_targets_of_workflows_exist(path: Path) -> None:
-    """No workflow calls a target that the Makefile lacks."""
+    """The Makefile has every target that a workflow runs."""
     assert make_targets(commands(path)) - TARGETS == set()
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_test_folders_of_workflows_exist(path: Path) -> None:
-    """No workflow tests a folder that has moved, which pytest would refuse only in CI."""
+    """Every test folder that a workflow names exists; otherwise only CI would notice a moved folder."""
     folders = {folder for line in commands(path) for folder in re.findall(r"\btests/\w+", line)}
     assert {folder for folder in folders if not (ROOT / folder).is_dir()} == set()
 
 
 def test_ci_runs_every_test_folder() -> None:
-    """A new folder of tests does not stay outside CI."""
+    """CI also runs new test folders."""
     run = {folder for line in commands(GITHUB / "workflows/ci.yml") for folder in re.findall(r"\btests/\w+", line)}
     assert {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("tests/*/test_*.py")} == run
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_make_targets_of_pages_exist(path: Path) -> None:
-    """No page or form tells a reader to run a target that the Makefile lacks."""
+    """The Makefile has every target that a page or form names."""
     assert make_targets(shell_of(path.read_text())) - TARGETS == set()
 
 
 def test_the_dev_container_runs_a_make_target() -> None:
-    """Its set-up is the contributors' own."""
+    """The dev container is set up by the same target as a contributor's machine."""
     container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
     [target] = make_targets([container["postCreateCommand"]])
     assert target in TARGETS
@@ -118,21 +118,21 @@ def test_the_dev_container_runs_a_make_target() -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_pinned_by_commit(path: Path) -> None:
-    """A tag can be moved, a commit cannot; the comment tells Dependabot and readers which version it is."""
+    """A tag can be moved, a commit cannot; a comment names the version for Dependabot and readers."""
     uses = re.findall(r"uses: (.+)", path.read_text())
     assert uses
     assert [use for use in uses if not re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use)] == []
 
 
 def test_one_action_has_one_version() -> None:
-    """Workflows do not drift apart."""
+    """All workflows use the same version of an action."""
     uses = {use for path in WORKFLOWS for use in re.findall(r"uses: (.+)", path.read_text())}
     assert len({use.partition("@")[0] for use in uses}) == len(uses)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_may_only_read(path: Path) -> None:
-    """A token reads the code; CodeQL alone writes, and only its findings."""
+    """Tokens may only read the code; CodeQL may also write its findings."""
     assert workflow(path)["permissions"] == {"contents": "read"}
     granted = [job["permissions"] for job in workflow(path)["jobs"].values() if "permissions" in job]
     writes = {scope for permissions in granted for scope, access in permissions.items() if access != "read"}
@@ -141,14 +141,14 @@ def test_workflows_may_only_read(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_checkouts_keep_no_token(path: Path) -> None:
-    """Code of a pull request finds no token in `.git/config`."""
+    """Code of a pull request must not find a token in `.git/config`."""
     checkouts = [step for step in steps(path) if step.get("uses", "").startswith("actions/checkout@")]
     assert checkouts
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
 def test_ci_tests_every_python_we_support() -> None:
-    """The versions run from the floor of pyproject without a gap, and hold the image's and every one it names."""
+    """CI tests every version from the lowest in pyproject on, and every version that pyproject names."""
     ci = (GITHUB / "workflows/ci.yml").read_text()
     tested = workflow(GITHUB / "workflows/ci.yml")["jobs"]["unit"]["strategy"]["matrix"]["python"]
     [floor] = re.findall(r'^requires-python = ">=(3\.\d+)"', PYPROJECT, re.MULTILINE)
@@ -159,21 +159,21 @@ def test_ci_tests_every_python_we_support() -> None:
 
 @pytest.mark.parametrize("workflow_file", WORKFLOWS, ids=lambda path: path.name)
 def test_single_jobs_use_the_python_of_the_image(workflow_file: Path) -> None:
-    """What is checked once is checked on the version that production runs."""
+    """Checks that run once use the version that production runs."""
     [image] = re.findall(r"^ARG PYTHON_IMAGE=python:(3\.\d+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     used = {step["with"]["python-version"] for step in steps(workflow_file) if "setup-python" in step.get("uses", "")}
     assert used <= {image, "${{ matrix.python }}"}
 
 
 def test_the_dev_container_has_the_python_of_the_image() -> None:
-    """Contributors meet what production runs."""
+    """Contributors use the version that production runs."""
     [image] = re.findall(r"^ARG PYTHON_IMAGE=python:(3\.\d+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
     assert container["image"].partition(":")[2].startswith(f"{image}-")
 
 
 def test_the_licence_is_the_apache_licence() -> None:
-    """The whole text, with the names of its owners."""
+    """The file has the whole text and the copyright line."""
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License\n                           Version 2.0, January 2004" in text
     assert re.search(r"^   Copyright 20\d\d The imgproc authors$", text, re.MULTILINE)
@@ -182,7 +182,7 @@ def test_the_licence_is_the_apache_licence() -> None:
 
 
 def test_every_package_names_the_licence() -> None:
-    """The npm packages, their locks and pyproject speak of the licence that the file grants."""
+    """The npm packages, their locks and pyproject name the Apache licence."""
     named = {str(path.relative_to(ROOT)): json.loads(path.read_text()) for path in PACKAGES}
     licences = {name: (package.get("packages", {}).get("") or package)["license"] for name, package in named.items()}
     assert len(licences) == 4
@@ -190,12 +190,12 @@ def test_every_package_names_the_licence() -> None:
 
 
 def test_the_readme_ends_with_the_licence() -> None:
-    """A reader learns what they may do."""
+    """The last line of the README links to the licence."""
     assert "[Apache License 2.0](LICENSE)" in (ROOT / "README.md").read_text().splitlines()[-1]
 
 
-def test_pre_commit_runs_the_linters_tools() -> None:
-    """A hook uses the tools of `make lint`, from the same environment."""
+def test_pre_commit_runs_the_tools_of_make_lint() -> None:
+    """The hooks run the tools of `make lint` from the same environment."""
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
     entries = [hook["entry"] for repo in config["repos"] for hook in repo["hooks"] if hook["language"] == "system"]
     tools = {entry.split()[0].removeprefix(".venv/bin/") for entry in entries}

@@ -1,4 +1,4 @@
-"""What counts as a valid file, and what is said of one that is not."""
+"""Which files are valid, and what the errors say about the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from imgproc.core.errors import InvalidCsv, RowError, UnsupportedFile
 from imgproc.pipeline.table.read import CsvLimits, CsvReading, Row, Scan, read_csv, require_valid, scan_csv
 
-# A busy machine must not fail a test.
+# A busy machine must not make a test fail.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "csv"
@@ -31,12 +31,12 @@ def read(text: str | bytes, limits: CsvLimits = LIMITS) -> CsvReading:
 
 
 def rows_of(text: str | bytes, limits: CsvLimits = LIMITS) -> list[Row]:
-    """Its rows."""
+    """The rows of a file."""
     return list(read(text, limits).rows)
 
 
 def refusal_of(text: str | bytes, limits: CsvLimits = LIMITS) -> RowError:
-    """The one fault for which all of the file is refused."""
+    """The one error for which the whole file is refused."""
     with pytest.raises(InvalidCsv) as refused:
         rows_of(text, limits)
     (fault,) = refused.value.errors
@@ -45,19 +45,19 @@ def refusal_of(text: str | bytes, limits: CsvLimits = LIMITS) -> RowError:
 
 
 def urls_of(cell: str) -> list[str]:
-    """The items of a URL cell."""
+    """The URLs of a cell, as they are read."""
     quoted = cell.replace('"', '""')
     return list(rows_of(f'{HEADER}1,Mug,"{quoted}"\n')[0].urls)
 
 
 def faults_of(text: str | bytes, limits: CsvLimits = LIMITS) -> list[tuple[int, str | None, str]]:
-    """Line, column and code of every fault of the rows."""
+    """Line, column and code of every error of the rows."""
     return [(error.line, error.column, error.code) for row in rows_of(text, limits) for error in row.errors]
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.?sv")), ids=lambda path: path.name)
 def test_reads_the_same_products_however_they_are_written(path: Path) -> None:
-    """Encoding, delimiter, line ends, quoting and the order of columns do not matter."""
+    """Encoding, delimiter, line ends, quoting and column order do not matter."""
     urls = tuple(f"https://www.public-image-url{n}.jpg" for n in (1, 2, 3))
     with path.open("rb") as stream:
         rows = list(read_csv(stream, limits=LIMITS).rows)
@@ -90,7 +90,7 @@ def test_shows_how_the_file_was_read() -> None:
 )
 @pytest.mark.parametrize("plain_rows", [0, 5000], ids=["at once", "after half a megabyte of ASCII"])
 def test_detects_the_encoding_of_files_that_are_not_unicode(names: str, encoding: str, plain_rows: int) -> None:
-    """What a spreadsheet saves as plain CSV is read right, wherever its first accent stands."""
+    """Files that spreadsheets save as plain CSV are read correctly, wherever the first accent is."""
     plain = "".join(
         f"{n},plain name,https://host/a/rather/long/path/to/the/picture/of/product/{n}.jpg\n" for n in range(plain_rows)
     )
@@ -128,8 +128,8 @@ def test_finds_the_columns_by_any_of_their_names(header: str) -> None:
         pytest.param("#,Name,Images,Images", "duplicate_column", "Images", "'Images'", id="the same twice"),
     ],
 )
-def test_refuses_a_missing_or_doubled_column(header: str, code: str, column: str | None, said: str) -> None:
-    """The one error shows the header found and the names that would do."""
+def test_refuses_a_missing_or_duplicate_column(header: str, code: str, column: str | None, said: str) -> None:
+    """The error shows the header and the names that are accepted."""
     fault = refusal_of(f"\n{header}\n{GOOD}")
     assert (fault.line, fault.column, fault.code) == (2, column, code)
     assert said in fault.detail
@@ -156,7 +156,7 @@ def test_refuses_a_missing_or_doubled_column(header: str, code: str, column: str
     ],
 )
 def test_refuses_a_file_that_cannot_be_read_to_its_end(text: str | bytes, line: int, code: str) -> None:
-    """One clear error names the line."""
+    """There is one error, and it names the line."""
     fault = refusal_of(text)
     assert (fault.line, fault.column, fault.code) == (line, None, code)
 
@@ -173,7 +173,7 @@ def test_refuses_a_file_that_cannot_be_read_to_its_end(text: str | bytes, line: 
     ],
 )
 def test_refuses_what_is_not_text(data: bytes, said: str) -> None:
-    """Binary files are unsupported, and the answer says what came and what to save instead."""
+    """The error for a binary file names its kind, and the format to save instead."""
     with pytest.raises(UnsupportedFile, match=said) as refused:
         read(data)
     assert "CSV UTF-8" in refused.value.detail
@@ -200,7 +200,7 @@ def test_refuses_what_is_not_text(data: bytes, said: str) -> None:
     ],
 )
 def test_splits_the_url_cell_where_the_next_url_starts(cell: str, urls: list[str]) -> None:
-    """Any separator does, and one inside a URL stays inside."""
+    """Any separator is accepted, and a separator inside a URL is kept."""
     assert urls_of(cell) == urls
     assert faults_of(f'{HEADER}1,Mug,"{cell}"\n') == []
 
@@ -222,7 +222,7 @@ def test_splits_the_url_cell_where_the_next_url_starts(cell: str, urls: list[str
         pytest.param("https:///etc/passwd", "https:///etc/passwd", id="an empty host"),
         pytest.param("https://a:99999/", "https://a:99999/", id="port too great"),
         pytest.param("https://a:0/", "https://a:0/", id="port 0"),
-        pytest.param("https://a:b/", "https://a:b/", id="port no number"),
+        pytest.param("https://a:b/", "https://a:b/", id="port not a number"),
         pytest.param("https://[::1/", "https://[::1/", id="open bracket"),
         pytest.param("https://a\\@b/", "https://a\\@b/", id="backslash"),
         pytest.param("https://a/\u202egpj.1", "https://a/\u202egpj.1", id="right-to-left override"),
@@ -232,7 +232,7 @@ def test_splits_the_url_cell_where_the_next_url_starts(cell: str, urls: list[str
     ],
 )
 def test_reports_each_item_that_is_not_a_url(cell: str, bad: str) -> None:
-    """A wrong item is kept apart from its neighbours and named with its place, but for passwords."""
+    """The error names the position of a bad item and quotes it without passwords; its neighbours are not affected."""
     (row,) = rows_of(f'{HEADER}1,Mug,"{cell}"\n')
     (error,) = row.errors
     assert (error.line, error.column, error.code) == (2, "Input Image Urls", "invalid_url")
@@ -258,7 +258,7 @@ def test_reports_each_item_that_is_not_a_url(cell: str, bad: str) -> None:
     ],
 )
 def test_reads_surplus_cells_as_more_urls(header: str, line: str, name: str, urls: list[str]) -> None:
-    """An unquoted list of URLs means what it says, wherever its column stands."""
+    """The URLs of an unquoted list belong to the URL column, wherever it is."""
     (row,) = rows_of(f"{header}\n{line}\n")
     assert (row.serial_number, row.product_name, list(row.urls), row.errors) == ("1", name, urls, ())
 
@@ -291,15 +291,15 @@ def test_reads_surplus_cells_as_more_urls(header: str, line: str, name: str, url
         ),
     ],
 )
-def test_reports_every_fault_of_a_row_and_reads_on(text: str, faults: list[tuple[int, str | None, str]]) -> None:
-    """The row is kept with its faults, and the next one is read as if nothing had been."""
+def test_reports_every_error_of_a_row_and_reads_on(text: str, faults: list[tuple[int, str | None, str]]) -> None:
+    """The row is returned with its errors, and the next row is read normally."""
     *_, last = rows = rows_of(f"{HEADER}{text}last,Cup,{URL}\n")
     assert [(error.line, error.column, error.code) for error in rows[0].errors] == faults
     assert (last.row, last.line, last.serial_number, last.errors) == (2, 3, "last", ())
 
 
-def test_names_the_line_a_serial_number_was_first_on() -> None:
-    """Serial numbers are compared as they are written, spaces around them aside."""
+def test_names_the_first_line_of_a_duplicate_serial_number() -> None:
+    """Serial numbers are compared as text, without spaces around them."""
     text = f"{HEADER}7,a,{URL}\n\n07,b,{URL}\n 7 ,c,{URL}\n7.,d,{URL}\na7,e,bad\na7,f,{URL}\n7,g,{URL}\n"
     errors = [error for row in rows_of(text) for error in row.errors if error.code == "duplicate_serial_number"]
     assert [(error.line, error.column) for error in errors] == [(5, "S. No."), (8, "S. No."), (9, "S. No.")]
@@ -310,16 +310,16 @@ def test_names_the_line_a_serial_number_was_first_on() -> None:
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=3000))
 @example([*range(10_000), *range(0, 10_000, 100)])
 @example([*range(10_000, 0, -1), 5])
-def test_finds_every_repeated_serial_number_in_any_order(serials: list[int]) -> None:
-    """However the serial numbers are ordered, exactly the repeated ones are faults."""
+def test_finds_every_duplicate_serial_number_in_any_order(serials: list[int]) -> None:
+    """In any order of the serial numbers, exactly the duplicate ones are errors."""
     first = {serial: place for place, serial in reversed(list(enumerate(serials)))}
-    repeated = [first[serial] < place for place, serial in enumerate(serials)]
+    duplicate = [first[serial] < place for place, serial in enumerate(serials)]
     text = HEADER + "".join(f"{serial},Mug,{URL}\n" for serial in serials)
-    assert [bool(row.errors) for row in rows_of(text, CsvLimits(20_000, 5))] == repeated
+    assert [bool(row.errors) for row in rows_of(text, CsvLimits(20_000, 5))] == duplicate
 
 
 def test_numbers_rows_and_lines_as_an_editor_shows_them() -> None:
-    """Blank lines and line breaks in cells count as lines, and only rows count as rows, bad ones too."""
+    """Blank lines and line breaks in cells count as lines; bad rows also count as rows."""
     text = f'\n{HEADER}\r\n1,"two\nlines",{URL}\r,,\n2,,{URL}\n\n"3","Mug","{URL}\n{URL}"\n4,Mug,{URL}'
     assert [(row.row, row.line, row.serial_number) for row in rows_of(text)] == [
         (1, 4, "1"),
@@ -354,13 +354,13 @@ def test_numbers_rows_and_lines_as_an_editor_shows_them() -> None:
         ),
     ],
 )
-def test_reports_the_line_of_bytes_that_are_no_text(data: bytes, line: int) -> None:
-    """Damage is a fault of its row, however late it comes."""
+def test_reports_the_line_of_bytes_that_are_not_text(data: bytes, line: int) -> None:
+    """Damaged bytes are an error of their row, also late in the file."""
     assert faults_of(data, CsvLimits(max_rows=10_000, max_images_per_row=5)) == [(line, None, "undecodable")]
 
 
 def test_keeps_text_as_it_is_written() -> None:
-    """What looks like a number, a formula or control text is text; only our own formula guard is taken off."""
+    """Numbers, formulas and control characters are read as text; only our own formula guard is removed."""
     names = ["=1+1", "-5", "@x", "a\x07b", "\u202eabc", "🦄", "'quoted'", 'say "hi"', "NULL", "<b>"]
     quoted = [name.replace('"', '""') for name in names]
     text = HEADER + "".join(f'00{n},"{name}",{URL}\n' for n, name in enumerate(quoted))
@@ -379,13 +379,13 @@ def test_keeps_text_as_it_is_written() -> None:
     ],
 )
 def test_refuses_a_file_with_too_many_rows(text: str, line: int) -> None:
-    """Reading stops at the first row or blank line past the limit."""
+    """Reading stops at the first row or blank line beyond the limit."""
     fault = refusal_of(HEADER + text, CsvLimits(max_rows=3, max_images_per_row=5))
     assert (fault.line, fault.code) == (line, "too_many_rows")
 
 
 def test_counts_products_images_and_skipped_rows() -> None:
-    """A scan counts the images of good rows alone."""
+    """A scan counts only the images of good rows."""
     scan = scan_csv(read(f"{HEADER}1,a,{URL},{URL}\n2,,{URL}\n3,c,{URL}\n"))
     assert (scan.rows, scan.products, scan.images, scan.skipped_rows, scan.errors_truncated) == (3, 2, 3, 1, False)
     assert [error.line for error in scan.errors] == [3]
@@ -393,7 +393,7 @@ def test_counts_products_images_and_skipped_rows() -> None:
 
 @pytest.mark.parametrize(("bad", "kept", "truncated"), [(99, 99, False), (100, 100, False), (101, 100, True)])
 def test_keeps_the_first_hundred_errors(bad: int, kept: int, truncated: bool) -> None:
-    """More errors are counted as skipped rows and said to be truncated."""
+    """More errors only count as skipped rows, and the list is marked as truncated."""
     scan = scan_csv(read(HEADER + "".join(f"{n},Mug,\n" for n in range(bad))))
     assert (len(scan.errors), scan.errors_truncated, scan.skipped_rows) == (kept, truncated, bad)
 
@@ -422,7 +422,7 @@ def test_accepts_a_file_with_bad_rows_only_if_they_may_be_skipped(
 
 @pytest.mark.parametrize("make", [io.BytesIO, tempfile.SpooledTemporaryFile, tempfile.TemporaryFile])
 def test_reads_a_stream_again_and_leaves_it_open(make: Callable[[], BinaryIO]) -> None:
-    """The planning of a request reads the rows that its upload read."""
+    """The plan of a request reads the file that its upload scanned."""
     with make() as stream:
         stream.write((HEADER + GOOD).encode())
         first, again = (list(read_csv(stream, limits=LIMITS).rows) for _ in range(2))
@@ -461,7 +461,7 @@ FRAGMENTS = st.sampled_from(
 @example((HEADER + 'a"b,"c"d,"e\n').encode())
 @example(b"\xff\xfe\0")
 def test_answers_any_bytes_with_rows_or_a_refusal(data: bytes) -> None:
-    """Nothing else ever comes out, and what comes out is text that can be stored."""
+    """Any bytes give rows or a refusal, and the rows are text that can be stored."""
     try:
         scan: Scan = scan_csv(read(data))
         rows = rows_of(data)
@@ -482,7 +482,7 @@ ITEMS = st.text(alphabet="ab1./:=,;| \n@", max_size=20) | st.sampled_from(
 @patient
 @given(st.lists(ITEMS, max_size=6), st.sampled_from([",", ";", "|", " ", "\n"]))
 def test_loses_no_character_of_the_url_cell(items: list[str], separator: str) -> None:
-    """Whatever is no separator is in one of the items, in order."""
+    """Every character other than a separator is in one of the items, in order."""
     cell = separator.join(items)
     kept = "".join(rows_of(f'{HEADER}1,Mug,"{cell}"\n', CsvLimits(10, 1000))[0].urls)
     assert [c for c in kept if c not in ",;|"] == [c for c in cell if c not in ",;| \n"]

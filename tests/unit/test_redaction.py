@@ -1,4 +1,4 @@
-"""Credentials are redacted wherever they stand in a text, other text is kept, and the cost is linear."""
+"""Credentials are redacted anywhere in a text, other text is kept, and the cost is linear."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ KEPT_NAMES = ["w", "width", "monkey", "keyword", "design", "passenger", "tokens_
     ],
 )
 def test_the_value_of_a_credential_is_redacted(name: str, text: str) -> None:
-    """In either case, wherever it stands; everything else stays."""
+    """The name may be in upper or lower case and anywhere in the text; everything else is kept."""
     assert redact(text.format(name, SECRET)) == text.format(name, REDACTED)
 
 
 @pytest.mark.parametrize("name", KEPT_NAMES)
 def test_other_values_are_kept(name: str) -> None:
-    """A name that only looks alike is none."""
+    """Names that only look similar are not credentials."""
     text = f"https://cdn.example/a.jpg?{name}={SECRET}&x=1#{name}={SECRET}"
     assert redact(text) == text
 
@@ -61,7 +61,7 @@ def test_other_values_are_kept(name: str) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("inner", ["https://h/a?token={}&w=1", "https://user:{}@h/a?w=1", "https://h/a#jwt={}"])
 def test_a_url_inside_a_url_is_redacted(inner: str, depth: int) -> None:
-    """However often it is encoded."""
+    """The inner URL may be encoded several times."""
     encoded = inner.format(SECRET)
     for _ in range(depth):
         encoded = quote(encoded, safe="")
@@ -81,7 +81,7 @@ def test_a_url_inside_a_url_is_redacted(inner: str, depth: int) -> None:
         pytest.param("redis://:p@127.0.0.1:6379/0", "redis://REDACTED@127.0.0.1:6379/0", id="Redis"),
         pytest.param("postgresql+psycopg://i:p@db/i", "postgresql+psycopg://REDACTED@db/i", id="PostgreSQL"),
         pytest.param("https://h/@user/a@2x.jpg", "https://h/@user/a@2x.jpg", id="an @ in the path"),
-        pytest.param("write to a@shop.example", "write to a@shop.example", id="an address of mail"),
+        pytest.param("write to a@shop.example", "write to a@shop.example", id="an email address"),
         pytest.param("a?sig=x, https://h/b?w=1", "a?sig=REDACTED, https://h/b?w=1", id="a list of URLs"),
         pytest.param("a?sig=x,https://h/b?sig=y", "a?sig=REDACTED,https://h/b?sig=REDACTED", id="a tight list"),
         pytest.param("a?sig=ab%2Bcd%3D%3D&w=1", "a?sig=REDACTED&w=1", id="an encoded value"),
@@ -92,13 +92,13 @@ def test_a_url_inside_a_url_is_redacted(inner: str, depth: int) -> None:
         pytest.param("", "", id="nothing"),
     ],
 )
-def test_redacts_to_the_letter(text: str, shown: str) -> None:
-    """What is shown is what was there, but for the secret."""
+def test_redacts_exactly_the_credentials(text: str, shown: str) -> None:
+    """Only the secret is replaced."""
     assert redact(text) == shown
 
 
 def test_redacting_twice_changes_nothing_more() -> None:
-    """Errors are redacted when made, and again when logged."""
+    """Errors are redacted when they are created, and again when they are logged."""
     once = redact(f"https://u:{SECRET}@h/a?u=https%3A%2F%2Fh%3Fsig%3D{SECRET}&token={SECRET}")
     assert redact(once) == once
 
@@ -112,11 +112,11 @@ WORST = [
 
 @pytest.mark.parametrize("tail", ["", "=", "@", "%40", "=@%40"])
 def test_the_cost_is_linear_in_the_text(tail: str) -> None:
-    """Four times as much of the worst kinds of text takes some four times as long, not sixteen."""
+    """Four times as much of the worst text takes less than eight times as long."""
     for unit in [*WORST, *(f"{start}{unit}" for unit in ("%", "25") for start in ("?token=",))]:
         small, large = (unit * (characters // len(unit)) + tail for characters in (30_000, 120_000))
         most = 8 * min(_cost(small) for _ in range(3)) + 0.02
-        # Other processes only ever add: one measurement below the bar is enough.
+        # Other processes can only add time, so one low measurement is enough.
         assert any(_cost(large) < most for _ in range(3)), unit
 
 
@@ -131,7 +131,7 @@ def test_the_cost_is_linear_in_the_text(tail: str) -> None:
     ],
 )
 def test_one_long_part_costs_no_more_than_many(text: str) -> None:
-    """200,000 characters in one part cost a small factor of what they do in parts of a usual size."""
+    """200,000 characters in one part cost less than ten times as much as in parts of ordinary size."""
     usual = "https://cdn.example/a.jpg?w=1&token=abcdef " * (len(text) // 43)
     assert min(_cost(text) for _ in range(3)) < 10 * min(_cost(usual) for _ in range(3)) + 0.02
 
@@ -147,8 +147,8 @@ def _cost(text: str) -> float:
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable, lambda detail: DeliveryError(detail, code="timeout")])
-def test_no_error_of_ours_tells_a_credential(error: type[StorageUnavailable]) -> None:
-    """Its detail is stored, logged and written into the failed CSV."""
+def test_no_error_shows_a_credential(error: type[StorageUnavailable]) -> None:
+    """The detail of an error is stored, logged and written into the failed CSV."""
     raised = error(f"https://h/a?token={SECRET} did not answer.")
     assert [raised.detail, str(raised)] == ["https://h/a?token=REDACTED did not answer."] * 2
     assert SECRET not in repr(raised)
@@ -156,7 +156,7 @@ def test_no_error_of_ours_tells_a_credential(error: type[StorageUnavailable]) ->
 
 @pytest.fixture
 def _logging() -> Iterator[None]:
-    """Logging as it was."""
+    """Restore the logging configuration after the test."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
@@ -166,8 +166,8 @@ def _logging() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_logging")
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_no_log_tells_a_credential(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ours nor a library's, neither in its message nor in its values nor in a traceback."""
+def test_no_log_shows_a_credential(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Messages, values and tracebacks are redacted, also in the logs of libraries."""
     logs.configure(log_format=log_format, level="INFO")
     url = f"https://u:{SECRET}@h/a?token={SECRET}"
     ours, library, server = (structlog.get_logger("x"), logging.getLogger("lib"), logging.getLogger("gunicorn.error"))
@@ -187,6 +187,6 @@ def test_no_log_tells_a_credential(log_format: str, capsys: pytest.CaptureFixtur
 
 
 def test_plain_values_of_a_log_are_kept() -> None:
-    """Numbers stay numbers."""
+    """Numbers and other plain values are unchanged."""
     event = {"count": 3, "share": 0.5, "ok": True, "nothing": None, "ids": (1, 2)}
     assert redact_all(event) == {**event, "ids": [1, 2]}

@@ -1,4 +1,4 @@
-"""Pins what our code overrides in RQ, and what it uses of RQ's private parts, so that an upgrade fails loudly."""
+"""Pins the parts of RQ that our code overrides and the private parts that it uses, so that upgrades fail visibly."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ ATTRIBUTES: dict[type, tuple[str, ...]] = {
     WorkerPool: ("Status",),
 }
 OURS = {AllowedJob: Job, JobQueue: Queue, PreloadedWorker: SimpleWorker, Pool: WorkerPool}
-LOOK_AT = "Read RQ's changes and our subclasses (imgproc/queue, imgproc/worker), then pin what is true now."
+LOOK_AT = "Read RQ's changes and our subclasses (imgproc/queue, imgproc/worker), then update the pins."
 
 
 def broken_pins() -> list[str]:
-    """What RQ no longer has as it is pinned here, a sentence each."""
+    """A sentence for each part of RQ that differs from its pin."""
     broken = [
         f"{owner.__name__}.{name} is {found}, pinned is {pinned}. {LOOK_AT}"
         for owner, methods in METHODS.items()
@@ -105,8 +105,8 @@ def _signature(owner: type, name: str) -> str:
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 
 
-def test_rq_is_as_our_subclasses_need_it() -> None:
-    """Every method and attribute that they override, call or set."""
+def test_rq_has_everything_that_our_subclasses_need() -> None:
+    """The pins cover every method and attribute that they override, call or set."""
     assert broken_pins() == []
 
 
@@ -132,7 +132,7 @@ def _removed(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["renamed", "changed", "removed"],
 )
 def test_an_upgrade_that_changes_a_pin_is_noticed(monkeypatch: pytest.MonkeyPatch, upgrade: Any, sentence: str) -> None:
-    """The message names the member, and where to look."""
+    """The message names the member and the code to check."""
     upgrade(monkeypatch)
     (broken,) = broken_pins()
     assert broken.startswith(sentence)
@@ -141,7 +141,7 @@ def test_an_upgrade_that_changes_a_pin_is_noticed(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(("ours", "theirs"), OURS.items(), ids=lambda each: each.__name__)
 def test_every_override_is_pinned(ours: type, theirs: type) -> None:
-    """What is added to a subclass later is pinned, too."""
+    """New overrides in a subclass must also be pinned."""
     overridden = {name for name in vars(ours) if hasattr(theirs, name) and not name.startswith("__")}
     assert overridden - {*METHODS[theirs], *ATTRIBUTES[theirs]} - {"log_job_description"} == set()
 
@@ -168,21 +168,21 @@ def test_instances_have_the_private_fields_that_we_set() -> None:
     ],
 )
 def test_rq_stores_the_calls_that_we_read(name: JobName, arguments: tuple[Any, ...]) -> None:
-    """The stored form of a call, as RQ writes it and `read_call` reads it."""
+    """`read_call` can read the calls that RQ stores."""
     data = Queue.prepare_data(name.path, args=arguments, job_id="any", timeout=NO_TIMEOUT, result_ttl=0)
     job = Job.create(data.func, args=data.args, connection=Redis(), serializer=JSONSerializer, timeout=data.timeout)
     assert read_call(job.to_dict()["data"]) == (name, list(arguments))
 
 
 def test_rq_uses_the_keys_whose_types_we_guard() -> None:
-    """The names of the keys in Redis that all workers share."""
+    """These are the Redis keys that all workers share."""
     by_queue = {WORKERS_BY_QUEUE_KEY % name for name in ("control", "express", "products")}
     queues = {Queue(name, connection=Redis()).key for name in ("control", "express", "products")}
     assert KEY_TYPES.keys() == {REDIS_WORKER_KEYS, Queue.redis_queues_keys, *by_queue, *queues}
 
 
-def test_rq_ends_a_wait_by_an_exception_of_its_own() -> None:
-    """Its loop goes on after DequeueTimeout; a job's time-out is an ordinary exception, which no stage may swallow."""
+def test_rq_ends_a_wait_with_its_own_exception() -> None:
+    """RQ's loop goes on after DequeueTimeout; a job's timeout is an ordinary exception, which no stage may swallow."""
     assert "except DequeueTimeout" in inspect.getsource(SimpleWorker.dequeue_job_and_maintain_ttl)
     assert issubclass(DequeueTimeout, Exception)
     assert issubclass(JobTimeoutException, Exception)

@@ -1,4 +1,4 @@
-"""One table of settings: what follows from it is up to date, and what cannot be used is refused by name."""
+"""The table of settings: generated files are up to date, and wrong values are refused with the name of the setting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRET_WORDS = ("SECRET", "KEY", "PASSWORD", "DATABASE_URL", "REDIS_URL")
 
 @pytest.mark.parametrize("name", write_settings.WRITTEN)
 def test_files_follow_the_table(name: str) -> None:
-    """`make settings` would change nothing."""
+    """`make settings` changes nothing."""
     text = (ROOT / name).read_text()
     assert write_settings.updated(name, text) == text
 
@@ -28,7 +28,7 @@ def test_files_follow_the_table(name: str) -> None:
 def test_a_stale_file_is_named_and_then_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--check` only looks; a second run has nothing to do."""
+    """`--check` reports the file and changes nothing; the next run writes it."""
     for name in write_settings.WRITTEN:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
@@ -43,25 +43,25 @@ def test_a_stale_file_is_named_and_then_written(
 
 
 def test_a_file_without_marks_is_refused() -> None:
-    """A table cannot go missing unnoticed."""
+    """Without marks the table would be missing unnoticed."""
     with pytest.raises(ValueError, match="lacks the lines"):
         write_settings.updated(write_settings.PAGE, "# Settings\n")
 
 
 def test_the_schema_and_the_dataclass_have_the_same_names() -> None:
-    """Each setting is declared once."""
+    """Each setting is declared in both, in the same order."""
     assert [each.name.upper() for each in fields(Settings)] == list(SettingsSchema().fields) == list(TABLE)
 
 
-def test_every_description_is_one_line_that_ends() -> None:
-    """It stands in a table cell and in a comment of one line."""
+def test_every_description_is_one_sentence_on_one_line() -> None:
+    """Descriptions are written into table cells and one-line comments."""
     assert [name for name, each in TABLE.items() if not each.description.endswith(".")] == []
     assert [name for name, each in TABLE.items() if set(each.description) & set("\n|")] == []
     assert [line for line in write_settings.example_lines().splitlines() if len(line) > 120] == []
 
 
 def test_secrets_are_declared_as_secrets() -> None:
-    """They stay out of the repr; every name that sounds like one is."""
+    """Secrets stay out of the repr; every setting with a name like a secret is declared as one."""
     named = {name for name in TABLE if any(word in name for word in SECRET_WORDS)}
     assert {name for name, each in TABLE.items() if each.secret} == named - {"API_KEYS_REQUIRED"}
     shown = repr(load_settings({"API_KEY": "hunter2", "DATABASE_URL": "postgresql://u:hunter2@h/d"}))
@@ -80,14 +80,14 @@ def test_secrets_are_declared_as_secrets() -> None:
         pytest.param("DATABASE_URL", "sqlite://hunter2.db", "three slashes", id="SQLite with two slashes"),
         pytest.param("REDIS_URL", "hunter2:6379", "Give redis://", id="Redis without a scheme"),
         pytest.param("REDIS_URL", "http://hunter2:6379", "Give redis://", id="Redis by HTTP"),
-        pytest.param("REDIS_URL", "redis://:hunter2@host:99999", "Give redis://", id="a port beyond all ports"),
+        pytest.param("REDIS_URL", "redis://:hunter2@host:99999", "Give redis://", id="a port that is too large"),
         pytest.param("REDIS_URL", "redis://:hunter2@host/first", "number of a database", id="Redis database by name"),
         pytest.param("WEBHOOK_SECRET", "hunter2", "Must start with whsec_", id="webhook secret"),
         pytest.param("IMGPROC_URL", "hunter2:8000", "absolute http", id="address without a scheme"),
     ],
 )
 def test_a_wrong_setting_is_one_line_with_the_remedy(name: str, value: str, remedy: str) -> None:
-    """The line does not quote the value, which may hold a password."""
+    """The line does not quote the value, which may contain a password."""
     with pytest.raises(ConfigError) as refused:
         load_settings({name: value})
     message = str(refused.value)
@@ -112,7 +112,7 @@ def test_a_wrong_setting_is_one_line_with_the_remedy(name: str, value: str, reme
     ],
 )
 def test_accepts_the_urls_that_drivers_accept(name: str, value: str) -> None:
-    """Sockets, IPv6, TLS, with and without a database."""
+    """Sockets, IPv6 and TLS are accepted, with and without a database name."""
     load_settings({name: value})
 
 
@@ -122,8 +122,8 @@ def test_the_address_of_the_samples_ends_with_a_slash(value: str) -> None:
     assert load_settings({"SAMPLES_URL": value}).samples_url == "http://10.0.0.5/"
 
 
-def test_the_running_stack_is_found_below_the_environment(tmp_path: Path) -> None:
-    """The environment comes first, then what the embedded stack wrote, then nothing."""
+def test_the_environment_overrides_the_running_stack(tmp_path: Path) -> None:
+    """IMGPROC_URL comes from the environment, or else from the file of the embedded stack."""
     environ = {"DATA_DIR": str(tmp_path)}
     assert load_settings(environ).imgproc_url is None
     (tmp_path / "embedded.env").write_text("IMGPROC_URL='http://127.0.0.1:9001'\n")
@@ -146,7 +146,7 @@ ENTRIES = {
 @pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("name", WRONG)
 def test_every_entry_reports_a_wrong_setting_in_one_line(tmp_path: Path, entry: str, name: str) -> None:
-    """Exit status 2, and no traceback."""
+    """Every entry point exits with status 2 and without a traceback."""
     environ = os.environ | dict.fromkeys(TABLE, "") | {"DATA_DIR": str(tmp_path), name: WRONG[name]}
     done = subprocess.run(
         [sys.executable, *ENTRIES[entry]], cwd=ROOT, env=environ, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""How many large files are read at a time, and who waits, or is refused, meanwhile."""
+"""How many large files are read at a time, and which other uploads wait or are refused."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from imgproc.core.errors import ServerBusy, TooManyUploads
 
 
 def slots(*, total: int = 4, waiting: int = 0, patience: float = 0.05) -> Slots:
-    """Slots for which nobody waits, unless told otherwise."""
+    """Slots without places to wait by default."""
     return Slots(total, waiting=waiting, patience=patience)
 
 
 @contextmanager
 def holding(some: Slots, *owners: str) -> Iterator[ExitStack]:
-    """A slot for each."""
+    """Hold a slot for each owner."""
     with ExitStack() as stack:
         for owner in owners:
             stack.enter_context(some.hold(owner))
         yield stack
 
 
-def test_one_owner_has_half_of_the_slots() -> None:
-    """And is told so, while others have room."""
+def test_one_owner_may_have_half_of_the_slots() -> None:
+    """A further upload of the owner gets 429, while other owners can still upload."""
     some = slots()
     with holding(some, "a", "a"):
         with pytest.raises(TooManyUploads, match="2 of your large files"), some.hold("a"):
@@ -36,15 +36,15 @@ def test_one_owner_has_half_of_the_slots() -> None:
             pass
 
 
-def test_all_slots_in_use_is_nobodys_fault() -> None:
-    """503, not 429."""
+def test_an_upload_gets_503_when_all_slots_are_in_use() -> None:
+    """The server is busy, and the caller is not over a limit of its own."""
     some = slots()
     with holding(some, "a", "a", "b", "b"), pytest.raises(ServerBusy), some.hold("c"):
         pass
 
 
-def test_a_single_slot_is_anybodys() -> None:
-    """Half of one is one."""
+def test_any_owner_may_have_a_single_slot() -> None:
+    """Half of one slot is rounded up to one."""
     some = slots(total=1)
     with holding(some, "a"), pytest.raises(TooManyUploads), some.hold("a"):
         pass
@@ -52,8 +52,8 @@ def test_a_single_slot_is_anybodys() -> None:
         pass
 
 
-def test_gives_the_slot_back_however_its_use_ends() -> None:
-    """An error included."""
+def test_releases_the_slot_after_an_error() -> None:
+    """The next upload gets the slot."""
     some = slots(total=1)
     for _ in range(3):
         with pytest.raises(MemoryError), some.hold("a"):
@@ -61,8 +61,8 @@ def test_gives_the_slot_back_however_its_use_ends() -> None:
     assert not some._held
 
 
-def test_waits_for_a_slot_where_there_is_a_place_to_wait() -> None:
-    """As long as one comes free in time."""
+def test_waits_for_a_slot_if_there_is_a_place_to_wait() -> None:
+    """The upload continues if a slot is released in time."""
     some = slots(total=1, waiting=1, patience=30)
     got_it = threading.Event()
 
@@ -84,8 +84,8 @@ def test_waits_for_a_slot_where_there_is_a_place_to_wait() -> None:
     assert places == 1
 
 
-def test_whoever_waits_in_vain_gives_up_the_place() -> None:
-    """After the patience it was made with."""
+def test_a_wait_without_success_releases_its_place() -> None:
+    """The wait ends after `patience` seconds."""
     some = slots(total=1, waiting=1)
     with holding(some, "a"):
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""`quality=smart`: never larger than the plain rendition, never worse to look at."""
+"""`quality=smart`: never larger than the plain rendition, and not visibly worse."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.photographs import decode, encode, photo, quadrants
 
 
 def product() -> Image.Image:
-    """A shape on white, with an edge and a shade."""
+    """A product on white: a shape with an outline and a gradient."""
     picture = Image.new("RGB", (600, 600), "white")
     ImageDraw.Draw(picture).ellipse((120, 90, 480, 510), fill=(40, 90, 150), outline=(20, 40, 80), width=12)
     picture.paste(Image.linear_gradient("L").resize((200, 80)), (200, 240))
@@ -42,7 +42,7 @@ def lettering() -> Image.Image:
 
 
 def transparent() -> Image.Image:
-    """A photograph behind waves of transparency."""
+    """A photograph with waves of transparency."""
     picture = photo("rocket")
     rows, columns = np.mgrid[0 : picture.height, 0 : picture.width]
     picture.putalpha(Image.fromarray(np.uint8(127 * (1 + np.sin(columns / 9) * np.cos(rows / 7)))))
@@ -68,12 +68,12 @@ PHOTOGRAPHS = ["astronaut", "coffee", "chelsea", "rocket"]
 
 
 def run(source: bytes, **options: Any) -> Rendition:
-    """Compress with defaults for all that the test does not speak of."""
+    """Compress with the default options, except those given."""
     return compress(source, options=CompressOptions(**options), max_pixels=50_000_000)
 
 
 def likeness(one: Image.Image, other: Image.Image, folder: Path) -> float:
-    """SSIMULACRA 2 of both on white, which takes no part in the search: 100 for the same picture, 60 is fair."""
+    """SSIMULACRA 2 of both pictures on white: 100 is identical, 60 is fair. The search does not use it."""
     for name, picture in (("one", one), ("other", other)):
         white = Image.new("RGBA", picture.size, "white")
         Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB").save(folder / f"{name}.png")
@@ -82,13 +82,13 @@ def likeness(one: Image.Image, other: Image.Image, folder: Path) -> float:
 
 @pytest.fixture(scope="module", params=PICTURES)
 def source(request: pytest.FixtureRequest) -> bytes:
-    """Each picture as a file that lost nothing."""
+    """Each picture as a PNG."""
     return encode(PICTURES[request.param](), "PNG")
 
 
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
 def test_is_never_larger_than_plain(source: bytes, target: str) -> None:
-    """The same picture, in the same format and size, in as many bytes or fewer."""
+    """The smart rendition has the same format and size, and at most as many bytes."""
     plain, smart = run(source, format=target), run(source, format=target, quality="smart")
     assert smart.output.bytes == len(smart.body) <= len(plain.body)
     assert (smart.output.width, smart.output.height) == (plain.output.width, plain.output.height)
@@ -97,8 +97,8 @@ def test_is_never_larger_than_plain(source: bytes, target: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif"])
-def test_photographs_take_less_and_look_no_worse(target: str, tmp_path: Path) -> None:
-    """By a judge that the search does not use: each within two points of its plain rendition, all together above."""
+def test_photographs_are_smaller_and_look_no_worse(target: str, tmp_path: Path) -> None:
+    """Each scores at most two points below its plain rendition, and on average not below it."""
     gains, sizes = [], []
     for name in PHOTOGRAPHS:
         source = encode(photo(name), "PNG")
@@ -112,19 +112,19 @@ def test_photographs_take_less_and_look_no_worse(target: str, tmp_path: Path) ->
 
 
 def test_png_stays_lossless(source: bytes) -> None:
-    """Fewer channels or a palette, but the same pixels."""
+    """The PNG may have fewer channels or a palette, but has the same pixels."""
     plain, smart = (decode(run(source, format="png", quality=how).body).convert("RGBA") for how in (50, "smart"))
     assert smart.tobytes() == plain.tobytes()
 
 
 def test_png_of_few_colours_gets_a_palette() -> None:
-    """Eight bits a pixel, not 24."""
+    """A palette takes eight bits a pixel instead of 24."""
     source = encode(quadrants().resize((640, 320), Image.Resampling.NEAREST), "PNG")
     assert decode(run(source, format="png", quality="smart", scale=1.0).body).mode == "P"
 
 
 def test_transparency_is_kept() -> None:
-    """The layers compared include it."""
+    """The search compares transparency as well."""
     for target in ("webp", "avif"):
         made = decode(run(encode(transparent(), "PNG"), format=target, quality="smart").body)
         wanted = decode(run(encode(transparent(), "PNG"), format="png").body)
@@ -132,8 +132,8 @@ def test_transparency_is_kept() -> None:
         assert abs(difference).mean() < 3
 
 
-def test_no_metadata_goes_out() -> None:
-    """No JFIF comment, no profile, no Exif from either library."""
+def test_the_rendition_has_no_metadata() -> None:
+    """Neither encoder writes a comment, a profile or Exif."""
     exif = Image.Exif()
     exif[0x010F] = "a camera"
     body = run(encode(photo("coffee"), "JPEG", exif=exif, comment=b"secret"), quality="smart").body
@@ -149,7 +149,7 @@ def test_no_metadata_goes_out() -> None:
 
 
 def test_a_few_probes_are_enough(monkeypatch: pytest.MonkeyPatch, source: bytes) -> None:
-    """At most five encodes beside the plain one."""
+    """The search encodes at most five times besides the plain rendition."""
     qualities: list[int] = []
     encoder, first = smart.STRONGER["jpeg"]
 
@@ -163,7 +163,7 @@ def test_a_few_probes_are_enough(monkeypatch: pytest.MonkeyPatch, source: bytes)
 
 
 def test_a_huge_picture_is_encoded_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Searching takes memory."""
+    """The search would take too much memory."""
     monkeypatch.setattr(smart, "SEARCHED_PIXELS", 1000)
     source = encode(photo("coffee"), "PNG")
     assert run(source, quality="smart").body == run(source).body
@@ -171,7 +171,7 @@ def test_a_huge_picture_is_encoded_plainly(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("fault", [CompressError("No.", code="encode_failed"), MemoryError()])
 def test_a_search_that_fails_costs_nothing(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
-    """The plain rendition is there."""
+    """The plain rendition is the fallback."""
 
     def fail(_picture: Image.Image, _quality: int) -> bytes:
         raise fault
@@ -182,20 +182,20 @@ def test_a_search_that_fails_costs_nothing(monkeypatch: pytest.MonkeyPatch, faul
 
 
 def test_threads_make_the_same_bytes() -> None:
-    """The search keeps nothing between pictures."""
+    """The search keeps no state between pictures."""
     sources = [encode(photo(name), "PNG") for name in PHOTOGRAPHS] * 2
     with ThreadPoolExecutor(4) as pool:
         at_once = list(pool.map(lambda source: run(source, quality="smart").body, sources))
     assert at_once == [run(source, quality="smart").body for source in sources[:4]] * 2
 
 
-# The likeness itself
+# The distance measure
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 @pytest.mark.parametrize("target", ["JPEG", "WEBP"])
 def test_the_distance_falls_as_quality_rises(name: str, target: str) -> None:
-    """0 from itself, and further the coarser the encoder was."""
+    """The distance of a picture to itself is 0, and grows as quality falls."""
     reference = layers(photo(name))
     bodies = [encode(photo(name), target, quality=quality) for quality in (95, 80, 60, 40, 20, 5)]
     distances = [distance(reference, layers(Image.open(io.BytesIO(body)))) for body in bodies]
@@ -204,15 +204,15 @@ def test_the_distance_falls_as_quality_rises(name: str, target: str) -> None:
     assert distances == sorted(distances)
 
 
-def test_the_distance_minds_colour_and_transparency() -> None:
-    """Not brightness alone, else both would be free to lose."""
+def test_the_distance_includes_colour_and_transparency() -> None:
+    """With brightness alone, the search could drop colour and transparency."""
     plain = photo("coffee")
     luma, *chroma = plain.convert("YCbCr").split()
     grey = Image.merge("YCbCr", [luma, *(each.point(lambda level: 128) for each in chroma)]).convert("RGB")
     assert distance(layers(plain), layers(grey)) > distance(
         layers(plain), layers(decode(encode(plain, "JPEG", quality=50)))
     )
-    veiled = transparent()
-    opaque = veiled.copy()
+    half_clear = transparent()
+    opaque = half_clear.copy()
     opaque.putalpha(255)
-    assert distance(layers(veiled), layers(opaque)) > 0.1
+    assert distance(layers(half_clear), layers(opaque)) > 0.1

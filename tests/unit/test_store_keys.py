@@ -1,4 +1,4 @@
-"""Object keys and public URLs: built from ids and a slug, whatever the product is called."""
+"""Object keys and public URLs are built from ids and a slug of the product name."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ REQUEST_ID = "6f1c9f0e-5a55-4c1f-9d0a-0c6f7a1b2c3d"
     ],
 )
 def test_slugs_are_short_plain_ascii(product_name: str, slug: str) -> None:
-    """A slug has letters, digits and inner hyphens alone, and is never empty."""
+    """A slug has only letters, digits and inner hyphens, and is never empty."""
     assert slug == slugify(product_name)
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?", slug)
 
 
 def test_keys_follow_the_documented_layout() -> None:
-    """Every key starts with the request's id, so that one prefix holds all there is of a request."""
+    """Every key starts with the request's id, so that one prefix has all objects of a request."""
     assert [
         f"{REQUEST_ID}/input.csv",
         f"{REQUEST_ID}/7/2.png",
@@ -65,7 +65,7 @@ def test_keys_follow_the_documented_layout() -> None:
 
 @pytest.mark.parametrize("base", ["https://cdn.example.com/img", "https://cdn.example.com/img/"])
 def test_urls_are_the_base_and_the_key(base: str) -> None:
-    """One slash joins base and key, however the base is written; making a URL connects to nothing."""
+    """One slash joins base and key, also if the base ends in a slash; making a URL opens no connection."""
     store = Store(
         endpoint_url="http://127.0.0.1:1/",
         access_key_id="key",

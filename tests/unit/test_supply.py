@@ -1,4 +1,4 @@
-"""What we take from others: pinned and hashed, from wheels alone, under licences on the list."""
+"""Dependencies are pinned, hashed and installed from wheels, under allowed licences."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
 def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
-    """Each line of a lock is one exact version, a hash or a comment; none names an index."""
+    """Each line of a lock is an exact version, a hash or a comment; none names an index."""
     lines = [line for line in lock.read_text().splitlines() if line and not line.lstrip().startswith("#")]
     pins = [line for line in lines if not line.startswith("    --hash=sha256:")]
     assert [line for line in pins if not licences.PIN.match(line)] == []
@@ -37,8 +37,8 @@ def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
     assert [line for line in pins if not followers[line].startswith("    --hash=sha256:")] == []
 
 
-def test_nothing_is_built_where_it_is_installed() -> None:
-    """The image and `make` install wheels whose hashes are known, and nothing else."""
+def test_only_wheels_are_installed() -> None:
+    """The image and `make` install only wheels with known hashes."""
     installs = [
         image_check.install_command(DOCKERFILE),
         *re.findall("^PIP_INSTALL.*", (ROOT / "Makefile").read_text(), re.M),
@@ -48,7 +48,7 @@ def test_nothing_is_built_where_it_is_installed() -> None:
 
 
 def test_the_image_check_runs_the_dockerfiles_command() -> None:
-    """Only the interpreter and the folder differ."""
+    """Only the interpreter and the folder are different."""
     command = image_check.install_command(DOCKERFILE)
     adapted = image_check.adapted(command, python="/usr/bin/python3.13", folder=Path("/scratch"))
     assert adapted != command
@@ -56,13 +56,13 @@ def test_the_image_check_runs_the_dockerfiles_command() -> None:
     assert not re.search(r"(?<!/scratch)/(venv|requirements)", adapted)
 
 
-def test_the_image_check_copies_what_the_image_holds() -> None:
-    """All of the last stage's files, and none of the first's."""
+def test_the_image_check_copies_the_files_of_the_image() -> None:
+    """It copies the files of the last build stage, and none of the first."""
     assert image_check.copied(DOCKERFILE) == ["migrations", "imgproc", "wsgi.py", "rq_worker.py", "gunicorn.conf.py"]
 
 
 def test_an_install_that_fails_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """The error is told, and the exit code is not 0."""
+    """The error is printed, and the exit code is not 0."""
     (tmp_path / "Dockerfile").write_text("FROM a:1 AS b\nRUN false # pip install\nFROM a:1\n")
     (tmp_path / "requirements.txt").touch()
     monkeypatch.setattr(image_check, "ROOT", tmp_path)
@@ -76,12 +76,12 @@ def test_an_install_that_fails_fails_the_check(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("name", PINS)
 def test_every_licence_is_listed_and_allowed(name: str) -> None:
-    """The page says what the package says, and that is on the allow-list."""
+    """The page has the licence of the package, and the licence is on the allow-list."""
     [listed] = re.findall(rf"^\| {re.escape(name)} \| (.+) \|$", PAGE.partition("<!-- end -->")[0], re.MULTILINE)
     assert licences.is_allowed(listed), f"{name}: {listed}"
     said = licences.licence(name)
     assert said in (listed, "UNKNOWN")
-    if said == "UNKNOWN":  # a pin for another platform, which the page was made with
+    if said == "UNKNOWN":  # a pin for another platform is not installed here
         with pytest.raises(PackageNotFoundError):
             distribution(name)
 
@@ -102,13 +102,13 @@ def test_every_licence_is_listed_and_allowed(name: str) -> None:
         ("", False),
     ],
 )
-def test_the_allow_list_refuses_all_it_does_not_name(expression: str, *, allowed: bool) -> None:
-    """Of a choice one is enough, of what comes together all are needed."""
+def test_the_allow_list_refuses_other_licences(expression: str, *, allowed: bool) -> None:
+    """With OR one licence must be allowed, with AND all of them."""
     assert licences.is_allowed(expression) is allowed
 
 
-def test_every_library_in_a_wheel_is_named() -> None:
-    """Shared libraries that came in a runtime wheel stand on the page."""
+def test_every_library_in_a_wheel_is_listed() -> None:
+    """The page lists the shared libraries in runtime wheels."""
     brought = set()
     for name in PINS:
         try:
@@ -121,15 +121,15 @@ def test_every_library_in_a_wheel_is_named() -> None:
 
 
 def test_pillow_comes_without_its_gpl_part() -> None:
-    """libimagequant may be built in, but is not in the wheels."""
+    """Pillow can be built with libimagequant, but its wheels do not have it."""
     assert not features.check("libimagequant")
 
 
 # The bill of materials
 
 
-def test_the_bill_of_materials_is_valid_and_whole(tmp_path: Path) -> None:
-    """CycloneDX by its own schema; every pin with its version, a hash and a licence; twice the same bytes."""
+def test_the_bill_of_materials_is_valid_and_complete(tmp_path: Path) -> None:
+    """It follows the CycloneDX schema, has every pin with a hash and a licence, and is reproducible."""
     first, second = tmp_path / "a.json", tmp_path / "b" / "b.json"
     for target in (first, second):
         sbom.main(ROOT / "requirements.txt", target)
@@ -148,7 +148,7 @@ def test_the_bill_of_materials_is_valid_and_whole(tmp_path: Path) -> None:
 
 
 def test_every_image_has_a_version() -> None:
-    """None is `latest`, which is whatever was pushed last."""
+    """No image is `latest`, which changes with each push."""
     found = [image for _, image in pin_images.images(ROOT)]
     assert len(found) >= 4
     assert [image for image in found if not re.search(r":\w*[\d.]+[\w.-]*(@sha256:|$)", image)] == []
@@ -171,8 +171,8 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_digests_are_written_where_images_are_named(images: Path, capsys: Any) -> None:
-    """The tag stays for readers; a second run finds the tag's digest again and changes nothing."""
+def test_digests_are_written_beside_image_names(images: Path, capsys: Any) -> None:
+    """The tag is kept for readers; a second run changes nothing."""
     loose = [image for _, image in pin_images.images(images)]
     assert pin_images.main(check=True, root=images) == int(any("@" not in image for image in loose))
     assert pin_images.main(check=False, root=images) == 0
@@ -188,7 +188,7 @@ def test_digests_are_written_where_images_are_named(images: Path, capsys: Any) -
 
 
 def test_no_digest_is_written_without_a_registry(images: Path) -> None:
-    """Nothing is made up where the tool fails."""
+    """If the tool fails, the files stay unchanged."""
     (images / "bin" / "skopeo").write_text("#!/bin/sh\necho unreachable >&2; exit 1\n")
     before = [(images / name).read_text() for name in pin_images.NAMED]
     with pytest.raises(SystemExit, match="unreachable"):

@@ -1,4 +1,4 @@
-"""Text of strangers on a terminal and in text logs: it is read, and never obeyed."""
+"""Untrusted text on a terminal and in text logs cannot act as control codes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOSTILE = {
     "an override of direction": "\u202egpj.exe",
     "an isolate": "\u2066evil\u2069",
     "marks of direction": "\u200e\u200f\u061c",
-    "what has no width": "a\u200bb\ufeffc\u00add\u2060",
+    "characters without width": "a\u200bb\ufeffc\u00add\u2060",
     "a line separator": "a\u2028b\u2029c",
     "a next line": "a\u0085b",
     "half a surrogate": "\ud800",
@@ -46,7 +46,7 @@ TEXTS = ["Crème brûlée", "赤いカップ", "ספל אדום", "👩\u200d�
 
 
 def is_harmless(text: str) -> bool:
-    """Whether a terminal shows every character of it where it stands."""
+    """Whether a terminal shows every character in place."""
     return all(
         each in "\n\t\u200c\u200d" or (unicodedata.category(each) not in {"Cc", "Cs", "Cf", "Zl", "Zp"})
         for each in text
@@ -54,8 +54,8 @@ def is_harmless(text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_writes_what_a_terminal_would_obey_by_number(name: str) -> None:
-    """On one line, and in many; once is enough."""
+def test_escapes_control_characters(name: str) -> None:
+    """Both functions escape them, and a second escape changes nothing."""
     text = HOSTILE[name]
     for escape in (printable, printable_lines):
         assert is_harmless(escape(text))
@@ -64,18 +64,18 @@ def test_writes_what_a_terminal_would_obey_by_number(name: str) -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_leaves_other_text_alone(text: str) -> None:
-    """In any script."""
+    """Ordinary text in any script is unchanged."""
     assert (printable(text), printable_lines(text)) == (text, text)
 
 
-def test_keeps_the_lines_of_a_text_of_lines_alone() -> None:
-    """A name with a line feed stays on its line."""
+def test_keeps_line_feeds_only_in_texts_of_several_lines() -> None:
+    """`printable` escapes line feeds, so that a name stays on one line; `printable_lines` keeps them."""
     assert printable("a\n\tb") == "a\\x0a\\x09b"
     assert printable_lines("a\n\tb\r") == "a\n\tb\\x0d"
 
 
-def test_takes_every_control_and_format_character_that_has_no_shape() -> None:
-    """By Unicode's categories, but for the two joiners and what is drawn."""
+def test_escapes_every_invisible_control_and_format_character() -> None:
+    """All of Unicode's control and format categories, except the two joiners and visible characters."""
     drawn = {0x200C, 0x200D, *range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
     for code in [*range(0x3000), *range(0xD800, 0xE000), *range(0xFE00, 0x10000), *range(0xE0000, 0xE0080)]:
         if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and code not in drawn:
@@ -84,14 +84,14 @@ def test_takes_every_control_and_format_character_that_has_no_shape() -> None:
 
 @pytest.fixture
 def log_output() -> Any:
-    """Configure our logging onto a buffer, and put back what was."""
+    """Configure logging into a buffer, and restore it after the test."""
     root = logging.getLogger()
     earlier, level = list(root.handlers), root.level
     buffer = io.StringIO()
 
     def configure(log_format: str) -> io.StringIO:
         logs.configure(log_format=log_format, level="INFO")
-        # pytest's own handlers would keep what is logged for its report, which cannot hold half a surrogate.
+        # pytest's handlers would keep the log for a report, which cannot contain half a surrogate.
         root.handlers[:] = [each for each in root.handlers if isinstance(each.formatter, ProcessorFormatter)]
         for handler in root.handlers:
             assert isinstance(handler, logging.StreamHandler)
@@ -105,7 +105,7 @@ def log_output() -> Any:
 
 
 def log_everything(text: str) -> None:
-    """In every place where an event may hold it."""
+    """Log the text in every place of an event."""
     log = structlog.get_logger("ours")
     log.warning("product_failed", name=text, cells=[text], other=Path(text.replace("\0", "")))
     log.warning(text)
@@ -117,16 +117,16 @@ def log_everything(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_text_log_shows_it_and_never_obeys(name: str, log_output: Any) -> None:
-    """In events, values, messages of libraries and tracebacks."""
+def test_a_text_log_escapes_untrusted_text(name: str, log_output: Any) -> None:
+    """Events, values, messages of libraries and tracebacks are escaped."""
     buffer = log_output("text")
     log_everything(HOSTILE[name])
     assert buffer.getvalue().count("[warning") == 3
     assert is_harmless(buffer.getvalue())
 
 
-def test_nobody_writes_an_entry_of_their_own_into_a_text_log(log_output: Any) -> None:
-    """A line feed in a name begins no entry."""
+def test_untrusted_text_cannot_forge_a_log_entry(log_output: Any) -> None:
+    """A line feed in a name does not start a new entry."""
     buffer = log_output("text")
     log_everything("x\n2026-11-28T00:00:00Z [error] forged")
     entries = [line for line in buffer.getvalue().splitlines() if not line.startswith("    ")]
@@ -134,16 +134,16 @@ def test_nobody_writes_an_entry_of_their_own_into_a_text_log(log_output: Any) ->
     assert not [entry for entry in entries if entry.startswith("2026-11-28T00:00:00Z [error")]
 
 
-def test_a_json_log_holds_the_text_itself(log_output: Any) -> None:
-    """Escaped by JSON."""
+def test_a_json_log_has_the_original_text(log_output: Any) -> None:
+    """JSON escapes it."""
     buffer = log_output("json")
     structlog.get_logger("ours").warning("product_failed", name="\x1b[31m\u202e")
     assert json.loads(buffer.getvalue())["name"] == "\x1b[31m\u202e"
     assert is_harmless(buffer.getvalue())
 
 
-def test_gunicorn_writes_through_the_same_escape() -> None:
-    """Its own messages quote request lines."""
+def test_gunicorn_escapes_its_log() -> None:
+    """gunicorn's messages quote request lines."""
     conf = runpy.run_path(str(Path(__file__).parents[2] / "gunicorn.conf.py"))
     log = logging.Logger("gunicorn")
     buffer = io.StringIO()
@@ -154,8 +154,8 @@ def test_gunicorn_writes_through_the_same_escape() -> None:
     assert buffer.getvalue() == "Invalid request: \\x1b[31m\n"
 
 
-def test_gunicorn_writes_no_credentials_either() -> None:
-    """Its master logs why a worker did not start, and the reason may quote an address."""
+def test_gunicorn_redacts_its_log() -> None:
+    """gunicorn logs why a worker did not start, and the reason may quote a URL."""
     record = logging.makeLogRecord({"msg": "GET /a?token=s3cr3t \x1b[31m"})
     assert TextFormatter("%(message)s").format(record) == "GET /a?token=REDACTED \\x1b[31m"
 
@@ -172,11 +172,11 @@ STATUS = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("field", ["status", "outputCsvUrl", "failedCsvUrl", "error", "refusal", "requestId"])
-def test_the_command_line_shows_it_and_never_obeys(
+def test_the_command_line_escapes_untrusted_text(
     field: str, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whatever a server answers, and whatever file was uploaded to it."""
-    text = HOSTILE[name].replace("\ud800", "\u202e")  # no JSON of UTF-8 holds half a surrogate as it is
+    """Any field of a server's answer is escaped."""
+    text = HOSTILE[name].replace("\ud800", "\u202e")  # UTF-8 cannot encode half a surrogate
     said = {**STATUS, field: {"detail": text} if field == "error" else text}
 
     def submit(*_: Any) -> Any:
@@ -197,8 +197,8 @@ def test_the_command_line_shows_it_and_never_obeys(
 
 
 @pytest.mark.parametrize("name", [*TEXTS, *HOSTILE])
-def test_the_demos_table_shows_names_as_they_are(name: str) -> None:
-    """Neither escape sequences nor rich's own markup."""
+def test_the_table_of_the_demo_escapes_names(name: str) -> None:
+    """Neither escape sequences nor rich's markup take effect."""
     text = HOSTILE.get(name, name)
     buffer = io.StringIO()
     Console(file=buffer, width=200, force_terminal=False).print(demo._results([{"productName": text, "images": []}]))

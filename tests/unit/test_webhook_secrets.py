@@ -1,4 +1,4 @@
-"""WEBHOOK_SECRET holds one secret, or two while one replaces the other; anything else is refused at start."""
+"""WEBHOOK_SECRET has one secret, or two during a rotation; other values are refused at start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONE, TWO = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==", "whsec_YW5vdGhlciBzZWNyZXQgb2Yg
     ],
 )
 def test_reads_one_secret_or_two(value: str, secrets: tuple[str, ...]) -> None:
-    """In the order given."""
+    """The secrets keep their order."""
     assert load_settings({"WEBHOOK_SECRET": value}).webhook_secrets == secrets
 
 
@@ -27,16 +27,16 @@ def test_reads_one_secret_or_two(value: str, secrets: tuple[str, ...]) -> None:
     ("value", "remedy"),
     [
         pytest.param("c2VjcmV0", "whsec_", id="no prefix"),
-        pytest.param(f"{ONE} c2VjcmV0", "whsec_", id="no prefix of the second"),
+        pytest.param(f"{ONE} c2VjcmV0", "whsec_", id="no prefix in the second"),
         pytest.param(" ", "whsec_", id="a space"),
         pytest.param(f"{ONE} {TWO} {ONE}", "or two", id="three"),
         pytest.param("whsec_not base64!", "whsec_", id="two words"),
-        pytest.param("whsec_nöt-base64", "base64", id="no base64"),
+        pytest.param("whsec_nöt-base64", "base64", id="not base64"),
         pytest.param("whsec_abcde", "base64", id="cut short"),
     ],
 )
-def test_refuses_what_cannot_sign(value: str, remedy: str) -> None:
-    """With the remedy, and without the value."""
+def test_refuses_unusable_secrets(value: str, remedy: str) -> None:
+    """The error has the remedy, and does not show the value."""
     with pytest.raises(ConfigError) as error:
         load_settings({"WEBHOOK_SECRET": value})
     assert "WEBHOOK_SECRET: " in str(error.value)
@@ -44,8 +44,8 @@ def test_refuses_what_cannot_sign(value: str, remedy: str) -> None:
     assert ONE not in str(error.value)
 
 
-def test_the_secrets_do_not_show() -> None:
-    """The settings' repr names neither."""
+def test_the_repr_shows_no_secret() -> None:
+    """The repr of the settings has neither secret."""
     shown = repr(load_settings({"WEBHOOK_SECRET": f"{ONE} {TWO}"}))
     assert ONE not in shown
     assert TWO not in shown

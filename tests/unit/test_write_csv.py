@@ -1,4 +1,4 @@
-"""What the output CSV and the failed CSV hold, and that our own files can be uploaded again."""
+"""The content of the output CSV and the failed CSV, and that both can be uploaded again."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from imgproc.pipeline.table.read import CsvLimits, read_csv
 from imgproc.pipeline.table.text import CONTROL_BYTES
 from imgproc.pipeline.table.write import FailedRow, OutputRow, write_failed_csv, write_output_csv
 
-# A busy machine must not fail a test.
+# A busy machine must not make a test fail.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 URL = "https://host/1.jpg"
 
 
 def cells_of(chunks: Iterator[bytes]) -> list[list[str]]:
-    """The cells of a CSV, as a strict reader of RFC 4180 finds them."""
+    """The cells of a CSV, read strictly by RFC 4180."""
     return list(csv.reader(io.StringIO(b"".join(chunks).decode(), newline=""), strict=True))
 
 
-def test_writes_the_output_csv_to_the_byte() -> None:
-    """UTF-8 without a mark, CRLF, quotes where needed, and an empty slot for each failed image."""
+def test_writes_exactly_the_expected_output_csv() -> None:
+    """It is UTF-8 without a byte order mark, with CRLF, minimal quotes, and an empty slot for each failed image."""
     rows = [
         OutputRow("1.", "SKU1", ["https://a/1", "https://a/2", "https://a/3"], ["https://o/1", None, "https://o/3"]),
         OutputRow("2.", 'Crème "brûlée"', ["https://a/4"], [None]),
@@ -42,13 +42,13 @@ def test_writes_the_output_csv_to_the_byte() -> None:
     )
 
 
-def test_writes_the_header_of_no_rows() -> None:
+def test_writes_the_header_without_rows() -> None:
     """A file without rows is still a CSV."""
     assert b"".join(write_failed_csv([])) == b"S. No.,Product Name,Input Image Urls,Error\r\n"
 
 
 def test_streams_rows_as_they_come() -> None:
-    """The first chunk is out long before the last row is asked for, and no row is lost between chunks."""
+    """The first chunk is written before all rows are read, and no row is lost between chunks."""
     asked = []
 
     def rows() -> Iterator[FailedRow]:
@@ -89,7 +89,7 @@ def test_streams_rows_as_they_come() -> None:
         pytest.param("\u202e\u200f+1", "'\u202e\u200f+1", id="marks of direction"),
         pytest.param("\u3000\u2003-1", "'\u3000\u2003-1", id="wide spaces"),
         pytest.param("\u200b\t=1", "'\u200b\t=1", id="zero-width space and tab"),
-        pytest.param("'\u200b'=1", "''\u200b'=1", id="an apostrophe, invisible"),
+        pytest.param("'\u200b'=1", "''\u200b'=1", id="an apostrophe and an invisible character"),
         pytest.param("\0=1", "'\0=1", id="NUL"),
         pytest.param("\x1b=1", "'\x1b=1", id="escape"),
         pytest.param("\u200bMug", "\u200bMug", id="zero-width space before a word"),
@@ -109,8 +109,8 @@ def test_guards_every_cell_a_spreadsheet_would_run(text: str, written: str) -> N
     assert cells_of(write_failed_csv([FailedRow(text, text, text, text)]))[1] == [written] * 4
 
 
-def test_guards_a_formula_behind_every_character_that_nobody_sees() -> None:
-    """White space, controls, formats and what Unicode lets programs ignore, by its categories and by name."""
+def test_guards_a_formula_behind_every_invisible_character() -> None:
+    """White space, control, format and ignorable characters of Unicode are skipped before the formula."""
     ignorable = [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), 0xE0100]
     known = [code for code in range(0x110000) if unicodedata.category(chr(code)) in {"Cc", "Cf", "Zs", "Zl", "Zp"}]
     for code in [*ignorable, *known]:
@@ -124,7 +124,7 @@ TEXTS = (
     | st.text("'=+-@ \t\r\n\",;\u200b\ufeff\u00ad\u202e\uff1d", min_size=1, max_size=8).map(lambda text: f"{text}x")
     | st.text("'=+-@", min_size=1, max_size=4)
 )
-# read_csv takes the white space around a cell away, so only a text without it can come back as it was.
+# read_csv strips cells, so only stripped texts can be read back unchanged.
 VALUES = TEXTS.map(str.strip).filter(bool)
 URLS = st.lists(st.sampled_from([URL, "http://b/w_1,h_2/c.png", "https://例え.jp/?a=1;b|c"]), min_size=1, max_size=4)
 
@@ -137,10 +137,10 @@ URLS = st.lists(st.sampled_from([URL, "http://b/w_1,h_2/c.png", "https://例え.
 def test_reads_the_failed_csv_back_as_the_same_upload(
     serial: str, name: str, urls: list[str], separator: str, error: str
 ) -> None:
-    """Whatever the texts, guards and quotes neither stay in them nor take anything away."""
+    """For any text, reading removes exactly the guards and quotes that writing added."""
     row = FailedRow(serial, name, separator.join(urls), error)
     data = b"".join(write_failed_csv([row]))
-    assume(len(data) >= 20 * sum(byte in CONTROL_BYTES for byte in data))  # else it is taken for no text
+    assume(len(data) >= 20 * sum(byte in CONTROL_BYTES for byte in data))  # otherwise the file counts as binary
     (again,) = read_csv(io.BytesIO(data), limits=CsvLimits(max_rows=9, max_images_per_row=9)).rows
     assert (again.serial_number, again.product_name, again.input_cell) == (serial, name, row.input_cell)
     assert (again.urls, again.errors) == (tuple(urls), ())
@@ -148,7 +148,7 @@ def test_reads_the_failed_csv_back_as_the_same_upload(
 
 
 def test_reads_the_output_csv_back_as_the_upload_it_came_from() -> None:
-    """The column of output URLs is no column of an upload."""
+    """The column of output URLs is ignored."""
     data = b"".join(write_output_csv([OutputRow("1.", "Mug", [URL, URL], [None, "https://o/1.jpg"])]))
     (row,) = read_csv(io.BytesIO(data), limits=CsvLimits(max_rows=9, max_images_per_row=9)).rows
     assert (row.serial_number, row.product_name, row.urls, row.errors) == ("1.", "Mug", (URL, URL), ())

@@ -1,4 +1,4 @@
-"""A process of the house: started again when it dies, as by a process manager, unless a fault holds it down."""
+"""A process of the cluster. It is started again when it dies, as by a process manager, unless a fault keeps it down."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ POLL_SECONDS = 0.02
 STOP_SECONDS = 20.0
 
 
-class Held:
-    """One process, made from what `service` says at each start.
+class ManagedProcess:
+    """One process; each start calls `service` for the command.
 
     `spawner` runs every start in one thread that outlives all children: the kernel kills them when that thread ends.
-    Whoever holds `lock` is alone with the process: faults upon the same one come one after the other.
+    Each fault takes `lock`, so that faults of the same process come one after the other.
     """
 
     def __init__(self, service: Callable[[], Service], *, spawner: Executor) -> None:
         self.lock = threading.RLock()
-        self.ended: Counter[str] = Counter()  # how it ended when nobody asked it to
+        self.ended: Counter[str] = Counter()  # its exit statuses where no fault ended it
         self._service = service
         self._spawner = spawner
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the service."""
         return self._service().name
 
     def start(self) -> None:
-        """Start it, and wait until it is ready.
+        """Start the process, and wait until it is ready.
 
         Raises:
             ServiceFailed: it ended instead, or did not become ready.
@@ -56,13 +56,13 @@ class Held:
                 time.sleep(POLL_SECONDS)
 
     def send(self, number: signal.Signals) -> None:
-        """Signal the process alone, none of its children."""
+        """Signal the process, but none of its children."""
         with self.lock:
             if self._process is not None:
                 self._process.send_signal(number)
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal the process and wait for its end; what is left of its children is killed."""
+        """Signal the process and wait for its end; then kill its remaining children."""
         with self.lock:
             if self._process is None:
                 return
@@ -75,23 +75,23 @@ class Held:
             self._process = None
 
     @contextmanager
-    def away(self, number: signal.Signals = signal.SIGKILL) -> Iterator[None]:
-        """It is ended while the block runs, and started again after it."""
+    def down(self, number: signal.Signals = signal.SIGKILL) -> Iterator[None]:
+        """Keep the process down while the block runs."""
         with self.lock:
             self.end(number)
             yield
             self.start()
 
     def children(self) -> list[psutil.Process]:
-        """The processes right below it."""
+        """The direct children of the process."""
         with self.lock, suppress(psutil.NoSuchProcess):
             if self._process is not None:
                 children: list[psutil.Process] = psutil.Process(self._process.pid).children()
                 return children
         return []
 
-    def tend(self) -> None:
-        """Start it again if it has ended by itself; a fault that holds it down sees to that itself."""
+    def restart_if_ended(self) -> None:
+        """Start the process again if it has ended, unless a fault keeps it down."""
         if not self.lock.acquire(blocking=False):
             return
         try:

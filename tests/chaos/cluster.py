@@ -1,4 +1,4 @@
-"""The whole house as real processes: servers, web, two pools on hosts of their own, two sweepers, a receiver."""
+"""A cluster of real processes: servers, web, two pools on separate hosts, two sweepers, a receiver."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from imgproc.embedded.supervisor import Service
 from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from tests.chaos import start, traps
-from tests.chaos.held import Held
+from tests.chaos.managed_process import ManagedProcess
 from tests.chaos.network import Loopback, Network
 from tests.support import s3
 from tests.support.postgresql import PostgreSQL
@@ -34,11 +34,11 @@ ROOT = Path(__file__).parent.parent.parent
 PUBLIC_URL = "http://public.example/outputs"
 CLOCKS = (90.0, -90.0)  # seconds by which the clocks of the two hosts are wrong at first
 SWEEPERS = (1, 2)
-TEND_SECONDS = 0.2
+CHECK_SECONDS = 0.2
 WEB_APP = "tests.chaos.web:app"
 
-# Leases are short so that a dead worker's work goes on soon, and the attempts many, since here it is no fault of the
-# product if its worker dies. `docs/explanation/reliability.md` reckons both.
+# Leases are short, so that a dead worker's work is taken over soon. Attempts are many, because workers die here without
+# any fault of the product. `docs/explanation/reliability.md` explains both numbers.
 SETTINGS = {
     "DOWNLOAD_TIMEOUT": "20",
     "LEASE_SECONDS": "3",
@@ -54,23 +54,23 @@ SETTINGS = {
 
 
 class Servers(NamedTuple):
-    """What our processes stand on; SQLite needs no server."""
+    """The servers that our processes use; SQLite needs none."""
 
-    database: Held | None
-    redis: Held
-    s3: Held
+    database: ManagedProcess | None
+    redis: ManagedProcess
+    s3: ManagedProcess
 
 
 @dataclass
-class House:
-    """The running house; faults are upon its processes."""
+class Cluster:
+    """A running cluster, whose processes the faults hit."""
 
     folder: Path
     environ: dict[str, str]
     spawner: ThreadPoolExecutor
-    database: Held | None
-    redis: Held
-    s3: Held
+    database: ManagedProcess | None
+    redis: ManagedProcess
+    s3: ManagedProcess
     network: Loopback
     clocks: list[float] = field(default_factory=lambda: list(CLOCKS))
 
@@ -78,25 +78,25 @@ class House:
         self.web_port, self.receiver_port = free_port(DEMO_PORTS), free_port(DEMO_PORTS)
         self.traps.mkdir()
         self.receive("ok")
-        self.receiver = self._held(self._receiver)
-        self.web = self._held(self._web)
-        self.pools = [self._held(partial(self._pool, host)) for host in range(len(self.clocks))]
-        self.sweepers = [self._held(partial(self._sweeper, number)) for number in SWEEPERS]
+        self.receiver = self._managed(self._receiver)
+        self.web = self._managed(self._web)
+        self.pools = [self._managed(partial(self._pool, host)) for host in range(len(self.clocks))]
+        self.sweepers = [self._managed(partial(self._sweeper, number)) for number in SWEEPERS]
         self.app = self._migrated()
 
     @property
     def url(self) -> str:
-        """Where the API is."""
+        """The address of the API."""
         return f"http://{self.network.address_of(self.web_host)}:{self.web_port}"
 
     @property
     def web_host(self) -> int:
-        """The host that web has for itself; those before it have a pool each, and the first two a sweeper."""
+        """The number of the host of web; each host before it has a pool, and the first two have a sweeper."""
         return len(self.clocks)
 
     @property
     def webhook_url(self) -> str:
-        """Where the receiver listens."""
+        """The address of the webhook receiver."""
         return f"http://{self.network.address}:{self.receiver_port}/webhook"
 
     @property
@@ -115,29 +115,29 @@ class House:
         return self.folder / "received.jsonl"
 
     @property
-    def ours(self) -> list[Held]:
+    def ours(self) -> list[ManagedProcess]:
         """Our own processes."""
         return [self.web, *self.pools, *self.sweepers]
 
     @property
-    def everything(self) -> list[Held]:
+    def everything(self) -> list[ManagedProcess]:
         """All processes, in the order to start them in."""
         return [*filter(None, [self.database]), self.redis, self.s3, self.receiver, *self.ours]
 
     def receive(self, mode: str) -> None:
-        """From now on the receiver answers `ok`, `500`, or not at all (`hang`)."""
+        """Let the receiver answer `ok`, `500`, or not at all (`hang`) from now on."""
         draft = self.folder / "mode.new"
         draft.write_text(mode)
         draft.replace(self.folder / "mode")
 
-    def tend(self, stop: threading.Event) -> None:
-        """Start again whatever ends by itself, until `stop` is set."""
-        while not stop.wait(TEND_SECONDS):
-            for held in self.everything:
-                held.tend()
+    def keep_running(self, stop: threading.Event) -> None:
+        """Start every process again that ends by itself, until `stop` is set."""
+        while not stop.wait(CHECK_SECONDS):
+            for process in self.everything:
+                process.restart_if_ended()
 
-    def _held(self, service: Callable[[], Service]) -> Held:
-        return Held(service, spawner=self.spawner)
+    def _managed(self, service: Callable[[], Service]) -> ManagedProcess:
+        return ManagedProcess(service, spawner=self.spawner)
 
     def _python(self, name: str, *arguments: str, host: int | None = None, **environ: str) -> Service:
         return Service(
@@ -156,7 +156,7 @@ class House:
         return self._python(f"sweeper{number}", "tests.chaos.start", "sweeper", host=number - 1)
 
     def _web(self) -> Service:
-        """Two processes that answer, forked from one that has everything loaded: the dead are replaced at once."""
+        """Two web processes, forked from a preloaded one, so that a dead one is replaced at once."""
         bind = ["--bind", f"{self.network.address_of(self.web_host)}:{self.web_port}"]
         processes = ["--preload", "--workers", "2", "--threads", "8"]
         return self._python("web", "gunicorn", *bind, *processes, WEB_APP, host=self.web_host)
@@ -166,13 +166,13 @@ class House:
         plain = self._python("receiver", *arguments)
         return Service(**vars(plain) | {"ready": lambda: listens(self.receiver_port, self.network.address)})
 
-    def look_away(self) -> None:
+    def disconnect(self) -> None:
         """Close our own connections to the database."""
         with self.app.app_context():
             db.engine.dispose()
 
     def _migrated(self) -> Flask:
-        """Our own view of the house, its tables and buckets made."""
+        """Create the tables and the buckets; the app that looks into the cluster."""
         app = create_app(load_settings(self.environ | {"LOG_LEVEL": "ERROR"}))
         with app.app_context():
             flask_migrate.upgrade()
@@ -182,7 +182,7 @@ class House:
 
 
 @contextmanager
-def open_house(
+def open_cluster(
     folder: Path,
     *,
     database: str,
@@ -190,26 +190,26 @@ def open_house(
     network: Loopback | None = None,
     settings: Mapping[str, str] | None = None,
     clocks: Sequence[float] = CLOCKS,
-) -> Iterator[House]:
-    """A house in an empty folder on `postgresql` or `sqlite`, ready and tended; nothing of it outlives the block."""
+) -> Iterator[Cluster]:
+    """A running cluster in an empty folder, on `postgresql` or `sqlite`; all its processes end with the block."""
     with ExitStack() as cleanup:
         spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
         cleanup.callback(spawner.shutdown)
         network = network or Loopback()
-        held, environ = _start_servers(folder, database, spawner, cleanup, network)
+        servers, environ = _start_servers(folder, database, spawner, cleanup, network)
         environ |= {**(settings or {}), start.MUTATION: mutation}
-        house = House(folder, environ, spawner, *held, network=network, clocks=list(clocks))
-        for process in [house.receiver, *house.ours]:
+        cluster = Cluster(folder, environ, spawner, *servers, network=network, clocks=list(clocks))
+        for process in [cluster.receiver, *cluster.ours]:
             cleanup.callback(process.end)
             process.start()
-        _wait_for(house)
+        _wait_for(cluster)
         stop = threading.Event()
-        tending = threading.Thread(target=house.tend, args=(stop,), name="tending")
-        tending.start()
-        cleanup.callback(tending.join)
+        keeper = threading.Thread(target=cluster.keep_running, args=(stop,), name="keeper")
+        keeper.start()
+        cleanup.callback(keeper.join)
         cleanup.callback(stop.set)
-        cleanup.callback(house.look_away)
-        yield house
+        cleanup.callback(cluster.disconnect)
+        yield cluster
 
 
 def _start_servers(
@@ -218,36 +218,40 @@ def _start_servers(
     (folder / "objects").mkdir()
     redis, redis_url = valkey_service(folder, network.address)
     objects, s3_url = s3.object_store_service(folder / "objects", network.address)
-    database_server: Held | None = None
+    database_server: ManagedProcess | None = None
     environ = dict.fromkeys(SettingsSchema().fields, "") | SETTINGS
     environ |= {"DATA_DIR": str(folder / "data"), "REDIS_URL": redis_url, "S3_ENDPOINT_URL": s3_url}
     environ["ALLOWED_NETWORKS"] = network.subnet
-    environ["HOST"] = "0.0.0.0"  # on loopback the API answers to the names of loopback alone
+    environ["HOST"] = "0.0.0.0"  # on loopback the API would accept only loopback host names
     environ["WEBHOOK_SECRET"] = generate_secret()
     if database == "postgresql":
         postgresql = PostgreSQL()
         if isinstance(network, Network):
             postgresql.listen_on(network.address, network.subnet)
         cleanup.callback(postgresql.remove)
-        database_server = Held(postgresql.service, spawner=spawner)
+        database_server = ManagedProcess(postgresql.service, spawner=spawner)
         environ["DATABASE_URL"] = postgresql.url
-    held = Servers(database_server, Held(lambda: redis, spawner=spawner), Held(lambda: objects, spawner=spawner))
-    for process in filter(None, held):
+    servers = Servers(
+        database_server,
+        ManagedProcess(lambda: redis, spawner=spawner),
+        ManagedProcess(lambda: objects, spawner=spawner),
+    )
+    for process in filter(None, servers):
         cleanup.callback(process.end, SIGINT if process is database_server else SIGKILL)
         process.start()
-    return held, environ
+    return servers, environ
 
 
-def _wait_for(house: House) -> None:
+def _wait_for(cluster: Cluster) -> None:
     ready = threading.Event()
     for _ in range(600):
-        if is_ready(house.url):
+        if is_ready(cluster.url):
             return
         ready.wait(0.1)
-    raise TimeoutError(f"The web process did not become ready: {(house.folder / 'web.log').read_text()}")
+    raise TimeoutError(f"The web process did not become ready: {(cluster.folder / 'web.log').read_text()}")
 
 
-def stop_ours(house: House) -> None:
-    """Ask our processes to stop, and wait until the last of them has."""
-    for held in house.ours:
-        held.end(SIGTERM)
+def stop_ours(cluster: Cluster) -> None:
+    """Stop our processes, and wait until the last one has ended."""
+    for process in cluster.ours:
+        process.end(SIGTERM)

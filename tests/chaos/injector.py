@@ -1,4 +1,4 @@
-"""Carries out the plan of faults, each in its time, several at once where their plans overlap."""
+"""Injects the planned faults on schedule, several at once if their times overlap."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
+from tests.chaos.cluster import Cluster
 from tests.chaos.fault_plan import Fault
-from tests.chaos.faults import STRIKES
-from tests.chaos.house import House
+from tests.chaos.faults import FAULTS
 
 AT_ONCE = 12
-PATIENCE = 20.0  # seconds until a fault that finds no victim is given up
+PATIENCE = 20.0  # seconds after which a fault that finds no target is given up
 
 
-class Striking:
-    """The faults under way: `struck` counts those that hit, `missed` those that found nobody."""
+class FaultInjector:
+    """Injects faults: `injected` counts those that hit, `missed` those that found no target."""
 
-    def __init__(self, house: House, plan: Sequence[Fault]) -> None:
-        self.struck: Counter[str] = Counter()
+    def __init__(self, cluster: Cluster, plan: Sequence[Fault]) -> None:
+        self.injected: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self.errors: list[str] = []
-        self.last: float = time.monotonic()  # when the last one was over
-        self._house = house
+        self.last: float = time.monotonic()  # when the last fault was over
+        self._cluster = cluster
         self._plan = plan
         self._lock = threading.Lock()
 
     def run(self) -> None:
-        """Carry out the whole plan; returns when the last fault is over."""
+        """Carry out the whole plan; return when the last fault is over."""
         started = time.monotonic()
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fault") as threads:
             for fault in self._plan:
                 time.sleep(max(0.0, started + fault.at - time.monotonic()))
-                threads.submit(self._strike, fault)
+                threads.submit(self._inject, fault)
         self.last = time.monotonic()
 
-    def _strike(self, fault: Fault) -> None:
+    def _inject(self, fault: Fault) -> None:
         began = datetime.now(timezone.utc).isoformat()
         try:
-            hit = self._insist(fault)
-        except Exception as error:  # noqa: BLE001 - a fault that breaks must not pass for one that hit
+            hit = self._try_until_hit(fault)
+        except Exception as error:  # noqa: BLE001 - a fault that raises must not count as a hit
             self.errors.append(f"{fault.kind}: {error!r}")
             hit = False
         ended = datetime.now(timezone.utc).isoformat()
         with self._lock:
-            (self.struck if hit else self.missed)[fault.kind] += 1
-            with (self._house.folder / "faults.log").open("a") as journal:
+            (self.injected if hit else self.missed)[fault.kind] += 1
+            with (self._cluster.folder / "faults.log").open("a") as journal:
                 journal.write(f"{began} {ended} {fault.number} {fault.kind} {'hit' if hit else 'missed'}\n")
 
-    def _insist(self, fault: Fault) -> bool:
+    def _try_until_hit(self, fault: Fault) -> bool:
         deadline = time.monotonic() + PATIENCE
-        while not STRIKES[fault.kind](self._house, fault):
+        while not FAULTS[fault.kind](self._cluster, fault):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.1)
