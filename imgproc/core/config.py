@@ -45,7 +45,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     given = {key: value for key, value in (os.environ if environ is None else environ).items() if value != ""}
     data_dir = Path(given.get("DATA_DIR", "var")).absolute()
-    embedded = {key: value for key, value in dotenv_values(data_dir / "embedded.env").items() if value}
+    embedded = _running_stack(data_dir / "embedded.env")
     try:
         loaded: dict[str, Any] = SettingsSchema().load({**embedded, **given})
     except ValidationError as error:
@@ -60,6 +60,19 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "samples_url": _samples_url(values["samples_url"]),
     }
     return Settings(**values)
+
+
+def _running_stack(file: Path) -> dict[str, str]:
+    """The settings that the stack running in DATA_DIR wrote; none if no stack runs there.
+
+    Raises:
+        ConfigError: the file cannot be read, because another user runs that stack.
+    """
+    try:
+        return {key: value for key, value in dotenv_values(file).items() if value}
+    except OSError as error:
+        problem = f"{file} cannot be read ({error.strerror}); choose a DATA_DIR of your own."
+        raise ConfigError(_explain({"DATA_DIR": [problem]})) from error
 
 
 def settings_or_exit() -> Settings:

@@ -100,11 +100,11 @@ class PreloadedWorker(SimpleWorker):
             self.heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
 
     def check_for_suspension(self, burst: bool) -> None:
-        """Notice `rq suspend` within seconds; RQ asks before every job."""
+        """Notice `rq suspend` within seconds; RQ asks before every job. After an outage of Redis it asks at once."""
         if time.monotonic() > self.suspension_due:
             with _tolerated_outage():
                 super().check_for_suspension(burst)
-            self.suspension_due = time.monotonic() + SUSPENSION_SECONDS
+                self.suspension_due = time.monotonic() + SUSPENSION_SECONDS
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from imgproc.queue.rq_classes import drop_forged_keys
 from imgproc.worker import expired_leases
 from imgproc.worker.expired_leases import BATCH
 
-LONGEST_PAUSE = 30.0  # seconds between two passes while a server is away
+LONGEST_PAUSE = 5.0  # seconds between two passes while a server is away; after an outage all work waits so long
 QUEUED = 100_000  # queued products that a pass reads; the oldest may all be in Redis, and windows keep them few
 STALE_SECONDS = 5.0  # seconds that work may be queued before a pass checks that Redis still has its job
 CROWD_DELAY = 15.0  # seconds that a delivery waits if too many of its owner are due; as long as one attempt may take

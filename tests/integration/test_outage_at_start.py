@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import flask_migrate
+import psutil
 import pytest
 import redis
 
@@ -51,6 +52,11 @@ class Process:
         """The log lines of one event."""
         return [line for line in self.log.splitlines() if event in line]
 
+    @property
+    def children(self) -> int:
+        """How many processes it has started that run."""
+        return len(psutil.Process(self._process.pid).children())
+
     def stop(self) -> int:
         """Send SIGTERM; the exit status."""
         self._process.send_signal(signal.SIGTERM)
@@ -65,7 +71,7 @@ class Process:
 @contextmanager
 def started(arguments: list[str], folder: Path, **settings: str) -> Iterator[Process]:
     """Start a process, on a migrated SQLite database unless `settings` names another."""
-    environ = environment(folder, WORKERS="2", SWEEP_INTERVAL="0.2", **settings)
+    environ = environment(folder, **{"WORKERS": "2", "SWEEP_INTERVAL": "0.2"} | settings)
     if "DATABASE_URL" not in settings:
         with create_app(load_settings(environ)).app_context():
             flask_migrate.upgrade()
@@ -100,6 +106,16 @@ def test_logs_one_line_per_attempt_with_growing_pauses(tmp_path: Path, redis_url
         assert "Traceback" not in process.log
     assert max(pauses) > min(pauses)
     assert [line for line in process.log.splitlines() if "[info " not in line] == process.lines(event)
+
+
+@pytest.mark.parametrize("started_workers", [1, 3, 5])
+def test_a_pool_that_is_stopped_while_it_starts_ends_every_worker(
+    tmp_path: Path, redis_url: str, started_workers: int
+) -> None:
+    """Also the one whose process is just being made."""
+    with started(POOL, tmp_path / "data", REDIS_URL=redis_url, WORKERS="16") as process:
+        wait_until(lambda: process.children >= started_workers, pause=0)
+        assert process.stop() == 0
 
 
 def test_the_pool_starts_when_redis_comes_up(tmp_path: Path) -> None:

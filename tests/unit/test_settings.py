@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from imgproc.core import config
 from imgproc.core.config import ConfigError, Settings, SettingsSchema, load_settings
 from imgproc.core.settings import TABLE
 from scripts import write_settings
@@ -129,6 +132,13 @@ def test_the_environment_overrides_the_running_stack(tmp_path: Path) -> None:
     (tmp_path / "embedded.env").write_text("IMGPROC_URL='http://127.0.0.1:9001'\n")
     assert load_settings(environ).imgproc_url == "http://127.0.0.1:9001"
     assert load_settings(environ | {"IMGPROC_URL": "https://shop.example"}).imgproc_url == "https://shop.example"
+
+
+def test_the_stack_of_another_user_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder may be open to all, as /tmp is, but not its addresses and secrets."""
+    monkeypatch.setattr(config, "dotenv_values", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
+    with pytest.raises(ConfigError, match=r"^This setting cannot be used: DATA_DIR: .*Permission denied.*of your own"):
+        load_settings({"DATA_DIR": str(tmp_path)})
 
 
 WRONG = {"DATABASE_URL": "mysql://h/d", "REDIS_URL": "http://h", "WEBHOOK_SECRET": "hunter2"}
