@@ -38,7 +38,7 @@ class _Probe(NamedTuple):
 
 
 def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTime) -> bytes:
-    """The smallest file of `target` found within `time` that looks no worse than the plain one of quality 50, else that.
+    """The smallest file of `target` found within `time` that looks no worse than the plain file of quality 50.
 
     `scale` is the one the picture was resized by.
 
