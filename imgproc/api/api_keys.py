@@ -139,5 +139,5 @@ def _active_key(name: str) -> Any:
 
 
 def _hash(secret: str) -> str:
-    """SHA-256 is enough, as 256 random bits cannot be guessed at any speed."""
+    """The SHA-256 of a secret. A slow hash adds nothing, because 256 random bits cannot be guessed at any speed."""
     return hashlib.sha256(secret.encode()).hexdigest()

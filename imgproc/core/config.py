@@ -66,13 +66,19 @@ def _running_stack(file: Path) -> dict[str, str]:
     """The settings that the stack running in DATA_DIR wrote; none if no stack runs there.
 
     Raises:
-        ConfigError: the file cannot be read, because another user runs that stack.
+        ConfigError: the file belongs to another user, whose addresses could catch API keys, or it cannot be read.
     """
     try:
-        return {key: value for key, value in dotenv_values(file).items() if value}
+        owner = file.stat().st_uid
+        running = {key: value for key, value in dotenv_values(file).items() if value}
+    except FileNotFoundError:
+        return {}
     except OSError as error:
         problem = f"{file} cannot be read ({error.strerror}); choose a DATA_DIR of your own."
         raise ConfigError(_explain({"DATA_DIR": [problem]})) from error
+    if owner != 0 and os.geteuid() not in (0, owner):
+        raise ConfigError(_explain({"DATA_DIR": [f"{file} belongs to another user; choose a DATA_DIR of your own."]}))
+    return running
 
 
 def settings_or_exit() -> Settings:

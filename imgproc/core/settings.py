@@ -190,8 +190,7 @@ class Settings:
     )
     max_attempts: int = tuning(
         types.whole(3),
-        "Attempts at a product, or at planning or finalizing a request, before it fails. "
-        "Also workers that may die sending one webhook.",
+        "Attempts at a product, a plan or a finalization, and deaths of workers at one webhook, before it fails.",
     )
     dispatch_window: int = tuning(types.whole(64), "Products of one request that are queued or processed at a time.")
     deliveries_at_once: int = tuning(

@@ -31,15 +31,7 @@ from redis.retry import Retry
 
 from imgproc.core.config import Settings
 from imgproc.core.datadir import make_private, private_files
-from imgproc.embedded.ports import (
-    LOOPBACK,
-    REDIS_PORTS,
-    S3_PORTS,
-    EmbeddedError,
-    free_port,
-    listens,
-    local_url,
-)
+from imgproc.embedded.ports import LOOPBACK, REDIS_PORTS, S3_PORTS, EmbeddedError, free_port, listens, local_url
 from imgproc.embedded.supervisor import Service, ServiceFailed, Supervisor
 
 log = logging.getLogger(__name__)

@@ -120,7 +120,7 @@ class ImageMaker:
         return _run_stage(image, BROKEN_DOWNLOAD, download)
 
     def _is_unchanged(self, image: PendingImage, download: Download, earlier: MadeImage) -> bool:
-        """Whether the host says so, or the bytes it sent have the hash of the stored original."""
+        """Whether the host says that the picture is unchanged, or sent the same bytes as the stored original."""
         if download.not_modified:
             return True
         if len(download.body) != earlier.source_bytes:

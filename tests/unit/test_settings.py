@@ -134,8 +134,25 @@ def test_the_environment_overrides_the_running_stack(tmp_path: Path) -> None:
     assert load_settings(environ | {"IMGPROC_URL": "https://shop.example"}).imgproc_url == "https://shop.example"
 
 
-def test_the_stack_of_another_user_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_addresses_of_another_user_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that all may write, such as /tmp, another user could name an address that collects API keys."""
+    file = tmp_path / "embedded.env"
+    file.write_text("IMGPROC_URL='http://127.0.0.1:9001'\n")
+    if os.geteuid() == 0:
+        os.chown(file, 1001, -1)
+        assert load_settings({"DATA_DIR": str(tmp_path)}).imgproc_url  # root may use the stack of any user
+    monkeypatch.setattr(os, "geteuid", lambda: 1002)
+    with pytest.raises(
+        ConfigError, match=r"^This setting cannot be used: DATA_DIR: .* another user; choose a DATA_DIR"
+    ):
+        load_settings({"DATA_DIR": str(tmp_path)})
+
+
+def test_a_stack_whose_file_cannot_be_read_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its folder may be open to all, as /tmp is, but not its addresses and secrets."""
+    (tmp_path / "embedded.env").touch()
     monkeypatch.setattr(config, "dotenv_values", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
     with pytest.raises(ConfigError, match=r"^This setting cannot be used: DATA_DIR: .*Permission denied.*of your own"):
         load_settings({"DATA_DIR": str(tmp_path)})

@@ -28,8 +28,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "png": {"compress_level": 4},
 }
 MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 32_768}  # the limits of libjpeg, libwebp and most AVIF decoders
-# Pixels above which a PNG gets less effort. A second encodes 4 million pixels of noise with the usual effort, 7 million
-# of a large picture's, and 9 million of a huge one's.
+# Pixels above which a PNG gets less effort. In a second, the usual effort encodes 4 million pixels of noise, that for
+# large pictures 7 million, and that for huge ones 9 million.
 LARGE_PNG, HUGE_PNG = 16 * 10**6, 32 * 10**6
 AVIF_SECONDS = 6.0  # A picture that may take longer is encoded in tiles.
 

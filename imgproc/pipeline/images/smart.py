@@ -38,9 +38,9 @@ class _Probe(NamedTuple):
 
 
 def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTime) -> bytes:
-    """The smallest file of `target` found within `time` that looks no worse than the plain one of quality 50.
+    """The smallest file of `target` found within `time` that looks no worse than the plain file of quality 50.
 
-    If none is found, it is the plain one.
+    If none is found, it is the plain file.
 
     `scale` is the one the picture was resized by.
 
