@@ -278,6 +278,7 @@ def test_every_decision_record_has_the_same_shape(record: Path) -> None:
     assert row in (DOCS / "adr/index.md").read_text().splitlines()
 
 
+@pytest.mark.exhaustive
 def test_as_many_security_cases_run_as_the_page_says() -> None:
     """pytest counts at least as many cases in each file as the table says."""
     documented = dict(re.findall(r"`(tests/\S+\.py)` \| (\d+) \|", SECURITY.read_text()))

@@ -112,6 +112,7 @@ def test_a_line_without_an_end_is_refused_early(start: bytes) -> None:
     assert parser.header_bytes_received + parser.body_bytes_received < len(start) + MAX_CHUNK_LINE + RECEIVED
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "chunk",
     [

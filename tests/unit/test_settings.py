@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 from unittest.mock import Mock
@@ -156,28 +154,3 @@ def test_a_stack_whose_file_cannot_be_read_is_refused_in_one_line(
     monkeypatch.setattr(config, "dotenv_values", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
     with pytest.raises(ConfigError, match=r"^This setting cannot be used: DATA_DIR: .*Permission denied.*of your own"):
         load_settings({"DATA_DIR": str(tmp_path)})
-
-
-WRONG = {"DATABASE_URL": "mysql://h/d", "REDIS_URL": "http://h", "WEBHOOK_SECRET": "hunter2"}
-ENTRIES = {
-    "imgproc up": ["-m", "imgproc", "up"],
-    "imgproc worker": ["-m", "imgproc", "worker"],
-    "imgproc sweep": ["-m", "imgproc", "sweep"],
-    "imgproc keys": ["-m", "imgproc", "keys", "list"],
-    "rq_worker.py": ["rq_worker.py"],
-    "gunicorn wsgi:app": ["-m", "gunicorn", "wsgi:app"],
-    "gunicorn create_app()": ["-m", "gunicorn", "imgproc.app:create_app()"],
-}
-
-
-@pytest.mark.parametrize("entry", ENTRIES)
-@pytest.mark.parametrize("name", WRONG)
-def test_every_entry_reports_a_wrong_setting_in_one_line(tmp_path: Path, entry: str, name: str) -> None:
-    """Every entry point exits with status 2 and without a traceback."""
-    environ = os.environ | dict.fromkeys(TABLE, "") | {"DATA_DIR": str(tmp_path), name: WRONG[name]}
-    done = subprocess.run(
-        [sys.executable, *ENTRIES[entry]], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"Error: This setting cannot be used: {name}: ")
-    assert done.stderr.count("\n") == 1
