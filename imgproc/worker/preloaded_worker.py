@@ -133,4 +133,4 @@ def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_li
         worker = PreloadedWorker(QUEUES, name=name, connection=connect_redis(redis_url), serializer=JSONSerializer)
         worker.work(logging_level="WARNING")
     except (RedisError, QueueUnavailable) as error:
-        log.warning("worker_not_started", error=str(error))  # the pool starts another once Redis answers
+        log.warning("worker_ended", error=str(error))  # the pool starts another once Redis answers
