@@ -57,14 +57,14 @@ def test_smart_quality_reports_what_it_kept(objects: ObjectStore, shop: ImageHos
     """A source that encoding would not shrink keeps its pixels and loses its metadata; the status names the quality."""
     poor = io.BytesIO()
     with Image.open(io.BytesIO(photo_file("coffee.png"))) as picture:
-        picture.resize((160, 120)).save(poor, "JPEG", quality=3, optimize=True, comment=b"secret")
+        picture.resize((320, 240)).save(poor, "JPEG", quality=3, optimize=True, comment=b"secret")
     small = shop.says("/poor.jpg", Answer(body=poor.getvalue()))
     request_id = submit(csv_of([f"{shop.url}/astronaut.jpg", small]), quality="smart")
     status = drain(request_id)
     assert (status["status"], status["options"]["quality"]) == ("completed", "smart")
     made, kept = products_of(request_id)[0]["images"]
     assert (made["output"]["kept"], made["output"]["width"]) == (False, 256)
-    assert (kept["output"]["kept"], kept["output"]["width"]) == (True, 160)
+    assert (kept["output"]["kept"], kept["output"]["width"]) == (True, 320)
     rendition = output(objects, kept["outputUrl"])
     assert len(rendition) == kept["output"]["bytes"] < kept["source"]["bytes"]
     assert b"secret" not in rendition
