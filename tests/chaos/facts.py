@@ -82,10 +82,9 @@ def collect(cluster: Cluster, image_host: ChaosHost, sent: list[Sent], *, second
 
 def _finish_removals() -> None:
     """Pretend that an hour has passed, and remove deleted requests and uploads that were never accepted."""
-    request = ProcessingRequest
-    an_hour_later = sa.update(request).where(request.removed_at.is_not(None)).values(lease_until=request.created_at)
+    removed = sa.update(ProcessingRequest).where(ProcessingRequest.removed_at.is_not(None))
     with transaction() as connection:
-        connection.execute(an_hour_later)
+        connection.execute(removed.values(lease_until=ProcessingRequest.created_at))
     while due(limit=1):
         remove_due()
 

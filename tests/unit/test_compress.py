@@ -271,7 +271,8 @@ def test_shows_wide_gamut_photos_in_their_own_colours(
 ) -> None:
     """The values are converted to sRGB; the expected values come from the definitions of the colour spaces."""
     source = Image.new("RGB", (64, 64), ORANGE)
-    options = {"quality": 95} if source_format == "JPEG" else {"lossless": True} if source_format == "WEBP" else {}
+    best: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}
+    options = best.get(source_format, {})
     body = run(
         encode(source, source_format, icc_profile=icc_profile(primaries), **options), quality=95, format=target
     ).body
