@@ -34,7 +34,7 @@ from imgproc.pipeline.storage.store import Store
 from imgproc.queue import enqueue
 from tests.integration.driver import burst
 from tests.support.host_process import image_host_process
-from tests.support.s3 import s3_server
+from tests.support.s3 import create_buckets, s3_server
 from tests.support.valkey_server import valkey
 
 SIZE = "M"
@@ -138,7 +138,7 @@ def _ready_app() -> Iterator[str]:
             "S3_SECRET_ACCESS_KEY": server.secret,
             "ALLOWED_NETWORKS": "127.0.0.0/8",
         }
-        stack.enter_context(migrated_app(environ)).extensions["services"].store.ensure_buckets()
+        create_buckets(stack.enter_context(migrated_app(environ)).extensions["services"].store)
         host = stack.enter_context(image_host_process(jpeg(SIZE)))
         _loop(host, WARM_UP)
         yield host
