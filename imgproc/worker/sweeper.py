@@ -26,7 +26,7 @@ from imgproc.db.statuses import IN_FLIGHT, UNFINALIZED, ProductStatus, RequestSt
 from imgproc.db.timeouts import LONG, allow, is_wait
 from imgproc.db.transitions import actions, deliveries, finalization
 from imgproc.db.transitions.window import release
-from imgproc.journey import turns
+from imgproc.journey import outcome, turns
 from imgproc.journey.delete import remove_due
 from imgproc.journey.isolation import isolated
 from imgproc.journey.outage import describe, growing_pauses, is_away
@@ -219,8 +219,7 @@ def _elect_finalizers() -> None:
     )
     for request_id in ids_of(ended.limit(BATCH)):
         with isolated("elect_finalizers", request_id=request_id):
-            if (epoch := finalization.elect_finalizer(request_id)) is not None:
-                enqueue.finalization(request_id, epoch=epoch)
+            outcome.finalize_if_ended(request_id)
 
 
 def _enqueue_finalizers(queued: set[str]) -> None:
