@@ -149,7 +149,7 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     request = reads.get_request(request_id)
     if request is None:
         return
-    payload = outcome.announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None)
+    payload = outcome.announcement(request, RequestStatus.FAILED)
     fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
     if delivery_id := retry_on_outage(fail):
         enqueue.deliveries([delivery_id])

@@ -146,7 +146,7 @@ def end_of(request: ProcessingRequest) -> RequestStatus:
 
 
 def announcement(
-    request: ProcessingRequest, status: RequestStatus, *, output_url: str | None, failed_url: str | None
+    request: ProcessingRequest, status: RequestStatus, *, output_url: str | None = None, failed_url: str | None = None
 ) -> dict[str, Any]:
     """The body of the webhook (`docs/reference/api.md`)."""
     return {

@@ -116,7 +116,7 @@ def _fail_request(settings: Settings, request_id: str, *, step: RequestStatus, c
         max_attempts=settings.max_attempts,
         code=code,
         detail=detail.format(attempts=settings.max_attempts),
-        payload=outcome.announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None),
+        payload=outcome.announcement(request, RequestStatus.FAILED),
     )
     db.session.rollback()
     if failed:
