@@ -122,7 +122,7 @@ def _unavailable(code: str, detail: str) -> Response:
 def _database_error(error: DBAPIError) -> Response:
     if not is_outage(error):
         raise error
-    log.warning("database_away", error=str(error.orig))
+    log.warning("call_refused", error=str(error.orig))
     return _unavailable("database_unavailable", "The database cannot be reached.")
 
 
