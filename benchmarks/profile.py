@@ -21,10 +21,10 @@ from pyinstrument.frame import Frame
 from rq import SimpleWorker
 
 from benchmarks.corpus import jpeg
-from benchmarks.filling import migrated_app
 from benchmarks.measure import say
 from benchmarks.results import Table
 from benchmarks.runs import csv_of
+from benchmarks.tables import migrated_app
 from imgproc.db.transitions import products
 from imgproc.journey import jobs
 from imgproc.journey.lease import Lease

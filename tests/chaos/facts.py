@@ -18,9 +18,9 @@ from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, Produ
 from imgproc.db.transitions.removal import due
 from imgproc.journey.delete import remove_due
 from imgproc.pipeline.images.compress import CompressOptions, compress
+from tests.chaos.callers import Sent
 from tests.chaos.cluster import Cluster
 from tests.chaos.pictures import BROKEN, REPAIRED, ChaosHost, digest, photo
-from tests.chaos.sending import Sent
 from tests.support.receiver import Receipt, read_log
 
 Row = dict[str, Any]

@@ -7,9 +7,9 @@ import io
 from collections import Counter
 from typing import Any
 
+from tests.chaos.callers import Sent
 from tests.chaos.facts import Facts, Row, Stored, expected
 from tests.chaos.pictures import digest
-from tests.chaos.sending import Sent
 from tests.chaos.uploads import HEADER, Line, Place, Upload
 from tests.support.receiver import Receipt
 
