@@ -8,6 +8,6 @@ explains them.
   measure   turns, medians, CPU, memory
   results   JSON and Markdown
   peers     other programs that do the same job
-  filling   an app without workers, and requests inserted straight into its tables
+  tables    an app without workers, and requests inserted straight into its tables
   runs      requests on a running stack
 """

@@ -5,48 +5,66 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask import current_app
 from pyinstrument import Profiler
 from pyinstrument.frame import Frame
+from rq import SimpleWorker
 
 from benchmarks.corpus import jpeg
-from benchmarks.filling import migrated_app
 from benchmarks.measure import say
 from benchmarks.results import Table
 from benchmarks.runs import csv_of
+from benchmarks.tables import migrated_app
+from imgproc.db.transitions import products
+from imgproc.journey import jobs
+from imgproc.journey.lease import Lease
+from imgproc.pipeline.download import Downloader
+from imgproc.pipeline.images.compress import compress
+from imgproc.pipeline.storage.store import Store
+from imgproc.queue import enqueue
 from tests.integration.driver import burst
 from tests.support.host_process import image_host_process
-from tests.support.s3 import s3_server
+from tests.support.s3 import create_buckets, s3_server
 from tests.support.valkey_server import valkey
 
 SIZE = "M"
 WARM_UP = 20
 LOOP = "RQ and the worker's loop"
 OUTSIDE = "the worker's start and end, which take up to a second"
+
+
+def _frame(function: Callable[..., Any]) -> tuple[str, str]:
+    """The end of the path and the name that frames of the function have."""
+    code = inspect.unwrap(function).__code__
+    return "/".join(Path(code.co_filename).parts[-2:]), code.co_name
+
+
 # The innermost of these frames on the stack names the part that the time is counted for.
 KNOWN = {
-    ("pipeline/download.py", "download"): "download",
-    ("pipeline/compress.py", "compress"): "compress",
-    ("pipeline/store.py", "put_original"): "put the original",
-    ("pipeline/store.py", "put_rendition"): "put the rendition",
-    ("lifecycle/products.py", "claim"): "claim the product",
-    ("lifecycle/products.py", "finish"): "finish it and release the next",
-    ("imgproc/queue/enqueue.py", "products"): "enqueue the next",
-    ("imgproc/journey/lease.py", "__init__"): "lease, its thread",
-    ("imgproc/journey/lease.py", "__enter__"): "lease, its thread",
-    ("imgproc/journey/lease.py", "__exit__"): "lease, its thread",
-    ("imgproc/journey/jobs.py", "process_product"): "the rest of the job",
-    ("imgproc/journey/jobs.py", "finalize"): "finalize the request",
-    ("worker/base.py", "bootstrap"): OUTSIDE,
-    ("worker/base.py", "teardown"): OUTSIDE,
+    _frame(Downloader.download): "download",
+    _frame(compress): "compress",
+    _frame(Store.put_original): "put the original",
+    _frame(Store.put_rendition): "put the rendition",
+    _frame(products.claim): "claim the product",
+    _frame(products.finish): "finish it and release the next",
+    _frame(enqueue.products): "enqueue the next",
+    _frame(Lease.__init__): "lease, its thread",
+    _frame(Lease.__enter__): "lease, its thread",
+    _frame(Lease.__exit__): "lease, its thread",
+    _frame(jobs.process_product): "the rest of the job",
+    _frame(jobs.finalize): "finalize the request",
+    _frame(SimpleWorker.bootstrap): OUTSIDE,
+    _frame(SimpleWorker.teardown): OUTSIDE,
 }
 
 
@@ -120,7 +138,7 @@ def _ready_app() -> Iterator[str]:
             "S3_SECRET_ACCESS_KEY": server.secret,
             "ALLOWED_NETWORKS": "127.0.0.0/8",
         }
-        stack.enter_context(migrated_app(environ)).extensions["services"].store.ensure_buckets()
+        create_buckets(stack.enter_context(migrated_app(environ)).extensions["services"].store)
         host = stack.enter_context(image_host_process(jpeg(SIZE)))
         _loop(host, WARM_UP)
         yield host

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import tempfile
+from functools import partial
 from pathlib import Path
 from statistics import geometric_mean, mean
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from ssimulacra2 import compute_ssimulacra2
@@ -47,15 +49,15 @@ def _pictures(*, quick: bool) -> dict[str, bytes]:
 
 def _figures(source: bytes, *, rounds: int) -> list[float]:
     reference = _compress(source, format="png")
-    plain, smart = (_compress(source, quality=quality) for quality in (50, "smart"))
-    cases = {quality: lambda quality=quality: _compress(source, quality=quality) for quality in (50, "smart")}
-    costs = in_turns(cases, rounds=rounds)  # type: ignore[arg-type]  # names of any kind
+    cases = {"plain": partial(_compress, source, quality=50), "smart": partial(_compress, source, quality="smart")}
+    plain, smart = (case() for case in cases.values())
+    costs = in_turns(cases, rounds=rounds)
     scores = [judged(reference, body) for body in (plain, smart)]
-    return [len(smart) / len(plain), *scores, costs["smart"].cpu / costs[50].cpu]  # type: ignore[index]
+    return [len(smart) / len(plain), *scores, costs["smart"].cpu / costs["plain"].cpu]
 
 
-def _compress(source: bytes, **options: object) -> bytes:
-    return compress(source, options=CompressOptions(**options), max_pixels=MAX_PIXELS).body  # type: ignore[arg-type]
+def _compress(source: bytes, **options: Any) -> bytes:
+    return compress(source, options=CompressOptions(**options), max_pixels=MAX_PIXELS).body
 
 
 def judged(reference: bytes, body: bytes) -> float:

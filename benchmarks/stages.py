@@ -16,7 +16,7 @@ from benchmarks.results import Table
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.storage.store import Store
 from tests.support.host_process import image_host_process
-from tests.support.s3 import s3_server
+from tests.support.s3 import create_buckets, s3_server
 
 TIMES = 10
 
@@ -53,7 +53,7 @@ def _stages(source: bytes) -> Iterator[dict[str, Case]]:
             outputs_bucket="outputs",
             public_url="http://public.example",
         )
-        store.ensure_buckets()
+        create_buckets(store)
         downloader = Downloader(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),), timeout=30, max_bytes=2**26)
         stack.callback(downloader.close)
         rendition, number = ours(source), count()

@@ -11,10 +11,10 @@ from statistics import median, quantiles
 import requests
 
 from benchmarks.corpus import thumbnail
-from benchmarks.filling import add_request, migrated_app
 from benchmarks.measure import say
 from benchmarks.results import Table
 from benchmarks.runs import csv_of, stack_of, warm_up
+from benchmarks.tables import add_request, migrated_app
 from tests.support.host_process import image_host_process
 from tests.support.stack import Stack
 

@@ -11,9 +11,9 @@ from statistics import median
 
 import sqlalchemy as sa
 
-from benchmarks.filling import add_request, migrated_app
 from benchmarks.measure import say
 from benchmarks.results import Table
+from benchmarks.tables import add_request, migrated_app
 from imgproc.db.engine import db
 from imgproc.journey import delete, turns
 from imgproc.worker import sweeper

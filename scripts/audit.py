@@ -24,9 +24,9 @@ from scripts.licences import pins
 
 SERVICES = ("pypi", "osv")
 PIP_AUDIT = (
-    *(str(Path(sys.executable).parent / "pip-audit"), "--disable-pip", "--no-deps", "--progress-spinner=off"),
-    *("--format=json", "--timeout=10"),
-)
+    str(Path(sys.executable).parent / "pip-audit"), "--disable-pip", "--no-deps", "--progress-spinner=off",
+    "--format=json", "--timeout=10",
+)  # fmt: skip
 OLD = timedelta(days=30)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Pins = dict[str, list[str]]

@@ -14,17 +14,21 @@ PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+?)(?: ; (.+?))?(?: \\)?$", re.MU
 # Permissive licences, and those that ask only to publish changes of the library itself: we change no library, and ship
 # each as its author's own file, which users can replace. All others are refused, GPL and AGPL among them.
 PERMISSIVE = {
-    *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0"),
-    *("Unlicense", "Zlib", "ZPL-2.1"),
-}
+    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0", "MIT-CMU", "PSF-2.0",
+    "Unlicense", "Zlib", "ZPL-2.1",
+}  # fmt: skip
 WEAK_COPYLEFT = {"LGPL-3.0-only", "LGPL-3.0-or-later", "MPL-2.0"}
 ALLOWED = PERMISSIVE | WEAK_COPYLEFT
 
 # What packages without an SPDX expression write in their licence field or classifier.
 SPDX = {
-    **{"MIT License": "MIT", "Apache License 2.0": "Apache-2.0", "Apache Software License": "Apache-2.0"},
-    **{"BSD License": "BSD-3-Clause", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0"},
-    **{"LGPL-3.0": "LGPL-3.0-only", "ZPL 2.1": "ZPL-2.1"},
+    "MIT License": "MIT",
+    "Apache License 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "BSD License": "BSD-3-Clause",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "LGPL-3.0": "LGPL-3.0-only",
+    "ZPL 2.1": "ZPL-2.1",
 }
 # Read by a person: packages without usable metadata, and pins for other platforms.
 READ = {

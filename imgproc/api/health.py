@@ -106,7 +106,7 @@ class ReadinessChecks:
             try:
                 self._reach[service]()
             except (DBAPIError, InfrastructureError) as error:
-                log.warning("service_unreachable", service=service, error=describe(error))
+                log.warning("check_failed", service=service, error=describe(error))
                 return "unreachable"
             return "ok"
 
@@ -142,7 +142,7 @@ class _Metrics:
             try:
                 metrics = list(read())
             except (DBAPIError, InfrastructureError) as error:
-                log.warning("metrics_missing", service=service, error=describe(error))
+                log.warning("metrics_omitted", service=service, error=describe(error))
                 up.add_metric([service], 0)
             else:
                 up.add_metric([service], 1)

@@ -16,6 +16,8 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from imgproc.api import rate_limits
 from imgproc.core.errors import (
+    FILE_TOO_LARGE,
+    SERVER_FAILED,
     InfrastructureError,
     InvalidCsv,
     InvalidInput,
@@ -35,8 +37,8 @@ STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409
 CODE_OF = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large", 500: "internal_error"}
 DETAIL_OF = {
     404: "There is nothing at this address; /docs lists the API.",
-    413: "The upload is larger than this server accepts; split the file, and keep the other parts short.",
-    500: "The server failed to answer this call; try again later.",
+    413: FILE_TOO_LARGE,
+    500: SERVER_FAILED,
 }
 
 log = structlog.get_logger(__name__)
@@ -120,7 +122,7 @@ def _unavailable(code: str, detail: str) -> Response:
 def _database_error(error: DBAPIError) -> Response:
     if not is_outage(error):
         raise error
-    log.warning("database_away", error=str(error.orig))
+    log.warning("call_refused", error=str(error.orig))
     return _unavailable("database_unavailable", "The database cannot be reached.")
 
 

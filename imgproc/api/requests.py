@@ -19,9 +19,9 @@ from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.statuses import ProductStatus, RequestStatus
-from imgproc.db.transitions import actions, finalization
+from imgproc.db.transitions import actions
 from imgproc.db.transitions.window import release
-from imgproc.journey import delete, turns
+from imgproc.journey import delete, outcome, turns
 from imgproc.journey.accept import require_room
 from imgproc.journey.services import services
 from imgproc.queue import enqueue
@@ -174,15 +174,8 @@ def cancel_request(request_id: str) -> dict[str, Any]:
             "already_ended",
             f"The request has already ended as {request.status.value}; there is nothing to cancel.",
         )
-    _finalize_if_ended(request.id)
+    outcome.finalize_if_ended(request.id)
     return accepted(request.id)
-
-
-def _finalize_if_ended(request_id: str) -> None:
-    """Enqueue the finalization if no product is left to process."""
-    epoch = finalization.elect_finalizer(request_id)
-    if epoch is not None:
-        enqueue.finalization(request_id, epoch=epoch)
 
 
 @blueprint.post("/<request_id>/retry")
@@ -197,7 +190,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
     if request.planned_at is None:
         enqueue.plans([request.id])
     turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))
-    _finalize_if_ended(request.id)
+    outcome.finalize_if_ended(request.id)
     return accepted(request.id)
 
 

@@ -12,6 +12,18 @@ from imgproc.client import Client, Json, follow
 from imgproc.core.config import load_settings
 from imgproc.core.terminal import printable
 from imgproc.embedded.ports import local_url
+from imgproc.pipeline.images.formats import (
+    DEFAULT_FORMAT,
+    DEFAULT_QUALITY,
+    DEFAULT_SCALE,
+    KEEP,
+    MAX_QUALITY,
+    MAX_SCALE,
+    MIN_QUALITY,
+    MIN_SCALE,
+    OUTPUT_FORMATS,
+    SMART,
+)
 
 PARTS = {  # of the upload, by the parameter of `submit`
     "webhook_url": "webhookUrl",
@@ -39,9 +51,13 @@ def _client(url: str | None, key: str | None) -> Client:
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--webhook-url", help="URL that is called when the request ends.")
-@click.option("--quality", help="Encoder quality, 1 to 95 (default 50), or smart.")
-@click.option("--scale", help="Factor on width and height, above 0 up to 1 (default 0.5).")
-@click.option("--format", "format_", help="jpeg (default), webp, avif, png, or keep.")
+@click.option(
+    "--quality", help=f"Encoder quality, {MIN_QUALITY} to {MAX_QUALITY} (default {DEFAULT_QUALITY}), or {SMART}."
+)
+@click.option(
+    "--scale", help=f"Factor on width and height, above {MIN_SCALE:g} up to {MAX_SCALE:g} (default {DEFAULT_SCALE})."
+)
+@click.option("--format", "format_", help=f"{', '.join(OUTPUT_FORMATS)}, or {KEEP} (default {DEFAULT_FORMAT}).")
 @click.option("--invalid-rows", help="reject the whole file (default), or skip bad rows.")
 @click.option("--wait", is_flag=True, help="Show the progress until the request has ended.")
 @_server_options

@@ -29,6 +29,10 @@ from typing import Any
 
 from imgproc.core.redaction import redact
 
+# The details of two problems that both the API and the server in front of it respond with.
+FILE_TOO_LARGE = "The upload is larger than this server accepts; split the file, and keep the other parts short."
+SERVER_FAILED = "The server failed to answer this call; try again later."
+
 
 class ImgprocError(Exception):
     """Base of all our errors: `code` is stable, `detail` is one plain sentence with the remedy.

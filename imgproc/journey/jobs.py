@@ -139,10 +139,8 @@ def deliver(services: Services, delivery_id: str) -> None:
 
 
 def _finalize_if_ended(request_id: str) -> None:
-    """Elect the one finalizer of a request whose products have all ended, and enqueue its job."""
-    epoch = retry_on_outage(partial(finalization.elect_finalizer, request_id))
-    if epoch is not None:
-        enqueue.finalization(request_id, epoch=epoch)
+    """Enqueue the finalization if no product is left. The database may be away meanwhile."""
+    retry_on_outage(partial(outcome.finalize_if_ended, request_id))
 
 
 def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
@@ -151,7 +149,7 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     request = reads.get_request(request_id)
     if request is None:
         return
-    payload = outcome.announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None)
+    payload = outcome.announcement(request, RequestStatus.FAILED)
     fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
     if delivery_id := retry_on_outage(fail):
         enqueue.deliveries([delivery_id])

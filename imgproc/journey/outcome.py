@@ -1,4 +1,4 @@
-"""Ends a request: writes the output CSV and the failed CSV, and announces the end to the webhook."""
+"""Ends a request: elects its finalizer, writes the output CSV and the failed CSV, and announces the end."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from imgproc.journey.services import Services
 from imgproc.journey.summary import bytes_json, progress_json
 from imgproc.pipeline.storage.object_keys import failed_csv_key, output_csv_key
 from imgproc.pipeline.table.write import FailedRow, OutputRow, write_failed_csv, write_output_csv
+from imgproc.queue import enqueue
 
 FAILED = (ProductStatus.FAILED, ProductStatus.CANCELLED)
 
@@ -28,6 +29,13 @@ class CsvFiles:
     output_key: str
     failed_key: str | None
     private: bool
+
+
+def finalize_if_ended(request_id: str) -> None:
+    """Elect the one finalizer of a request whose products have all ended, and enqueue its job."""
+    epoch = finalization.elect_finalizer(request_id)
+    if epoch is not None:
+        enqueue.finalization(request_id, epoch=epoch)
 
 
 def write_csvs(services: Services, request: ProcessingRequest, check: Callable[[], None]) -> CsvFiles:
@@ -138,7 +146,7 @@ def end_of(request: ProcessingRequest) -> RequestStatus:
 
 
 def announcement(
-    request: ProcessingRequest, status: RequestStatus, *, output_url: str | None, failed_url: str | None
+    request: ProcessingRequest, status: RequestStatus, *, output_url: str | None = None, failed_url: str | None = None
 ) -> dict[str, Any]:
     """The body of the webhook (`docs/reference/api.md`)."""
     return {

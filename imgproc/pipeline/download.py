@@ -62,14 +62,12 @@ UNKNOWN = Validators("", "")
 
 @dataclass(frozen=True)
 class Download:
-    """The bytes, the content type that the host claims, the URL after all redirects, and the host's validators.
+    """The bytes and the host's validators. The content type that the host claims does not matter.
 
     `body` is empty only if the picture is `not_modified` since the validators that were sent.
     """
 
     body: bytes
-    content_type: str | None
-    url: str
     validators: Validators = UNKNOWN
     not_modified: bool = False
 
@@ -121,10 +119,10 @@ class Downloader:
                     with session.request("GET", parts, headers=ACCEPT | conditions) as response:
                         if conditions and response.status == HTTPStatus.NOT_MODIFIED:
                             discard(response)
-                            return Download(b"", None, url, known, not_modified=True)
+                            return Download(b"", known, not_modified=True)
                         target = _redirect_target(response, parts)
                         if target is None:
-                            received = self._receive(response, parts, deadline)
+                            received = self._receive(response, host, deadline)
                             return replace(received, validators=UNKNOWN) if hop else received
                         discard(response)
                 except NETWORK_ERRORS as error:
@@ -145,8 +143,7 @@ class Downloader:
         except (InvalidInput, ForbiddenAddress) as error:
             raise DownloadError(error.detail, code=error.code) from error
 
-    def _receive(self, response: BaseHTTPResponse, url: Url, deadline: Deadline) -> Download:
-        host = url.host or ""
+    def _receive(self, response: BaseHTTPResponse, host: str, deadline: Deadline) -> Download:
         if not 200 <= response.status < 300:
             discard(response)
             raise _refused(response, host)
@@ -164,7 +161,7 @@ class Downloader:
         deadline.remaining()  # The deadline also ends a body without a length.
         if not size:
             raise DownloadError(f"{host} sent an empty file; check that the picture is there.", code="not_an_image")
-        return Download(b"".join(chunks), response.headers.get("Content-Type"), url.url, _validators(response))
+        return Download(b"".join(chunks), _validators(response))
 
     def _too_large(self, host: str) -> DownloadError:
         return DownloadError(

@@ -8,6 +8,8 @@ from typing import Any
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
+from imgproc.core.errors import FILE_TOO_LARGE, SERVER_FAILED
+
 CODE_OF = {
     408: "too_slow",
     413: "file_too_large",
@@ -16,9 +18,9 @@ CODE_OF = {
     503: "server_busy",
 }
 DETAIL_OF = {
-    413: "The upload is larger than this server accepts; split the file, and keep the other parts short.",
+    413: FILE_TOO_LARGE,
     431: "The headers of the request are too large; send fewer or smaller ones, such as cookies.",
-    500: "The server failed to answer this call; try again later.",
+    500: SERVER_FAILED,
 }
 RETRY_AFTER = "5"  # seconds
 

@@ -71,11 +71,10 @@ def return_plans(settings: Settings) -> None:
     if expired:
         log.warning("leases_expired", plans=len(expired))
     enqueue.plans(expired)
-    request = ProcessingRequest
     used_up = (
-        sa.select(request.id)
-        .where(request.status.in_(UNFINALIZED), finalization.has_expired())
-        .where(request.attempt >= settings.max_attempts)
+        sa.select(ProcessingRequest.id)
+        .where(ProcessingRequest.status.in_(UNFINALIZED), finalization.has_expired())
+        .where(ProcessingRequest.attempt >= settings.max_attempts)
         .limit(BATCH)
     )
     for request_id in ids_of(used_up):
@@ -85,10 +84,9 @@ def return_plans(settings: Settings) -> None:
 
 def return_finalizations(settings: Settings) -> None:
     """Supersede finalizers, or end their requests as failed after the last attempt."""
-    request = ProcessingRequest
     expired = (
-        sa.select(request.id, request.finalize_epoch, request.attempt)
-        .where(request.status == RequestStatus.FINALIZING, finalization.has_expired())
+        sa.select(ProcessingRequest.id, ProcessingRequest.finalize_epoch, ProcessingRequest.attempt)
+        .where(ProcessingRequest.status == RequestStatus.FINALIZING, finalization.has_expired())
         .limit(BATCH)
     )
     found = db.session.execute(expired).all()
@@ -118,7 +116,7 @@ def _fail_request(settings: Settings, request_id: str, *, step: RequestStatus, c
         max_attempts=settings.max_attempts,
         code=code,
         detail=detail.format(attempts=settings.max_attempts),
-        payload=outcome.announcement(request, RequestStatus.FAILED, output_url=None, failed_url=None),
+        payload=outcome.announcement(request, RequestStatus.FAILED),
     )
     db.session.rollback()
     if failed:

@@ -26,7 +26,7 @@ from imgproc.db.statuses import IN_FLIGHT, UNFINALIZED, ProductStatus, RequestSt
 from imgproc.db.timeouts import LONG, allow, is_wait
 from imgproc.db.transitions import actions, deliveries, finalization
 from imgproc.db.transitions.window import release
-from imgproc.journey import turns
+from imgproc.journey import outcome, turns
 from imgproc.journey.delete import remove_due
 from imgproc.journey.isolation import isolated
 from imgproc.journey.outage import describe, growing_pauses, is_away
@@ -159,20 +159,19 @@ def _cancel_stragglers() -> None:
 
 def _fill_windows(*, window: int) -> None:
     """Release products that are due in requests with room in their window."""
-    request, product = ProcessingRequest, Product
     due = sa.exists().where(
-        product.request_id == request.id,
-        product.status == ProductStatus.PENDING,
-        sa.or_(product.not_before.is_(None), product.not_before <= db_now()),
+        Product.request_id == ProcessingRequest.id,
+        Product.status == ProductStatus.PENDING,
+        sa.or_(Product.not_before.is_(None), Product.not_before <= db_now()),
     )
     in_flight = (
         sa.select(sa.func.count())
-        .where(product.request_id == request.id, product.status.in_(IN_FLIGHT))
+        .where(Product.request_id == ProcessingRequest.id, Product.status.in_(IN_FLIGHT))
         .scalar_subquery()
     )
     with_room = (
-        sa.select(request.id)
-        .where(request.status == RequestStatus.PROCESSING, request.cancel_requested_at.is_(None))
+        sa.select(ProcessingRequest.id)
+        .where(ProcessingRequest.status == RequestStatus.PROCESSING, ProcessingRequest.cancel_requested_at.is_(None))
         .where(due, in_flight < window)
         .limit(BATCH)
     )
@@ -193,12 +192,11 @@ def _stale_products(seconds: float) -> Select[Any]:
 
 def _unplanned(seconds: float) -> Select[Any]:
     """Requests older than `seconds` that no worker plans, and those whose plan was given back and is due again."""
-    request = ProcessingRequest
-    unclaimed = sa.and_(request.lease_until.is_(None), request.created_at < db_now(-seconds))
+    unclaimed = sa.and_(ProcessingRequest.lease_until.is_(None), ProcessingRequest.created_at < db_now(-seconds))
     return (
-        sa.select(request.id)
-        .where(request.status.in_(UNFINALIZED), request.lease_token.is_(None))
-        .where(request.planned_at.is_(None), sa.or_(unclaimed, request.lease_until < db_now()))
+        sa.select(ProcessingRequest.id)
+        .where(ProcessingRequest.status.in_(UNFINALIZED), ProcessingRequest.lease_token.is_(None))
+        .where(ProcessingRequest.planned_at.is_(None), sa.or_(unclaimed, ProcessingRequest.lease_until < db_now()))
         .limit(BATCH)
     )
 
@@ -216,21 +214,20 @@ def _put_off_deliveries(*, most_of_owner: int) -> None:
 
 def _elect_finalizers() -> None:
     """Elect a finalizer for each request whose products have all ended."""
-    request = ProcessingRequest
-    ended = sa.select(request.id).where(request.status == RequestStatus.PROCESSING, finalization.all_products_ended())
+    ended = sa.select(ProcessingRequest.id).where(
+        ProcessingRequest.status == RequestStatus.PROCESSING, finalization.all_products_ended()
+    )
     for request_id in ids_of(ended.limit(BATCH)):
         with isolated("elect_finalizers", request_id=request_id):
-            if (epoch := finalization.elect_finalizer(request_id)) is not None:
-                enqueue.finalization(request_id, epoch=epoch)
+            outcome.finalize_if_ended(request_id)
 
 
 def _enqueue_finalizers(queued: set[str]) -> None:
     """Enqueue again the finalizations whose job was lost, and those that were given back."""
-    request = ProcessingRequest
     unclaimed = (
-        sa.select(request.id, request.finalize_epoch)
-        .where(request.status == RequestStatus.FINALIZING, request.lease_token.is_(None))
-        .where(sa.or_(request.lease_until.is_(None), request.lease_until < db_now()))
+        sa.select(ProcessingRequest.id, ProcessingRequest.finalize_epoch)
+        .where(ProcessingRequest.status == RequestStatus.FINALIZING, ProcessingRequest.lease_token.is_(None))
+        .where(sa.or_(ProcessingRequest.lease_until.is_(None), ProcessingRequest.lease_until < db_now()))
         .limit(BATCH)
     )
     found = db.session.execute(unclaimed).all()

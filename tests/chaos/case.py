@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos.callers import Sent
 from tests.chaos.facts import Facts, Row
-from tests.chaos.sending import Sent
 from tests.chaos.uploads import Line
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from tests.chaos.callers import ENDED
 from tests.chaos.case import Case, Defect
 from tests.chaos.facts import Row
-from tests.chaos.sending import ENDED
 from tests.chaos.uploads import Line
 
 

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tests.chaos import check_objects, check_rows, check_webhooks
+from tests.chaos.callers import ENDED
 from tests.chaos.case import Case, Defect, Index
 from tests.chaos.facts import Facts
-from tests.chaos.sending import ENDED
 
 SECONDS_TO_END = 60.0  # after the last fault
 MOST_MADE_AGAIN = 0.03  # of all images

@@ -176,7 +176,7 @@ class Cluster:
         app = create_app(load_settings(self.environ | {"LOG_LEVEL": "ERROR"}))
         with app.app_context():
             flask_migrate.upgrade()
-            services().store.ensure_buckets()
+            s3.create_buckets(services().store)
             db.engine.dispose()
         return app
 

@@ -18,9 +18,9 @@ from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, Produ
 from imgproc.db.transitions.removal import due
 from imgproc.journey.delete import remove_due
 from imgproc.pipeline.images.compress import CompressOptions, compress
+from tests.chaos.callers import Sent
 from tests.chaos.cluster import Cluster
 from tests.chaos.pictures import BROKEN, REPAIRED, ChaosHost, digest, photo
-from tests.chaos.sending import Sent
 from tests.support.receiver import Receipt, read_log
 
 Row = dict[str, Any]
@@ -82,10 +82,9 @@ def collect(cluster: Cluster, image_host: ChaosHost, sent: list[Sent], *, second
 
 def _finish_removals() -> None:
     """Pretend that an hour has passed, and remove deleted requests and uploads that were never accepted."""
-    request = ProcessingRequest
-    an_hour_later = sa.update(request).where(request.removed_at.is_not(None)).values(lease_until=request.created_at)
+    removed = sa.update(ProcessingRequest).where(ProcessingRequest.removed_at.is_not(None))
     with transaction() as connection:
-        connection.execute(an_hour_later)
+        connection.execute(removed.values(lease_until=ProcessingRequest.created_at))
     while due(limit=1):
         remove_due()
 

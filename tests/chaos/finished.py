@@ -7,9 +7,9 @@ import io
 from collections import Counter
 from typing import Any
 
+from tests.chaos.callers import Sent
 from tests.chaos.facts import Facts, Row, Stored, expected
 from tests.chaos.pictures import digest
-from tests.chaos.sending import Sent
 from tests.chaos.uploads import HEADER, Line, Place, Upload
 from tests.support.receiver import Receipt
 
@@ -53,7 +53,7 @@ def _add_request(facts: Facts, sent: Sent) -> None:
     for row, line in enumerate(sent.upload.lines, start=1):
         cancelled = sent.upload.action == "cancel" and row == 2
         codes = [None if sent.upload.action == "retry" else place.code for place in line.places]
-        status = "cancelled" if cancelled else "failed" if any(codes) else "completed"
+        status = _end_of(cancelled=cancelled, failed=any(codes))
         ends[f"products_{status}"] += 1
         product_id = len(facts.products) + 1
         names = {"serial_number": line.serial_number, "product_name": line.product_name}
@@ -66,9 +66,16 @@ def _add_request(facts: Facts, sent: Sent) -> None:
     _end(facts, sent, ends)
 
 
+def _end_of(*, cancelled: bool, failed: bool) -> str:
+    """The status in which a product or an image ends."""
+    if cancelled:
+        return "cancelled"
+    return "failed" if failed else "completed"
+
+
 def _image(facts: Facts, slot: str, place: Place, code: str | None, *, cancelled: bool) -> Row:
     image: Row = {"source_url": IMAGE_HOST + place.path, "error_code": "cancelled" if cancelled else code}
-    image["status"] = "cancelled" if cancelled else "failed" if code else "completed"
+    image["status"] = _end_of(cancelled=cancelled, failed=code is not None)
     made = expected(place.picture)
     keys = {"original": f"{slot}.jpg", "output": f"{slot}-sku.jpg"} if image["status"] == "completed" else {}
     for side, bucket, stored in (("source", "originals", made.original), ("output", "outputs", made.rendition)):
@@ -93,8 +100,9 @@ def _end(facts: Facts, sent: Sent, ends: Counter[str]) -> None:
         row |= {f"{name}_{end}": ends[f"{name}_{end}"] for end in ("completed", "failed", "cancelled")}
     for side in ("source_bytes", "output_bytes"):
         row[side] = sum(image[side] or 0 for image in images)
-    some = "completed_with_errors" if ends["images_completed"] else "failed"
-    row["status"] = "cancelled" if ends["products_cancelled"] else some if ends["images_failed"] else "completed"
+    row["status"] = _end_of(cancelled=bool(ends["products_cancelled"]), failed=bool(ends["images_failed"]))
+    if row["status"] == "failed" and ends["images_completed"]:
+        row["status"] = "completed_with_errors"
     row |= {"input_key": f"{request_id}/input.csv", "output_key": f"{request_id}/{TOKEN}/output.csv"}
     row |= {"failed_key": f"{request_id}/{TOKEN}/failed.csv" if wrong else None, "finalize_epoch": 1}
     facts.requests.append(row)

@@ -28,21 +28,23 @@ def election_inside() -> None:
 
     def leave_and_elect(connection: Connection, product_id: int, token: str, **values: Any) -> Any:
         left = leave(connection, product_id, token, **values)
-        request, product = ProcessingRequest, Product
-        unfinished = sa.exists().where(product.request_id == request.id, product.status.in_(UNFINISHED))
-        elect = sa.update(request).where(request.id == left[0], request.status == RequestStatus.PROCESSING, ~unfinished)
-        elected = {"status": RequestStatus.FINALIZING, "finalize_epoch": request.finalize_epoch + 1}
+        unfinished = sa.exists().where(Product.request_id == ProcessingRequest.id, Product.status.in_(UNFINISHED))
+        elect = sa.update(ProcessingRequest).where(
+            ProcessingRequest.id == left[0], ProcessingRequest.status == RequestStatus.PROCESSING, ~unfinished
+        )
+        elected = {"status": RequestStatus.FINALIZING, "finalize_epoch": ProcessingRequest.finalize_epoch + 1}
         connection.execute(elect.values(elected))
         time.sleep(SLOW_COMMIT)
         return left
 
     def elected_before(request_id: str) -> int | None:
         """The epoch of the election that the commit has already made."""
-        request = ProcessingRequest
-        statement = sa.select(request.finalize_epoch).where(request.id == request_id)
+        statement = sa.select(ProcessingRequest.finalize_epoch).where(ProcessingRequest.id == request_id)
         with transaction() as connection:
             return connection.execute(
-                statement.where(request.status == RequestStatus.FINALIZING, request.lease_token.is_(None))
+                statement.where(
+                    ProcessingRequest.status == RequestStatus.FINALIZING, ProcessingRequest.lease_token.is_(None)
+                )
             ).scalar_one_or_none()
 
     _replace(products, "_leave", leave_and_elect)
@@ -67,11 +69,10 @@ def sweeper_compares_null() -> None:
     """Miss plans that were never claimed: their `lease_until` is NULL, and NULL is never less than the time."""
 
     def unplanned(_seconds: float) -> sa.Select[Any]:
-        request = ProcessingRequest
         return (
-            sa.select(request.id)
-            .where(request.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
-            .where(request.planned_at.is_(None), request.lease_until < db_now())
+            sa.select(ProcessingRequest.id)
+            .where(ProcessingRequest.status.in_([RequestStatus.PENDING, RequestStatus.PROCESSING]))
+            .where(ProcessingRequest.planned_at.is_(None), ProcessingRequest.lease_until < db_now())
         )
 
     _replace(sweeper, "_unplanned", unplanned)
@@ -81,12 +82,11 @@ def finalize_without_epoch() -> None:
     """Let a finalizer end the request whatever its epoch, even if another one holds the lease."""
 
     def complete(request_id: str, *, epoch: int, token: str, status: Any, values: Any, payload: Any) -> str | None:
-        request = ProcessingRequest
         statement = (
-            sa.update(request)
-            .where(request.id == request_id)
+            sa.update(ProcessingRequest)
+            .where(ProcessingRequest.id == request_id)
             .values(status=status, finished_at=db_now(), lease_token=None, lease_until=None, **values)
-            .returning(request.webhook_url)
+            .returning(ProcessingRequest.webhook_url)
         )
         with transaction() as connection:
             url = connection.execute(statement).scalar_one()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import ENDED, DeliveryStatus
+from tests.chaos.callers import Callers
 from tests.chaos.case import Defect
 from tests.chaos.checker import SECONDS_TO_END, check, made_again
 from tests.chaos.cluster import CLOCKS, Cluster, open_cluster, stop_ours
@@ -26,7 +27,6 @@ from tests.chaos.fault_plan import plan_faults
 from tests.chaos.injector import FaultInjector
 from tests.chaos.network import Network, open_network
 from tests.chaos.pictures import BROKEN, PICTURES, ChaosHost, open_chaos_host
-from tests.chaos.sending import Sending
 from tests.chaos.uploads import plan_uploads
 
 HOSTS = len(CLOCKS) + 1  # those of the pools, and that of web
@@ -78,8 +78,8 @@ def run(options: Options, folder: Path, *, tell: Tell) -> Report:
     ):
         plan = planned(network=isinstance(net, Network))
         tell(f"seed {options.seed}, {options.database}: {len(uploads)} files, {len(plan)} faults over {seconds:.0f} s")
-        sending = Sending(cluster, image_host, uploads, seed=options.seed)
-        return Run(options, cluster, image_host, sending, FaultInjector(cluster, plan), tell).carry_out()
+        callers = Callers(cluster, image_host, uploads, seed=options.seed)
+        return Run(options, cluster, image_host, callers, FaultInjector(cluster, plan), tell).carry_out()
 
 
 class Run:
@@ -90,20 +90,20 @@ class Run:
         options: Options,
         cluster: Cluster,
         image_host: ChaosHost,
-        sending: Sending,
+        callers: Callers,
         injector: FaultInjector,
         tell: Tell,
     ) -> None:
         self._options = options
         self._cluster, self._image_host = cluster, image_host
-        self._sending, self._injector = sending, injector
+        self._callers, self._injector = callers, injector
         self._tell = tell
         self._started = time.monotonic()
         self._told = 0.0
 
     def carry_out(self) -> Report:
         """Upload and inject faults at the same time, wait until everything has ended, check."""
-        threads = [threading.Thread(target=each.run) for each in (self._sending, self._injector)]
+        threads = [threading.Thread(target=each.run) for each in (self._callers, self._injector)]
         for thread in threads:
             thread.start()
         while threads[1].is_alive():
@@ -112,10 +112,10 @@ class Run:
         self._tell(f"the last fault is over; {backlog} images are left")
         ended = self._wait(lambda: not threads[0].is_alive() and not self._figures()["open"], SECONDS_TO_END + 30)
         announced = self._wait(lambda: not self._figures()["unannounced"], ANNOUNCING_SECONDS if ended else 0)
-        self._sending.stopped.set()
+        self._callers.stopped.set()
         threads[0].join()
         stop_ours(self._cluster)
-        facts = collect(self._cluster, self._image_host, self._sending.sent, seconds_to_end=ended or 2 * SECONDS_TO_END)
+        facts = collect(self._cluster, self._image_host, self._callers.sent, seconds_to_end=ended or 2 * SECONDS_TO_END)
         return self._report(facts, backlog=backlog, announced=announced)
 
     def _wait(self, done: Callable[[], bool], seconds: float) -> float:
@@ -157,7 +157,7 @@ class Run:
             return
         self._told = seconds
         figures = self._figures()
-        files = len(self._sending.sent)
+        files = len(self._callers.sent)
         self._tell(
             f"{seconds:5.0f} s  faults {sum(self._injector.injected.values())}/{self._options.faults}"
             f"  images {figures['images']}/{self._options.images}  requests ended {figures['ended']}/{files}"

@@ -16,12 +16,12 @@ from pathlib import Path
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.statuses import ENDED, DeliveryStatus, ProductStatus
 from tests.chaos import traps
+from tests.chaos.callers import Callers
 from tests.chaos.case import Defect
 from tests.chaos.checker import check
 from tests.chaos.cluster import Cluster, open_cluster, stop_ours
 from tests.chaos.facts import Facts, Row, collect, rows_of
 from tests.chaos.pictures import ChaosHost, open_chaos_host
-from tests.chaos.sending import Sending
 from tests.chaos.uploads import Line, Place, Upload
 from tests.support.processes import wait_until
 
@@ -37,14 +37,14 @@ class Trial:
 
     def __init__(self, cluster: Cluster, image_host: ChaosHost) -> None:
         self.cluster, self.image_host = cluster, image_host
-        self._sendings: list[tuple[Sending, threading.Thread]] = []
+        self._callers: list[tuple[Callers, threading.Thread]] = []
 
     def send(self, *files: tuple[str, int]) -> None:
         """Upload files, given by name and number of products of one image each, in a thread."""
-        sending = Sending(self.cluster, self.image_host, [_upload(name, count) for name, count in files], seed=0)
-        thread = threading.Thread(target=sending.run)
+        callers = Callers(self.cluster, self.image_host, [_upload(name, count) for name, count in files], seed=0)
+        thread = threading.Thread(target=callers.run)
         thread.start()
-        self._sendings.append((sending, thread))
+        self._callers.append((callers, thread))
 
     def rows(self, entity: type[ProcessingRequest | Product | WebhookDelivery]) -> list[Row]:
         """The current rows of a table."""
@@ -73,7 +73,7 @@ class Trial:
 
     def _has_ended(self) -> bool:
         ended, told = {end.value for end in ENDED}, DeliveryStatus.DELIVERED.value
-        sent = not any(thread.is_alive() for _, thread in self._sendings)
+        sent = not any(thread.is_alive() for _, thread in self._callers)
         return (
             sent
             and all(row["status"] in ended for row in self.rows(ProcessingRequest))
@@ -81,11 +81,11 @@ class Trial:
         )
 
     def _facts(self) -> Facts:
-        for sending, thread in self._sendings:
-            sending.stopped.set()
+        for callers, thread in self._callers:
+            callers.stopped.set()
             thread.join()
         stop_ours(self.cluster)
-        sent = [each for sending, _ in self._sendings for each in sending.sent]
+        sent = [each for callers, _ in self._callers for each in callers.sent]
         return collect(self.cluster, self.image_host, sent, seconds_to_end=0)
 
 

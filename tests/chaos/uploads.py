@@ -104,4 +104,6 @@ def _action(chance: random.Random, lines: tuple[Line, ...]) -> str | None:
     if any(place.code for line in lines for place in line.places):
         return "retry" if chance.random() < 0.4 else None
     drawn = chance.random()
-    return "cancel" if drawn < 0.05 else "delete" if drawn < 0.10 else None
+    if drawn < 0.05:
+        return "cancel"
+    return "delete" if drawn < 0.10 else None

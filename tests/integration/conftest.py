@@ -23,7 +23,7 @@ from imgproc.queue.connection import redis_client
 from tests.integration.api.answers import AppFactory
 from tests.support.image_host import ImageHost, open_image_host
 from tests.support.postgresql import postgresql
-from tests.support.s3 import ObjectStore
+from tests.support.s3 import ObjectStore, create_buckets
 from tests.support.valkey_server import valkey
 
 Environ = dict[str, str]
@@ -69,7 +69,7 @@ def _migrated(environ: Environ) -> Iterator[Flask]:
     app = create_app(load_settings(environ))
     with app.app_context():
         flask_migrate.upgrade()
-        services().store.ensure_buckets()
+        create_buckets(services().store)
         yield app
         db.engine.dispose()
 

@@ -166,9 +166,9 @@ with claim(data_dir), Supervisor(threading.Event()) as supervisor, start_missing
 
 def test_two_stacks_on_one_folder_are_refused(data_dir: Path) -> None:
     """The second start fails with one line."""
-    with claim(data_dir), pytest.raises(EmbeddedError, match=r"imgproc already runs on .*choose another DATA_DIR\.$"):  # noqa: SIM117
-        with claim(data_dir):
-            pass
+    refused = pytest.raises(EmbeddedError, match=r"imgproc already runs on .*choose another DATA_DIR\.$")
+    with claim(data_dir), refused, claim(data_dir):
+        pass
 
 
 def test_a_taken_port_is_reported_in_one_line() -> None:

@@ -1,7 +1,7 @@
 """Real traffic to private, link-local and metadata addresses, in a network namespace where all of them answer.
 
 A canary listens on every address, and a refused URL causes no connection to it. Where the kernel forbids namespaces
-these cases are skipped; `tests/unit/test_netguard.py` refuses the same addresses without traffic.
+these cases are skipped; `tests/unit/test_addresses.py` refuses the same addresses without traffic.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from imgproc.api.api_keys import create_key
 from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.journey.services import services
+from tests.support.s3 import create_buckets
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
         app = create_app(load_settings(environ))
         with app.app_context():
             flask_migrate.upgrade()
-            services().store.ensure_buckets()
+            create_buckets(services().store)
         yield app
 
 

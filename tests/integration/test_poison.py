@@ -557,9 +557,9 @@ def test_one_worker_drops_all_kinds_of_malformed_jobs(planned_ids: list[str]) ->
 
 
 FIELDS = (
-    *("created_at", "enqueued_at", "timeout", "result_ttl", "status", "origin"),
-    *("dependency_ids", "meta", "webhooks", "retries_left", "group_id"),
-)
+    "created_at", "enqueued_at", "timeout", "result_ttl", "status", "origin",
+    "dependency_ids", "meta", "webhooks", "retries_left", "group_id",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("field", FIELDS)

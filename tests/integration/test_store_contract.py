@@ -17,14 +17,13 @@ from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
-from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
 from imgproc.core.errors import ImgprocError, StorageUnavailable
 from imgproc.pipeline.storage.object_keys import output_csv_key, rendition_key
 from imgproc.pipeline.storage.store import Store
 from tests.support.hostile_servers import self_signed
-from tests.support.s3 import S3Server, s3_server
+from tests.support.s3 import S3Server, create_buckets, s3_server
 
 REQUEST_ID = "6f1c9f0e-5a55-4c1f-9d0a-0c6f7a1b2c3d"
 CSV_KEY = output_csv_key(REQUEST_ID, token="c0ffee" * 5)
@@ -75,7 +74,7 @@ def endpoint(request: pytest.FixtureRequest) -> str:
 def store(endpoint: str) -> Iterator[Store]:
     """A store with both buckets, emptied of our request afterwards."""
     store = make_store(endpoint)
-    store.ensure_buckets()
+    create_buckets(store)
     yield store
     store.delete_some(REQUEST_ID)
 
@@ -281,30 +280,21 @@ def test_deletes_a_page_of_objects_at_a_time(store: Store, objects: Any) -> None
     assert keys(objects, "outputs") == []
 
 
-def test_buckets_are_created_once(endpoint: str) -> None:
-    """Creating buckets that exist changes nothing; `ping` succeeds once both exist."""
+def test_ping_needs_both_buckets(endpoint: str) -> None:
+    """`ping` succeeds once both exist."""
     store = make_store(endpoint, originals_bucket="first-originals", outputs_bucket="first-outputs")
     with pytest.raises(StorageUnavailable):
         store.ping()
-    for _ in range(2):
-        store.ensure_buckets()
-        store.ping()
-
-
-@mock_aws
-def test_buckets_are_created_in_the_region() -> None:
-    """Every region but the default one has to be named when a bucket is created."""
-    store = make_store(None, region="eu-west-1")
-    store.ensure_buckets()
+    create_buckets(store)
     store.ping()
 
 
 def test_a_missing_bucket_delays_the_work(endpoint: str) -> None:
     """A missing bucket is an outage, which delays the product and does not fail it."""
     store = make_store(endpoint, originals_bucket="absent-originals", outputs_bucket="absent-outputs")
-    for name in OPERATIONS.keys() - {"ensure_buckets"}:
+    for operation in OPERATIONS.values():
         with pytest.raises(StorageUnavailable) as raised:
-            OPERATIONS[name](store)
+            operation(store)
         assert raised.value.retryable
 
 
@@ -318,7 +308,6 @@ OPERATIONS: dict[str, Callable[[Store], Any]] = {
     "open_csv": lambda store: store.open_csv(CSV_KEY),
     "delete_csvs": lambda store: store.delete_csvs([CSV_KEY], private=False),
     "delete_some": lambda store: store.delete_some(REQUEST_ID),
-    "ensure_buckets": lambda store: store.ensure_buckets(),
     "ping": lambda store: store.ping(),
 }
 IMAGES = {"put_original", "put_rendition"}  # the operations that use obstore

@@ -305,7 +305,7 @@ def test_no_webhook_secret_is_shown(shop: ImageHost, caplog: pytest.LogCaptureFi
     key = create_key("shop", webhook_secret=secret)
     with caplog.at_level(logging.DEBUG):
         request_id = announce_to(shop, key)
-    claim = deliveries.DeliveryClaim(owner="", url="", payload={}, attempts=0, retries=0)
+    claim = deliveries.DeliveryClaim(owner="", url="", payload={}, retries=0)
     ask = current_app.test_client().get
     paths = [f"/api/status/{request_id}", f"/api/requests/{request_id}/deliveries", "/api/requests", "/metrics"]
     shown = [

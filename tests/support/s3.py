@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from imgproc.embedded.ports import LOOPBACK, S3_PORTS, free_port, listens
 from imgproc.embedded.servers import s3_service
 from imgproc.embedded.supervisor import Service, spawn
+from imgproc.pipeline.storage.store import Store
 
 ACCESS_KEY = "test-access-key"
 SECRET = "test-secret-key"
@@ -68,6 +69,14 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         yield server
     finally:
         stop_s3_server(server)
+
+
+def create_buckets(store: Store) -> None:
+    """Create the buckets of a store that are missing; imgproc itself expects them to exist."""
+    s3 = store._s3()
+    for bucket in (store._originals, store._outputs):
+        with suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+            s3.create_bucket(Bucket=bucket)
 
 
 class ObjectStore:

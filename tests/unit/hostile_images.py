@@ -87,7 +87,7 @@ def _fixture(name: str) -> Callable[[], bytes]:
 
 
 def _modest_avif() -> bytes:
-    """An AVIF whose boxes claim 8 bits, but whose pictures have 12; the decoder goes by the pictures."""
+    """An AVIF whose boxes claim 8 bits, but whose pictures have 12; the decoder allocates what the pictures need."""
     avif = bytearray(_fixture("12-bit-with-alpha.avif")())
     for box in re.finditer(b"av1C", avif):
         avif[box.end() + 2] &= 0x9F

@@ -161,11 +161,17 @@ def _is_sentence(node: ast.expr) -> bool:
     return text or isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Name) and node.id == "detail")
 
 
+def _values(node: ast.AST) -> list[ast.expr]:
+    """The arguments of a call, or the items of a tuple."""
+    if isinstance(node, ast.Call):
+        return node.args
+    return node.elts if isinstance(node, ast.Tuple) else []
+
+
 def _codes(tree: ast.AST) -> Iterator[str]:
     """The error codes of a module: given as `code=`, or as the value just before their explanation."""
     for node in ast.walk(tree):
-        values = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
-        found = [code for code, text in pairwise(values) if _is_sentence(text)]
+        found = [code for code, text in pairwise(_values(node)) if _is_sentence(text)]
         found += [node.value] if isinstance(node, ast.keyword) and node.arg == "code" else []
         for code in found:
             if isinstance(code, ast.Constant) and re.fullmatch(r"[a-z]+(_[a-z]+)*", str(code.value)):

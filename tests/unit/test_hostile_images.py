@@ -96,9 +96,9 @@ def test_the_limit_takes_effect(starved: Outcomes) -> None:
 
 # The whole table takes hours (python -m tests.unit.hostile_table); these are the worst cases, or examples of a kind.
 WORST = (
-    *("the largest noise of 16 colours, with transparency", "waves of colour and transparency, 3,000 squared"),
-    *("a row wider than WebP and AVIF hold", "the largest RGBA PNG with all extras"),
-)
+    "the largest noise of 16 colours, with transparency", "waves of colour and transparency, 3,000 squared",
+    "a row wider than WebP and AVIF hold", "the largest RGBA PNG with all extras",
+)  # fmt: skip
 COSTLIEST: list[dict[str, Any]] = [
     {"format": "avif", "scale": 1, "quality": 95},
     {"format": "png", "scale": 1, "quality": "smart"},

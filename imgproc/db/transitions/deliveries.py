@@ -35,7 +35,6 @@ class DeliveryClaim:
     owner: str
     url: str
     payload: dict[str, Any]
-    attempts: int
     retries: int
 
 
@@ -82,13 +81,7 @@ def claim(
             lease_token=token,
             lease_until=db_now(lease_seconds),
         )
-        .returning(
-            OWNER,
-            WebhookDelivery.url,
-            WebhookDelivery.payload,
-            WebhookDelivery.attempts,
-            WebhookDelivery.retries,
-        )
+        .returning(OWNER, WebhookDelivery.url, WebhookDelivery.payload, WebhookDelivery.retries)
     )
     with single_statement() as connection:
         claimed = connection.execute(statement).one_or_none()

@@ -108,7 +108,6 @@ def _rendition(facts: ImageFacts, size: tuple[int, int], target: str, body: byte
     return Rendition(
         body=body,
         content_type=content_type_of(target),
-        extension=extension_of(target),
         source=facts,
         output=ImageFacts(len(body), *size, target),
         kept=kept is not None,

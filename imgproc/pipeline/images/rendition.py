@@ -25,7 +25,6 @@ class Rendition:
 
     body: bytes
     content_type: str
-    extension: str
     source: ImageFacts
     output: ImageFacts
     kept: bool = False

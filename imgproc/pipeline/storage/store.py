@@ -10,9 +10,9 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
@@ -67,7 +67,6 @@ class Store:
         self._originals = originals_bucket
         self._outputs = outputs_bucket
         self._public_url = public_url.rstrip("/")
-        self._region = region
         self._clients = ClientsOfProcess(
             endpoint_url=endpoint_url,
             access_key_id=access_key_id,
@@ -171,12 +170,6 @@ class Store:
             emptied = [self._delete_page(bucket, f"{request_id}/") for bucket in (self._originals, self._outputs)]
             return all(emptied)
 
-    def ensure_buckets(self) -> None:
-        """Create the buckets that are missing."""
-        with _storage_errors("create the buckets"):
-            for bucket in (self._originals, self._outputs):
-                self._ensure_bucket(bucket)
-
     def ping(self) -> None:
         """Return only if our credentials reach both buckets."""
         with _storage_errors("reach the buckets"):
@@ -199,20 +192,6 @@ class Store:
             if kept:
                 raise StorageUnavailable(f"The object store kept {len(kept)} objects ({kept[0].get('Code')}).")
         return not page["IsTruncated"]
-
-    def _ensure_bucket(self, bucket: str) -> None:
-        s3 = self._s3()
-        try:
-            s3.head_bucket(Bucket=bucket)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "404":
-                raise
-            # us-east-1 is the default and must not be named.
-            named = self._region != "us-east-1"
-            where: Any = {"CreateBucketConfiguration": {"LocationConstraint": self._region}} if named else {}
-            # Another process may have created it meanwhile.
-            with suppress(s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
-                s3.create_bucket(Bucket=bucket, **where)
 
 
 @contextmanager

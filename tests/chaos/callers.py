@@ -35,7 +35,7 @@ class Sent:
     acted: bool = False  # the action after it was accepted, even if the answer was lost
 
 
-class Sending:
+class Callers:
     """Sends `uploads`, each by a caller of its own."""
 
     def __init__(self, cluster: Cluster, image_host: ChaosHost, uploads: Sequence[Upload], *, seed: int) -> None:
