@@ -85,13 +85,15 @@ def test_no_process_outlives_a_killed_up(tmp_path: Path) -> None:
 def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     """It exits quietly with status 0, and keeps the data for the next start."""
     process = start_up(tmp_path / "var", free_port(DEMO_PORTS))
+    log, announced = tmp_path / "var.log", "Ctrl-C stops everything.\n"
+    wait_until(lambda: announced in log.read_text())  # the web process answers a moment earlier
     descendants = _descendants(process)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 0
     assert not any(map(is_alive, descendants))
     assert (tmp_path / "var/imgproc.db").exists()
-    said = (tmp_path / "var.log").read_text().partition("Ctrl-C stops everything.\n")[2].splitlines()
-    assert [line for line in said if line and "redis_was_empty" not in line] == ["imgproc has stopped."]
+    said = log.read_text().partition(announced)[2].splitlines()
+    assert [line for line in said if line and "redis_flushed" not in line] == ["imgproc has stopped."]
 
 
 def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
