@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import click
 import flask_migrate
+from flask import Flask
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
@@ -23,9 +24,7 @@ from imgproc.core.terminal import printable, printable_lines
 from imgproc.db.engine import db
 from imgproc.demo import DemoFailed, run_demo
 from imgproc.embedded import ports, servers, supervisor
-from imgproc.journey.outage import describe, growing_pauses
-
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two attempts to reach a service
+from imgproc.journey.outage import describe, start_pauses
 
 console = Console(highlight=False)
 
@@ -61,8 +60,10 @@ def _run_stack(settings: Settings, stop: threading.Event) -> None:
     with supervisor.Supervisor(stop) as processes, servers.start_missing(settings, processes):
         if url := settings.redis_url:
             _wait_for("Redis", lambda: servers.redis_failure(url), stop)
-        _wait_for("The database", _database_failure, stop)
-        _migrate()
+        app = create_app()  # only now, because it reads the addresses of the servers just started
+        _wait_for("The database", lambda: _database_failure(app), stop)
+        with app.app_context():
+            flask_migrate.upgrade()
         for service in _services(settings):
             processes.start(service)
         _announce(settings)
@@ -75,7 +76,7 @@ def _wait_for(name: str, find_failure: Callable[[], str | None], stop: threading
     Raises:
         Stopped: `stop` was set meanwhile.
     """
-    pauses = growing_pauses(FIRST_PAUSE, LONGEST_PAUSE)
+    pauses = start_pauses()
     while failure := find_failure():
         pause, reason = next(pauses), printable(redact(failure))
         console.print(f"{name} does not answer ({reason}). Next attempt in {pause:g} s.", markup=False, soft_wrap=True)
@@ -83,9 +84,9 @@ def _wait_for(name: str, find_failure: Callable[[], str | None], stop: threading
             raise supervisor.Stopped
 
 
-def _database_failure() -> str | None:
+def _database_failure(app: Flask) -> str | None:
     """Why no connection to the database can be made; None where one can."""
-    with create_app().app_context():
+    with app.app_context():
         try:
             with db.engine.connect():
                 return None
@@ -93,11 +94,6 @@ def _database_failure() -> str | None:
             return describe(error)
         finally:
             db.engine.dispose()
-
-
-def _migrate() -> None:
-    with create_app().app_context():
-        flask_migrate.upgrade()
 
 
 def _services(settings: Settings) -> list[supervisor.Service]:

@@ -53,6 +53,11 @@ def growing_pauses(first: float, longest: float) -> Iterator[float]:
         pause = min(2 * pause, longest)
 
 
+def start_pauses() -> Iterator[float]:
+    """Seconds to pause between two tries at a server without which a process cannot start."""
+    return growing_pauses(1.0, 30.0)
+
+
 def retry_on_outage(transition: Callable[[], Result]) -> Result:
     """Retry a transition while the database is away, because the work is done and only its record is missing.
 

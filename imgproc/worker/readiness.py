@@ -11,10 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.engine import db
-from imgproc.journey.outage import describe, growing_pauses
+from imgproc.journey.outage import describe, start_pauses
 from imgproc.queue.connection import connect_redis, ping
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
 REDIS_PATIENCE = 2.0  # seconds that Redis may take to answer
 
 log = structlog.get_logger(__name__)
@@ -26,7 +25,7 @@ class Readiness:
     def __init__(self, app: Flask, *, redis_url: str) -> None:
         self._app = app
         self._redis = connect_redis(redis_url, timeout=REDIS_PATIENCE, retries=0)
-        self._pauses = growing_pauses(FIRST_PAUSE, LONGEST_PAUSE)
+        self._pauses = start_pauses()
         self._next_try = 0.0
 
     def is_ready(self) -> bool:
@@ -40,7 +39,7 @@ class Readiness:
             log.warning("workers_delayed", retry_in=pause, error=describe(error))
             self._next_try = time.monotonic() + pause
             return False
-        self._pauses = growing_pauses(FIRST_PAUSE, LONGEST_PAUSE)
+        self._pauses = start_pauses()
         return True
 
     def _ask(self) -> None:
