@@ -10,6 +10,7 @@ ImgprocError
 ├── QuotaExceeded              the caller has too much unfinished work
 │   └── TooManyUploads         too many large files of the caller are being read
 ├── ForbiddenAddress           an address that downloads and webhooks may not reach (an OSError, as sockets raise it)
+├── HostWait                   the host of an image needs a pause before it is asked
 ├── ImageError                 one image cannot be processed; only that image fails
 │   ├── DownloadError          the source could not be downloaded
 │   └── CompressError          the source is not an image that we can encode
@@ -135,11 +136,39 @@ class ImageError(ImgprocError):
 
 
 class DownloadError(ImageError):
-    """The source could not be downloaded. `retry_after` is the time the server asked for, in seconds, if any."""
+    """The source could not be downloaded. `retry_after` is the time the server asked for, in seconds, if any.
 
-    def __init__(self, detail: str, *, code: str, retryable: bool = False, retry_after: float | None = None) -> None:
+    `trouble` is a member of `pipeline.http.host_gate.Trouble` if the host, not the image, is the reason.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        trouble: str | None = None,
+    ) -> None:
         super().__init__(detail, code=code, retryable=retryable)
         self.retry_after = retry_after
+        self.trouble = trouble
+
+
+class HostWait(ImgprocError):
+    """The host of an image needs a pause of `seconds` first. The image is delayed; this is no attempt at it.
+
+    `trouble` is a member of `pipeline.http.host_gate.Trouble`, or None if the limit of the host alone is the reason.
+    """
+
+    code = "host_wait"
+    retryable = True
+
+    def __init__(self, detail: str, *, host: str, seconds: float, trouble: str | None = None) -> None:
+        super().__init__(detail)
+        self.host = host
+        self.seconds = seconds
+        self.trouble = trouble
 
 
 class CompressError(ImageError):

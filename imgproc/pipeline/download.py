@@ -14,9 +14,10 @@ from urllib3.exceptions import DecodeError
 from urllib3.util import Url
 
 from imgproc.core.errors import DownloadError, ForbiddenAddress, InvalidInput
-from imgproc.pipeline.http.addresses import ANY_NETWORK, Network, check_url
+from imgproc.pipeline.http.addresses import ANY_NETWORK, PORTS, Network, check_url
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of, explain
+from imgproc.pipeline.http.host_gate import Answer, HostGate, OpenGate, Trouble
 from imgproc.pipeline.http.session import USER_AGENT, GuardedSession, discard, retry_after
 
 MAX_REDIRECTS = 3
@@ -24,6 +25,8 @@ MAX_RETRY_AFTER = 300.0
 CHUNK_BYTES = 256 * 1024  # Most images take few reads, and a compression bomb is noticed early.
 REDIRECTS = {301, 302, 303, 307, 308}
 RETRYABLE = {408, 425, 429}  # and all of 5xx
+TROUBLES = {429: Trouble.BUSY, 503: Trouble.BUSY, 502: Trouble.AWAY, 504: Trouble.AWAY}
+TROUBLE_OF_CODE = {"connect_failed": Trouble.AWAY, "dns_failed": Trouble.AWAY, "timeout": Trouble.SLOW}
 ADVICE = {
     401: "make it public",
     403: "make it public",
@@ -77,7 +80,7 @@ class Downloader:
 
     `timeout` is in seconds, from DNS to the last byte over all redirects; `max_bytes` bounds the body;
     `allowed_networks` may be reached although they are private, and so may URLs that begin with `samples_url`, which
-    ends with a slash.
+    ends with a slash. `gate` limits the requests to each host.
     """
 
     def __init__(
@@ -89,7 +92,9 @@ class Downloader:
         samples_url: str | None = None,
         pool_size: int = 16,
         user_agent: str = USER_AGENT,
+        gate: HostGate | None = None,
     ) -> None:
+        self._gate = gate or OpenGate()
         self._allowed_networks = tuple(allowed_networks)
         self._timeout = timeout
         self._max_bytes = max_bytes
@@ -108,29 +113,45 @@ class Downloader:
 
         Raises:
             DownloadError: with a code of an image; `retryable` says whether another attempt may help.
+            HostWait: the host needs a pause before it is asked.
         """
         with Deadline(self._timeout) as deadline:
             for hop in range(1 + MAX_REDIRECTS):
-                parts, session = self._checked(url)
-                host = parts.host or ""
                 # Validators belong to the first URL; a redirect may lead elsewhere while they stay the same.
-                conditions = {} if hop else known.conditions
-                try:
-                    with session.request("GET", parts, headers=ACCEPT | conditions) as response:
-                        if conditions and response.status == HTTPStatus.NOT_MODIFIED:
-                            discard(response)
-                            return Download(b"", known, not_modified=True)
-                        target = _redirect_target(response, parts)
-                        if target is None:
-                            received = self._receive(response, host, deadline)
-                            return replace(received, validators=UNKNOWN) if hop else received
-                        discard(response)
-                except NETWORK_ERRORS as error:
-                    raise _explain(error, host, deadline) from error
-                url = target
+                received = self._visit(url, deadline, UNKNOWN if hop else known)
+                if isinstance(received, Download):
+                    return replace(received, validators=UNKNOWN) if hop else received
+                url = received
         raise DownloadError(
             f"The URL redirects more than {MAX_REDIRECTS} times; give the one it ends at.", code="too_many_redirects"
         )
+
+    def _visit(self, url: str, deadline: Deadline, known: Validators) -> Download | str:
+        """Pass the gate of the host, ask it once, and tell the gate how it answered. Returns a redirect's target."""
+        parts, session = self._checked(url)
+        with self._gate.visit(f"{parts.host}:{parts.port or PORTS[parts.scheme or '']}") as visit:
+            try:
+                received = self._ask(session, parts, deadline, known)
+            except DownloadError as error:
+                visit.report(Answer(Trouble(error.trouble) if error.trouble else None, error.retry_after))
+                raise
+            visit.report(Answer())
+            return received
+
+    def _ask(self, session: GuardedSession, parts: Url, deadline: Deadline, known: Validators) -> Download | str:
+        host, conditions = parts.host or "", known.conditions
+        try:
+            with session.request("GET", parts, headers=ACCEPT | conditions) as response:
+                if conditions and response.status == HTTPStatus.NOT_MODIFIED:
+                    discard(response)
+                    return Download(b"", known, not_modified=True)
+                target = _redirect_target(response, parts)
+                if target is None:
+                    return self._receive(response, host, deadline)
+                discard(response)
+                return target
+        except NETWORK_ERRORS as error:
+            raise _explain(error, host, deadline) from error
 
     def _checked(self, url: str) -> tuple[Url, GuardedSession]:
         """The parts of the URL, which may be asked for, and the session for it."""
@@ -196,6 +217,7 @@ def _refused(response: BaseHTTPResponse, host: str) -> DownloadError:
         code=f"http_{status}",
         retryable=retryable,
         retry_after=retry_after(response.headers, at_most=MAX_RETRY_AFTER) if retryable else None,
+        trouble=TROUBLES.get(status),
     )
 
 
@@ -213,4 +235,5 @@ def _explain(error: BaseException, host: str, deadline: Deadline) -> DownloadErr
                 code="truncated_image",
                 retryable=True,
             )
-    return DownloadError(failure.detail, code=failure.code, retryable=failure.retryable)
+    trouble = TROUBLE_OF_CODE.get(failure.code) if failure.retryable else None
+    return DownloadError(failure.detail, code=failure.code, retryable=failure.retryable, trouble=trouble)
