@@ -13,6 +13,7 @@ local TAU = 2                        -- seconds over which the delivered rate is
 local SEARCH, STEP = 0.25, 1.08      -- growth of the rate in one latency while no ceiling is known; of a ceiling
 local BELOW, CUT = 0.95, 0.75        -- how far below a ceiling the rate stays; what a refusal makes of the rate
 local MEASURED, GUESS = 4, 1.1       -- a delivered rate that is known well enough for a ceiling, and what is guessed
+local SOON, SOONER = 5, 0.9          -- seconds after a refusal; what another refusal then makes of a ceiling
 local SETTLED = 3                    -- seconds after which the delivered rate is that of the pace
 local FIRST_GAP, LEAST_GAP = 32, 4   -- requests between two probes of the rate
 local FIRST_WINDOW_GAP = 8           -- requests with a full window between two probes of the window
@@ -28,7 +29,7 @@ local DISTRUST = 600                 -- seconds without kept connections after t
 local function new_host()
   return {
     window = UNANSWERED_START, threshold = 1e6, proven = 0, bad = 0, window_gap = FIRST_WINDOW_GAP, window_count = 0,
-    rate = 0, ceiling = 0, rate_gap = FIRST_GAP, rate_count = 0, paced_at = 0,
+    rate = 0, ceiling = 0, rate_gap = FIRST_GAP, rate_count = 0, paced_at = 0, slowed_at = 0,
     asked_at = 0, next_at = 0, line_at = 0, pause_at = 0, cut_at = 0, refusing_at = 0, refused_at = 0, served_at = 0, close_at = 0,
     delivered = 0, delivered_at = 0, began_at = 0, latency = 0, streak = 0, answered = 0, served = 0,
     trouble = '', because = '',
@@ -126,7 +127,9 @@ local function cut_rate(s, visit, now)
     if now - s.paced_at > SETTLED then
       slower = math.max(slower, math.min(0.93 * delivered, BELOW * visit.rate))
     end
-    s.ceiling, s.rate = visit.rate, math.min(s.rate, slower)
+    -- A pause lets a host allow more for a moment, so a rate that was reached just after it says too much.
+    s.ceiling = now - s.slowed_at < SOON and SOONER * visit.rate or visit.rate
+    s.rate, s.slowed_at = math.min(s.rate, slower), now
     s.rate_gap = math.min(MOST_GAP, s.rate_gap * 2)
   end
   s.rate, s.rate_count = math.max(SLOWEST, s.rate), 0
