@@ -144,9 +144,10 @@ class WaitingProducts:
 
 
 def waiting_products(request_id: str) -> list[WaitingProducts]:
-    """The products that wait, by host; those that are queued again count until they are claimed. They are few, because each request may have only a few windows of them.
+    """The products that wait, by host; those that are queued again count until they are claimed.
 
-    Where the host has refused some, their reason counts.
+    They are few, because each request may have only a few windows of them. Where the host has refused some, their
+    reason counts.
     """
     statement = (
         sa.select(Product.waiting_host, Product.waiting_reason, Product.not_before)
@@ -158,7 +159,10 @@ def waiting_products(request_id: str) -> list[WaitingProducts]:
         by_host.setdefault(row.waiting_host, []).append(row)
     found = [
         WaitingProducts(
-            host, len(rows), rows[0].not_before, min((row.waiting_reason for row in rows), key=AT_LIMIT.__eq__)
+            host,
+            len(rows),
+            rows[0].not_before,
+            next((row.waiting_reason for row in rows if row.waiting_reason != AT_LIMIT), AT_LIMIT),
         )
         for host, rows in by_host.items()
     ]
