@@ -21,6 +21,16 @@ local function line(reason)
   return { 'wait', tostring(s.line_at - now), reason }
 end
 
+-- Seconds until the first permit is likely to be free.
+local function until_a_permit()
+  local first = redis.call('ZRANGE', PERMITS, 0, 0, 'WITHSCORES')
+  local ends = first[2] and tonumber(first[2]) or now
+  if ends > now + s.guard then -- the request is still under way
+    ends = ends - LEASE + s.latency
+  end
+  return math.max(s.rate > 0 and 0.5 / s.rate or 0.01, math.min(0.1, ends - now))
+end
+
 local function hold(seconds)
   local is_full = not redis.call('ZSCORE', LINE, ID) and redis.call('ZCARD', LINE) >= line_length(s, now)
   if is_full or not MAY_HOLD then
@@ -28,9 +38,7 @@ local function hold(seconds)
   end
   redis.call('ZADD', LINE, now + 1, ID)
   save(s)
-  -- A permit is free again after a part of the latency; where the rate is the limit, after a start at the earliest.
-  local soon = math.max(0.01, s.latency / 8, s.rate > 0 and 0.5 / s.rate or 0)
-  return { 'hold', tostring(seconds or math.min(0.1, soon)) }
+  return { 'hold', tostring(seconds or until_a_permit()) }
 end
 
 local patience = s.answered == 1 and PATIENCE or DEAD_PATIENCE

@@ -17,9 +17,15 @@ local SOON, SOONER = 5, 0.9          -- seconds after a refusal; what another re
 local SETTLED = 3                    -- seconds after which the delivered rate is that of the pace
 local FIRST_GAP, LEAST_GAP = 32, 4   -- requests between two probes of the rate
 local FIRST_WINDOW_GAP = 8           -- requests with a full window between two probes of the window
-local LEAST_WINDOW_GAP = 2
+local LEAST_WINDOW_GAP = 4
+local PROOF = 8                      -- served requests with a full window that prove it
+local LEAST_LATENCY = 0.05           -- seconds
+local UNLIMITED = 1e6
+local SAME, KNOWN = 1, 2             -- further refusals of the same moment: each counts, or none does
 local MOST_GAP = 500
 local SPREAD = 0.6                   -- of the latency of the host
+local MOST_DOUBT, LESS_DOUBT = 2, 0.05 -- refusals with a full window until the rate is blamed; less for each served
+local MORE_GUARD, MOST_GUARD, LESS_GUARD = 0.005, 0.2, 0.99 -- seconds; of the latency; what a served request leaves
 local OUTAGE = 3                     -- refusals in a row after which one request at a time is made
 local FIRST_PAUSE, LONGEST_PAUSE, PAUSE_SHARE = 0.5, 60, 0.25 -- seconds; of the time for which the host has refused
 local QUIET = 180                    -- seconds without a request after which an outage begins anew
@@ -28,10 +34,11 @@ local DISTRUST = 600                 -- seconds without kept connections after t
 
 local function new_host()
   return {
-    window = UNANSWERED_START, threshold = 1e6, proven = 0, bad = 0, window_gap = FIRST_WINDOW_GAP, window_count = 0,
+    window = UNANSWERED_START, threshold = UNLIMITED, proven = 0, blamed = 0, limited = 0, cutting = 0,
+    window_gap = FIRST_WINDOW_GAP, window_count = 0, doubt = 0, guard = 0,
     rate = 0, ceiling = 0, rate_gap = FIRST_GAP, rate_count = 0, paced_at = 0, slowed_at = 0,
-    asked_at = 0, next_at = 0, line_at = 0, pause_at = 0, cut_at = 0, refusing_at = 0, refused_at = 0, served_at = 0, close_at = 0,
-    delivered = 0, delivered_at = 0, began_at = 0, latency = 0, streak = 0, answered = 0, served = 0,
+    asked_at = 0, next_at = 0, line_at = 0, pause_at = 0, cut_at = 0, refusing_at = 0, refused_at = 0, served_at = 0,
+    close_at = 0, delivered = 0, delivered_at = 0, began_at = 0, latency = 0, streak = 0, answered = 0, served = 0,
     trouble = '', because = '',
   }
 end
@@ -53,25 +60,24 @@ local function allowed(s, most)
   return is_outage(s) and 1 or math.max(1, math.min(math.floor(s.window), most))
 end
 
--- Seconds from the start of one request to that of the next. Below the window starts are spread over the latency, so
--- that a host that allows no two requests at the same moment serves them.
+-- Seconds from the start of one request to that of the next. Below a window that is limited, starts are spread over the
+-- latency, so that a host that allows no two requests at the same moment serves them.
 local function spacing(s)
   if s.rate > 0 then
     return 1 / s.rate
   end
-  return s.bad > 0 and SPREAD * s.latency / s.window or 0
+  return s.limited == 1 and SPREAD * s.latency / s.window or 0
 end
 
 local function grow_window(s, visit)
-  s.proven = math.max(s.proven, visit.n)
-  if s.bad > 0 and visit.n >= s.bad then -- it serves what it once refused
-    s.bad = 0
-    s.window_gap = math.max(LEAST_WINDOW_GAP, s.window_gap / 4)
-  end
   if s.window < s.threshold then
     s.window = s.window + 1
   elseif visit.n >= math.floor(s.window) then
     s.window_count = s.window_count + 1
+    if s.window_count >= math.min(s.window_gap, PROOF) and s.window > s.proven then
+      s.window_gap = s.proven > 0 and math.max(LEAST_WINDOW_GAP, s.window_gap / 2) or s.window_gap
+      s.proven, s.blamed = s.window, 0
+    end
     if s.window_count >= s.window_gap then
       s.window, s.threshold, s.window_count = s.window + 1, s.window + 1, 0
     end
@@ -100,21 +106,31 @@ local function served(s, visit, now, most)
   end
   s.delivered = s.delivered * math.exp((s.delivered_at - now) / TAU) + 1
   s.delivered_at, s.served_at = now, now
-  if s.answered == 0 or is_outage(s) then
-    s.window = math.min(math.max(s.window, START), most)
-    s.threshold = s.bad > 0 and s.bad - 1 or most
-    s.window = math.min(s.window, s.threshold)
+  if s.served == 0 or is_outage(s) then
+    s.threshold = s.limited == 1 and math.max(s.threshold, s.proven) or most
+    s.window = math.min(math.max(s.window, START), s.threshold)
   end
   s.answered, s.served, s.streak, s.refusing_at = 1, s.served + 1, 0, 0
+  s.doubt, s.guard = math.max(0, s.doubt - LESS_DOUBT), s.guard * LESS_GUARD
   grow_window(s, visit)
   s.window = math.min(s.window, most)
   grow_rate(s, visit)
 end
 
--- Fewer under way: one less than were refused.
-local function cut_window(s, visit)
-  s.window = math.max(1, math.min(s.window, visit.n - 1))
-  s.threshold, s.bad, s.window_count = s.window, math.max(2, visit.n), 0
+-- Fewer under way than when the first was refused; each further one of the same moment takes one more.
+local function cut_window(s, under_way)
+  if s.blamed == 0 then
+    s.blamed = s.window
+  end
+  if s.limited == 0 then
+    s.window, s.cutting = math.min(s.window, under_way), SAME
+  else
+    s.cutting = KNOWN
+    s.window_gap = s.proven > 0 and math.min(MOST_GAP, s.window_gap * 2) or s.window_gap
+  end
+  s.limited, s.doubt = 1, 0
+  s.window = math.max(1, s.window - 1)
+  s.threshold, s.proven = s.window, math.min(s.proven, s.window)
 end
 
 local function cut_rate(s, visit, now)
@@ -136,14 +152,40 @@ local function cut_rate(s, visit, now)
   s.rate, s.rate_count = math.max(SLOWEST, s.rate), 0
   local longer = visit.rate > 0 and 1 / s.rate - 1 / visit.rate or 0 -- after the last start that was promised
   s.next_at = math.max(s.next_at + longer, now + 1 / s.rate)
+  if s.blamed > 0 then -- the window was not the reason
+    s.window, s.threshold, s.blamed, s.limited = s.blamed, s.blamed, 0, 0
+  end
+  s.doubt, s.cutting = 0, KNOWN
 end
 
 local function pause(s, now, seconds)
   s.pause_at = math.max(s.pause_at, now + seconds)
 end
 
--- One refusal lowers the limit once: the requests that were under way with it say the same.
-local function refused(s, visit, now, trouble)
+-- One more refusal although the window may be right: the host may have noticed the end of another too late.
+local function doubt(s, is_known)
+  s.doubt = s.doubt + 1
+  if is_known then
+    s.guard = math.min(MOST_GUARD * s.latency, s.guard + MORE_GUARD)
+  end
+end
+
+-- Decide what a refusal says. Those within a latency of the first say the same.
+local function learn(s, visit, now, trouble, under_way)
+  local is_known = s.window <= math.max(1, s.proven)
+  local is_clear = s.streak > 1 or (s.rate > 0 and visit.n < math.floor(s.window))
+  if trouble == 'busy' and is_clear then
+    cut_rate(s, visit, now)
+  elseif s.limited == 1 and s.doubt < (is_known and MOST_DOUBT or 1) then
+    doubt(s, is_known)
+  elseif trouble == 'busy' and is_known then
+    cut_rate(s, visit, now)
+  else
+    cut_window(s, under_way)
+  end
+end
+
+local function refused(s, visit, now, trouble, under_way)
   if now - math.max(s.refused_at, s.refusing_at) > QUIET then
     s.refusing_at = 0
   end
@@ -154,27 +196,20 @@ local function refused(s, visit, now, trouble)
   if trouble == 'away' and s.answered == 1 then
     s.close_at = now + DISTRUST
   end
-  local beyond = visit.n > math.max(1, s.proven)
-  local first = visit.start >= s.cut_at
-  if first then
-    s.streak, s.cut_at = s.streak + 1, now
+  s.window_count = 0
+  local is_first = visit.start >= s.cut_at
+  if is_first then
+    s.streak, s.cut_at, s.cutting = s.streak + 1, now + math.max(LEAST_LATENCY, s.latency), 0
+  elseif s.cutting == SAME then
+    s.window = math.max(1, s.window - 1)
+    s.threshold, s.proven = s.window, math.min(s.proven, s.window)
+  end
+  if s.cutting > 0 then
+    return
   end
   if is_outage(s) then
-    if first then
-      pause(s, now, math.max(FIRST_PAUSE, math.min(LONGEST_PAUSE, PAUSE_SHARE * (now - s.refusing_at))))
-    end
-  elseif beyond then
-    if first then
-      s.window_gap = math.min(MOST_GAP, s.window_gap * 2)
-    end
-    if visit.n - 1 < s.window then
-      cut_window(s, visit)
-    end
-  elseif trouble == 'busy' then
-    if first then
-      cut_rate(s, visit, now)
-    end
-  elseif first then -- the number of connections, which others may share
-    s.window, s.proven = math.max(1, s.window - 1), math.max(1, visit.n - 1)
+    pause(s, now, math.max(FIRST_PAUSE, math.min(LONGEST_PAUSE, PAUSE_SHARE * (now - s.refusing_at))))
+  else
+    learn(s, visit, now, trouble, under_way)
   end
 end

@@ -2,17 +2,16 @@
 -- answered, whether it has served another request since this one began}.
 local trouble, pause_asked, answered, again = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
 local visit = { n = tonumber(ARGV[9]), rate = tonumber(ARGV[10]), start = tonumber(ARGV[11]), paced = ARGV[12] == '1' }
-local RECENT = 60      -- seconds
-local MOST_GUARD, GUARD = 0.01, 0.05 -- seconds; of the latency
+local RECENT = 60 -- seconds
 
 local now = time()
 local s = load(now)
 local serves = s.served_at > visit.start
+local under_way = redis.call('ZCARD', PERMITS)
 redis.call('ZREM', UNANSWERED, ID)
 -- The host may notice the end of a request a little later than we do.
-local guard = s.bad > 0 and math.min(MOST_GUARD, GUARD * s.latency) or 0
-if guard > 0 and redis.call('ZSCORE', PERMITS, ID) then
-  redis.call('ZADD', PERMITS, now + guard, ID)
+if s.limited == 1 and s.guard > 0 and redis.call('ZSCORE', PERMITS, ID) then
+  redis.call('ZADD', PERMITS, now + s.guard, ID)
 else
   redis.call('ZREM', PERMITS, ID)
 end
@@ -24,7 +23,7 @@ elseif trouble ~= 'none' then
   s.answered = math.max(s.answered, answered)
   -- An image that was refused again and again while the host served others is itself the reason.
   if not (again and now - s.served_at < RECENT) then
-    refused(s, visit, now, trouble)
+    refused(s, visit, now, trouble, under_way)
     s.because = trouble
   end
 end

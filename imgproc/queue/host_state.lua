@@ -46,7 +46,7 @@ local function line_length(s, now)
   if s.answered == 0 then
     return now - s.asked_at > FRESH and SHORT or LONG
   end
-  if s.bad > 0 or s.rate > 0 then
+  if s.limited == 1 or s.rate > 0 then
     return allowed(s, MOST) + SHORT
   end
   return math.min(LONG, SHORT + allowed(s, MOST) * HOLD / 2 / math.max(s.latency, 0.01)) -- those that soon get a permit

@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from redis import Redis
@@ -16,6 +17,7 @@ from imgproc.queue.host_limits import HOLD_SECONDS, KEPT_SECONDS
 CLOCK = "clock"
 WAKE_SECONDS = 0.03  # from the end of a download until the worker has enqueued the next products
 SWEEP_SECONDS = 0.2
+LATE_SECONDS = 0.005  # on average
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Simulation:
         ]
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
+        self._random = Random(1)
         self._fresh, self._busy, self._contenders = images, 0, contenders
         self._parked: list[tuple[float, bool, int]] = []  # due, whether refused
         self._under_way = 0
@@ -123,7 +126,7 @@ class Simulation:
         if verdict == b"hold":
             self._at(later, lambda: self._enter(name, give_up, refusals))
         elif verdict == b"go":
-            self._at(later + 0.001, lambda: self._request(name, rest[:-1], refusals))
+            self._at(later + self._late(), lambda: self._request(name, rest[:-1], refusals))
         else:
             if verdict == b"gone":
                 self.result.gone += 1
@@ -137,10 +140,18 @@ class Simulation:
         self.result.requests += 1
         outcome = self._model(self.now, self._under_way)
         self.result.most_at_once = max(self.result.most_at_once, self._under_way)
-        self._at(self.now + outcome.seconds, lambda: self._end(name, permit, outcome, refusals))
+        ends = self.now + outcome.seconds
+        self._at(ends, lambda: self._end(name, permit, outcome, refusals))
+        self._at(ends + self._late(), self._notice_end)
+
+    def _late(self) -> float:
+        """Seconds that a busy machine loses."""
+        return self._random.expovariate(1 / LATE_SECONDS)
+
+    def _notice_end(self) -> None:
+        self._under_way -= 1
 
     def _end(self, name: str, permit: list[Any], outcome: Outcome, refusals: int) -> None:
-        self._under_way -= 1
         told = self._call(1, name, outcome.trouble, outcome.pause, int(outcome.answered), int(refusals > 2), *permit)
         if outcome.trouble:
             self._parked.append((self.now + max(outcome.pause, min(60, 2.0**refusals)), True, refusals + 1))
