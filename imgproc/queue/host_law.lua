@@ -123,7 +123,7 @@ local function cut_window(s, under_way)
     s.blamed = s.window
   end
   if s.limited == 0 then
-    s.window, s.cutting = math.min(s.window, under_way), SAME
+    s.window, s.cutting, s.guard = math.min(s.window, under_way), SAME, MORE_GUARD
   else
     s.cutting = KNOWN
     s.window_gap = s.proven > 0 and math.min(MOST_GAP, s.window_gap * 2) or s.window_gap
@@ -165,9 +165,8 @@ end
 -- One more refusal although the window may be right: the host may have noticed the end of another too late.
 local function doubt(s, is_known)
   s.doubt = s.doubt + 1
-  if is_known then
-    s.guard = math.min(MOST_GUARD * s.latency, s.guard + MORE_GUARD)
-  end
+  local most = is_known and MOST_GUARD or MOST_GUARD / 2 -- a larger window may just be too large
+  s.guard = math.max(s.guard, math.min(most * s.latency, s.guard + MORE_GUARD))
 end
 
 -- Decide what a refusal says. Those within a latency of the first say the same.
