@@ -1,5 +1,6 @@
 -- Lets a request to a host begin, or says how long to wait. Returns {'go', seconds, n, rate, start, paced, keep},
--- {'hold', seconds} to ask again after so long, {'wait', seconds, reason} or {'gone', seconds, reason}.
+-- {'hold', seconds} to ask again after so long, {'wait', seconds, reason} or {'gone', seconds, reason}. A request that
+-- has slept until its start asks once more, because the host may have asked for a pause meanwhile: {'kept', 0} if not.
 local LEASE, NEWCOMERS = tonumber(ARGV[5]), tonumber(ARGV[6])
 local PATIENCE, DEAD_PATIENCE = tonumber(ARGV[7]), tonumber(ARGV[8])
 local MAY_HOLD = ARGV[9] == '1'
@@ -48,8 +49,13 @@ if s.refusing_at > 0 and now - s.refusing_at > patience then
     return { 'gone', tostring(now - s.refusing_at), s.trouble }
   end
 end
+local is_held = redis.call('ZSCORE', PERMITS, ID)
 if s.pause_at > now then
+  redis.call('ZREM', PERMITS, ID)
+  redis.call('ZREM', UNANSWERED, ID)
   return line(s.because)
+elseif is_held then
+  return { 'kept', '0' }
 end
 if redis.call('ZCARD', PERMITS) >= allowed(s, MOST) then
   return hold()

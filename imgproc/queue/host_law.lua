@@ -2,10 +2,12 @@
 -- second (`rate`, 0 while unknown). `s` is the state of the host, `visit` the request that was answered: `n` requests
 -- were under way with it when it began, `rate` was the rate then, and `paced` says that it had to wait for the rate.
 --
--- A refusal does not say which of the two was exceeded: nginx answers 503 for both. A refusal with more requests under
--- way than the host has served before concerns the window; any other concerns the rate, which then begins at the rate
--- that was delivered, as in BBR. After that each side grows to just below what was refused, and rarely beyond it, as in
--- CUBIC: each failed probe doubles the number of requests until the next.
+-- A refusal does not say which of the two was exceeded: nginx answers 503 for both. The first ones lower the window, to
+-- what was under way without those refused. If the host goes on to refuse, or refuses while the window is not full, the
+-- rate was the reason: it begins at the rate that was delivered, as in BBR, and the window is restored. After that each
+-- side grows to just below what was refused, and rarely beyond it, as in CUBIC: each failed probe doubles the number of
+-- requests until the next. A few refusals with a full window are tolerated, because requests overtake each other on the
+-- way, and a host notices late that one has ended; a permit is then given again a little later (`guard`).
 
 local START, UNANSWERED_START = 8, 4 -- the window of a host that has answered, and of one that has not yet
 local SLOWEST = 0.25                 -- requests a second

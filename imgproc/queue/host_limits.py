@@ -170,8 +170,13 @@ class _Visit:
             if verdict == b"go":
                 *self._permit, keep_alive = rest
                 self.keep_alive = bool(keep_alive)
-                time.sleep(pause)
+                if pause:
+                    time.sleep(pause)
+                    continue
                 return
+            if verdict == b"kept":
+                return
+            self._permit = None
             raise _wait(self._host, verdict.decode(), pause, rest[0].decode())
 
     def report(self, answer: Answer) -> None:

@@ -118,15 +118,17 @@ class Simulation:
     def _begin(self, refusals: int) -> None:
         self._busy += 1
         name, give_up = str(next(self._order)), self.now + HOLD_SECONDS
-        self._at(self.now, lambda: self._enter(name, give_up, refusals))
+        self._at(self.now, lambda: self._enter(name, give_up, refusals, []))
 
-    def _enter(self, name: str, give_up: float, refusals: int) -> None:
+    def _enter(self, name: str, give_up: float, refusals: int, permit: list[Any]) -> None:
         verdict, seconds, *rest = self._call(0, name, 60, 16, 3600, 120, int(self.now < give_up))
         later = self.now + float(seconds)
         if verdict == b"hold":
-            self._at(later, lambda: self._enter(name, give_up, refusals))
-        elif verdict == b"go":
-            self._at(later + self._late(), lambda: self._request(name, rest[:-1], refusals))
+            self._at(later, lambda: self._enter(name, give_up, refusals, []))
+        elif verdict == b"go" and later > self.now:
+            self._at(later, lambda: self._enter(name, give_up, refusals, rest[:-1]))
+        elif verdict in (b"go", b"kept"):
+            self._at(later + self._late(), lambda: self._request(name, permit or rest[:-1], refusals))
         else:
             if verdict == b"gone":
                 self.result.gone += 1
