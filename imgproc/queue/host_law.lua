@@ -21,6 +21,7 @@ local FIRST_GAP, LEAST_GAP = 32, 4   -- requests between two probes of the rate
 local FIRST_WINDOW_GAP = 8           -- requests with a full window between two probes of the window
 local LEAST_WINDOW_GAP = 4
 local PROOF = 8                      -- served requests with a full window that prove it
+local MOST_STEP = 8                  -- of a probe of the window, after others were served
 local LEAST_LATENCY = 0.05           -- seconds
 local UNLIMITED = 1e6
 local SAME, KNOWN = 1, 2             -- further refusals of the same moment: each counts, or none does
@@ -37,7 +38,7 @@ local DISTRUST = 600                 -- seconds without kept connections after t
 local function new_host()
   return {
     window = UNANSWERED_START, threshold = UNLIMITED, proven = 0, blamed = 0, limited = 0, cutting = 0,
-    window_gap = FIRST_WINDOW_GAP, window_count = 0, doubt = 0, guard = 0,
+    window_gap = FIRST_WINDOW_GAP, window_count = 0, step = 1, doubt = 0, guard = 0,
     rate = 0, ceiling = 0, rate_gap = FIRST_GAP, rate_count = 0, paced_at = 0, slowed_at = 0,
     asked_at = 0, next_at = 0, line_at = 0, pause_at = 0, cut_at = 0, refusing_at = 0, refused_at = 0, served_at = 0,
     close_at = 0, delivered = 0, delivered_at = 0, began_at = 0, latency = 0, streak = 0, answered = 0, served = 0,
@@ -77,11 +78,13 @@ local function grow_window(s, visit)
   elseif visit.n >= math.floor(s.window) then
     s.window_count = s.window_count + 1
     if s.window_count >= math.min(s.window_gap, PROOF) and s.window > s.proven then
-      s.window_gap = s.proven > 0 and math.max(LEAST_WINDOW_GAP, s.window_gap / 2) or s.window_gap
+      if s.proven > 0 then -- a probe was served: the next one goes further
+        s.window_gap, s.step = math.max(LEAST_WINDOW_GAP, s.window_gap / 2), math.min(MOST_STEP, 2 * s.step)
+      end
       s.proven, s.blamed = s.window, 0
     end
     if s.window_count >= s.window_gap then
-      s.window, s.threshold, s.window_count = s.window + 1, s.window + 1, 0
+      s.window, s.threshold, s.window_count = s.window + s.step, s.window + s.step, 0
     end
   end
 end
@@ -130,8 +133,9 @@ local function cut_window(s, under_way)
     s.cutting = KNOWN
     s.window_gap = s.proven > 0 and math.min(MOST_GAP, s.window_gap * 2) or s.window_gap
   end
-  s.limited, s.doubt = 1, 0
-  s.window = math.max(1, s.window - 1)
+  local is_probe = s.limited == 1 and s.proven > 0 and s.window > s.proven
+  s.window = math.max(1, is_probe and s.proven or s.window - 1)
+  s.limited, s.doubt, s.step = 1, 0, 1
   s.threshold, s.proven = s.window, math.min(s.proven, s.window)
 end
 
@@ -194,6 +198,10 @@ local function refused(s, visit, now, trouble, under_way)
     s.refusing_at = now
   end
   s.refused_at, s.trouble = now, trouble
+  if s.answered == 0 and under_way > 1 then -- others may still be answered
+    cut_window(s, under_way)
+    return
+  end
   if trouble == 'away' and s.answered == 1 then
     s.close_at = now + DISTRUST
   end
