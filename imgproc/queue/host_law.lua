@@ -12,12 +12,13 @@
 local START, UNANSWERED_START = 8, 4 -- the window of a host that has answered, and of one that has not yet
 local SLOWEST = 0.25                 -- requests a second
 local TAU = 2                        -- seconds over which the delivered rate is averaged
-local SEARCH, STEP = 0.25, 1.08      -- growth of the rate while no ceiling is known, in a latency or 1/4 s; of a ceiling
+local SEARCH = 0.25                  -- growth of the rate while no ceiling is known, in a latency or 1/4 s
+local STRIDE, MOST_STRIDE = 0.08, 0.32 -- growth of a ceiling by a probe; it doubles while probes are served
 local BELOW, CUT = 0.95, 0.75        -- how far below a ceiling the rate stays; what a refusal makes of the rate
 local MEASURED, GUESS = 4, 1.1       -- a delivered rate that is known well enough for a ceiling, and what is guessed
 local SOON, SOONER = 5, 0.9          -- seconds after a refusal; what another refusal then makes of a ceiling
 local SETTLED = 3                    -- seconds after which the delivered rate is that of the pace
-local FIRST_GAP, LEAST_GAP = 32, 4   -- requests between two probes of the rate
+local GUESS_GAP, FIRST_GAP, LEAST_GAP = 20, 32, 4 -- requests between two probes of a rate that is guessed, or refused
 local FIRST_WINDOW_GAP = 8           -- requests with a full window between two probes of the window
 local LEAST_WINDOW_GAP = 4
 local PROOF = 8                      -- served requests with a full window that prove it
@@ -39,7 +40,7 @@ local function new_host()
   return {
     window = UNANSWERED_START, threshold = UNLIMITED, proven = 0, blamed = 0, limited = 0, cutting = 0,
     window_gap = FIRST_WINDOW_GAP, window_count = 0, step = 1, doubt = 0, guard = 0,
-    rate = 0, ceiling = 0, rate_gap = FIRST_GAP, rate_count = 0, paced_at = 0, slowed_at = 0,
+    rate = 0, ceiling = 0, rate_gap = GUESS_GAP, stride = STRIDE, rate_count = 0, paced_at = 0, slowed_at = 0,
     asked_at = 0, next_at = 0, line_at = 0, pause_at = 0, cut_at = 0, refusing_at = 0, refused_at = 0, served_at = 0,
     close_at = 0, delivered = 0, delivered_at = 0, began_at = 0, latency = 0, streak = 0, answered = 0, served = 0,
     trouble = '', because = '',
@@ -100,7 +101,8 @@ local function grow_rate(s, visit)
   s.rate = math.max(s.rate, s.rate + 0.1 * (BELOW * s.ceiling - s.rate))
   s.rate_count = s.rate_count + 1
   if s.rate_count >= s.rate_gap then
-    s.ceiling, s.rate_count, s.rate_gap = s.ceiling * STEP, 0, math.max(LEAST_GAP, s.rate_gap / 2)
+    s.ceiling, s.rate_count, s.rate_gap = s.ceiling * (1 + s.stride), 0, math.max(LEAST_GAP, s.rate_gap / 2)
+    s.stride = math.min(MOST_STRIDE, 2 * s.stride)
     s.rate = math.max(s.rate, BELOW * s.ceiling)
   end
 end
@@ -152,7 +154,7 @@ local function cut_rate(s, visit, now)
     end
     -- A pause lets a host allow more for a moment, so a rate that was reached just after it says too much.
     s.ceiling = now - s.slowed_at < SOON and SOONER * visit.rate or visit.rate
-    s.rate_gap = math.min(MOST_GAP, s.rate_gap * 2)
+    s.rate_gap, s.stride = math.min(MOST_GAP, math.max(FIRST_GAP, s.rate_gap * 2)), STRIDE
     s.rate, s.slowed_at = math.min(s.rate, slower), now
   end
   s.rate, s.rate_count = math.max(SLOWEST, s.rate), 0
