@@ -46,6 +46,7 @@ class TroubledHost:
         self.most_connections, self.refuses_more = most_connections, refuses_more
         self.idle, self.address = idle, address
         self.log = VisitLog()
+        self.lock = threading.Lock()  # for those who change it in turns
         self.port = free_port(PORTS)
         self.url = f"http://{address}:{self.port}"
         self._under_way = 0
