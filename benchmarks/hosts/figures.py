@@ -10,6 +10,8 @@ from pathlib import Path
 from benchmarks.results import FOLDER, Table, markdown, setting
 
 NOW, BEFORE = FOLDER / "hosts.json", FOLDER / "hosts_before.json"
+PAGE = FOLDER.parent.parent / "docs" / "explanation" / "hosts.md"
+BEGIN, END = "<!-- the tables: written by `make hosts` -->\n", "<!-- end of the tables -->\n"
 MOST_REQUESTS, MOST_REQUESTS_AWAY = 1.15, 1.6  # an image
 LEAST_SHARE = 0.85  # of what the host allows
 MOST_BESIDE, GRACE = 2.0, 2.0  # times the time alone, and so many seconds more
@@ -57,6 +59,12 @@ def save(rows: dict[str, Figures], file: Path) -> None:
     merged = saved(file) | rows
     record = {**setting(), "rows": {name: asdict(row) for name, row in merged.items()}}
     file.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def publish(rows: dict[str, Figures], before: dict[str, Figures]) -> None:
+    """Write both tables into the documentation."""
+    head, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(f"{head}{BEGIN}\n{table(rows, before)}\n{END}{rest.partition(END)[2]}")
 
 
 def table(rows: dict[str, Figures], before: dict[str, Figures]) -> str:
