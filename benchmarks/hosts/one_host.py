@@ -16,6 +16,7 @@ from tests.support.hosts.dead_addresses import refusing_address
 from tests.support.hosts.host_troubles import Away, closes, most_at_once, one_broken
 from tests.support.hosts.rate_limits import (
     FixedWindow,
+    Queue,
     RateLimit,
     SlidingWindow,
     TokenBucket,
@@ -23,7 +24,7 @@ from tests.support.hosts.rate_limits import (
     retry_after,
     retry_after_date,
 )
-from tests.support.hosts.replies import Rule
+from tests.support.hosts.replies import Reply, Rule
 from tests.support.hosts.troubled_host import TroubledHost, troubled_host
 from tests.support.stack import Stack
 
@@ -57,14 +58,23 @@ ROWS = {
         "nginx `limit_req rate=10r/s burst=5 nodelay`: else 503",
         lambda _: [RateLimit(TokenBucket(10, burst=6), status=503)], rate=10,
     ),
+    "queue": Kind(
+        "nginx `limit_req rate=10r/s burst=10`: 10 wait, else 503", lambda _: [Queue(10, length=10)], rate=10,
+    ),
     "four-connections": Kind(
         "4 at a time, else 503", lambda _: [most_at_once(4)], rate=4 / TAKES, latency=TAKES,
     ),
     "two-connections": Kind(
         "2 connections, else reset", lambda _: [closes], rate=2 / TAKES, latency=TAKES, most_connections=2,
     ),
+    "cloudlinux": Kind(
+        "6 at a time, else 508 (CloudLinux)", lambda _: [most_at_once(6, status=508)], rate=6 / TAKES, latency=TAKES,
+    ),
     "away": Kind(
         "answers 503 for 40 s", lambda away: [Away(BEFORE_IT_GOES, away)], goes_away=True,
+    ),
+    "origin-away": Kind(
+        "answers 521 for 40 s (Cloudflare)", lambda away: [Away(BEFORE_IT_GOES, away, Reply(521))], goes_away=True,
     ),
     "gone": Kind("refuses connections for 40 s", leaves=True, goes_away=True),
     "slow": Kind("answers after 300 ms", latency=0.3),

@@ -16,6 +16,7 @@ from tests.support.hosts.host_troubles import Away, hangs, most_at_once, one_bro
 from tests.support.hosts.rate_limits import (
     FixedWindow,
     Meter,
+    Queue,
     RateLimit,
     SlidingWindow,
     TokenBucket,
@@ -99,6 +100,13 @@ def test_a_host_is_away_and_comes_back(leave: Callable[[TroubledHost], None], st
         while _status(host.url) != 200 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert host.log.served
+
+
+def test_a_host_lets_some_wait() -> None:
+    """The others are refused at once."""
+    with troubled_host(BODY, rules=[Queue(5, length=2)]) as host, ThreadPoolExecutor(5) as threads:
+        assert sorted(threads.map(_status, [host.url] * 5)) == [200, 200, 200, 503, 503]
+        assert host.log.most_at_once > 1
 
 
 def test_one_url_is_broken() -> None:
