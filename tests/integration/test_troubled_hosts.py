@@ -74,6 +74,16 @@ def test_a_host_allows_so_many_at_once(options: dict[str, object], counts: dict[
         assert _status(host.url) == 200  # they hung up
 
 
+def test_a_host_stops_while_visitors_wait() -> None:
+    """It hangs up on them."""
+    with ThreadPoolExecutor(8) as threads:
+        with troubled_host(BODY, rules=[silent]) as host:
+            statuses = [threads.submit(_status, host.url, seconds=60) for _ in range(8)]
+            while len(host.log.lines) < 8:
+                time.sleep(0.01)
+        assert [status.result() for status in statuses] == [0] * 8
+
+
 @pytest.mark.parametrize("rule", [silent, hangs, resets])
 def test_a_host_spoils_each_answer(rule: Rule) -> None:
     """The visitor gets no whole body."""
@@ -133,9 +143,9 @@ def test_nothing_answers() -> None:
         requests.get(url, timeout=0.3)
 
 
-def _status(url: str) -> int:
-    """The status of an answer; 0 without a whole one."""
+def _status(url: str, *, seconds: float = 1.0) -> int:
+    """The status of an answer; 0 without a whole one in time."""
     try:
-        return requests.get(url, timeout=1).status_code
+        return requests.get(url, timeout=seconds).status_code
     except requests.RequestException:
         return 0
