@@ -6,6 +6,7 @@ what must hold, whether it does, and the same before hosts had limits (`results/
 
   figures      what a row measured, its bars, and the table
   uploads      files, and waiting for their end
+  callers      callers with keys, whose webhooks go to one receiver
   one_host     the rows of one merchant
   neighbours   the rows of two merchants
   own_network  a network namespace, in which refused connections can be counted

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks.hosts.callers import announce
 from benchmarks.hosts.figures import Figures
-from benchmarks.hosts.uploads import csv_of, of_one_host, pictures, time_of_neighbour, wait_for, wait_for_end
+from benchmarks.hosts.uploads import csv_of, of_one_host, pictures, time_of_neighbour, wait_for
 from benchmarks.runs import process, stack_of
 from tests.support.hosts.host_troubles import drips, hangs, silent
 from tests.support.hosts.replies import Reply, Rule
@@ -18,7 +19,7 @@ from tests.support.stack import Stack
 
 PATIENCE = 300.0
 PICTURES = 64  # of the other merchant
-WEBHOOKS, RECEIVER_TAKES = 128, 14.0  # seconds, below the deadline of a webhook
+WEBHOOKS, CALLERS, RECEIVER_TAKES = 128, 16, 14.0  # seconds, below the deadline of a webhook
 ROWS_OF_BIG_FILE, QUICK_ROWS = 100_000, 5_000
 BUSTED, QUICK_BUSTED = 20_000, 2_000
 VICTIM_TAKES = 0.1
@@ -71,16 +72,10 @@ def _many_silent(stack: Stack, cleanup: ExitStack, _quick: bool) -> Notes:
 
 
 def _slow_receiver(stack: Stack, cleanup: ExitStack, _quick: bool) -> Notes:
-    """Many small requests whose webhooks go to one slow receiver."""
+    """Many small requests of many callers, whose webhooks go to one slow receiver."""
     good = cleanup.enter_context(troubled_host(pictures()))
     receiver = cleanup.enter_context(troubled_host(lambda _asked: Reply(204), latency=RECEIVER_TAKES))
-    webhook = f"{receiver.url}/webhook"
-    requests = [
-        stack.submit(of_one_host(good.url, 1, tag=f"webhook-{number}"), webhookUrl=webhook)["requestId"]
-        for number in range(WEBHOOKS)
-    ]
-    for request_id in requests:
-        wait_for_end(stack, request_id, seconds=PATIENCE)
+    announce(stack, host=good.url, webhook=f"{receiver.url}/webhook", callers=CALLERS, each=WEBHOOKS // CALLERS)
     _under_way(receiver)
     return lambda: [f"at most {receiver.log.most_at_once} webhooks at a time to that receiver"]
 
@@ -118,7 +113,7 @@ ROWS = {
     "hanging": Beside("64 pictures that hang in the middle", _of_host(hangs)),
     "dripping": Beside("64 pictures that come byte by byte", _of_host(drips(1, 0.5))),
     "many-silent": Beside("64 pictures, each on another silent host", _many_silent),
-    "receiver": Beside("128 webhooks to a receiver that takes 14 s", _slow_receiver),
+    "receiver": Beside("128 webhooks of 16 callers to a receiver that takes 14 s", _slow_receiver),
     "big-file": Beside("a file of 100,000 rows", _big_file),
     "busting": Beside("a million URLs of one host, by their query", _busting),
 }
