@@ -138,8 +138,11 @@ class ImageError(ImgprocError):
 class DownloadError(ImageError):
     """The source could not be downloaded. `retry_after` is the time the server asked for, in seconds, if any.
 
-    `trouble` is a member of `pipeline.http.host_gate.Trouble` if the host, not the image, is the reason.
+    `trouble` is a member of `pipeline.http.host_gate.Trouble` if the host, not the image, is the reason; `host` is
+    then the `name:port` that was asked last.
     """
+
+    host = ""
 
     def __init__(
         self,
@@ -159,16 +162,20 @@ class HostWait(ImgprocError):
     """The host of an image needs a pause of `seconds` first. The image is delayed; this is no attempt at it.
 
     `trouble` is a member of `pipeline.http.host_gate.Trouble`, or None if the limit of the host alone is the reason.
+    `gone` says that the host is given up: it has served nothing for `seconds`.
     """
 
     code = "host_wait"
     retryable = True
 
-    def __init__(self, detail: str, *, host: str, seconds: float, trouble: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, host: str, seconds: float, trouble: str | None = None, gone: bool = False
+    ) -> None:
         super().__init__(detail)
         self.host = host
         self.seconds = seconds
         self.trouble = trouble
+        self.gone = gone
 
 
 class CompressError(ImageError):

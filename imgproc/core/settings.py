@@ -182,6 +182,15 @@ class Settings:
     download_timeout: float = tuning(
         types.above_zero(30), "Seconds an image may take to download, from DNS to the last byte."
     )
+    host_downloads: int = tuning(
+        types.whole(24), "Most downloads from one host at a time, by all workers; fewer where the host allows fewer."
+    )
+    host_patience: float = tuning(
+        types.above_zero(3600), "Seconds until a host that refuses everything is given up, if it has answered before."
+    )
+    dead_host_patience: float = tuning(
+        types.above_zero(120), "Seconds until a host that has never answered is given up."
+    )
     reuse_pictures: bool = tuning(
         types.switch(default=True), "Copy the rendition of an earlier request where its source has not changed."
     )

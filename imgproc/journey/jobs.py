@@ -21,6 +21,7 @@ from imgproc.db.transitions import deliveries, finalization, products, requests
 from imgproc.db.transitions.products import ProductClaim
 from imgproc.journey import outcome, turns
 from imgproc.journey.delete import clean_up_if_removed
+from imgproc.journey.host_waits import wake_waiting
 from imgproc.journey.image_maker import OUTAGE_PATIENCE
 from imgproc.journey.images import ProductImages
 from imgproc.journey.lease import Lease, new_token
@@ -94,6 +95,7 @@ def process_product(services: Services, product_id: int) -> None:
         outcomes = ProductImages(services, claim, lease.check).make()
         settled = retry_on_outage(partial(settle, services, product_id, claim, outcomes, token=token))
     turns.enqueue_products(settled.released)
+    wake_waiting(services)
     if settled.all_ended:
         _finalize_if_ended(settled.request_id)
 

@@ -17,11 +17,12 @@ from imgproc.core.errors import DownloadError, ForbiddenAddress, InvalidInput
 from imgproc.pipeline.http.addresses import ANY_NETWORK, PORTS, Network, check_url
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of, explain
-from imgproc.pipeline.http.host_gate import Answer, HostGate, OpenGate, Trouble
+from imgproc.pipeline.http.host_gate import Answer, HostGate, OpenGate, Trouble, Visit
+from imgproc.pipeline.http.rate_headers import requested_pause
 from imgproc.pipeline.http.session import USER_AGENT, GuardedSession, discard, retry_after
 
 MAX_REDIRECTS = 3
-MAX_RETRY_AFTER = 300.0
+MAX_RETRY_AFTER = 3600.0
 CHUNK_BYTES = 256 * 1024  # Most images take few reads, and a compression bomb is noticed early.
 REDIRECTS = {301, 302, 303, 307, 308}
 RETRYABLE = {408, 425, 429}  # and all of 5xx
@@ -34,6 +35,8 @@ ADVICE = {
     410: "it is gone, so give another URL",
     429: "it gets too many requests, so try again later",
 }
+
+UNANSWERED = {"invalid_url", "forbidden_address", "dns_failed", "connect_failed", "tls_failed", "timeout"}
 
 ACCEPT = {"Accept": "image/*,*/*;q=0.5"}
 
@@ -108,8 +111,10 @@ class Downloader:
         self._session.close()
         self._samples.close()
 
-    def download(self, url: str, *, known: Validators = UNKNOWN) -> Download:
+    def download(self, url: str, *, known: Validators = UNKNOWN, again: bool = False) -> Download:
         """Download `url` over at most 3 redirects, unless the picture is still the `known` version.
+
+        `again` says that its host has refused the picture several times.
 
         Raises:
             DownloadError: with a code of an image; `retryable` says whether another attempt may help.
@@ -118,7 +123,7 @@ class Downloader:
         with Deadline(self._timeout) as deadline:
             for hop in range(1 + MAX_REDIRECTS):
                 # Validators belong to the first URL; a redirect may lead elsewhere while they stay the same.
-                received = self._visit(url, deadline, UNKNOWN if hop else known)
+                received = self._visit(url, deadline, UNKNOWN if hop else known, again=again)
                 if isinstance(received, Download):
                     return replace(received, validators=UNKNOWN) if hop else received
                 url = received
@@ -126,22 +131,28 @@ class Downloader:
             f"The URL redirects more than {MAX_REDIRECTS} times; give the one it ends at.", code="too_many_redirects"
         )
 
-    def _visit(self, url: str, deadline: Deadline, known: Validators) -> Download | str:
+    def _visit(self, url: str, deadline: Deadline, known: Validators, *, again: bool) -> Download | str:
         """Pass the gate of the host, ask it once, and tell the gate how it answered. Returns a redirect's target."""
         parts, session = self._checked(url)
-        with self._gate.visit(f"{parts.host}:{parts.port or PORTS[parts.scheme or '']}") as visit:
+        host = f"{parts.host}:{parts.port or PORTS[parts.scheme or '']}"
+        with self._gate.visit(host, again=again) as visit:
             try:
-                received = self._ask(session, parts, deadline, known)
+                received = self._ask(session, parts, deadline, known, visit)
             except DownloadError as error:
-                visit.report(Answer(Trouble(error.trouble) if error.trouble else None, error.retry_after))
+                error.host = host
+                _report(visit, error)
                 raise
-            visit.report(Answer())
+            visit.report(Answer(pause=visit.pause))
             return received
 
-    def _ask(self, session: GuardedSession, parts: Url, deadline: Deadline, known: Validators) -> Download | str:
+    def _ask(
+        self, session: GuardedSession, parts: Url, deadline: Deadline, known: Validators, visit: Visit
+    ) -> Download | str:
         host, conditions = parts.host or "", known.conditions
+        connection = {} if visit.keep_alive else {"Connection": "close"}
         try:
-            with session.request("GET", parts, headers=ACCEPT | conditions) as response:
+            with session.request("GET", parts, headers=ACCEPT | conditions | connection) as response:
+                visit.pause = requested_pause(response.status, response.headers)
                 if conditions and response.status == HTTPStatus.NOT_MODIFIED:
                     discard(response)
                     return Download(b"", known, not_modified=True)
@@ -189,6 +200,15 @@ class Downloader:
             f"{host} sends more than the {self._max_bytes:,} bytes an image may have; give a smaller one.",
             code="file_too_large",
         )
+
+
+def _report(visit: Visit, error: DownloadError) -> None:
+    """Tell the gate of a failure. One that says nothing of the host is not reported."""
+    answered = error.code not in UNANSWERED
+    if error.trouble:
+        visit.report(Answer(Trouble(error.trouble), visit.pause or error.retry_after, answered))
+    elif answered:
+        visit.report(Answer(pause=visit.pause))
 
 
 def _validators(response: BaseHTTPResponse) -> Validators:

@@ -112,6 +112,14 @@ class _Response(http.client.HTTPResponse):
             raise http.client.HTTPException("contradictory Content-Length")
 
 
+class _LastResponse(_Response):
+    """Ends its connection, although the server would keep it open."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.will_close = True
+
+
 class _Connection(HTTPConnection):
     """Resolves the host once, checks every address, and connects to one of these addresses."""
 
@@ -158,6 +166,8 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         Deadline.current().watch(self.sock)
+        is_last = (options.get("headers") or {}).get("Connection") == "close"
+        self.response_class = _LastResponse if is_last else _Response
         super().request(*args, **options)
 
 
