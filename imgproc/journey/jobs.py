@@ -29,14 +29,13 @@ from imgproc.journey.plan import save_products
 from imgproc.journey.services import Services, services
 from imgproc.journey.settle import OUTAGE_DELAY, settle
 from imgproc.journey.webhook import attempt
-from imgproc.queue import enqueue
 from imgproc.queue.calls import JobName
 
 ENCODE_SECONDS = 60.0  # that one image may take besides its download
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
 SENDING_SECONDS = 25.0  # lease of a delivery
 ATTEMPT_SECONDS = 15.0  # deadline of one attempt at a delivery
-CROWDED_DELAY = 5.0  # seconds that a delivery waits while too many others of its owner are being sent
+CROWDED_DELAY = 5.0  # seconds that a delivery waits while too many others of its owner or receiver are being sent
 
 log = structlog.get_logger(__name__)
 
@@ -115,16 +114,21 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
         delivery_id = retry_on_outage(partial(outcome.complete, services, request, files, token=token))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:
-        enqueue.deliveries([delivery_id])
+        turns.enqueue_deliveries([delivery_id])
 
 
 @_entry
 def deliver(services: Services, delivery_id: str) -> None:
     """Make one attempt at a webhook that is due, and record its outcome."""
     token, settings = new_token(), services.settings
-    # Half of the workers stay free for other work, however slow the webhooks of one owner are.
-    most = min(settings.deliveries_at_once, max(1, settings.workers // 2))
-    claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS, most_of_owner=most)
+    claim = deliveries.claim(
+        delivery_id,
+        token=token,
+        lease_seconds=SENDING_SECONDS,
+        # Half of the workers stay free for the webhooks of others, however slow those of one owner are.
+        most_of_owner=min(settings.deliveries_at_once, max(1, settings.delivery_workers // 2)),
+        most_of_receiver=settings.deliveries_per_receiver,
+    )
     if claim is None:
         deliveries.step_back(delivery_id, delay=CROWDED_DELAY)
         return
@@ -152,7 +156,7 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     payload = outcome.announcement(request, RequestStatus.FAILED)
     fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
     if delivery_id := retry_on_outage(fail):
-        enqueue.deliveries([delivery_id])
+        turns.enqueue_deliveries([delivery_id])
 
 
 def _product_seconds(services: Services, claim: ProductClaim) -> float:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from imgproc.core.errors import LeaseLost
+from imgproc.core.hosts import receiver_of
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
@@ -194,6 +195,7 @@ def _announce(connection: Connection, request_id: str, *, epoch: int, url: str, 
             request_id=request_id,
             finalize_epoch=epoch,
             url=url,
+            receiver=receiver_of(url),
             payload=body,
             status=DeliveryStatus.PENDING,
             next_attempt_at=db_now(),
