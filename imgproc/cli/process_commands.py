@@ -20,7 +20,8 @@ from imgproc.worker.pool import Pool
     multiple=True,
     default=QUEUES,
     type=click.Choice(QUEUES),
-    help="Only take jobs of this queue: `work`, by WORKERS processes, or `deliveries`, by one. Both unless given.",
+    help="Only take jobs of this queue; may be given several times. WORKERS processes take `express` and `bulk`, "
+    "another one `deliveries`. All unless given.",
 )
 def worker(*, queues: tuple[str, ...]) -> None:
     """Run a pool of worker processes until SIGTERM."""

@@ -1,7 +1,7 @@
 """Enqueues jobs with their turns: owners take turns, then the requests or receivers of an owner.
 
-A small file, and the beginning of a large one, cost an eighth of the rest of a large one, so that a small file hardly
-waits for any number of large ones.
+Small files, and the beginning of large ones, go through a queue of their own, for which some workers are kept free. So
+a small file does not wait for any number of large ones.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.journey.outage import is_outage
 from imgproc.queue import enqueue
-from imgproc.queue.fair_order import HEAVY, LIGHT, Turn
+from imgproc.queue.fair_order import Turn
 
-LIGHT_ROWS = 128  # the first rows of a file, whose products cost little
+EXPRESS_ROWS = 128  # the first rows of a file; a file with more is large
 CHUNK = 500  # rows whose turns one statement looks up
 
+Lookup = sa.Select[Any, Any, Any, Any]
 Key = TypeVar("Key", str, int)
 
 
@@ -45,7 +46,7 @@ def enqueue_deliveries(delivery_ids: Iterable[str]) -> None:
     _in_chunks(delivery_ids, _DELIVERIES, enqueue.deliveries)
 
 
-# The id, the owner, the flow, and how far the work is from the beginning of a file, in rows.
+# The id, the owner, the flow, and how large the file is, or the part of it before the product, in rows.
 _REQUESTS = sa.select(
     ProcessingRequest.id, ProcessingRequest.owner, ProcessingRequest.id.label("flow"), ProcessingRequest.rows_total
 )
@@ -56,7 +57,7 @@ _DELIVERIES = sa.select(WebhookDelivery.id, ProcessingRequest.owner, WebhookDeli
 
 
 def _in_chunks(
-    ids: Iterable[Key], statement: sa.Select[Any], enqueue_jobs: Callable[[Sequence[Key], dict[Key, Turn]], None]
+    ids: Iterable[Key], statement: Lookup, enqueue_jobs: Callable[[Sequence[Key], dict[Key, Turn]], None]
 ) -> None:
     every = list(ids)
     for start in range(0, len(every), CHUNK):
@@ -64,7 +65,7 @@ def _in_chunks(
         enqueue_jobs(some, _turns(some, statement))
 
 
-def _turns(ids: Sequence[Key], statement: sa.Select[Any]) -> dict[Key, Turn]:
+def _turns(ids: Sequence[Key], statement: Lookup) -> dict[Key, Turn]:
     """The turn of each id; none while the database is away, and none of an id without a row."""
     key = statement.selected_columns[0]
     try:
@@ -75,6 +76,5 @@ def _turns(ids: Sequence[Key], statement: sa.Select[Any]) -> dict[Key, Turn]:
             raise
         return {}
     return {
-        row_id: Turn(owner=owner, flow=flow or "-", cost=LIGHT if row <= LIGHT_ROWS else HEAVY)
-        for row_id, owner, flow, row in found
+        row_id: Turn(owner=owner, flow=flow or "-", is_bulk=row > EXPRESS_ROWS) for row_id, owner, flow, row in found
     }

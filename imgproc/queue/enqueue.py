@@ -18,9 +18,10 @@ from imgproc.queue.connection import redis_client, redis_errors
 from imgproc.queue.fair_order import EVERY_LIST, Turn, rings_key
 from imgproc.queue.rq_classes import JobQueue
 
-WORK = "work"  # plans, products and finalizations
+EXPRESS = "express"  # plans, products and finalizations of small files, and the beginning of large ones
+BULK = "bulk"  # the rest of large files
 DELIVERIES = "deliveries"  # webhooks, which have workers of their own
-QUEUES = (WORK, DELIVERIES)
+QUEUES = (EXPRESS, BULK, DELIVERIES)
 NO_TIMEOUT = -1  # RQ sets no time limit: the deadline of the lease limits a job
 RUNNING_MARKER = "imgproc:running"
 KEY_TYPES = {
@@ -37,17 +38,17 @@ log = structlog.get_logger(__name__)
 
 def plans(request_ids: Iterable[str], turns: Mapping[str, Turn] = {}) -> None:
     """Enqueue the planning of each request. `turns` has the turn of each id; a job without one is of no owner."""
-    _enqueue(WORK, JobName.PLAN, {(each,): turns.get(each, NO_TURN) for each in request_ids})
+    _enqueue_work(JobName.PLAN, {(each,): turns.get(each, NO_TURN) for each in request_ids})
 
 
 def products(product_ids: Iterable[int], turns: Mapping[int, Turn] = {}) -> None:
     """Enqueue a job for each product."""
-    _enqueue(WORK, JobName.PROCESS_PRODUCT, {(each,): turns.get(each, NO_TURN) for each in product_ids})
+    _enqueue_work(JobName.PROCESS_PRODUCT, {(each,): turns.get(each, NO_TURN) for each in product_ids})
 
 
 def finalization(request_id: str, *, epoch: int, turn: Turn = NO_TURN) -> None:
     """Enqueue the finalization of this epoch of a request."""
-    _enqueue(WORK, JobName.FINALIZE, {(request_id, epoch): turn})
+    _enqueue_work(JobName.FINALIZE, {(request_id, epoch): turn})
 
 
 def deliveries(delivery_ids: Iterable[str], turns: Mapping[str, Turn] = {}) -> None:
@@ -90,6 +91,11 @@ def mark_running() -> bool:
     """
     with redis_errors():
         return bool(redis_client().set(RUNNING_MARKER, 1, nx=True))
+
+
+def _enqueue_work(name: JobName, calls: Mapping[tuple[Any, ...], Turn]) -> None:
+    _enqueue(EXPRESS, name, {call: turn for call, turn in calls.items() if not turn.is_bulk})
+    _enqueue(BULK, name, {call: turn for call, turn in calls.items() if turn.is_bulk})
 
 
 def _enqueue(queue: str, name: JobName, calls: Mapping[tuple[Any, ...], Turn]) -> None:

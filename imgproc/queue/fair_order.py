@@ -2,7 +2,7 @@
 
 A new job goes to a list, as RQ writes it, which wakes a waiting worker. The script that takes a job first sorts the
 list into flows. A flow is a request of an owner, or a receiver of webhooks. Each ring is a sorted set of those that
-have jobs, by what they have been served so far, so every take costs the same however much waits. A job says its turn in
+have jobs, by how often they have been served, so every take costs the same however much waits. A job says its turn in
 its description; one without a turn belongs to no owner.
 
 Redis may lose any of these keys: what no ring leads to is not waiting, and the sweeper enqueues it again.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LIGHT, HEAVY = 1, 8  # what a job costs its owner and its flow: eight light jobs for each heavy one
 MAX_SKIPPED_IDS = 1000  # ids without a job that one call removes, so that it does not block Redis for long
 MAX_SORTED_IDS = 200  # ids that one call sorts
 MAX_TURN_BYTES = 400  # of a description; ours have about 80
@@ -20,14 +19,17 @@ MAX_TURN_BYTES = 400  # of a description; ours have about 80
 
 @dataclass(frozen=True)
 class Turn:
-    """Where a job stands: its owner, its flow among those of the owner, and its cost. Owner and flow have no spaces."""
+    """Where a job stands: its owner, and its flow among those of the owner. Neither has spaces.
+
+    `is_bulk` tells the rest of a large file from what its caller waits for: a small file, or the beginning of a large.
+    """
 
     owner: str = ""
     flow: str = "-"
-    cost: int = LIGHT
+    is_bulk: bool = False
 
     def __str__(self) -> str:
-        return f"{self.cost} {self.flow} {self.owner}"
+        return f"{self.flow} {self.owner}"
 
 
 def rings_key(queue: str) -> str:
@@ -70,7 +72,7 @@ end
 """
 
 # ARGV: the prefix of jobs, the most bytes of a call, and the id that the worker has taken from the list, or nothing.
-# Returns the id, the call and the cost of the next job; nil if there is none.
+# Returns the id and the call of the next job; nil if there is none.
 TAKE = f"""{_COMMON}{_CALL_OF}
 local function turn_of(id)
   local size = redis.pcall('HSTRLEN', ARGV[1] .. id, 'description')
@@ -78,29 +80,29 @@ local function turn_of(id)
   if type(size) == 'number' and size <= {MAX_TURN_BYTES} then
     text = redis.call('HGET', ARGV[1] .. id, 'description') or ''
   end
-  local cost, flow, owner = string.match(text, '^(%d%d?) (%S+) (%S*)$')
-  return tonumber(cost or '{LIGHT}'), flow or '-', owner or ''
+  local flow, owner = string.match(text, '^(%S+) (%S*)$')
+  return flow or '-', owner or ''
 end
 
 -- Whoever comes back to a ring stands just behind the one that is next, so that a trickle of jobs does not
 -- overtake a backlog for ever.
 local function join(ring, member)
   local next = ask('ZRANGE', ring, 0, 0, 'WITHSCORES') or {{}}
-  return put('ZADD', ring, 'NX', next[2] and next[2] + {LIGHT} or 0, member)
+  return put('ZADD', ring, 'NX', next[2] and next[2] + 1 or 0, member)
 end
 
 local function sort(id)
   if redis.pcall('HSTRLEN', ARGV[1] .. id, 'data') == 0 then return true end
-  local _, flow, owner = turn_of(id)
+  local flow, owner = turn_of(id)
   local ring = owners .. ' ' .. owner
   return put('RPUSH', ring .. ' ' .. flow, id) and join(ring, flow) and join(owners, owner)
 end
 
-local function pay(ring, member, jobs, cost)
-  if redis.call('EXISTS', jobs) == 1 then ask('ZINCRBY', ring, cost, member) else ask('ZREM', ring, member) end
+local function served(ring, member, jobs)
+  if redis.call('EXISTS', jobs) == 1 then ask('ZINCRBY', ring, 1, member) else ask('ZREM', ring, member) end
 end
 
-if ARGV[3] and not sort(ARGV[3]) then return {{ARGV[3], call_of(ARGV[3]) or '', {LIGHT}}} end  -- Redis is full
+if ARGV[3] and not sort(ARGV[3]) then return {{ARGV[3], call_of(ARGV[3]) or ''}} end  -- Redis is full
 for _, id in ipairs(ask('LPOP', new, {MAX_SORTED_IDS}) or {{}}) do sort(id) end
 for _ = 1, {MAX_SKIPPED_IDS} do
   local owner = first(owners)
@@ -112,17 +114,13 @@ for _ = 1, {MAX_SKIPPED_IDS} do
   else
     local jobs = ring .. ' ' .. flow
     local id = ask('LPOP', jobs)
-    local cost, call = 0, nil
-    if id then
-      cost = turn_of(id)
-      call = call_of(id)
-    end
-    pay(ring, flow, jobs, cost)
-    pay(owners, owner, ring, cost)
-    if call then return {{id, call, cost}} end
+    local call = id and call_of(id)
+    served(ring, flow, jobs)
+    served(owners, owner, ring)
+    if call then return {{id, call}} end
   end
 end
-if redis.call('EXISTS', new) == 1 or redis.call('EXISTS', owners) == 1 then return {{'', false, 0}} end
+if redis.call('EXISTS', new) == 1 or redis.call('EXISTS', owners) == 1 then return {{'', false}} end
 return nil
 """
 

@@ -20,17 +20,17 @@ from rq.timeouts import JobTimeoutException
 
 from imgproc.queue.calls import BY_PATH, MAX_CALL_BYTES, ForbiddenJob, job_id, read_call
 from imgproc.queue.connection import redis_errors
-from imgproc.queue.fair_order import HEAVY, LIGHT, TAKE, rings_key
+from imgproc.queue.fair_order import TAKE, rings_key
 
 __all__ = ["AllowedJob", "JobQueue", "JobTimeoutException", "drop_forged_keys"]
+
+TURN_ROUND = 8  # every so many dequeues a worker begins with its last queue, so that none waits for ever
 
 log = structlog.get_logger(__name__)
 
 
 class AllowedJob(Job):
     """A job that runs one of our four functions, whatever Redis says."""
-
-    cost = LIGHT
 
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:  # noqa: A002, ARG002 - RQ's signature
         super().__init__(id, connection=connection)
@@ -47,11 +47,6 @@ class AllowedJob(Job):
         job = cls(job_id(name, arguments), connection=connection)
         job._func_name, job._instance, job._args, job._kwargs = name.path, None, tuple(arguments), {}
         return job
-
-    @property
-    def is_heavy(self) -> bool:
-        """Whether the job belongs to the bulk of a large file."""
-        return self.cost >= HEAVY
 
     @property
     def func(self) -> Any:
@@ -74,6 +69,7 @@ class JobQueue(Queue):
     """
 
     job_class = AllowedJob
+    dequeues = 0  # of a worker whose first queue this is
 
     @classmethod
     def dequeue_any(
@@ -88,7 +84,11 @@ class JobQueue(Queue):
         Raises:
             DequeueTimeout: no job came within `timeout` seconds.
         """
-        by_key = {queue.key: queue for queue in queues}
+        in_order = list(queues)
+        in_order[0].dequeues += 1
+        if in_order[0].dequeues % TURN_ROUND == 0:
+            in_order.reverse()
+        by_key = {queue.key: queue for queue in in_order}
         while True:
             for queue in by_key.values():
                 if job := queue.take(connection):
@@ -104,16 +104,13 @@ class JobQueue(Queue):
         keys = self.key, rings_key(self.name)
         limits = AllowedJob.redis_job_namespace_prefix, MAX_CALL_BYTES
         while taken := connection.eval(TAKE, len(keys), *keys, *limits, *new_id):
-            (taken_id, call, cost), new_id = taken, ()
+            (taken_id, call), new_id = taken, ()
             if call is None:  # so far it found only ids without a job
                 continue
             try:
-                job = AllowedJob.of_call(call, connection=connection)
+                return AllowedJob.of_call(call, connection=connection)
             except ForbiddenJob as error:
                 log.warning("job_dropped", queue=self.key, job_id=ascii(taken_id[:100]), detail=str(error))
-                continue
-            job.cost = cost
-            return job
         return None
 
 
@@ -131,7 +128,7 @@ def _wait(connection: Redis, keys: Iterable[str], timeout: int) -> tuple[str, by
         return "", b""  # the next take deletes the key
     if popped is None:
         raise DequeueTimeout(timeout, list(keys))
-    key, new_id = popped
+    key, new_id = (part if isinstance(part, bytes) else part.encode() for part in popped)
     return key.decode(), new_id
 
 

@@ -20,23 +20,37 @@ from rq.worker_pool import WorkerPool
 from imgproc.core.config import Settings
 from imgproc.core.process import delayed_stop_signals
 from imgproc.queue.connection import connect_redis, redis_url
-from imgproc.queue.enqueue import DELIVERIES, QUEUES, WORK
+from imgproc.queue.enqueue import BULK, DELIVERIES, EXPRESS, QUEUES
 from imgproc.queue.rq_classes import AllowedJob
 from imgproc.worker.delivery_worker import DeliveryWorker
-from imgproc.worker.preloaded_worker import PreloadedWorker, run_worker
+from imgproc.worker.preloaded_worker import PreloadedWorker, Role, run_worker
 from imgproc.worker.readiness import Readiness
 from imgproc.worker.watchdog import Pulse, Watch
 
-WORKER_CLASSES = {WORK: PreloadedWorker, DELIVERIES: DeliveryWorker}
+RESERVED = 4  # one worker of so many takes no bulk
+BULK_NICENESS = 10  # added to that of the others, so that they get most of the processor while they need it
 
 log = structlog.get_logger(__name__)
+
+
+def roles_of(queues: Collection[str], *, workers: int) -> dict[Role, int]:
+    """How many workers of each role a pool has that takes the jobs of `queues`."""
+    reserved = workers // RESERVED if {EXPRESS, BULK} <= set(queues) else 0
+    # Reserved workers are there for the express jobs; without them the express jobs come first.
+    general = tuple(name for name in ((BULK, EXPRESS) if reserved else (EXPRESS, BULK)) if name in queues)
+    wanted = {
+        Role((EXPRESS,)): reserved,
+        Role(general, niceness=BULK_NICENESS if reserved else 0): workers - reserved if general else 0,
+        Role((DELIVERIES,), DeliveryWorker): 1 if DELIVERIES in queues else 0,
+    }
+    return {role: number for role, number in wanted.items() if number}
 
 
 class Pool(WorkerPool):
     """RQ's pool of workers, which starts them by fork from its own process.
 
-    `WORKERS` processes take from the queue of the work, and one sends the webhooks, so that neither waits for the
-    other. `queues` leaves one of the two to other pools.
+    `WORKERS` processes take the work. A quarter of them takes no bulk of large files, so that small files find a worker
+    at once. Another process sends the webhooks. With `queues` a pool takes only some kinds of jobs.
     """
 
     def __init__(self, app: Flask, *, settings: Settings, jobs: ModuleType, queues: Collection[str] = QUEUES) -> None:
@@ -45,12 +59,12 @@ class Pool(WorkerPool):
         self.memory_limit = settings.worker_memory_limit
         self.patience = settings.lease_seconds
         self.watches: dict[str, Watch] = {}  # by the name of the worker
-        self.queue_of: dict[str, str] = {}  # by the name of the worker
-        self.wanted = {name: settings.workers if name == WORK else 1 for name in QUEUES if name in queues}
+        self.roles: dict[str, Role] = {}  # by the name of the worker
+        self.wanted = roles_of(queues, workers=settings.workers)
         self.redis_url = redis_url(settings)
         self.readiness = Readiness(app, redis_url=self.redis_url)
         super().__init__(
-            list(self.wanted),
+            QUEUES,
             connection=connect_redis(self.redis_url),
             num_workers=sum(self.wanted.values()),
             worker_class=PreloadedWorker,
@@ -96,12 +110,11 @@ class Pool(WorkerPool):
         process = super().get_worker_process(name, burst=False)
         pulse = Pulse()
         self.watches[name] = Watch(pulse, patience=self.patience)
-        queue = self.queue_of[name] = self._missing_queue()
-        process._target, process._args = run_worker, (WORKER_CLASSES[queue],)
+        role = self.roles[name] = self._missing_role()
+        process._target, process._args = run_worker, (role,)
         process._kwargs = {
             "app": self.app,
             "name": name,
-            "queue": queue,
             "redis_url": self.redis_url,
             "parent_pid": os.getpid(),
             "memory_limit": self.memory_limit,
@@ -109,10 +122,10 @@ class Pool(WorkerPool):
         }
         return process
 
-    def _missing_queue(self) -> str:
-        """The queue of the next worker."""
-        running = Counter(self.queue_of.values())
-        return next(queue for queue, wanted in self.wanted.items() if running[queue] < wanted)
+    def _missing_role(self) -> Role:
+        """The role of the next worker."""
+        running = Counter(self.roles.values())
+        return next(role for role, wanted in self.wanted.items() if running[role] < wanted)
 
     def reap_workers(self) -> None:
         """Forget dead workers and end stuck ones; RQ's own waits 0.1 s for each that lives."""
@@ -127,7 +140,7 @@ class Pool(WorkerPool):
     def handle_dead_worker(self, worker_data: Any) -> None:
         """Log which worker died, and how; the next round starts another."""
         self.watches.pop(worker_data.name, None)
-        self.queue_of.pop(worker_data.name, None)
+        self.roles.pop(worker_data.name, None)
         super().handle_dead_worker(worker_data)
         if self.status is not self.Status.STOPPED:
             log.warning("worker_died", pid=worker_data.pid, exit_code=worker_data.process.exitcode)

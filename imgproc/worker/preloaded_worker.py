@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ from imgproc.queue.rq_classes import AllowedJob, JobQueue, drop_forged_keys
 from imgproc.worker.watchdog import Pulse
 
 HEARTBEAT_SECONDS = 20.0  # between two heartbeats in Redis
+NICENESS = 5  # of every worker, so that the API answers while images are made
 SUSPENSION_SECONDS = 5.0  # between two looks at whether the workers are suspended
 
 log = structlog.get_logger(__name__)
@@ -133,12 +135,20 @@ def _tolerated_outage() -> Iterator[None]:
         log.debug("redis_call_failed", error=str(error))
 
 
+@dataclass(frozen=True)
+class Role:
+    """What a worker does: the queues that it takes jobs from, in this order, and how much it yields to the others."""
+
+    queues: tuple[str, ...]
+    worker_class: type[PreloadedWorker] = PreloadedWorker
+    niceness: int = 0
+
+
 def run_worker(
-    worker_class: type[PreloadedWorker],
+    role: Role,
     *,
     app: Flask,
     name: str,
-    queue: str,
     redis_url: str,
     parent_pid: int,
     memory_limit: int,
@@ -152,12 +162,13 @@ def run_worker(
         return
     limit_memory(memory_limit)
     dump_no_core()
-    os.nice(5)  # so that the API answers while images are made
+    os.nice(NICENESS + role.niceness)
     with app.app_context():
         db.engine.dispose(close=False)  # the connections belong to the parent
     PreloadedWorker.app = app
     try:
-        worker = worker_class([queue], name=name, connection=connect_redis(redis_url), serializer=JSONSerializer)
+        connection = connect_redis(redis_url)
+        worker = role.worker_class(list(role.queues), name=name, connection=connection, serializer=JSONSerializer)
         worker.work(logging_level="WARNING")
     except (RedisError, QueueUnavailable) as error:
         log.warning("worker_ended", error=str(error))  # the pool starts another once Redis answers

@@ -150,8 +150,8 @@ def test_running_workers_survive_an_outage_of_redis(tmp_path: Path) -> None:
             wait_until(lambda: client.scard("rq:workers") == WORKERS)
         wait_until(lambda: "could not connect" in process.log)
         with valkey(tmp_path, port=port) as url, redis.Redis.from_url(url) as client:
-            client.rpush("rq:queue:work", "no-job")
-            wait_until(lambda: client.llen("rq:queue:work") == 0)
+            client.rpush("rq:queue:express", "no-job")
+            wait_until(lambda: client.llen("rq:queue:express") == 0)
             assert process.stop() == 0
     assert "Traceback" not in process.log
     assert "worker_died" not in process.log

@@ -526,7 +526,7 @@ def leave(name: str, record: Any) -> None:
         redis.rpush(key, *record)
     else:
         redis.set(key, record)
-    redis.rpush("rq:queue:work", name)
+    redis.rpush("rq:queue:express", name)
 
 
 @pytest.fixture
@@ -573,9 +573,9 @@ def test_other_fields_of_a_record_are_not_read(planned_ids: list[str], field: st
 @pytest.mark.parametrize("job_id", [b"\xff\xfe", b"", b"a b\nc", b"x" * 100_000])
 def test_an_invalid_job_id_is_skipped(planned_ids: list[str], job_id: bytes) -> None:
     """The worker skips it, with or without a record; the sweeper, which reads all ids, is not harmed."""
-    redis_client().rpush("rq:queue:work", job_id)
+    redis_client().rpush("rq:queue:express", job_id)
     redis_client().hset(b"rq:job:" + job_id, "data", call(PLAN, None, [ANY_ID], {}))
-    redis_client().rpush("rq:queue:work", job_id)
+    redis_client().rpush("rq:queue:express", job_id)
     sweeper.sweep()
     assert burst() == []
     assert planned_ids == [ANY_ID]
@@ -584,13 +584,21 @@ def test_an_invalid_job_id_is_skipped(planned_ids: list[str], job_id: bytes) -> 
 @pytest.mark.parametrize("ids", [5, 3 * fair_order.MAX_SKIPPED_IDS])
 def test_a_flood_of_ids_without_records_is_skipped(planned_ids: list[str], ids: int) -> None:
     """Each call to Redis skips a bounded number of ids."""
-    redis_client().rpush("rq:queue:work", *[f"gone-{number}" for number in range(ids)])
+    redis_client().rpush("rq:queue:express", *[f"gone-{number}" for number in range(ids)])
     enqueue.plans([ANY_ID])
     assert burst() == []
     assert planned_ids == [ANY_ID]
 
 
-SHARED = ["rq:queue:work", "imgproc:turns:work", "imgproc:turns:deliveries", "rq:queues", "rq:workers", "rq:workers:work", "rq:failed:work"]
+SHARED = [
+    "rq:queue:express",
+    "imgproc:turns:express",
+    "imgproc:turns:deliveries",
+    "rq:queues",
+    "rq:workers",
+    "rq:workers:express",
+    "rq:failed:express",
+]
 
 
 @pytest.mark.parametrize("key", SHARED)

@@ -12,20 +12,20 @@ from imgproc.db.transitions import window
 from imgproc.journey import turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
-from imgproc.queue.fair_order import HEAVY, MAX_SORTED_IDS, Turn, rings_key
-from imgproc.queue.rq_classes import JobQueue
+from imgproc.queue.fair_order import MAX_SORTED_IDS, Turn, rings_key
+from imgproc.queue.rq_classes import TURN_ROUND, JobQueue
 from tests.integration.driver import planned, queued_jobs
 
 pytestmark = pytest.mark.usefixtures("app")
 
 LARGE = 200  # products of a large file that are queued
-KEYS = ("rq:queue:work", rings_key("work"))
+RESERVED, GENERAL = ("express",), ("bulk", "express")  # the queues of both kinds of workers
 
 
 def queue_large(*, owner: str = "", flow: str = "large", first: int) -> range:
     """Enqueue products from the bulk of a large file; their ids."""
     ids = range(first, first + LARGE)
-    enqueue.products(ids, dict.fromkeys(ids, Turn(owner, flow, HEAVY)))
+    enqueue.products(ids, dict.fromkeys(ids, Turn(owner, flow, is_bulk=True)))
     return ids
 
 
@@ -36,51 +36,80 @@ def queue_file(*, products: int, owner: str = "") -> tuple[int, ...]:
     return ids
 
 
-def taken(count: int, *, names: tuple[str, ...] = enqueue.QUEUES) -> list[Any]:
-    """Take the next `count` jobs as workers do; the first argument of each."""
-    queues = [JobQueue(name, connection=redis_client()) for name in names]
+def taken(count: int, *names: str) -> list[Any]:
+    """Take the next `count` jobs as one worker of these queues does; the first argument of each."""
+    queues = [JobQueue(name, connection=redis_client()) for name in names or enqueue.QUEUES]
     found = [JobQueue.dequeue_any(queues, None, redis_client()) for _ in range(count)]
     return [each[0].args[0] for each in found if each is not None]
 
 
 @pytest.mark.parametrize("backlogs", [1, 3])
 @pytest.mark.parametrize("owner", ["", "another"], ids=["of the same owner", "of others"])
-def test_a_small_file_hardly_waits_for_large_ones(owner: str, backlogs: int) -> None:
-    """Most of the next jobs are its own, though the large files were there first; callers without a key are one."""
+def test_a_small_file_does_not_wait_for_large_ones(owner: str, backlogs: int) -> None:
+    """The next jobs of reserved workers are its own, though the large files came first."""
     for number in range(backlogs):
         queue_large(owner=owner and f"{owner}-{number}", flow=f"large-{number}", first=10_000 * (number + 1))
-    taken(20)
+    taken(20, *GENERAL)
     small = queue_file(products=10)
-    assert set(small) <= set(taken(len(small) * 2))
+    assert taken(len(small), *RESERVED) == list(small)
+
+
+def test_the_beginning_of_a_large_file_is_express() -> None:
+    """Its later products are not."""
+    file = queue_file(products=turns.EXPRESS_ROWS + 3)
+    assert enqueue.queue_lengths() == {"express": turns.EXPRESS_ROWS, "bulk": 3, "deliveries": 0}
+    assert taken(3, "bulk") == list(file[turns.EXPRESS_ROWS :])
+
+
+@pytest.mark.parametrize("products", [turns.EXPRESS_ROWS, turns.EXPRESS_ROWS + 1])
+def test_plans_and_finalizations_of_large_files_are_bulk(products: int) -> None:
+    """So they leave the reserved workers to small files."""
+    request_id = planned(products=products)
+    turns.enqueue_plans([request_id])
+    turns.enqueue_finalization(request_id, epoch=1)
+    queue = "bulk" if products > turns.EXPRESS_ROWS else "express"
+    assert enqueue.queue_lengths()[queue] == 2
+
+
+@pytest.mark.parametrize("names", [GENERAL, GENERAL[::-1]], ids=["bulk first", "express first"])
+def test_no_queue_waits_for_ever(names: tuple[str, ...]) -> None:
+    """A worker of both queues takes some jobs of each, also while the other queue is never empty."""
+    large = queue_large(first=10_000)
+    ids = range(1, 201)
+    enqueue.products(ids)
+    found = set(taken(4 * TURN_ROUND, *names))
+    assert len(found & set(large)) >= 4
+    assert len(found & set(ids)) >= 4
 
 
 def test_a_medium_file_gets_the_same_share_as_a_backlog_of_another() -> None:
     """One owner has three large files, another one; both owners get half."""
-    backlog = {each for number in range(3) for each in queue_large(owner="a", flow=f"{number}", first=1000 * number + 1)}
+    backlog = {
+        each for number in range(3) for each in queue_large(owner="a", flow=f"{number}", first=1000 * number + 1)
+    }
     medium = set(queue_large(owner="b", first=5000))
-    found = taken(100)
-    assert abs(len(set(found) & backlog) - len(set(found) & medium)) <= HEAVY
+    found = taken(100, "bulk")
+    assert abs(len(set(found) & backlog) - len(set(found) & medium)) <= 4
 
 
 def test_the_requests_of_an_owner_share_alike() -> None:
     """Three files of one owner advance side by side, each in its own order."""
     files = [queue_large(flow=f"{number}", first=1000 * number + 1) for number in range(3)]
-    found = taken(60)
+    found = taken(60, "bulk")
     for ids in files:
         of_file = [each for each in found if each in ids]
         assert of_file == list(ids)[: len(of_file)]
         assert 19 <= len(of_file) <= 21
 
 
-def test_a_large_file_goes_on_while_small_ones_keep_coming() -> None:
-    """Two other owners at a time get eight times as much each, and no more."""
-    large = queue_large(owner="large", first=10_000)
+def test_an_owner_whose_jobs_come_one_by_one_does_not_overtake_a_backlog() -> None:
+    """Each new job is enqueued while the owner has no other, and the backlog advances as fast."""
+    backlog = queue_large(owner="backlog", first=1000)
     found: list[Any] = []
-    for number in range(60):
-        queue_file(products=1, owner=f"small-{number % 7}")
-        queue_file(products=1, owner=f"other-{number}")
-        found += taken(2)
-    assert len(set(found) & set(large)) >= len(found) // (3 * HEAVY)
+    for number in range(1, 41):
+        enqueue.products([number], {number: Turn("trickle", f"request-{number}", is_bulk=True)})
+        found += taken(1, "bulk")
+    assert len(set(found) & set(backlog)) >= len(found) // 2
 
 
 def test_an_owner_with_a_thousand_small_files_does_not_delay_another_owner() -> None:
@@ -98,8 +127,8 @@ def test_deliveries_have_a_queue_of_their_own() -> None:
     """Workers of the other queue do not see them, however many there are."""
     enqueue.deliveries([f"00000000-0000-4000-8000-{number:012}" for number in range(40)])
     ours = queue_file(products=2)
-    assert taken(10, names=(enqueue.WORK,)) == list(ours)
-    assert enqueue.queue_lengths() == {enqueue.WORK: 0, enqueue.DELIVERIES: 40}
+    assert taken(10, *GENERAL) == list(ours)
+    assert enqueue.queue_lengths()["deliveries"] == 40
 
 
 def test_the_receivers_of_an_owner_take_turns() -> None:
@@ -117,7 +146,7 @@ def test_every_job_is_enqueued_once_and_taken_once() -> None:
     turns.enqueue_products(ids[-1:])
     assert len(queued_jobs()) == sum(enqueue.queue_lengths().values()) == len(ids)
     assert sorted(taken(len(ids) + 1)) == sorted(ids)
-    assert redis_client().exists(*KEYS) == 0
+    assert redis_client().keys("*[jt][ou][br][ns]*") == []  # neither jobs nor turns
 
 
 def test_enqueues_products_while_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +161,7 @@ def test_enqueues_products_while_the_database_is_down(monkeypatch: pytest.Monkey
 
 
 FORGED = {
-    "a ring of owners": rings_key("work"),
+    "a ring of owners": rings_key("bulk"),
     "a ring of requests": f"{rings_key('work')} owner",
     "the jobs of a request": f"{rings_key('work')} owner large",
 }
@@ -148,13 +177,13 @@ def test_jobs_of_forged_or_deleted_keys_can_be_enqueued_again(key: str, content:
     if content == "a string":
         redis_client().set(key, content)
     assert queued_jobs() == []
-    enqueue.products(ids, dict.fromkeys(ids, Turn("owner", "large", HEAVY)))
+    enqueue.products(ids, dict.fromkeys(ids, Turn("owner", "large", is_bulk=True)))
     assert set(taken(2 * LARGE)) >= set(ids)
 
 
 @pytest.mark.parametrize(
     "description",
-    ["", "no turn", "999 flow owner", "1  owner", "1 flow owner more", "\xff", "8 " + "f" * 1000 + " owner"],
+    ["", "flow", " owner", "flow owner more", "\xff", "f" * 1000 + " owner"],
 )
 def test_a_forged_turn_counts_as_none(description: str) -> None:
     """The job runs all the same."""
