@@ -35,6 +35,8 @@ ENCODE_SECONDS = 60.0  # that one image may take besides its download
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
 SENDING_SECONDS = 25.0  # lease of a delivery
 ATTEMPT_SECONDS = 15.0  # deadline of one attempt at a delivery
+LARGE_SHARE = 8  # large files are planned or finalized by one worker of so many
+LARGE_DELAY = 2.0  # seconds that a large file waits while so many others are planned or finalized
 CROWDED_DELAY = 5.0  # seconds that a delivery waits while too many others of its owner or receiver are being sent
 
 log = structlog.get_logger(__name__)
@@ -65,8 +67,9 @@ def _entry(job: Callable[..., None]) -> Callable[..., None]:
 def plan(services: Services, request_id: str) -> None:
     """Save the rows of the stored file as products. The first products are processed meanwhile."""
     token, seconds = new_token(), services.settings.lease_seconds
-    claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds)
+    claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds, most_large=_most_large(services))
     if claim is None:
+        requests.step_back(request_id, delay=LARGE_DELAY)
         return
     with _request_lease(request_id, token=token, seconds=seconds) as lease:
         try:
@@ -101,7 +104,11 @@ def process_product(services: Services, product_id: int) -> None:
 def finalize(services: Services, request_id: str, epoch: int) -> None:
     """Store the output CSV and the failed CSV, then end the request and announce it."""
     token, seconds = new_token(), services.settings.lease_seconds
-    if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
+    most_large = _most_large(services)
+    if not finalization.claim_finalize(
+        request_id, epoch=epoch, token=token, lease_seconds=seconds, most_large=most_large
+    ):
+        requests.step_back(request_id, delay=LARGE_DELAY)
         return
     with (
         clean_up_if_removed(services, request_id),
@@ -157,6 +164,13 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
     if delivery_id := retry_on_outage(fail):
         turns.enqueue_deliveries([delivery_id])
+
+
+def _most_large(services: Services) -> int:
+    """How many large files may be planned or finalized at a time: each holds a worker for seconds or minutes."""
+    most = max(1, services.settings.workers // LARGE_SHARE)
+    # SQLite has one writer at a time, and two plans leave others half of its time.
+    return min(most, 2) if services.settings.database_url.startswith("sqlite") else most
 
 
 def _product_seconds(services: Services, claim: ProductClaim) -> float:
