@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("app")
 def a_request(*, rows_total: int, finalizing: bool = False) -> str:
     """A request of so many rows that no worker holds, to be planned or finalized; its id."""
     request_id = planned(products=1, planned=False)
-    values = {"rows_total": rows_total, "lease_token": None, "lease_until": None, "started_at": None}
+    values: dict[str, Any] = {"rows_total": rows_total, "lease_token": None, "lease_until": None, "started_at": None}
     if finalizing:
         values |= {"status": RequestStatus.FINALIZING, "finalize_epoch": 1, "planned_at": sa.func.now()}
     with transaction() as connection:
