@@ -92,7 +92,7 @@ local function join(ring, member)
 end
 
 local function sort(id)
-  if redis.pcall('HSTRLEN', ARGV[1] .. id, 'data') == 0 then return true end
+  if redis.pcall('HSTRLEN', ARGV[1] .. id, 'data') == 0 then return redis.call('UNLINK', ARGV[1] .. id) end
   local flow, owner = turn_of(id)
   local ring = owners .. ' ' .. owner
   return put('RPUSH', ring .. ' ' .. flow, id) and join(ring, flow) and join(owners, owner)
