@@ -17,9 +17,9 @@ from imgproc.db.engine import db
 from imgproc.db.models import DeliveryAttempt, WebhookDelivery
 from imgproc.db.statuses import UNDELIVERED
 from imgproc.db.transitions import deliveries
+from imgproc.journey import turns
 from imgproc.journey.accept import require_room_for_delivery
 from imgproc.journey.services import services
-from imgproc.queue import enqueue
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")
 
@@ -49,7 +49,7 @@ def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
         require_room_for_delivery(services(), request.owner)
     if not deliveries.redeliver(request.id, delivery.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
-    enqueue.deliveries([delivery.id])
+    turns.enqueue_deliveries([delivery.id])
     return accepted(request.id)
 
 

@@ -24,7 +24,6 @@ from imgproc.db.transitions.window import release
 from imgproc.journey import delete, outcome, turns
 from imgproc.journey.accept import require_room
 from imgproc.journey.services import services
-from imgproc.queue import enqueue
 
 CSV_CHUNK_BYTES = 256 * 1024
 
@@ -188,7 +187,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
-        enqueue.plans([request.id])
+        turns.enqueue_plans([request.id])
     turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))
     outcome.finalize_if_ended(request.id)
     return accepted(request.id)

@@ -202,8 +202,14 @@ class Settings:
         "Attempts at a product, a plan or a finalization, and deaths of workers at one webhook, before it fails.",
     )
     dispatch_window: int = tuning(types.whole(64), "Products of one request that are queued or processed at a time.")
+    delivery_workers: int = tuning(
+        types.whole(32), "Webhooks that a pool sends at a time, by threads of one process of some 60 MB."
+    )
     deliveries_at_once: int = tuning(
-        types.whole(4), "Webhooks of one key that are sent at a time, by at most half of `WORKERS`."
+        types.whole(8), "Webhooks of one key that are sent at a time, by at most half of `DELIVERY_WORKERS`."
+    )
+    deliveries_per_receiver: int = tuning(
+        types.whole(4), "Webhooks of all callers that one receiver (host and port) is sent at a time."
     )
     sweep_interval: float = tuning(types.number(1, at_least=0.05), "Seconds between two passes of the sweeper.")
 

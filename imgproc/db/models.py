@@ -195,6 +195,7 @@ class WebhookDelivery(Base):
     )
     finalize_epoch: Mapped[int]
     url: Mapped[str] = mapped_column(Text)
+    receiver: Mapped[str | None] = mapped_column(String(300))
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[DeliveryStatus] = mapped_column(_status(DeliveryStatus), default=DeliveryStatus.PENDING)
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -24,13 +24,13 @@ from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.transitions import reservations
 from imgproc.db.transitions.reservations import ReservationLost
+from imgproc.journey import turns
 from imgproc.journey.services import Services
 from imgproc.journey.webhook import signing_secrets
 from imgproc.pipeline.http.addresses import check_url
 from imgproc.pipeline.images.compress import CompressOptions
 from imgproc.pipeline.storage.object_keys import input_key
 from imgproc.pipeline.table.read import CsvReading, Scan, read_csv, require_valid, scan_csv
-from imgproc.queue import enqueue
 
 MAX_WEBHOOK_URL_CHARS = 2048
 
@@ -86,7 +86,7 @@ def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str 
     _store(services, request_id, upload.stream)
     if earlier := _accept(services, request_id, upload, owner, fingerprint):
         return earlier
-    enqueue.plans([request_id])
+    turns.enqueue_plans([request_id])
     request = reads.get_request(request_id)
     assert request is not None, "the request was committed a moment ago"  # noqa: S101 - for the type checker
     return Accepted(request, scan)

@@ -12,12 +12,12 @@ from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.statuses import ProductStatus, RequestStatus
 from imgproc.db.transitions import finalization
+from imgproc.journey import turns
 from imgproc.journey.lease import check_stopping
 from imgproc.journey.services import Services
 from imgproc.journey.summary import bytes_json, progress_json
 from imgproc.pipeline.storage.object_keys import failed_csv_key, output_csv_key
 from imgproc.pipeline.table.write import FailedRow, OutputRow, write_failed_csv, write_output_csv
-from imgproc.queue import enqueue
 
 FAILED = (ProductStatus.FAILED, ProductStatus.CANCELLED)
 
@@ -35,7 +35,7 @@ def finalize_if_ended(request_id: str) -> None:
     """Elect the one finalizer of a request whose products have all ended, and enqueue its job."""
     epoch = finalization.elect_finalizer(request_id)
     if epoch is not None:
-        enqueue.finalization(request_id, epoch=epoch)
+        turns.enqueue_finalization(request_id, epoch=epoch)
 
 
 def write_csvs(services: Services, request: ProcessingRequest, check: Callable[[], None]) -> CsvFiles:

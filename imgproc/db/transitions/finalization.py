@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from imgproc.core.errors import LeaseLost
+from imgproc.core.hosts import receiver_of
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import UNFINALIZED, DeliveryStatus, RequestStatus
-from imgproc.db.transitions.requests import lease_is_free, leased
+from imgproc.db.transitions.requests import MOST_LARGE, has_room, lease_is_free, leased
 
 CSV_TOKEN_BYTES = 16  # 128 bits, written in hexadecimal so that file systems that ignore case keep tokens apart
 
@@ -52,8 +53,12 @@ def all_products_ended() -> sa.ColumnElement[bool]:
     return sa.and_(ProcessingRequest.planned_at.is_not(None), all_ended)
 
 
-def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: int) -> bool:
+def claim_finalize(
+    request_id: str, *, epoch: int, token: str, lease_seconds: int, most_large: int = MOST_LARGE
+) -> bool:
     """Lease the finalization of this epoch. Returns False if it is done, superseded or leased.
+
+    Also returns False for a large file while `most_large` are planned or finalized.
 
     The first claim makes the random part of the CSVs' keys. Later claims keep it, so that a finalizer that runs again,
     or after a retry, writes the same objects.
@@ -61,6 +66,7 @@ def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: in
     statement = (
         sa.update(ProcessingRequest)
         .where(_is_finalizing(request_id, epoch=epoch), lease_is_free(token))
+        .where(has_room(token, most_large=most_large))
         .values(
             **leased(token, lease_seconds=lease_seconds),
             csv_token=sa.func.coalesce(ProcessingRequest.csv_token, secrets.token_hex(CSV_TOKEN_BYTES)),
@@ -194,6 +200,7 @@ def _announce(connection: Connection, request_id: str, *, epoch: int, url: str, 
             request_id=request_id,
             finalize_epoch=epoch,
             url=url,
+            receiver=receiver_of(url),
             payload=body,
             status=DeliveryStatus.PENDING,
             next_attempt_at=db_now(),
