@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from imgproc.core.errors import ImgprocError
 from imgproc.pipeline.download import Downloader
-from imgproc.pipeline.notify import Notifier, generate_secret
+from imgproc.pipeline.notify import Notifier, generate_secret, sign
 
 SECRETS = (generate_secret(),)
 PORTS = (80, 443, 6379, 8080)
@@ -106,7 +106,7 @@ def main() -> None:
         downloader = Downloader(allowed_networks=allowed, timeout=5, max_bytes=1000)
         notifier = Notifier(allowed_networks=allowed, timeout=5)
         download = attempt(lambda: downloader.download(url))  # noqa: B023 - called at once
-        webhook = attempt(lambda: notifier.notify(url, webhook_id="msg_1", payload={}, secrets=SECRETS))  # noqa: B023 - called at once
+        webhook = attempt(lambda: notifier.notify(url, sign({}, webhook_id="msg_1", secrets=SECRETS)))  # noqa: B023 - called at once
         outcome[case] = [download, webhook, len(Canary.seen) - before]
         with suppress(ImgprocError):
             downloader.close()
