@@ -21,8 +21,8 @@ from imgproc.db.transitions import deliveries
 from imgproc.journey.accept import require_room_for_delivery
 from imgproc.journey.services import services
 from imgproc.journey.summary import error_json, rfc3339
+from imgproc.pipeline.http.receiver_faults import note_of
 from imgproc.pipeline.notify import body_of
-from imgproc.pipeline.receiver_faults import note_of
 from imgproc.queue import enqueue
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")

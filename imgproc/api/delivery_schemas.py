@@ -75,7 +75,7 @@ class PingOut(Schema):
 
     delivered = Boolean(metadata={"description": "Whether it answered 2xx, as a webhook needs it."})
     durationMs = Integer()
-    request = Nested(SentOut)
+    request = Nested(SentOut, allow_none=True)
     response = Nested(AnswerOut, allow_none=True, metadata={"description": "Null without an answer."})
     error = Nested(ErrorOut, allow_none=True)
     note = String(allow_none=True, metadata=NOTE)

@@ -21,7 +21,7 @@ from imgproc.journey import webhook
 from imgproc.journey.accept import check_webhook_url
 from imgproc.journey.services import services
 from imgproc.journey.summary import error_json
-from imgproc.pipeline.receiver_faults import note_of
+from imgproc.pipeline.http.receiver_faults import note_of
 
 MAX_BODY_BYTES = 64 * 1024
 THREADS_PER_PING = 4  # a silent receiver holds a thread for 15 s, so most threads stay free for other calls

@@ -12,6 +12,7 @@ from apiflask.fields import UUID, Dict, Integer, Nested, String
 from apiflask.validators import OneOf
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import EXCLUDE
 
 from imgproc.api.schemas import Bytes, ErrorOut, Progress, moment
 from imgproc.db.statuses import ENDED
@@ -29,7 +30,16 @@ HEADERS = {
 }
 
 
-class RequestEnd(Schema):
+class _Open(Schema):
+    """Part of a body to which later versions may add members."""
+
+    class Meta:
+        """Leave `additionalProperties` out."""
+
+        unknown = EXCLUDE
+
+
+class RequestEnd(_Open):
     """What a webhook tells about a request that has ended."""
 
     requestId = UUID()
@@ -51,7 +61,7 @@ class RequestEnd(Schema):
     )
 
 
-class RequestEndedWebhook(Schema):
+class RequestEndedWebhook(_Open):
     """A request has ended."""
 
     type = String(validate=OneOf([f"request.{status.value}" for status in ENDED]))
@@ -59,7 +69,7 @@ class RequestEndedWebhook(Schema):
     data = Nested(RequestEnd)
 
 
-class PingWebhook(Schema):
+class PingWebhook(_Open):
     """A test of the receiver."""
 
     type = String(validate=OneOf(["ping"]))

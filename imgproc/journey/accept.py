@@ -27,8 +27,8 @@ from imgproc.db.transitions.reservations import ReservationLost
 from imgproc.journey.services import Services
 from imgproc.journey.webhook import signing_secrets
 from imgproc.pipeline.http.addresses import check_url
+from imgproc.pipeline.http.receiver_faults import explain_failure
 from imgproc.pipeline.images.compress import CompressOptions
-from imgproc.pipeline.receiver_faults import explain_failure
 from imgproc.pipeline.storage.object_keys import input_key
 from imgproc.pipeline.table.read import CsvReading, Scan, read_csv, require_valid, scan_csv
 from imgproc.queue import enqueue

@@ -21,8 +21,8 @@ from imgproc.core.terminal import printable, printable_lines
 from imgproc.pipeline.http.addresses import Network, check_url
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, explain
+from imgproc.pipeline.http.receiver_faults import explain_answer, explain_failure
 from imgproc.pipeline.http.session import GuardedSession, discard, retry_after
-from imgproc.pipeline.receiver_faults import explain_answer, explain_failure
 
 # The longest step of the default retry schedule.
 MAX_RETRY_AFTER = 86_400.0
