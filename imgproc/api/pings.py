@@ -32,8 +32,12 @@ blueprint = APIBlueprint("pings", __name__, url_prefix="/api/webhooks", tag="Web
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Limit how many pings a process sends at a time."""
-    most = max(1, min(MOST_PINGS, settings.web_threads // THREADS_PER_PING))
-    app.extensions["ping_slots"] = Slots(most, waiting=0, patience=0)
+    app.extensions["ping_slots"] = Slots(most_pings(settings), waiting=0, patience=0)
+
+
+def most_pings(settings: Settings) -> int:
+    """How many threads of a process may send pings at a time."""
+    return max(1, min(MOST_PINGS, settings.web_threads // THREADS_PER_PING))
 
 
 @blueprint.before_request

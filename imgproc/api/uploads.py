@@ -12,6 +12,7 @@ from werkzeug.datastructures import FileStorage
 
 from imgproc.api import auth
 from imgproc.api.inputs import UploadHeaders, UploadIn
+from imgproc.api.pings import most_pings
 from imgproc.api.problems import Problem
 from imgproc.api.slots import Slots
 from imgproc.api.upload_schemas import UploadOut, ValidateOut
@@ -31,14 +32,14 @@ blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
 MAX_FILENAME_CHARS = 255
 SMALL_FILE = 1024 * 1024  # bytes; such a file is read at once and needs no slot
-FREE_THREADS = 3  # threads that neither read a large file nor wait for a slot; `pings` may hold two of them
+FREE_THREADS = 1  # threads that neither read a large file, nor wait for a slot, nor send a ping
 PATIENCE = 10.0  # seconds a large file waits to be read
 READABLE = {"", ".csv", ".tsv", ".txt"}
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Limit how many large files the process reads at a time, so that some of its threads stay free."""
-    threads = max(1, settings.web_threads - FREE_THREADS)
+    threads = max(1, settings.web_threads - FREE_THREADS - most_pings(settings))
     scans = min(settings.max_scans, threads)
     app.extensions["scan_slots"] = Slots(scans, waiting=threads - scans, patience=PATIENCE)
 
