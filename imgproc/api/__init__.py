@@ -11,6 +11,7 @@ from imgproc.api import (
     edge,
     health,
     openapi,
+    pings,
     problems,
     rate_limits,
     requests,
@@ -27,10 +28,11 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     edge.init_app(app, settings)
     bodies.init_app(app)
     uploads.init_app(app, settings)
+    pings.init_app(app, settings)
     app.before_request(auth.identify)
     rate_limits.init_app(app, settings)
     app.before_request(auth.require)
     openapi.init_app(app, settings)
     health.init_app(app)
-    for module in (uploads, status, requests, deliveries, health):
+    for module in (uploads, status, requests, deliveries, pings, health):
         app.register_blueprint(module.blueprint)

@@ -11,7 +11,7 @@ from typing import Any
 from apiflask import Schema
 from apiflask.fields import Field, File, Float, Integer, String
 from apiflask.validators import Length, OneOf, Range, Regexp
-from marshmallow import EXCLUDE, pre_load
+from marshmallow import EXCLUDE, ValidationError, pre_load
 from werkzeug.datastructures import FileStorage
 
 from imgproc.api.schemas import QUALITY, values
@@ -29,6 +29,7 @@ from imgproc.pipeline.images.formats import (
     SMART,
 )
 
+MAX_REFERENCE_CHARS = 500
 PLAIN_NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 
 
@@ -85,6 +86,12 @@ class Quality(Field[Any]):
         return value if value == SMART else self._number.deserialize(value, attr, data)
 
 
+def _without_nul(value: str) -> None:
+    """Refuse NUL, which PostgreSQL cannot store."""
+    if "\0" in value:
+        raise ValidationError("Leave out the NUL character.")
+
+
 class UploadIn(_Given):
     """The parts of an upload."""
 
@@ -92,6 +99,10 @@ class UploadIn(_Given):
         required=True, metadata={"description": "The CSV."}
     )
     webhookUrl = String(metadata={"description": "The URL that is told when this request has ended."})
+    reference = String(
+        validate=[Length(max=MAX_REFERENCE_CHARS), _without_nul],
+        metadata={"description": "Any text of yours, such as an order number; status and webhook repeat it."},
+    )
     quality = Quality(
         load_default=DEFAULT_QUALITY,
         metadata=QUALITY | {"description": "Encoder quality, or `smart`: the smallest file that looks as good as 50."},
@@ -128,6 +139,12 @@ class PageIn(_Given):
 
     limit = WholeNumber(load_default=50, validate=Range(min=1, max=500))
     cursor = String(metadata={"description": "`nextCursor` of the page before."})
+
+
+class DeliveriesIn(PageIn):
+    """Which deliveries a list holds. Each has its attempts in full, so a page has fewer than of other lists."""
+
+    limit = WholeNumber(load_default=20, validate=Range(min=1, max=50))
 
 
 class RequestsIn(PageIn):

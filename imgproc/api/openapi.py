@@ -7,6 +7,7 @@ from typing import Any
 
 from apiflask import APIFlask
 
+from imgproc.api.webhook_schemas import add_webhooks
 from imgproc.core.config import Settings
 
 PROBLEM = "application/problem+json"
@@ -26,6 +27,7 @@ PROBLEMS = {
     ("/api/validate", "post"): UPLOAD,
     ("/api/requests", "get"): {422: "`invalid_option` or `invalid_cursor`."},
     ("/api/requests/{request_id}/products", "get"): {422: "`invalid_option` or `invalid_cursor`."},
+    ("/api/requests/{request_id}/deliveries", "get"): {422: "`invalid_option` or `invalid_cursor`."},
     ("/api/requests/{request_id}/output.csv", "get"): {404: "`no_output`.", 409: "`not_finished`."},
     ("/api/requests/{request_id}/failed.csv", "get"): {404: "`nothing_failed`.", 409: "`not_finished`."},
     ("/api/requests/{request_id}/cancel", "post"): {409: "`already_ended`."},
@@ -33,6 +35,11 @@ PROBLEMS = {
     ("/api/requests/{request_id}/deliveries/{delivery_id}/redeliver", "post"): {
         404: "`delivery_not_found`.",
         409: "`delivery_in_progress`.",
+    },
+    ("/api/webhooks/test", "post"): {
+        400: "`bad_request`: the body is not JSON.",
+        413: "`file_too_large`.",
+        422: "`invalid_option` or `invalid_webhook_url`.",
     },
     ("/readyz", "get"): {503: "`not_ready`; `checks` says which service cannot be reached."},
 }
@@ -51,7 +58,8 @@ SECURITY_SCHEMES = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 REDELIVER = "/api/requests/{request_id}/deliveries/{delivery_id}/redeliver"
-WITH_QUOTA = {"/api/upload", "/api/requests/{request_id}/retry", REDELIVER}
+QUOTAS = dict.fromkeys(("/api/upload", "/api/requests/{request_id}/retry", REDELIVER), "quota_exceeded")
+QUOTAS["/api/webhooks/test"] = "too_many_pings"
 UNSAFE = {"post", "delete"}
 OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of a response that may be missing
 TEXT = {"type": "string"}
@@ -78,6 +86,7 @@ def _complete(spec: dict[str, Any], *, keys_required: bool) -> dict[str, Any]:
     security: list[dict[str, Any]] = [{name: []} for name in SECURITY_SCHEMES]
     if not keys_required:
         security.append({})
+    add_webhooks(spec)
     schemas = spec["components"]["schemas"]
     schemas["Problem"] = _problem_schema()
     for name, schema in schemas.items():
@@ -103,7 +112,7 @@ def _complete_operation(operation: dict[str, Any], *, path: str, method: str) ->
         statuses[503] = "A service is away; `Retry-After` says when to try again."
     if path.startswith(WITH_KEY):
         statuses[401] = "`missing_api_key` or `invalid_api_key`."
-        quota = " or `quota_exceeded`" if path in WITH_QUOTA else ""
+        quota = f" or `{QUOTAS[path]}`" if path in QUOTAS else ""
         statuses[429] = f"`rate_limited`{quota}; `Retry-After` says when to go on."
     if method in UNSAFE:
         statuses[403] = "`cross_site`: a browser sent the call from a page of another site."

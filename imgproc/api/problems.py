@@ -24,6 +24,7 @@ from imgproc.core.errors import (
     InvalidOption,
     NotAuthenticated,
     QuotaExceeded,
+    TooManyPings,
     TooManyUploads,
     UnsupportedFile,
 )
@@ -31,7 +32,11 @@ from imgproc.db.timeouts import is_outage
 from imgproc.journey.accept import KeyReused
 
 QUOTA_RETRY_AFTER = 60  # seconds; by then some request may have ended
-UPLOADS_RETRY_AFTER = 10  # seconds; by then some large file has been read
+RETRY_AFTER_OF = {  # seconds; by then some large file has been read, and a silent receiver has been given up
+    TooManyUploads: 10,
+    TooManyPings: 15,
+}
+MAX_HOST_CHARS = 253 + len(":65535")
 RETRY_AFTER = "5"  # seconds, if a service is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
 CODE_OF = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large", 500: "internal_error"}
@@ -77,8 +82,11 @@ def init_app(app: APIFlask) -> None:
 
 
 def _require_host() -> None:
-    """Refuse an invalid Host (RFC 9112, 3.2), because the links of a response are made from it."""
-    if not request.host:
+    """Refuse an invalid Host (RFC 9112, 3.2), because the links of a response are made from it.
+
+    A name has up to 253 characters (RFC 1035); a longer one would make every link and webhook as long.
+    """
+    if not request.host or len(request.host) > MAX_HOST_CHARS:
         raise Problem(400, "bad_request", "The Host header is not a valid host name; send the name of this server.")
 
 
@@ -107,8 +115,7 @@ def _rate_limited(error: RateLimitExceeded) -> Response:
 
 
 def _quota_exceeded(error: QuotaExceeded) -> Response:
-    seconds = UPLOADS_RETRY_AFTER if isinstance(error, TooManyUploads) else QUOTA_RETRY_AFTER
-    return _too_many(error.code, error.detail, seconds=seconds)
+    return _too_many(error.code, error.detail, seconds=RETRY_AFTER_OF.get(type(error), QUOTA_RETRY_AFTER))
 
 
 def _too_many(code: str, detail: str, *, seconds: int) -> Response:

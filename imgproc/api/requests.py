@@ -24,6 +24,7 @@ from imgproc.db.transitions.window import release
 from imgproc.journey import delete, outcome, turns
 from imgproc.journey.accept import require_room
 from imgproc.journey.services import services
+from imgproc.journey.summary import error_json
 
 CSV_CHUNK_BYTES = 256 * 1024
 
@@ -84,13 +85,12 @@ def list_products(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _product(product: Any, images: list[Any]) -> dict[str, Any]:
-    error = {"code": product.error_code, "detail": product.error_detail} if product.error_code else None
     return {
         "line": product.line,
         "serialNumber": product.serial_number,
         "productName": product.product_name,
         "status": product.status.value,
-        "error": error,
+        "error": error_json(product.error_code, product.error_detail),
         "images": [_image(image) for image in images],
     }
 

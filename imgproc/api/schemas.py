@@ -115,6 +115,7 @@ class RequestSummary(Schema):
     startedAt = moment(allow_none=True)
     finishedAt = moment(allow_none=True)
     filename = String()
+    reference = String(allow_none=True, metadata={"description": "As the upload gave it."})
     options = Nested(Options)
     progress = Nested(Progress)
     bytes = Nested(Bytes)

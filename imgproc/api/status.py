@@ -12,11 +12,12 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify, request, url_for
 
 from imgproc.api.schemas import StatusOut
-from imgproc.api.views import find_request, rfc3339, status_url, summary_of
+from imgproc.api.views import find_request, status_url, summary_of
 from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.reads import has_ended, progress_of
+from imgproc.journey.summary import rfc3339
 
 blueprint = APIBlueprint("status", __name__, url_prefix="/api", tag="Status")
 

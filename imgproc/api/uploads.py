@@ -12,10 +12,11 @@ from werkzeug.datastructures import FileStorage
 
 from imgproc.api import auth
 from imgproc.api.inputs import UploadHeaders, UploadIn
+from imgproc.api.pings import most_pings
 from imgproc.api.problems import Problem
 from imgproc.api.slots import Slots
 from imgproc.api.upload_schemas import UploadOut, ValidateOut
-from imgproc.api.views import api_url, rfc3339, status_url
+from imgproc.api.views import api_url, status_url
 from imgproc.core.config import Settings
 from imgproc.core.errors import InvalidCsv, UnsupportedFile
 from imgproc.core.spool import HashedSpool
@@ -23,6 +24,7 @@ from imgproc.db.models import ProcessingRequest
 from imgproc.journey import accept
 from imgproc.journey.accept import Accepted, Upload
 from imgproc.journey.services import services
+from imgproc.journey.summary import rfc3339
 from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.table.read import Scan, require_valid
 
@@ -30,14 +32,14 @@ blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
 MAX_FILENAME_CHARS = 255
 SMALL_FILE = 1024 * 1024  # bytes; such a file is read at once and needs no slot
-FREE_THREADS = 2  # threads that neither read a large file nor wait for a slot
+FREE_THREADS = 1  # threads that neither read a large file, nor wait for a slot, nor send a ping
 PATIENCE = 10.0  # seconds a large file waits to be read
 READABLE = {"", ".csv", ".tsv", ".txt"}
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Limit how many large files the process reads at a time, so that some of its threads stay free."""
-    threads = max(1, settings.web_threads - FREE_THREADS)
+    threads = max(1, settings.web_threads - FREE_THREADS - most_pings(settings))
     scans = min(settings.max_scans, threads)
     app.extensions["scan_slots"] = Slots(scans, waiting=threads - scans, patience=PATIENCE)
 
@@ -112,6 +114,7 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
         options=CompressOptions(quality=form["quality"], scale=form["scale"], format=form["format"]),
         skip_invalid=form["invalidRows"] == "skip",
         webhook_url=form.get("webhookUrl"),
+        reference=form.get("reference"),
         idempotency_key=idempotency_key,
     )
 

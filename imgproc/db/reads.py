@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from imgproc.db.engine import db
 from imgproc.db.models import ApiKey, ProcessingRequest, Product, ProductImage, WebhookDelivery
-from imgproc.db.statuses import AT_LIMIT, ENDED, OPEN, UNDELIVERED, ProductStatus
+from imgproc.db.statuses import AT_LIMIT, ENDED, OPEN, UNDELIVERED, ImageStatus, ProductStatus
 from imgproc.db.transitions.reservations import open_bytes
 from imgproc.db.transitions.window import of_status
 
+WITHOUT_FAILURES = (ProductStatus.COMPLETED, ProductStatus.SKIPPED)
 PAGE = 500  # products read at a time; their ids stay below SQLite's limit of bound values
 
 
@@ -169,6 +170,22 @@ def count_waiting() -> tuple[int, int]:
     )
     products, hosts_waited_for = db.session.execute(statement).one()
     return products, hosts_waited_for
+
+
+def failures_of(request_id: str, *, most: int) -> dict[str, int]:
+    """How many images of a request failed with each code; the `most` frequent codes, the most frequent first."""
+    images, statuses = sa.func.count(), [status for status in ProductStatus if status not in WITHOUT_FAILURES]
+    statement = (
+        sa.select(ProductImage.error_code, images)
+        .join(Product, Product.id == ProductImage.product_id)
+        .where(Product.request_id == request_id, Product.status.in_(statuses))
+        .where(ProductImage.status == ImageStatus.FAILED)
+        .group_by(ProductImage.error_code)
+        .order_by(images.desc(), ProductImage.error_code)
+        .limit(most)
+    )
+    with db.engine.connect() as connection:
+        return {code: count for code, count in connection.execute(statement) if code}
 
 
 def products(

@@ -162,8 +162,9 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     request = reads.get_request(request_id)
     if request is None:
         return
-    payload = outcome.announcement(request, RequestStatus.FAILED)
-    fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
+    why = {"code": error.code, "detail": error.detail}
+    announce = outcome.announcement(request, RequestStatus.FAILED, **why)
+    fail = partial(finalization.fail, request_id, token=token, announce=announce, **why)
     if delivery_id := retry_on_outage(fail):
         turns.enqueue_deliveries([delivery_id])
 

@@ -109,13 +109,14 @@ def _fail_request(settings: Settings, request_id: str, *, step: RequestStatus, c
     request = reads.get_request(request_id)
     if request is None:
         return
+    detail = detail.format(attempts=settings.max_attempts)
     failed = finalization.lose(
         request_id,
         step=step,
         max_attempts=settings.max_attempts,
         code=code,
-        detail=detail.format(attempts=settings.max_attempts),
-        payload=outcome.announcement(request, RequestStatus.FAILED),
+        detail=detail,
+        announce=outcome.announcement(request, RequestStatus.FAILED, code=code, detail=detail),
     )
     db.session.rollback()
     if failed:

@@ -276,7 +276,7 @@ def test_a_dead_finalizer_is_superseded_and_its_late_result_refused(shop: ImageH
     for _ in range(2):
         with pytest.raises(LeaseLost):
             finalization.complete(
-                request_id, epoch=1, token="zombie", status=RequestStatus.FAILED, values={}, payload={}
+                request_id, epoch=1, token="zombie", status=RequestStatus.FAILED, values={}, announce=lambda _: {}
             )
         status = drain(request_id)
     assert status["status"] == "completed"

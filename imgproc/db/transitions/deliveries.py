@@ -23,6 +23,7 @@ OWNER = (
     .label("owner")
 )
 MOST = 1000  # deliveries of one owner, or to one receiver, being sent at a time, unless the caller gives other limits
+KEPT_ATTEMPTS = 25  # of a delivery; the log drops older ones, however often it is sent again
 WINDOW = 16  # due deliveries of an owner per one being sent; a fast receiver empties such a window in a second
 CLAIMS_LOCK = 0x64656C69  # the advisory lock of PostgreSQL under which deliveries are counted and claimed
 
@@ -44,12 +45,15 @@ class DeliveryClaim:
 class Outcome:
     """The result of one attempt. The next attempt is due after `retry_in` seconds; None means never.
 
-    `duration_ms` is None if the worker died.
+    `duration_ms` is None if the worker died. `request_headers` is None if nothing was signed.
     """
 
     status: DeliveryStatus
     duration_ms: int | None
+    request_headers: dict[str, str] | None = None
     response_status: int | None = None
+    response_headers: dict[str, str] | None = None
+    response_body: str | None = None
     error_code: str | None = None
     error_detail: str | None = None
     retry_in: float | None = None
@@ -232,12 +236,18 @@ def _end_attempt(delivery_id: str, condition: sa.ColumnElement[bool], outcome: O
             sa.insert(DeliveryAttempt).values(
                 delivery_id=delivery_id,
                 number=number,
+                request_headers=outcome.request_headers,
                 response_status=outcome.response_status,
+                response_headers=outcome.response_headers,
+                response_body=outcome.response_body,
                 error_code=outcome.error_code,
                 error_detail=outcome.error_detail,
                 duration_ms=outcome.duration_ms,
             )
         )
+        if number > KEPT_ATTEMPTS:
+            is_old = DeliveryAttempt.number <= number - KEPT_ATTEMPTS
+            connection.execute(sa.delete(DeliveryAttempt).where(DeliveryAttempt.delivery_id == delivery_id, is_old))
         return True
 
 

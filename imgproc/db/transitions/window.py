@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import sqlalchemy as sa
 
 from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now
-from imgproc.db.engine import single_statement
+from imgproc.db.engine import db, single_statement
 from imgproc.db.models import ProcessingRequest, Product
 from imgproc.db.statuses import AT_LIMIT, IN_FLIGHT, ProductStatus, RequestStatus
 

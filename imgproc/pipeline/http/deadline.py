@@ -112,6 +112,13 @@ class Deadline:
             raise TimeoutError(f"not done within {self.seconds:g} s")
         return left
 
+    def shorten(self, seconds: float) -> None:
+        """End in `seconds`, unless the deadline ends earlier."""
+        ends = time.monotonic() + seconds
+        if ends < self._ends:
+            self._ends = ends
+            _timer.watch(self, ends)
+
     def watch(self, connection: socket.socket) -> None:
         """Shut `connection` down when the time is up; it replaces the one watched before.
 
