@@ -77,9 +77,15 @@ class _Forms(FormDataParser):
             raise missing_file.broken_form(error, boundary=boundary, beginning=beginning.bytes) from error
 
     def _parse_urlencoded(self, stream: IO[bytes], _mimetype: str, _length: int | None, _options: Any) -> Any:
-        """Limit URL-encoded forms too. werkzeug reads them as a whole, so 100 MiB would take gigabytes of memory."""
+        """Limit URL-encoded forms too. werkzeug reads them as a whole, so 100 MiB would take gigabytes of memory.
+
+        Raises:
+            Problem: 400 `missing_file`, as the body has several lines: it is a file that curl has labelled as a form.
+        """
         body = b""
         while piece := stream.read(MAX_FIELD_BYTES):
+            if b"\n" in piece:
+                raise missing_file.labelled_as_form()
             body += piece
             if len(body) > MAX_FIELD_BYTES or body.count(b"&") >= MAX_PARTS:
                 raise RequestEntityTooLarge

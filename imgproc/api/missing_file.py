@@ -25,15 +25,20 @@ def explain(call: Request) -> Problem:
     if kind == "multipart/form-data":
         return missing(_in_form(call.files, call.form))
     if kind == "application/x-www-form-urlencoded":
-        return missing(
-            "The body is labelled as a form without files, as curl -d and --data-binary do; -d also removes the line "
-            "breaks. With curl, add -H 'Content-Type: text/csv' to --data-binary @products.csv, or use -F."
-        )
+        return labelled_as_form()
     if kind == "application/json" or kind.endswith("+json"):
         return missing("JSON cannot carry the file, neither as base64 nor as a URL; download or decode it first.")
     if not kind or not (call.content_length or call.headers.get("Transfer-Encoding")):
         return missing("The body is empty; check the path of the file that your client sends.")
     return _unsupported(kind)
+
+
+def labelled_as_form() -> Problem:
+    """The error of a file whose Content-Type says that it is a URL-encoded form."""
+    return missing(
+        "The body is labelled as a form without files, as curl -d and --data-binary do; -d also removes the line "
+        "breaks. With curl, add -H 'Content-Type: text/csv' to --data-binary @products.csv, or use -F."
+    )
 
 
 def missing(cause: str) -> Problem:

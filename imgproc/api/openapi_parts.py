@@ -82,12 +82,12 @@ def describe_upload(operation: dict[str, Any], form: dict[str, Any]) -> None:
         content[kind] = {"schema": TEXT if is_text else TEXT | {"format": "binary"}}
         if kind == "text/csv":
             content[kind]["example"] = openapi_examples.CSV
-    operation["parameters"] += [
-        {"in": "query", "name": name, "required": False, "schema": schema, "description": description}
-        for name, each in form["properties"].items()
-        if name != "file"
-        for schema, description in [({k: v for k, v in each.items() if k != "description"}, each["description"])]
-    ]
+    for name, each in form["properties"].items():
+        if name != "file":
+            # Without its default, which some clients would send in the query and again as a part.
+            schema = {key: value for key, value in each.items() if key not in {"default", "description"}}
+            option = {"in": "query", "name": name, "required": False, "schema": schema}
+            operation["parameters"].append(option | {"description": each["description"]})
     operation["parameters"].append(FILENAME_HEADER)
 
 

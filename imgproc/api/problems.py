@@ -40,7 +40,7 @@ DETAIL_OF = {
     413: FILE_TOO_LARGE,
     500: SERVER_FAILED,
 }
-UPLOADS_BY_PUT = " To upload with curl -T, add -X POST and write /api/upload without a slash at its end."
+CURL_UPLOADS = " To upload with curl -T, add -X POST and write /api/upload without a slash at its end."
 
 log = structlog.get_logger(__name__)
 
@@ -148,8 +148,8 @@ def _http_exception(error: HTTPException) -> Response:
         detail = (
             f"This address does not take {request.method}; it takes {', '.join(sorted(error.valid_methods or ()))}."
         )
-    if status in {404, 405} and request.method == "PUT":
-        detail += UPLOADS_BY_PUT
+    if status in {404, 405} and (request.method == "PUT" or request.path.startswith("/api/upload/")):
+        detail += CURL_UPLOADS
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
     return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 

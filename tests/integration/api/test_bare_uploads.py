@@ -120,6 +120,7 @@ def test_a_workbook_labelled_as_a_csv_is_refused_by_its_content() -> None:
     ("kind", "body", "says"),
     [
         pytest.param("application/x-www-form-urlencoded", CSV, "-H 'Content-Type: text/csv'", id="curl --data-binary"),
+        pytest.param("application/x-www-form-urlencoded", CSV + "&\n" * MIB, "-H 'Content-Type", id="a large one"),
         pytest.param("application/x-www-form-urlencoded", CSV.replace("\n", ""), "removes the line", id="curl -d"),
         pytest.param("application/json", '{"file": "UHJvZHVjdA=="}', "base64", id="base64 in JSON"),
         pytest.param("application/vnd.api+json", '{"url": "https://shop.example/p.csv"}', "JSON", id="another JSON"),

@@ -272,8 +272,15 @@ def test_another_method_is_refused_with_those_that_work(method: str, path: str, 
     assert (options.status_code, set(options.headers["Allow"].split(", "))) == (200, allowed)
 
 
-@pytest.mark.parametrize(("path", "status", "code"), [("", 405, "method_not_allowed"), ("/a.csv", 404, "not_found")])
-def test_an_upload_by_put_is_told_what_curl_does(path: str, status: int, code: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("PUT", "/api/upload", 405, "method_not_allowed"),
+        ("PUT", "/api/upload/a.csv", 404, "not_found"),
+        ("POST", "/api/upload/a.csv", 404, "not_found"),
+    ],
+)
+def test_an_upload_by_put_is_told_what_curl_does(method: str, path: str, status: int, code: str) -> None:
     """curl -T sends PUT, and adds the name of the file where the address ends with a slash."""
-    response = current_app.test_client().put(f"/api/upload{path}", data=CSV)
+    response = current_app.test_client().open(path, method=method, data=CSV)
     assert "add -X POST" in problem(response, status, code)["detail"]
