@@ -20,21 +20,6 @@ MAX_FIELD_BYTES = 256 * 1024  # of all fields together, and of the headers of on
 MAX_PARTS = 100
 MAX_FILES = 2  # a second file is refused by its name later; a third is refused at once
 PIECE = 64 * 1024  # bytes copied at a time
-# Types of a body that is the file itself. Browsers on Windows send application/vnd.ms-excel for .csv; clients that know
-# no type send application/octet-stream or none.
-RAW_TYPES = {
-    "text/csv",
-    "text/tab-separated-values",
-    "text/plain",
-    "text/x-csv",
-    "text/comma-separated-values",
-    "application/csv",
-    "application/x-csv",
-    "application/vnd.ms-excel",
-    "application/octet-stream",
-    "binary/octet-stream",
-    "",
-}
 
 
 def init_app(app: Flask) -> None:
@@ -49,7 +34,7 @@ class _Forms(FormDataParser):
 
     def parse(self, stream: IO[bytes], mimetype: str, content_length: int | None, options: Any = None) -> Any:
         """The rest of the stream, the fields and the files."""
-        if mimetype in RAW_TYPES:
+        if mimetype in missing_file.BARE_TYPES:
             return stream, self.cls(), self._one_file(stream, content_length)
         return super().parse(stream, mimetype, content_length, options)
 

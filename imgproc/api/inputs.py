@@ -111,9 +111,14 @@ EXPLAIN: dict[str, Callable[[str], str]] = {
 }
 
 
-class UploadOptions(_Given):
-    """The options of an upload, in its query or as parts of its form."""
+class UploadIn(_Given):
+    """The parts of an upload. Options in the query count as parts."""
 
+    reads_query = True
+
+    file = File(  # type: ignore[no-untyped-call]  # APIFlask leaves its constructor untyped
+        required=True, metadata={"description": "The CSV."}
+    )
     webhookUrl = String(metadata={"description": "The URL that is told when this request has ended."})
     quality = Quality(
         load_default=DEFAULT_QUALITY,
@@ -135,16 +140,6 @@ class UploadOptions(_Given):
         metadata={"description": "`reject` the whole file, or `skip` bad rows and report them."},
     )
     filename = String(metadata={"description": "The name of the file, if its part or `Content-Disposition` has none."})
-
-
-class UploadIn(UploadOptions):
-    """The parts of an upload. Options in the query count as parts."""
-
-    reads_query = True
-
-    file = File(  # type: ignore[no-untyped-call]  # APIFlask leaves its constructor untyped
-        required=True, metadata={"description": "The CSV."}
-    )
 
     def given(self) -> MultiDict[str, Any]:
         """Every part and query parameter.

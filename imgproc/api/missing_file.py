@@ -16,6 +16,21 @@ REMEDY = (
 )
 SHOWN = 40  # characters of a caller's text in a detail
 FORM = re.compile(rb"\s*--[^\r\n]{1,200}\r?\nContent-Disposition: *form-data", re.IGNORECASE)
+# Types of a body that is the file itself. Browsers on Windows send application/vnd.ms-excel for .csv; clients that know
+# no type send application/octet-stream or none.
+BARE_TYPES = {
+    "text/csv",
+    "text/tab-separated-values",
+    "text/plain",
+    "text/x-csv",
+    "text/comma-separated-values",
+    "application/csv",
+    "application/x-csv",
+    "application/vnd.ms-excel",
+    "application/octet-stream",
+    "binary/octet-stream",
+    "",
+}
 SPREADSHEETS = re.compile(r"application/(vnd\.openxmlformats-officedocument\.spreadsheetml|vnd\.oasis\.opendocument)")
 
 
@@ -28,7 +43,7 @@ def explain(call: Request) -> Problem:
         return labelled_as_form()
     if kind == "application/json" or kind.endswith("+json"):
         return missing("JSON cannot carry the file, neither as base64 nor as a URL; download or decode it first.")
-    if not kind or not (call.content_length or call.headers.get("Transfer-Encoding")):
+    if kind in BARE_TYPES or call.content_length == 0:
         return missing("The body is empty; check the path of the file that your client sends.")
     return _unsupported(kind)
 

@@ -13,8 +13,8 @@ TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
 ADDRESS = {"type": "string", "format": "uri"}
 PROBLEM = "application/problem+json"
-# Types of a bare file in the document; `bodies.RAW_TYPES` has all that are read.
-BARE_TYPES = ("text/csv", "text/tab-separated-values", "application/octet-stream")
+# Types of a bare file in the document; `missing_file.BARE_TYPES` has all that are read.
+DOCUMENTED_TYPES = ("text/csv", "text/tab-separated-values", "application/octet-stream")
 RETRY_AFTER = {"Retry-After": {"description": "Seconds until the next attempt.", "schema": COUNT}}
 STATUS_HEADERS = {
     "ETag": {"description": "For `If-None-Match`.", "schema": TEXT},
@@ -77,7 +77,7 @@ def identify(spec: dict[str, Any], app: APIFlask) -> None:
 def describe_upload(operation: dict[str, Any], form: dict[str, Any]) -> None:
     """Add the bare file as another kind of body, whose options are in the query. `form` is the schema of the parts."""
     content = operation["requestBody"]["content"]
-    for kind in BARE_TYPES:
+    for kind in DOCUMENTED_TYPES:
         is_text = kind.startswith("text/")
         content[kind] = {"schema": TEXT if is_text else TEXT | {"format": "binary"}}
         if kind == "text/csv":

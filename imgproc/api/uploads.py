@@ -36,7 +36,7 @@ SMALL_FILE = 1024 * 1024  # bytes; such a file is read at once and needs no slot
 FREE_THREADS = 2  # threads that neither read a large file nor wait for a slot
 PATIENCE = 10.0  # seconds a large file waits to be read
 READABLE = {"", ".csv", ".tsv", ".txt"}
-WITHOUT_SCHEME = re.compile(r"(//)?([\w-]+\.)+[\w-]{2,}(:\d+)?(/|$)|localhost\b")  # a host name and no scheme
+WITHOUT_SCHEME = re.compile(r"(//)?([\w-]+\.)+[\w-]+(:\d+)?(/|$)|localhost\b")  # a host name and no scheme
 
 
 def init_app(app: Flask, settings: Settings) -> None:

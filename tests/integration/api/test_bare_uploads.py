@@ -140,6 +140,12 @@ def test_a_body_without_a_file_is_explained(kind: str | None, body: str, says: s
     assert "text/csv" in detail
 
 
+@pytest.mark.parametrize("headers", [{"Transfer-Encoding": "chunked"}, {"Content-Encoding": "gzip"}])
+def test_an_empty_body_is_explained_however_it_is_sent(headers: dict[str, str]) -> None:
+    """Neither is taken for a body of a wrong type."""
+    assert "is empty" in problem(send("", headers=headers), 400, "missing_file")["detail"]
+
+
 def test_the_cap_of_a_bare_file_is_inclusive(make_app: AppFactory) -> None:
     """One byte more is refused, as in a form."""
     client = make_app(MAX_UPLOAD_BYTES=str(len(CSV))).test_client()
