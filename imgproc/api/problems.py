@@ -11,7 +11,7 @@ from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from flask_limiter import RateLimitExceeded
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import HTTP_STATUS_CODES
 
 from imgproc.api import rate_limits
@@ -45,6 +45,7 @@ DETAIL_OF = {
     413: FILE_TOO_LARGE,
     500: SERVER_FAILED,
 }
+CURL_UPLOADS = " To upload with curl -T, add -X POST and write /api/upload without a slash at its end."
 
 log = structlog.get_logger(__name__)
 
@@ -150,6 +151,12 @@ def _out_of_resources(error: OSError) -> Response:
 def _http_exception(error: HTTPException) -> Response:
     status = error.code or 500
     detail = DETAIL_OF.get(status) or error.description or "The server cannot answer this call."
+    if isinstance(error, MethodNotAllowed):
+        detail = (
+            f"This address does not take {request.method}; it takes {', '.join(sorted(error.valid_methods or ()))}."
+        )
+    if status in {404, 405} and (request.method == "PUT" or request.path.startswith("/api/upload/")):
+        detail += CURL_UPLOADS
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
     return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 
@@ -157,7 +164,5 @@ def _http_exception(error: HTTPException) -> Response:
 def _invalid_fields(error: HTTPError) -> Response:
     """Explain what a schema refused. APIFlask gives `{location: {field: [messages]}}`."""
     fields = {name: " ".join(texts) for found in dict(error.detail).values() for name, texts in found.items()}
-    if "file" in fields:
-        return problem(400, "missing_file", "Send the CSV as a multipart/form-data part named file, with a filename.")
     errors = [{"option": name, "code": "invalid_option", "detail": text} for name, text in fields.items()]
     return problem(422, "invalid_option", " ".join(f"{name}: {text}" for name, text in fields.items()), errors=errors)

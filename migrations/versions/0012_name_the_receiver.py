@@ -10,7 +10,7 @@ from alembic import op
 from imgproc.core.hosts import receiver_of
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
