@@ -12,7 +12,9 @@ from imgproc.pipeline.table.urls import parse_urls
 
 FILE = "1AbCdEfGhIjKlMnOpQrStUvWxYz012345"
 DRIVE = f"https://drive.usercontent.google.com/download?id={FILE}&export=download&confirm=t"
-ONE_DRIVE = "https://my.microsoftpersonalcontent.com/personal/339942fd8b9cbd18/_layouts/15/download.aspx?share=IQCDKvut-a"
+ONE_DRIVE = (
+    "https://my.microsoftpersonalcontent.com/personal/339942fd8b9cbd18/_layouts/15/download.aspx?share=IQCDKvut-a"
+)
 
 DIRECT = {
     f"https://drive.google.com/file/d/{FILE}/view?usp=sharing": DRIVE,
@@ -205,7 +207,9 @@ def test_the_direct_form_is_checked_as_any_url(url: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "[::1]", "0x7f.1", "localhost", "10.0.0.1:22"])
-@pytest.mark.parametrize("path", ["/file/d/1234567890a/view", "/:i:/g/x", "/s/abc123/a.jpg?dl=0", "/o/r/blob/main/a.png"])
+@pytest.mark.parametrize(
+    "path", ["/file/d/1234567890a/view", "/:i:/g/x", "/s/abc123/a.jpg?dl=0", "/o/r/blob/main/a.png"]
+)
 def test_no_share_link_opens_a_forbidden_address(host: str, path: str) -> None:
     """A path like one of a share link changes nothing about the address."""
     assert direct_form(f"http://{host}{path}") is None

@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from imgproc.pipeline.http.unshareable_links import split_link, unshareable
+from imgproc.pipeline.http.unshareable_links import names_of, split_link, unshareable
 
 MAX_NESTED = 2  # a OneDrive link holds another share link
 
@@ -38,16 +39,14 @@ def direct_form(url: str) -> DirectLink | None:
 
 def _direct_form(url: str, nested: int) -> DirectLink | None:
     parts = split_link(url)
-    if parts is None or not nested or unshareable(url):
+    service = _service_of(parts.hostname or "") if parts and nested else None
+    if parts is None or service is None or unshareable(url):
         return None
-    host = parts.hostname or ""
-    for service, pattern, convert in _SERVICES:
-        if pattern.fullmatch(host):
-            found = convert(parts)
-            if found and found.startswith("share:"):
-                return _direct_form(found.removeprefix("share:"), nested - 1)
-            return DirectLink(found, service) if found and found != url else None
-    return None
+    name, convert = service
+    found = convert(parts)
+    if found and found.startswith("https://1drv.ms/"):
+        return _direct_form(found, nested - 1)
+    return DirectLink(found, name) if found and found != url else None
 
 
 def _query(parts: SplitResult) -> dict[str, str]:
@@ -105,7 +104,7 @@ def _one_drive(parts: SplitResult) -> str | None:
             link = base64.urlsafe_b64decode(redeem + "=" * (-len(redeem) % 4)).decode()
         except ValueError:
             return None
-        return f"share:{link}" if link.startswith("https://1drv.ms/") else None
+        return link if link.startswith("https://1drv.ms/") else None
     item = query.get("resid") or query.get("id", "")
     if parts.path.startswith("/download") or "authkey" not in query or "!" not in item:
         return None
@@ -159,6 +158,8 @@ def _hugging_face(parts: SplitResult) -> str | None:
 def _imgur(parts: SplitResult) -> str | None:
     """Imgur serves a picture in its own format whatever the extension says."""
     found = re.fullmatch(r"/(?:r/\w+/)?(\w{5,8})(\.\w{3,4})?", parts.path)
+    if parts.hostname == "i.imgur.com":
+        return None
     return _url("i.imgur.com", f"/{found[1]}{found[2] or '.jpg'}") if found else None
 
 
@@ -183,24 +184,26 @@ def _unsplash(parts: SplitResult) -> str | None:
     return _url("unsplash.com", f"/photos/{found[1]}/download", {"force": "true"}) if found else None
 
 
-def _hosts(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+_SERVICES: dict[str, tuple[str, Callable[[SplitResult], str | None]]] = {
+    "drive.google.com": ("Google Drive", _google_drive),
+    "docs.google.com": ("Google Drive", _google_docs),
+    ".dropbox.com": ("Dropbox", _dropbox),
+    "1drv.ms": ("OneDrive", _one_drive_short),
+    "onedrive.live.com": ("OneDrive", _one_drive),
+    ".sharepoint.com": ("SharePoint", _share_point),
+    ".box.com": ("Box", _box),
+    ".github.com": ("GitHub", _git_hub),
+    "gitlab.com": ("GitLab", _git_lab),
+    "bitbucket.org": ("Bitbucket", _bitbucket),
+    "codeberg.org": ("Codeberg", _codeberg),
+    "huggingface.co": ("Hugging Face", _hugging_face),
+    ".imgur.com": ("Imgur", _imgur),
+    ".wikipedia.org": ("Wikipedia", _wikimedia),
+    ".wikimedia.org": ("Wikimedia", _wikimedia),
+    ".unsplash.com": ("Unsplash", _unsplash),
+}
 
 
-_SERVICES: tuple[tuple[str, re.Pattern[str], Callable[[SplitResult], str | None]], ...] = (
-    ("Google Drive", _hosts(r"drive\.google\.com"), _google_drive),
-    ("Google Drive", _hosts(r"docs\.google\.com"), _google_docs),
-    ("Dropbox", _hosts(r"(?:www\.|m\.)?dropbox\.com"), _dropbox),
-    ("OneDrive", _hosts(r"1drv\.ms"), _one_drive_short),
-    ("OneDrive", _hosts(r"onedrive\.live\.com"), _one_drive),
-    ("SharePoint", _hosts(r"[\w-]+\.sharepoint\.com"), _share_point),
-    ("Box", _hosts(r"(?:[\w-]+\.)?(?:app\.|ent\.)?box\.com"), _box),
-    ("GitHub", _hosts(r"(?:www\.)?github\.com"), _git_hub),
-    ("GitLab", _hosts(r"gitlab\.com"), _git_lab),
-    ("Bitbucket", _hosts(r"bitbucket\.org"), _bitbucket),
-    ("Codeberg", _hosts(r"codeberg\.org"), _codeberg),
-    ("Hugging Face", _hosts(r"huggingface\.co"), _hugging_face),
-    ("Imgur", _hosts(r"(?:www\.|m\.)?imgur\.com"), _imgur),
-    ("Wikimedia", _hosts(r"(?:[\w-]+\.)+(?:wikipedia|wikimedia)\.org"), _wikimedia),
-    ("Unsplash", _hosts(r"(?:www\.)?unsplash\.com"), _unsplash),
-)
+@lru_cache(maxsize=4096)  # Files have many URLs of few hosts.
+def _service_of(host: str) -> tuple[str, Callable[[SplitResult], str | None]] | None:
+    return next((_SERVICES[name] for name in names_of(host) if name in _SERVICES), None)
