@@ -23,12 +23,11 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ProtocolError
 from urllib3.util import Url
 
-from imgproc import __version__
 from imgproc.pipeline.http.addresses import Network, check_address, literal_address
 from imgproc.pipeline.http.deadline import Deadline
-from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of
+from imgproc.pipeline.http.failures import NETWORK_ERRORS, NoDNSAnswer, causes_of
+from imgproc.pipeline.http.request_headers import USER_AGENT
 
-USER_AGENT = f"imgproc/{__version__}"
 SHORT_BODY_BYTES = 4096
 
 # One answer of getaddrinfo: family, type, protocol, canonical name, socket address.
@@ -200,7 +199,7 @@ def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
     try:
         return answer.result(timeout=Deadline.current().remaining())
     except futures.TimeoutError as error:  # Not the built-in TimeoutError before Python 3.11.
-        raise TimeoutError("DNS did not answer in time") from error
+        raise NoDNSAnswer("DNS did not answer in time") from error
 
 
 def discard(response: BaseHTTPResponse) -> None:
