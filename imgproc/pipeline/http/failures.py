@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError, SSLError
 from imgproc.core.errors import ForbiddenAddress
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.host_gate import Trouble
-from imgproc.pipeline.http.tls_faults import tls_fault
+from imgproc.pipeline.http.tls_faults import IncompleteChain, tls_fault
 
 # Everything that an exchange raises because of the network or the other side; `explain` tells the reason.
 NETWORK_ERRORS = (OSError, HTTPError)
@@ -68,6 +68,8 @@ def explain(error: BaseException, *, host: str, deadline: Deadline) -> Failure:
     """The failure beneath `error`, one of `NETWORK_ERRORS`, however urllib3 has wrapped it."""
     causes = list(causes_of(error))
     for cause in causes:
+        if isinstance(cause, IncompleteChain):  # whatever hindered us from completing it
+            break
         if isinstance(cause, ForbiddenAddress):
             return Failure(cause.code, cause.detail, cause.retryable)
     if deadline.expired and not any(isinstance(cause, NoDNSAnswer) for cause in causes):

@@ -24,9 +24,9 @@ class IncompleteChain(ssl.SSLError):
         self.fault = TLSFault(what, retryable)
 
 
-_FULL_CHAIN = "let it send the whole chain (fullchain.pem), signed by a public authority"
+FULL_CHAIN = "let it send the whole chain (fullchain.pem), signed by a public authority"
 _SELF_SIGNED = TLSFault("has a self-signed certificate; give it one of a public authority, such as Let's Encrypt")
-_UNKNOWN = TLSFault(f"has a certificate of an authority that is not trusted; {_FULL_CHAIN}")
+_UNKNOWN = TLSFault(f"has a certificate of an authority that is not trusted; {FULL_CHAIN}")
 _WRONG_NAME = TLSFault("has a certificate for another name; give it one of its own")
 _WEAK = TLSFault(
     "has a certificate with a weak key or signature; give it a new one with RSA 2048 and SHA-256 or better"
@@ -38,7 +38,7 @@ _BY_VERIFY_CODE = {
     9: TLSFault("has a certificate that is not valid yet; set its clock, or wait until it is"),
     10: TLSFault("has a certificate that has expired; renew it"),
     18: _SELF_SIGNED,
-    19: TLSFault(f"has a certificate of a private authority; {_FULL_CHAIN}"),
+    19: TLSFault(f"has a certificate of a private authority; {FULL_CHAIN}"),
     20: _UNKNOWN,
     21: _UNKNOWN,
     23: TLSFault("has a certificate that was revoked; give it a new one"),
