@@ -17,7 +17,7 @@ from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, Failure, explain
 from imgproc.pipeline.http.session import GuardedSession
 from tests.support.certificates import Issued, issue
-from tests.support.hostile_servers import Server, answer, keep_alive, read_request, serving
+from tests.support.hostile_servers import Server, answer, keep_alive, never_answer, read_request, serving
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
@@ -56,7 +56,9 @@ def failure_of(session: GuardedSession, url: str | Url, *, seconds: float = 5) -
 
 def get(session: GuardedSession, url: str | Url) -> bytes:
     """The two bytes that the servers here send."""
-    return session.request("GET", parse_url(url) if isinstance(url, str) else url, headers={}).read(2)
+    body = session.request("GET", parse_url(url) if isinstance(url, str) else url, headers={}).read(2)
+    session.close()  # A TLS server of these waits for the end of its connections.
+    return body
 
 
 WRONG: dict[str, tuple[Callable[[Authorities], ssl.SSLContext], str]] = {
@@ -418,7 +420,7 @@ def test_a_slow_place_of_a_certificate_ends_with_the_deadline(
     session: GuardedSession, authorities: Authorities
 ) -> None:
     """The time for it is part of the time of the download."""
-    with serving(lambda _, server: server.stopped.wait() and None) as silent:
+    with serving(never_answer) as silent:
         leaf = issue("x", by=authorities.middle, aia=[silent.url])
         with serving(keep_alive, tls=leaf.server()) as server:
             assert failure_of(session, server.url, seconds=0.6).retryable

@@ -26,10 +26,6 @@ _PATH = re.compile(
     re.I,
 )
 _FORM = re.compile(r"<input[^<>]*\btype\s*=\s*[\"']?password\b")
-_TITLE = re.compile(
-    r"<title[^>]*>[^<]{0,80}\b(?:log ?in|sign ?in|logon|anmelden|anmeldung|connexion|se connecter|iniciar sesi|acceder"
-    r"|accedi|inloggen|zaloguj|giriş|ログイン|登录|登入)"
-)
 
 
 def login_remedy(url: Url, page: str) -> str | None:
@@ -39,7 +35,7 @@ def login_remedy(url: Url, page: str) -> str | None:
     """
     host = (url.host or "").lower()
     path = url.path or "/"
-    is_login = _PATH.match(path) or _FORM.search(page) or _TITLE.search(page)
+    is_login = _PATH.match(path) or _FORM.search(page)
     if re.fullmatch(r"/(?:[a-z-]{2,5}/)?password/?", path) and page:
         return SHOP  # Shopify
     if host.startswith(("accounts.", "login.", "signin.", "auth.", "sso.", "idp.", "id.")) and host in _BY_HOST:

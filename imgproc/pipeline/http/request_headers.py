@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from imgproc import __version__
 
 AGENT_NAME = "imgproc"
-CONTACT_URL = "https://pypi.org/project/imgproc/"
 
 
-def user_agent(contact_url: str = CONTACT_URL) -> str:
+def user_agent(contact_url: str | None = None) -> str:
     """The User-Agent (RFC 9110, 10.1.5) in the form that hosts know from crawlers, with an address for questions."""
-    return f"Mozilla/5.0 (compatible; {AGENT_NAME}/{__version__}; +{contact_url})"
+    contact = f"; +{contact_url}" if contact_url else ""
+    return f"Mozilla/5.0 (compatible; {AGENT_NAME}/{__version__}{contact})"
 
 
 USER_AGENT = user_agent()
