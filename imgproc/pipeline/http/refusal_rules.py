@@ -107,13 +107,13 @@ _MISSING = "says that it has no such file; check the path in the URL"
 # The errors of object stores: Amazon S3, Google Cloud Storage, Azure, and those that speak like them.
 STORES = (
     Rule(
-        _sign(r"<code>accessdenied</code>(?s:.*?)(?:request has expired|expired)", r"<code>expiredtoken</code>"),
+        _sign(r"<code>accessdenied</code>(?s:.{0,2000}?)(?:request has expired|expired)", r"<code>expiredtoken</code>"),
         None,
         _EXPIRED,
     ),
     Rule(_sign(r"<code>(?:tokenrefreshrequired|invalidtoken)</code>"), None, _EXPIRED),
     Rule(
-        _sign(r"<code>authenticationfailed</code>(?s:.*?)(?:time frame|signed expiry time)", r"url signature expired"),
+        _sign(r"<code>authenticationfailed</code>(?s:.{0,2000}?)(?:time frame|signed expiry time)", r"url signature expired"),
         None,
         _EXPIRED,
     ),
