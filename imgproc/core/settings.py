@@ -47,6 +47,16 @@ class Settings:
         types.Networks(load_default=()),
         "Private CIDR ranges, separated by commas, that downloads and webhooks may reach on any port.",
     )
+    contact_url: str = user(
+        types.text("https://pypi.org/project/imgproc/", validate=types.is_contact_url),
+        "Page about whoever runs this imgproc, for the hosts of images: it stands in the User-Agent.",
+    )
+    host_headers: dict[str, dict[str, str]] = user(
+        types.HostHeaders(load_default={}),
+        'JSON: headers for single hosts of images, `{"img.shop.example": {"Authorization": "Bearer …"}}`.',
+        secret=True,
+        shown="none",
+    )
     retention_days: float | None = user(
         types.above_zero(None), "Days after its end until a request is removed with its objects.", shown="never"
     )

@@ -8,6 +8,7 @@ from flask import Flask, current_app
 
 from imgproc.core.config import Settings
 from imgproc.pipeline.download import Downloader
+from imgproc.pipeline.http.request_headers import HostHeaders, user_agent
 from imgproc.pipeline.images.compress import MemoryBudget
 from imgproc.pipeline.notify import Notifier
 from imgproc.pipeline.storage.store import Store
@@ -59,6 +60,8 @@ def init_app(app: Flask, settings: Settings) -> None:
             max_bytes=settings.max_image_bytes,
             samples_url=settings.samples_url,
             gate=limits,
+            user_agent=user_agent(settings.contact_url),
+            host_headers=HostHeaders(settings.host_headers),
         ),
         notifier=Notifier(allowed_networks=networks),
         csv_limits=CsvLimits(max_rows=settings.max_rows, max_images_per_row=settings.max_images_per_row),

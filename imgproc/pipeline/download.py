@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError
@@ -17,28 +17,17 @@ from imgproc.core.errors import DownloadError, ForbiddenAddress, InvalidInput
 from imgproc.pipeline.http.addresses import ANY_NETWORK, PORTS, Network, check_url
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of, explain
-from imgproc.pipeline.http.host_gate import Answer, HostGate, OpenGate, Trouble, Visit
-from imgproc.pipeline.http.rate_headers import requested_pause
-from imgproc.pipeline.http.session import USER_AGENT, GuardedSession, discard, retry_after
+from imgproc.pipeline.http.host_gate import Answer, HostGate, OpenGate, Trouble
+from imgproc.pipeline.http.pages import is_page, page_error, picture_of
+from imgproc.pipeline.http.refusals import challenged, refused
+from imgproc.pipeline.http.request_headers import IMAGE_HEADERS, USER_AGENT, HostHeaders
+from imgproc.pipeline.http.session import GuardedSession, discard
+from imgproc.pipeline.http.share_links import direct_form
+from imgproc.pipeline.http.unshareable_links import unshareable
 
 MAX_REDIRECTS = 3
-MAX_RETRY_AFTER = 3600.0
 CHUNK_BYTES = 256 * 1024  # Most images take few reads, and a compression bomb is noticed early.
 REDIRECTS = {301, 302, 303, 307, 308}
-RETRYABLE = {408, 425, 429}  # and all of 5xx
-TROUBLES = {429: Trouble.BUSY, 503: Trouble.BUSY, 502: Trouble.AWAY, 504: Trouble.AWAY}
-TROUBLE_OF_CODE = {"connect_failed": Trouble.AWAY, "dns_failed": Trouble.AWAY, "timeout": Trouble.SLOW}
-ADVICE = {
-    401: "make it public",
-    403: "make it public",
-    404: "check the URL",
-    410: "it is gone, so give another URL",
-    429: "it gets too many requests, so try again later",
-}
-
-UNANSWERED = {"invalid_url", "forbidden_address", "dns_failed", "connect_failed", "tls_failed", "timeout"}
-
-ACCEPT = {"Accept": "image/*,*/*;q=0.5"}
 
 # We ask for no compression, but some hosts compress anyway. One layer is decompressed while streaming, and the limit
 # counts decompressed bytes. Other values are ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
@@ -83,7 +72,7 @@ class Downloader:
 
     `timeout` is in seconds, from DNS to the last byte over all redirects; `max_bytes` bounds the body;
     `allowed_networks` may be reached although they are private, and so may URLs that begin with `samples_url`, which
-    ends with a slash. `gate` limits the requests to each host.
+    ends with a slash. `host_headers` are sent to their hosts alone. `gate` limits the requests to each host.
     """
 
     def __init__(
@@ -95,9 +84,11 @@ class Downloader:
         samples_url: str | None = None,
         pool_size: int = 16,
         user_agent: str = USER_AGENT,
+        host_headers: HostHeaders | None = None,
         gate: HostGate | None = None,
     ) -> None:
         self._gate = gate or OpenGate()
+        self._host_headers = host_headers or HostHeaders()
         self._allowed_networks = tuple(allowed_networks)
         self._timeout = timeout
         self._max_bytes = max_bytes
@@ -114,14 +105,17 @@ class Downloader:
     def download(self, url: str, *, known: Validators = UNKNOWN, again: bool = False) -> Download:
         """Download `url` over at most 3 redirects, unless the picture is still the `known` version.
 
-        `again` says that its host has refused the picture several times.
+        A share link is replaced by the URL of the file.
 
         Raises:
             DownloadError: with a code of an image; `retryable` says whether another attempt may help.
             HostWait: the host needs a pause before it is asked.
         """
         with Deadline(self._timeout) as deadline:
+            link = None
             for hop in range(1 + MAX_REDIRECTS):
+                if link is None and (link := _share_link(url)):  # Once: a service may redirect to its page again.
+                    url = link
                 # Validators belong to the first URL; a redirect may lead elsewhere while they stay the same.
                 received = self._visit(url, deadline, UNKNOWN if hop else known, again=again)
                 if isinstance(received, Download):
@@ -151,14 +145,15 @@ class Downloader:
         host, conditions = parts.host or "", known.conditions
         connection = {} if visit.keep_alive else {"Connection": "close"}
         try:
-            with session.request("GET", parts, headers=ACCEPT | conditions | connection) as response:
-                visit.pause = requested_pause(response.status, response.headers)
+            with session.request(
+                "GET", parts, headers=IMAGE_HEADERS | self._host_headers.of(host) | conditions
+            ) as response:
                 if conditions and response.status == HTTPStatus.NOT_MODIFIED:
                     discard(response)
                     return Download(b"", known, not_modified=True)
                 target = _redirect_target(response, parts)
                 if target is None:
-                    return self._receive(response, host, deadline)
+                    return self._receive(response, parts, deadline)
                 discard(response)
                 return target
         except NETWORK_ERRORS as error:
@@ -175,10 +170,13 @@ class Downloader:
         except (InvalidInput, ForbiddenAddress) as error:
             raise DownloadError(error.detail, code=error.code) from error
 
-    def _receive(self, response: BaseHTTPResponse, host: str, deadline: Deadline) -> Download:
+    def _receive(self, response: BaseHTTPResponse, url: Url, deadline: Deadline) -> Download | str:
+        """The picture, or the URL that a page around it leads to."""
+        host = url.host or ""
         if not 200 <= response.status < 300:
-            discard(response)
-            raise _refused(response, host)
+            raise refused(response, url)
+        if challenge := challenged(response, url):
+            raise challenge
         if (response.length_remaining or 0) > self._max_bytes:
             raise self._too_large(host)
         compressed = response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSIONS
@@ -193,7 +191,13 @@ class Downloader:
         deadline.remaining()  # The deadline also ends a body without a length.
         if not size:
             raise DownloadError(f"{host} sent an empty file; check that the picture is there.", code="not_an_image")
-        return Download(b"".join(chunks), _validators(response))
+        body = b"".join(chunks)
+        if is_page(body):
+            if target := picture_of(body, url):
+                return target
+            if error := page_error(body, url):
+                raise error
+        return Download(body, _validators(response))
 
     def _too_large(self, host: str) -> DownloadError:
         return DownloadError(
@@ -202,13 +206,12 @@ class Downloader:
         )
 
 
-def _report(visit: Visit, error: DownloadError) -> None:
-    """Tell the gate of a failure. One that says nothing of the host is not reported."""
-    answered = error.code not in UNANSWERED
-    if error.trouble:
-        visit.report(Answer(Trouble(error.trouble), visit.pause or error.retry_after, answered))
-    elif answered:
-        visit.report(Answer(pause=visit.pause))
+def _share_link(url: str) -> str | None:
+    """The URL of the file that the share link `url` leads to; None if it is no share link."""
+    if what := unshareable(url):
+        raise DownloadError(f"{urlsplit(url).hostname} {what}.", code="invalid_url")
+    link = direct_form(url)
+    return link.url if link else None
 
 
 def _validators(response: BaseHTTPResponse) -> Validators:
@@ -228,19 +231,6 @@ def _redirect_target(response: BaseHTTPResponse, url: Url) -> str | None:
         return target  # Not a URL; the check of the next hop refuses it.
 
 
-def _refused(response: BaseHTTPResponse, host: str) -> DownloadError:
-    status = response.status
-    retryable = status in RETRYABLE or status >= 500
-    advice = ADVICE.get(status, "try again later" if retryable else "check the URL in a browser")
-    return DownloadError(
-        f"{host} answered {status} instead of a picture; {advice}.",
-        code=f"http_{status}",
-        retryable=retryable,
-        retry_after=retry_after(response.headers, at_most=MAX_RETRY_AFTER) if retryable else None,
-        trouble=TROUBLES.get(status),
-    )
-
-
 def _explain(error: BaseException, host: str, deadline: Deadline) -> DownloadError:
     failure = explain(error, host=host, deadline=deadline)
     if failure.code == "connect_failed":
@@ -255,5 +245,4 @@ def _explain(error: BaseException, host: str, deadline: Deadline) -> DownloadErr
                 code="truncated_image",
                 retryable=True,
             )
-    trouble = TROUBLE_OF_CODE.get(failure.code) if failure.retryable else None
-    return DownloadError(failure.detail, code=failure.code, retryable=failure.retryable, trouble=trouble)
+    return DownloadError(failure.detail, code=failure.code, retryable=failure.retryable, trouble=failure.trouble)

@@ -14,22 +14,26 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import certifi
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import ProtocolError, SSLError
 from urllib3.util import Url
 
-from imgproc import __version__
-from imgproc.pipeline.http.addresses import Network, check_address, literal_address
+from imgproc.core.errors import ImgprocError
+from imgproc.pipeline.http.addresses import Network, check_address, check_url, literal_address
 from imgproc.pipeline.http.deadline import Deadline
-from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of
+from imgproc.pipeline.http.failures import NETWORK_ERRORS, NoDNSAnswer, causes_of
+from imgproc.pipeline.http.request_headers import USER_AGENT
+from imgproc.pipeline.http.tls_trust import Trust, blind_context
 
-USER_AGENT = f"imgproc/{__version__}"
 SHORT_BODY_BYTES = 4096
+MAX_CERTIFICATE_BYTES = 65_536
+CERTIFICATE_SECONDS = 5.0
 
 # One answer of getaddrinfo: family, type, protocol, canonical name, socket address.
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
@@ -55,8 +59,9 @@ class GuardedSession:
         self._connect_timeout = connect_timeout
         # HTTP/1.1 keeps connections alive by default, but some servers still answer as HTTP/1.0.
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity", "Connection": "keep-alive"}
-        self._pools = PoolManager(num_pools=pool_size, maxsize=pool_size, ca_certs=ca_certs or certifi.where())
-        networks = tuple(allowed_networks)
+        self._pools = PoolManager(num_pools=pool_size, maxsize=pool_size)
+        self._trust = Trust(ca_certs or certifi.where(), fetch=self._fetch_certificate)
+        self._networks = networks = tuple(allowed_networks)
         guarded: dict[str, Any] = {
             "http": partial(_Pool, allowed_networks=networks),
             "https": partial(_TLSPool, allowed_networks=networks),
@@ -82,6 +87,14 @@ class GuardedSession:
             OSError, urllib3.exceptions.HTTPError: `failures.explain` tells the reason.
         """
         try:
+            return self._send_once(method, url, headers, body)
+        except SSLError as error:
+            if not self._trust.complete(error, url, partial(self._certificate, url)):
+                raise
+        return self._send_once(method, url, headers, body)
+
+    def _send_once(self, method: str, url: Url, headers: Mapping[str, str], body: bytes | None) -> BaseHTTPResponse:
+        try:
             return self._send(method, url, headers, body)
         except ProtocolError as error:
             # A host may close a kept-alive connection just as we use it again. Repeating a GET is safe (RFC 9110).
@@ -91,7 +104,9 @@ class GuardedSession:
         return self._send(method, url, headers, body)
 
     def _send(self, method: str, url: Url, headers: Mapping[str, str], body: bytes | None) -> BaseHTTPResponse:
-        return self._pools.connection_from_host(url.host, url.port, url.scheme).urlopen(
+        return self._pools.connection_from_host(
+            url.host, url.port, url.scheme, pool_kwargs=self._trust.options(url)
+        ).urlopen(
             method,
             url.request_uri,
             body=body,
@@ -102,6 +117,33 @@ class GuardedSession:
             preload_content=False,
             decode_content=False,
         )
+
+    def _certificate(self, url: Url) -> bytes:
+        """The certificate that the host shows, in DER. Nothing is sent over this connection."""
+        pool = self._pools.pool_classes_by_scheme["https"](url.host, url.port, ssl_context=blind_context())
+        connection: Any = pool._new_conn()
+        try:
+            connection.connect()
+            return bytes(connection.sock.getpeercert(binary_form=True))
+        finally:
+            connection.close()
+
+    def _fetch_certificate(self, url: str) -> bytes:
+        """The file at `url`, which stands in the certificate of a stranger: any rule for a download holds for it.
+
+        Raises:
+            ValueError: the URL is not allowed, or the answer is no file of the size of certificates.
+        """
+        try:
+            parts = check_url(url, allowed_networks=self._networks)
+        except ImgprocError as error:
+            raise ValueError("not an address for certificates") from error
+        seconds = min(CERTIFICATE_SECONDS, Deadline.current().remaining())
+        with Deadline(seconds), self._send("GET", parts, {}, None) as response:
+            body = response.read(MAX_CERTIFICATE_BYTES + 1, decode_content=False)
+        if response.status != HTTPStatus.OK or len(body) > MAX_CERTIFICATE_BYTES:
+            raise ValueError("not a certificate")
+        return body
 
 
 class _Response(http.client.HTTPResponse):
@@ -210,7 +252,7 @@ def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
     try:
         return answer.result(timeout=Deadline.current().remaining())
     except futures.TimeoutError as error:  # Not the built-in TimeoutError before Python 3.11.
-        raise TimeoutError("DNS did not answer in time") from error
+        raise NoDNSAnswer("DNS did not answer in time") from error
 
 
 def discard(response: BaseHTTPResponse) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 from imgproc.core.redaction import redact
+from imgproc.pipeline.http.unshareable_links import any_unshareable, unshareable
 
 MAX_URL_CHARS = 2048
 MAX_FAULTS = 10  # of one cell; explaining more would take many times the cell's own text
@@ -34,7 +35,7 @@ def parse_urls(cell: str, *, at_most: int) -> tuple[tuple[str, ...], list[str]]:
     """
     if _PLAIN_LIST.fullmatch(cell):
         urls = tuple(cell.split(","))
-        if len(cell) <= MAX_URL_CHARS:
+        if len(cell) <= MAX_URL_CHARS and not any_unshareable(cell):
             return urls, []
     else:
         urls = tuple(split_urls(cell))
@@ -90,4 +91,6 @@ def _fault(url: str) -> str | None:
         has_address = parts.port != 0 and re.search(r"[\w:]", parts.hostname or "")
     except ValueError:
         has_address = False
+    if has_address and (what := unshareable(url)):
+        return f"({shown}) {what}."
     return None if has_address else f"({shown}) has no host, or no valid port: write it as https://host/path."
