@@ -8,6 +8,7 @@ from flask import Flask, current_app
 
 from imgproc.core.config import Settings
 from imgproc.pipeline.download import Downloader
+from imgproc.pipeline.http.body import Pace
 from imgproc.pipeline.images.compress import MemoryBudget
 from imgproc.pipeline.notify import Notifier
 from imgproc.pipeline.storage.store import Store
@@ -44,6 +45,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             allowed_networks=networks,
             timeout=settings.download_timeout,
             max_bytes=settings.max_image_bytes,
+            pace=Pace(settings.first_byte_timeout, settings.least_download_speed),
             samples_url=settings.samples_url,
         ),
         notifier=Notifier(allowed_networks=networks),
