@@ -95,7 +95,7 @@ def decompress(body: Body, host: str, *, max_bytes: int) -> Body:
     Raises:
         DownloadError: `file_too_large`, or `corrupt_image`: the compressed bytes are damaged.
     """
-    rest, pieces, size = body.data, [], 0
+    rest, pieces, size, whole = body.data, [], 0, False
     for _ in range(MAX_MEMBERS):
         unpacker = zlib.decompressobj(EITHER)
         try:
@@ -104,13 +104,13 @@ def decompress(body: Body, host: str, *, max_bytes: int) -> Body:
             if not pieces:
                 return _not_zlib(body, host, max_bytes, error)
             break  # garbage after the last member
-        size += len(pieces[-1])
+        size, whole = size + len(pieces[-1]), unpacker.eof
         if size > max_bytes:
             raise too_large(host, max_bytes)
         rest = unpacker.unused_data
         if not rest:
             break
-    return Body(b"".join(pieces), body.broken if unpacker.eof else body.broken or http.client.IncompleteRead(b""))
+    return Body(b"".join(pieces), body.broken or (None if whole else http.client.IncompleteRead(b"")))
 
 
 def _not_zlib(body: Body, host: str, max_bytes: int, error: zlib.error) -> Body:

@@ -13,6 +13,8 @@ from urllib.request import Request
 from urllib3 import BaseHTTPResponse
 from urllib3.util import Url
 
+from imgproc.pipeline.http.addresses import literal_address
+
 MAX_COOKIES = 50  # of one answer
 MAX_COOKIE_CHARS = 4096  # RFC 6265, 6.1
 MAX_HEADER_CHARS = 8192
@@ -57,17 +59,17 @@ class _Policy(DefaultCookiePolicy):
         super().__init__(strict_domain=True, rfc2965=False)
 
     def set_ok_domain(self, cookie: Any, request: Any) -> bool:
+        if cookie.domain_specified and literal_address(request.host.partition(":")[0]):
+            return False  # An address has no site (RFC 6265, 5.1.3).
         return cookie.domain.lstrip(".").lower() not in SHARED_DOMAINS and super().set_ok_domain(cookie, request)
 
 
 class _Answer:
-    """The headers of an answer, in the form that `http.cookiejar` reads."""
+    """One `Set-Cookie`, in the form that `http.cookiejar` reads."""
 
-    def __init__(self, response: BaseHTTPResponse) -> None:
+    def __init__(self, cookie: str) -> None:
         self._headers = Message()
-        for cookie in response.headers.getlist("Set-Cookie")[:MAX_COOKIES]:
-            if len(cookie) <= MAX_COOKIE_CHARS:
-                self._headers["Set-Cookie"] = cookie
+        self._headers["Set-Cookie"] = cookie
 
     def info(self) -> Message:
         return self._headers
@@ -81,9 +83,10 @@ class Cookies:
 
     def keep(self, response: BaseHTTPResponse, url: Url) -> None:
         """Keep the cookies that the answer from `url` sets."""
-        if "Set-Cookie" in response.headers:
-            self._jar = self._jar or CookieJar(_Policy())
-            self._jar.extract_cookies(cast("Any", _Answer(response)), Request(url.url))  # noqa: S310 - not opened
+        for cookie in response.headers.getlist("Set-Cookie")[:MAX_COOKIES]:
+            if len(cookie) <= MAX_COOKIE_CHARS:
+                self._jar = CookieJar(_Policy()) if self._jar is None else self._jar
+                self._jar.extract_cookies(cast("Any", _Answer(cookie)), Request(url.url))  # noqa: S310 - not opened
 
     def header(self, url: Url) -> dict[str, str]:
         """The `Cookie` header of a request to `url`, if any cookie belongs there."""
