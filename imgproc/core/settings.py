@@ -190,7 +190,14 @@ class Settings:
     )
     image_threads: int = tuning(types.whole(4), "Images of one product that are processed at a time.")
     download_timeout: float = tuning(
-        types.above_zero(30), "Seconds an image may take to download, from DNS to the last byte."
+        types.above_zero(30),
+        "Seconds a download may take besides its bytes: names, connections, redirects, waiting for answers.",
+    )
+    first_byte_timeout: float = tuning(
+        types.above_zero(10), "Seconds a host may take to answer, and over which the speed of a download is measured."
+    )
+    least_download_speed: float = tuning(
+        types.above_zero(50_000), "Bytes a second below which a download ends as `too_slow`."
     )
     host_downloads: int = tuning(
         types.whole(24), "Most downloads from one host at a time, by all workers; fewer where the host allows fewer."
@@ -227,6 +234,12 @@ class Settings:
     def private_csvs(self) -> bool:
         """Whether CSVs are stored in the private bucket and only the API gives them out."""
         return self.csv_access == "private"
+
+    @property
+    def longest_download(self) -> float:
+        """Seconds that one image may take to download: the largest file at the least speed, and all before it."""
+        pieces = self.max_image_bytes / self.least_download_speed + self.first_byte_timeout
+        return self.download_timeout + pieces
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

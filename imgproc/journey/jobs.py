@@ -181,7 +181,7 @@ def _product_seconds(services: Services, claim: ProductClaim) -> float:
     settings = services.settings
     full_rounds = -(-len(claim.images) // settings.image_threads)
     # Add two rounds: one to wait for other workers, one to make the images that they failed to make.
-    return (full_rounds + 2) * (settings.download_timeout + ENCODE_SECONDS + OUTAGE_PATIENCE)
+    return (full_rounds + 2) * (settings.longest_download + ENCODE_SECONDS + OUTAGE_PATIENCE)
 
 
 def _hold(

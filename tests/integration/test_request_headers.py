@@ -12,7 +12,7 @@ import pytest
 
 from imgproc.core.errors import DownloadError
 from imgproc.pipeline.download import Downloader
-from imgproc.pipeline.http.request_headers import HostHeaders, user_agent
+from imgproc.pipeline.http.request_headers import HostHeaders, Identity, user_agent
 from tests.support.hostile_servers import Server, answer, answer_then_drip, read_request, serving
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -30,8 +30,7 @@ def downloader() -> Iterator[Downloader]:
         allowed_networks=LOOPBACK,
         timeout=5,
         max_bytes=100_000,
-        user_agent=user_agent("https://catalogue.example/bot"),
-        host_headers=HEADERS,
+        identity=Identity(user_agent("https://catalogue.example/bot"), HEADERS),
     )
     yield downloader
     downloader.close()

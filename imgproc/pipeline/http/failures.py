@@ -32,6 +32,10 @@ class Failure:
     trouble: Trouble | None = None
 
 
+class Unreachable(TimeoutError):
+    """None of the host's addresses accepted a connection in time."""
+
+
 class NoDNSAnswer(TimeoutError):
     """DNS did not answer by the deadline."""
 
@@ -43,6 +47,7 @@ NO_DNS = "could not be looked up, because DNS did not answer; check its name ser
 # The exception beneath, its code, the end of a sentence about the host, retryable, trouble. The first match counts.
 _FAILURES: tuple[tuple[type[BaseException], str, str, bool, Trouble | None], ...] = (
     (NoDNSAnswer, "timeout", NO_DNS, True, Trouble.AWAY),
+    (Unreachable, "timeout", "did not accept a connection in time; check that it is up", True, Trouble.AWAY),
     (TimeoutError, "timeout", "did not answer in time; check that it is up and fast enough", True, Trouble.SLOW),
     (socket.gaierror, "dns_failed", "was not found; check how the host is spelled", False, None),
     (SSLError, "tls_failed", "has a certificate for another name; give it one of its own", False, None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from imgproc import __version__
 
@@ -40,3 +41,11 @@ class HostHeaders:
         parents = host.split(".")
         names = [host, *("." + ".".join(parents[start:]) for start in range(len(parents)))]
         return next((dict(self._by_host[name]) for name in names if name in self._by_host), {})
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks for pictures: the User-Agent, and the headers of single hosts."""
+
+    user_agent: str = USER_AGENT
+    host_headers: HostHeaders = field(default_factory=HostHeaders)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from imgproc.core.redaction import redact
 from imgproc.pipeline.http.unshareable_links import any_unshareable, unshareable
 
-MAX_URL_CHARS = 2048
+MAX_URL_CHARS = 8192
 MAX_FAULTS = 10  # of one cell; explaining more would take many times the cell's own text
 
 _SEPARATOR = re.compile(r"([,;|])")
