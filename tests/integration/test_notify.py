@@ -114,6 +114,22 @@ def test_the_body_of_the_response_does_not_matter(notifier: Notifier) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rest", "shown"),
+    [
+        pytest.param(b"Content-Length: 9\r\n\r\nthan", "than", id="cut off"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n4\r\nthan\r\nzz\r\n", "than", id="a bad chunk"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n" + b"1" * 70_000, "", id="an endless chunk size"),
+        pytest.param(b"Content-Encoding: gzip\r\n\r\nthanks", "thanks", id="not as declared"),
+    ],
+)
+def test_a_broken_body_does_not_matter_either(notifier: Notifier, rest: bytes, shown: str) -> None:
+    """The status has arrived; what came of the body is kept."""
+    with serving(answer(b"HTTP/1.1 200 OK\r\n" + rest)) as server:
+        found = notifier.notify(server.url, signed())
+    assert (found.status, found.body) == (200, shown)
+
+
+@pytest.mark.parametrize(
     ("behaviour", "code"),
     [
         pytest.param(never_answer, "timeout", id="silent"),

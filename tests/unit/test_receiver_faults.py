@@ -62,6 +62,7 @@ def test_every_status_has_a_remedy_for_the_receiver(status: int, remedy: str) ->
         pytest.param("//www.shop.example/h", "redirects to https://www.shop.example/h (301)", id="another host"),
         pytest.param("/login?next=%2Fhooks", "accept the POST without a login", id="a login page"),
         pytest.param("https://sso.example/saml", "accept the POST without a login", id="single sign-on"),
+        pytest.param("http://[::1", "redirects to http://[::1 (301)", id="malformed"),
         pytest.param("https://shop.example/blogs", "give its final URL", id="no login"),
     ],
 )

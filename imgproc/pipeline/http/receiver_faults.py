@@ -67,9 +67,17 @@ def explain_answer(answer: ReceiverAnswer, *, host: str, url: str) -> str:
 
 def _redirection(answer: ReceiverAnswer, *, url: str) -> str:
     location = answer.headers.get("Location")
-    target = f"redirects to {urljoin(url, location)}" if location else "redirects without a Location"
+    target = f"redirects to {_absolute(location, url=url)}" if location else "redirects without a Location"
     remedy = _NO_LOGIN if LOGIN.search(location or "") else "give its final URL"
     return f"{target} ({answer.status}), and webhooks follow no redirect; {remedy}"
+
+
+def _absolute(location: str, *, url: str) -> str:
+    """The address that a Location means (RFC 9110, 10.2.2), or the Location itself if it is malformed."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
 
 
 def explain_failure(code: str, detail: str) -> str:
