@@ -150,7 +150,9 @@ class UploadIn(_Given):
         validate=OneOf(["reject", "skip"]),
         metadata={"description": "`reject` the whole file, or `skip` bad rows and report them."},
     )
-    filename = String(metadata={"description": "The name of the file, if its part or `Content-Disposition` has none."})
+    filename = String(
+        metadata={"description": "The name of the file, instead of that of its part or of `Content-Disposition`."}
+    )
 
     def given(self) -> MultiDict[str, Any]:
         """Every part and query parameter.

@@ -59,7 +59,8 @@ class Place:
         script = "set -euo pipefail\n" + command.replace(SHOWN, self.url)
         hidden = {"http_proxy", "HTTP_PROXY", "PYTHONPATH"}
         environ = {name: value for name, value in os.environ.items() if name not in hidden}
-        environ |= {"PATH": self.path, "NO_PROXY": "127.0.0.1"}
+        # Without a registry, installing fails at once.
+        environ |= {"PATH": self.path, "NO_PROXY": "127.0.0.1", "PIP_RETRIES": "1", "npm_config_fetch_retries": "1"}
         shell = ["bash", "-c", script]
         return subprocess.run(
             shell, cwd=self.folder, env=environ, capture_output=True, text=True, timeout=240, check=False
