@@ -113,7 +113,10 @@ STORES = (
     ),
     Rule(_sign(r"<code>(?:tokenrefreshrequired|invalidtoken)</code>"), None, _EXPIRED),
     Rule(
-        _sign(r"<code>authenticationfailed</code>(?s:.{0,2000}?)(?:time frame|signed expiry time)", r"url signature expired"),
+        _sign(
+            r"<code>authenticationfailed</code>(?s:.{0,2000}?)(?:time frame|signed expiry time)",
+            r"url signature expired",
+        ),
         None,
         _EXPIRED,
     ),
