@@ -40,7 +40,7 @@ DIRECT = {
     "https://1drv.ms/i/s!AbCdEf": (
         "https://api.onedrive.com/v1.0/shares/u!aHR0cHM6Ly8xZHJ2Lm1zL2kvcyFBYkNkRWY/root/content"
     ),
-    "https://onedrive.live.com/?redeem=aHR0cHM6Ly8xZHJ2Lm1zL2kvYy8zMzk5NDJmZDhiOWNiZDE4L0lRQ0RLdnV0LWE&cid=3": ONE_DRIVE,
+    "https://onedrive.live.com/?redeem=aHR0cHM6Ly8xZHJ2Lm1zL2kvYy8zMzk5NDJmZDhiOWNiZDE4L0lRQ0RLdnV0LWE": ONE_DRIVE,
     "https://onedrive.live.com/embed?cid=D3&resid=D3%211156&authkey=ANIJ": (
         "https://onedrive.live.com/download?resid=D3%211156&authkey=ANIJ"
     ),
