@@ -33,6 +33,7 @@ MAX_WAITS = 3  # answers 202 that a download waits for
 LONGEST_WAIT = 5.0  # seconds
 MAX_RESUMES = 3
 MAX_RETRY_AFTER = 3600.0
+ASK_TO_WAIT = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 # A server that cannot evaluate our conditions refuses them instead of ignoring them.
 REFUSED_CONDITIONS = {HTTPStatus.BAD_REQUEST, HTTPStatus.PRECONDITION_FAILED}
 ANSWERS_TO_RANGES = {HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
@@ -130,14 +131,14 @@ class Downloader:
         self, session: GuardedSession, parts: Url, request: Request, trip: Trip, visit: Visit
     ) -> Download | Request:
         host = parts.host or ""
-        headers = IMAGE_HEADERS | self._host_headers.of(host) | request.known.conditions
-        headers |= request.begun.headers if request.begun else {}
-        headers |= trip.cookies.header(parts) | ({} if visit.keep_alive else {"Connection": "close"})
+        headers = IMAGE_HEADERS | trip.cookies.header(parts) | self._host_headers.of(host)
+        headers |= request.known.conditions | (request.begun.headers if request.begun else {})
+        headers |= {} if visit.keep_alive else {"Connection": "close"}
         try:
             trip.deadline.step(self._pace.seconds)
             with session.request("GET", parts, headers=headers) as response:
                 trip.deadline.remaining()  # An expired deadline may look like the end of the head.
-                visit.pause = requested_pause(response.status, response.headers)
+                visit.pause = requested_pause(response.headers, refused=response.status in ASK_TO_WAIT)
                 if followed := self._follow(response, parts, request, trip):
                     trip.cookies.keep(response, parts)
                     discard(response)

@@ -11,7 +11,7 @@ from urllib3.util import parse_url
 
 from imgproc.core.errors import DownloadError
 from imgproc.pipeline.http.pages import is_page, page_error, picture_of
-from imgproc.pipeline.http.pauses import pause_of
+from imgproc.pipeline.http.rate_headers import requested_pause
 from imgproc.pipeline.http.refusals import explain_refusal
 from tests.unit.linear import assert_linear
 
@@ -179,7 +179,7 @@ def test_the_time_that_a_host_asks_for_is_kept() -> None:
 def test_reads_the_pause_from_the_headers_that_hosts_use(headers: dict[str, str], seconds: float | None) -> None:
     """At most five minutes."""
     given = {name: value.format(now=int(time.time()) + 60) for name, value in headers.items()}
-    found = pause_of(given)
+    found = requested_pause(given, refused=True)
     assert found == seconds if seconds is None else found == pytest.approx(seconds, abs=2)
 
 

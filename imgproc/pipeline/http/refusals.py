@@ -16,7 +16,7 @@ from imgproc.pipeline.http import refusal_rules as rules
 from imgproc.pipeline.http.failures import NETWORK_ERRORS
 from imgproc.pipeline.http.host_gate import Trouble
 from imgproc.pipeline.http.login_pages import login_remedy
-from imgproc.pipeline.http.pauses import pause_of
+from imgproc.pipeline.http.rate_headers import requested_pause
 from imgproc.pipeline.http.request_headers import AGENT_NAME
 
 MAX_BODY_BYTES = 16_384
@@ -72,7 +72,7 @@ def challenged(response: BaseHTTPResponse, url: Url) -> DownloadError | None:
 def explain_refusal(status: int, headers: Mapping[str, str], body: bytes, *, url: Url) -> DownloadError:
     """The error of an answer other than 2xx, by its head and the beginning of its body."""
     host, text = url.host or "", _text(status, headers, body)
-    pause = pause_of(headers)
+    pause = requested_pause(headers, refused=True)
     page = "<html" in text or "<!doctype html" in text
     order = (rules.CHALLENGES, rules.STORES, rules.WALL_PAGES if page else (), rules.WALLS, rules.HOTLINKS)
     if found := _by_rules((rule for group in order for rule in group), status, text, host, pause):
