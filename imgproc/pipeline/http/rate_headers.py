@@ -16,7 +16,7 @@ LONGEST_PAUSE = 3600.0  # seconds
 EPOCH = 1e9  # a reset above this is a time since 1970, not a number of seconds
 ROUNDING = 1.0  # seconds; hosts round a shorter wait up to this
 NUMBER = r"\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*"
-STRUCTURED = re.compile(rf";\s*(r|t)={NUMBER}")
+STRUCTURED = re.compile(rf"[;,]\s*(r|t|remaining|reset)={NUMBER}")
 
 
 def requested_pause(headers: Mapping[str, str], *, refused: bool) -> float | None:
@@ -37,7 +37,8 @@ def requested_pause(headers: Mapping[str, str], *, refused: bool) -> float | Non
 def _quota(headers: Mapping[str, str]) -> tuple[float | None, float | None]:
     """How many requests are left, and seconds until there are more."""
     fields = dict(STRUCTURED.findall(headers.get("RateLimit", "")))
-    remaining, reset = _number(fields.get("r")), _number(fields.get("t"))
+    remaining = _number(fields.get("r") or fields.get("remaining"))
+    reset = _number(fields.get("t") or fields.get("reset"))
     for prefix in ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-"):
         if remaining is None:
             remaining = _number(headers.get(f"{prefix}Remaining"))
