@@ -13,7 +13,7 @@ from imgproc.db.engine import db
 from imgproc.db.models import ApiKey, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.statuses import AT_LIMIT, ENDED, OPEN, UNDELIVERED, ImageStatus, ProductStatus
 from imgproc.db.transitions.reservations import open_bytes
-from imgproc.db.transitions.window import of_status
+from imgproc.db.transitions.window import of_status, waits_for_host
 
 WITHOUT_FAILURES = (ProductStatus.COMPLETED, ProductStatus.SKIPPED)
 PAGE = 500  # products read at a time; their ids stay below SQLite's limit of bound values
@@ -145,21 +145,25 @@ class WaitingProducts:
 
 
 def waiting_products(request_id: str) -> list[WaitingProducts]:
-    """The products that wait, by host. They are few, because each request may have only a few windows of them.
+    """The products that wait, by host; those that are queued again count until they are claimed. They are few, because each request may have only a few windows of them.
 
     Where the host has refused some, their reason counts.
     """
-    refusal = sa.func.max(sa.case((Product.waiting_reason != AT_LIMIT, Product.waiting_reason)))
     statement = (
-        sa.select(
-            Product.waiting_host, sa.func.count(), sa.func.min(Product.not_before), sa.func.coalesce(refusal, AT_LIMIT)
-        )
-        .where(Product.request_id == request_id, Product.waiting_host.is_not(None))
-        .where(Product.status == ProductStatus.PENDING)
-        .group_by(Product.waiting_host)
+        sa.select(Product.waiting_host, Product.waiting_reason, Product.not_before)
+        .where(waits_for_host(request_id))
+        .order_by(Product.request_id, Product.not_before)
     )
-    rows = db.session.execute(statement).all()
-    return sorted((WaitingProducts(*row) for row in rows), key=lambda each: (-each.products, each.host))
+    by_host: dict[str, list[Any]] = {}
+    for row in db.session.execute(statement):
+        by_host.setdefault(row.waiting_host, []).append(row)
+    found = [
+        WaitingProducts(
+            host, len(rows), rows[0].not_before, min((row.waiting_reason for row in rows), key=AT_LIMIT.__eq__)
+        )
+        for host, rows in by_host.items()
+    ]
+    return sorted(found, key=lambda each: (-each.products, each.host))
 
 
 def count_waiting() -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime, timezone
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from imgproc.db.engine import db, single_statement
 from imgproc.db.models import ProcessingRequest, Product
 from imgproc.db.statuses import AT_LIMIT, IN_FLIGHT, ProductStatus, RequestStatus
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MOST_WAITING = 4  # windows of products that may wait for hosts; beyond it only products that have waited are released
 REFILLS = 8  # per window of products; releasing them one by one would take a statement and a job for each
 
@@ -25,6 +27,14 @@ def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[
     """
     place = sa.tuple_(sa.literal(status, Product.status.type), sa.literal(after_row + 1, Product.row.type))
     return sa.and_(sa.tuple_(Product.status, Product.row) >= place, Product.status <= status)
+
+
+def waits_for_host(request_id: sa.ColumnElement[str] | str) -> sa.ColumnElement[bool]:
+    """SQL: a request's products that wait for a host, and those of them that are queued again, which are few, too.
+
+    The time lets SQLite use `ix_products_waiting`; for a status it would read all pending products.
+    """
+    return sa.and_(Product.request_id == request_id, Product.waiting_host.is_not(None), Product.not_before > LONG_AGO)
 
 
 def release(request_id: str, *, window: int) -> tuple[int, ...]:
@@ -93,12 +103,12 @@ def _fill(*, some: bool = False) -> sa.Executable:
     in_flight = sa.select(sa.func.count()).where(of_request, Product.status.in_(statuses)).scalar_subquery()
     room = sa.case((in_flight < window, window - in_flight), else_=0)
     pending = sa.literal(ProductStatus.PENDING, Product.status.type, literal_execute=True)
-    waiting = sa.and_(of_request, Product.waiting_host.is_not(None), Product.status == pending)
+    waiting = waits_for_host(sa.bindparam("request", type_=Product.request_id.type))
     # PostgreSQL cannot know how much room there is, and would plan to read all products. So both have a fixed limit.
     have_waited = (
         sa.select(Product.id)
         .where(waiting, Product.not_before <= db_now())
-        .order_by(Product.not_before)
+        .order_by(Product.request_id, Product.not_before)
         .limit(window)
         .subquery()
     )
