@@ -12,7 +12,7 @@ import pytest
 from imgproc.core.errors import DownloadError
 from imgproc.pipeline.download import Download, Downloader
 from imgproc.pipeline.http.body import Pace
-from imgproc.pipeline.http.validators import Validators
+from imgproc.pipeline.http.validators import UNKNOWN, Validators
 from tests.support.hostile_servers import Behaviour, answer, answer_then_drip, serving
 from tests.support.scripted_server import Script, reply
 
@@ -31,7 +31,7 @@ def downloader() -> Iterator[Downloader]:
     downloader.close()
 
 
-def download(downloader: Downloader, behaviour: Behaviour, known: Validators = Validators("", "")) -> Download:
+def download(downloader: Downloader, behaviour: Behaviour, known: Validators = UNKNOWN) -> Download:
     """Download from a server of this behaviour."""
     with serving(behaviour) as server:
         return downloader.download(server.url, known=known)
