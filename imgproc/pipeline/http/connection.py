@@ -49,7 +49,7 @@ class _Counted(io.RawIOBase):
         if self._failure:
             raise self._failure
         try:
-            count: int | None = self._raw.readinto(buffer)  # type: ignore[attr-defined]  # every raw stream has it
+            count: int | None = self._raw.readinto(buffer)
         except OSError as error:
             if not self.in_body:
                 raise
@@ -68,7 +68,7 @@ class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
         # http.client has made a BufferedReader over the socket.
-        self._counted = _Counted(self.fp.detach(), Deadline.current())  # type: ignore[attr-defined]
+        self._counted = _Counted(self.fp.detach(), Deadline.current())
         self.fp = io.BufferedReader(self._counted)
         self._socket = sock
         self._surplus = b""
