@@ -83,7 +83,7 @@ HOSTILE: dict[str, tuple[Behaviour, set[str]]] = {
     "floods its headers": (answer_then_flood(OK, b"A: " + b"b" * 60_000 + b"\r\n"), {"connect_failed"}),
     "floods 100 Continue": (answer_then_flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), {"timeout"}),
     "floods its redirect": (
-        answer_then_flood(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", bytes(MIB)),
+        answer_then_flood(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", bytes(65_536)),
         {"too_many_redirects"},
     ),
     "announces 1 byte and sends more": (answer(OK, b"Content-Length: 1\r\n\r\n", bytes(MIB)), set()),

@@ -10,6 +10,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import IncompleteRead
 
 from imgproc.core.errors import DownloadError
+from imgproc.pipeline.http.connection import MAX_SURPLUS
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of
 from imgproc.pipeline.http.host_gate import Trouble
@@ -17,6 +18,7 @@ from imgproc.pipeline.http.host_gate import Trouble
 # We ask for no compression, but some hosts compress anyway. One layer is decompressed, within the limit. Other values
 # are ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
 COMPRESSIONS = {"gzip", "x-gzip", "deflate"}
+CHUNK_BYTES = 256 * 1024  # of a body of unknown length, so that one that is too large is noticed early
 EITHER = zlib.MAX_WBITS | 32  # zlib tells gzip from its own format
 MAX_MEMBERS = 16  # of one gzip file
 
@@ -46,7 +48,7 @@ class Body:
 
 
 def receive(response: BaseHTTPResponse, host: str, *, pace: Pace, max_bytes: int) -> Body:
-    """Read the body of `response` within the current deadline, which each piece extends.
+    """Read the body of `response`, for as long as it keeps the pace.
 
     Raises:
         DownloadError: `file_too_large` or `too_slow`.
@@ -58,22 +60,21 @@ def receive(response: BaseHTTPResponse, host: str, *, pace: Pace, max_bytes: int
     chunks: list[bytes] = []
     size, broken = 0, None
     try:
+        deadline.receive(pace.seconds, least=pace.piece_bytes, most=2 * max_bytes)  # chunks have lines between them
         while True:
-            deadline.extend(pace.seconds)
-            # A small body of known length is read in one piece, so nothing has to be joined.
-            chunk = response.read(min(pace.piece_bytes, (announced or max_bytes + 1) - size), decode_content=False)
+            # A body of known length is read in one piece, so nothing has to be joined.
+            chunk = response.read((announced or CHUNK_BYTES + size) - size, decode_content=False)
             chunks.append(chunk)
             size += len(chunk)
             if size > max_bytes:
                 raise too_large(host, max_bytes)
             if not chunk or (announced and size >= announced):
                 break
-        deadline.remaining()
     except NETWORK_ERRORS as error:
         broken = error
         chunks += _partial_chunks(error)
     data = b"".join(chunks)
-    if deadline.expired and not (announced and announced - len(data) <= 2):
+    if deadline.expired and not (announced and announced - len(data) <= MAX_SURPLUS):
         raise _too_slow(host, pace)
     return Body(data, broken)
 

@@ -6,6 +6,7 @@ They connect as `connect` does, send the target of a request as it was written, 
 from __future__ import annotations
 
 import http.client
+import io
 import queue
 import socket
 import time
@@ -28,11 +29,47 @@ class StaleConnection(ConnectionResetError):
     """A kept-alive connection did not answer; the request may succeed over a new one."""
 
 
+class _Counted(io.RawIOBase):
+    """Tells the deadline how many bytes have come, also in the middle of a long read.
+
+    Within a body an error first looks like the end, so that the bytes before it are not lost, and is raised after that.
+    """
+
+    def __init__(self, raw: io.RawIOBase, deadline: Deadline) -> None:
+        super().__init__()
+        self._raw = raw
+        self._deadline = deadline
+        self._failure: OSError | None = None
+        self.in_body = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._failure:
+            raise self._failure
+        try:
+            count: int | None = self._raw.readinto(buffer)
+        except OSError as error:
+            if not self.in_body:
+                raise
+            self._failure, count = error, 0
+        self._deadline.received += count or 0
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class _Response(http.client.HTTPResponse):
     """An answer with interim ones before it, or with a length that is repeated or slightly too small."""
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
+        # http.client has made a BufferedReader over the socket.
+        self._counted = _Counted(self.fp.detach(), Deadline.current())
+        self.fp = io.BufferedReader(self._counted)
         self._socket = sock
         self._surplus = b""
 
@@ -56,6 +93,7 @@ class _Response(http.client.HTTPResponse):
             raise http.client.HTTPException("contradictory Content-Length")
         if self.length is None and not self.chunked and (length := lengths.pop()).isdecimal():
             self.length = int(length)  # "N, N"
+        self._counted.in_body = True
 
     def read(self, amt: int | None = None) -> bytes:
         """Read as http.client does; the last piece includes one or two bytes that were not announced."""

@@ -83,7 +83,7 @@ class Deadline:
     A read time-out starts again with every byte, so a server that sends single bytes never reaches it. A deadline
     bounds the whole exchange: callers wait for at most `remaining`. At the end the watched socket is shut down, which
     wakes its reader with an error or an early end of data; `expired` tells that from a real end. `seconds` is what the
-    current step was given.
+    current step was given, and `received` counts the bytes of all answers.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -91,7 +91,10 @@ class Deadline:
         self.expired = False
         self.met = False
         self.ends = 0.0
+        self.received = 0
         self.watched_at: float | None = None  # owned by the timer
+        self._pace: tuple[int, int] | None = None  # the next value of `received` that is due, and the last allowed
+        self._piece = 0
         self._lock = threading.Lock()
         self._watched: socket.socket | None = None
 
@@ -134,14 +137,33 @@ class Deadline:
         Raises:
             TimeoutError: the step before was not done in time.
         """
-        self.remaining()
+        if self.expired:
+            raise TimeoutError(f"not done within {self.seconds:g} s")
         self._last = max(self._last, time.monotonic() + seconds)
         self._begin(time.monotonic() + seconds, seconds)
 
+    def receive(self, seconds: float, *, least: int, most: int) -> None:
+        """Begin a step that lasts while each `seconds` bring `least` bytes, until there were more than `most`.
+
+        Raises:
+            TimeoutError: the step before was not done in time.
+        """
+        self.extend(seconds)
+        with self._lock:
+            self._piece, self._pace = least, (self.received + least, self.received + most)
+
     def _begin(self, ends: float, seconds: float) -> None:
         with self._lock:
-            self.ends, self.seconds, self.expired = ends, seconds, False
+            self.ends, self.seconds, self.expired, self._pace = ends, seconds, False, None
         _timer.watch(self)
+
+    def _keeps_pace(self) -> bool:
+        """Whether the bytes that were due have come; then the next are due as many seconds later."""
+        if self._pace is None or not self._pace[0] <= self.received <= self._pace[1]:
+            return False
+        self._pace = (self.received + self._piece, self._pace[1])
+        self.ends = self._last = time.monotonic() + self.seconds
+        return True
 
     def remaining(self) -> float:
         """Seconds left of the current step, always above 0.
@@ -184,7 +206,10 @@ class Deadline:
         with self._lock:
             if self.met or time.monotonic() < self.ends:
                 return
-            self.expired = True
-            if self._watched is not None:
-                with suppress(OSError):  # The other side may have been faster.
-                    self._watched.shutdown(socket.SHUT_RDWR)
+            if not self._keeps_pace():
+                self.expired = True
+                if self._watched is not None:
+                    with suppress(OSError):  # The other side may have been faster.
+                        self._watched.shutdown(socket.SHUT_RDWR)
+                return
+        _timer.watch(self)
