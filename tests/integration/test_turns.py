@@ -162,8 +162,8 @@ def test_enqueues_products_while_the_database_is_down(monkeypatch: pytest.Monkey
 
 FORGED = {
     "a ring of owners": rings_key("bulk"),
-    "a ring of requests": f"{rings_key('work')} owner",
-    "the jobs of a request": f"{rings_key('work')} owner large",
+    "a ring of requests": f"{rings_key('bulk')} owner",
+    "the jobs of a request": f"{rings_key('bulk')} owner large",
 }
 
 
