@@ -149,10 +149,12 @@ def _age_host_limits(seconds: float) -> None:
     """Move the times of all host limits back, too: the fields that end in `_at`, and the ends of permits."""
     for key in redis_client().scan_iter("imgproc:host*"):
         if redis_client().type(key) == b"zset":
-            for member, end in redis_client().zrange(key, 0, -1, withscores=True):
+            ends: list[Any] = redis_client().zrange(key, 0, -1, withscores=True)
+            for member, end in ends:
                 redis_client().zadd(key, {member: end - seconds})
             continue
-        for field, moment in redis_client().hgetall(key).items():
+        fields: dict[Any, Any] = redis_client().hgetall(key)
+        for field, moment in fields.items():
             if field.endswith(b"_at") and float(moment):
                 redis_client().hset(key, field, float(moment) - seconds)
 
