@@ -147,7 +147,8 @@ class WaitingProducts:
 def waiting_products(request_id: str) -> list[WaitingProducts]:
     """The products that wait, by host; those that are queued again count until they are claimed.
 
-    They are few, because each request may have only a few windows of them. Where the host has refused some, their reason counts.
+    They are few, because each request may have only a few windows of them. Where the host has refused some, their
+    reason counts.
     """
     statement = (
         sa.select(Product.waiting_host, Product.waiting_reason, Product.not_before)
