@@ -77,7 +77,7 @@ def explain(error: BaseException, *, host: str, deadline: Deadline) -> Failure:
             break
         if isinstance(cause, ForbiddenAddress):
             return Failure(cause.code, cause.detail, cause.retryable)
-    if deadline.expired and not any(isinstance(cause, NoDNSAnswer) for cause in causes):
+    if deadline.expired and not any(isinstance(cause, (NoDNSAnswer, Unreachable)) for cause in causes):
         detail = f"{host} did not finish within {deadline.seconds:g} s; check that it is up and fast enough."
         return Failure("timeout", detail, retryable=True, trouble=Trouble.SLOW)
     for cause in causes:
