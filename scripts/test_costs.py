@@ -28,7 +28,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, None, None]:
     """Measure a test with the fixtures that it sets up and tears down."""
     before = _now()
     yield
-    costs = [after - start for after, start in zip(_now(), before)]
+    costs = [after - start for after, start in zip(_now(), before, strict=True)]
     with (Path(os.environ["TEST_COSTS"]) / f"{os.getpid()}.jsonl").open("a") as file:
         file.write(json.dumps([item.nodeid, *costs]) + "\n")
 
@@ -40,8 +40,8 @@ def main(folder: str) -> None:
         for line in log.read_text().splitlines():
             nodeid, *costs = json.loads(line)
             row = files[nodeid.partition("::")[0]]
-            row[:] = [total + cost for total, cost in zip(row, [1, *costs])]
-    total = [sum(column) for column in zip(*files.values())]
+            row[:] = [total + cost for total, cost in zip(row, [1, *costs], strict=True)]
+    total = [sum(column) for column in zip(*files.values(), strict=True)]
     print(f"{'tests':>6} {'wall s':>8} {'own CPU':>8} {'children':>8}")
     for name, row in sorted([*files.items(), ("total", total)], key=lambda file: -sum(file[1][2:])):
         print(f"{row[0]:6.0f} {row[1]:8.1f} {row[2]:8.1f} {row[3]:8.1f}  {name}")

@@ -28,7 +28,12 @@ from imgproc.embedded import ports, servers, supervisor
 from imgproc.journey.outage import describe, start_pauses
 
 # What the services import: loaded once, before they are forked, so that they start at once and share the memory.
-PRELOADED = ("imgproc.cli.process_commands", "imgproc.server.gunicorn_worker", "gunicorn.app.wsgiapp", "gunicorn.arbiter")
+PRELOADED = (
+    "imgproc.cli.process_commands",
+    "imgproc.server.gunicorn_worker",
+    "gunicorn.app.wsgiapp",
+    "gunicorn.arbiter",
+)
 
 console = Console(highlight=False)
 

@@ -246,7 +246,9 @@ def test_up_waits_for_a_service_that_is_down(tmp_path: Path, settings: dict[str,
     """Each attempt prints one line with the reason, the pauses grow, and Ctrl-C ends the wait."""
     given = {key: value.format(port=free_port(DEMO_PORTS)) for key, value in settings.items()}
     environ = environment(tmp_path / "var", PORT=str(free_port(DEMO_PORTS)), **given)
-    with subprocess.Popen([sys.executable, *IMGPROC, "up"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        [sys.executable, *IMGPROC, "up"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().decode() for _ in range(2)]
         process.send_signal(signal.SIGINT)

@@ -1,7 +1,7 @@
 """A process that has imported our code, and forks the processes that tests start: `tests.support.preloaded` asks it.
 
-An interpreter of its own needs two seconds of CPU before it runs a line of ours; a fork needs none. A forked process has
-its own environment, folder, output, session, signals and command line, as one that was executed has.
+An interpreter of its own needs 1.5 s of CPU before it runs a line of ours; a fork needs none. A forked process has its
+own environment, folder, output, session, signals and command line, as one that was executed has.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from imgproc.core.process import die_with_parent, show_command
@@ -49,15 +50,15 @@ def serve(control: socket.socket) -> None:
     gc.freeze()
     running: dict[int, int] = {}  # where to report the end, by the process
     woken, wake = os.pipe()
-    os.set_blocking(wake, False)  # noqa: FBT003 - os takes no keyword
+    os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        ready, _, _ = select.select([control, woken], [], [])
+        ready, _, _ = select.select([control.fileno(), woken], [], [])
         if woken in ready:
             os.read(woken, 1000)
         _report_ended(running)
-        if control in ready:
+        if control.fileno() in ready:
             message, files, _, _ = socket.recv_fds(control, LONGEST_REQUEST, 3)
             if not message:
                 return  # the kernel kills what still runs
@@ -109,7 +110,7 @@ def _become(request: dict[str, Any], outputs: tuple[int, int]) -> int:
 
 def _join(network: str) -> None:
     """Move this process to the network namespace at this path."""
-    with open(network) as file:
+    with Path(network).open() as file:
         if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), 0):
             raise OSError(ctypes.get_errno(), f"cannot join {network}")
 

@@ -77,7 +77,12 @@ def start(
 
     `errors` go to `output` where no other file is given; `network` is a network namespace to run in.
     """
-    request = {"arguments": arguments, "environ": dict(environ), "folder": str(folder), "network": network and str(network)}
+    request = {
+        "arguments": arguments,
+        "environ": dict(environ),
+        "folder": str(folder),
+        "network": network and str(network),
+    }
     ended, report = os.pipe()
     try:
         with _lock:

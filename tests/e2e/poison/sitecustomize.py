@@ -80,7 +80,6 @@ def _poison_web() -> None:
 
 
 _poison_pictures()
-if sys.orig_argv[-2:] == ["imgproc", "worker"]:
+if sys.orig_argv[-2:] == ["imgproc", "up"]:  # the other processes are forked from this one
     _poison_jobs()
-if "imgproc.app:create_app()" in sys.orig_argv:
     _poison_web()
