@@ -73,7 +73,7 @@ def _poison_web() -> None:
 
     def scan_or_hang(reading: Any, *arguments: Any, **options: Any) -> Any:
         if "POISON_SCAN" in repr(reading):
-            _hang("SPIN")
+            _hang("SLEEP")
         return scan_csv(reading, *arguments, **options)
 
     accept.scan_csv = scan_or_hang
