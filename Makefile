@@ -13,6 +13,7 @@ BENCH_STAMP := $(VENV)/.installed-bench-$(call checksum,requirements-bench.txt b
 # Wheels only, as in the image: a source distribution runs a build script of its own and may use libraries of this machine.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 PIP_LOG := $(VENV)/pip.log
+# More processes than the two cores that it is made for, because many tests wait for a lease or a time-out.
 # Coverage is measured where all tests run: a part of them would miss the floor in pyproject.toml.
 COVERAGE = $(if $(ARGS),,--cov --cov-report=term:skip-covered)
 THUMBOR := benchmarks/thumbor/.venv
@@ -31,7 +32,7 @@ up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DAT
 	@$(BIN)/python -m imgproc up --die-with-parent
 
 test: $(DEV_STAMP) ## Run all tests and show their coverage (ARGS="tests/unit -k csv" runs some)
-	$(BIN)/python -m pytest --verbose --numprocesses 3 --dist loadfile $(COVERAGE) $(ARGS)
+	$(BIN)/python -m pytest --verbose --numprocesses 4 --dist loadfile $(COVERAGE) $(ARGS)
 
 chaos: $(DEV_STAMP) ## Kill, stop and cut off processes while requests run, then check that nothing is lost (ARGS="--images 10000 --faults 1000 --seed 7 --database postgresql")
 	$(BIN)/python -m tests.chaos $(ARGS)

@@ -1,7 +1,7 @@
 """What each test file costs: wall time, CPU of the test's own process, and CPU of the processes it started.
 
 `pytest -p scripts.test_costs` writes a line of JSON for each test into the folder that TEST_COSTS names;
-`python -m scripts.test_costs FOLDER` prints the table. CPU counts with the children that have been waited for.
+`python -m scripts.test_costs FOLDER` prints the table.
 """
 
 from __future__ import annotations
@@ -13,14 +13,24 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 
 def _now() -> tuple[float, float, float]:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.monotonic(), time.process_time(), children.ru_utime + children.ru_stime
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    running = sum(map(_cpu, psutil.Process().children(recursive=True)))
+    return time.monotonic(), time.process_time(), ended.ru_utime + ended.ru_stime + running
+
+
+def _cpu(process: psutil.Process) -> float:
+    """The CPU seconds of a process and of the children that it has waited for."""
+    with suppress(psutil.NoSuchProcess):
+        return float(sum(process.cpu_times()[:4]))
+    return 0.0
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

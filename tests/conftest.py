@@ -12,6 +12,7 @@ from xdist.workermanage import WorkerController
 # Tests that take longest, the longest first: no process is left with one of these when the others have ended.
 LONGEST = (
     "tests/chaos/test_short_run.py",
+    "tests/e2e/test_dying_workers.py",
     "tests/unit/test_hostile_images.py",
     "tests/chaos/test_network_cuts.py",
     "tests/chaos/test_mutations.py",
