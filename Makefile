@@ -13,7 +13,6 @@ BENCH_STAMP := $(VENV)/.installed-bench-$(call checksum,requirements-bench.txt b
 # Wheels only, as in the image: a source distribution runs a build script of its own and may use libraries of this machine.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 PIP_LOG := $(VENV)/pip.log
-# More processes than the two cores that it is made for, because many tests wait for a lease or a time-out.
 # Coverage is measured where all tests run: a part of them would miss the floor in pyproject.toml.
 COVERAGE = $(if $(ARGS),,--cov --cov-report=term:skip-covered)
 THUMBOR := benchmarks/thumbor/.venv
@@ -31,6 +30,7 @@ demo: $(RUN_STAMP) ## Watch a CSV of products become a CSV of compressed images,
 up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DATA_DIR choose otherwise)
 	@$(BIN)/python -m imgproc up --die-with-parent
 
+# Four processes keep two cores busy, because many tests wait for a lease or a time-out.
 test: $(DEV_STAMP) ## Run all tests and show their coverage (ARGS="tests/unit -k csv" runs some)
 	$(BIN)/python -m pytest --verbose --numprocesses 4 --dist loadfile $(COVERAGE) $(ARGS)
 

@@ -84,6 +84,8 @@ def _become(
             output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666) if log_file else 1
             prepare(environ=environ, folder=folder, outputs=(output, output if log_file else 2))
             status = run(module)
+    except OSError:
+        traceback.print_exc()
     finally:
         os._exit(status)
 

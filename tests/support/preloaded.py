@@ -44,7 +44,9 @@ class PreloadedProcess:
         return status
 
     def _status(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._ended], [], [], timeout)[0]:
+        poll = select.poll()  # not select(), which refuses the high numbers of a process with many connections
+        poll.register(self._ended, select.POLLIN)
+        if self.returncode is None and poll.poll(None if timeout is None else timeout * 1000):
             said = os.read(self._ended, 16)
             os.close(self._ended)
             self.returncode = int(said or -signal.SIGKILL)  # without a word where the server has ended
