@@ -115,6 +115,7 @@ def test_every_job_that_kills_its_workers_fails(tmp_path: Path) -> None:
         assert ended(stack, deliver) == ("completed", None, 1)
         wait_until(lambda: stack.status(deliver)["webhook"]["status"] == "failed", seconds=120, pause=0.2)
         assert stack.status(deliver)["webhook"]["attempts"] == 3
+        wait_until(lambda: log_of(tmp_path / "var").count("worker_died") >= 9)  # the pool looks once a second
         assert log_of(tmp_path / "var").count("worker_died") == 9
 
 

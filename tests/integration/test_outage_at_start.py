@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +18,10 @@ from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.embedded.ports import REDIS_PORTS, free_port
 from tests.integration.test_cli import environment
+from tests.support import preloaded
 from tests.support.processes import wait_until
 from tests.support.valkey_server import valkey
 
-ROOT = Path(__file__).parents[2]
 POOL = ["rq_worker.py"]
 WORKERS = 2 + 1  # as set below, and that of the deliveries
 SWEEPER = ["-m", "imgproc", "sweep", "--loop"]
@@ -39,9 +37,7 @@ class Process:
 
     def __init__(self, arguments: list[str], environ: dict[str, str], log: Path) -> None:
         with log.open("wb") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, *arguments], cwd=ROOT, env=environ, stdout=file, stderr=file
-            )
+            self._process = preloaded.start(arguments, environ=environ, output=file)
         self._log = log
 
     @property

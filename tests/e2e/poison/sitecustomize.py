@@ -73,14 +73,13 @@ def _poison_web() -> None:
 
     def scan_or_hang(reading: Any, *arguments: Any, **options: Any) -> Any:
         if "POISON_SCAN" in repr(reading):
-            _hang("SPIN")
+            _hang("SLEEP")
         return scan_csv(reading, *arguments, **options)
 
     accept.scan_csv = scan_or_hang
 
 
 _poison_pictures()
-if sys.orig_argv[-2:] == ["imgproc", "worker"]:
+if sys.orig_argv[-2:] == ["imgproc", "up"]:  # the other processes are forked from this one
     _poison_jobs()
-if "imgproc.app:create_app()" in sys.orig_argv:
     _poison_web()
