@@ -37,7 +37,7 @@ def download(downloader: Downloader, behaviour: Behaviour, known: Validators = U
         return downloader.download(server.url, known=known)
 
 
-WHOLE = {
+WHOLE: dict[str, Behaviour] = {
     "a hint": answer(HINTS, reply()),
     "20 interim answers": answer(HINTS * 10, b"HTTP/1.1 102 Processing\r\n\r\n" * 10, reply()),
     "100 and 103": answer(b"HTTP/1.1 100 Continue\r\n\r\n", HINTS, reply()),
@@ -58,7 +58,7 @@ WHOLE = {
     "206 to a plain request": answer(reply(b"picture", "Content-Range: bytes 0-6/7", status="206 Partial Content")),
     "206 without a range": answer(reply(b"picture", status="206 Partial Content")),
 }
-DOUBTFUL = {
+DOUBTFUL: dict[str, Behaviour] = {
     "a length one too large": answer(reply(length="8")),
     "a length two too large": answer(reply(length="9")),
     "a length two too large, kept alive": Script(reply(length="9")),
@@ -68,7 +68,7 @@ DOUBTFUL = {
     "gzip without its end": answer(reply(gzip.compress(b"picture")[:-4], "Content-Encoding: gzip")),
     "206 of the beginning": answer(reply(b"picture", "Content-Range: bytes 0-6/99", status="206 Partial Content")),
 }
-REFUSED = {
+REFUSED: dict[str, tuple[Behaviour, str]] = {
     "21 interim answers": (answer(HINTS * 21, reply()), "connect_failed"),
     "endless hints": (answer_then_drip(b"", HINTS), "connect_failed"),
     "101": (answer(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", reply()), "connect_failed"),
