@@ -68,7 +68,7 @@ DOUBTFUL: dict[str, Behaviour] = {
     "gzip without its end": answer(reply(gzip.compress(b"picture")[:-4], "Content-Encoding: gzip")),
     "206 of the beginning": answer(reply(b"picture", "Content-Range: bytes 0-6/99", status="206 Partial Content")),
 }
-REFUSED = {
+REFUSED: dict[str, tuple[Behaviour, str]] = {
     "21 interim answers": (answer(HINTS * 21, reply()), "connect_failed"),
     "endless hints": (answer_then_drip(b"", HINTS), "connect_failed"),
     "101": (answer(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", reply()), "connect_failed"),
