@@ -43,8 +43,8 @@ def judge(
     """A pause if the image must wait for its host; else the error that it failed with."""
     if isinstance(error, HostWait):
         return _given_up(error) if error.gone else HostPause(error.host, AT_LIMIT, error.seconds)
-    if not isinstance(error, DownloadError) or not error.trouble:
-        return error
+    if not isinstance(error, DownloadError) or not error.trouble or error.code == "too_slow":
+        return error  # a picture that comes too slowly does so each time; the host did answer
     standing = limits.standing(error.host) or Standing(answered=True, serves=False)
     if error.trouble == Trouble.SLOW and standing.serves:
         return error  # the host serves others meanwhile, so this image is slow by itself
