@@ -39,6 +39,7 @@ SUMMARY = {
     "startedAt": "2026-11-24T16:12:52.613Z",
     "finishedAt": "2026-11-24T16:12:54.773Z",
     "filename": "products.csv",
+    "reference": "spring-2026",
     "options": {"quality": 50, "scale": 0.5, "format": "jpeg"},
     "progress": {"percent": 100, "etaSeconds": None, "products": ALL_DONE, "images": ALL_DONE},
     "bytes": {"source": 799192, "output": 78945, "savedPercent": 90.1},
@@ -49,6 +50,7 @@ SUMMARY = {
 DELIVERED = {"status": "delivered", "attempts": 1, "lastResponseStatus": 204, "nextAttemptAt": None}
 LINKS = {name: f"{BASE}/api/requests/{ID}/{name}" for name in ("products", "deliveries", "cancel", "retry")}
 STATUS = SUMMARY | {
+    "waiting": [],
     "webhook": {"url": HOOK} | DELIVERED,
     "links": {"self": f"{BASE}/api/status/{ID}", "outputCsv": f"{BASE}/api/requests/{ID}/output.csv"} | LINKS,
 }
@@ -72,7 +74,18 @@ PRODUCT = {
         }
     ],
 }
-ATTEMPT = {"number": 1, "attemptedAt": "2026-11-24T16:12:54.9Z", "responseStatus": 204, "error": None, "durationMs": 31}
+SENT = {
+    "headers": {
+        "Content-Type": "application/json",
+        "webhook-id": DELIVERY_ID,
+        "webhook-timestamp": "1795536774",
+        "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+    },
+    "body": '{"type":"ping"}',
+}
+ANSWERED = {"status": 204, "headers": {"Server": "nginx"}, "body": ""}
+CAME_BACK = {"error": None, "durationMs": 31, "request": SENT, "response": ANSWERED, "note": None}
+ATTEMPT = {"number": 1, "attemptedAt": "2026-11-24T16:12:54.9Z", "responseStatus": 204} | CAME_BACK
 DELIVERY = {
     "id": DELIVERY_ID,
     "url": HOOK,
@@ -90,7 +103,8 @@ BODIES: dict[str, Any] = {
     "StatusOut": STATUS,
     "RequestsOut": {"items": [SUMMARY], "nextCursor": None},
     "ProductsOut": {"items": [PRODUCT], "nextCursor": None},
-    "DeliveriesOut": {"items": [DELIVERY]},
+    "DeliveriesOut": {"items": [DELIVERY], "nextCursor": None},
+    "PingOut": {"delivered": True} | CAME_BACK,
     "AcceptedOut": ACCEPTED,
     "HealthOut": {"status": "ok"},
     "ReadyOut": {"status": "ready", "checks": {"database": "ok", "redis": "ok", "buckets": "ok"}},
@@ -102,10 +116,12 @@ ROW_DETAIL = "The product name is empty: write one."
 # The `detail` of each code that a response lists first, and what its `errors` hold.
 DETAILS = {
     "already_ended": "The request has already ended as completed; there is nothing to cancel.",
+    "bad_request": "The body is not JSON; send an object with the member url.",
     "cross_site": "Your browser sent this from a page of another site; call the API from your own server instead.",
     "file_too_large": "The upload is larger than this server accepts; split the file, and keep the other parts short.",
     "idempotency_key_reused": "This Idempotency-Key was used before with another file or other options; use a new key.",
     "invalid_csv": f"1 of 7 rows cannot be used; the first fault is on line 8: {ROW_DETAIL}",
+    "invalid_webhook_url": "The webhook URL has no scheme; write it as https://host/path.",
     "missing_api_key": "This server requires an API key; send yours as Authorization: Bearer imgproc_….",
     "missing_file": "The body is empty; check the path of the file that your client sends.",
     "not_finished": "The request has not ended yet; poll its status until it has.",
