@@ -31,9 +31,9 @@ SLOWEST_POLL = 10  # seconds
 def get_status(request_id: str) -> Response:
     """Poll this. `If-None-Match` with the last `ETag` gets 304 if nothing changed; `Retry-After` suggests a pause."""
     found = find_request(request_id)
-    delivery = _latest_delivery(found.id)
+    delivery, waiting = _latest_delivery(found.id), _waiting(found)
     body = summary_of(found) | {
-        "waiting": _waiting(found),
+        "waiting": waiting,
         "webhook": _webhook(found, delivery),
         "links": _links(found.id),
     }

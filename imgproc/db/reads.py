@@ -160,7 +160,10 @@ def waiting_products(request_id: str) -> list[WaitingProducts]:
         by_host.setdefault(row.waiting_host, []).append(row)
     found = [
         WaitingProducts(
-            host, len(rows), rows[0].not_before, min((row.waiting_reason for row in rows), key=AT_LIMIT.__eq__)
+            host,
+            len(rows),
+            rows[0].not_before,
+            next((row.waiting_reason for row in rows if row.waiting_reason != AT_LIMIT), AT_LIMIT),
         )
         for host, rows in by_host.items()
     ]

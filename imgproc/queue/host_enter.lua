@@ -28,7 +28,7 @@ local function hold(seconds)
   end
   redis.call('ZADD', LINE, now + 1, ID)
   save(s)
-  return { 'hold', tostring(seconds or math.max(0.01, math.min(0.1, s.latency / 4))) }
+  return { 'hold', tostring(seconds or math.max(0.01, math.min(0.1, s.latency / 8))) }
 end
 
 local patience = s.answered == 1 and PATIENCE or DEAD_PATIENCE

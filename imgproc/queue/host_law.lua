@@ -10,7 +10,7 @@
 local START, UNANSWERED_START = 8, 4 -- the window of a host that has answered, and of one that has not yet
 local SLOWEST = 0.25                 -- requests a second
 local TAU = 2                        -- seconds over which the delivered rate is averaged
-local SEARCH, STEP = 0.25, 1.08      -- growth of the rate in one latency while no ceiling is known; of a ceiling
+local SEARCH, STEP = 0.25, 1.08      -- growth of the rate while no ceiling is known, in a latency or 1/4 s; of a ceiling
 local BELOW, CUT = 0.95, 0.75        -- how far below a ceiling the rate stays; what a refusal makes of the rate
 local MEASURED, GUESS = 4, 1.1       -- a delivered rate that is known well enough for a ceiling, and what is guessed
 local SOON, SOONER = 5, 0.9          -- seconds after a refusal; what another refusal then makes of a ceiling
@@ -83,7 +83,7 @@ local function grow_rate(s, visit)
     return
   end
   if s.ceiling == 0 then
-    s.rate = s.rate * (1 + SEARCH / visit.n)
+    s.rate = s.rate * (1 + SEARCH / math.max(visit.n, s.rate / 4))
     return
   end
   s.rate = math.max(s.rate, s.rate + 0.1 * (BELOW * s.ceiling - s.rate))
@@ -121,7 +121,8 @@ local function cut_rate(s, visit, now)
   local delivered = delivered_rate(s, now)
   if s.rate == 0 then
     s.rate, s.paced_at = BELOW * delivered, now
-    s.ceiling = delivered >= MEASURED and now - s.began_at > 1 and GUESS * delivered or 0
+    s.next_at = math.max(s.next_at, s.began_at + 1) -- what it allows in a second, it has served in less
+    s.ceiling = delivered >= MEASURED and GUESS * delivered or 0
   elseif visit.rate > 0 then
     local slower = CUT * visit.rate
     if now - s.paced_at > SETTLED then
@@ -129,11 +130,12 @@ local function cut_rate(s, visit, now)
     end
     -- A pause lets a host allow more for a moment, so a rate that was reached just after it says too much.
     s.ceiling = now - s.slowed_at < SOON and SOONER * visit.rate or visit.rate
-    s.rate, s.slowed_at = math.min(s.rate, slower), now
     s.rate_gap = math.min(MOST_GAP, s.rate_gap * 2)
+    s.rate, s.slowed_at = math.min(s.rate, slower), now
   end
   s.rate, s.rate_count = math.max(SLOWEST, s.rate), 0
-  s.next_at = math.max(s.next_at, now + 1 / s.rate)
+  local longer = visit.rate > 0 and 1 / s.rate - 1 / visit.rate or 0 -- after the last start that was promised
+  s.next_at = math.max(s.next_at + longer, now + 1 / s.rate)
 end
 
 local function pause(s, now, seconds)

@@ -21,12 +21,12 @@ if trouble == '' then
   s.latency = s.latency == 0 and took or 0.9 * s.latency + 0.1 * took
   served(s, visit, now, MOST)
 elseif trouble ~= 'none' then
+  s.answered = math.max(s.answered, answered)
   -- An image that was refused again and again while the host served others is itself the reason.
   if not (again and now - s.served_at < RECENT) then
     refused(s, visit, now, trouble)
     s.because = trouble
   end
-  s.answered = math.max(s.answered, answered)
 end
 if pause_asked > 0 then
   pause(s, now, pause_asked)

@@ -147,16 +147,15 @@ def pass_time(seconds: float) -> None:
 
 def _age_host_limits(seconds: float) -> None:
     """Move the times of all host limits back, too: the fields that end in `_at`, and the ends of permits."""
-    for key in redis_client().scan_iter("imgproc:host*"):
-        if redis_client().type(key) == b"zset":
-            ends: list[Any] = redis_client().zrange(key, 0, -1, withscores=True)
-            for member, end in ends:
-                redis_client().zadd(key, {member: end - seconds})
+    redis: Any = redis_client()
+    for key in redis.scan_iter("imgproc:host*"):
+        if redis.type(key) == b"zset":
+            for member, end in redis.zrange(key, 0, -1, withscores=True):
+                redis.zadd(key, {member: end - seconds})
             continue
-        fields: dict[Any, Any] = redis_client().hgetall(key)
-        for field, moment in fields.items():
+        for field, moment in redis.hgetall(key).items():
             if field.endswith(b"_at") and float(moment):
-                redis_client().hset(key, field, float(moment) - seconds)
+                redis.hset(key, field, float(moment) - seconds)
 
 
 def _earlier(dialect: str, column: sa.Column[Any], seconds: float) -> sa.ColumnElement[Any]:

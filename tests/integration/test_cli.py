@@ -75,7 +75,7 @@ def test_no_process_outlives_a_killed_up(tmp_path: Path) -> None:
     """SIGKILL of `imgproc up` also ends its servers and workers, even during an upload."""
     port = free_port(DEMO_PORTS)
     process = start_up(tmp_path / "var", port)
-    wait_until(lambda: _names(process) >= {"valkey-server", "rclone"} and len(_descendants(process)) == 8)
+    wait_until(lambda: _names(process) >= {"valkey-server", "rclone"} and len(_descendants(process)) == 9)
     descendants = _descendants(process)
     with socket.create_connection(("127.0.0.1", port)) as upload:
         upload.sendall(b"POST /api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nunfinished")
@@ -182,9 +182,9 @@ def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own memory")
 def test_workers_and_the_web_process_have_bounded_memory(stack: Stack) -> None:
-    """Both workers and the web process that answers have a limit; no other process has one."""
+    """The workers, that of webhooks too, and the web process that answers have a limit; no other process has one."""
     limits = [process.rlimit(psutil.RLIMIT_DATA) for process in _descendants(stack.process)]
-    assert limits.count((4096 * MIB,) * 2) == 2
+    assert limits.count((4096 * MIB,) * 2) == 3
     assert limits.count((2048 * MIB,) * 2) == 1
     assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 3
 

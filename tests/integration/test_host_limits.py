@@ -93,6 +93,12 @@ def limits(redis: Redis, *, lease: float = 60, most: int = 24) -> HostLimits:
     return HostLimits(redis, most=most, newcomers=6, lease=lease, patience=3600, dead_patience=120)
 
 
+def verdict(gate: HostLimits, host: str, name: str) -> bytes:
+    """What the gate says to one request that cannot wait."""
+    answer: bytes = (gate.ask(host, name, may_hold=False) or [b""])[0]
+    return answer
+
+
 def test_a_request_to_pause_holds_for_every_worker(redis: Redis) -> None:
     """What one worker is told, another obeys."""
     redis.flushdb()
