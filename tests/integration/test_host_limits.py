@@ -110,13 +110,6 @@ def test_a_request_to_pause_holds_for_every_worker(redis: Redis) -> None:
     assert waits.value.trouble == "busy"
 
 
-def verdict(gate: Any, host: str, visit_id: str) -> Any:
-    """The first word of the answer of Redis."""
-    answer = gate.ask(host, visit_id, may_hold=False)
-    assert answer
-    return answer[0]
-
-
 def test_the_permit_of_a_killed_worker_expires(redis: Redis) -> None:
     """It is not returned, and another worker gets it later."""
     redis.flushdb()

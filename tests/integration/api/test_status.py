@@ -250,7 +250,7 @@ def test_the_urls_of_the_csvs_change_the_etag() -> None:
     "path", ["/api/status/{}", "/api/requests/{}/products?limit=500", "/api/requests/{}/deliveries", "/api/requests"]
 )
 def test_the_cost_does_not_grow_with_the_request(path: str) -> None:
-    """1 and 1,000 products take the same SQL statements. The status reads no products but those that wait for a host."""
+    """1 and 1,000 products take the same SQL statements. The status reads only products that wait for a host."""
     cost = []
     for products in (1, 1000):
         request_id = planned(products=products, images=2)
