@@ -186,7 +186,7 @@ def test_workers_and_the_web_process_have_bounded_memory(stack: Stack) -> None:
     limits = [process.rlimit(psutil.RLIMIT_DATA) for process in _descendants(stack.process)]
     assert limits.count((4096 * MIB,) * 2) == 3
     assert limits.count((2048 * MIB,) * 2) == 1
-    assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 3
+    assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 4
 
 
 def test_forwarding_headers_of_a_caller_are_ignored(stack: Stack) -> None:
