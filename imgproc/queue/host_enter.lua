@@ -28,7 +28,9 @@ local function hold(seconds)
   end
   redis.call('ZADD', LINE, now + 1, ID)
   save(s)
-  return { 'hold', tostring(seconds or math.max(0.01, math.min(0.1, s.latency / 8))) }
+  -- A permit is free again after a part of the latency; where the rate is the limit, after a start at the earliest.
+  local soon = math.max(0.01, s.latency / 8, s.rate > 0 and 0.5 / s.rate or 0)
+  return { 'hold', tostring(seconds or math.min(0.1, soon)) }
 end
 
 local patience = s.answered == 1 and PATIENCE or DEAD_PATIENCE

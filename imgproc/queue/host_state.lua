@@ -7,7 +7,7 @@ local ID = ARGV[4]
 local TEXTS = { trouble = true, because = true }
 local LONGEST_LINE = 60   -- seconds that one is told to wait at most, beyond a pause
 local FRESH = 1           -- seconds in which a new host may have a long line
-local LONG, SHORT = 64, 4 -- how many may wait in line beyond those under way
+local LONG, SHORT = 64, 4 -- how many may wait in line
 
 local function time()
   local parts = redis.call('TIME')
@@ -43,11 +43,13 @@ local function line_length(s, now)
   if is_outage(s) then
     return 0
   end
-  local is_limited = s.bad > 0 or s.rate > 0 or s.window >= MOST
   if s.answered == 0 then
-    is_limited = now - s.asked_at > FRESH
+    return now - s.asked_at > FRESH and SHORT or LONG
   end
-  return is_limited and allowed(s, MOST) + SHORT or LONG
+  if s.bad > 0 or s.rate > 0 then
+    return allowed(s, MOST) + SHORT
+  end
+  return math.min(LONG, SHORT + allowed(s, MOST) * HOLD / 2 / math.max(s.latency, 0.01)) -- those that soon get a permit
 end
 
 -- Seconds before its start that a request may be let in: few sleep until then, and more than one sweep of them.

@@ -134,9 +134,10 @@ def test_cancelling_ends_waiting_products_at_once(host: TroubledHost) -> None:
 
 def test_a_pause_costs_the_host_no_requests(host: TroubledHost) -> None:
     """All images of the host wait, whatever their address: a large file, or one with queries that bust caches."""
+    configure(dispatch_window=8)
     pausing = Sometimes(always_answers(429, Retry_After="600"), on=True)
     host.rules.append(pausing)
-    request_id = submit(csv_of(*[f"{host.url}/a.jpg?{number}" for number in range(300)]))
+    request_id = submit(csv_of(*[f"{host.url}/a.jpg?{number}" for number in range(50)]))
     for _ in range(3):
         work()
         pass_time(30)
@@ -145,7 +146,7 @@ def test_a_pause_costs_the_host_no_requests(host: TroubledHost) -> None:
     pausing.on = False
     pass_time(600)
     assert drain(request_id)["status"] == "completed"
-    assert host.log.attempts <= 308
+    assert host.log.attempts <= 58
 
 
 def test_few_products_of_a_request_wait_at_a_time(host: TroubledHost) -> None:
@@ -179,5 +180,5 @@ def test_products_are_woken_before_they_are_due(host: TroubledHost) -> None:
             waiting = {"status": "pending", "waiting_host": "shop:80", "waiting_reason": reason}
             due = db_now(60 + place)
             connection.execute(sa.update(Product).where(Product.id == product_id).values(**waiting, not_before=due))
-    assert window.wake("shop:80", most=2, window=64) == (ids[1], ids[2])
+    assert set(window.wake("shop:80", most=2, window=64)) == {ids[1], ids[2]}
     assert window.wake("shop:80", most=2, window=64) == ()
