@@ -16,6 +16,8 @@ local MEASURED, GUESS = 4, 1.1       -- a delivered rate that is known well enou
 local SOON, SOONER = 5, 0.9          -- seconds after a refusal; what another refusal then makes of a ceiling
 local SETTLED = 3                    -- seconds after which the delivered rate is that of the pace
 local FIRST_GAP, LEAST_GAP = 32, 4   -- requests between two probes of the rate
+local FIRST_WAIT, LEAST_WAIT, MOST_WAIT = 8, 2, 60 -- seconds after which a probe is due with fewer requests
+local MOST_STEP = 2                  -- growth of a ceiling, at most: each probe that succeeds doubles what it adds
 local FIRST_WINDOW_GAP = 8           -- requests with a full window between two probes of the window
 local LEAST_WINDOW_GAP = 2
 local MOST_GAP = 500
@@ -29,7 +31,7 @@ local DISTRUST = 600                 -- seconds without kept connections after t
 local function new_host()
   return {
     window = UNANSWERED_START, threshold = 1e6, proven = 0, bad = 0, window_gap = FIRST_WINDOW_GAP, window_count = 0,
-    rate = 0, ceiling = 0, rate_gap = FIRST_GAP, rate_count = 0, paced_at = 0, slowed_at = 0,
+    rate = 0, ceiling = 0, rate_step = STEP, rate_wait = FIRST_WAIT, probed_at = 0, rate_gap = FIRST_GAP, rate_count = 0, paced_at = 0, slowed_at = 0,
     asked_at = 0, next_at = 0, line_at = 0, pause_at = 0, cut_at = 0, refusing_at = 0, refused_at = 0, served_at = 0, close_at = 0,
     delivered = 0, delivered_at = 0, began_at = 0, latency = 0, streak = 0, answered = 0, served = 0,
     trouble = '', because = '',
@@ -78,7 +80,8 @@ local function grow_window(s, visit)
   end
 end
 
-local function grow_rate(s, visit)
+-- A host may lift a limit, so a probe is also due after some time, however few requests that was.
+local function grow_rate(s, visit, now)
   if s.rate == 0 or not visit.paced then
     return
   end
@@ -88,8 +91,13 @@ local function grow_rate(s, visit)
   end
   s.rate = math.max(s.rate, s.rate + 0.1 * (BELOW * s.ceiling - s.rate))
   s.rate_count = s.rate_count + 1
-  if s.rate_count >= s.rate_gap then
-    s.ceiling, s.rate_count, s.rate_gap = s.ceiling * STEP, 0, math.max(LEAST_GAP, s.rate_gap / 2)
+  local is_late = now - math.max(s.probed_at, s.slowed_at, s.paced_at) >= s.rate_wait
+  if s.rate_count >= s.rate_gap or is_late then
+    s.ceiling, s.rate_count, s.rate_gap = s.ceiling * (is_late and s.rate_step or STEP), 0, math.max(LEAST_GAP, s.rate_gap / 2)
+    if is_late then
+      s.rate_step, s.rate_wait = math.min(MOST_STEP, 2 * s.rate_step - 1), math.max(LEAST_WAIT, s.rate_wait / 2)
+    end
+    s.probed_at = now
     s.rate = math.max(s.rate, BELOW * s.ceiling)
   end
 end
@@ -108,7 +116,7 @@ local function served(s, visit, now, most)
   s.answered, s.served, s.streak, s.refusing_at = 1, s.served + 1, 0, 0
   grow_window(s, visit)
   s.window = math.min(s.window, most)
-  grow_rate(s, visit)
+  grow_rate(s, visit, now)
 end
 
 -- Fewer under way: one less than were refused.
@@ -130,7 +138,8 @@ local function cut_rate(s, visit, now)
     end
     -- A pause lets a host allow more for a moment, so a rate that was reached just after it says too much.
     s.ceiling = now - s.slowed_at < SOON and SOONER * visit.rate or visit.rate
-    s.rate_gap = math.min(MOST_GAP, s.rate_gap * 2)
+    s.rate_gap, s.rate_step = math.min(MOST_GAP, s.rate_gap * 2), STEP
+    s.rate_wait = math.min(MOST_WAIT, s.rate_wait * 2)
     s.rate, s.slowed_at = math.min(s.rate, slower), now
   end
   s.rate, s.rate_count = math.max(SLOWEST, s.rate), 0
