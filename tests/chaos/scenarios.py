@@ -32,7 +32,7 @@ from tests.support.processes import wait_until
 PATIENCE = 30.0
 IGNORED = {"late", "made_again"}  # scenarios are about other defects
 TOGETHER_SECONDS = 10.0
-TROUBLE_SECONDS, HOST_PAUSE = 4.0, 60.0  # HOST_PAUSE is the longest pause between two requests to a host
+TROUBLE_SECONDS, HOST_PAUSE = 3.0, 60.0  # HOST_PAUSE is the longest pause between two requests to a host
 
 
 class Trial:
@@ -162,7 +162,7 @@ def hosts_in_trouble(trial: Trial) -> None:
     away.go_away()
     places = [
         tuple(Place("chelsea.jpg", f"/chelsea.jpg?row={row}", host) for host in range(1, len(hosts) + 1))
-        for row in range(1, 9)
+        for row in range(1, 5)
     ]
     lines = [Line(f"{row}.", f"SKU {row}", three) for row, three in enumerate(places, start=1)]
     trial.upload(Upload("troubled", 0.0, tuple(lines)))
