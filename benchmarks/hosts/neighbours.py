@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.hosts.callers import announce
+from benchmarks.hosts.callers import announce_again, uploaded
 from benchmarks.hosts.figures import Figures
 from benchmarks.hosts.uploads import csv_of, of_one_host, pictures, time_of_neighbour, wait_for
 from benchmarks.runs import process, stack_of
@@ -72,10 +72,14 @@ def _many_silent(stack: Stack, cleanup: ExitStack, _quick: bool) -> Notes:
 
 
 def _slow_receiver(stack: Stack, cleanup: ExitStack, _quick: bool) -> Notes:
-    """Many small requests of many callers, whose webhooks go to one slow receiver."""
+    """Requests of many callers, which have ended, and whose webhooks are sent again: now their receiver is slow."""
     good = cleanup.enter_context(troubled_host(pictures()))
-    receiver = cleanup.enter_context(troubled_host(lambda _asked: Reply(204), latency=RECEIVER_TAKES))
-    announce(stack, host=good.url, webhook=f"{receiver.url}/webhook", callers=CALLERS, each=WEBHOOKS // CALLERS)
+    receiver = cleanup.enter_context(troubled_host(lambda _asked: Reply(204)))
+    webhook = f"{receiver.url}/webhook"
+    uploads = uploaded(stack, host=good.url, webhook=webhook, callers=CALLERS, each=WEBHOOKS // CALLERS)
+    receiver.latency = RECEIVER_TAKES
+    receiver.forget()
+    announce_again(stack, uploads)
     _under_way(receiver)
     return lambda: [f"at most {receiver.log.most_at_once} webhooks at a time to that receiver"]
 

@@ -32,7 +32,7 @@ PRODUCTS, QUICK_PRODUCTS, IMAGES = 75, 15, 4
 TAKES = 0.2  # seconds that a picture takes from a host that limits connections, so that they are the narrow place
 PATIENCE = 420.0
 AWAY, QUICK_AWAY, BEFORE_IT_GOES = 40.0, 10.0, 40  # seconds, and requests
-BROKEN = "0-0.jpg"  # the picture at the dead address, or behind the broken URL
+BROKEN = "/0-0.jpg"  # the picture at the dead address, or behind the broken URL
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def measure(name: str, *, quick: bool) -> Figures:
         with _host(kind, away) as host:
             urls = [[f"{host.url}/p/{row}-{place}.jpg" for place in range(IMAGES)] for row in range(products)]
             if kind.dead:
-                urls[0][0] = f"{nowhere}/{BROKEN}"
+                urls[0][0] = f"{nowhere}{BROKEN}"
             return _figures(stack, host, kind, urls, away)
 
 
@@ -144,7 +144,7 @@ def _figures(stack: Stack, host: TroubledHost, kind: Kind, urls: list[list[str]]
         more = None if refused is None else (refused_connections() or 0) - refused
         attempts += more or 0
         notes += ["refused connections are not counted here"] if more is None else [f"{more} connections were refused"]
-    broken = sum(count for path, count in host.log.paths.items() if kind.hopeless and path.endswith(f"/{BROKEN}"))
+    broken = sum(count for path, count in host.log.paths.items() if kind.hopeless and path.endswith(BROKEN))
     if kind.hopeless and not kind.dead:
         notes.append(f"the broken URL was asked {broken} times")
     served_in = host.log.seconds_served()
