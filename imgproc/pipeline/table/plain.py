@@ -41,6 +41,12 @@ class PlainRows:
     def __len__(self) -> int:
         return len(self.serials)
 
+    @property
+    def last(self) -> tuple[int, int, str, str, str, tuple[str, ...]]:
+        """The last of the rows."""
+        end, cell = len(self) - 1, self.cells[-1]
+        return self.row + end, self.line + end, self.serials[-1], self.names[-1], cell, tuple(cell.split(","))
+
     def __iter__(self) -> Iterator[tuple[int, int, str, str, str, tuple[str, ...]]]:
         """Yield the row, line, serial number, product name, URL cell and URLs of each row."""
         urls = map(tuple, map(str.split, self.cells, repeat(",")))
@@ -61,12 +67,11 @@ class PlainReader:
         else:
             self._find = partial(_parse, columns, indices, delimiter)
 
-    def take(self, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
-        """The rows of the next block, numbered from `row`; None where any of them is not plain.
+    def take(self, block: str, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
+        """The rows of `block`, the next of `lines`, numbered from `row`; None where any of them is not plain.
 
         Each failure doubles the number of blocks that are not tried, so a file without plain blocks costs little more.
         """
-        block = lines.next_block()
         if self._pause:
             self._pause -= 1
             return None
@@ -85,6 +90,9 @@ class PlainReader:
         if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
             return None
         if max(map(len, cells)) > self._max_cell_chars:
+            return None
+        # A URL in a name, or a second one in an item, is for the record reader to judge.
+        if "".join(cells).count("://") != len(cells) + commas or "://" in "".join(names):
             return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
@@ -151,6 +159,6 @@ def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -
 
 def _is_text(cells: tuple[str, ...], at_most: int) -> bool:
     """Whether no cell is empty, longer than `at_most`, within white space, or guarded as a formula."""
-    if "" in cells or max(map(len, cells)) > at_most or "\n'" in "\n" + "\n".join(cells):
+    if "" in cells or max(map(len, cells)) > at_most or '="' in "".join(cells) or "\n'" in "\n" + "\n".join(cells):
         return False
     return tuple(map(str.strip, cells)) == cells

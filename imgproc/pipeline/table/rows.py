@@ -1,24 +1,21 @@
-"""The records of a CSV -> its rows: which cell is which column, and the faults of each row by line and column."""
+"""Records -> rows: which cell is which column, and the faults of each row by line and column."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imgproc.core.errors import InvalidCsv, RowError
-from imgproc.pipeline.table.cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS, name_fault, serial_fault, urls_fault, value
-from imgproc.pipeline.table.header import is_blank
-from imgproc.pipeline.table.plain import PlainReader, PlainRows
-from imgproc.pipeline.table.records import Lines, Record
-from imgproc.pipeline.table.serials import SerialNumbers
-from imgproc.pipeline.table.text import invalid_csv
+from imgproc.core.errors import RowError
+from imgproc.pipeline.table.cells import MAX_NAME_CHARS, name_fault, value
+from imgproc.pipeline.table.columns import Columns
+from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.urls import parse_urls, starts_url
 
 
 @dataclass(frozen=True)
 class CsvLimits:
-    """The limits of a file: rows, URLs of a row, and characters of the URL cell (by default that of csv.reader)."""
+    """The limits of a file: rows, URLs of a product, and characters of its URLs (by default that of csv.reader)."""
 
     max_rows: int
     max_images_per_row: int
@@ -29,6 +26,8 @@ class Row(NamedTuple):
     """One data row; a row with `errors` is bad, and holds the cells that could be read.
 
     `row` counts data rows from 1, bad ones included and blank lines not. `line` is where the row starts in an editor.
+    A row that `continues` belongs to the product of the row before it, whose serial number and name it has. `cells` are
+    all cells of the row as they are in the file, or empty where they were not asked for.
     A million rows are made, and a frozen dataclass would take twice as long as this tuple.
     """
 
@@ -39,97 +38,115 @@ class Row(NamedTuple):
     input_cell: str
     urls: tuple[str, ...]
     errors: tuple[RowError, ...] = ()
+    continues: bool = False
+    cells: Sequence[str] = ()
 
 
 class RowReader:
-    """Turns the records of one file into rows."""
+    """Turns the records of one file into rows. `products` joins rows to products and looks at serial numbers."""
 
-    def __init__(self, header: tuple[str, ...], indices: tuple[int, ...], delimiter: str, limits: CsvLimits) -> None:
+    def __init__(
+        self, header: Sequence[str], columns: Columns, delimiter: str, limits: CsvLimits, *, all_cells: bool
+    ) -> None:
+        self._all_cells = all_cells
         self._header = header
-        self._indices = indices
+        self._columns = columns
         self._delimiter = delimiter
         self._limits = limits
-        self._serials = SerialNumbers()
-        self._plain = PlainReader(
-            len(header),
-            indices,
-            delimiter,
-            max_images=limits.max_images_per_row,
-            max_cell_chars=limits.max_cell_chars,
-        )
 
-    def read(self, lines: Lines, records: Iterator[Record], *, header_line: int) -> Iterator[Row | PlainRows]:
-        """The rows after the header, as `CsvReading.parts` describes. `records` reads from the same `lines`."""
-        rows = blanks = 0
-        most = self._limits.max_rows
-        while True:
-            while not lines.waiting and (
-                plain := self._plain.take(lines, self._serials, row=rows + 1, at_most=most - rows)
-            ):
-                rows += len(plain)
-                yield plain
-            if (record := next(records, None)) is None:
-                break
-            line, cells, fault = record
-            # Almost every row has text in its first cell, and looking there first is faster.
-            blank = fault is None and not (cells and cells[0].strip()) and is_blank(cells)
-            blanks += blank
-            rows += not blank
-            if rows > most or blanks > most:
-                raise self._too_many(line, "blank lines" if blank else "rows")
-            if not blank:
-                yield self._row(rows, line, cells, fault)
-        if not rows:
-            detail = "The file has a header and no rows: add a row for each product."
-            raise invalid_csv(header_line, None, "no_rows", detail)
-
-    def _too_many(self, line: int, kind: str) -> InvalidCsv:
-        detail = f"The file has more than {self._limits.max_rows:,} {kind}: split it into several files."
-        return invalid_csv(line, None, "too_many_rows", detail)
-
-    def _row(self, number: int, line: int, cells: list[str], fault: RowError | None) -> Row:
+    def read(self, number: int, record: Record) -> Row:
+        """The row of a record that is not blank."""
+        line, cells, fault = record
+        fault = fault or self._swallowed(line, cells)
         if len(cells) != len(self._header):
-            fault = fault or self._missing_cells(line, len(cells))
-            self._fit(cells)
-        serial_index, name_index, urls_index = self._indices
-        serial, name, cell = value(cells[serial_index]), value(cells[name_index]), value(cells[urls_index])
-        limits = self._limits
-        urls: tuple[str, ...] = ()
-        bad_urls: list[str] = []
-        if len(cell) <= limits.max_cell_chars:
-            urls, bad_urls = parse_urls(cell, at_most=limits.max_images_per_row)
+            cells, misfit = self._fit(line, cells)
+            fault = fault or misfit
+        columns = self._columns
+        serial, name = value(cells[columns.serial]), value(cells[columns.name])
+        errors, urls = self._urls(line, cells)
+        kept = cells if self._all_cells else ()
+        cell = ",".join(urls) if len(columns.images) > 1 else value(cells[columns.images[0]])
         if fault:
-            return Row(number, line, serial, name, cell, urls, (fault,))
-        has_serial = 0 < len(serial) <= MAX_SERIAL_CHARS
-        first_line = self._serials.first_line(serial, line) if has_serial else None
-        good = not bad_urls and 0 < len(urls) <= limits.max_images_per_row and 0 < len(name) <= MAX_NAME_CHARS
-        if good and has_serial and first_line is None:
-            return Row(number, line, serial, name, cell, urls)
-        faults = [
-            (serial_index, serial_fault(serial, first_line)),
-            (name_index, name_fault(name)),
-            (urls_index, urls_fault(cell, urls, max_chars=limits.max_cell_chars, max_images=limits.max_images_per_row)),
-        ]
-        faults += [(urls_index, ("invalid_url", detail)) for detail in bad_urls]
-        errors = tuple(RowError(line, self._header[index], *fault) for index, fault in faults if fault)
-        return Row(number, line, serial, name, cell, urls, errors)
+            return Row(number, line, serial, name, cell, urls, (fault,), cells=kept)
+        # An empty name is the fault of a product, and only `products` knows where one starts.
+        if name and (len(name) > MAX_NAME_CHARS or "http" in name) and (wrong := name_fault(name)):
+            errors.insert(0, RowError(line, self._header[columns.name], *wrong))
+        return Row(number, line, serial, name, cell, urls, tuple(errors), cells=kept)
 
-    def _fit(self, cells: list[str]) -> None:
-        """Give the row as many `cells` as the header has: add missing ones, and join an unquoted list of URLs again.
+    def _urls(self, line: int, cells: list[str]) -> tuple[list[RowError], tuple[str, ...]]:
+        """The URLs of all image columns in order, and their faults."""
+        limits = self._limits
+        errors: list[RowError] = []
+        found: list[str] = []
+        for index in self._columns.images:
+            cell = value(cells[index])
+            if len(cell) > limits.max_cell_chars:
+                detail = f"The URL cell has more than {limits.max_cell_chars:,} characters: shorten it."
+                errors.append(RowError(line, self._header[index], "cell_too_long", detail))
+                continue
+            urls, faults = parse_urls(cell, at_most=limits.max_images_per_row)
+            found += urls
+            errors += [RowError(line, self._header[index], "invalid_url", detail) for detail in faults]
+        return errors, tuple(found)
 
-        Surplus cells belong to the list of URLs, whichever its column. Blank cells at the end of the line are trailing
-        delimiters and are dropped, unless that would take a URL out of the list.
+    def _fit(self, line: int, cells: list[str]) -> tuple[list[str], RowError | None]:
+        """As many cells as the header has, and why the row cannot have so few or so many.
+
+        Surplus cells that start a URL belong to the list before them. Blank cells at the end are trailing delimiters.
         """
-        cells.extend([""] * (len(self._header) - len(cells)))
-        first = self._indices[2]
-        last = first + len(cells) - len(self._header)
-        while last > first and not cells[-1].strip() and not starts_url(cells[last].strip()):
-            cells.pop()
-            last -= 1
-        cells[first : last + 1] = [self._delimiter.join(cells[first : last + 1])]
+        count, width = len(cells), len(self._header)
+        if count < width:
+            missing = count <= self._columns.last
+            return cells + [""] * (width - count), self._misfit(line, cells, "too_few_fields") if missing else None
+        while surplus := len(cells) - width:
+            for first in reversed(self._columns.images):
+                run = cells[first : first + surplus + 1]
+                if all(starts_url(cell.strip()) for cell in run):
+                    return [*cells[:first], self._delimiter.join(run), *cells[first + surplus + 1 :]], None
+            if cells[-1].strip():
+                return cells[:width], self._misfit(line, cells, "too_many_fields")
+            cells = cells[:-1]
+        return cells, None
 
-    def _missing_cells(self, line: int, count: int) -> RowError | None:
-        if count > max(self._indices):
-            return None
-        detail = f"The row has {count} cells, the header {len(self._header)}: add the missing cells or delimiters."
-        return RowError(line, None, "too_few_fields", detail)
+    def _misfit(self, line: int, cells: list[str], code: str) -> RowError:
+        """The error of a row with too few or too many cells, which says which cell to quote."""
+        count, width = len(cells), len(self._header)
+        counts = f"The row has {count} cell{'' if count == 1 else 's'}, the header {width}"
+        if code == "too_few_fields":
+            return RowError(line, None, code, f"{counts}: add the missing cells or delimiters.")
+        place = self._split_cell(cells)
+        whole = self._delimiter.join(cells[place : place + count - width + 1]).strip()[:100]
+        detail = f'{counts}: put quotes around a cell that holds a "{self._delimiter}", perhaps "{whole}".'
+        return RowError(line, self._header[place], code, detail)
+
+    def _split_cell(self, cells: list[str]) -> int:
+        """The index of the cell that was probably split: after it the URLs are one place off."""
+        first = self._columns.images[0]
+        if starts_url(cells[first].strip()):
+            return min(first + 1, len(self._header) - 1) if first != self._columns.last else first
+        return self._columns.name if self._columns.name < first else first
+
+    def _swallowed(self, line: int, cells: list[str]) -> RowError | None:
+        """The error of a row with a cell that seems to hold other rows, because its quote was closed too late."""
+        for index, cell in enumerate(cells):
+            if "\n" in cell and "://" in cell and self._holds_rows(cell, index):
+                column = self._header[index] if index < len(self._header) else None
+                detail = (
+                    "This cell spans lines and holds a delimiter and a URL, so it seems to have swallowed other "
+                    "rows: close its quote, and double quotes that are part of the text."
+                )
+                return RowError(line, column, "swallowed_rows", detail)
+        return None
+
+    def _holds_rows(self, cell: str, index: int) -> bool:
+        columns = self._columns
+        if index in (columns.serial, columns.name) and self._delimiter in cell:
+            return True
+        for text in cell.splitlines()[1:]:
+            parts = text.split(self._delimiter)
+            if index in columns.images:
+                if len(parts) > 1 and not starts_url(text.strip()) and "://" in text:
+                    return True
+            elif len(parts) > columns.last and starts_url(parts[columns.images[0]].strip().strip('"')):
+                return True
+        return False
