@@ -28,7 +28,7 @@ def read_parts(
     if fault:
         raise InvalidCsv(fault.detail, errors=[fault])
     products = Products(dialect.header, columns, limits, notes)
-    reader = RowReader(dialect.header, columns, dialect.delimiter, limits, all_cells=all_cells)
+    reader = RowReader(dialect.header, columns, dialect.delimiter, limits, notes, all_cells=all_cells)
     plain = None if all_cells else _plain_reader(dialect, columns, limits)
     rows = 0
     while True:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from imgproc.core.errors import RowError
 from imgproc.pipeline.table.cells import MAX_NAME_CHARS, name_fault, value
 from imgproc.pipeline.table.columns import Columns
+from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
-from imgproc.pipeline.table.urls import parse_urls, starts_url
+from imgproc.pipeline.table.url_items import CHANGES, starts_url
+from imgproc.pipeline.table.urls import parse_urls
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,16 @@ class RowReader:
     """Turns the records of one file into rows. `products` joins rows to products and looks at serial numbers."""
 
     def __init__(
-        self, header: Sequence[str], columns: Columns, delimiter: str, limits: CsvLimits, *, all_cells: bool
+        self,
+        header: Sequence[str],
+        columns: Columns,
+        delimiter: str,
+        limits: CsvLimits,
+        notes: Notes,
+        *,
+        all_cells: bool,
     ) -> None:
+        self._notes = notes
         self._all_cells = all_cells
         self._header = header
         self._columns = columns
@@ -84,7 +94,9 @@ class RowReader:
                 detail = f"The URL cell has more than {limits.max_cell_chars:,} characters: shorten it."
                 errors.append(RowError(line, self._header[index], "cell_too_long", detail))
                 continue
-            urls, faults = parse_urls(cell, at_most=limits.max_images_per_row)
+            urls, faults, changes = parse_urls(cell, at_most=limits.max_images_per_row)
+            for code in changes:
+                self._notes.add(code, CHANGES[code], line=line)
             found += urls
             errors += [RowError(line, self._header[index], "invalid_url", detail) for detail in faults]
         return errors, tuple(found)
