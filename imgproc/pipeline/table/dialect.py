@@ -152,6 +152,11 @@ def _note_lines_above(dialect: Dialect, filled: list[int], notes: Notes) -> None
 
 def _no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choice | None) -> InvalidCsv:
     """The refusal of a file without a header. It shows the line that is most like one."""
+    if not tried:
+        detail = (
+            f"Line {first + 1} begins a cell that goes on over many lines: close its quote, or begin with a header."
+        )
+        return invalid_csv(first + 1, None, "missing_header", detail)
     best = max(tried, key=lambda each: (len(roles(each.header, choice)), -each.line, len(each.header)))
     if any("\n" in name for name in best.header) and "".join(lines).count('"') % 2:
         detail = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from imgproc.core.errors import RowError
@@ -110,15 +111,13 @@ class RowReader:
         if count < width:
             missing = count <= self._columns.last
             return cells + [""] * (width - count), self._misfit(line, cells, "too_few_fields") if missing else None
-        while surplus := len(cells) - width:
-            for first in reversed(self._columns.images):
-                run = cells[first : first + surplus + 1]
-                if all(starts_url(cell.strip()) for cell in run):
-                    return [*cells[:first], self._delimiter.join(run), *cells[first + surplus + 1 :]], None
-            if cells[-1].strip():
-                return cells[:width], self._misfit(line, cells, "too_many_fields")
-            cells = cells[:-1]
-        return cells, None
+        surplus, blank = count - width, _blank_at_end(cells)
+        for first in reversed(self._columns.images):
+            more = min(surplus, _urls_from(cells, first) - 1)
+            if more > 0 and surplus - more <= blank:
+                after = cells[first + more + 1 : width + more]
+                return [*cells[:first], self._delimiter.join(cells[first : first + more + 1]), *after], None
+        return cells[:width], self._misfit(line, cells, "too_many_fields") if surplus > blank else None
 
     def _misfit(self, line: int, cells: list[str], code: str) -> RowError:
         """The error of a row with too few or too many cells, which says which cell to quote."""
@@ -162,3 +161,12 @@ class RowReader:
             elif len(parts) > columns.last and starts_url(parts[columns.images[0]].strip().strip('"')):
                 return True
         return False
+
+
+def _blank_at_end(cells: Sequence[str]) -> int:
+    return sum(1 for _ in takewhile(lambda cell: not cell.strip(), reversed(cells)))
+
+
+def _urls_from(cells: Sequence[str], first: int) -> int:
+    """How many cells in sequence start a URL."""
+    return sum(1 for _ in takewhile(lambda cell: starts_url(cell.strip()), islice(cells, first, None)))

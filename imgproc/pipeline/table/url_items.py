@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ _ABSOLUTE = re.compile(r"https?://", re.I)
 _SEPARATOR = re.compile(r"([,;|，、；،])")  # noqa: RUF001 - full-width and Arabic commas
 _OWN_ITEM = re.compile(r"[a-z][a-z0-9+.-]*://|//|www\.|data:", re.I)
 _IMAGE_NAME = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$", re.I)
-# Format characters of no width, wherever they are; the marks of directions only around an item, for inside they mislead.
+# Format characters without width are left out; marks of direction only around an item, because inside they mislead.
 _INVISIBLE = re.compile("[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
 _AROUND = " \t\r\n\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
@@ -186,7 +185,5 @@ def _unwrap(text: str) -> str:
 def _decoded(item: str, changes: list[str]) -> str:
     if "&" in item and _ENTITY.search(item) and starts_url(item):
         changes.append("entity_decoded")
-        return (
-            html.unescape(_ENTITY.sub("&", item)) if _ENTITY.search(_ENTITY.sub("&", item)) else _ENTITY.sub("&", item)
-        )
+        return _ENTITY.sub("&", _ENTITY.sub("&", item))  # twice: some programs escape what is escaped already
     return item
