@@ -164,12 +164,12 @@ def _no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choic
         )
         return invalid_csv(best.line, None, "unterminated_quote", detail)
     found = roles(best.header, choice)
-    if not found and _is_quoted_whole(lines[first]):
+    if len(best.header) == 1 and _is_quoted_whole(lines[best.line - 1]):
         detail = (
-            f"Line {first + 1} is one quoted cell that holds the others: save the file again without quotes around "
+            f"Line {best.line} is one quoted cell that holds the others: save the file again without quotes around "
             "whole lines."
         )
-        return invalid_csv(first + 1, None, "quoted_lines", detail)
+        return invalid_csv(best.line, None, "quoted_lines", detail)
     if found:
         return missing_columns(best.header, [column for column in COLUMNS if column not in found], line=best.line)
     shown = ", ".join(best.header)[:300]
