@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile bench audit image-check pin-images sbom dist lock env clean
+.PHONY: help demo up test check lint format docs pages settings licences chaos hostile bench hosts audit image-check pin-images sbom dist lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -85,6 +85,9 @@ pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command 
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+hosts: $(DEV_STAMP) ## Try limited, busy, away, silent and slow hosts, and the merchants beside them (ARGS=five runs one row; ARGS=--quick only tries them)
+	$(BIN)/python -m benchmarks.hosts $(ARGS)
 
 format: $(DEV_STAMP) ## Format the code
 	$(BIN)/ruff check --fix .

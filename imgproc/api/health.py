@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.api.problems import Problem
 from imgproc.core.errors import InfrastructureError
+from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import DeliveryStatus
@@ -163,6 +164,12 @@ def _request_metrics() -> Iterator[GaugeMetricFamily]:
     for status, count in db.session.execute(counted.group_by(ProcessingRequest.status)):
         requests.add_metric([status.value], count)
     yield requests
+    counts = reads.count_waiting()
+    texts = {"products": "Products that wait for a host.", "hosts": "Hosts that products wait for."}
+    for (name, text), number in zip(texts.items(), counts, strict=True):
+        gauge = GaugeMetricFamily(f"imgproc_waiting_{name}", text)
+        gauge.add_metric([], number)
+        yield gauge
     waiting = sa.select(sa.func.count()).where(WebhookDelivery.status == DeliveryStatus.PENDING)
     deliveries = GaugeMetricFamily("imgproc_deliveries_pending", "Webhook deliveries that wait for their next attempt.")
     deliveries.add_metric([], db.session.execute(waiting).scalar_one())

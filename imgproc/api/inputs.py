@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from apiflask import Schema
 from apiflask.fields import Field, File, Float, Integer, String
 from apiflask.validators import Length, OneOf, Range, Regexp
-from marshmallow import EXCLUDE, pre_load
-from werkzeug.datastructures import FileStorage
+from flask import request
+from marshmallow import EXCLUDE, ValidationError, pre_load
+from werkzeug.datastructures import CombinedMultiDict, FileStorage, MultiDict
 
+from imgproc.api import missing_file, option_values
+from imgproc.api.option_names import require_known
 from imgproc.api.schemas import QUALITY, values
 from imgproc.core.errors import InvalidOption
 from imgproc.db.statuses import ProductStatus, RequestStatus
@@ -29,34 +33,41 @@ from imgproc.pipeline.images.formats import (
     SMART,
 )
 
+MAX_REFERENCE_CHARS = 500
 PLAIN_NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
+MAX_PAGE = 500
 
 
 class _Given(Schema):
     """Parts of a form, or query parameters."""
 
     class Meta:
-        """Ignore other names."""
+        """`option_names` refuses other names."""
 
         unknown = EXCLUDE
 
+    def given(self) -> MultiDict[str, Any]:
+        """Every name of the call with its values."""
+        return request.args
+
     @pre_load
-    def read(self, data: Any, **_: Any) -> dict[str, Any]:
+    def read(self, _data: Any, **_: Any) -> dict[str, Any]:
         """Leave out blank values, which HTML forms send for empty fields.
 
         Raises:
             InvalidOption: a name was given more than once.
         """
-        given = {name: data.getlist(name) for name in self.fields if name in data}
-        for name, found in given.items():
-            if len(found) > 1:
-                raise InvalidOption(f"Give {name} once; it was given {len(found)} times.", option=name)
-        return {name: found[0] for name, found in given.items() if not _is_blank(found[0])}
+        found = self.given()
+        given = {name: found.getlist(name) for name in self.fields if name in found}
+        for name, all_values in given.items():
+            if len(all_values) > 1:
+                raise InvalidOption(f"Give {name} once; it was given {len(all_values)} times.", option=name)
+        return {name: each for name, (each,) in given.items() if each != ""}
 
-
-def _is_blank(value: str | FileStorage) -> bool:
-    """True for an empty value. A form without a chosen file sends a part without a filename (HTML standard)."""
-    return not (value.filename if isinstance(value, FileStorage) else value)
+    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> None:
+        """Say what to write instead of a value that cannot be used."""
+        found, messages = self.given(), error.messages_dict
+        messages |= {name: [EXPLAIN[name](str(found[name]))] for name in EXPLAIN.keys() & messages.keys()}
 
 
 class _PlainNumber(Field[Any]):
@@ -85,13 +96,41 @@ class Quality(Field[Any]):
         return value if value == SMART else self._number.deserialize(value, attr, data)
 
 
+def _without_nul(value: str) -> None:
+    """Refuse NUL, which PostgreSQL cannot store."""
+    if "\0" in value:
+        raise ValidationError("Leave out the NUL character.")
+
+
+class Format(String):
+    """An output format, by its name, an extension or a media type."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        return option_values.format_name(super()._deserialize(value, attr, data, **options))
+
+
+EXPLAIN: dict[str, Callable[[str], str]] = {
+    "quality": option_values.explain_quality,
+    "scale": option_values.explain_scale,
+    "format": option_values.explain_format,
+    "invalidRows": option_values.explain_invalid_rows,
+    "limit": lambda value: f"Give a whole number from 1 to {MAX_PAGE}, not {missing_file.shown(value)}.",
+}
+
+
 class UploadIn(_Given):
-    """The parts of an upload."""
+    """The parts of an upload. Options in the query count as parts."""
+
+    reads_query = True
 
     file = File(  # type: ignore[no-untyped-call]  # APIFlask leaves its constructor untyped
         required=True, metadata={"description": "The CSV."}
     )
     webhookUrl = String(metadata={"description": "The URL that is told when this request has ended."})
+    reference = String(
+        validate=[Length(max=MAX_REFERENCE_CHARS), _without_nul],
+        metadata={"description": "Any text of yours, such as an order number; status and webhook repeat it."},
+    )
     quality = Quality(
         load_default=DEFAULT_QUALITY,
         metadata=QUALITY | {"description": "Encoder quality, or `smart`: the smallest file that looks as good as 50."},
@@ -101,16 +140,36 @@ class UploadIn(_Given):
         validate=Range(min=MIN_SCALE, max=MAX_SCALE, min_inclusive=False),
         metadata={"description": "Factor on width and height."},
     )
-    format = String(
+    format = Format(
         load_default=DEFAULT_FORMAT,
         validate=OneOf(FORMAT_OPTIONS),
-        metadata={"description": "Format of the outputs."},
+        metadata={"description": "Format of the outputs; `jpg` and `image/jpeg` are read as `jpeg`."},
     )
     invalidRows = String(
         load_default="reject",
         validate=OneOf(["reject", "skip"]),
         metadata={"description": "`reject` the whole file, or `skip` bad rows and report them."},
     )
+    filename = String(
+        metadata={"description": "The name of the file, instead of that of its part or of `Content-Disposition`."}
+    )
+
+    def given(self) -> MultiDict[str, Any]:
+        """Every part and query parameter.
+
+        Raises:
+            Problem: there is no file, or an unknown option.
+        """
+        found: MultiDict[str, Any] = CombinedMultiDict([request.files, request.form, request.args])
+        if not isinstance(found.get("file"), FileStorage) or not _has_name(found["file"]):
+            raise missing_file.explain(request)
+        require_known(found, known=list(self.fields))
+        return found
+
+
+def _has_name(file: FileStorage) -> bool:
+    """False for the part without a filename that a form without a chosen file sends (HTML standard)."""
+    return bool(file.filename) or not file.name
 
 
 class UploadHeaders(Schema):
@@ -126,8 +185,14 @@ class UploadHeaders(Schema):
 class PageIn(_Given):
     """Which page of a list."""
 
-    limit = WholeNumber(load_default=50, validate=Range(min=1, max=500))
+    limit = WholeNumber(load_default=50, validate=Range(min=1, max=MAX_PAGE))
     cursor = String(metadata={"description": "`nextCursor` of the page before."})
+
+
+class DeliveriesIn(PageIn):
+    """Which deliveries a list holds. Each has its attempts in full, so a page has fewer than of other lists."""
+
+    limit = WholeNumber(load_default=20, validate=Range(min=1, max=50))
 
 
 class RequestsIn(PageIn):

@@ -24,7 +24,7 @@ from imgproc.db.transitions.window import release
 from imgproc.journey import delete, outcome, turns
 from imgproc.journey.accept import require_room
 from imgproc.journey.services import services
-from imgproc.queue import enqueue
+from imgproc.journey.summary import error_json
 
 CSV_CHUNK_BYTES = 256 * 1024
 
@@ -85,13 +85,12 @@ def list_products(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _product(product: Any, images: list[Any]) -> dict[str, Any]:
-    error = {"code": product.error_code, "detail": product.error_detail} if product.error_code else None
     return {
         "line": product.line,
         "serialNumber": product.serial_number,
         "productName": product.product_name,
         "status": product.status.value,
-        "error": error,
+        "error": error_json(product.error_code, product.error_detail),
         "images": [_image(image) for image in images],
     }
 
@@ -188,7 +187,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
-        enqueue.plans([request.id])
+        turns.enqueue_plans([request.id])
     turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))
     outcome.finalize_if_ended(request.id)
     return accepted(request.id)

@@ -11,7 +11,8 @@ from apiflask import Schema
 from apiflask.fields import UUID, Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
-from imgproc.db.statuses import DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
+from imgproc.db.statuses import AT_LIMIT, DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
+from imgproc.pipeline.http.host_gate import Trouble
 from imgproc.pipeline.images.formats import FORMAT_OPTIONS, MAX_QUALITY, MIN_QUALITY, SMART
 
 QUALITY = {
@@ -75,6 +76,23 @@ class WebhookState(Schema):
     nextAttemptAt = moment(allow_none=True)
 
 
+class WaitingOut(Schema):
+    """Products that wait for a host."""
+
+    host = String(metadata={"description": "`name:port`."})
+    products = Integer()
+    until = moment()
+    reason = String(
+        validate=OneOf([AT_LIMIT, *values(Trouble)]),
+        metadata={
+            "description": (
+                "`limit`: the host is at its limit, or paused; `busy`: it asks for fewer requests; `away`: it cannot "
+                "be reached; `slow`: it accepts requests and does not answer."
+            )
+        },
+    )
+
+
 class ErrorOut(Schema):
     """Why something failed."""
 
@@ -97,6 +115,7 @@ class RequestSummary(Schema):
     startedAt = moment(allow_none=True)
     finishedAt = moment(allow_none=True)
     filename = String()
+    reference = String(allow_none=True, metadata={"description": "As the upload gave it."})
     options = Nested(Options)
     progress = Nested(Progress)
     bytes = Nested(Bytes)
@@ -119,6 +138,10 @@ class Links(Schema):
 class StatusOut(RequestSummary):
     """The status of a request."""
 
+    waiting = List(
+        Nested(WaitingOut),
+        metadata={"description": "Hosts that products wait for, and when the first of these is tried again."},
+    )
     webhook = Nested(WebhookState, allow_none=True)
     links = Nested(Links)
 

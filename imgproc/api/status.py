@@ -1,4 +1,5 @@
-"""The status of a request. It costs the same for any size of request: two rows by their keys."""
+"""The status of a request. It costs the same for any size of request: two rows by their keys, and the few products
+that wait for a host."""
 
 from __future__ import annotations
 
@@ -11,10 +12,12 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify, request, url_for
 
 from imgproc.api.schemas import StatusOut
-from imgproc.api.views import find_request, rfc3339, status_url, summary_of
+from imgproc.api.views import find_request, status_url, summary_of
+from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.reads import has_ended, progress_of
+from imgproc.journey.summary import rfc3339
 
 blueprint = APIBlueprint("status", __name__, url_prefix="/api", tag="Status")
 
@@ -29,7 +32,11 @@ def get_status(request_id: str) -> Response:
     """Poll this. `If-None-Match` with the last `ETag` gets 304 if nothing changed; `Retry-After` suggests a pause."""
     found = find_request(request_id)
     delivery = _latest_delivery(found.id)
-    body = summary_of(found) | {"webhook": _webhook(found, delivery), "links": _links(found.id)}
+    body = summary_of(found) | {
+        "waiting": _waiting(found),
+        "webhook": _webhook(found, delivery),
+        "links": _links(found.id),
+    }
     etag = _etag(body)
     response = Response(status=304) if request.if_none_match.contains_weak(etag) else jsonify(body)
     response.set_etag(etag, weak=True)
@@ -58,6 +65,16 @@ def _etag(body: dict[str, Any]) -> str:
 def _poll_after(found: ProcessingRequest) -> int:
     """A tenth of the time left, from 1 to 10 seconds."""
     return min(SLOWEST_POLL, max(1, (progress_of(found).eta_seconds or 0) // 10))
+
+
+def _waiting(found: ProcessingRequest) -> list[dict[str, Any]]:
+    """The hosts that products wait for; none once the request has ended, without a look at the products."""
+    if has_ended(found):
+        return []
+    return [
+        {"host": each.host, "products": each.products, "until": rfc3339(each.until), "reason": each.reason}
+        for each in reads.waiting_products(found.id)
+    ]
 
 
 def _webhook(found: ProcessingRequest, delivery: WebhookDelivery | None) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import uuid
-from datetime import datetime
 from typing import Any, Literal
 
 from flask import request as call
@@ -15,7 +14,7 @@ from imgproc.api.problems import Problem
 from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey.services import services
-from imgproc.journey.summary import bytes_json, progress_json
+from imgproc.journey.summary import bytes_json, error_json, progress_json, rfc3339
 
 
 def find_request(request_id: str) -> ProcessingRequest:
@@ -44,12 +43,13 @@ def summary_of(request: ProcessingRequest) -> dict[str, Any]:
         "startedAt": rfc3339(request.started_at),
         "finishedAt": rfc3339(request.finished_at),
         "filename": request.filename,
+        "reference": request.reference,
         "options": request.options,
         "progress": progress_json(reads.progress_of(request)),
         "bytes": bytes_json(reads.bytes_of(request)),
         "outputCsvUrl": csv_url(request, "output") if ended else None,
         "failedCsvUrl": csv_url(request, "failed") if ended else None,
-        "error": {"code": request.error_code, "detail": request.error_detail} if request.error_code else None,
+        "error": error_json(request.error_code, request.error_detail),
     }
 
 
@@ -77,11 +77,6 @@ def api_url() -> str:
 def status_url(request_id: str) -> str:
     """The URL of the request's status."""
     return url_for("status.get_status", request_id=request_id, _external=True)
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """The UTC time in RFC 3339, to the millisecond."""
-    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def encode_cursor(*parts: object) -> str:

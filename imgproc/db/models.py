@@ -33,6 +33,9 @@ def _partial_index(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
+WAITING = "waiting_host IS NOT NULL"
+
+
 class ProcessingRequest(Base):
     """One uploaded CSV: its options, its progress and its result."""
 
@@ -61,6 +64,7 @@ class ProcessingRequest(Base):
     input_bytes: Mapped[int] = _counter()
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
     skip_invalid: Mapped[bool] = mapped_column(default=False)
+    reference: Mapped[str | None] = mapped_column(Text)
     webhook_url: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     fingerprint: Mapped[str] = mapped_column(String(64))
@@ -111,6 +115,9 @@ class Product(Base):
         _partial_index("ix_products_in_flight", "request_id", where="status IN ('queued', 'processing')"),
         _partial_index("ix_products_leased", "lease_until", where="status = 'processing'"),
         _partial_index("ix_products_queued", "queued_at", where="status = 'queued'"),
+        _partial_index("ix_products_waiting", "request_id", "not_before", where=WAITING),
+        _partial_index("ix_products_waiting_due", "status", "not_before", where=WAITING),
+        _partial_index("ix_products_waiting_of_host", "waiting_host", "status", "not_before", where=WAITING),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -128,6 +135,8 @@ class Product(Base):
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     queued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    waiting_host: Mapped[str | None] = mapped_column(String(300))
+    waiting_reason: Mapped[str | None] = mapped_column(String(16))
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
 
@@ -138,7 +147,7 @@ class ProductImage(Base):
     __tablename__ = "product_images"
     __table_args__ = (
         UniqueConstraint("product_id", "position"),
-        Index("ix_product_images_twins", "url_hash", "request_id", "status", "id"),
+        Index("ix_product_images_duplicates", "url_hash", "request_id", "status", "id"),
         _partial_index("ix_product_images_earlier", "url_hash", "id", where="etag IS NOT NULL"),
     )
 
@@ -163,6 +172,9 @@ class ProductImage(Base):
     etag: Mapped[str | None] = mapped_column(String(255))
     last_modified: Mapped[str | None] = mapped_column(String(64))
     duration_ms: Mapped[int | None]
+    refusals: Mapped[int] = mapped_column(server_default="0")
+    refused_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    host_answered: Mapped[bool | None]
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
     error_retryable: Mapped[bool | None]
@@ -184,6 +196,7 @@ class WebhookDelivery(Base):
     )
     finalize_epoch: Mapped[int]
     url: Mapped[str] = mapped_column(Text)
+    receiver: Mapped[str | None] = mapped_column(String(300))
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[DeliveryStatus] = mapped_column(_status(DeliveryStatus), default=DeliveryStatus.PENDING)
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -197,7 +210,7 @@ class WebhookDelivery(Base):
 
 
 class DeliveryAttempt(Base):
-    """One POST of one delivery, and the response to it."""
+    """One POST of one delivery, and the response to it. The delivery's payload is its body."""
 
     __tablename__ = "delivery_attempts"
     __table_args__ = (UniqueConstraint("delivery_id", "number"),)
@@ -208,7 +221,10 @@ class DeliveryAttempt(Base):
     )
     number: Mapped[int]
     attempted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=db_now())
+    request_headers: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     response_status: Mapped[int | None]
+    response_headers: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    response_body: Mapped[str | None] = mapped_column(Text)
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None]

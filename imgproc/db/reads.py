@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from imgproc.db.engine import db
 from imgproc.db.models import ApiKey, ProcessingRequest, Product, ProductImage, WebhookDelivery
-from imgproc.db.statuses import ENDED, OPEN, UNDELIVERED, ProductStatus
+from imgproc.db.statuses import AT_LIMIT, ENDED, OPEN, UNDELIVERED, ImageStatus, ProductStatus
 from imgproc.db.transitions.reservations import open_bytes
 from imgproc.db.transitions.window import of_status
 
+WITHOUT_FAILURES = (ProductStatus.COMPLETED, ProductStatus.SKIPPED)
 PAGE = 500  # products read at a time; their ids stay below SQLite's limit of bound values
 
 
@@ -131,6 +132,60 @@ def _eta_seconds(request: ProcessingRequest, done: int) -> int | None:
 def bytes_of(request: ProcessingRequest) -> Bytes:
     """The bytes by the request's counters."""
     return Bytes(request.source_bytes, request.output_bytes)
+
+
+@dataclass(frozen=True)
+class WaitingProducts:
+    """Products of a request that wait for a host, until the first of them is tried again, and why."""
+
+    host: str
+    products: int
+    until: datetime
+    reason: str
+
+
+def waiting_products(request_id: str) -> list[WaitingProducts]:
+    """The products that wait, by host. They are few, because each request may have only a few windows of them.
+
+    Where the host has refused some, their reason counts.
+    """
+    refusal = sa.func.max(sa.case((Product.waiting_reason != AT_LIMIT, Product.waiting_reason)))
+    statement = (
+        sa.select(
+            Product.waiting_host, sa.func.count(), sa.func.min(Product.not_before), sa.func.coalesce(refusal, AT_LIMIT)
+        )
+        .where(Product.request_id == request_id, Product.waiting_host.is_not(None))
+        .where(Product.status == ProductStatus.PENDING)
+        .group_by(Product.waiting_host)
+    )
+    rows = db.session.execute(statement).all()
+    return sorted((WaitingProducts(*row) for row in rows), key=lambda each: (-each.products, each.host))
+
+
+def count_waiting() -> tuple[int, int]:
+    """How many products wait for a host, and for how many hosts."""
+    hosts = sa.func.count(Product.waiting_host.distinct())
+    statement = sa.select(sa.func.count(), hosts).where(
+        Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING
+    )
+    products, hosts_waited_for = db.session.execute(statement).one()
+    return products, hosts_waited_for
+
+
+def failures_of(request_id: str, *, most: int) -> dict[str, int]:
+    """How many images of a request failed with each code; the `most` frequent codes, the most frequent first."""
+    images, statuses = sa.func.count(), [status for status in ProductStatus if status not in WITHOUT_FAILURES]
+    statement = (
+        sa.select(ProductImage.error_code, images)
+        .join(Product, Product.id == ProductImage.product_id)
+        .where(Product.request_id == request_id, Product.status.in_(statuses))
+        .where(ProductImage.status == ImageStatus.FAILED)
+        .group_by(ProductImage.error_code)
+        .order_by(images.desc(), ProductImage.error_code)
+        .limit(most)
+    )
+    with db.engine.connect() as connection:
+        return {code: count for code, count in connection.execute(statement) if code}
 
 
 def products(

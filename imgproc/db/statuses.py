@@ -55,5 +55,6 @@ ENDED = (
 )
 OPEN = tuple(status for status in RequestStatus if status not in ENDED)
 UNFINALIZED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
+AT_LIMIT = "limit"  # why a product waits for a host that refused none of its images
 IN_FLIGHT = (ProductStatus.QUEUED, ProductStatus.PROCESSING)
 UNDELIVERED = (DeliveryStatus.PENDING, DeliveryStatus.SENDING)

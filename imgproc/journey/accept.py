@@ -24,13 +24,14 @@ from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.transitions import reservations
 from imgproc.db.transitions.reservations import ReservationLost
+from imgproc.journey import turns
 from imgproc.journey.services import Services
 from imgproc.journey.webhook import signing_secrets
 from imgproc.pipeline.http.addresses import check_url
+from imgproc.pipeline.http.receiver_faults import explain_failure
 from imgproc.pipeline.images.compress import CompressOptions
 from imgproc.pipeline.storage.object_keys import input_key
 from imgproc.pipeline.table.read import CsvReading, Scan, read_csv, require_valid, scan_csv
-from imgproc.queue import enqueue
 
 MAX_WEBHOOK_URL_CHARS = 2048
 
@@ -51,6 +52,7 @@ class Upload:
     options: CompressOptions
     skip_invalid: bool = False
     webhook_url: str | None = None
+    reference: str | None = None
     idempotency_key: str | None = None
 
 
@@ -86,7 +88,7 @@ def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str 
     _store(services, request_id, upload.stream)
     if earlier := _accept(services, request_id, upload, owner, fingerprint):
         return earlier
-    enqueue.plans([request_id])
+    turns.enqueue_plans([request_id])
     request = reads.get_request(request_id)
     assert request is not None, "the request was committed a moment ago"  # noqa: S101 - for the type checker
     return Accepted(request, scan)
@@ -104,6 +106,7 @@ def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **va
         input_key=input_key(request_id),
         options=asdict(upload.options),
         skip_invalid=upload.skip_invalid,
+        reference=upload.reference,
         rows_total=scan.rows,
         rows_skipped=scan.skipped_rows,
         products_total=scan.products,
@@ -154,7 +157,7 @@ def check_webhook_url(services: Services, url: str | None, *, owner: str) -> str
     try:
         check_url(url, allowed_networks=services.settings.allowed_networks)
     except (ForbiddenAddress, InvalidInput) as error:
-        raise InvalidWebhookUrl(error.detail) from error
+        raise InvalidWebhookUrl(explain_failure(error.code, error.detail)) from error
     return url
 
 
@@ -200,6 +203,8 @@ def _fingerprint(upload: Upload) -> str:
         "skip_invalid": upload.skip_invalid,
         "webhook_url": upload.webhook_url,
     }
+    if upload.reference is not None:  # without one, the fingerprints of earlier versions stay the same
+        options["reference"] = upload.reference
     digest.update(json.dumps(options, sort_keys=True).encode())
     return digest.hexdigest()
 

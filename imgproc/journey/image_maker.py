@@ -10,17 +10,20 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from imgproc.core.errors import ImageError, ImgprocError, InfrastructureError
+from imgproc.core.errors import HostWait, ImageError, ImgprocError, InfrastructureError
 from imgproc.db.transitions.products import PendingImage, ProductClaim
 from imgproc.db.transitions.results import FailedImage, ImageResult, MadeImage
 from imgproc.journey.lease import stopping
 from imgproc.journey.outage import growing_pauses
 from imgproc.journey.services import Services
-from imgproc.pipeline.download import UNKNOWN, Download, Validators
+from imgproc.pipeline.download import Download
+from imgproc.pipeline.http.host_gate import host_and_port
+from imgproc.pipeline.http.validators import UNKNOWN, Validators
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
 from imgproc.pipeline.storage.object_keys import original_key, rendition_key
 from imgproc.queue.rq_classes import JobTimeoutException
 
+OFTEN = 3  # refusals of an image after which it, not its host, may be the reason
 OUTAGE_PATIENCE = 60.0  # seconds that a worker keeps the bytes of an image while the store is away
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between two tries at the store
 
@@ -86,7 +89,7 @@ class ImageMaker:
         started = time.monotonic()
         try:
             made = self._make(image, earlier)
-        except (ImageError, InfrastructureError) as error:
+        except (ImageError, InfrastructureError, HostWait) as error:
             return FailedAttempt(image, error)
         except MemoryError:  # the other images of the product may have used it up, so this one may be tried again
             return FailedAttempt(image, ImageError(OUT_OF_MEMORY, code="too_many_pixels", retryable=True))
@@ -116,7 +119,10 @@ class ImageMaker:
         return made
 
     def _download(self, image: PendingImage, known: Validators) -> Download:
-        download = partial(self.services.downloader.download, image.source_url, known=known)
+        again = image.refusals >= OFTEN
+        if image.host_answered:
+            self.services.host_limits.restore(host_and_port(image.source_url))
+        download = partial(self.services.downloader.download, image.source_url, known=known, again=again)
         return _run_stage(image, BROKEN_DOWNLOAD, download)
 
     def _is_unchanged(self, image: PendingImage, download: Download, earlier: MadeImage) -> bool:
@@ -139,7 +145,15 @@ class ImageMaker:
             max_pixels=self.services.settings.max_image_pixels,
             memory=self.services.memory,
         )
-        return _run_stage(image, BROKEN_PICTURE, make)
+        try:
+            rendition = _run_stage(image, BROKEN_PICTURE, make)
+        except ImageError as error:
+            if download.doubt and error.code in {"truncated_image", "corrupt_image"}:
+                raise download.doubt from error
+            raise
+        if download.doubt:
+            log.info("download_irregular", image_id=image.id, code=download.doubt.code, note=download.doubt.detail)
+        return rendition
 
     def _made(self, image: PendingImage, rendition: Rendition) -> MadeImage:
         source, output = rendition.source, rendition.output

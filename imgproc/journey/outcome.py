@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from imgproc.core.redaction import redact
@@ -12,14 +12,19 @@ from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.statuses import ProductStatus, RequestStatus
 from imgproc.db.transitions import finalization
+from imgproc.db.transitions.finalization import Announce
+from imgproc.journey import turns
 from imgproc.journey.lease import check_stopping
 from imgproc.journey.services import Services
-from imgproc.journey.summary import bytes_json, progress_json
+from imgproc.journey.summary import bytes_json, error_json, progress_json, rfc3339
 from imgproc.pipeline.storage.object_keys import failed_csv_key, output_csv_key
 from imgproc.pipeline.table.write import FailedRow, OutputRow, write_failed_csv, write_output_csv
-from imgproc.queue import enqueue
 
 FAILED = (ProductStatus.FAILED, ProductStatus.CANCELLED)
+NO_IMAGE = ("no_image_succeeded", "No image could be processed; the failed CSV says why for each.")
+# Of the webhook, whose body stays below 20 kB: as JSON, a character takes up to 12 bytes.
+SHOWN_CODES = 20
+SHOWN_DETAIL = 400  # characters
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ def finalize_if_ended(request_id: str) -> None:
     """Elect the one finalizer of a request whose products have all ended, and enqueue its job."""
     epoch = finalization.elect_finalizer(request_id)
     if epoch is not None:
-        enqueue.finalization(request_id, epoch=epoch)
+        turns.enqueue_finalization(request_id, epoch=epoch)
 
 
 def write_csvs(services: Services, request: ProcessingRequest, check: Callable[[], None]) -> CsvFiles:
@@ -75,7 +80,7 @@ def complete(services: Services, request: ProcessingRequest, files: CsvFiles, *,
     """
     status = end_of(request)
     output_url, failed_url = csv_urls(services, request, files)
-    failed = status is RequestStatus.FAILED
+    code, detail = NO_IMAGE if status is RequestStatus.FAILED else (None, None)
     return finalization.complete(
         request.id,
         epoch=request.finalize_epoch,
@@ -85,10 +90,10 @@ def complete(services: Services, request: ProcessingRequest, files: CsvFiles, *,
             "output_key": files.output_key,
             "failed_key": files.failed_key,
             "csv_private": files.private,
-            "error_code": "no_image_succeeded" if failed else None,
-            "error_detail": "No image could be processed; the failed CSV says why for each." if failed else None,
+            "error_code": code,
+            "error_detail": detail,
         },
-        payload=announcement(request, status, output_url=output_url, failed_url=failed_url),
+        announce=announcement(request, status, code=code, detail=detail, output_url=output_url, failed_url=failed_url),
     )
 
 
@@ -146,18 +151,34 @@ def end_of(request: ProcessingRequest) -> RequestStatus:
 
 
 def announcement(
-    request: ProcessingRequest, status: RequestStatus, *, output_url: str | None = None, failed_url: str | None = None
-) -> dict[str, Any]:
-    """The body of the webhook (`docs/reference/api.md`)."""
-    return {
-        "type": f"request.{status.value}",
-        "timestamp": datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "data": {
-            "requestId": request.id,
-            "status": status.value,
-            "progress": progress_json(reads.progress_of(request, is_ending=True)),
-            "bytes": bytes_json(reads.bytes_of(request)),
-            "outputCsvUrl": output_url,
-            "failedCsvUrl": failed_url,
-        },
+    request: ProcessingRequest,
+    status: RequestStatus,
+    *,
+    code: str | None = None,
+    detail: str | None = None,
+    output_url: str | None = None,
+    failed_url: str | None = None,
+) -> Announce:
+    """What makes the body of the webhook (`docs/reference/api.md`); `code` and `detail` say why a request failed."""
+    failures = reads.failures_of(request.id, most=SHOWN_CODES) if request.images_failed else {}
+    data: dict[str, Any] = {
+        "requestId": request.id,
+        "status": status.value,
+        "filename": request.filename,
+        "reference": request.reference,
+        "createdAt": rfc3339(request.created_at),
+        "finishedAt": None,
+        "statusUrl": f"{request.api_url or '/'}api/status/{request.id}",
+        "progress": progress_json(reads.progress_of(request, is_ending=True)),
+        "bytes": bytes_json(reads.bytes_of(request)),
+        "outputCsvUrl": output_url,
+        "failedCsvUrl": failed_url,
+        "error": error_json(code, detail and detail[:SHOWN_DETAIL]),
+        "failures": failures,
     }
+
+    def at(finished: datetime) -> dict[str, Any]:
+        moment = rfc3339(finished)
+        return {"type": f"request.{status.value}", "timestamp": moment, "data": data | {"finishedAt": moment}}
+
+    return at

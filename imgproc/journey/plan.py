@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from imgproc.db.engine import giving_way
 from imgproc.db.transitions import requests
 from imgproc.db.transitions.requests import PlanClaim, PlannedRow
 from imgproc.db.transitions.window import release
@@ -32,7 +33,8 @@ def save_products(services: Services, request_id: str, claim: PlanClaim, lease: 
             lease.check()
             check_stopping()
             planned = [_planned(row) for row in chunk]
-            requests.add_products(request_id, planned, token=token, lease_seconds=settings.lease_seconds)
+            with giving_way():
+                requests.add_products(request_id, planned, token=token, lease_seconds=settings.lease_seconds)
             turns.enqueue_products(release(request_id, window=settings.dispatch_window))
 
 

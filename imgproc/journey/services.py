@@ -8,10 +8,16 @@ from flask import Flask, current_app
 
 from imgproc.core.config import Settings
 from imgproc.pipeline.download import Downloader
+from imgproc.pipeline.http.body import Pace
+from imgproc.pipeline.http.request_headers import HostHeaders, Identity, user_agent
 from imgproc.pipeline.images.compress import MemoryBudget
 from imgproc.pipeline.notify import Notifier
 from imgproc.pipeline.storage.store import Store
 from imgproc.pipeline.table.read import CsvLimits
+from imgproc.queue.connection import connect_redis, redis_url
+from imgproc.queue.host_limits import HostLimits
+
+LATE_SECONDS = 5.0  # after the deadline of a download until its permit expires
 
 
 @dataclass(frozen=True)
@@ -24,11 +30,20 @@ class Services:
     notifier: Notifier
     csv_limits: CsvLimits
     memory: MemoryBudget  # shared by all images that this process makes at a time
+    host_limits: HostLimits  # shared by all workers
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Make the services of `app`."""
     networks = settings.allowed_networks
+    limits = HostLimits(
+        connect_redis(redis_url(settings), timeout=1, retries=0),
+        most=settings.host_downloads,
+        newcomers=max(4, settings.workers // 2),
+        lease=settings.download_timeout + LATE_SECONDS,
+        patience=settings.host_patience,
+        dead_patience=settings.dead_host_patience,
+    )
     app.extensions["services"] = Services(
         settings=settings,
         store=Store(
@@ -44,11 +59,15 @@ def init_app(app: Flask, settings: Settings) -> None:
             allowed_networks=networks,
             timeout=settings.download_timeout,
             max_bytes=settings.max_image_bytes,
+            pace=Pace(settings.first_byte_timeout, settings.least_download_speed),
             samples_url=settings.samples_url,
+            gate=limits,
+            identity=Identity(user_agent(settings.contact_url), HostHeaders(settings.host_headers)),
         ),
         notifier=Notifier(allowed_networks=networks),
         csv_limits=CsvLimits(max_rows=settings.max_rows, max_images_per_row=settings.max_images_per_row),
         memory=MemoryBudget(settings.worker_memory_limit),
+        host_limits=limits,
     )
 
 

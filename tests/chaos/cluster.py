@@ -27,6 +27,7 @@ from tests.chaos import start, traps
 from tests.chaos.managed_process import ManagedProcess
 from tests.chaos.network import Loopback, Network
 from tests.support import s3
+from tests.support.hosts.troubled_host import TroubledHost
 from tests.support.postgresql import PostgreSQL
 from tests.support.valkey_server import valkey_service
 
@@ -72,6 +73,7 @@ class Cluster:
     redis: ManagedProcess
     s3: ManagedProcess
     network: Loopback
+    troubled_hosts: Sequence[TroubledHost] = ()
     clocks: list[float] = field(default_factory=lambda: list(CLOCKS))
 
     def __post_init__(self) -> None:

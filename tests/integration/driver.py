@@ -142,6 +142,20 @@ def pass_time(seconds: float) -> None:
                 earlier = {column: _earlier(connection.dialect.name, column, seconds) for column in columns}
                 connection.execute(sa.update(table).values(earlier))
 
+    _age_host_limits(seconds)
+
+
+def _age_host_limits(seconds: float) -> None:
+    """Move the times of all host limits back, too: the fields that end in `_at`, and the ends of permits."""
+    for key in redis_client().scan_iter("imgproc:host*"):
+        if redis_client().type(key) == b"zset":
+            for member, end in redis_client().zrange(key, 0, -1, withscores=True):
+                redis_client().zadd(key, {member: end - seconds})
+            continue
+        for field, moment in redis_client().hgetall(key).items():
+            if field.endswith(b"_at") and float(moment):
+                redis_client().hset(key, field, float(moment) - seconds)
+
 
 def _earlier(dialect: str, column: sa.Column[Any], seconds: float) -> sa.ColumnElement[Any]:
     if dialect == "postgresql":

@@ -111,7 +111,7 @@ def test_each_failure_has_its_own_code(shop: ImageHost) -> None:
         f"{shop.url}/iphone.heic": "unsupported_format",
         f"{shop.url}/slow.jpg": "timeout",
         f"{shop.url}/coffee.png": None,
-        REFUSED: "connect_failed",
+        REFUSED: "host_unavailable",
         "http://10.0.0.1/inside.jpg": "forbidden_address",
     }
     request_id = submit(csv_of(list(expected), f"{shop.url}/coffee.png"))

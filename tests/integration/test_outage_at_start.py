@@ -25,6 +25,7 @@ from tests.support.valkey_server import valkey
 
 ROOT = Path(__file__).parents[2]
 POOL = ["rq_worker.py"]
+WORKERS = 2 + 1  # as set below, and that of the deliveries
 SWEEPER = ["-m", "imgproc", "sweep", "--loop"]
 PROCESSES = {"pool": (POOL, "workers_delayed"), "sweeper": (SWEEPER, "sweep_delayed")}
 CLOSED = {
@@ -124,7 +125,7 @@ def test_the_pool_starts_when_redis_comes_up(tmp_path: Path) -> None:
     with started(POOL, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
         wait_until(lambda: bool(process.lines("workers_delayed")))
         with valkey(tmp_path, port=port) as url, redis.Redis.from_url(url) as client:
-            wait_until(lambda: client.scard("rq:workers") == 2)
+            wait_until(lambda: client.scard("rq:workers") == WORKERS)
             assert process.stop() == 0
     assert "Traceback" not in process.log
 
@@ -146,11 +147,11 @@ def test_running_workers_survive_an_outage_of_redis(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     with started(POOL, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
         with valkey(tmp_path / "first", port=port) as url, redis.Redis.from_url(url) as client:
-            wait_until(lambda: client.scard("rq:workers") == 2)
+            wait_until(lambda: client.scard("rq:workers") == WORKERS)
         wait_until(lambda: "could not connect" in process.log)
         with valkey(tmp_path, port=port) as url, redis.Redis.from_url(url) as client:
-            client.rpush("rq:queue:control", "no-job")
-            wait_until(lambda: client.llen("rq:queue:control") == 0)
+            client.rpush("rq:queue:express", "no-job")
+            wait_until(lambda: client.llen("rq:queue:express") == 0)
             assert process.stop() == 0
     assert "Traceback" not in process.log
     assert "worker_died" not in process.log

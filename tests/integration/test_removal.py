@@ -95,7 +95,7 @@ def test_deleting_stops_a_running_request(app: Flask, shop: ImageHost) -> None:
     sweeper.sweep()
     work()
     assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (1, 0)
-    assert redis_client().llen("rq:queue:control") == 0
+    assert redis_client().llen("rq:queue:express") == 0
 
 
 @pytest.mark.parametrize("put", ["put_original", "put_rendition"])

@@ -64,7 +64,7 @@ def dropped(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
 
 def enqueue(function: str, *arguments: Any, **options: Any) -> Job:
     """Enqueue a job directly, as any client of Redis can."""
-    return Queue("control", connection=redis_client(), serializer=JSONSerializer).enqueue(
+    return Queue("express", connection=redis_client(), serializer=JSONSerializer).enqueue(
         function, *arguments, **options
     )
 
@@ -107,7 +107,7 @@ def test_workers_call_no_methods_of_objects(tmp_path: Path, dropped: CapturingLo
     foreign = tmp_path / "foreign"
     job = Job.create("imgproc.journey.jobs.deliver", connection=redis_client(), serializer=JSONSerializer)
     job._instance, job._func_name, job._args = str(foreign), "imgproc.journey.jobs.plan", ()
-    Queue("control", connection=redis_client(), serializer=JSONSerializer).enqueue_job(job)
+    Queue("express", connection=redis_client(), serializer=JSONSerializer).enqueue_job(job)
     assert burst() == []
     assert [call.args for call in dropped.calls] == [("job_dropped",)]
 
@@ -144,7 +144,7 @@ def test_an_id_without_a_record_is_skipped(monkeypatch: pytest.MonkeyPatch) -> N
     """The worker skips an id without a record and a record without a call, and runs the next job."""
     planned_ids: list[str] = []
     monkeypatch.setattr(jobs, "plan", planned_ids.append)
-    redis_client().rpush("rq:queue:control", "gone", "empty")
+    redis_client().rpush("rq:queue:express", "gone", "empty")
     redis_client().hset("rq:job:empty", "status", "queued")
     following = str(uuid.uuid4())
     producer.plans([following])

@@ -19,6 +19,7 @@ CANCELLED_IMAGE = {
     "error_detail": "The request was cancelled before this image was started; retry the request to process it.",
     "error_retryable": True,
 }
+NOT_REFUSED = {"refusals": 0, "refused_since": None, "host_answered": None}
 CANCEL_STEP = 5000  # products cancelled in one transaction; the sweeper cancels the rest
 
 
@@ -60,7 +61,7 @@ def _cancel_products(connection: Connection, request_id: str) -> None:
     cancelling = (
         sa.update(Product)
         .where(Product.id.in_(unstarted), Product.status.in_([ProductStatus.PENDING, ProductStatus.QUEUED]))
-        .values(status=ProductStatus.CANCELLED)
+        .values(status=ProductStatus.CANCELLED, waiting_host=None, waiting_reason=None)
         .returning(Product.id)
     )
     products = connection.execute(cancelling).scalars().all()
@@ -117,13 +118,13 @@ def _reopen_products(connection: Connection, request_id: str) -> None:
         sa.update(ProductImage)
         .where(ProductImage.status.in_([ImageStatus.FAILED, ImageStatus.CANCELLED]))
         .where(ProductImage.product_id.in_(reopened))
-        .values(status=ImageStatus.PENDING, error_code=None, error_detail=None, error_retryable=None)
+        .values(status=ImageStatus.PENDING, error_code=None, error_detail=None, error_retryable=None, **NOT_REFUSED)
     )
     connection.execute(
         sa.update(Product)
         .where(Product.request_id == request_id)
         .where(Product.status.in_([ProductStatus.FAILED, ProductStatus.CANCELLED]))
-        .values(status=ProductStatus.PENDING, attempt=0, not_before=None)
+        .values(status=ProductStatus.PENDING, attempt=0, not_before=None, waiting_host=None, waiting_reason=None)
     )
 
 

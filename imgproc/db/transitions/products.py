@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -26,7 +27,8 @@ class PendingImage:
     """One image still to be made.
 
     `duplicate` is another image of the request with this URL, `holder` the lease under which that image is being made,
-    and `earlier` an image of an earlier request with this URL. Each is None if there is none.
+    and `earlier` an image of an earlier request with this URL. Each is None if there is none. `refusals` counts how
+    often a host has refused the image since `refused_since`; `host_answered` says that the host has answered before.
     """
 
     id: int
@@ -35,6 +37,9 @@ class PendingImage:
     duplicate: int | None = None
     earlier: int | None = None
     holder: str | None = None
+    refusals: int = 0
+    refused_since: datetime | None = None
+    host_answered: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,24 @@ class ProductClaim:
     product_name: str
     attempt: int
     options: dict[str, Any]
+    claimed_at: datetime = field(compare=False)
     images: tuple[PendingImage, ...]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Why a product waits: for the `host` (`name:port`), which is `busy`, `away`, `slow` or at its `limit`."""
+
+    host: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RefusedImage:
+    """An image that its host has refused in this attempt."""
+
+    image_id: int
+    host_answered: bool
 
 
 # The statements of a product are built once, because building them takes longer than running them. `this` is bound to
@@ -64,6 +86,8 @@ _CLAIM = (
         attempt=sa.case((Product.lease_token == _TOKEN, Product.attempt), else_=Product.attempt + 1),
         lease_token=_TOKEN,
         lease_until=db_now(sa.bindparam("seconds", type_=sa.Float)),
+        waiting_host=None,
+        waiting_reason=None,
     )
     .returning(
         Product.request_id,
@@ -72,11 +96,13 @@ _CLAIM = (
         Product.attempt,
         # IN, because inside RETURNING SQLite reads all requests for `==`.
         sa.select(ProcessingRequest.options).where(ProcessingRequest.id.in_([Product.request_id])).label("options"),
+        db_now().label("claimed_at"),
         advisory_lock(Product.request_id).label("lock"),
     )
 )
+_REFUSALS = (ProductImage.refusals, ProductImage.refused_since, ProductImage.host_answered)
 _pending = (
-    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, DUPLICATE, EARLIER)
+    sa.select(ProductImage.id, ProductImage.position, ProductImage.source_url, DUPLICATE, EARLIER, *_REFUSALS)
     .where(ProductImage.product_id == _THIS, ProductImage.status == ImageStatus.PENDING)
     .order_by(ProductImage.position)
     .subquery()
@@ -136,21 +162,44 @@ def postpone(
     window: int,
     delay: float,
     counts_as_attempt: bool,
+    waiting: Waiting | None = None,
+    refused: Sequence[RefusedImage] = (),
 ) -> Settled:
     """Save the finished images and try the others again after `delay` seconds.
 
-    An outage of our services does not count as an attempt; a failure of an image host does.
+    An outage of our services and the wait for a host do not count as an attempt; other failures of a host do.
 
     Raises:
         LeaseLost: another worker holds the product now; nothing was changed or counted.
     """
     attempt = Product.attempt if counts_as_attempt else Product.attempt - 1
     with transaction() as connection:
-        values = {"status": ProductStatus.PENDING, "not_before": db_now(delay), "attempt": attempt}
+        values: dict[str, Any] = {"status": ProductStatus.PENDING, "not_before": db_now(delay), "attempt": attempt}
+        if waiting:
+            values |= {"waiting_host": waiting.host, "waiting_reason": waiting.reason}
         request_id, _ = _leave(connection, product_id, token, **values)
         save_results(connection, results)
+        _save_refusals(connection, refused)
         counted = count(connection, request_id, results, {})
     return refill(counted, window=window)
+
+
+_SAVE_REFUSAL = (
+    sa.update(ProductImage)
+    .where(ProductImage.id == sa.bindparam("image_id"), ProductImage.status == ImageStatus.PENDING)
+    .values(
+        refusals=ProductImage.refusals + 1,
+        refused_since=sa.func.coalesce(ProductImage.refused_since, db_now()),
+        host_answered=sa.bindparam("answered", type_=sa.Boolean),
+    )
+)
+
+
+def _save_refusals(connection: Connection, refused: Sequence[RefusedImage]) -> None:
+    if refused:
+        connection.execute(
+            _SAVE_REFUSAL, [{"image_id": image.image_id, "answered": image.host_answered} for image in refused]
+        )
 
 
 def give_back(product_id: int, *, token: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -11,8 +10,9 @@ from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db, single_statement
 from imgproc.db.models import ProcessingRequest, Product
-from imgproc.db.statuses import IN_FLIGHT, ProductStatus, RequestStatus
+from imgproc.db.statuses import AT_LIMIT, IN_FLIGHT, ProductStatus, RequestStatus
 
+MOST_WAITING = 4  # windows of products that may wait for hosts; beyond it only products that have waited are released
 REFILLS = 8  # per window of products; releasing them one by one would take a statement and a job for each
 
 
@@ -34,42 +34,53 @@ def release(request_id: str, *, window: int) -> tuple[int, ...]:
     return tuple(sorted(row["id"] for row in filled))
 
 
+def requests_with_due(*, limit: int) -> tuple[str, ...]:
+    """The requests of the first products that have waited for their host long enough."""
+    due = (
+        sa.select(Product.request_id)
+        .where(Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING)
+        .where(Product.not_before <= db_now())
+        .order_by(Product.not_before)
+        .limit(limit)
+    )
+    with db.engine.connect() as connection:
+        return tuple(dict.fromkeys(connection.execute(due).scalars()))
+
+
+def wake(host: str, *, most: int, window: int) -> tuple[int, ...]:
+    """Release up to `most` products that wait for the host, although they are not due yet. Returns their ids.
+
+    Those that were released before and that no worker has claimed yet count too. Products whose images the host has
+    refused are released only when they are due.
+    """
+    of_host = Product.waiting_host == host
+    released = sa.select(sa.func.count()).where(of_host, Product.status == ProductStatus.QUEUED)
+    first = (
+        sa.select(Product.id, Product.request_id)
+        .where(of_host, Product.status == ProductStatus.PENDING)
+        .where(sa.or_(Product.waiting_reason == AT_LIMIT, Product.not_before <= db_now()))
+        .order_by(Product.not_before)
+    )
+    by_request: defaultdict[str, list[int]] = defaultdict(list)
+    with db.engine.connect() as connection:
+        if (left := most - connection.execute(released).scalar_one()) > 0:
+            for product_id, request_id in connection.execute(first.limit(left)):
+                by_request[request_id].append(product_id)
+    woken: list[int] = []
+    for request_id, ids in by_request.items():
+        with single_statement() as connection:
+            values = {"request": request_id, "window": window, "some": ids}
+            woken += [row["id"] for row in _LOCK_AND_WAKE.run(connection, values)[1]]
+    return tuple(woken)
+
+
 def refill_is_due(ended: int, *, window: int) -> bool:
     """Whether to fill a request's window after `ended` of its products have ended."""
     return ended % max(1, window // REFILLS) == 0
 
 
-def first_of_owners(product_ids: Sequence[int], *, most: int) -> set[int]:
-    """Those of the products that are among the first `most` their owner has queued or processing.
-
-    Earlier ids count first. Ids without a product are left out.
-    """
-    owners = (
-        sa.select(ProcessingRequest.owner, Product.id)
-        .join(ProcessingRequest)
-        .where(Product.id.in_(product_ids))
-        .order_by(Product.id)
-    )
-    ids_by_owner: defaultdict[str, list[int]] = defaultdict(list)
-    first: set[int] = set()
-    with db.engine.connect() as connection:
-        for owner, product_id in connection.execute(owners):
-            ids_by_owner[owner].append(product_id)
-        for owner, ids in ids_by_owner.items():
-            some = (
-                sa.select(Product.id)
-                .join(ProcessingRequest)
-                .where(ProcessingRequest.owner == owner, ProcessingRequest.status == RequestStatus.PROCESSING)
-                .where(Product.status.in_(IN_FLIGHT))
-                .limit(most + len(ids))
-            )
-            in_flight = connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
-            first.update(ids[: max(0, most + len(ids) - in_flight)])
-    return first
-
-
-def _fill() -> sa.Executable:
-    """Queue as many pending products as the window has room for.
+def _fill(*, some: bool = False) -> sa.Executable:
+    """Queue as many pending products as the window has room for; with `some`, of those whose ids are bound.
 
     A statement before it must lock the request's row: this statement does not see changes made while it waits.
     """
@@ -81,15 +92,30 @@ def _fill() -> sa.Executable:
     )
     in_flight = sa.select(sa.func.count()).where(of_request, Product.status.in_(statuses)).scalar_subquery()
     room = sa.case((in_flight < window, window - in_flight), else_=0)
-    next_ones = (
+    pending = sa.literal(ProductStatus.PENDING, Product.status.type, literal_execute=True)
+    waiting = sa.and_(of_request, Product.waiting_host.is_not(None), Product.status == pending)
+    # PostgreSQL cannot know how much room there is, and would plan to read all products. So both have a fixed limit.
+    have_waited = (
         sa.select(Product.id)
-        .where(of_request, of_status(ProductStatus.PENDING))
-        .where(sa.or_(Product.not_before.is_(None), Product.not_before <= db_now()))
-        .order_by(Product.status, Product.row)
-        .limit(window)  # PostgreSQL cannot know how much room there is, and would plan to read all products
+        .where(waiting, Product.not_before <= db_now())
+        .order_by(Product.not_before)
+        .limit(window)
         .subquery()
     )
-    due = sa.select(next_ones.c.id).limit(room)
+    next_ones = (
+        sa.select(Product.id)
+        .where(of_request, of_status(ProductStatus.PENDING), Product.waiting_host.is_(None))
+        .where(sa.or_(Product.not_before.is_(None), Product.not_before <= db_now()))
+        .order_by(Product.status, Product.row)
+        .limit(window)
+        .subquery()
+    )
+    few_wait = sa.select(sa.func.count()).where(waiting).scalar_subquery() < MOST_WAITING * window
+    either = sa.union_all(sa.select(have_waited.c.id), sa.select(next_ones.c.id).where(few_wait)).subquery()
+    due = sa.select(either.c.id).limit(room)
+    if some:
+        ids = sa.bindparam("some", type_=Product.id.type, expanding=True)
+        due = sa.select(Product.id).where(Product.id.in_(ids), Product.status == pending).limit(room)
     is_processing = (
         sa.exists()
         .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
@@ -108,4 +134,5 @@ _LOCK = (
     .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
     .with_for_update()
 )
+_LOCK_AND_WAKE = Batch(_LOCK, _fill(some=True))
 _LOCK_AND_FILL = Batch(_LOCK, _fill())  # built once, because every product uses it

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count, repeat
 
+from imgproc.pipeline.http.unshareable_links import any_unshareable
 from imgproc.pipeline.table.cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline.table.records import BLOCK_CHARS, Lines
 from imgproc.pipeline.table.serials import SerialNumbers
@@ -89,7 +90,7 @@ class PlainReader:
         commas = "".join(cells).count(",")
         if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
             return None
-        if max(map(len, cells)) > self._max_cell_chars:
+        if max(map(len, cells)) > self._max_cell_chars or any_unshareable("\n".join(cells)):
             return None
         # A URL in a name, or a second one in an item, is for the record reader to judge.
         if "".join(cells).count("://") != len(cells) + commas or "://" in "".join(names):

@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from imgproc.core.redaction import redact
+from imgproc.pipeline.http.unshareable_links import unshareable
 from imgproc.pipeline.table.url_items import starts_url
 
 MAX_URL_CHARS = 8192
@@ -53,4 +54,6 @@ def fault_of(url: str) -> str | None:
         has_address = parts.port != 0 and re.search(r"[\w:]", parts.hostname or "")
     except ValueError:
         has_address = None
+    if has_address and (what := unshareable(url)):
+        return f"({shown}) {what}."
     return None if has_address else f"({shown}) has no host, or no valid port: {_IN_FULL}."

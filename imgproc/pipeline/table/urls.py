@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from imgproc.pipeline.http.unshareable_links import any_unshareable
 from imgproc.pipeline.table.url_faults import MAX_URL_CHARS, fault_of
 from imgproc.pipeline.table.url_items import split_items, starts_url
 
@@ -31,7 +32,7 @@ def parse_urls(cell: str, *, at_most: int) -> tuple[tuple[str, ...], list[str], 
     changes: list[str] = []
     if _PLAIN_LIST.fullmatch(cell) and cell.count("://") == cell.count(",") + 1:
         urls = tuple(cell.split(","))
-        if len(cell) <= MAX_URL_CHARS:
+        if len(cell) <= MAX_URL_CHARS and not any_unshareable(cell):
             return urls, [], changes
     else:
         items, changes = split_items(cell)

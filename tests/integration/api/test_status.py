@@ -74,6 +74,7 @@ def test_has_exactly_the_members_of_the_contract() -> None:
         "startedAt": None,
         "finishedAt": None,
         "filename": "products.csv",
+        "reference": None,
         "options": {"quality": 60, "scale": 0.5, "format": "jpeg"},
         "progress": {
             "percent": 0,

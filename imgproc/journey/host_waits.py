@@ -1,0 +1,31 @@
+"""Enqueues products that wait for a host as soon as it has room; the sweeper does so once they are due."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError
+
+from imgproc.db.transitions import window
+from imgproc.journey import turns
+from imgproc.journey.outage import is_outage
+from imgproc.journey.services import Services, services
+
+DUE_AT_ONCE = 100  # products that one call looks at
+
+
+def enqueue_due() -> None:
+    """Enqueue the products that have waited long enough, with others of their requests that fit into the window."""
+    size = services().settings.dispatch_window
+    for request_id in window.requests_with_due(limit=DUE_AT_ONCE):
+        turns.enqueue_products(window.release(request_id, window=size))
+
+
+def wake_waiting(services: Services) -> None:
+    """Enqueue as many waiting products as the hosts that this process has just asked have room for."""
+    for host, most in services.host_limits.take_spare().items():
+        try:
+            woken = window.wake(host, most=most, window=services.settings.dispatch_window)
+        except DBAPIError as error:
+            if not is_outage(error):
+                raise
+            return
+        turns.enqueue_products(woken)

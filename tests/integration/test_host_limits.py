@@ -1,0 +1,133 @@
+"""The limit of each host: what the law finds in a simulation, and what workers do at real hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from redis import Redis
+
+from imgproc.core.errors import HostWait
+from imgproc.pipeline.http.host_gate import Answer, Trouble
+from imgproc.queue.host_limits import HostLimits
+from tests.support.host_simulation import Model, Outcome, Simulation
+from tests.support.hosts.rate_limits import FixedWindow, Meter, SlidingWindow, TokenBucket
+from tests.support.valkey_server import valkey
+
+IMAGES = 400
+SERVED = 0.02  # seconds
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis of its own: the simulation empties it."""
+    with valkey(tmp_path_factory.mktemp("limits")) as url:
+        yield Redis.from_url(url)
+
+
+def allows(meter: Meter) -> Model:
+    """A host that allows as many requests a second as `meter`."""
+    return lambda now, _n: Outcome("busy", 0.002) if meter.wait(now) else Outcome("", SERVED)
+
+
+def holds(most: int, *, trouble: str = "busy", seconds: float = 0.3) -> Model:
+    """A host that serves `most` requests at a time, each in `seconds`."""
+    refusal = Outcome(trouble, 0.002, answered=trouble == "busy")
+    return lambda _now, n: refusal if n > most else Outcome("", seconds)
+
+
+@pytest.mark.parametrize(
+    ("make", "allowed"),
+    [
+        pytest.param(lambda: allows(TokenBucket(5, 5)), 5, id="5 a second, in bursts"),
+        pytest.param(lambda: allows(SlidingWindow(5)), 5, id="5 in any second"),
+        pytest.param(lambda: allows(FixedWindow(20)), 20, id="20 in each second"),
+        pytest.param(lambda: allows(SlidingWindow(20)), 20, id="20 in any second"),
+        pytest.param(lambda: holds(4), 4 / 0.3, id="4 at a time"),
+        pytest.param(lambda: holds(4, trouble="away"), 4 / 0.3, id="4 connections, others reset"),
+        pytest.param(lambda: holds(2), 2 / 0.3, id="2 at a time"),
+        pytest.param(lambda: holds(2, trouble="away"), 2 / 0.3, id="2 connections, others reset"),
+    ],
+)
+def test_finds_what_a_host_allows(redis: Redis, make: Callable[[], Model], allowed: float) -> None:
+    """All images arrive, at most 15% of the requests are wasted, and 85% of what the host allows is reached."""
+    result = Simulation(redis, make(), images=IMAGES).run()
+    assert len(result.served) == IMAGES
+    assert result.requests_per_image <= 1.15
+    assert result.rate() >= 0.85 * allowed
+
+
+def test_a_healthy_host_is_asked_as_much_as_the_setting_allows(redis: Redis) -> None:
+    """No image is refused, and the window grows to the most that is set."""
+    result = Simulation(redis, holds(1000), images=IMAGES, most=24).run()
+    assert (result.requests, result.most_at_once) == (IMAGES, 24)
+    assert result.rate() >= 0.85 * 24 / 0.3
+
+
+def test_a_host_that_comes_back_gets_few_requests_meanwhile(redis: Redis) -> None:
+    """It is away for 40 s; every image arrives, soon after it is back."""
+
+    def model(now: float, _n: int) -> Outcome:
+        return Outcome("away", 0.002, answered=False) if 1 < now < 41 else Outcome("", 0.1)
+
+    result = Simulation(redis, model, images=300).run()
+    assert len(result.served) == 300
+    assert result.requests_per_image <= 1.25
+    assert result.served[-1] < 41 + 25
+
+
+@pytest.mark.parametrize("seconds", [0.002, 10.0], ids=["refuses", "silent"])
+def test_a_dead_host_is_given_up_after_its_patience(redis: Redis, seconds: float) -> None:
+    """Few requests are made, and few at a time; the images fail soon after two minutes."""
+    simulation = Simulation(redis, lambda _now, _n: Outcome("away", seconds, answered=False), images=300)
+    result = simulation.run()
+    assert (len(result.served), result.gone) == (0, 300)
+    assert result.most_at_once <= 4
+    assert result.requests < 40
+    assert 120 < simulation.now < 240
+
+
+def limits(redis: Redis, *, lease: float = 60, most: int = 24) -> HostLimits:
+    """The limits as a worker has them."""
+    return HostLimits(redis, most=most, newcomers=6, lease=lease, patience=3600, dead_patience=120)
+
+
+def test_a_request_to_pause_holds_for_every_worker(redis: Redis) -> None:
+    """What one worker is told, another obeys."""
+    redis.flushdb()
+    with limits(redis).visit("shop:443") as visit:
+        visit.report(Answer(Trouble.BUSY, pause=30))
+    with pytest.raises(HostWait) as waits, limits(redis).visit("shop:443"):
+        pass
+    assert 25 < waits.value.seconds < 35
+    assert waits.value.trouble == "busy"
+
+
+def test_the_permit_of_a_killed_worker_expires(redis: Redis) -> None:
+    """It is not returned, and another worker gets it later."""
+    redis.flushdb()
+    dead, alive = limits(redis, lease=0.3, most=1), limits(redis, most=1)
+    dead.ask("shop:443", "killed", may_hold=False)
+    with alive.visit("shop:443") as visit:
+        visit.report(Answer())
+    dead.ask("shop:443", "killed again", may_hold=False)
+    assert alive.ask("shop:443", "other", may_hold=False)[0] == b"wait"
+
+
+def test_hosts_that_never_answered_share_a_bound(redis: Redis) -> None:
+    """Many dead hosts together hold no more than their share of the workers."""
+    redis.flushdb()
+    gate = limits(redis)
+    verdicts = [gate.ask(f"dead{number}:80", str(number), may_hold=False)[0] for number in range(20)]
+    assert verdicts.count(b"go") == 6
+    with pytest.raises(HostWait), gate.visit("new:80"):
+        pass
+
+
+def test_downloads_go_on_while_redis_is_away() -> None:
+    """There is no limit then, and no error."""
+    gate = limits(Redis("127.0.0.1", 1, socket_connect_timeout=0.2))
+    for _ in range(100):
+        with gate.visit("shop:443") as visit:
+            visit.report(Answer(Trouble.BUSY))
+    assert gate.standing("shop:443") is None

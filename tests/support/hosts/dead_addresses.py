@@ -1,0 +1,31 @@
+"""Addresses on loopback where nothing answers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from imgproc.embedded.ports import LOOPBACK
+
+
+@contextmanager
+def refusing_address() -> Iterator[str]:
+    """The base URL of a port that refuses every connection; it stays ours, as it is bound and does not listen."""
+    with socket.socket() as bound:
+        bound.bind((LOOPBACK, 0))
+        yield f"http://{LOOPBACK}:{bound.getsockname()[1]}"
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """The base URL of a port that drops every connection attempt, as an unroutable address does (Linux).
+
+    The kernel drops a SYN where the queue of unaccepted connections is full.
+    """
+    with ExitStack() as cleanup:
+        full = cleanup.enter_context(socket.socket())
+        full.bind((LOOPBACK, 0))
+        full.listen(0)
+        cleanup.enter_context(socket.create_connection(full.getsockname()))
+        yield f"http://{LOOPBACK}:{full.getsockname()[1]}"

@@ -1,0 +1,40 @@
+"""How long a response asks for a pause."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from urllib3 import HTTPHeaderDict
+
+from imgproc.pipeline.http.rate_headers import requested_pause
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "pause"),
+    [
+        pytest.param(429, {"Retry-After": "7"}, 7, id="seconds"),
+        pytest.param(503, {"Retry-After": "999999"}, 3600, id="at most an hour"),
+        pytest.param(429, {"Retry-After": "soon"}, None, id="nonsense"),
+        pytest.param(429, {"Retry-After": "-5"}, None, id="a negative number"),
+        pytest.param(429, {"RateLimit-Remaining": "0", "RateLimit-Reset": "12"}, 12, id="the older drafts"),
+        pytest.param(429, {"RateLimit": '"default";r=0;t=30'}, 30, id="the newer drafts"),
+        pytest.param(200, {"RateLimit": '"default";r=0;t=30'}, 30, id="none left after a served request"),
+        pytest.param(200, {"RateLimit": '"default";r=3;t=30'}, None, id="some left"),
+        pytest.param(200, {"RateLimit-Remaining": "0", "RateLimit-Reset": "1"}, None, id="a wait rounded up"),
+        pytest.param(429, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "20"}, 20, id="with an X"),
+        pytest.param(429, {"Retry-After": "3", "X-RateLimit-Reset": "60"}, 3, id="Retry-After counts first"),
+        pytest.param(200, {"Retry-After": "60"}, None, id="a served response"),
+        pytest.param(429, {}, None, id="nothing said"),
+        pytest.param(429, {"RateLimit-Reset": "1e400"}, 1, id="a number that is too large is cut"),
+    ],
+)
+def test_reads_what_hosts_say(status: int, headers: dict[str, str], pause: float | None) -> None:
+    """Refusals may ask for any pause; served responses only if no request is left for a while."""
+    assert requested_pause(status, HTTPHeaderDict(headers)) == pause
+
+
+def test_a_reset_may_be_a_time_of_day() -> None:
+    """Some APIs give seconds since 1970."""
+    headers = HTTPHeaderDict({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{time.time() + 100:.0f}"})
+    assert 90 < (requested_pause(429, headers) or 0) <= 101
