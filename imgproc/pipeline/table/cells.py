@@ -35,7 +35,10 @@ def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
         )
         return "duplicate_serial_number", detail
     if first_line is not None:
-        detail = f"The serial number {serial!r} is already on line {first_line}: give the row one of its own."
+        detail = (
+            f"The serial number {serial!r} is already on line {first_line}: give the row one of its own, or move it "
+            f"directly below line {first_line} and give it the same name, if it is the same product."
+        )
         return "duplicate_serial_number", detail
     return None
 

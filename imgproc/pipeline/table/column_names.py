@@ -14,7 +14,14 @@ SERIAL_NUMBER = (
     *("Item No.", "Item Number", "Item Code", "Item Id", "Product No.", "Product Number", "Product Code", "Code"),
     *("Product Id", "Article No.", "Article Number", "Article Code", "Part Number", "Part No.", "Style Code"),
     *("Model No.", "Model Number", "Listing Id", "Offer Id", "Stock Code", "Reference", "Reference #", "Ref", "Ref."),
-    *("Variant SKU", "ID", "Product Reference", "External Id", "ASIN", "GTIN", "EAN", "UPC", "Barcode", "ISBN", "MPN"),
+    *("Variant SKU", "URL Handle", "Slug", "Item Reference", "Internal Reference", "Default Code", "Internal Id"),
+    *("Product Internal Id", "Contribution SKU", "Custom Label", "Custom Label (SKU)", "CustomLabel", "Model Code"),
+    *("Vendor SKU", "Supplier SKU", "Supplier Code", "Supplier Part Number", "Manufacturer Part Number", "Master SKU"),
+    *("SKU No", "SKU Code", "SKU Id", "Ref No", "Style No", "Style Number", "Order No", "Catalog No"),
+    *("Catalogue No", "Stock No", "Stock Number", "Reference No", "Serial #", "Entity Id", "Post Id", "Internal Code"),
+    *("Material Number", "Material No", "MATNR", "Product Key", "Article Id", "Unique Id", "SKU/ID", "Variation SKU"),
+    *("g:id", "Item Sku Id", "Retailer Id", "Content Id", "UGS"),
+    *("ID", "Product Reference", "External Id", "ASIN", "GTIN", "EAN", "UPC", "Barcode", "ISBN", "MPN"),
     # French, German, Spanish, Italian, Portuguese, Dutch, Polish, Turkish.
     *("Référence", "Réf", "Réf.", "Référence produit", "Code produit", "Code article", "Numéro de série", "N° série"),
     *(
@@ -65,7 +72,18 @@ WEAK_SERIAL_NUMBER = (
 )
 PRODUCT_NAME = (
     *("Product Name", "Product Title", "Item Name", "Item Title", "Name", "Title", "Article Name", "Listing Title"),
-    *("Product Name *", "Name *", "Variant Title", "Display Name", "Model Name", "Produktname", "Artikelname"),
+    *(
+        "Post Title",
+        "g:title",
+        "Item Label",
+        "Material Description",
+        "MAKTX",
+        "Product Label",
+        "Name (EN)",
+        "Title (EN)",
+    ),
+    *("Product Name EN", "Name EN", "Title EN", "Name (en-gb)", "Product Name English", "English Name"),
+    *("Variant Title", "Display Name", "Model Name", "Produktname", "Artikelname"),
     *(
         "Produktbezeichnung",
         "Artikelbezeichnung",
@@ -112,6 +130,7 @@ WEAK_PRODUCT_NAME = (
 INPUT_IMAGE_URLS = ("Input Image Urls", "Image Urls", "Images", "Image Src", "Image Link")
 # A heading names pictures if its key contains one of these, and none of NOT_PICTURES.
 PICTURES = (
+    *("picurl", "pics", "mainpic", "picpath", "packshot", "galleryurl"),
     *("image", "img", "picture", "photo", "foto", "bild", "imagen", "immagin", "imagem", "imagens", "afbeelding"),
     *(
         "zdjec",
@@ -132,6 +151,7 @@ PICTURES = (
 )
 # What else is said of a picture: its description, place, size or file.
 NOT_PICTURES = (
+    *("picurl", "pics", "mainpic", "picpath", "packshot", "galleryurl"),
     "output",  # the column that our own files add
     *(
         "alt",
@@ -149,10 +169,20 @@ NOT_PICTURES = (
         "type",
     ),
     *("description", "credit", "license", "licence", "copyright", "number", "hash", "video", "legende", "beschreibung"),
+    *("tag0", "schirm", "supprimer", "loschen", "eliminar", "elimina", "usun", "alternatif", "isthumb"),
     *("sortierung", "reihenfolge", "anzahl", "path", "thumbnaillabel", "isthumbnail", "delete", "imageid", "photoid"),
 )
 # Pictures that repeat another, at a smaller size or of a variant: read only where a file has no others.
-LESSER_PICTURES = ("thumb", "small", "swatch", "icon", "logo", "variantimage", "miniature", "vignette", "ogimage")
+MAIN_PICTURES = ("main", "base", "primary", "principal", "haupt", "featured", "cover", "hero", "default", "hoofd")
+ADDITIONAL_PICTURES = (
+    *("additional", "other", "gallery", "galerie", "galeria", "extra", "alternat", "secondary", "weitere", "zusatz"),
+    *("lifestyle", "supplement", "adicional", "aggiuntiv", "more", "dodatkow", "detail"),
+)
+LESSER_PICTURES = (
+    *("category", "brand", "manufacturer", "vendor", "supplier", "sizechart", "banner", "qrcode", "barcodeimage"),
+    *("variationimage", "lowres", "preview", "avatar", "kategorie", "marke", "categorie"),
+    *("thumb", "small", "swatch", "icon", "logo", "variantimage", "miniature", "vignette", "ogimage"),
+)
 WEAK_IMAGE_URLS = (
     "Urls",
     "Url",

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from imgproc.core.errors import InvalidCsv
-from imgproc.pipeline.table.columns import COLUMNS, MAX_COLUMNS, Choice, missing_columns, roles, too_many_columns
+from imgproc.pipeline.table.columns import COLUMNS, missing_columns, too_many_columns
+from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, roles
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 

@@ -118,7 +118,7 @@ class Products:
         first_line = self.serials.first_line(serial, row.line) if is_short else None
         faults = [
             (self._columns.serial, serial_fault(serial, first_line)),
-            (self._columns.name, None if row.product_name else name_fault("")),
+            (self._columns.name, None if row.product_name or first_line is not None else name_fault("")),
         ]
         errors = [RowError(row.line, self._header[index], *fault) for index, fault in faults if fault]
         return row._replace(errors=(*errors, *row.errors)) if errors else row

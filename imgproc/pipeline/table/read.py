@@ -8,8 +8,9 @@ from itertools import starmap
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError
-from imgproc.pipeline.table.columns import COLUMNS, Choice, Columns, find_columns
+from imgproc.pipeline.table.columns import COLUMNS, Columns, find_columns
 from imgproc.pipeline.table.dialect import HEAD_CHARS, find_dialect
+from imgproc.pipeline.table.headings import Choice
 from imgproc.pipeline.table.notes import Note, Notes
 from imgproc.pipeline.table.parts import read_parts
 from imgproc.pipeline.table.plain import PlainRows

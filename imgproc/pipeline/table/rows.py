@@ -73,8 +73,8 @@ class RowReader:
             cells, misfit = self._fit(line, cells)
             fault = fault or misfit
         columns = self._columns
-        serial, name = value(cells[columns.serial]), value(cells[columns.name])
         errors, urls = self._urls(line, cells)
+        serial, name = self._identity(line, cells, has_urls=bool(urls))
         kept = cells if self._all_cells else ()
         cell = ",".join(urls) if len(columns.images) > 1 else value(cells[columns.images[0]])
         if fault:
@@ -83,6 +83,21 @@ class RowReader:
         if name and (len(name) > MAX_NAME_CHARS or "http" in name) and (wrong := name_fault(name)):
             errors.insert(0, RowError(line, self._header[columns.name], *wrong))
         return Row(number, line, serial, name, cell, urls, tuple(errors), cells=kept)
+
+    def _identity(self, line: int, cells: list[str], *, has_urls: bool) -> tuple[str, str]:
+        """The serial number and name of a row; both empty where its platform says that it belongs to the row above."""
+        columns = self._columns
+        serial, name = value(cells[columns.serial]), value(cells[columns.name])
+        if (rules := columns.rules) is None:
+            return serial, name
+        if rules.belongs_above(cells) and not (name and has_urls):
+            return "", ""
+        for other in rules.serials:
+            if name and not serial and (serial := value(cells[other])):
+                heading, wanted = self._header[other], self._header[columns.serial]
+                detail = f"Where {wanted!r} is empty, {heading!r} is read as the serial number."
+                self._notes.add("serial_number_replaced", detail, line=line)
+        return serial, name
 
     def _urls(self, line: int, cells: list[str]) -> tuple[list[RowError], tuple[str, ...]]:
         """The URLs of all image columns in order, and their faults."""
@@ -112,7 +127,7 @@ class RowReader:
             missing = count <= self._columns.last
             return cells + [""] * (width - count), self._misfit(line, cells, "too_few_fields") if missing else None
         surplus, blank = count - width, _blank_at_end(cells)
-        for first in reversed(self._columns.images):
+        for first in sorted(self._columns.images, reverse=True):
             more = min(surplus, _urls_from(cells, first) - 1)
             if more > 0 and surplus - more <= blank:
                 after = cells[first + more + 1 : width + more]
@@ -132,7 +147,7 @@ class RowReader:
 
     def _split_cell(self, cells: list[str]) -> int:
         """The index of the cell that was probably split: after it the URLs are one place off."""
-        first = self._columns.images[0]
+        first = self._columns.first_image
         if starts_url(cells[first].strip()):
             return min(first + 1, len(self._header) - 1) if first != self._columns.last else first
         return self._columns.name if self._columns.name < first else first
@@ -158,7 +173,7 @@ class RowReader:
             if index in columns.images:
                 if len(parts) > 1 and not starts_url(text.strip()) and "://" in text:
                     return True
-            elif len(parts) > columns.last and starts_url(parts[columns.images[0]].strip().strip('"')):
+            elif len(parts) > columns.last and starts_url(parts[columns.first_image].strip().strip('"')):
                 return True
         return False
 

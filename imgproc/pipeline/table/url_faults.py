@@ -27,6 +27,10 @@ _FORMS = (
     (r"www\.", "has no https:// before the www.: add it"),
     (r"h..?ps?:/{0,3}\S|https?[^:/]", f"is misspelled at its beginning: {_IN_FULL}"),
     (_NOTHING, "stands for no picture: leave it out"),
+    (
+        r"/[\w-]/[\w-]/\S",
+        "is a path without its host, as Magento exports it: put https://your-shop/media/catalog/product before it",
+    ),
     (r"/\S", "is a path without its host: put https:// and the host before it"),
     (_FILE_NAME, "is the name of a file, not its address: put https://, the host and the folder before it"),
     (r"[\w-]+(?:\.[\w-]+)+(?::\d+)?/\S", "has no https:// before the host: add it"),
@@ -38,22 +42,31 @@ def fault_of(url: str) -> str | None:
     """What is wrong with the syntax of `url` (RFC 3986, and IRIs); its host is not looked up."""
     shown = redact(url[:200])
     shown = repr(shown if len(shown) <= 100 else shown[:100] + "…")
-    for pattern, fault in _FAULTS[:1] if starts_url(url) else _FAULTS:
-        if pattern.match(url):
-            return f"({shown}) {fault}."
-    if not starts_url(url):
-        return f"({shown}) is not an absolute http:// or https:// URL: {_IN_FULL}, and a space inside it as %20."
-    if len(url) > MAX_URL_CHARS:
-        return f"({shown}) is longer than {MAX_URL_CHARS:,} characters: shorten it."
-    if not url.isprintable() or "\\" in url:
-        return f"({shown}) holds an invisible character or a backslash: remove it."
+    fault = _form_fault(url) or _character_fault(url)
     try:
         parts = urlsplit(url)
-        if "@" in parts.netloc:  # The URL is not shown, because it may hold a password.
+        if not fault and "@" in parts.netloc:  # The URL is not shown, because it may hold a password.
             return "carries a user name or password: publish the image without one."
         has_address = parts.port != 0 and re.search(r"[\w:]", parts.hostname or "")
     except ValueError:
         has_address = None
-    if has_address and (what := unshareable(url)):
-        return f"({shown}) {what}."
-    return None if has_address else f"({shown}) has no host, or no valid port: {_IN_FULL}."
+    fault = fault or (unshareable(url) if has_address else f"has no host, or no valid port: {_IN_FULL}")
+    return f"({shown}) {fault}." if fault else None
+
+
+def _form_fault(url: str) -> str | None:
+    """Why an item is no absolute http(s) URL."""
+    is_absolute = starts_url(url)
+    for pattern, fault in _FAULTS[:1] if is_absolute else _FAULTS:
+        if pattern.match(url):
+            return fault
+    other = f"is not an absolute http:// or https:// URL: {_IN_FULL}, and a space inside it as %20"
+    return None if is_absolute else other
+
+
+def _character_fault(url: str) -> str | None:
+    if len(url) > MAX_URL_CHARS:
+        return f"is longer than {MAX_URL_CHARS:,} characters: shorten it"
+    if not url.isprintable() or "\\" in url:
+        return "holds an invisible character or a backslash: remove it"
+    return None

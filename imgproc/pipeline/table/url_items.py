@@ -17,6 +17,7 @@ CHANGES = {
     "attachments_read": "URLs in brackets after a file name are read.",
     "entity_decoded": "`&amp;` in URLs is read as `&`.",
     "space_encoded": "Spaces inside URLs are read as %20.",
+    "wix_media_read": "Names of Wix media are read as https://static.wixstatic.com/media/ and the name.",
     "glued_split": "URLs that follow each other without a separator are read as several.",
 }
 
@@ -34,6 +35,9 @@ _BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>", re.I)
 _MARKDOWN = re.compile(r"!?\[[^\[\]]*\]\(\s*(https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()]*\)", re.I)
 _ATTACHMENT = re.compile(r"[^(),;|\n]*\((https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)", re.I)
 _ENTITY = re.compile(r"&(?:amp|#38|#x26);", re.I)
+# Wix exports the names of its media, which are public at one address.
+_WIX_MEDIA = re.compile(r"(?:wix:image://v1/)?([0-9a-f]{6}_[0-9a-f]{32}(?:~mv2\w*)?\.[a-z]{3,5})(?:[/#].*)?", re.I)
+_WIX_BASE = "https://static.wixstatic.com/media/"
 _GLUED = re.compile(r"(?<=[^\s/=:?&#,;|%(\[{\"'<，、；،])(?=https?://)", re.I)  # noqa: RUF001
 _WRAPPERS = {
     '"': '"',
@@ -186,4 +190,7 @@ def _decoded(item: str, changes: list[str]) -> str:
     if "&" in item and _ENTITY.search(item) and starts_url(item):
         changes.append("entity_decoded")
         return _ENTITY.sub("&", _ENTITY.sub("&", item))  # twice: some programs escape what is escaped already
+    if "_" in item[:23] and (media := _WIX_MEDIA.fullmatch(item)):
+        changes.append("wix_media_read")
+        return _WIX_BASE + media[1]
     return item
