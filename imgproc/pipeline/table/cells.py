@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 
 from imgproc.pipeline.table.formulas import unguard
+from imgproc.pipeline.table.url_items import starts_url
 
 MAX_SERIAL_CHARS = 255
 MAX_NAME_CHARS = 500
 # A spreadsheet keeps `="00123"` as text; it shortens long numbers to a few digits, so that different ones look alike.
 _TEXT_FORMULA = re.compile(r'="([^"]*)"')
 _ROW_WITHIN = re.compile(r"[,;\t|]\s*\"?https?://")
+FORMULA_ERRORS = frozenset(("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"))
+# Characters that are not seen. Inside a name some join letters, so there they stay.
+INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060-\u2064\ufeff]")
+_AROUND = "\u00ad\u034f\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff \t\r\n\xa0\u3000"
 _SHORTENED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]{2,}", re.I)
 
 
@@ -22,13 +27,37 @@ def value(cell: str) -> str:
     return text
 
 
+def is_shortened(serial: str) -> bool:
+    """Whether a spreadsheet has replaced the digits of a long number (`8.90123E+12`)."""
+    return _SHORTENED.fullmatch(serial) is not None
+
+
+def without_invisible(serial: str, name: str) -> tuple[str, str]:
+    """A serial number without invisible characters, and a name without those around it."""
+    return INVISIBLE.sub("", serial).strip(), name.strip(_AROUND)
+
+
+def _formula_error(what: str, text: str) -> tuple[str, str]:
+    return (
+        "formula_error",
+        f"The {what} is {text}, the error of a formula: correct it in the spreadsheet, and save again.",
+    )
+
+
 def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
     """The fault of a serial number; `first_line` is where it was seen before, if it was."""
     if not serial:
-        return "empty_serial_number", "The serial number is empty: give the row one of its own."
+        return (
+            "empty_serial_number",
+            "The serial number is empty: give the row one of its own, or remove it if it is no product.",
+        )
+    if serial in FORMULA_ERRORS:
+        return _formula_error("serial number", serial)
+    if starts_url(serial):
+        return "misplaced_url", f"The serial number is a URL ({serial[:100]!r}): put it into the column of the images."
     if len(serial) > MAX_SERIAL_CHARS:
         return "cell_too_long", f"The serial number has more than {MAX_SERIAL_CHARS} characters: shorten it."
-    if first_line is not None and _SHORTENED.fullmatch(serial):
+    if first_line is not None and is_shortened(serial):
         detail = (
             f"The serial number {serial!r} is already on line {first_line}: Excel has shortened long numbers to this. "
             "Format the column as text, and enter or import the numbers again."
@@ -46,24 +75,14 @@ def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
 def name_fault(name: str) -> tuple[str, str] | None:
     """The fault of a product name."""
     if not name:
-        return "empty_product_name", "The product name is empty: write one."
+        return "empty_product_name", "The product name is empty: write one, or remove the row if it is no product."
     if name.lower().startswith(("http://", "https://")):
         return "name_is_url", f"The product name is a URL ({name[:100]!r}): the cells of this row are one place off."
+    if name in FORMULA_ERRORS:
+        return _formula_error("product name", name)
     if "http" in name and _ROW_WITHIN.search(name):
         detail = "The product name holds a delimiter and a URL: close its quote, and double quotes inside it."
         return "swallowed_cells", detail
     if len(name) > MAX_NAME_CHARS:
         return "cell_too_long", f"The product name has more than {MAX_NAME_CHARS} characters: shorten it."
-    return None
-
-
-def urls_fault(cell: str, urls: tuple[str, ...], *, max_chars: int, max_images: int) -> tuple[str, str] | None:
-    """The fault of the URL cell as a whole."""
-    if len(cell) > max_chars:
-        return "cell_too_long", f"The URL cell has more than {max_chars:,} characters: shorten it."
-    if not urls:
-        return "no_urls", "The row has no image URL: give at least one, or remove the row."
-    if len(urls) > max_images:
-        most = f"more than the {max_images:,} allowed"
-        return "too_many_images", f"The row has {len(urls):,} image URLs, {most}: split it into several rows."
     return None

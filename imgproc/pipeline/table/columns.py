@@ -61,6 +61,7 @@ def find_columns(
         raise too_many_columns(len(header), line=line)
     if choice:
         return _chosen(header, choice, line=line)
+    sample = [row for row in sample if len(row) <= len(header)]
     images = image_columns(header, sample, line=line)
     name = _name_column(header, sample, set(images), line=line, notes=notes)
     rules = find_rules(header)

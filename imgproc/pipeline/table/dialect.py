@@ -25,6 +25,19 @@ SAMPLE_LINES = 200  # after the first that is not blank
 SAMPLE_ROWS = 60
 _EXCEL_HINT = re.compile(r"sep=(.)\s*", re.I)
 
+# What some files have instead, as patterns.
+_OTHER_DELIMITERS = {
+    r"\^": "“^”",
+    "~": "“~”",
+    ":": "colons",
+    "¦": "“¦”",
+    "[\uff0c\u3001]": "full-width commas",
+    "\uff1b": "full-width semicolons",
+    "/": "slashes",
+    r"[\x01\x1c-\x1f]": "invisible characters",
+    r"\s{2,}": "spaces",
+}
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -34,6 +47,7 @@ class Dialect:
     line: int
     header: tuple[str, ...]
     rows: tuple[Sequence[str], ...]
+    height: int = 1  # lines of the header
 
     @property
     def agreeing(self) -> int:
@@ -58,7 +72,7 @@ def find_dialect(head: str, *, notes: Notes, choice: Choice | None = None) -> Di
         detail = f"The first {MAX_BLANK_LINES:,} lines are blank: begin the file with a header, then product rows."
         raise invalid_csv(1, None, "empty_file", detail)
     hint = _EXCEL_HINT.fullmatch(lines[filled[0]])
-    delimiters = hint[1] if hint else DELIMITERS
+    delimiters = f"{hint[1]}{DELIMITERS}" if hint and hint[1] not in DELIMITERS else DELIMITERS
     places = [(number, each) for number in filled[:MAX_HEADER_LINES] for each in delimiters]
     tried = [found for number, each in places if (found := _try(lines, number, each, choice))]
     complete = [each for each in tried if len(roles(each.header, choice)) == len(COLUMNS)]
@@ -107,23 +121,36 @@ def _try(lines: list[str], number: int, delimiter: str, choice: Choice | None) -
     reader = csv.reader(iter(lines[number:]), delimiter=delimiter, skipinitialspace=True)
     with suppress(csv.Error):
         names = [cell.strip("\ufeff\u200b \t\r\n\xa0") for cell in next(reader, [])]
-        while names and not names[-1]:  # A spreadsheet pads the header to the width of its widest row.
-            names.pop()
+        height = reader.line_num
         rows: list[list[str]] = []
         if len(roles(names, choice)) == len(COLUMNS):
             with suppress(csv.Error):
                 rows.extend(islice((cells for cells in reader if not is_blank(cells)), SAMPLE_ROWS))
-        return Dialect(delimiter, number + 1, tuple(names), tuple(rows)) if names else None
+        names = _without_padding(names, rows)
+        return Dialect(delimiter, number + 1, tuple(names), tuple(rows), height) if names else None
     return None
+
+
+def _without_padding(names: list[str], rows: list[list[str]]) -> list[str]:
+    """The header without the blank cells at its end, by which spreadsheets make all rows as wide as the widest.
+
+    A column without a name stays if most rows have something in it.
+    """
+    width = len(names)
+    while width and not names[width - 1]:
+        if rows and 2 * sum(len(row) >= width and bool(row[width - 1].strip()) for row in rows) > len(rows):
+            break
+        width -= 1
+    return names[:width]
 
 
 def _last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:
     """The last of several header lines in sequence: some templates repeat the names for people and for machines."""
     by_line = {each.line: each for each in complete if each.delimiter == first.delimiter}
-    line = first.line
-    while line + 1 in by_line and len(by_line[line + 1].header) >= len(first.header) / 2:
-        line += 1
-    return by_line[line]
+    last = first
+    while (following := by_line.get(last.line + last.height)) and 2 * len(following.header) >= len(first.header):
+        last = following
+    return last
 
 
 def _check_rows(dialect: Dialect) -> None:
@@ -164,7 +191,15 @@ def _no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choic
             f"The quote opened on line {best.line} is never closed: close it, or double it if it is part of the text."
         )
         return invalid_csv(best.line, None, "unterminated_quote", detail)
+    if len(best.header) > MAX_COLUMNS:
+        return too_many_columns(len(best.header), line=best.line)
     found = roles(best.header, choice)
+    if other := _other_delimiter(best, choice):
+        detail = (
+            f"Line {best.line} has {other} between its cells: open the file in a spreadsheet, say so there, and save it "
+            "as “CSV UTF-8”, which has commas."
+        )
+        return invalid_csv(best.line, None, "unknown_delimiter", detail)
     if len(best.header) == 1 and _is_quoted_whole(lines[best.line - 1]):
         detail = (
             f"Line {best.line} is one quoted cell that holds the others: save the file again without quotes around "
@@ -179,6 +214,14 @@ def _no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choic
         "S. No.,Product Name,Input Image Urls, or rename the columns so."
     )
     return invalid_csv(best.line, None, "missing_header", detail)
+
+
+def _other_delimiter(best: Dialect, choice: Choice | None) -> str | None:
+    """What is between the cells of a header that would be one if that were a delimiter."""
+    for pattern, what in _OTHER_DELIMITERS.items():
+        if len(best.header) == 1 and len(roles(re.split(pattern, best.header[0]), choice)) == len(COLUMNS):
+            return what
+    return None
 
 
 def _is_quoted_whole(line: str) -> bool:

@@ -10,9 +10,11 @@ from imgproc.pipeline.table.dialect import Dialect, is_blank
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.plain import PlainReader, PlainRows
 from imgproc.pipeline.table.products import Products
-from imgproc.pipeline.table.records import Lines, count_lines, is_blank_block, read_records
+from imgproc.pipeline.table.records import Lines, Record, count_lines, is_blank_block, read_records
 from imgproc.pipeline.table.rows import CsvLimits, Row, RowReader
 from imgproc.pipeline.table.text import invalid_csv
+
+RULES = "-=+:|_"
 
 
 def read_parts(
@@ -24,7 +26,7 @@ def read_parts(
         InvalidCsv: there are too many rows, or none, or the file cannot be read further.
     """
     records = read_records(lines, dialect.delimiter, notes)
-    _, _, fault = next(records, (0, [], None))  # the header
+    _, header, fault = next(records, (0, [], None))
     if fault:
         raise InvalidCsv(fault.detail, errors=[fault])
     products = Products(dialect.header, columns, limits, notes)
@@ -46,7 +48,7 @@ def read_parts(
             yield block
         if (record := next(records, None)) is None:
             break
-        if record[2] is None and is_blank(record[1]):
+        if record[2] is None and (is_blank(record[1]) or _is_no_row(record, header, notes)):
             continue
         rows += 1
         if rows > limits.max_rows:
@@ -57,6 +59,18 @@ def read_parts(
     if not rows:
         detail = "The file has a header and no rows: add a row for each product."
         raise invalid_csv(dialect.line, None, "no_rows", detail)
+
+
+def _is_no_row(record: Record, header: list[str], notes: Notes) -> bool:
+    """Whether a record only draws a line below the header, or is the header of a file appended to another."""
+    line, cells, _ = record
+    if cells[0][:1] in RULES and not "".join(cells).strip(f"{RULES} ") and len("".join(cells)) > 2:
+        notes.add("ruler_left_out", "A line that only divides the table is not read.", line=line)
+        return True
+    if cells[-1:] == header[-1:] and [cell.strip("\ufeff ") for cell in cells] == header:
+        notes.add("header_repeated", "A line that repeats the header is not read.", line=line)
+        return True
+    return False
 
 
 def _plain_reader(dialect: Dialect, columns: Columns, limits: CsvLimits) -> PlainReader | None:

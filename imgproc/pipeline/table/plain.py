@@ -15,7 +15,7 @@ from functools import cache, partial
 from itertools import count, repeat
 
 from imgproc.pipeline.http.unshareable_links import any_unshareable
-from imgproc.pipeline.table.cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
+from imgproc.pipeline.table.cells import FORMULA_ERRORS, INVISIBLE, MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline.table.records import BLOCK_CHARS, Lines
 from imgproc.pipeline.table.serials import SerialNumbers
 from imgproc.pipeline.table.text import UNDECODABLE
@@ -92,14 +92,21 @@ class PlainReader:
             return None
         if max(map(len, cells)) > self._max_cell_chars or any_unshareable("\n".join(cells)):
             return None
-        # A URL in a name, or a second one in an item, is for the record reader to judge.
-        if "".join(cells).count("://") != len(cells) + commas or "://" in "".join(names):
+        if "".join(cells).count("://") != len(cells) + commas or not _needs_no_look(serials, names):
             return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
             return None
         lines.skip_block(len(cells))
         return PlainRows(row, line, serials, names, cells, images=len(cells) + commas)
+
+
+def _needs_no_look(serials: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether no cell has a URL, an invisible character, an error of a formula or a number that Excel has shortened."""
+    text = f"{''.join(serials)}\n{''.join(names)}"
+    if "://" in text or (not text.isascii() and INVISIBLE.search(text)):
+        return False
+    return "E+" not in text and FORMULA_ERRORS.isdisjoint(serials) and FORMULA_ERRORS.isdisjoint(names)
 
 
 def _match(pattern: re.Pattern[str], block: str) -> Columns | None:

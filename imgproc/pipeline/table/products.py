@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from imgproc.core.errors import RowError
-from imgproc.pipeline.table.cells import MAX_SERIAL_CHARS, name_fault, serial_fault
+from imgproc.pipeline.table.cells import MAX_SERIAL_CHARS, is_shortened, name_fault, serial_fault
 from imgproc.pipeline.table.columns import Columns
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.rows import CsvLimits, Row
@@ -120,6 +120,9 @@ class Products:
             (self._columns.serial, serial_fault(serial, first_line)),
             (self._columns.name, None if row.product_name or first_line is not None else name_fault("")),
         ]
+        if is_shortened(serial) and first_line is None:
+            note = "A serial number like 8.90123E+12 was shortened by Excel, so it is not the number of the product."
+            self._notes.add("serial_number_shortened", note, line=row.line)
         errors = [RowError(row.line, self._header[index], *fault) for index, fault in faults if fault]
         return row._replace(errors=(*errors, *row.errors)) if errors else row
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import NamedTuple
 
 from imgproc.core.errors import RowError
-from imgproc.pipeline.table.cells import MAX_NAME_CHARS, name_fault, value
+from imgproc.pipeline.table.cells import FORMULA_ERRORS, MAX_NAME_CHARS, name_fault, value, without_invisible
 from imgproc.pipeline.table.columns import Columns
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.url_items import CHANGES, starts_url
 from imgproc.pipeline.table.urls import parse_urls
+
+_DECIMAL = re.compile(r"\d+,\d{1,2}")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,11 @@ class RowReader:
         if fault:
             return Row(number, line, serial, name, cell, urls, (fault,), cells=kept)
         # An empty name is the fault of a product, and only `products` knows where one starts.
-        if name and (len(name) > MAX_NAME_CHARS or "http" in name) and (wrong := name_fault(name)):
+        if (
+            name
+            and (len(name) > MAX_NAME_CHARS or "http" in name or name in FORMULA_ERRORS)
+            and (wrong := name_fault(name))
+        ):
             errors.insert(0, RowError(line, self._header[columns.name], *wrong))
         return Row(number, line, serial, name, cell, urls, tuple(errors), cells=kept)
 
@@ -88,6 +95,11 @@ class RowReader:
         """The serial number and name of a row; both empty where its platform says that it belongs to the row above."""
         columns = self._columns
         serial, name = value(cells[columns.serial]), value(cells[columns.name])
+        if not (serial.isascii() and name.isascii()):
+            before = serial, name
+            serial, name = without_invisible(serial, name)
+            if (serial, name) != before:
+                self._notes.add("invisible_removed", CHANGES["invisible_removed"], line=line)
         if (rules := columns.rules) is None:
             return serial, name
         if rules.belongs_above(cells) and not (name and has_urls):
@@ -131,6 +143,10 @@ class RowReader:
             more = min(surplus, _urls_from(cells, first) - 1)
             if more > 0 and surplus - more <= blank:
                 after = cells[first + more + 1 : width + more]
+                detail = (
+                    "Cells that begin with a URL, in a row with more cells than the header, are read as its images."
+                )
+                self._notes.add("surplus_urls_read", detail, line=line)
                 return [*cells[:first], self._delimiter.join(cells[first : first + more + 1]), *after], None
         return cells[:width], self._misfit(line, cells, "too_many_fields") if surplus > blank else None
 
@@ -139,18 +155,32 @@ class RowReader:
         count, width = len(cells), len(self._header)
         counts = f"The row has {count} cell{'' if count == 1 else 's'}, the header {width}"
         if code == "too_few_fields":
-            return RowError(line, None, code, f"{counts}: add the missing cells or delimiters.")
+            return RowError(line, None, code, f"{counts}: add what is missing, or remove the line if it is no product.")
         place = self._split_cell(cells)
         whole = self._delimiter.join(cells[place : place + count - width + 1]).strip()[:100]
         detail = f'{counts}: put quotes around a cell that holds a "{self._delimiter}", perhaps "{whole}".'
         return RowError(line, self._header[place], code, detail)
 
     def _split_cell(self, cells: list[str]) -> int:
-        """The index of the cell that was probably split: after it the URLs are one place off."""
-        first = self._columns.first_image
-        if starts_url(cells[first].strip()):
-            return min(first + 1, len(self._header) - 1) if first != self._columns.last else first
-        return self._columns.name if self._columns.name < first else first
+        """The index of the cell that was probably split: with its pieces joined, the URLs are where they belong.
+
+        Of several, a decimal number comes first, then the name, then the last that is no cell of images.
+        """
+        surplus, images = len(cells) - len(self._header), self._columns.images
+        places = [place for place in range(len(self._header)) if self._suits(cells, place, surplus)]
+        texts = [place for place in places if place not in images]
+        decimals = [place for place in texts if surplus == 1 and _DECIMAL.fullmatch(",".join(cells[place : place + 2]))]
+        named = [place for place in texts if place == self._columns.name]
+        return (decimals or named or texts[-1:] or places or [self._columns.first_image])[0]
+
+    def _suits(self, cells: list[str], place: int, surplus: int) -> bool:
+        """Whether the cells fit the header if those from `place` on are one."""
+        joined = [*cells[:place], "", *cells[place + surplus + 1 :]]
+        urls = [starts_url(cell.strip()) for cell in joined]
+        images = self._columns.images
+        return all(urls[index] or not joined[index].strip() for index in images if index != place) and not any(
+            is_url for index, is_url in enumerate(urls) if index in (self._columns.serial, self._columns.name)
+        )
 
     def _swallowed(self, line: int, cells: list[str]) -> RowError | None:
         """The error of a row with a cell that seems to hold other rows, because its quote was closed too late."""

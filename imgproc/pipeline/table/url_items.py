@@ -9,7 +9,7 @@ from typing import Any
 
 # What `split_items` may change, by the code of its note.
 CHANGES = {
-    "invisible_removed": "Invisible characters in URLs are left out.",
+    "invisible_removed": "Invisible characters are left out.",
     "formula_read": "The URL of a formula (IMAGE, HYPERLINK) is read.",
     "html_read": "The URLs of HTML tags are read.",
     "markdown_read": "The URLs of Markdown links are read.",

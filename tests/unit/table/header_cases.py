@@ -51,10 +51,12 @@ CASES: dict[str, Case] = {
     "commas in a quoted header of semicolons": read('"S. No.";"Product Name";"Price, net";"Images"\n1;Mug;9,50;U/1.jpg\n', _MUG),
     "a Markdown table": read("| SKU | Name | Image |\n|-----|------|-------|\n| 1 | Mug | U/1.jpg |\n", _MUG, notes="ruler_left_out"),
     "a Markdown table, aligned": read("| SKU | Name | Image |\n|:---|:--:|---:|\n| 1 | Mug | U/1.jpg |\n", _MUG, notes="ruler_left_out"),
-    "a table of psql": read(" sku | name | image \n-----+------+-------\n 1   | Mug  | U/1.jpg\n(1 row)\n", _MUG, notes="ruler_left_out footer_left_out"),
+    "a table of psql": read(" sku | name | image \n-----+------+-------\n 1   | Mug  | U/1.jpg\n", _MUG, notes="ruler_left_out"),
     "a table of mysql": read("+-----+------+\n| sku | name | image |\n+-----+------+\n| 1 | Mug | U/1.jpg |\n+-----+------+\n", _MUG, notes=f"{_ABOVE} ruler_left_out"),
     "rows of another delimiter": refuse(f"{HEADER}1;Mug;U/1.jpg\n2;Cup;U/2.jpg\n", 1, "';'"),
     "rows of tabs below commas": refuse(f"{HEADER}1\tMug\tU/1.jpg\n", 1, "tabs"),
+    "the header of another file comes": refuse(f"{HEADER}{_ROW}SKU,Name,Image\n2,Cup,U/2.jpg\n", 3, "URL"),
+    "a footer of psql": refuse("sku|name|image\n1|Mug|U/1.jpg\n(1 row)\n", 3, "remove"),
     "the header alone": refuse(HEADER, 1, "no rows"),
     "the header and blank rows": refuse(f"{HEADER},,\n,,\n", 1, "no rows"),
     "no header": refuse("1,Mug,U/1.jpg\n2,Cup,U/2.jpg\n", 1, "header"),
@@ -69,7 +71,7 @@ CASES: dict[str, Case] = {
     "trailing delimiters on the rows alone": read(f"{HEADER}1,Mug,U/1.jpg,,,\n", _MUG),
     "unnamed columns": read("S. No.,Product Name,,Images,\n1,Mug,red,U/1.jpg,x\n", _MUG),
     "unnamed columns with commas": read(",S. No.,Product Name,Images\n0,1,Mug,U/1.jpg\n", _MUG),
-    "the header comes again": refuse(f"{HEADER}{_ROW}{HEADER}2,Cup,U/2.jpg\n", 3, "header", "remove"),
+    "the header comes again": read(f"{HEADER}{_ROW}{HEADER}2,Cup,U/2.jpg\n", _MUG, "2|Cup|2.jpg", notes="header_repeated"),
     "a thousand columns": read(
         f"{','.join(f'c{n}' for n in range(997))},{HEADER}{',' * 997}1,Mug,U/1.jpg\n", _MUG
     ),
