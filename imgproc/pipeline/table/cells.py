@@ -38,38 +38,34 @@ def without_invisible(serial: str, name: str) -> tuple[str, str]:
 
 
 def _formula_error(what: str, text: str) -> tuple[str, str]:
-    return (
-        "formula_error",
-        f"The {what} is {text}, the error of a formula: correct it in the spreadsheet, and save again.",
-    )
+    detail = f"The {what} is {text}, the error of a formula: correct it in the spreadsheet, and save again."
+    return "formula_error", detail
 
 
 def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
     """The fault of a serial number; `first_line` is where it was seen before, if it was."""
     if not serial:
-        return (
-            "empty_serial_number",
-            "The serial number is empty: give the row one of its own, or remove it if it is no product.",
-        )
+        remedy = "give the row one of its own, or remove it if it is no product"
+        return "empty_serial_number", f"The serial number is empty: {remedy}."
     if serial in FORMULA_ERRORS:
         return _formula_error("serial number", serial)
     if starts_url(serial):
         return "misplaced_url", f"The serial number is a URL ({serial[:100]!r}): put it into the column of the images."
     if len(serial) > MAX_SERIAL_CHARS:
         return "cell_too_long", f"The serial number has more than {MAX_SERIAL_CHARS} characters: shorten it."
-    if first_line is not None and is_shortened(serial):
-        detail = (
-            f"The serial number {serial!r} is already on line {first_line}: Excel has shortened long numbers to this. "
-            "Format the column as text, and enter or import the numbers again."
-        )
-        return "duplicate_serial_number", detail
-    if first_line is not None:
-        detail = (
-            f"The serial number {serial!r} is already on line {first_line}: give the row one of its own, or move it "
-            f"directly below line {first_line} and give it the same name, if it is the same product."
-        )
-        return "duplicate_serial_number", detail
-    return None
+    return _duplicate(serial, first_line) if first_line is not None else None
+
+
+def _duplicate(serial: str, first_line: int) -> tuple[str, str]:
+    before = f"The serial number {serial!r} is already on line {first_line}"
+    if is_shortened(serial):
+        remedy = "Format the column as text, and enter or import the numbers again."
+        return "duplicate_serial_number", f"{before}: Excel has shortened long numbers to this. {remedy}"
+    detail = (
+        f"{before}: give the row one of its own, or move it directly below line {first_line} and give it the same "
+        "name, if it is the same product."
+    )
+    return "duplicate_serial_number", detail
 
 
 def name_fault(name: str) -> tuple[str, str] | None:

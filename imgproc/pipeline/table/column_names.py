@@ -151,7 +151,6 @@ PICTURES = (
 )
 # What else is said of a picture: its description, place, size or file.
 NOT_PICTURES = (
-    *("picurl", "pics", "mainpic", "picpath", "packshot", "galleryurl"),
     "output",  # the column that our own files add
     *(
         "alt",

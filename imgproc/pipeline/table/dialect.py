@@ -7,52 +7,23 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
 
 from imgproc.core.errors import InvalidCsv
-from imgproc.pipeline.table.columns import COLUMNS, missing_columns, too_many_columns
+from imgproc.pipeline.table.columns import COLUMNS, too_many_columns
+from imgproc.pipeline.table.header_faults import DELIMITERS, Dialect, no_header, refuse_other_rows
 from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, roles
 from imgproc.pipeline.table.notes import Notes
+from imgproc.pipeline.table.quotes import QUOTES
 from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 
-DELIMITERS = ",;\t|"
-NAMES_OF_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MAX_HEADER_LINES = 20  # lines with text that may come before the header, and the header
 MAX_BLANK_LINES = 1000
 HEAD_CHARS = 256 * 1024  # that decide on delimiter, header and columns
 SAMPLE_LINES = 200  # after the first that is not blank
 SAMPLE_ROWS = 60
 _EXCEL_HINT = re.compile(r"sep=(.)\s*", re.I)
-
-# What some files have instead, as patterns.
-_OTHER_DELIMITERS = {
-    r"\^": "“^”",
-    "~": "“~”",
-    ":": "colons",
-    "¦": "“¦”",
-    "[\uff0c\u3001]": "full-width commas",
-    "\uff1b": "full-width semicolons",
-    "/": "slashes",
-    r"[\x01\x1c-\x1f]": "invisible characters",
-    r"\s{2,}": "spaces",
-}
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How the cells of a text are separated, the line its header starts on, the header, and the first rows after it."""
-
-    delimiter: str
-    line: int
-    header: tuple[str, ...]
-    rows: tuple[Sequence[str], ...]
-    height: int = 1  # lines of the header
-
-    @property
-    def agreeing(self) -> int:
-        """How many of the first rows have as many cells as the header."""
-        return sum(len(row) == len(self.header) for row in self.rows)
 
 
 def is_blank(cells: Sequence[str]) -> bool:
@@ -77,10 +48,10 @@ def find_dialect(head: str, *, notes: Notes, choice: Choice | None = None) -> Di
     tried = [found for number, each in places if (found := _try(lines, number, each, choice))]
     complete = [each for each in tried if len(roles(each.header, choice)) == len(COLUMNS)]
     if not complete:
-        raise _no_header(tried, lines, filled[0], choice)
+        raise no_header(tried, lines, filled[0], choice)
     best = max(complete, key=lambda each: (-each.line, len(each.header), each.agreeing))
-    best = _last_of_several(best, complete)
-    _check_rows(best)
+    best = _requoted(_last_of_several(best, complete), lines, choice, notes)
+    refuse_other_rows(best)
     _note_lines_above(best, filled, notes)
     return best
 
@@ -144,6 +115,19 @@ def _without_padding(names: list[str], rows: list[list[str]]) -> list[str]:
     return names[:width]
 
 
+def _requoted(best: Dialect, lines: list[str], choice: Choice | None, notes: Notes) -> Dialect:
+    """The dialect with the quotes that the rows have, if they are not the usual ones."""
+    usual = [(len(best.header), row) for row in best.rows]
+    for quotes in QUOTES:
+        if quotes.may_suit("".join(lines[best.line - 1 :]), usual):
+            again = _try([quotes.mended(line) for line in lines], best.line - 1, best.delimiter, choice)
+            if again and again.rows and again.agreeing == len(again.rows):
+                notes.add(quotes.code, quotes.detail, line=best.line)
+                header, rows = quotes.restored(again.header), map(quotes.restored, again.rows)
+                return replace(again, header=tuple(header), rows=tuple(rows), quotes=quotes)
+    return best
+
+
 def _last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:
     """The last of several header lines in sequence: some templates repeat the names for people and for machines."""
     by_line = {each.line: each for each in complete if each.delimiter == first.delimiter}
@@ -153,77 +137,8 @@ def _last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:
     return last
 
 
-def _check_rows(dialect: Dialect) -> None:
-    """Refuse a file whose rows all have another delimiter than its header.
-
-    Raises:
-        InvalidCsv: naming both.
-    """
-    if not dialect.rows or any(len(row) > 1 for row in dialect.rows):
-        return
-    for other in DELIMITERS:
-        if other != dialect.delimiter and all(other in row[0] for row in dialect.rows if row):
-            header = NAMES_OF_DELIMITERS.get(dialect.delimiter, repr(dialect.delimiter))
-            detail = (
-                f"The header has {header} between its cells, the rows have {NAMES_OF_DELIMITERS[other]} ({other!r}): "
-                f"write the header with {other!r}, too."
-            )
-            raise invalid_csv(dialect.line, None, "mixed_delimiters", detail)
-
-
 def _note_lines_above(dialect: Dialect, filled: list[int], notes: Notes) -> None:
     above = [number + 1 for number in filled if number + 1 < dialect.line]
     if above:
         which = f"Line {above[0]} is" if len(above) == 1 else f"Lines {above[0]} to {above[-1]} are"
         notes.add("lines_above_header", f"{which} above the header and not read.", line=above[0])
-
-
-def _no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choice | None) -> InvalidCsv:
-    """The refusal of a file without a header. It shows the line that is most like one."""
-    if not tried:
-        detail = (
-            f"Line {first + 1} begins a cell that goes on over many lines: close its quote, or begin with a header."
-        )
-        return invalid_csv(first + 1, None, "missing_header", detail)
-    best = max(tried, key=lambda each: (len(roles(each.header, choice)), -each.line, len(each.header)))
-    if any("\n" in name for name in best.header) and "".join(lines).count('"') % 2:
-        detail = (
-            f"The quote opened on line {best.line} is never closed: close it, or double it if it is part of the text."
-        )
-        return invalid_csv(best.line, None, "unterminated_quote", detail)
-    if len(best.header) > MAX_COLUMNS:
-        return too_many_columns(len(best.header), line=best.line)
-    found = roles(best.header, choice)
-    if other := _other_delimiter(best, choice):
-        detail = (
-            f"Line {best.line} has {other} between its cells: open the file in a spreadsheet, say so there, and save it "
-            "as “CSV UTF-8”, which has commas."
-        )
-        return invalid_csv(best.line, None, "unknown_delimiter", detail)
-    if len(best.header) == 1 and _is_quoted_whole(lines[best.line - 1]):
-        detail = (
-            f"Line {best.line} is one quoted cell that holds the others: save the file again without quotes around "
-            "whole lines."
-        )
-        return invalid_csv(best.line, None, "quoted_lines", detail)
-    if found:
-        return missing_columns(best.header, [column for column in COLUMNS if column not in found], line=best.line)
-    shown = ", ".join(best.header)[:300]
-    detail = (
-        f"Line {best.line} is {shown!r}, which names none of our columns: begin the file with a header line, such as "
-        "S. No.,Product Name,Input Image Urls, or rename the columns so."
-    )
-    return invalid_csv(best.line, None, "missing_header", detail)
-
-
-def _other_delimiter(best: Dialect, choice: Choice | None) -> str | None:
-    """What is between the cells of a header that would be one if that were a delimiter."""
-    for pattern, what in _OTHER_DELIMITERS.items():
-        if len(best.header) == 1 and len(roles(re.split(pattern, best.header[0]), choice)) == len(COLUMNS):
-            return what
-    return None
-
-
-def _is_quoted_whole(line: str) -> bool:
-    text = line.strip()
-    return text[:1] == text[-1:] == '"' and '","' not in text and any(each in text for each in DELIMITERS)

@@ -30,7 +30,7 @@ def image_columns(header: Sequence[str], sample: Sequence[Sequence[str]], *, lin
             # A column of the group may be empty in the sample, and have URLs later.
             return _in_order(header, [index for index in group if index in with_urls or not texts(sample, index)])
     is_blank = not any(texts(sample, index) for index in named)
-    if is_blank and (found := _weak(header, sample, weak, line=line)):
+    if is_blank and (found := _weak(header, sample, weak, line=line, rivals=bool(named))):
         return found
     return _in_order(header, full or named) or tuple(weak[:1])
 
@@ -54,14 +54,20 @@ def note_images(
         notes.add("image_column_unread", detail, line=line)
 
 
-def _weak(header: Sequence[str], sample: Sequence[Sequence[str]], weak: Sequence[int], *, line: int) -> tuple[int, ...]:
+def _weak(
+    header: Sequence[str], sample: Sequence[Sequence[str]], weak: Sequence[int], *, line: int, rivals: bool
+) -> tuple[int, ...]:
     """Of the columns named `URL`, `Link` and the like: those with picture files, or the only one with URLs.
+
+    If there are `rivals`, columns named as pictures that are empty, only picture files count: others are pages.
 
     Raises:
         InvalidCsv: several have URLs, and none has picture files.
     """
     with_urls = [index for index in weak if _has_urls(sample, index)]
     pictures = [index for index in with_urls if any(map(_PICTURE_URL.search, texts(sample, index)))]
+    if rivals:
+        return _in_order(header, pictures)
     if len(with_urls) > 1 and not pictures:
         both = " and ".join(repr(header[index]) for index in with_urls[:2])
         detail = f"On line {line} {both} could each have the pictures: rename the right one to 'Input Image Urls'."
@@ -93,7 +99,7 @@ def _is_lesser(heading: str) -> bool:
 
 
 def _has_pictures(heading: str, sample: Sequence[Sequence[str]], index: int) -> bool:
-    found = texts(sample, index)
+    found = [text for text in texts(sample, index) if "<" not in text]  # The pictures of a description are no list.
     return any(map(_PICTURE_URL.search, found)) or (names_pictures(heading) and _has_urls(sample, index))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from imgproc.core.errors import InvalidCsv
 from imgproc.pipeline.table.columns import Columns
-from imgproc.pipeline.table.dialect import Dialect, is_blank
+from imgproc.pipeline.table.dialect import is_blank
+from imgproc.pipeline.table.header_faults import Dialect
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.plain import PlainReader, PlainRows
 from imgproc.pipeline.table.products import Products
@@ -25,6 +26,7 @@ def read_parts(
     Raises:
         InvalidCsv: there are too many rows, or none, or the file cannot be read further.
     """
+    lines.quotes = dialect.quotes
     records = read_records(lines, dialect.delimiter, notes)
     _, header, fault = next(records, (0, [], None))
     if fault:
@@ -74,8 +76,8 @@ def _is_no_row(record: Record, header: list[str], notes: Notes) -> bool:
 
 
 def _plain_reader(dialect: Dialect, columns: Columns, limits: CsvLimits) -> PlainReader | None:
-    """The reader of plain blocks; none where the images of a row are in several columns."""
-    if len(columns.images) > 1:
+    """The reader of plain blocks; none where images are in several columns, or quotes are unusual."""
+    if len(columns.images) > 1 or dialect.quotes:
         return None
     return PlainReader(
         len(dialect.header),

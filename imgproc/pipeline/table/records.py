@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from imgproc.core.errors import InvalidCsv, RowError
 from imgproc.pipeline.table.notes import Notes
+from imgproc.pipeline.table.quotes import Quotes
 from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 
 MAX_ROW_CHARS = 1024 * 1024
@@ -37,6 +38,7 @@ class Lines:
     ended: bool = False
     number: int = 0
     waiting: bool = False  # whether lines of a block are not taken yet
+    quotes: Quotes | None = None  # of the cells, if they are not the usual ones
     _block: io.StringIO = field(default_factory=io.StringIO)
 
     def skip(self, lines: int) -> None:
@@ -74,7 +76,7 @@ class Lines:
             row.append(line)
             if size > MAX_ROW_CHARS or len(row) > MAX_ROW_LINES:
                 raise RowTooLongError
-            yield line
+            yield self.quotes.mended(line) if self.quotes else line
         self.ended = True
 
     def _replace_faults(self, line: str) -> str:
@@ -128,6 +130,8 @@ def read_records(lines: Lines, delimiter: str, notes: Notes) -> Iterator[Record]
                 lines.fault = None
                 yield _malformed(line, lines, delimiter, str(error))
                 continue
+        if lines.quotes:
+            cells = lines.quotes.restored(cells)
         yield line, cells, _unreadable(line, lines) if lines.fault else None
 
 

@@ -9,13 +9,14 @@ from itertools import islice, takewhile
 from typing import NamedTuple
 
 from imgproc.core.errors import RowError
-from imgproc.pipeline.table.cells import FORMULA_ERRORS, MAX_NAME_CHARS, name_fault, value, without_invisible
+from imgproc.pipeline.table.cells import name_fault, value, without_invisible
 from imgproc.pipeline.table.columns import Columns
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.url_items import CHANGES, starts_url
 from imgproc.pipeline.table.urls import parse_urls
 
+SURPLUS_URLS = "Where a row has more cells than the header, those that begin with a URL are read as its images."
 _DECIMAL = re.compile(r"\d+,\d{1,2}")
 
 
@@ -83,11 +84,7 @@ class RowReader:
         if fault:
             return Row(number, line, serial, name, cell, urls, (fault,), cells=kept)
         # An empty name is the fault of a product, and only `products` knows where one starts.
-        if (
-            name
-            and (len(name) > MAX_NAME_CHARS or "http" in name or name in FORMULA_ERRORS)
-            and (wrong := name_fault(name))
-        ):
+        if name and (wrong := name_fault(name)):
             errors.insert(0, RowError(line, self._header[columns.name], *wrong))
         return Row(number, line, serial, name, cell, urls, tuple(errors), cells=kept)
 
@@ -154,6 +151,9 @@ class RowReader:
         """The error of a row with too few or too many cells, which says which cell to quote."""
         count, width = len(cells), len(self._header)
         counts = f"The row has {count} cell{'' if count == 1 else 's'}, the header {width}"
+        if count == 1 and self._delimiter in cells[0]:
+            detail = f"{counts}: the whole line is in quotes; remove them, and save without quotes around whole lines."
+            return RowError(line, None, code, detail)
         if code == "too_few_fields":
             return RowError(line, None, code, f"{counts}: add what is missing, or remove the line if it is no product.")
         place = self._split_cell(cells)
@@ -214,4 +214,4 @@ def _blank_at_end(cells: Sequence[str]) -> int:
 
 def _urls_from(cells: Sequence[str], first: int) -> int:
     """How many cells in sequence start a URL."""
-    return sum(1 for _ in takewhile(lambda cell: starts_url(cell.strip()), islice(cells, first, None)))
+    return sum(1 for _ in takewhile(lambda cell: starts_url(cell.lstrip(" \t\"'“<[(")), islice(cells, first, None)))

@@ -53,6 +53,8 @@ _WRAPPERS = {
     "(": ")",
 }
 
+MAX_WRAPPERS = 4  # around one another
+
 
 def starts_url(text: str) -> bool:
     """Whether `text` starts like an absolute http(s) URL."""
@@ -180,10 +182,25 @@ def _is_picture(item: str) -> bool:
 
 
 def _unwrap(text: str) -> str:
-    """The text without quotes or brackets around it."""
-    while len(text) > 1 and _WRAPPERS.get(text[0]) == text[-1]:
-        text = text[1:-1].strip()
+    """The text without quotes or brackets around all of it."""
+    for _ in range(MAX_WRAPPERS):
+        inner = text[1:-1]
+        if len(text) < 2 or _WRAPPERS.get(text[0]) != text[-1] or not _is_whole(inner, text[0], text[-1]):
+            break
+        text = inner.strip()
     return text
+
+
+def _is_whole(inner: str, opening: str, closing: str) -> bool:
+    """Whether a wrapper that opens before `inner` closes after it, and not within: `[a],[b]` has two."""
+    if opening == closing:
+        return closing not in inner
+    depth = 0
+    for character in inner if closing in inner else "":
+        depth += (character == opening) - (character == closing)
+        if depth < 0:
+            return False
+    return True
 
 
 def _decoded(item: str, changes: list[str]) -> str:

@@ -16,7 +16,7 @@ CASES: dict[str, Case] = {
     "semicolons below a title with commas": read(
         "ACME, Ltd., Leeds, UK\nSKU;Name;Image\n1;Mug;U/1.jpg\n", _MUG, notes=_ABOVE
     ),
-    "properties above": read(f"Created:,2026-11-28\nBy:,\"Smith, J.\"\nRows:,1\n\n{HEADER}{_ROW}", _MUG, notes=_ABOVE),
+    "properties above": read(f'Created:,2026-11-28\nBy:,"Smith, J."\nRows:,1\n\n{HEADER}{_ROW}', _MUG, notes=_ABOVE),
     "a quoted title over lines above": read(f'"Summer\ncatalogue"\n{HEADER}{_ROW}', _MUG, notes=_ABOVE),
     "an open quote in the title": read(f'Catalogue of 5" pipes\n{HEADER}{_ROW}', _MUG, notes=_ABOVE),
     "an apostrophe in the title": read(f"ACME's catalogue\n{HEADER}{_ROW}", _MUG, notes=_ABOVE),
@@ -47,12 +47,26 @@ CASES: dict[str, Case] = {
     "bars": read("S. No.|Product Name|Images\n1|Mug|U/1.jpg,U/2.jpg\n", "1|Mug|1.jpg 2.jpg"),
     "bars with spaces": read("S. No. | Product Name | Images\n1 | Mug | U/1.jpg\n", _MUG),
     "commas with spaces": read("S. No. , Product Name , Images\n1 , Mug , U/1.jpg\n", _MUG),
-    "commas with spaces and quotes": read('S. No., Product Name, Images\n1, "Mug, red", "U/1.jpg"\n', "1|Mug, red|1.jpg"),
-    "commas in a quoted header of semicolons": read('"S. No.";"Product Name";"Price, net";"Images"\n1;Mug;9,50;U/1.jpg\n', _MUG),
-    "a Markdown table": read("| SKU | Name | Image |\n|-----|------|-------|\n| 1 | Mug | U/1.jpg |\n", _MUG, notes="ruler_left_out"),
-    "a Markdown table, aligned": read("| SKU | Name | Image |\n|:---|:--:|---:|\n| 1 | Mug | U/1.jpg |\n", _MUG, notes="ruler_left_out"),
-    "a table of psql": read(" sku | name | image \n-----+------+-------\n 1   | Mug  | U/1.jpg\n", _MUG, notes="ruler_left_out"),
-    "a table of mysql": read("+-----+------+\n| sku | name | image |\n+-----+------+\n| 1 | Mug | U/1.jpg |\n+-----+------+\n", _MUG, notes=f"{_ABOVE} ruler_left_out"),
+    "commas with spaces and quotes": read(
+        'S. No., Product Name, Images\n1, "Mug, red", "U/1.jpg"\n', "1|Mug, red|1.jpg"
+    ),
+    "commas in a quoted header of semicolons": read(
+        '"S. No.";"Product Name";"Price, net";"Images"\n1;Mug;9,50;U/1.jpg\n', _MUG
+    ),
+    "a Markdown table": read(
+        "| SKU | Name | Image |\n|-----|------|-------|\n| 1 | Mug | U/1.jpg |\n", _MUG, notes="ruler_left_out"
+    ),
+    "a Markdown table, aligned": read(
+        "| SKU | Name | Image |\n|:---|:--:|---:|\n| 1 | Mug | U/1.jpg |\n", _MUG, notes="ruler_left_out"
+    ),
+    "a table of psql": read(
+        " sku | name | image \n-----+------+-------\n 1   | Mug  | U/1.jpg\n", _MUG, notes="ruler_left_out"
+    ),
+    "a table of mysql": read(
+        "+-----+------+\n| sku | name | image |\n+-----+------+\n| 1 | Mug | U/1.jpg |\n+-----+------+\n",
+        _MUG,
+        notes=f"{_ABOVE} ruler_left_out",
+    ),
     "rows of another delimiter": refuse(f"{HEADER}1;Mug;U/1.jpg\n2;Cup;U/2.jpg\n", 1, "';'"),
     "rows of tabs below commas": refuse(f"{HEADER}1\tMug\tU/1.jpg\n", 1, "tabs"),
     "the header of another file comes": refuse(f"{HEADER}{_ROW}SKU,Name,Image\n2,Cup,U/2.jpg\n", 3, "URL"),
@@ -64,17 +78,21 @@ CASES: dict[str, Case] = {
     "nothing but blank lines": refuse("\n\n\n", 1, "header"),
     "header with line breaks": read('"S.\nNo.","Product\nName","Input Image\nUrls"\n1,Mug,U/1.jpg\n', _MUG),
     "header in capitals": read(f"{HEADER.upper()}{_ROW}", _MUG),
-    "header with invisible characters": read("\u200bS. No.,Product\u00a0Name,Input Image Urls\u200b\n1,Mug,U/1.jpg\n", _MUG),
+    "header with invisible characters": read(
+        "\u200bS. No.,Product\u00a0Name,Input Image Urls\u200b\n1,Mug,U/1.jpg\n", _MUG
+    ),
     "a byte order mark twice": read(f"\ufeff\ufeff{HEADER}{_ROW}", _MUG),
     "a quoted header after a byte order mark": read('\ufeff"S. No.","Product Name","Images"\n1,Mug,U/1.jpg\n', _MUG),
-    "trailing delimiters on every row": read(f"{HEADER.strip()},\n1,Mug,U/1.jpg,\n2,Cup,U/2.jpg,\n", _MUG, "2|Cup|2.jpg"),
+    "trailing delimiters on every row": read(
+        f"{HEADER.strip()},\n1,Mug,U/1.jpg,\n2,Cup,U/2.jpg,\n", _MUG, "2|Cup|2.jpg"
+    ),
     "trailing delimiters on the rows alone": read(f"{HEADER}1,Mug,U/1.jpg,,,\n", _MUG),
     "unnamed columns": read("S. No.,Product Name,,Images,\n1,Mug,red,U/1.jpg,x\n", _MUG),
     "unnamed columns with commas": read(",S. No.,Product Name,Images\n0,1,Mug,U/1.jpg\n", _MUG),
-    "the header comes again": read(f"{HEADER}{_ROW}{HEADER}2,Cup,U/2.jpg\n", _MUG, "2|Cup|2.jpg", notes="header_repeated"),
-    "a thousand columns": read(
-        f"{','.join(f'c{n}' for n in range(997))},{HEADER}{',' * 997}1,Mug,U/1.jpg\n", _MUG
+    "the header comes again": read(
+        f"{HEADER}{_ROW}{HEADER}2,Cup,U/2.jpg\n", _MUG, "2|Cup|2.jpg", notes="header_repeated"
     ),
+    "a thousand columns": read(f"{','.join(f'c{n}' for n in range(997))},{HEADER}{',' * 997}1,Mug,U/1.jpg\n", _MUG),
     "more than a thousand columns": refuse(
         f"{','.join(f'c{n}' for n in range(998))},{HEADER}{',' * 998}1,Mug,U/1.jpg\n", 1, "1,000"
     ),

@@ -6,9 +6,15 @@ from tests.unit.table.case import Case, read, refuse
 
 _JOINED = "rows_joined"
 _LISTED = "image_columns_joined"
-_BC3 = "Item,ID,Name,Type,SKU,Options,Price,Variant Image URL,Internal Image URL (Export),Image URL (Import),Image Sort Order\n"
+_BC3 = (
+    "Item,ID,Name,Type,SKU,Options,Price,Variant Image URL,Internal Image URL (Export),Image URL (Import),"
+    "Image Sort Order\n"
+)
 _WOO = "ID,Type,SKU,Name,Published,Images,Parent,Position,Attribute 1 name\n"
-_MAGENTO = "sku,store_view_code,product_type,name,price,base_image,base_image_label,small_image,thumbnail_image,additional_images,additional_image_labels,qty\n"
+_MAGENTO = (
+    "sku,store_view_code,product_type,name,price,base_image,base_image_label,small_image,thumbnail_image,"
+    "additional_images,additional_image_labels,qty\n"
+)
 _META = "id,title,description,availability,condition,price,link,image_link,brand,additional_image_link\n"
 _WIX = "handleId,fieldType,name,description,productImageUrl,collection,sku,ribbon,price,productOptionName1\n"
 _WIX_3 = "handle,fieldType,name,visible,plainDescription,media,mediaAltText,sku,price\n"
@@ -79,9 +85,7 @@ CASES: dict[str, Case] = {
         "12|Tasse|1.jpg",
         notes=f"serial_number_replaced {_JOINED}",
     ),
-    "woocommerce, French": read(
-        "ID,Type,UGS,Nom,Publié,Images\n12,simple,A1,Tasse,1,U/1.jpg\n", "A1|Tasse|1.jpg"
-    ),
+    "woocommerce, French": read("ID,Type,UGS,Nom,Publié,Images\n12,simple,A1,Tasse,1,U/1.jpg\n", "A1|Tasse|1.jpg"),
     "wp all export": read(
         "id,Title,Sku,Price,Image URL,Image Title\n7,Mug,A1,9,U/1.jpg|U/2.jpg,Mug|Mug\n",
         "A1|Mug|1.jpg 2.jpg",
@@ -99,7 +103,9 @@ CASES: dict[str, Case] = {
         f"{_MAGENTO}A1,,simple,Mug,9,/m/u/mug.jpg,,/m/u/mug.jpg,,,,4\n", 2, "media/catalog/product"
     ),
     "magento, rows of store views": read(
-        f"{_MAGENTO}A1,,simple,Mug,9,U/1.jpg,,,,,,4\nA1,fr,simple,,,,,,,,,\n", "A1|Mug|1.jpg", notes=f"{_JOINED} {_LISTED}"
+        f"{_MAGENTO}A1,,simple,Mug,9,U/1.jpg,,,,,,4\nA1,fr,simple,,,,,,,,,\n",
+        "A1|Mug|1.jpg",
+        notes=f"{_JOINED} {_LISTED}",
     ),
     "google": read(
         "id\ttitle\tdescription\tlink\timage_link\tadditional_image_link\tprice\tavailability\n"
@@ -215,8 +221,10 @@ CASES: dict[str, Case] = {
     ),
     "amazon": read(
         "TemplateType=fptcustom\tVersion=2021.1014\tTemplateSignature=SE9NRQ==\tsettings=x\tThe top 3 rows are for Amazon\t\t\t\n"
-        "Product Type\tSeller SKU\tBrand Name\tProduct Name\tMain Image URL\tOther Image URL1\tOther Image URL2\tSwatch Image URL\n"
-        "feed_product_type\titem_sku\tbrand_name\titem_name\tmain_image_url\tother_image_url1\tother_image_url2\tswatch_image_url\n"
+        "Product Type\tSeller SKU\tBrand Name\tProduct Name\tMain Image URL\tOther Image URL1\tOther Image URL2\t"
+        "Swatch Image URL\n"
+        "feed_product_type\titem_sku\tbrand_name\titem_name\tmain_image_url\tother_image_url1\tother_image_url2\t"
+        "swatch_image_url\n"
         "mug\tA1\tACME\tMug\tU/1.jpg\tU/2.jpg\tU/3.jpg\tU/s.jpg\n",
         "A1|Mug|1.jpg 2.jpg 3.jpg",
         notes=f"lines_above_header {_LISTED} image_column_unread",

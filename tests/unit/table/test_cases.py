@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.table import header_cases, row_cases, shop_cases
+from tests.unit.table import column_cases, header_cases, quote_cases, row_cases, shop_cases, url_cases
 from tests.unit.table.case import Case, outcome
 
-TABLES = (shop_cases, header_cases, row_cases)
+TABLES = (shop_cases, header_cases, row_cases, quote_cases, url_cases, column_cases)
 CASES = {f"{name}": case for table in TABLES for name, case in table.CASES.items()}
 
 
