@@ -13,9 +13,8 @@ MAX_NAME_CHARS = 500
 _TEXT_FORMULA = re.compile(r'="([^"]*)"')
 _ROW_WITHIN = re.compile(r"[,;\t|]\s*\"?https?://")
 FORMULA_ERRORS = frozenset(("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"))
-# Characters that are not seen. Inside a name some join letters, so there they stay.
-INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060-\u2064\ufeff]")
-_AROUND = "\u00ad\u034f\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff \t\r\n\xa0\u3000"
+# Characters that are not seen; marks of direction and joiners of letters are no fault in a name.
+INVISIBLE = re.compile("[\u00ad\u034f\u200b\u2060-\u2064\ufeff]")
 _SHORTENED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]{2,}", re.I)
 
 
@@ -30,11 +29,6 @@ def value(cell: str) -> str:
 def is_shortened(serial: str) -> bool:
     """Whether a spreadsheet has replaced the digits of a long number (`8.90123E+12`)."""
     return _SHORTENED.fullmatch(serial) is not None
-
-
-def without_invisible(serial: str, name: str) -> tuple[str, str]:
-    """A serial number without invisible characters, and a name without those around it."""
-    return INVISIBLE.sub("", serial).strip(), name.strip(_AROUND)
 
 
 def _formula_error(what: str, text: str) -> tuple[str, str]:

@@ -28,6 +28,10 @@ class Notes:
         else:
             self._first[code] = Note(code, line, detail)
 
+    def count(self, code: str) -> int:
+        """How often a decision was noted."""
+        return (code in self._first) + self._more.get(code, 0)
+
     def all(self) -> tuple[Note, ...]:
         """The notes so far, one for each code, in the order they were made."""
         return tuple(

@@ -16,6 +16,7 @@ from imgproc.pipeline.table.rows import CsvLimits, Row, RowReader
 from imgproc.pipeline.table.text import invalid_csv
 
 RULES = "-=+:|_"
+MAX_DIVIDERS = 1000  # More lines that are no rows are faults, so that a file of nothing else is not read to its end.
 
 
 def read_parts(
@@ -66,6 +67,8 @@ def read_parts(
 def _is_no_row(record: Record, header: list[str], notes: Notes) -> bool:
     """Whether a record only draws a line below the header, or is the header of a file appended to another."""
     line, cells, _ = record
+    if notes.count("ruler_left_out") + notes.count("header_repeated") >= MAX_DIVIDERS:
+        return False
     if cells[0][:1] in RULES and not "".join(cells).strip(f"{RULES} ") and len("".join(cells)) > 2:
         notes.add("ruler_left_out", "A line that only divides the table is not read.", line=line)
         return True

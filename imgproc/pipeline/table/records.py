@@ -80,8 +80,6 @@ class Lines:
         self.ended = True
 
     def _replace_faults(self, line: str) -> str:
-        if not line.strip("\0\x1a\r\n"):  # A file may be padded to a whole block of a disk.
-            return "\n"
         for character, code in ((UNDECODABLE, "undecodable"), ("\0", "nul_character")):
             if character in line:
                 self.fault = self.fault or (len(self.row), code)

@@ -9,7 +9,7 @@ from itertools import islice, takewhile
 from typing import NamedTuple
 
 from imgproc.core.errors import RowError
-from imgproc.pipeline.table.cells import name_fault, value, without_invisible
+from imgproc.pipeline.table.cells import INVISIBLE, name_fault, value
 from imgproc.pipeline.table.columns import Columns
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
@@ -92,11 +92,9 @@ class RowReader:
         """The serial number and name of a row; both empty where its platform says that it belongs to the row above."""
         columns = self._columns
         serial, name = value(cells[columns.serial]), value(cells[columns.name])
-        if not (serial.isascii() and name.isascii()):
-            before = serial, name
-            serial, name = without_invisible(serial, name)
-            if (serial, name) != before:
-                self._notes.add("invisible_removed", CHANGES["invisible_removed"], line=line)
+        if not (serial.isascii() and name.isascii()) and INVISIBLE.search(f"{serial}{name}"):
+            detail = "A serial number or name holds an invisible character, which is kept."
+            self._notes.add("invisible_kept", detail, line=line)
         if (rules := columns.rules) is None:
             return serial, name
         if rules.belongs_above(cells) and not (name and has_urls):

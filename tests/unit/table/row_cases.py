@@ -19,11 +19,11 @@ CASES: dict[str, Case] = {
     "a line separator in a name": read(f"{HEADER}1,Mug\u2028red,U/1.jpg\n", "1|Mug\u2028red|1.jpg"),
     "a next-line character in a name": read(f"{HEADER}1,Mug\x85red,U/1.jpg\n", "1|Mug\x85red|1.jpg"),
     "a form feed between rows": read(f"{HEADER}{_ROW}\x0c\n2,Cup,U/2.jpg\n", _MUG, _CUP),
-    "NUL at the end": read(f"{HEADER}{_ROW}" + "\n" * 400 + "\0" * 9, _MUG),
+    "NUL at the end": refuse(f"{HEADER}{_ROW}" + "\n" * 400 + "\0" * 9, 403, "NUL"),
     "a NUL in a name": refuse(f"{HEADER}1,M\0ug,U/1.jpg\n", 2, "NUL"),
     "Ctrl-Z at the end": read(f"{HEADER}{_ROW}\x1a", _MUG),
     "a byte order mark in the middle": read(
-        f"{HEADER}{_ROW}\ufeff2,Cup,U/2.jpg\n", _MUG, _CUP, notes="invisible_removed"
+        f"{HEADER}{_ROW}\ufeff2,Cup,U/2.jpg\n", _MUG, "\ufeff2|Cup|2.jpg", notes="invisible_kept"
     ),
     "files glued together": read(f"{HEADER}{_ROW}\ufeff{HEADER}2,Cup,U/2.jpg\n", _MUG, _CUP, notes="header_repeated"),
     "no-break spaces around cells": read(f"{HEADER}\u00a01\u00a0,\u00a0Mug\u00a0,\u00a0U/1.jpg\u00a0\n", _MUG),

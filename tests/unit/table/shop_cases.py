@@ -220,7 +220,7 @@ CASES: dict[str, Case] = {
         notes="serial_number_chosen",
     ),
     "amazon": read(
-        "TemplateType=fptcustom\tVersion=2021.1014\tTemplateSignature=SE9NRQ==\tsettings=x\tThe top 3 rows are for Amazon\t\t\t\n"
+        "TemplateType=fptcustom\tVersion=2021.1014\tTemplateSignature=SE9NRQ==\tsettings=x\tFor Amazon\t\t\t\n"
         "Product Type\tSeller SKU\tBrand Name\tProduct Name\tMain Image URL\tOther Image URL1\tOther Image URL2\t"
         "Swatch Image URL\n"
         "feed_product_type\titem_sku\tbrand_name\titem_name\tmain_image_url\tother_image_url1\tother_image_url2\t"
