@@ -71,7 +71,7 @@ def name_fault(name: str) -> tuple[str, str] | None:
     if name in FORMULA_ERRORS:
         return _formula_error("product name", name)
     if "http" in name and _ROW_WITHIN.search(name):
-        detail = "The product name holds a delimiter and a URL: close its quote, and double quotes inside it."
+        detail = "The product name holds a delimiter and a URL: close its quote, and write a quote inside it twice."
         return "swallowed_cells", detail
     if len(name) > MAX_NAME_CHARS:
         return "cell_too_long", f"The product name has more than {MAX_NAME_CHARS} characters: shorten it."

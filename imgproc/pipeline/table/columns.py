@@ -26,7 +26,7 @@ from imgproc.pipeline.table.text import invalid_csv
 
 COLUMNS = ("serialNumber", "productName", "inputImageUrls")
 OUR_NAMES = {"serialNumber": "S. No.", "productName": "Product Name", "inputImageUrls": "Input Image Urls"}
-_PLAIN_NAMES = {"serialNumber": "serial number", "productName": "product name"}
+_PLAIN_NAMES = {"serialNumber": "serial numbers", "productName": "product names", "inputImageUrls": "image URLs"}
 
 
 @dataclass(frozen=True)
@@ -84,19 +84,20 @@ def too_many_columns(count: int, *, line: int) -> InvalidCsv:
 
 def missing_columns(header: Sequence[str], missing: Sequence[str], *, line: int) -> InvalidCsv:
     """The refusal of a header without some of our columns. It names the columns most like them."""
-    shown = ", ".join(header)[:300]
-    what = [f"{OUR_NAMES[column]!r}{_most_alike(header, column)}" for column in missing]
-    wanted = ", and one ".join(what)
-    detail = f"The header on line {line} is {shown!r}: rename the right column, or add one, to {wanted}."
+    shown = ", ".join(header)
+    shown = shown if len(shown) <= 300 else shown[:300] + " …"
+    wanted = "; ".join(_rename(header, column) for column in missing)
+    detail = f"The header on line {line} is {shown!r}: {wanted}."
     return invalid_csv(line, None, "missing_column", detail)
 
 
-def _most_alike(header: Sequence[str], column: str) -> str:
+def _rename(header: Sequence[str], column: str) -> str:
+    """What to do about a missing column; the column most like it is named, if there is one."""
     known = {"serialNumber": SERIALS, "productName": NAMES, "inputImageUrls": OUR_IMAGES | WEAK_URLS}[column]
     for heading in header[:MAX_COLUMNS]:
         if heading.strip() and difflib.get_close_matches(key(heading), known, n=1, cutoff=0.8):
-            return f" (perhaps {heading.strip()!r})"
-    return ""
+            return f"rename {heading.strip()!r} to {OUR_NAMES[column]!r}"
+    return f"rename the column with the {_PLAIN_NAMES[column]} to {OUR_NAMES[column]!r}, or add it"
 
 
 def _chosen(header: Sequence[str], choice: Choice, *, line: int) -> Columns:
@@ -191,9 +192,9 @@ def _note_choice(
 ) -> None:
     """Note which column was chosen for its name among others, or although its name may mean something else."""
     rivals = [header[each] for each in others if each != best and texts(sample, each) != texts(sample, best)]
-    against = f", not {', '.join(map(repr, rivals[:3]))}" if rivals else ""
+    against = f", and not {', '.join(map(repr, rivals[:3]))}" if rivals else ""
     if rivals or best not in others:
-        detail = f"The column {header[best]!r} is read as the {_PLAIN_NAMES[column]}{against}."
+        detail = f"The column {header[best]!r} is read for the {_PLAIN_NAMES[column]}{against}."
         notes.add(f"{'serial_number' if column == 'serialNumber' else 'product_name'}_chosen", detail, line=line)
 
 

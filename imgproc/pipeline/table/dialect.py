@@ -40,7 +40,7 @@ def find_dialect(head: str, *, notes: Notes, choice: Choice | None = None) -> Di
     lines = _first_lines(head)
     filled = [number for number, line in enumerate(lines) if not _is_blank_line(line)]
     if not filled:
-        detail = f"The first {MAX_BLANK_LINES:,} lines are blank: begin the file with a header, then product rows."
+        detail = "The file begins with blank lines only: begin it with a header, then product rows."
         raise invalid_csv(1, None, "empty_file", detail)
     hint = _EXCEL_HINT.fullmatch(lines[filled[0]])
     delimiters = f"{hint[1]}{DELIMITERS}" if hint and hint[1] not in DELIMITERS else DELIMITERS

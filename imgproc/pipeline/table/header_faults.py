@@ -89,7 +89,7 @@ def _fault_of_quotes(best: Dialect, lines: list[str]) -> tuple[str, str] | None:
     if any("\n" in name for name in best.header) and "".join(lines).count('"') % 2:
         return (
             "unterminated_quote",
-            f"The quote opened on line {best.line} is never closed: close it, or double it if it is part of the text.",
+            f"The quote opened on line {best.line} is never closed: close it, or write it twice if it is part of the text.",
         )
     if len(best.header) == 1 and _is_quoted_whole(lines[best.line - 1]):
         return (

@@ -15,7 +15,7 @@ from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 
 MAX_ROW_CHARS = 1024 * 1024
 MAX_ROW_LINES = 10_000
-CLOSE_IT = "close it, or double it if it is part of the text."
+CLOSE_IT = "close it, or write it twice if it is part of the text."
 _BLANK_AFTER_QUOTE = re.compile(r'"[ \t\xa0]+(?=[,;|\r\n]|$)')
 BLOCK_CHARS = 16 * 1024  # of the rows that PlainReader tries together
 
@@ -168,7 +168,8 @@ def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
         return line, [], RowError(line, None, "cell_too_long", detail)
     closed = line + len(lines.row) - 1
     detail = (
-        f"Text follows the quote that closes a cell on line {closed}: quote all of the cell, and double quotes in it."
+        f"Text follows the quote that closes a cell on line {closed}: put quotes around all of the cell, and write a "
+        "quote inside it twice."
     )
     return line, _read_leniently(lines.row, delimiter), RowError(line, None, "stray_quote", detail)
 

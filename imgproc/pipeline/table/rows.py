@@ -187,7 +187,7 @@ class RowReader:
                 column = self._header[index] if index < len(self._header) else None
                 detail = (
                     "This cell spans lines and holds a delimiter and a URL, so it seems to have swallowed other "
-                    "rows: close its quote, and double quotes that are part of the text."
+                    "rows: close its quote, and write a quote that is part of the text twice."
                 )
                 return RowError(line, column, "swallowed_rows", detail)
         return None

@@ -20,7 +20,7 @@ def _quote_as_shown(text: str, detail: str) -> str:
 
 
 def _rename(text: str, detail: str) -> str:
-    wanted, found = re.findall(r"'([^']+)' \(perhaps '([^']+)'\)", detail)[0]
+    found, wanted = re.findall(r"rename '([^']+)' to '([^']+)'", detail)[0]
     return text.replace(found, wanted, 1)
 
 
@@ -48,7 +48,7 @@ def _move_below(text: str, detail: str) -> str:
 
 
 def _double(text: str, detail: str) -> str:
-    assert "double" in detail
+    assert "write a quote inside it twice" in detail
     return re.sub(r'(?<=[^,\n])"(?=[^,\n])', '""', text)
 
 
