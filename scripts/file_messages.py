@@ -16,8 +16,8 @@ _MUG = f"1,Mug,{_U}\n"
 HEAD = """\
 # Messages about files
 
-`make pages` writes this page: each message is what imgproc says to a small file with that fault. [Errors](errors.md#errors-of-a-file)
-lists the codes, and [Files](files.md) says what is read.
+`make pages` writes this page: each message is what imgproc says to a small file with that fault.
+[Errors](errors.md#errors-of-a-file) lists the codes, and [Files](files.md) says what is read.
 """
 # What is wrong, and a file in which it is.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -34,7 +34,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "two columns of one name": f"SKU,Name,Name,Image\n1,Mug,Cup,{_U}\n",
         "two columns of links": "SKU,Name,URL,Link\n1,Mug,https://shop.example/a,https://shop.example/b\n",
         "another delimiter than in the rows": f"{_H}1;Mug;{_U}\n",
-        "an unknown delimiter": f"SKU^Name^Image\n1^Mug^{_U}\n",
+        "an unknown delimiter": f"SKU:Name:Image\n1:Mug:{_U}\n",
         "columns by spaces": f"SKU   Name   Image\n1     Mug    {_U}\n",
         "quotes around whole lines": f'"SKU,Name,Image"\n"1,Mug,{_U}"\n',
         "a quote that is never closed": f'{_H}1,"Mug,{_U}\n2,Cup,{_U}\n',

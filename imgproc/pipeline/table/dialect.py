@@ -18,6 +18,7 @@ from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.quotes import QUOTES
 from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 
+UNUSUAL_DELIMITERS = "^~\xa6\x01\x1f"
 MAX_HEADER_LINES = 20  # lines with text that may come before the header, and the header
 MAX_BLANK_LINES = 1000
 HEAD_CHARS = 256 * 1024  # that decide on delimiter, header and columns
@@ -47,6 +48,8 @@ def find_dialect(head: str, *, notes: Notes, choice: Choice | None = None) -> Di
     places = [(number, each) for number in filled[:MAX_HEADER_LINES] for each in delimiters]
     tried = [found for number, each in places if (found := _try(lines, number, each, choice))]
     complete = [each for each in tried if len(roles(each.header, choice)) == len(COLUMNS)]
+    if not complete:
+        complete = _with_unusual_delimiters(lines, filled, choice, notes)
     if not complete:
         raise no_header(tried, lines, filled[0], choice)
     best = max(complete, key=lambda each: (-each.line, len(each.header), each.agreeing))
@@ -113,6 +116,17 @@ def _without_padding(names: list[str], rows: list[list[str]]) -> list[str]:
             break
         width -= 1
     return names[:width]
+
+
+def _with_unusual_delimiters(lines: list[str], filled: list[int], choice: Choice | None, notes: Notes) -> list[Dialect]:
+    """The dialects with delimiters that only some programs write; their rows must agree with the header."""
+    places = [(number, each) for number in filled[:MAX_HEADER_LINES] for each in UNUSUAL_DELIMITERS]
+    tried = [found for number, each in places if each in lines[number] and (found := _try(lines, number, each, choice))]
+    complete = [each for each in tried if len(roles(each.header, choice)) == len(COLUMNS) and each.rows]
+    agreeing = [each for each in complete if each.agreeing == len(each.rows)]
+    for each in agreeing[:1]:
+        notes.add("unusual_delimiter", f"The character {each.delimiter!r} is between the cells.", line=each.line)
+    return agreeing
 
 
 def _requoted(best: Dialect, lines: list[str], choice: Choice | None, notes: Notes) -> Dialect:

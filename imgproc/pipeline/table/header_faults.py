@@ -10,6 +10,7 @@ from imgproc.core.errors import InvalidCsv
 from imgproc.pipeline.table.columns import COLUMNS, missing_columns, too_many_columns
 from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, roles
 from imgproc.pipeline.table.quotes import Quotes
+from imgproc.pipeline.table.records import CLOSE_IT
 from imgproc.pipeline.table.text import invalid_csv
 
 DELIMITERS = ",;\t|"
@@ -89,7 +90,7 @@ def _fault_of_quotes(best: Dialect, lines: list[str]) -> tuple[str, str] | None:
     if any("\n" in name for name in best.header) and "".join(lines).count('"') % 2:
         return (
             "unterminated_quote",
-            f"The quote opened on line {best.line} is never closed: close it, or write it twice if it is part of the text.",
+            f"The quote opened on line {best.line} is never closed: {CLOSE_IT}",
         )
     if len(best.header) == 1 and _is_quoted_whole(lines[best.line - 1]):
         return (

@@ -15,7 +15,7 @@ from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 
 MAX_ROW_CHARS = 1024 * 1024
 MAX_ROW_LINES = 10_000
-CLOSE_IT = "close it, or write it twice if it is part of the text."
+CLOSE_IT = "close it, or write it twice if it belongs to the text."
 _BLANK_AFTER_QUOTE = re.compile(r'"[ \t\xa0]+(?=[,;|\r\n]|$)')
 BLOCK_CHARS = 16 * 1024  # of the rows that PlainReader tries together
 
