@@ -26,6 +26,7 @@ from imgproc.pipeline.table.text import invalid_csv
 
 COLUMNS = ("serialNumber", "productName", "inputImageUrls")
 OUR_NAMES = {"serialNumber": "S. No.", "productName": "Product Name", "inputImageUrls": "Input Image Urls"}
+_CHOSEN = {"serialNumber": "serial_number_chosen", "productName": "product_name_chosen"}
 _PLAIN_NAMES = {"serialNumber": "serial numbers", "productName": "product names", "inputImageUrls": "image URLs"}
 
 
@@ -195,7 +196,7 @@ def _note_choice(
     against = f", and not {', '.join(map(repr, rivals[:3]))}" if rivals else ""
     if rivals or best not in others:
         detail = f"The column {header[best]!r} is read for the {_PLAIN_NAMES[column]}{against}."
-        notes.add(f"{'serial_number' if column == 'serialNumber' else 'product_name'}_chosen", detail, line=line)
+        notes.add(_CHOSEN[column], detail, line=line)
 
 
 def _explained(sample: Sequence[Sequence[str]], serial: int, name: int | None) -> int:

@@ -11,6 +11,7 @@ from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.samples import texts
 from imgproc.pipeline.table.text import invalid_csv
 
+MAX_LISTED = 12  # headings in a note
 _PICTURE_URL = re.compile(
     r"https?://[^\s,;|]+\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)(?![^\s?#,;|\"'])", re.I
 )
@@ -40,7 +41,7 @@ def note_images(
 ) -> None:
     """Note the image columns where there are several, and each other column that has pictures."""
     if len(images) > 1:
-        listed = ", ".join(repr(header[index]) for index in images)
+        listed = _listed([header[index] for index in images])
         notes.add("image_columns_joined", f"The columns {listed} are read as one list of images.", line=line)
     unread = [
         heading
@@ -48,10 +49,15 @@ def note_images(
         if index not in images and not key(heading).startswith("output") and _has_pictures(heading, sample, index)
     ]
     if unread:
-        listed = ", ".join(map(repr, unread))
+        listed = _listed(unread)
         what = f"the column {listed} are" if len(unread) == 1 else f"the columns {listed} are"
         detail = f"The image URLs in {what} not read; name the columns to read with `columns`."
         notes.add("image_column_unread", detail, line=line)
+
+
+def _listed(headings: Sequence[str]) -> str:
+    more = f" and {len(headings) - MAX_LISTED} more" if len(headings) > MAX_LISTED else ""
+    return ", ".join(map(repr, headings[:MAX_LISTED])) + more
 
 
 def _weak(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
@@ -17,6 +18,7 @@ from imgproc.pipeline.table.url_items import CHANGES, starts_url
 from imgproc.pipeline.table.urls import parse_urls
 
 SURPLUS_URLS = "Where a row has more cells than the header, those that begin with a URL are read as its images."
+MAX_TRIED = 20_000  # columns by image columns, to find the cell that was split
 _DECIMAL = re.compile(r"\d+,\d{1,2}")
 
 
@@ -112,7 +114,8 @@ class RowReader:
         errors: list[RowError] = []
         found: list[str] = []
         for index in self._columns.images:
-            cell = value(cells[index])
+            if not (cell := value(cells[index])):
+                continue
             if len(cell) > limits.max_cell_chars:
                 detail = f"The URL cell has more than {limits.max_cell_chars:,} characters: shorten it."
                 errors.append(RowError(line, self._header[index], "cell_too_long", detail))
@@ -164,20 +167,30 @@ class RowReader:
 
         Of several, a decimal number comes first, then the name, then the last that is no cell of images.
         """
-        surplus, images = len(cells) - len(self._header), self._columns.images
-        places = [place for place in range(len(self._header)) if self._suits(cells, place, surplus)]
-        texts = [place for place in places if place not in images]
+        width, images = len(self._header), self._columns.images
+        surplus = len(cells) - width
+        tried = range(width if width * len(images) <= MAX_TRIED else 0)
+        places = [place for place in tried if self._suits(cells, place, surplus)]
+        urls = [index for index, cell in enumerate(cells) if starts_url(cell)]
+        texts = [
+            place
+            for place in places
+            if place not in images and bisect_left(urls, place) == bisect_left(urls, place + surplus + 1)
+        ]
         decimals = [place for place in texts if surplus == 1 and _DECIMAL.fullmatch(",".join(cells[place : place + 2]))]
         named = [place for place in texts if place == self._columns.name]
         return (decimals or named or texts[-1:] or places or [self._columns.first_image])[0]
 
     def _suits(self, cells: list[str], place: int, surplus: int) -> bool:
         """Whether the cells fit the header if those from `place` on are one."""
-        joined = [*cells[:place], "", *cells[place + surplus + 1 :]]
-        urls = [starts_url(cell.strip()) for cell in joined]
-        images = self._columns.images
-        return all(urls[index] or not joined[index].strip() for index in images if index != place) and not any(
-            is_url for index, is_url in enumerate(urls) if index in (self._columns.serial, self._columns.name)
+        columns = self._columns
+
+        def text(index: int) -> str:
+            return "" if index == place else cells[index if index < place else index + surplus].strip()
+
+        images = (text(index) for index in columns.images)
+        return all(not cell or starts_url(cell) for cell in images) and not any(
+            starts_url(text(index)) for index in (columns.serial, columns.name)
         )
 
     def _swallowed(self, line: int, cells: list[str]) -> RowError | None:

@@ -53,7 +53,8 @@ def _double(text: str, detail: str) -> str:
 
 
 def _begin_with_header(text: str, detail: str) -> str:
-    return re.findall(r"S\. No\.,Product Name,Input Image Urls", detail)[0] + "\n" + text
+    assert HEADER.strip() in detail
+    return HEADER + text
 
 
 def _write_header_with(text: str, detail: str) -> str:
