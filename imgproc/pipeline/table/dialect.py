@@ -131,15 +131,24 @@ def _with_unusual_delimiters(lines: list[str], filled: list[int], choice: Choice
 
 def _requoted(best: Dialect, lines: list[str], choice: Choice | None, notes: Notes) -> Dialect:
     """The dialect with the quotes that the rows have, if they are not the usual ones."""
-    usual = [(len(best.header), row) for row in best.rows]
+    is_sound = best.agreeing == len(best.rows) and _is_strict(lines[best.line - 1 :], best)
     for quotes in QUOTES:
-        if quotes.may_suit("".join(lines[best.line - 1 :]), usual):
-            again = _try([quotes.mended(line) for line in lines], best.line - 1, best.delimiter, choice)
-            if again and again.rows and again.agreeing == len(again.rows):
+        if not (is_sound and quotes.repairing) and quotes.may_suit("".join(lines[best.line - 1 :]), best.rows):
+            mended = [quotes.mended(line) for line in lines]
+            again = _try(mended, best.line - 1, best.delimiter, choice)
+            if again and again.agreeing == len(again.rows) > 0 and _is_strict(mended[again.line - 1 :], again):
                 notes.add(quotes.code, quotes.detail, line=best.line)
                 header, rows = quotes.restored(again.header), map(quotes.restored, again.rows)
                 return replace(again, header=tuple(header), rows=tuple(rows), quotes=quotes)
     return best
+
+
+def _is_strict(lines: list[str], dialect: Dialect) -> bool:
+    """Whether the quotes of the first rows are right by RFC 4180."""
+    reader = csv.reader(iter(lines), delimiter=dialect.delimiter, skipinitialspace=True, strict=True)
+    with suppress(csv.Error):
+        return sum(1 for _ in islice(reader, len(dialect.rows) + 1)) > len(dialect.rows)
+    return False
 
 
 def _last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:

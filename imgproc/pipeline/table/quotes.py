@@ -12,15 +12,15 @@ from dataclasses import dataclass
 _SWAPPED = str.maketrans("\"'", "'\"")
 _BACKSLASH = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
-# The cells of the first rows by the usual quotes, each with the width of the header.
-Rows = Sequence[tuple[int, Sequence[str]]]
+Rows = Sequence[Sequence[str]]  # the cells of the first rows by the usual quotes
 
 
 @dataclass(frozen=True)
 class Quotes:
     """One kind of quotes: `mended` gives a line with the usual ones, `restored` the cells as they were meant.
 
-    `may_suit` tells from the text and its rows, parsed by the usual quotes, whether these may be better.
+    `may_suit` tells from the text and its rows whether these may be meant. If they are `repairing`, they are only for
+    texts that the usual quotes do not suit.
     """
 
     code: str
@@ -28,6 +28,7 @@ class Quotes:
     mended: Callable[[str], str]
     restored: Callable[[Iterable[str]], list[str]]
     may_suit: Callable[[str, Rows], bool]
+    repairing: bool
 
 
 def _swap(text: str) -> str:
@@ -35,15 +36,19 @@ def _swap(text: str) -> str:
 
 
 def _in_single_quotes(_: str, rows: Rows) -> bool:
-    """Whether at least half of the cells of each row begin with a single quote."""
+    """Whether at least half of the cells of each row begin with a single quote, those of pictures among them.
+
+    Our own files have single quotes before formulas, but not before URLs.
+    """
     return bool(rows) and all(
-        2 * sum(cell.startswith("'") for cell in row) >= sum(bool(cell) for cell in row) for _, row in rows
+        any(cell.startswith("'http") for cell in row)
+        and 2 * sum(cell.startswith("'") for cell in row) >= sum(bool(cell) for cell in row)
+        for row in rows
     )
 
 
-def _by_backslashes(text: str, rows: Rows) -> bool:
-    """Whether there are backslashes before quotes, and rows that do not fit the header."""
-    return '\\"' in text and (not rows or any(len(row) != width or '"' in "".join(row) for width, row in rows))
+def _by_backslashes(text: str, _: Rows) -> bool:
+    return '\\"' in text
 
 
 QUOTES = (
@@ -53,6 +58,7 @@ QUOTES = (
         _swap,
         lambda cells: [_swap(cell) for cell in cells],
         _in_single_quotes,
+        repairing=False,
     ),
     Quotes(
         "backslashes_read",
@@ -60,5 +66,6 @@ QUOTES = (
         lambda line: _BACKSLASH.sub(r'\1""', line),
         list,
         _by_backslashes,
+        repairing=True,
     ),
 )

@@ -52,6 +52,10 @@ CASES: dict[str, Case] = {
     ),
     "an apostrophe before a name": read(f"{HEADER}1,'t Mug,U/1.jpg\n", "1|'t Mug|1.jpg"),
     "single quotes around a name": read(f"{HEADER}1,'Mug',U/1.jpg\n2,Cup,U/2.jpg\n", "1|'Mug'|1.jpg", _CUP),
+    "guards of formulas in a file of ours": read(
+        f"{HEADER.strip()},Error\n'=1,'=2,U/1.jpg,'=no\n'-3,'+4,U/2.jpg,'@no\n", "=1|=2|1.jpg", "-3|+4|2.jpg"
+    ),
+    "a name of a backslash and a quote": read(f'{HEADER}1,"\\""",U/1.jpg\n', '1|\\"|1.jpg'),
     "curly quotes around cells": refuse(f"{HEADER}“1”,“Mug, red”,“U/1.jpg”\n", 2, "quot"),
     "curly quotes around a name": read(f"{HEADER}1,“Mug”,U/1.jpg\n", "1|“Mug”|1.jpg"),
     "curly quotes around pictures": read(
