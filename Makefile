@@ -83,6 +83,7 @@ pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command 
 	@$(BIN)/python -m scripts.diagrams
 	@$(BIN)/python -m scripts.package_map
 	@$(BIN)/python -m scripts.cli_reference
+	@$(BIN)/python -m scripts.file_messages
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)

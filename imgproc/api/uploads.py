@@ -95,7 +95,7 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
         "encoding": reading.encoding,
         "delimiter": reading.delimiter,
         "header": list(reading.header),
-        "columns": reading.columns,
+        "columns": {name: ", ".join(headings) for name, headings in reading.columns.items()},
         "counts": _counts(scan.rows, scan.products, scan.images, scan.skipped_rows),
         "errors": [fault.as_dict() for fault in scan.errors],
         "errorsTruncated": scan.errors_truncated,

@@ -12,6 +12,7 @@ from imgproc.db.transitions.window import release
 from imgproc.journey import turns
 from imgproc.journey.lease import Lease, check_stopping
 from imgproc.journey.services import Services
+from imgproc.pipeline.table.products import merge
 from imgproc.pipeline.table.read import Row, read_csv
 
 PLAN_CHUNK = 500  # products saved in one transaction
@@ -27,8 +28,8 @@ def save_products(services: Services, request_id: str, claim: PlanClaim, lease: 
     """
     settings = services.settings
     with services.store.open_input(claim.input_key) as stream:
-        rows = read_csv(stream, limits=services.csv_limits).rows
-        for chunk in _chunks(row for row in rows if row.row > claim.last_row):
+        products = merge(read_csv(stream, limits=services.csv_limits).rows)
+        for chunk in _chunks(product for product in products if product.row > claim.last_row):
             lease.check()
             check_stopping()
             planned = [_planned(row) for row in chunk]

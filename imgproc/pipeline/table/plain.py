@@ -15,7 +15,7 @@ from functools import cache, partial
 from itertools import count, repeat
 
 from imgproc.pipeline.http.unshareable_links import any_unshareable
-from imgproc.pipeline.table.cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
+from imgproc.pipeline.table.cells import FORMULA_ERRORS, INVISIBLE, MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline.table.records import BLOCK_CHARS, Lines
 from imgproc.pipeline.table.serials import SerialNumbers
 from imgproc.pipeline.table.text import UNDECODABLE
@@ -42,6 +42,12 @@ class PlainRows:
     def __len__(self) -> int:
         return len(self.serials)
 
+    @property
+    def last(self) -> tuple[int, int, str, str, str, tuple[str, ...]]:
+        """The last of the rows."""
+        end, cell = len(self) - 1, self.cells[-1]
+        return self.row + end, self.line + end, self.serials[-1], self.names[-1], cell, tuple(cell.split(","))
+
     def __iter__(self) -> Iterator[tuple[int, int, str, str, str, tuple[str, ...]]]:
         """Yield the row, line, serial number, product name, URL cell and URLs of each row."""
         urls = map(tuple, map(str.split, self.cells, repeat(",")))
@@ -62,12 +68,11 @@ class PlainReader:
         else:
             self._find = partial(_parse, columns, indices, delimiter)
 
-    def take(self, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
-        """The rows of the next block, numbered from `row`; None where any of them is not plain.
+    def take(self, block: str, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
+        """The rows of `block`, the next of `lines`, numbered from `row`; None where any of them is not plain.
 
         Each failure doubles the number of blocks that are not tried, so a file without plain blocks costs little more.
         """
-        block = lines.next_block()
         if self._pause:
             self._pause -= 1
             return None
@@ -87,11 +92,21 @@ class PlainReader:
             return None
         if max(map(len, cells)) > self._max_cell_chars or any_unshareable("\n".join(cells)):
             return None
+        if "".join(cells).count("://") != len(cells) + commas or not _needs_no_look(serials, names):
+            return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
             return None
         lines.skip_block(len(cells))
         return PlainRows(row, line, serials, names, cells, images=len(cells) + commas)
+
+
+def _needs_no_look(serials: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether no cell has a URL, an invisible character, an error of a formula or a number that Excel has shortened."""
+    text = f"{''.join(serials)}\n{''.join(names)}"
+    if "://" in text or (not text.isascii() and INVISIBLE.search(text)):
+        return False
+    return "E+" not in text and FORMULA_ERRORS.isdisjoint(serials) and FORMULA_ERRORS.isdisjoint(names)
 
 
 def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
@@ -152,6 +167,6 @@ def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -
 
 def _is_text(cells: tuple[str, ...], at_most: int) -> bool:
     """Whether no cell is empty, longer than `at_most`, within white space, or guarded as a formula."""
-    if "" in cells or max(map(len, cells)) > at_most or "\n'" in "\n" + "\n".join(cells):
+    if "" in cells or max(map(len, cells)) > at_most or '="' in "".join(cells) or "\n'" in "\n" + "\n".join(cells):
         return False
     return tuple(map(str.strip, cells)) == cells

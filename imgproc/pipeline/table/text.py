@@ -11,20 +11,12 @@ from charset_normalizer import from_bytes
 
 from imgproc.core.errors import InvalidCsv, RowError, UnsupportedFile
 from imgproc.core.spool import Spool
+from imgproc.pipeline.table.kinds import SAVE_AS_CSV, refuse_other_kinds
 
 SAMPLE_BYTES = 64 * 1024
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # The encodings that spreadsheets use in practice. With a longer list, more short samples are misread.
 LEGACY_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp932", "gb18030", "big5", "euc_kr"]
-MAGIC_NUMBERS = {
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"\x1f\x8b": "a gzip archive",
-}
 CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 # Strict decoders never yield a lone surrogate, so this one always marks bytes that are not text.
 UNDECODABLE = "\udfff"
@@ -69,12 +61,11 @@ def detect_encoding(stream: BinaryIO) -> str:
 
 
 def _refuse_binary(head: bytes) -> None:
-    kinds = [kind for magic, kind in MAGIC_NUMBERS.items() if head.startswith(magic)]
+    refuse_other_kinds(head)
     controls = len(head) - len(head.translate(None, CONTROL_BYTES))
     # Control bytes are a tenth of compressed data and half of UTF-16 without a mark; text has next to none.
-    if kinds or controls > len(head) / 20:
-        kind = kinds[0] if kinds else "not plain text"
-        raise UnsupportedFile(f"The file is {kind}: save the sheet as “CSV UTF-8” and upload that.")
+    if controls > len(head) / 20:
+        raise UnsupportedFile(f"The file is not plain text: {SAVE_AS_CSV}.")
 
 
 def _sample_that_is_not_utf8(stream: BinaryIO) -> bytes:
