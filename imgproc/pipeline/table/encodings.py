@@ -1,0 +1,186 @@
+"""The bytes of a file -> its encoding: what the caller says, a byte order mark, UTF-8, or the letters of languages."""
+
+from __future__ import annotations
+
+import codecs
+from typing import BinaryIO
+
+from imgproc.core.errors import InvalidCsv, RowError, UnsupportedFile
+from imgproc.core.spool import Spool
+from imgproc.pipeline.table.beyond_ascii import BeyondAscii, line_at
+from imgproc.pipeline.table.code_pages import label, named, option
+from imgproc.pipeline.table.evidence import Reading, readings, score_utf8, tokens
+from imgproc.pipeline.table.kinds import SAVE_AS_CSV, refuse_other_kinds
+from imgproc.pipeline.table.letters import LANGUAGES
+from imgproc.pipeline.table.notes import Notes
+from imgproc.pipeline.table.text import invalid_csv
+
+SAMPLE_BYTES = 64 * 1024
+# The mark of UTF-32 begins with that of UTF-16.
+BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
+ENOUGH_BYTES = 24  # beyond ASCII that are valid UTF-8 by no accident
+UTF8_FIRST = 3.0  # the logarithm of how much more common UTF-8 is, where a few bytes are valid UTF-8
+LEAST_LIKELIHOOD = -7.0  # of a byte beyond ASCII, or the text is in no language we know
+# How much more likely a reading must be, in natural logarithms, and how much more than that where one word decides.
+LEAST_MARGIN, ONE_WORD = 6.5, 3.7
+SHOWN = 60  # characters of a cell in a message
+MAX_LINES = 100
+
+
+def find_encoding(stream: BinaryIO, *, choice: str | None, notes: Notes) -> str:
+    """Name the Python codec of the text in `stream`, which is read from its start; `choice` is the caller's word.
+
+    UTF-8 is told by its bytes, UTF-16 and UTF-32 by their zeros. Any other encoding needs evidence: the words of the
+    whole file beyond ASCII must be far more likely in one than in any that reads them otherwise.
+
+    Raises:
+        InvalidOption: `choice` is no encoding.
+        InvalidCsv: the file is empty, in two encodings, or two readings are about as likely.
+        UnsupportedFile: it is binary.
+    """
+    stream.seek(0)
+    head = stream.read(SAMPLE_BYTES)
+    if not head:
+        raise invalid_csv(1, None, "empty_file", "The file is empty: upload a CSV with a header line and product rows.")
+    by_bytes = next((encoding for bom, encoding in BOMS.items() if head.startswith(bom)), None) or _by_zeros(head)
+    if choice is not None:
+        codec = named(choice)
+        return by_bytes if by_bytes and label(by_bytes) == label(codec) else codec
+    if by_bytes:
+        if by_bytes.endswith(("le", "be")):
+            notes.add("encoding_detected", f"The file is read as {label(by_bytes)}, by the zeros between its bytes.")
+        return by_bytes
+    _refuse_binary(head)
+    if b"\x1b$" in head and head.isascii():
+        notes.add("encoding_detected", "The file is read as ISO-2022-JP, by the escape sequences in its text.")
+        return "iso2022_jp"
+    known = stream.ascii_bytes if isinstance(stream, Spool) else 0
+    start = known - known % SAMPLE_BYTES  # whole samples, so that the answer is the same for any stream
+    return "utf-8" if _is_utf8(stream, start) else _by_letters(stream, start, notes)
+
+
+def _by_zeros(head: bytes) -> str | None:
+    """The encoding of text with two or four bytes a character, most of which are zeros on the same places."""
+    if head.count(0) * 8 < len(head):
+        return None
+    places = [head[place::4].count(0) * 4 / len(head) for place in range(4)]
+    for encoding, zeros in (("utf-32-le", "0111"), ("utf-32-be", "1110"), ("utf-16-le", "0101"), ("utf-16-be", "1010")):
+        wanted = [share for share, zero in zip(places, zeros, strict=True) if zero == "1"]
+        others = [share for share, zero in zip(places, zeros, strict=True) if zero == "0"]
+        if min(wanted) > (0.7 if "32" in encoding else 0.2) and max(others) < 0.05:
+            return encoding
+    return None
+
+
+def _refuse_binary(head: bytes) -> None:
+    refuse_other_kinds(head)
+    controls = len(head) - len(head.translate(None, CONTROL_BYTES))
+    # Control bytes are a tenth of compressed data; text has next to none.
+    if controls > len(head) / 20:
+        raise UnsupportedFile(f"The file is not plain text: {SAVE_AS_CSV}.")
+
+
+def _is_utf8(stream: BinaryIO, start: int) -> bool:
+    """Whether the first bytes beyond ASCII are valid UTF-8 and so many that this is no accident; or there are none.
+
+    Bad bytes later on are then damage, and errors on their lines.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    stream.seek(start)
+    seen = 0
+    chunk = b" "
+    while chunk:
+        chunk = stream.read(SAMPLE_BYTES)
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError:
+            return False
+        if not text.isascii():
+            seen += len(text.encode()) - sum(map(text.count, _ASCII)) if len(text) < 4096 else ENOUGH_BYTES
+            if seen >= ENOUGH_BYTES or len(chunk) == SAMPLE_BYTES:
+                return True
+    return not seen or _is_likely_utf8(stream, start)
+
+
+_ASCII = [chr(code) for code in range(128)]
+
+
+def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
+    found = BeyondAscii.of(stream, start)
+    utf8 = score_utf8(found.utf8)
+    return all(utf8.score + UTF8_FIRST >= each.score for each in readings(found.utf8, found.present))
+
+
+def _by_letters(stream: BinaryIO, start: int, notes: Notes) -> str:
+    found = BeyondAscii.of(stream, start)
+    others = list(found.others)
+    damaged = score_utf8(others)
+    ranked = [damaged, *readings(others, found.present)]
+    ranked.sort(key=lambda each: -each.score)
+    best = ranked[0]
+    rival = next((each for each in ranked[1:] if any(each.read(cell) != best.read(cell) for cell in others)), None)
+    if best is damaged:
+        return "utf-8"
+    if found.utf8 and not _same_encoding(found, best):
+        return _mixed(stream, found)
+    margin = LEAST_MARGIN + ONE_WORD / max(len(tokens(others)), 1)
+    beyond = sum(byte > 127 for cell in others for byte in cell)
+    unsure = rival is not None and best.score - rival.score < margin
+    if rival and (unsure or best.score < LEAST_LIKELIHOOD * beyond):
+        raise _unclear(stream, others, found, best, rival)
+    _note(notes, best, others[0])
+    return best.codec
+
+
+def _same_encoding(found: BeyondAscii, best: Reading) -> bool:
+    """Whether the cells that could be UTF-8, too, are likely in the encoding of the others."""
+    same = next((each for each in readings(found.utf8, found.present) if each.codec == best.codec), None)
+    return same is not None and same.score > score_utf8(found.utf8).score
+
+
+def _mixed(stream: BinaryIO, found: BeyondAscii) -> str:
+    """UTF-8 where most cells are, so that the others are errors on their lines.
+
+    Raises:
+        InvalidCsv: UTF-8 are the fewer.
+    """
+    if found.utf8_cells >= found.other_cells:
+        return "utf-8"
+    other = line_at(stream, min(found.others.values()))
+    lines = sorted({line_at(stream, offset) for offset in list(found.utf8.values())[:MAX_LINES]})
+    detail = (
+        f"This line is written in UTF-8, and other lines, such as line {other}, are not: write it again in the program "
+        "that the other lines are from, and save all of them as “CSV UTF-8”."
+    )
+    raise InvalidCsv(detail, errors=[RowError(line, None, "mixed_encodings", detail) for line in lines])
+
+
+def _unclear(stream: BinaryIO, cells: list[bytes], found: BeyondAscii, best: Reading, rival: Reading) -> InvalidCsv:
+    cell = next(cell for cell in cells if best.read(cell) != rival.read(cell))
+    names = " or ".join(f"encoding={option(each.codec)}" for each in (best, rival))
+    detail = (
+        f"The file does not say its encoding, and it can be read in two ways: here it says “{_shown(best, cell)}” in "
+        f"{label(best.codec)}, or “{_shown(rival, cell)}” in {label(rival.codec)}. Send {names}, whichever is right, or "
+        "save the table as “CSV UTF-8”."
+    )
+    return invalid_csv(line_at(stream, found.others[cell]), None, "encoding_unclear", detail)
+
+
+def _note(notes: Notes, best: Reading, cell: bytes) -> None:
+    language = f"its letters follow each other as in {LANGUAGES[best.language]}"
+    detail = (
+        f"The file does not say its encoding. It is read as {label(best.codec)}, because {language}: “{_shown(best, cell)}”. "
+        "If that is wrong, name the encoding (encoding=…), or save the table as “CSV UTF-8”."
+    )
+    notes.add("encoding_detected", detail)
+
+
+def _shown(reading: Reading, cell: bytes) -> str:
+    return reading.read(cell).strip()[:SHOWN]
