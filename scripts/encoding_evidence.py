@@ -21,8 +21,61 @@ from pathlib import Path
 OUTPUT = Path(__file__).parent.parent / "imgproc/pipeline/table/letters.txt"
 # The language: the locales of CLDR and Django.
 LOCALES = {
-    **{each: [each] for each in "fr de es it pt nl da sv nb fi is ga cy ca gl eu sq et lv lt pl cs sk hu ro".split()},
-    **{each: [each] for each in "hr sl tr az vi ru uk be bg sr mk el he ar fa ur th ja ko en".split()},
+    **{
+        each: [each]
+        for each in [
+            "fr",
+            "de",
+            "es",
+            "it",
+            "pt",
+            "nl",
+            "da",
+            "sv",
+            "nb",
+            "fi",
+            "is",
+            "ga",
+            "cy",
+            "ca",
+            "gl",
+            "eu",
+            "sq",
+            "et",
+            "lv",
+            "lt",
+            "pl",
+            "cs",
+            "sk",
+            "hu",
+            "ro",
+        ]
+    },
+    **{
+        each: [each]
+        for each in [
+            "hr",
+            "sl",
+            "tr",
+            "az",
+            "vi",
+            "ru",
+            "uk",
+            "be",
+            "bg",
+            "sr",
+            "mk",
+            "el",
+            "he",
+            "ar",
+            "fa",
+            "ur",
+            "th",
+            "ja",
+            "ko",
+            "en",
+        ]
+    },
     "bs": ["bs", "sr_Latn"],
     "zh": ["zh_Hans"],
     "tw": ["zh_Hant"],
@@ -53,9 +106,9 @@ HEADER = """\
 
 def texts(locale: str) -> Iterator[str]:
     """All texts in a language."""
+    import django
     from babel import Locale
     from babel.messages.pofile import read_po
-    import django
 
     data = Locale.parse(locale)._data
     for key in ("territories", "languages", "currency_names", "unit_display_names", "months", "days", "time_zones"):

@@ -13,7 +13,9 @@ _AS_LATIN = re.compile(
     "(?:[ÂÃÄÅÎÏÐÑ×Ø][\x80-\xbf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d\u2018\u2019"
     "\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]|â(?:\u20ac|\u201a|\u0080).)+"
 )
-_BYTES = {bytes([code]).decode("cp1252"): code for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+_BYTES = {
+    bytes([code]).decode("cp1252"): code for code in range(0x80, 0xA0) if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
 
 
 def note_damage(block: str, line: int, notes: Notes) -> None:

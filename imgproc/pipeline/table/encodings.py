@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError, UnsupportedFile
@@ -11,7 +12,7 @@ from imgproc.pipeline.table.beyond_ascii import BeyondAscii, line_at
 from imgproc.pipeline.table.code_pages import label, named, option
 from imgproc.pipeline.table.evidence import Reading, readings, score_utf8, tokens
 from imgproc.pipeline.table.kinds import SAVE_AS_CSV, refuse_other_kinds
-from imgproc.pipeline.table.letters import LANGUAGES
+from imgproc.pipeline.table.letters import LANGUAGES, UNREADABLE
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.text import invalid_csv
 
@@ -26,7 +27,7 @@ BOMS = {
 }
 CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 ENOUGH_BYTES = 24  # beyond ASCII that are valid UTF-8 by no accident
-UTF8_FIRST = 3.0  # the logarithm of how much more common UTF-8 is, where a few bytes are valid UTF-8
+UTF8_MARGIN = 3.0  # how much more likely UTF-8 must be than another reading of a few bytes that are valid UTF-8
 LEAST_LIKELIHOOD = -7.0  # of a byte beyond ASCII, or the text is in no language we know
 # How much more likely a reading must be, in natural logarithms, and how much more than that where one word decides.
 LEAST_MARGIN, ONE_WORD = 6.5, 3.7
@@ -115,28 +116,35 @@ _ASCII = [chr(code) for code in range(128)]
 def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
     found = BeyondAscii.of(stream, start)
     utf8 = score_utf8(found.utf8)
-    return all(utf8.score + UTF8_FIRST >= each.score for each in readings(found.utf8, found.present))
+    return all(utf8.score - UTF8_MARGIN >= each.score for each in readings(found.utf8, found.present))
 
 
 def _by_letters(stream: BinaryIO, start: int, notes: Notes) -> str:
     found = BeyondAscii.of(stream, start)
-    others = list(found.others)
-    damaged = score_utf8(others)
-    ranked = [damaged, *readings(others, found.present)]
-    ranked.sort(key=lambda each: -each.score)
-    best = ranked[0]
-    rival = next((each for each in ranked[1:] if any(each.read(cell) != best.read(cell) for cell in others)), None)
-    if best is damaged:
-        return "utf-8"
-    if found.utf8 and not _same_encoding(found, best):
+    cells = found.others or found.utf8
+    utf8 = score_utf8(cells)
+    ranked = sorted([utf8, *readings(cells, found.present)], key=lambda each: -each.score)
+    if not any(
+        character > UNREADABLE or "\x7f" < character < UNREADABLE for cell in cells for character in utf8.read(cell)
+    ):
+        ranked.remove(utf8)  # Nothing beyond ASCII is valid.
+    best, *others = ranked
+    if best is not utf8 and found.others and found.utf8 and not _same_encoding(found, best):
         return _mixed(stream, found)
-    margin = LEAST_MARGIN + ONE_WORD / max(len(tokens(others)), 1)
-    beyond = sum(byte > 127 for cell in others for byte in cell)
-    unsure = rival is not None and best.score - rival.score < margin
-    if rival and (unsure or best.score < LEAST_LIKELIHOOD * beyond):
-        raise _unclear(stream, others, found, best, rival)
-    _note(notes, best, others[0])
+    words = tokens(cells)
+    for rival in others:
+        differing = sum(best.read(word) != rival.read(word) for word in words)
+        if differing and best.score - rival.score < LEAST_MARGIN + ONE_WORD / differing:
+            raise _unclear(stream, cells, best, rival)
+    if others and best.score < LEAST_LIKELIHOOD * sum(byte > 127 for cell in cells for byte in cell):
+        raise _unclear(stream, cells, best, next(each for each in others if _differ(best, each, cells)))
+    if best is not utf8:  # UTF-8 needs no note; bytes that are not are errors on their lines.
+        _note(notes, best, next(iter(cells)))
     return best.codec
+
+
+def _differ(one: Reading, other: Reading, cells: Iterable[bytes]) -> bool:
+    return any(one.read(cell) != other.read(cell) for cell in cells)
 
 
 def _same_encoding(found: BeyondAscii, best: Reading) -> bool:
@@ -162,22 +170,22 @@ def _mixed(stream: BinaryIO, found: BeyondAscii) -> str:
     raise InvalidCsv(detail, errors=[RowError(line, None, "mixed_encodings", detail) for line in lines])
 
 
-def _unclear(stream: BinaryIO, cells: list[bytes], found: BeyondAscii, best: Reading, rival: Reading) -> InvalidCsv:
+def _unclear(stream: BinaryIO, cells: dict[bytes, int], best: Reading, rival: Reading) -> InvalidCsv:
     cell = next(cell for cell in cells if best.read(cell) != rival.read(cell))
     names = " or ".join(f"encoding={option(each.codec)}" for each in (best, rival))
     detail = (
-        f"The file does not say its encoding, and it can be read in two ways: here it says “{_shown(best, cell)}” in "
-        f"{label(best.codec)}, or “{_shown(rival, cell)}” in {label(rival.codec)}. Send {names}, whichever is right, or "
-        "save the table as “CSV UTF-8”."
+        f"The file does not say its encoding, and it can be read in two ways: here it says "
+        f"“{_shown(best, cell)}” in {label(best.codec)}, or “{_shown(rival, cell)}” in {label(rival.codec)}. "
+        f"Send {names}, whichever is right, or save the table as “CSV UTF-8”."
     )
-    return invalid_csv(line_at(stream, found.others[cell]), None, "encoding_unclear", detail)
+    return invalid_csv(line_at(stream, cells[cell]), None, "encoding_unclear", detail)
 
 
 def _note(notes: Notes, best: Reading, cell: bytes) -> None:
-    language = f"its letters follow each other as in {LANGUAGES[best.language]}"
     detail = (
-        f"The file does not say its encoding. It is read as {label(best.codec)}, because {language}: “{_shown(best, cell)}”. "
-        "If that is wrong, name the encoding (encoding=…), or save the table as “CSV UTF-8”."
+        f"The file does not say its encoding. It is read as {label(best.codec)}, because its letters follow each other "
+        f"as in {LANGUAGES[best.language]}: “{_shown(best, cell)}”. If that is wrong, name the encoding "
+        "(encoding=…), or save the table as “CSV UTF-8”."
     )
     notes.add("encoding_detected", detail)
 

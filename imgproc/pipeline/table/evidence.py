@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from imgproc.pipeline.table.code_pages import CODE_PAGES, FOREIGN, LANGUAGES_OF, WIDE
 from imgproc.pipeline.table.letters import (
     IDEOGRAPHIC,
-    LANGUAGES,
     UNREADABLE,
-    Language,
     languages,
     score_characters,
     score_pairs,

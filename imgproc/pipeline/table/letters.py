@@ -132,9 +132,7 @@ def _table() -> dict[str, dict[str, float]]:
         if code in LANGUAGES:
             size = 1 if code in IDEOGRAPHIC.values() else 2
             table[code] = {
-                level[at : at + size]: 2.0 ** int(level[0], 16)
-                for level in levels
-                for at in range(1, len(level), size)
+                level[at : at + size]: 2.0 ** int(level[0], 16) for level in levels for at in range(1, len(level), size)
             }
     return table
 
@@ -144,7 +142,9 @@ def languages() -> dict[str, list[Language]]:
     """The languages of each script; the first stands for all of them."""
     found: dict[str, list[Language]] = {}
     for name in SCRIPTS:
-        codes = [c for c, pairs in _table().items() if c not in IDEOGRAPHIC.values() and Language(c, pairs).script == name]
+        codes = [
+            c for c, pairs in _table().items() if c not in IDEOGRAPHIC.values() and Language(c, pairs).script == name
+        ]
         everything: dict[str, float] = defaultdict(float)
         for code in codes:
             total = sum(_table()[code].values())
@@ -224,7 +224,12 @@ def _total(language: str) -> float:
 
 
 # The rows of each standard that hold its common characters: (codec, first and last lead byte).
-_COMMON = {"ja": ("euc_jp", 0xB0, 0xCF), "zh": ("gb2312", 0xB0, 0xD7), "ko": ("euc_kr", 0xB0, 0xC8), "tw": ("big5", 0xA4, 0xC6)}
+_COMMON = {
+    "ja": ("euc_jp", 0xB0, 0xCF),
+    "zh": ("gb2312", 0xB0, 0xD7),
+    "ko": ("euc_kr", 0xB0, 0xC8),
+    "tw": ("big5", 0xA4, 0xC6),
+}
 
 
 def _unlisted(character: str, language: str) -> float:
