@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -144,7 +144,7 @@ def _toned(letter: str) -> str:
     try:
         letter.encode("cp1258")
     except UnicodeEncodeError:
-        *base, tone = unicodedata.normalize("NFD", letter)
+        *base, tone = list(unicodedata.normalize("NFD", letter))
         if len(base) > 1 and base[-1] == "\u0323":
             base, tone = [base[0], tone], "\u0323"
         return unicodedata.normalize("NFC", "".join(base)) + tone if base else letter
@@ -156,13 +156,13 @@ def fold(letter: str) -> str:
     return letter.lower() if len(letter.lower()) == 1 else letter
 
 
-def counts(language: str) -> Counter[str]:
+def counts(language: str) -> list[tuple[str, float]]:
     """The pairs with a letter beyond ASCII, or the characters, with how many distinct words have them."""
     seen = Counter(word for locale in LOCALES[language] for text in texts(locale) for word in words(text, language))
     seen.update(words(MORE_WORDS.get(language, ""), language))
     if language == "ro":  # The Windows code page has letters with a cedilla instead of a comma.
         seen.update({word.translate(CEDILLAS): times for word, times in seen.items()})
-    found: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     for word, times in seen.items():
         if word.isascii():
             continue
@@ -173,7 +173,7 @@ def counts(language: str) -> Counter[str]:
         else:
             for pair in map("".join, pairwise(f" {word} ")):
                 found[pair] += weight if not pair.isascii() else 0
-    return found
+    return sorted(found.items(), key=lambda each: -each[1])
 
 
 def main() -> None:
@@ -182,7 +182,7 @@ def main() -> None:
     for language in LOCALES:
         most = MOST_CHARACTERS if language in CHARACTERS else MOST_PAIRS.get(language, 560)
         levels: dict[int, list[str]] = {}
-        for pair, count in counts(language).most_common(most):
+        for pair, count in counts(language)[:most]:
             if count >= (1 if language in MORE_WORDS else 2):
                 levels.setdefault(round(math.log2(count)), []).append(pair)
         fields = [f"{level:x}{''.join(pairs)}" for level, pairs in levels.items()]

@@ -10,7 +10,7 @@ from imgproc.core.errors import InvalidCsv, RowError, UnsupportedFile
 from imgproc.core.spool import Spool
 from imgproc.pipeline.table.beyond_ascii import BeyondAscii, line_at
 from imgproc.pipeline.table.code_pages import label, named, option
-from imgproc.pipeline.table.evidence import Reading, readings, score_utf8, tokens
+from imgproc.pipeline.table.evidence import Reading, readings, score_as, score_utf8, tokens
 from imgproc.pipeline.table.kinds import SAVE_AS_CSV, refuse_other_kinds
 from imgproc.pipeline.table.letters import LANGUAGES, UNREADABLE
 from imgproc.pipeline.table.notes import Notes
@@ -31,6 +31,8 @@ UTF8_MARGIN = 3.0  # how much more likely UTF-8 must be than another reading of 
 LEAST_LIKELIHOOD = -7.0  # of a byte beyond ASCII, or the text is in no language we know
 # How much more likely a reading must be, in natural logarithms, and how much more than that where one word decides.
 LEAST_MARGIN, ONE_WORD = 6.5, 3.7
+# The same by the words alone that two readings differ in. Where a file has enough words, those need only not disagree.
+ALONE_MARGIN, ENOUGH_WORDS = 8.5, 12
 SHOWN = 60  # characters of a cell in a message
 MAX_LINES = 100
 
@@ -131,16 +133,32 @@ def _by_letters(stream: BinaryIO, start: int, notes: Notes) -> str:
     best, *others = ranked
     if best is not utf8 and found.others and found.utf8 and not _same_encoding(found, best):
         return _mixed(stream, found)
-    words = tokens(cells)
-    for rival in others:
-        differing = sum(best.read(word) != rival.read(word) for word in words)
-        if differing and best.score - rival.score < LEAST_MARGIN + ONE_WORD / differing:
-            raise _unclear(stream, cells, best, rival)
-    if others and best.score < LEAST_LIKELIHOOD * sum(byte > 127 for cell in cells for byte in cell):
-        raise _unclear(stream, cells, best, next(each for each in others if _differ(best, each, cells)))
+    for each in others:
+        if _is_close(best, each, tokens(cells)):
+            raise _unclear(stream, cells, best, each)
+    unknown = best.score < LEAST_LIKELIHOOD * sum(byte > 127 for cell in cells for byte in cell)
+    if unknown and (rival := next((each for each in others if _differ(best, each, cells)), None)):
+        raise _unclear(stream, cells, best, rival)
     if best is not utf8:  # UTF-8 needs no note; bytes that are not are errors on their lines.
         _note(notes, best, next(iter(cells)))
     return best.codec
+
+
+def _is_close(best: Reading, rival: Reading, words: list[bytes]) -> bool:
+    """Whether a rival that reads some words otherwise is about as likely, by all words or by those alone.
+
+    Words that both read alike tell the language, but a word of another language among them must not decide.
+    """
+    differing = [word for word in words if best.read(word) != rival.read(word)]
+    if not differing:
+        return False
+    margin = LEAST_MARGIN + ONE_WORD / len(differing)
+    if best.score - rival.score < margin:
+        return True
+    # A word with bytes that are no text is an error on its line, whatever else it may be.
+    alone = [word for word in differing if UNREADABLE not in best.read(word)]
+    needed = ALONE_MARGIN if len(words) < ENOUGH_WORDS else 0.0
+    return bool(alone) and score_as(alone, best.codec) - score_as(alone, rival.codec) < needed
 
 
 def _differ(one: Reading, other: Reading, cells: Iterable[bytes]) -> bool:

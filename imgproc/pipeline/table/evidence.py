@@ -18,6 +18,7 @@ from imgproc.pipeline.table.letters import (
 )
 
 _URL = re.compile(rb"https?://[^\s|]*", re.I)
+UNLIKELY = -1e6
 _BEST_GROUPS = 10  # that are scored language by language
 # The likelihood that a run of characters beyond ASCII ends, touches a small Latin letter or digit, is a single one.
 _END, _TOUCHING, _LONELY = -1.0, -3.0, -4.0
@@ -63,6 +64,18 @@ def score_utf8(cells: Iterable[bytes]) -> Reading:
     return Reading("utf-8", score, language)
 
 
+def score_as(words: list[bytes], codec: str) -> float:
+    """The likelihood of words in an encoding."""
+    if codec == "utf-8":
+        return score_utf8(words).score
+    if codec in WIDE:
+        wide = _wide(words, codec)
+        return wide.score if wide else UNLIKELY
+    table = bytes(range(256)).decode(codec, "replace")
+    pairs = [(table[first], table[second], times) for first, second, times in _pairs(words)]
+    return _best_language(pairs, codec)[0] + CODE_PAGES[codec][1]
+
+
 def _wide(words: list[bytes], codec: str) -> Reading | None:
     """The reading in an encoding of two bytes a character; None where a tenth of it is not text."""
     text = " ".join(word.decode(codec, "replace") for word in words)
@@ -76,10 +89,7 @@ def _wide(words: list[bytes], codec: str) -> Reading | None:
 
 
 def _narrow(words: list[bytes], present: bytes) -> list[Reading]:
-    pairs: Counter[tuple[int, int]] = Counter()
-    for word in words:
-        pairs.update(zip(b" " + word, word + b" ", strict=True))
-    beyond = [(first, second, times) for (first, second), times in pairs.items() if first > 127 or second > 127]
+    beyond = _pairs(words)
     groups: dict[str, str] = {}
     for codec in CODE_PAGES:
         groups.setdefault(present.decode(codec, "replace"), codec)
@@ -95,6 +105,14 @@ def _narrow(words: list[bytes], present: bytes) -> list[Reading]:
         score, language = _best_language(decoded[codec], codec)
         found.append(Reading(codec, score + CODE_PAGES[codec][1], language))
     return found
+
+
+def _pairs(words: list[bytes]) -> list[tuple[int, int, int]]:
+    """The pairs of bytes, one of them beyond ASCII, with how often each occurs."""
+    pairs: Counter[tuple[int, int]] = Counter()
+    for word in words:
+        pairs.update(zip(b" " + word, word + b" ", strict=True))
+    return [(first, second, times) for (first, second), times in pairs.items() if first > 127 or second > 127]
 
 
 def _main_script(pairs: list[tuple[str, str, int]]) -> str:
