@@ -213,3 +213,15 @@ def test_notes_text_that_another_program_has_damaged(name: str, code: str, said:
 def test_takes_capitals_with_accents_as_they_are() -> None:
     """Portuguese and French begin words with the letters that damaged text has."""
     assert notes_of(["Âge d’or", "São", "À la carte", "Ñandú «Öl»", "MAÇÃ «A»", "10°–20°"]) == ()
+
+
+@pytest.mark.parametrize(("name", "page"), [("女鞋", "gb18030"), ("桌布", "cp950"), ("비누", "cp949")])
+def test_refuses_a_word_that_is_valid_utf8_or_damaged_utf8_by_accident(name: str, page: str) -> None:
+    """A word of two characters can be valid in several encodings; none of them is taken without evidence."""
+    assert outcome([name], page) == "refused"
+
+
+@pytest.mark.parametrize("name", ["½ l", "é", "Ñ", "20°", "Ωμέγα", "чай", "ספל", "ქართული", "🦄", "№ 5"])
+def test_reads_one_short_name_in_utf8(name: str) -> None:
+    """Few files in UTF-8 have so little beyond ASCII, and they are read."""
+    assert outcome([name], "utf-8") == "right"

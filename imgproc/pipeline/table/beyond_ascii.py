@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 CHUNK_BYTES = 64 * 1024
-MAX_KEPT_BYTES = 48 * 1024  # of distinct cells; more would not change what they tell
+MAX_KEPT_BYTES = 16 * 1024  # of distinct cells; more would not change what they tell
 MAX_CELL_BYTES = 512
 # No second byte of a character is one of these, in any encoding.
 _BORDERS = b'\r\n\t,;"'

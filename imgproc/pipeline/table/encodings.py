@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable
 from typing import BinaryIO
 
@@ -26,6 +27,7 @@ BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
+OUR_HEADER = re.compile(rb",(?:Output Image Urls|Error)\s*$")  # of output.csv and failed.csv
 ENOUGH_BYTES = 24  # beyond ASCII that are valid UTF-8 by no accident
 UTF8_MARGIN = 3.0  # how much more likely UTF-8 must be than another reading of a few bytes that are valid UTF-8
 LEAST_LIKELIHOOD = -7.0  # of a byte beyond ASCII, or the text is in no language we know
@@ -116,6 +118,10 @@ _ASCII = [chr(code) for code in range(128)]
 
 
 def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
+    """Whether a few bytes are more likely UTF-8 than a word of Chinese or Korean; the files that we write are UTF-8."""
+    stream.seek(0)
+    if OUR_HEADER.search(stream.readline(SAMPLE_BYTES)):
+        return True
     found = BeyondAscii.of(stream, start)
     utf8 = score_utf8(found.utf8)
     return all(utf8.score - UTF8_MARGIN >= each.score for each in readings(found.utf8, found.present))
