@@ -13,10 +13,10 @@ from imgproc.pipeline.storage.object_keys import slugify
 from imgproc.pipeline.table.cells import value
 from imgproc.pipeline.table.columns import find_columns
 from imgproc.pipeline.table.dialect import find_dialect
+from imgproc.pipeline.table.encodings import find_encoding
 from imgproc.pipeline.table.formulas import guard
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
-from imgproc.pipeline.table.text import detect_encoding
 from imgproc.pipeline.table.urls import parse_urls
 from tests.unit.linear import assert_linear
 
@@ -36,7 +36,7 @@ def scan(data: bytes) -> None:
 def detect(data: bytes) -> None:
     """Detect the encoding."""
     with contextlib.suppress(InvalidInput):
-        detect_encoding(io.BytesIO(data))
+        find_encoding(io.BytesIO(data), choice=None, notes=Notes())
 
 
 def find_in_header(header: list[str]) -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from imgproc.pipeline.table.encodings import CONTROL_BYTES
 from imgproc.pipeline.table.formulas import guard, unguard
 from imgproc.pipeline.table.read import CsvLimits, read_csv
-from imgproc.pipeline.table.text import CONTROL_BYTES
 from imgproc.pipeline.table.write import FailedRow, OutputRow, write_failed_csv, write_output_csv
 
 # A busy machine must not make a test fail.

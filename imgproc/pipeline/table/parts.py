@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from imgproc.core.errors import InvalidCsv
 from imgproc.pipeline.table.columns import Columns
+from imgproc.pipeline.table.damage import note_damage
 from imgproc.pipeline.table.dialect import is_blank
 from imgproc.pipeline.table.header_faults import Dialect
 from imgproc.pipeline.table.notes import Notes
@@ -38,6 +39,8 @@ def read_parts(
     rows = 0
     while True:
         while not lines.waiting and (text := lines.next_block()):
+            if not text.isascii():
+                note_damage(text, lines.number + 1, notes)
             if is_blank_block(text, dialect.delimiter):
                 lines.skip_block(count_lines(text))
                 continue

@@ -10,13 +10,14 @@ from typing import BinaryIO
 from imgproc.core.errors import InvalidCsv, RowError
 from imgproc.pipeline.table.columns import COLUMNS, Columns, find_columns
 from imgproc.pipeline.table.dialect import HEAD_CHARS, find_dialect
+from imgproc.pipeline.table.encodings import find_encoding
 from imgproc.pipeline.table.headings import Choice
 from imgproc.pipeline.table.notes import Note, Notes
 from imgproc.pipeline.table.parts import read_parts
 from imgproc.pipeline.table.plain import PlainRows
 from imgproc.pipeline.table.records import Lines
 from imgproc.pipeline.table.rows import CsvLimits, Row
-from imgproc.pipeline.table.text import detect_encoding, open_text
+from imgproc.pipeline.table.text import open_text
 
 # The names that code outside this folder imports.
 __all__ = ["CsvLimits", "CsvReading", "Note", "ReadOptions", "Row", "Scan", "read_csv", "require_valid", "scan_csv"]
@@ -96,10 +97,11 @@ def read_csv(
 
     Raises:
         UnsupportedFile: the file is not a table.
-        InvalidCsv: it has no header, or a column is missing or given twice.
+        InvalidOption: it names no encoding.
+        InvalidCsv: the file has no header, a column is missing or given twice, or its encoding is not clear.
     """
     notes = Notes()
-    encoding = options.encoding or detect_encoding(stream)
+    encoding = find_encoding(stream, choice=options.encoding, notes=notes)
     dialect = find_dialect(open_text(stream, encoding).read(HEAD_CHARS), notes=notes, choice=options.columns)
     columns = find_columns(dialect.header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
     lines = Lines(open_text(stream, encoding))

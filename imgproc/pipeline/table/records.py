@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from imgproc.core.errors import InvalidCsv, RowError
+from imgproc.pipeline.table.code_pages import label
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.quotes import Quotes
 from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
@@ -194,5 +195,5 @@ def _unreadable(line: int, lines: Lines) -> RowError:
     if code == "nul_character":
         detail = "The line holds a NUL character: remove it."
     else:
-        detail = f"The line holds bytes that are not {lines.text.encoding} text: save the sheet as “CSV UTF-8”."
+        detail = f"The line holds bytes that are not {label(lines.text.encoding)} text: save the sheet as “CSV UTF-8”."
     return RowError(line + index, None, code, detail)
