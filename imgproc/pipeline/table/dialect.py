@@ -64,9 +64,9 @@ def find_dialect(head: str, *, notes: Notes, choice: Choice | None = None) -> Di
     if not complete:
         raise _no_header(tried, lines, filled[0], choice)
     best = max(complete, key=lambda each: (-each.line, len(each.header), each.agreeing))
-    best = _last_of_several(best, complete)
+    best = last_of_several(best, complete)
     _check_rows(best)
-    _note_lines_above(best, filled, notes)
+    note_lines_above(best, filled, notes)
     return best
 
 
@@ -105,9 +105,7 @@ def _try(lines: list[str], number: int, delimiter: str, choice: Choice | None) -
     """The dialect if the header is on line `number`, counted from 0; without rows if that line is no header."""
     reader = csv.reader(iter(lines[number:]), delimiter=delimiter, skipinitialspace=True)
     with suppress(csv.Error):
-        names = [cell.strip("\ufeff\u200b \t\r\n\xa0") for cell in next(reader, [])]
-        while names and not names[-1]:  # A spreadsheet pads the header to the width of its widest row.
-            names.pop()
+        names = headings(next(reader, []))
         rows: list[list[str]] = []
         if len(roles(names, choice)) == len(COLUMNS):
             with suppress(csv.Error):
@@ -116,7 +114,15 @@ def _try(lines: list[str], number: int, delimiter: str, choice: Choice | None) -
     return None
 
 
-def _last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:
+def headings(cells: Sequence[str]) -> list[str]:
+    """The cells of a header, without blank ones at its end: a spreadsheet pads it to the width of its widest row."""
+    names = [cell.strip("\ufeff\u200b \t\r\n\xa0") for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:
     """The last of several header lines in sequence: some templates repeat the names for people and for machines."""
     by_line = {each.line: each for each in complete if each.delimiter == first.delimiter}
     line = first.line
@@ -143,7 +149,8 @@ def _check_rows(dialect: Dialect) -> None:
             raise invalid_csv(dialect.line, None, "mixed_delimiters", detail)
 
 
-def _note_lines_above(dialect: Dialect, filled: list[int], notes: Notes) -> None:
+def note_lines_above(dialect: Dialect, filled: list[int], notes: Notes) -> None:
+    """Note which lines above the header are not read; `filled` are the lines that have text, counted from 0."""
     above = [number + 1 for number in filled if number + 1 < dialect.line]
     if above:
         which = f"Line {above[0]} is" if len(above) == 1 else f"Lines {above[0]} to {above[-1]} are"
@@ -163,13 +170,18 @@ def _no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choic
             f"The quote opened on line {best.line} is never closed: close it, or double it if it is part of the text."
         )
         return invalid_csv(best.line, None, "unterminated_quote", detail)
-    found = roles(best.header, choice)
     if len(best.header) == 1 and _is_quoted_whole(lines[best.line - 1]):
         detail = (
             f"Line {best.line} is one quoted cell that holds the others: save the file again without quotes around "
             "whole lines."
         )
         return invalid_csv(best.line, None, "quoted_lines", detail)
+    return no_header(best, choice)
+
+
+def no_header(best: Dialect, choice: Choice | None) -> InvalidCsv:
+    """The refusal of a line that does not name all of our columns, and is most like a header."""
+    found = roles(best.header, choice)
     if found:
         return missing_columns(best.header, [column for column in COLUMNS if column not in found], line=best.line)
     shown = ", ".join(best.header)[:300]
