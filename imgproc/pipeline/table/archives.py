@@ -113,10 +113,10 @@ def _directory_size(stream: BinaryIO) -> tuple[int, int]:
 def workbook_suffix(names: set[str]) -> str | None:
     """The suffix of the workbook that a ZIP archive with these names is; None if it is another archive."""
     lower = {name.lower() for name in names}
-    if "xl/workbook.xml" in lower or ("[content_types].xml" in lower and _any_in(lower, "xl/worksheets/")):
-        return ".xlsx"
     if "xl/workbook.bin" in lower:
         return ".xlsb"
+    if "xl/workbook.xml" in lower or ("[content_types].xml" in lower and _any_in(lower, "xl/worksheets/")):
+        return ".xlsx"
     return ".ods" if {"mimetype", "content.xml"} <= lower else None
 
 

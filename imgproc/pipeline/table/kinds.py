@@ -44,7 +44,7 @@ _HTML = (
 # The first of these that the beginning of a text matches tells what it is. Some programs write a table as HTML or XML
 # and name it .xls: Excel opens it, so that Excel can save it as a workbook.
 _TEXTS = tuple(
-    (re.compile(rf"\A\s*{pattern}", re.I | re.S), kind, remedy)
+    (re.compile(rf"\s*{pattern}", re.I | re.S), kind, remedy)
     for pattern, kind, remedy in (
         (
             r"<.*(?:urn:schemas-microsoft-com:office:spreadsheet|progid=.Excel\.Sheet)",
@@ -118,7 +118,7 @@ def refuse_other_kinds(head: bytes) -> None:
             raise UnsupportedFile(f"The file is {kind}: {remedy}.")
     text = _as_text(head)
     for pattern, kind, remedy in _TEXTS:
-        if pattern.search(text):
+        if pattern.match(text):
             raise UnsupportedFile(f"The file is {kind}: {remedy}.")
 
 

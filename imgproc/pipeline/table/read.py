@@ -8,9 +8,10 @@ from itertools import starmap
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError
-from imgproc.pipeline.table.archives import unpack
+from imgproc.pipeline.table.archives import peek, unpack
 from imgproc.pipeline.table.columns import COLUMNS, Choice, Columns, find_columns
 from imgproc.pipeline.table.dialect import HEAD_CHARS, find_dialect
+from imgproc.pipeline.table.kinds import refuse_other_kinds
 from imgproc.pipeline.table.notes import Note, Notes
 from imgproc.pipeline.table.parts import read_parts, read_sheet_rows
 from imgproc.pipeline.table.plain import PlainRows
@@ -107,6 +108,7 @@ def read_csv(
     stream = unpack(stream, max_bytes=limits.max_bytes, notes=notes)
     if kind := kind_of(stream):
         return _read_workbook(stream, kind, limits, options, notes, all_cells=all_cells)
+    refuse_other_kinds(peek(stream))
     encoding = options.encoding or detect_encoding(stream)
     dialect = find_dialect(open_text(stream, encoding).read(HEAD_CHARS), notes=notes, choice=options.columns)
     columns = find_columns(dialect.header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)

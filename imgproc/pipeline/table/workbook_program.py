@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import json
 import math
 import resource
@@ -49,6 +50,8 @@ def main(task: dict[str, Any]) -> dict[str, Any]:
         return {"refusal": "password"}
     except CalamineError as error:
         return {"refusal": "password" if "assword" in str(error) else "damaged"}
+    except OSError as error:
+        return {"refusal": "disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "damaged"}
 
 
 def _read(workbook: CalamineWorkbook, rows: TextIO, task: dict[str, Any]) -> dict[str, Any]:

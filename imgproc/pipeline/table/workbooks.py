@@ -55,7 +55,8 @@ NO_DELIMITER = "\x1f"  # between cells of a row that are shown together; no cell
 _PROGRAM = "imgproc.pipeline.table.workbook_program"
 _ROOT = Path(imgproc.__file__).parent.parent
 _TOO_LARGE = (
-    "The workbook takes more memory or time to read than a file may: save the sheet as “CSV UTF-8”, and upload that."
+    "The workbook takes more memory or time to read than a file may: remove cells that stand far from the table, or "
+    "save the sheet as “CSV UTF-8”, and upload that."
 )
 _DAMAGED = f"The workbook is damaged, or of a kind that we cannot read: {SAVE_AS_CSV}."
 _ENCRYPTED = (
@@ -205,6 +206,8 @@ def _check(answer: dict[str, Any], wanted: str | None) -> None:
     if refusal == "row_too_long":
         detail = "The row has more than a million characters: shorten its texts."
         raise invalid_csv(answer["line"], None, "row_too_long", detail)
+    if refusal == "disk":
+        raise InfrastructureError("The disk for temporary files is full; try again later.")
     if refusal:
         raise UnsupportedFile({"password": _ENCRYPTED, "too_large": _TOO_LARGE}.get(refusal, _DAMAGED))
 
