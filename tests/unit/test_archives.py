@@ -6,12 +6,15 @@ import gzip
 import io
 import struct
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
 from imgproc.core.errors import UnsupportedFile
+from imgproc.core.spool import HashedSpool
 from imgproc.pipeline.table.read import CsvLimits, CsvReading, read_csv
 from tests.support.workbook_files import HEADER, xls_of, xlsx_of, zip_of
 
@@ -83,6 +86,14 @@ def test_reads_an_archive_in_the_same_way_again() -> None:
     stream = io.BytesIO(zip_of({"b.csv": CSV, "notes.txt": b"x"}))
     first, again = (list(read_csv(stream, limits=LIMITS).rows) for _ in range(2))
     assert first == again
+
+
+@pytest.mark.parametrize("data", [zip_of({"a.csv": CSV}), gzip.compress(CSV), XLSX, zip_of({"a.xlsx": XLSX})])
+def test_reads_what_the_api_has_received(data: bytes) -> None:
+    """An upload is a spooled file, which has fewer methods than a file."""
+    with HashedSpool(tempfile.SpooledTemporaryFile(64)) as stream:
+        stream.write(data)
+        assert len(list(read_csv(cast("BinaryIO", stream), limits=LIMITS).rows)) == 1
 
 
 def test_rows_can_be_read_after_the_reading_is_gone() -> None:

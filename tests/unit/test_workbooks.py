@@ -303,6 +303,16 @@ def test_refuses_a_sheet_that_cannot_be_read(rows: Any, code: str) -> None:
     assert fault_of(xlsx_of(rows))[2] == code
 
 
+@pytest.mark.parametrize("blank", ["<v/>", "<v></v>"])
+def test_a_blank_reference_to_a_text_is_blank(blank: str) -> None:
+    """It is not the first text of the workbook."""
+    row = f'<row r="2"><c r="A2" t="s">{blank}</c>{cell_xml("B2", "Mug")}{cell_xml("C2", URL)}</row>'
+    strings = ["<sst><si><t>A-1</t></si></sst>"]
+    assert (
+        fault_of(xlsx_parts(SHEET_START + header_xml() + row + SHEET_END, strings=strings))[2] == "empty_serial_number"
+    )
+
+
 def test_reads_columns_that_the_caller_names() -> None:
     """Names that we do not know are found in a workbook, too."""
     columns = {"serialNumber": ["Kenn"], "productName": ["Was"], "inputImageUrls": ["Wo"]}

@@ -134,7 +134,7 @@ class XlsxDetails:
 
 def _cells(packed: IO[bytes], padded: dict[bytes, tuple[str, int]]) -> Iterator[Detail]:
     """The details of the cells in a sheet's XML."""
-    signs = [b't="e"', b"IMAGE", b"HYPERLINK", *(b's="%s"' % style for style in padded)]
+    signs = [b't="e"', b"IMAGE", b"HYPERLINK", b"v/>", b"v></", *(b's="%s"' % style for style in padded)]
     rest = b""
     while block := packed.read(BLOCK):
         joined = rest + block
@@ -166,6 +166,8 @@ def _detail(piece: bytes, padded: dict[bytes, tuple[str, int]]) -> Iterator[Deta
         yield Detail(row, column, "formula", f"={written.lstrip('=')}")
     elif b't="e"' in tag:
         yield Detail(row, column, "error", shown or "#VALUE!")
+    elif b't="s"' in tag and not shown:  # python-calamine reads the first text of the workbook instead of none
+        yield Detail(row, column, "text", "")
     elif shown.isascii() and shown.isdigit() and b' t="' not in tag:
         prefix, digits = padded.get(style[1], ("", 0)) if style else ("", 0)
         if len(shown) > 15 or prefix or len(shown) < digits:
