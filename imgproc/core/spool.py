@@ -27,6 +27,10 @@ class Spool:
             self._is_ascii = False
         return self._file.write(block)
 
+    def seekable(self) -> bool:
+        """Return True; zipfile asks."""
+        return True
+
     def __enter__(self) -> Spool:
         return self
 

@@ -65,7 +65,11 @@ def init_app(app: Flask, settings: Settings) -> None:
             identity=Identity(user_agent(settings.contact_url), HostHeaders(settings.host_headers)),
         ),
         notifier=Notifier(allowed_networks=networks),
-        csv_limits=CsvLimits(max_rows=settings.max_rows, max_images_per_row=settings.max_images_per_row),
+        csv_limits=CsvLimits(
+            max_rows=settings.max_rows,
+            max_images_per_row=settings.max_images_per_row,
+            max_bytes=settings.max_upload_bytes,
+        ),
         memory=MemoryBudget(settings.worker_memory_limit),
         host_limits=limits,
     )

@@ -13,7 +13,7 @@ from itertools import islice
 from imgproc.core.errors import InvalidCsv
 from imgproc.pipeline.table.columns import COLUMNS, too_many_columns
 from imgproc.pipeline.table.header_faults import DELIMITERS, Dialect, no_header, refuse_other_rows
-from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, roles
+from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, cleaned, roles
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.quotes import QUOTES
 from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
@@ -53,9 +53,9 @@ def find_dialect(head: str, *, notes: Notes, choice: Choice | None = None) -> Di
     if not complete:
         raise no_header(tried, lines, filled[0], choice)
     best = max(complete, key=lambda each: (-each.line, len(each.header), each.agreeing))
-    best = _requoted(_last_of_several(best, complete), lines, choice, notes)
+    best = _requoted(last_of_several(best, complete), lines, choice, notes)
     refuse_other_rows(best)
-    _note_lines_above(best, filled, notes)
+    note_lines_above(best, filled, notes)
     return best
 
 
@@ -94,7 +94,7 @@ def _try(lines: list[str], number: int, delimiter: str, choice: Choice | None) -
     """The dialect if the header is on line `number`, counted from 0; without rows if that line is no header."""
     reader = csv.reader(iter(lines[number:]), delimiter=delimiter, skipinitialspace=True)
     with suppress(csv.Error):
-        names = [cell.strip("\ufeff\u200b \t\r\n\xa0") for cell in next(reader, [])]
+        names = cleaned(next(reader, []))
         height = reader.line_num
         rows: list[list[str]] = []
         if len(roles(names, choice)) == len(COLUMNS):
@@ -151,7 +151,7 @@ def _is_strict(lines: list[str], dialect: Dialect) -> bool:
     return False
 
 
-def _last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:
+def last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:
     """The last of several header lines in sequence: some templates repeat the names for people and for machines."""
     by_line = {each.line: each for each in complete if each.delimiter == first.delimiter}
     last = first
@@ -160,7 +160,8 @@ def _last_of_several(first: Dialect, complete: list[Dialect]) -> Dialect:
     return last
 
 
-def _note_lines_above(dialect: Dialect, filled: list[int], notes: Notes) -> None:
+def note_lines_above(dialect: Dialect, filled: list[int], notes: Notes) -> None:
+    """Note which lines above the header are not read; `filled` are the lines that have text, counted from 0."""
     above = [number + 1 for number in filled if number + 1 < dialect.line]
     if above:
         which = f"Line {above[0]} is" if len(above) == 1 else f"Lines {above[0]} to {above[-1]} are"

@@ -76,6 +76,11 @@ def no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choice
         return too_many_columns(len(best.header), line=best.line)
     if fault := _fault_of_quotes(best, lines) or _fault_of_delimiter(best, choice):
         return invalid_csv(best.line, None, *fault)
+    return unnamed_columns(best, choice)
+
+
+def unnamed_columns(best: Dialect, choice: Choice | None) -> InvalidCsv:
+    """The refusal of a line that does not name all of our columns, and is most like a header."""
     if found := roles(best.header, choice):
         return missing_columns(best.header, [column for column in COLUMNS if column not in found], line=best.line)
     shown = ", ".join(best.header)[:300]

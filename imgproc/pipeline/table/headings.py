@@ -74,3 +74,8 @@ def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
         if text in WEAK_URLS or names_pictures(cell):
             found.add("inputImageUrls")
     return found
+
+
+def cleaned(cells: Sequence[str]) -> list[str]:
+    """The cells of a header without the white space and marks around them."""
+    return [cell.strip("\ufeff\u200b \t\r\n\xa0") for cell in cells]

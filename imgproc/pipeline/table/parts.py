@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from imgproc.core.errors import InvalidCsv
 from imgproc.pipeline.table.columns import Columns
@@ -63,8 +63,35 @@ def read_parts(
         yield from products.add(row)
     yield from products.end()
     if not rows:
-        detail = "The file has a header and no rows: add a row for each product."
-        raise invalid_csv(dialect.line, None, "no_rows", detail)
+        raise _no_rows(dialect)
+
+
+def read_sheet_rows(
+    records: Iterable[Record], dialect: Dialect, columns: Columns, limits: CsvLimits, notes: Notes, *, all_cells: bool
+) -> Iterator[Row]:
+    """Yield the rows of a sheet from the records after its header. Blank ones are left out.
+
+    Raises:
+        InvalidCsv: there are too many rows, or none.
+    """
+    products = Products(dialect.header, columns, limits, notes)
+    reader = RowReader(dialect.header, columns, dialect.delimiter, limits, notes, all_cells=all_cells)
+    rows = 0
+    for record in records:
+        if record[2] is None and is_blank(record[1]):
+            continue
+        rows += 1
+        if rows > limits.max_rows:
+            raise _too_many(record[0], limits)
+        yield from products.add(reader.read(rows, record))
+    yield from products.end()
+    if not rows:
+        raise _no_rows(dialect)
+
+
+def _no_rows(dialect: Dialect) -> InvalidCsv:
+    detail = "The file has a header and no rows: add a row for each product."
+    return invalid_csv(dialect.line, None, "no_rows", detail)
 
 
 def _is_no_row(record: Record, header: list[str], notes: Notes) -> bool:

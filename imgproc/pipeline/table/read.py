@@ -1,23 +1,26 @@
-"""The bytes of an uploaded CSV -> its rows, each either good or with its faults by line and column."""
+"""The bytes of an uploaded file -> its rows, each either good or with its faults by line and column."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError
+from imgproc.pipeline.table.archives import peek, unpack
 from imgproc.pipeline.table.columns import COLUMNS, Columns, find_columns
 from imgproc.pipeline.table.dialect import HEAD_CHARS, find_dialect
 from imgproc.pipeline.table.encodings import find_encoding
 from imgproc.pipeline.table.headings import Choice
+from imgproc.pipeline.table.kinds import refuse_other_kinds
 from imgproc.pipeline.table.notes import Note, Notes
-from imgproc.pipeline.table.parts import read_parts
+from imgproc.pipeline.table.parts import read_parts, read_sheet_rows
 from imgproc.pipeline.table.plain import PlainRows
 from imgproc.pipeline.table.records import Lines
 from imgproc.pipeline.table.rows import CsvLimits, Row
 from imgproc.pipeline.table.text import open_text
+from imgproc.pipeline.table.workbooks import find_header, kind_of, open_sheet, read_sheet_records, spread_headings
 
 # The names that code outside this folder imports.
 __all__ = ["CsvLimits", "CsvReading", "Note", "ReadOptions", "Row", "Scan", "read_csv", "require_valid", "scan_csv"]
@@ -36,14 +39,17 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class CsvReading:
-    """How a file is read: its Python codec, delimiter, header, and the headings of each of our columns.
+    """How a file is read: its kind, Python codec, delimiter, header, and the headings of each of our columns.
 
+    `kind` is `csv`, `xlsx`, `xlsb`, `xls` or `ods`. A workbook has a `sheet`, a CSV an `encoding` and a `delimiter`.
     `parts` can be iterated once, while the stream is open. It raises InvalidCsv where the file cannot be read further,
     has too many rows, or has none. `notes` are complete after that.
     """
 
-    encoding: str
-    delimiter: str
+    kind: str
+    sheet: str | None
+    encoding: str | None
+    delimiter: str | None
     header_line: int
     header: tuple[str, ...]
     indices: Columns
@@ -96,18 +102,35 @@ def read_csv(
     12 to 28 bytes a row.
 
     Raises:
-        UnsupportedFile: the file is not a table.
+        UnsupportedFile: the file is not a table, or cannot be unpacked.
         InvalidOption: it names no encoding.
         InvalidCsv: the file has no header, a column is missing or given twice, or its encoding is not clear.
+        InfrastructureError: a workbook could not be read now.
     """
     notes = Notes()
+    stream = unpack(stream, max_bytes=limits.max_bytes, notes=notes)
+    if kind := kind_of(stream):
+        return _read_workbook(stream, kind, limits, options, notes, all_cells=all_cells)
+    refuse_other_kinds(peek(stream))
     encoding = find_encoding(stream, choice=options.encoding, notes=notes)
     dialect = find_dialect(open_text(stream, encoding).read(HEAD_CHARS), notes=notes, choice=options.columns)
     columns = find_columns(dialect.header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
     lines = Lines(open_text(stream, encoding))
     lines.skip(dialect.line - 1)
     parts = read_parts(lines, dialect, columns, limits, notes, all_cells=all_cells)
-    return CsvReading(encoding, dialect.delimiter, dialect.line, dialect.header, columns, parts, notes)
+    return CsvReading("csv", None, encoding, dialect.delimiter, dialect.line, dialect.header, columns, parts, notes)
+
+
+def _read_workbook(
+    stream: BinaryIO, kind: str, limits: CsvLimits, options: ReadOptions, notes: Notes, *, all_cells: bool
+) -> CsvReading:
+    sheet = open_sheet(stream, kind, wanted=options.sheet, choice=options.columns, notes=notes)
+    dialect = find_header(sheet, notes=notes, choice=options.columns)
+    header = spread_headings(dialect)
+    columns = find_columns(header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
+    records = read_sheet_records(sheet, dialect, header, columns, notes)
+    parts = read_sheet_rows(records, replace(dialect, header=header), columns, limits, notes, all_cells=all_cells)
+    return CsvReading(kind, sheet.name, None, None, dialect.line, dialect.header, columns, parts, notes)
 
 
 def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:

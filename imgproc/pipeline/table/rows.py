@@ -29,6 +29,7 @@ class CsvLimits:
     max_rows: int
     max_images_per_row: int
     max_cell_chars: int = 131_072
+    max_bytes: int = 100 * 1024 * 1024  # of a file in an archive
 
 
 class Row(NamedTuple):
