@@ -18,6 +18,7 @@ from imgproc.pipeline.table.urls import starts_url
 COLUMNS = ("serialNumber", "productName", "inputImageUrls")
 OUR_NAMES = {"serialNumber": "S. No.", "productName": "Product Name", "inputImageUrls": "Input Image Urls"}
 MAX_COLUMNS = 1000
+MAX_DETAILS = 5  # headings that one error explains
 MAX_HEADING_CHARS = 100  # No column of ours has a longer name, and normalizing one takes quadratic time.
 _REMARK = re.compile(r"\((?!\d)[^()]*\)|\[(?!\d)[^\[\]]*\]|\{[^{}]*\}")
 _PICTURE_FILE = re.compile(r"https?://\S+\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)(?:[?#]\S*)?$", re.I)
@@ -74,9 +75,6 @@ def names_pictures(heading: str) -> bool:
 def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
     """Which of our columns a line names, so that it may be the header."""
     cells = [cell for cell in header[:MAX_COLUMNS] if cell.strip()]
-    if choice:
-        given = {key(cell) for cell in cells}
-        return {column for column, wanted in choice.items() if all(key(each) in given for each in wanted)}
     found = set()
     for cell in cells:
         text = key(cell)
@@ -86,6 +84,10 @@ def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
             found.add("productName")
         if text in WEAK_URLS or names_pictures(cell):
             found.add("inputImageUrls")
+    if choice:
+        given = {key(cell) for cell in cells}
+        found -= choice.keys()
+        found |= {column for column, wanted in choice.items() if all(key(each) in given for each in wanted)}
     return found
 
 
@@ -99,12 +101,15 @@ def find_columns(
     """
     if len(header) > MAX_COLUMNS:
         raise too_many_columns(len(header), line=line)
-    if choice:
-        return _chosen(header, choice, line=line)
-    images = _image_columns(header, sample)
-    name = _best(header, NAMES, set(images), sample, line=line, column="productName")
+    chosen = _chosen(header, choice or {}, line=line)
+    images = tuple(chosen.get("inputImageUrls", ())) or _image_columns(header, sample)
+    name = _one(chosen, "productName")
+    if name is None:
+        name = _best(header, NAMES, set(images), sample, line=line, column="productName")
     missing = [column for column, found in (("productName", name is not None), ("inputImageUrls", images)) if not found]
-    serial = _serial_column(header, sample, name, set(images), line=line)
+    serial = _one(chosen, "serialNumber")
+    if serial is None:
+        serial = _serial_column(header, sample, name, set(images), line=line)
     if serial is None:
         missing.insert(0, "serialNumber")
     if missing or serial is None or name is None:
@@ -138,17 +143,30 @@ def _most_alike(header: Sequence[str], column: str) -> str:
     return ""
 
 
-def _chosen(header: Sequence[str], choice: Choice, *, line: int) -> Columns:
-    """The columns that the caller names."""
+def _chosen(header: Sequence[str], choice: Choice, *, line: int) -> dict[str, list[int]]:
+    """The indices of the columns that the caller names."""
+    if not all(key(each) in map(key, header) for wanted in choice.values() for each in wanted):
+        raise unknown_headings(header, choice, line=line)
     places = {key(heading): index for index, heading in reversed([*enumerate(header)])}
-    indices: dict[str, list[int]] = {}
-    for column in COLUMNS:
-        for heading in choice[column]:
-            if key(heading) not in places:
-                detail = f"There is no column {heading!r}; the header on line {line} is {', '.join(header)[:300]!r}."
-                raise invalid_csv(line, None, "missing_column", detail)
-            indices.setdefault(column, []).append(places[key(heading)])
-    return Columns(indices["serialNumber"][0], indices["productName"][0], tuple(indices["inputImageUrls"]))
+    return {column: [places[key(heading)] for heading in wanted] for column, wanted in choice.items()}
+
+
+def _one(chosen: Mapping[str, Sequence[int]], column: str) -> int | None:
+    return chosen[column][0] if column in chosen else None
+
+
+def unknown_headings(header: Sequence[str], choice: Choice, *, line: int) -> InvalidCsv:
+    """The refusal of a choice of columns that the header does not have. It names the headings most like them."""
+    headings = {key(heading): heading for heading in reversed(header) if heading.strip()}
+    details = []
+    for each in (each for wanted in choice.values() for each in wanted):
+        if key(each) not in headings:
+            close = difflib.get_close_matches(key(each), headings, n=1, cutoff=0.6)
+            meant = f"; write {headings[close[0]]!r} in `columns`" if close else ""
+            details.append(f"There is no column {each[:MAX_HEADING_CHARS]!r}{meant}.")
+    shown = ", ".join(header)[:300]
+    detail = f"{' '.join(details[:MAX_DETAILS])} The header on line {line} is {shown!r}."
+    return invalid_csv(line, None, "missing_column", detail)
 
 
 def _image_columns(header: Sequence[str], sample: Sequence[Sequence[str]]) -> tuple[int, ...]:

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from imgproc.core.errors import InvalidCsv
-from imgproc.pipeline.table.columns import COLUMNS, MAX_COLUMNS, Choice, missing_columns, roles, too_many_columns
+from imgproc.pipeline.table.columns import (
+    COLUMNS,
+    MAX_COLUMNS,
+    Choice,
+    missing_columns,
+    roles,
+    too_many_columns,
+    unknown_headings,
+)
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 
@@ -170,6 +178,8 @@ def _no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choic
             "whole lines."
         )
         return invalid_csv(best.line, None, "quoted_lines", detail)
+    if choice and not choice.keys() <= found:
+        return unknown_headings(best.header, choice, line=best.line)
     if found:
         return missing_columns(best.header, [column for column in COLUMNS if column not in found], line=best.line)
     shown = ", ".join(best.header)[:300]

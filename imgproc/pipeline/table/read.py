@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import starmap
+from itertools import islice, starmap
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError
@@ -21,6 +21,7 @@ from imgproc.pipeline.table.text import detect_encoding, open_text
 __all__ = ["CsvLimits", "CsvReading", "Note", "ReadOptions", "Row", "Scan", "read_csv", "require_valid", "scan_csv"]
 
 MAX_ERRORS = 100
+FIRST_ROWS = 20  # that a scan keeps, to show how the file is read
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class CsvReading:
     indices: Columns
     parts: Iterator[Row | PlainRows]
     _notes: Notes
+    kind: str = "csv"
+    sheet: str | None = None
 
     @property
     def columns(self) -> dict[str, tuple[str, ...]]:
@@ -73,7 +76,7 @@ class CsvReading:
 class Scan:
     """The result of one pass over a file: `images` counts the URLs of good rows, `errors` holds at most 100.
 
-    If the pass `stopped` at the errors, the counts are those of the rows up to there.
+    `first` are the first 20 rows. If the pass `stopped` at the errors, the counts are those of the rows up to there.
     """
 
     rows: int
@@ -83,6 +86,7 @@ class Scan:
     errors: tuple[RowError, ...]
     errors_truncated: bool
     stopped: bool = False
+    first: tuple[Row, ...] = ()
 
 
 def read_csv(
@@ -115,7 +119,10 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
     """
     products = images = good_rows = skipped_rows = 0
     errors: list[RowError] = []
+    first: list[Row] = []
     for part in reading.parts:
+        if len(first) < FIRST_ROWS:
+            first += [part] if isinstance(part, Row) else starmap(Row, islice(part, FIRST_ROWS - len(first)))
         if isinstance(part, PlainRows):
             products += len(part)
             good_rows += len(part)
@@ -139,6 +146,7 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
         errors=tuple(errors[:MAX_ERRORS]),
         errors_truncated=truncated,
         stopped=truncated and stop_at_errors,
+        first=tuple(first),
     )
 
 
