@@ -155,14 +155,14 @@ class _Products:
     """The products of a request, which are asked for by their rows, in order."""
 
     def __init__(self, request_id: str) -> None:
-        self._products = reads.every_product(request_id)
+        self._products = reads.every_output(request_id)
         self._next = next(self._products, None)
 
     def images_of(self, row: int) -> list[Any]:
         """The images of the product that starts on `row`; none if there is no such product."""
-        while self._next and self._next[0].row < row:
+        while self._next and self._next[0] < row:
             self._next = next(self._products, None)
-        return self._next[1] if self._next and self._next[0].row == row else []
+        return self._next[1] if self._next and self._next[0] == row else []
 
 
 def _rows_of_database(services: Services, request_id: str) -> Iterator[FileRow]:

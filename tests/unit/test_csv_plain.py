@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imgproc.core.errors import InvalidCsv, UnsupportedFile
 from imgproc.pipeline.table import records
 from imgproc.pipeline.table.plain import PlainReader, PlainRows
-from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
+from imgproc.pipeline.table.read import CsvLimits, Row, read_csv, scan_csv
 
 LIMITS = CsvLimits(max_rows=12, max_images_per_row=3)
 HEADERS = ["No,Name,Url", "Url;No;Colour;Name", "No\tName\tUrl\tSize", 'No,"Name",Url', "Name,Url,No,"]
@@ -98,7 +98,7 @@ def test_reads_plain_rows_in_blocks() -> None:
     (block,) = read_csv(io.BytesIO(data), limits=LIMITS).parts
     assert isinstance(block, PlainRows)
     assert (len(block), block.images) == (9, 18)
-    assert list(block)[8] == (
+    assert list(block)[8] == Row(
         9,
         10,
         "9.",

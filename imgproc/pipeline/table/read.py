@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, starmap
+from itertools import islice
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError
@@ -69,7 +69,7 @@ class CsvReading:
             if isinstance(part, Row):
                 yield part
             else:
-                yield from starmap(Row, part)
+                yield from part
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
     first: list[Row] = []
     for part in reading.parts:
         if len(first) < FIRST_ROWS:
-            first += [part] if isinstance(part, Row) else starmap(Row, islice(part, FIRST_ROWS - len(first)))
+            first += [part] if isinstance(part, Row) else islice(part, FIRST_ROWS - len(first))
         if isinstance(part, PlainRows):
             products += len(part)
             good_rows += len(part)
