@@ -73,10 +73,12 @@ def everything(data: bytes, block: int | None) -> Any:
             found.append(scan_csv(read_csv(io.BytesIO(data), limits=LIMITS)))
         except (InvalidCsv, UnsupportedFile) as error:
             found.append((error.detail, getattr(error, "errors", None)))
-        try:
-            found.extend(read_csv(io.BytesIO(data), limits=LIMITS).rows)
-        except (InvalidCsv, UnsupportedFile) as error:
-            found.append((error.detail, getattr(error, "errors", None)))
+        for all_cells in (False, True):
+            try:
+                rows = read_csv(io.BytesIO(data), limits=LIMITS, all_cells=all_cells).rows
+                found.extend(row._replace(cells=tuple(row.cells)) for row in rows)
+            except (InvalidCsv, UnsupportedFile) as error:
+                found.append((error.detail, getattr(error, "errors", None)))
     return found
 
 

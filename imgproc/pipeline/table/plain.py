@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import count, repeat, starmap
+from itertools import count, repeat
 
 from imgproc.pipeline.http.unshareable_links import any_unshareable
 from imgproc.pipeline.table.cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
@@ -55,7 +55,7 @@ class PlainRows:
         """Yield the rows."""
         urls = map(tuple, map(str.split, self.cells, repeat(",")))
         given = (count(self.row), count(self.line), self.serials, self.names, self.cells, urls)
-        return starmap(Row, zip(*given, repeat(()), repeat(False), self.records or repeat(())))
+        return map(Row, *given, repeat(()), repeat(False), self.records or repeat(()))
 
 
 class PlainReader:

@@ -10,7 +10,7 @@ from typing import IO
 
 from imgproc.pipeline.table.cells import value
 from imgproc.pipeline.table.columns import COLUMNS, OUR_NAMES, Columns, key
-from imgproc.pipeline.table.formulas import guard
+from imgproc.pipeline.table.formulas import guard, unguard
 from imgproc.pipeline.table.rows import Row
 
 OUTPUT, ERROR = "Output Image Urls", "Error"
@@ -140,6 +140,6 @@ class _Fit:
 def _safe(cell: str) -> str:
     """The cell as it is, or guarded where a spreadsheet would run it. A guard that it has is not doubled."""
     text = cell.rstrip()
-    if guard(text) is text:
+    if guard(text) is text or unguard(text) is not text:
         return cell
     return guard(value(cell) if text.lstrip().startswith(("'", '="')) else cell)
