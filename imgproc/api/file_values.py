@@ -74,12 +74,14 @@ def _headings(name: str, given: Any) -> tuple[str, ...]:
 def codec_of(name: str) -> str | None:
     """The Python codec of an encoding; None if there is no text encoding of that name."""
     plain = re.sub(r"[^a-z0-9]", "", name[:SHOWN].lower())
-    try:
-        found = codecs.lookup(OTHER_NAMES.get(plain, name[:SHOWN]))
-    except (LookupError, ValueError):
-        return None
-    is_text = getattr(found, "_is_text_encoding", True) and found.name not in NOT_OF_FILES
-    return found.name if is_text else None
+    for each in (OTHER_NAMES.get(plain, name[:SHOWN]), plain):
+        try:
+            found = codecs.lookup(each)
+        except (LookupError, ValueError):
+            continue
+        is_text = getattr(found, "_is_text_encoding", True) and found.name not in NOT_OF_FILES
+        return found.name if is_text else None
+    return None
 
 
 def explain_encoding(value: str) -> str:

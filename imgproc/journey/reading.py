@@ -10,8 +10,8 @@ from imgproc.pipeline.table.read import CsvReading, Row, Scan
 MAX_TEXT_CHARS = 500  # of a cell or a note that is shown
 MAX_HEADING_CHARS = 100
 MAX_SHOWN_BYTES = 256 * 1024  # of the JSON in an answer
-MAX_STORED_BYTES = 16 * 1024  # of the JSON in the database, which each poll of the status reads
-MAX_STORED_HEADINGS = 50
+MAX_STORED_BYTES = 16 * 1024  # of the JSON with rows in the database, which each poll of the status reads
+MAX_HEADINGS = 100  # of a list
 # Names that people know of codecs that Python names otherwise.
 _ENCODINGS = {"utf-8-sig": "utf-8", "cp932": "shift_jis", "mac-roman": "macintosh"}
 
@@ -37,9 +37,9 @@ def reading_json(reading: CsvReading, scan: Scan) -> dict[str, Any]:
         "columns": {
             "serialNumber": _heading(columns["serialNumber"][0]),
             "productName": _heading(columns["productName"][0]),
-            "inputImageUrls": list(map(_heading, columns["inputImageUrls"])),
+            "inputImageUrls": _first([*map(_heading, columns["inputImageUrls"])]),
         },
-        "unused": [_heading(heading) for index, heading in enumerate(reading.header) if index not in used],
+        "unused": _first([_heading(each) for index, each in enumerate(reading.header) if index not in used]),
         "notes": [{"code": note.code, "line": note.line, "detail": _shown(note.detail)} for note in reading.notes],
         "rows": rows,
     }
@@ -49,17 +49,14 @@ def reading_json(reading: CsvReading, scan: Scan) -> dict[str, Any]:
 
 
 def stored(reading: dict[str, Any]) -> dict[str, Any]:
-    """The reading as the database keeps it: where it is large, without its rows, and then with the first headings."""
-    if _size(reading) > MAX_STORED_BYTES:
-        reading = reading | {"rows": []}
-    if _size(reading) > MAX_STORED_BYTES:
-        columns = reading["columns"]
-        images = columns["inputImageUrls"][:MAX_STORED_HEADINGS]
-        reading = reading | {
-            "columns": columns | {"inputImageUrls": images},
-            "unused": reading["unused"][:MAX_STORED_HEADINGS],
-        }
-    return reading
+    """The reading as the database keeps it: without its rows where it is large."""
+    return reading | {"rows": []} if _size(reading) > MAX_STORED_BYTES else reading
+
+
+def _first(headings: list[str]) -> list[str]:
+    """The headings, or the first of them and how many there are more."""
+    kept = headings[: MAX_HEADINGS - 1]
+    return headings if len(headings) <= MAX_HEADINGS else [*kept, f"… and {len(headings) - len(kept):,} more"]
 
 
 def _row(row: Row) -> dict[str, Any]:
