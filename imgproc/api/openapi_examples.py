@@ -57,6 +57,7 @@ SUMMARY = {
     "startedAt": "2026-11-24T16:12:52.613Z",
     "finishedAt": "2026-11-24T16:12:54.773Z",
     "filename": "products.csv",
+    "reference": "order 4711",
     "options": {"quality": 50, "scale": 0.5, "format": "jpeg"},
     "progress": {"percent": 100, "etaSeconds": None, "products": ALL_DONE, "images": ALL_DONE},
     "bytes": {"source": 799192, "output": 78945, "savedPercent": 90.1},
@@ -69,6 +70,7 @@ DELIVERED = {"status": "delivered", "attempts": 1, "lastResponseStatus": 204, "n
 LINKS = {name: f"{BASE}/api/requests/{ID}/{name}" for name in ("products", "deliveries", "cancel", "retry")}
 STATUS = SUMMARY | {
     "reading": READING,
+    "waiting": [],
     "webhook": {"url": HOOK} | DELIVERED,
     "links": {"self": f"{BASE}/api/status/{ID}", "outputCsv": f"{BASE}/api/requests/{ID}/output.csv"} | LINKS,
 }

@@ -15,6 +15,7 @@ import structlog
 from imgproc.core.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.core.redaction import redact
 from imgproc.db import reads
+from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey.file_options import XLSX, from_json, has_mark
 from imgproc.journey.lease import check_stopping
@@ -52,6 +53,10 @@ def write_csvs(services: Services, request: ProcessingRequest, check: Callable[[
     Raises:
         LeaseLost: `check` raised it.
     """
+    # Files are read and stored for minutes, and no transaction may be open meanwhile, not even to look at the request.
+    if request in db.session:
+        db.session.expunge(request)
+    db.session.rollback()
     try:
         with services.store.open_input(request.input_key) as stream:
             options = from_json(request.file_options)

@@ -160,7 +160,7 @@ def test_only_the_api_serves_private_csvs(shop: ImageHost, objects: ObjectStore)
         file_ = ask(link, headers=headers)
         assert (file_.status_code, file_.content_type) == (200, "text/csv; charset=utf-8")
         assert file_.text.splitlines()[0] == f"S. No.,Product Name,Input Image Urls,{column}"
-        assert file_.headers["Content-Disposition"] == f'attachment; filename="{name}.csv"'
+        assert file_.headers["Content-Disposition"] == f'attachment; filename="products-{name}.csv"'
         assert file_.headers["Cache-Control"] == "private, no-store"
         assert file_.headers["X-Robots-Tag"] == "noindex"
         assert file_.headers["Referrer-Policy"] == "no-referrer"

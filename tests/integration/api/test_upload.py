@@ -55,7 +55,7 @@ def test_accepts_a_file_and_says_where_its_status_is() -> None:
     response = upload(CSV)
     body = response.json
     assert response.status_code == 202
-    assert set(body) == {"requestId", "status", "statusUrl", "createdAt", "counts"}
+    assert set(body) == {"requestId", "status", "statusUrl", "createdAt", "counts", "reading"}
     assert (body["status"], uuid.UUID(body["requestId"]).version) == ("pending", 4)
     assert body["counts"] == {"rows": 2, "products": 2, "images": 3, "skippedRows": 0}
     assert UTC_TIME.fullmatch(body["createdAt"])
