@@ -10,17 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Field, File, Float, Integer, String
+from apiflask.fields import Boolean, Field, File, Float, Integer, String
 from apiflask.validators import Length, OneOf, Range, Regexp
 from flask import request
 from marshmallow import EXCLUDE, ValidationError, pre_load
 from werkzeug.datastructures import CombinedMultiDict, FileStorage, MultiDict
 
-from imgproc.api import missing_file, option_values
+from imgproc.api import file_values, missing_file, option_values
 from imgproc.api.option_names import require_known
 from imgproc.api.schemas import QUALITY, values
 from imgproc.core.errors import InvalidOption
 from imgproc.db.statuses import ProductStatus, RequestStatus
+from imgproc.journey.file_options import CSV, XLSX
 from imgproc.pipeline.images.formats import (
     DEFAULT_FORMAT,
     DEFAULT_QUALITY,
@@ -34,6 +35,7 @@ from imgproc.pipeline.images.formats import (
 )
 
 MAX_REFERENCE_CHARS = 500
+MAX_SHEET_CHARS = 255
 PLAIN_NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
 MAX_PAGE = 500
 
@@ -109,11 +111,43 @@ class Format(String):
         return option_values.format_name(super()._deserialize(value, attr, data, **options))
 
 
+class ColumnChoice(String):
+    """A JSON object: headings of the file by our names of columns."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        try:
+            return file_values.columns_of(super()._deserialize(value, attr, data, **options))
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class Encoding(String):
+    """A character encoding, by any of its names."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        codec = file_values.codec_of(super()._deserialize(value, attr, data, **options))
+        if codec is None:
+            raise self.make_error("invalid")
+        return codec
+
+
+class YesNo(Boolean):
+    """`true` or `false`, in any case."""
+
+    truthy, falsy = {"true"}, {"false"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        return super()._deserialize(str(value).lower(), attr, data, **options)
+
+
 EXPLAIN: dict[str, Callable[[str], str]] = {
     "quality": option_values.explain_quality,
     "scale": option_values.explain_scale,
     "format": option_values.explain_format,
     "invalidRows": option_values.explain_invalid_rows,
+    "encoding": file_values.explain_encoding,
+    "outputFormat": file_values.explain_output_format,
+    "bom": file_values.explain_bom,
     "limit": lambda value: f"Give a whole number from 1 to {MAX_PAGE}, not {missing_file.shown(value)}.",
 }
 
@@ -149,6 +183,36 @@ class UploadIn(_Given):
         load_default="reject",
         validate=OneOf(["reject", "skip"]),
         metadata={"description": "`reject` the whole file, or `skip` bad rows and report them."},
+    )
+    columns = ColumnChoice(
+        metadata={
+            "contentMediaType": "application/json",
+            "description": (
+                "Which columns are ours, where the file does not tell: a JSON object of `serialNumber`, `productName` "
+                "and `inputImageUrls`, each a heading or a list of headings."
+            ),
+            "example": '{"serialNumber": "Code", "productName": "Bezeichnung", "inputImageUrls": ["Bild", "Bild 2"]}',
+        }
+    )
+    encoding = Encoding(
+        metadata={"description": "The character encoding of the file, where it does not tell: such as `windows-1252`."}
+    )
+    sheet = String(
+        validate=[Length(max=MAX_SHEET_CHARS), _without_nul],
+        metadata={"description": "The name of the worksheet to read, instead of the first with our columns."},
+    )
+    outputFormat = String(
+        load_default=CSV,
+        validate=OneOf([CSV, XLSX]),
+        metadata={"description": "`xlsx` stores the output as a workbook, too."},
+    )
+    bom = YesNo(
+        metadata={
+            "description": (
+                "Whether the CSVs begin with a byte order mark, which tells Excel that they are UTF-8; by default, "
+                "unless the input is UTF-8 without one."
+            ),
+        }
     )
     filename = String(
         metadata={"description": "The name of the file, instead of that of its part or of `Content-Disposition`."}

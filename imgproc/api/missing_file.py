@@ -27,11 +27,17 @@ BARE_TYPES = {
     "application/csv",
     "application/x-csv",
     "application/vnd.ms-excel",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.ms-excel.sheet.macroenabled.12",
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "application/zip",
+    "application/x-zip-compressed",
+    "application/gzip",
+    "application/x-gzip",
     "application/octet-stream",
     "binary/octet-stream",
     "",
 }
-SPREADSHEETS = re.compile(r"application/(vnd\.openxmlformats-officedocument\.spreadsheetml|vnd\.oasis\.opendocument)")
 
 
 def explain(call: Request) -> Problem:
@@ -112,11 +118,8 @@ def _in_form(files: Mapping[str, FileStorage], fields: Mapping[str, str]) -> str
 
 
 def _unsupported(kind: str) -> Problem:
-    if SPREADSHEETS.match(kind):
-        detail = "Workbooks cannot be read; save the file as CSV and send that with Content-Type: text/csv."
-    else:
-        detail = (
-            f"A body of the type {shown(kind)} cannot be read; send a CSV with Content-Type: text/csv, or as a "
-            "multipart/form-data part named file."
-        )
+    detail = (
+        f"A body of the type {shown(kind)} cannot be read; send a CSV with Content-Type: text/csv, or as a "
+        "multipart/form-data part named file."
+    )
     return Problem(415, "unsupported_file_type", detail)

@@ -11,6 +11,7 @@ from imgproc.api import openapi_examples, openapi_parts
 from imgproc.api.openapi_parts import PROBLEM, TEXT
 from imgproc.api.webhook_schemas import add_webhooks
 from imgproc.core.config import Settings
+from imgproc.pipeline.storage.downloads import XLSX_TYPE
 
 DESCRIPTION = (
     "Upload a CSV of product image URLs; get the same CSV with public URLs of compressed images. "
@@ -37,6 +38,7 @@ PROBLEMS = {
     ("/api/requests/{request_id}/products", "get"): {422: "`unknown_option`, `invalid_option` or `invalid_cursor`."},
     ("/api/requests/{request_id}/output.csv", "get"): {404: "`no_output`.", 409: "`not_finished`."},
     ("/api/requests/{request_id}/failed.csv", "get"): {404: "`nothing_failed`.", 409: "`not_finished`."},
+    ("/api/requests/{request_id}/output.xlsx", "get"): {404: "`no_output`.", 409: "`not_finished`."},
     ("/api/requests/{request_id}/cancel", "post"): {409: "`already_ended`."},
     ("/api/requests/{request_id}/retry", "post"): {409: "`not_finished` or `nothing_to_retry`."},
     ("/api/requests/{request_id}/deliveries/{delivery_id}/redeliver", "post"): {
@@ -59,7 +61,13 @@ REDELIVER = "/api/requests/{request_id}/deliveries/{delivery_id}/redeliver"
 QUOTAS = dict.fromkeys(("/api/upload", "/api/requests/{request_id}/retry", REDELIVER), "quota_exceeded")
 QUOTAS["/api/webhooks/test"] = "too_many_pings"
 UNSAFE = {"post", "delete"}
-OPTIONAL = {"errors", "errorsTruncated", "checks"}  # members of a response that may be missing
+OPTIONAL = {
+    "errors",
+    "errorsTruncated",
+    "checks",
+    "outputXlsx",
+    "outputXlsxUrl",
+}  # members of a response that may be missing
 UPLOADS = ("/api/upload", "/api/validate")
 
 
@@ -98,6 +106,10 @@ def _complete(spec: dict[str, Any], *, app: APIFlask, keys_required: bool) -> di
             "description": "The file, if CSVs are private.",
             "content": {"text/csv": {"schema": TEXT, "example": example}},
         }
+    spec["paths"]["/api/requests/{request_id}/output.xlsx"]["get"]["responses"]["200"] = {
+        "description": "The workbook, if CSVs are private.",
+        "content": {XLSX_TYPE: {"schema": TEXT | {"format": "binary"}}},
+    }
     spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": TEXT}}
     openapi_parts.identify(spec, app)
     for path, operations in spec["paths"].items():

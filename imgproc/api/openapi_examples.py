@@ -19,14 +19,32 @@ FAILED = f"S. No.,Product Name,Input Image Urls,Error\n2.,Scarf,{URL}x,Image 1: 
 
 ACCEPTED = {"requestId": ID, "status": "processing", "statusUrl": f"{BASE}/api/status/{ID}"}
 UPLOAD_COUNTS = {"rows": 1, "products": 1, "images": 1, "skippedRows": 0}
-UPLOADED = ACCEPTED | {"status": "pending", "createdAt": "2026-11-24T16:12:52.581Z", "counts": UPLOAD_COUNTS}
+HEADINGS = {"serialNumber": "S. No.", "productName": "Product Name"}
+READING = {
+    "kind": "csv",
+    "sheet": None,
+    "encoding": "utf-8",
+    "delimiter": ",",
+    "headerLine": 2,
+    "columns": HEADINGS | {"inputImageUrls": ["Input Image Urls"]},
+    "unused": ["Price"],
+    "notes": [{"code": "lines_above_header", "line": 1, "detail": "Line 1 is above the header and not read."}],
+    "rows": [{"line": 3, "serialNumber": "1.", "productName": "Stoneware Mug", "urls": [URL]}],
+}
+UPLOADED = ACCEPTED | {
+    "status": "pending",
+    "createdAt": "2026-11-24T16:12:52.581Z",
+    "counts": UPLOAD_COUNTS,
+    "reading": READING,
+}
 VALIDATED = {
     "valid": True,
     "filename": "products.csv",
     "encoding": "utf-8",
     "delimiter": ",",
-    "header": ["S. No.", "Product Name", "Input Image Urls"],
-    "columns": {"serialNumber": "S. No.", "productName": "Product Name", "inputImageUrls": "Input Image Urls"},
+    "header": ["S. No.", "Product Name", "Input Image Urls", "Price"],
+    "columns": HEADINGS | {"inputImageUrls": "Input Image Urls"},
+    "reading": READING,
     "counts": UPLOAD_COUNTS,
     "errors": [],
     "errorsTruncated": False,
@@ -45,11 +63,13 @@ SUMMARY = {
     "bytes": {"source": 799192, "output": 78945, "savedPercent": 90.1},
     "outputCsvUrl": f"{BASE}/outputs/{ID}/d01f3a6b8c92e74405b7f1a9c3de8826/output.csv",
     "failedCsvUrl": None,
+    "outputXlsxUrl": None,
     "error": None,
 }
 DELIVERED = {"status": "delivered", "attempts": 1, "lastResponseStatus": 204, "nextAttemptAt": None}
 LINKS = {name: f"{BASE}/api/requests/{ID}/{name}" for name in ("products", "deliveries", "cancel", "retry")}
 STATUS = SUMMARY | {
+    "reading": READING,
     "waiting": [],
     "webhook": {"url": HOOK} | DELIVERED,
     "links": {"self": f"{BASE}/api/status/{ID}", "outputCsv": f"{BASE}/api/requests/{ID}/output.csv"} | LINKS,

@@ -8,13 +8,14 @@ from typing import Any
 from apiflask import APIFlask
 
 from imgproc.api import openapi_examples
+from imgproc.pipeline.storage.downloads import XLSX_TYPE
 
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
 ADDRESS = {"type": "string", "format": "uri"}
 PROBLEM = "application/problem+json"
 # Types of a bare file in the document; `missing_file.BARE_TYPES` has all that are read.
-DOCUMENTED_TYPES = ("text/csv", "text/tab-separated-values", "application/octet-stream")
+DOCUMENTED_TYPES = ("text/csv", "text/tab-separated-values", XLSX_TYPE, "application/octet-stream")
 RETRY_AFTER = {"Retry-After": {"description": "Seconds until the next attempt.", "schema": COUNT}}
 STATUS_HEADERS = {
     "ETag": {"description": "For `If-None-Match`.", "schema": TEXT},
@@ -36,8 +37,8 @@ HEADERS: dict[tuple[str, str, str], dict[str, Any]] = {
         for status in ("200", "304")
     },
     **{
-        (f"/api/requests/{{request_id}}/{name}.csv", "get", status): headers
-        for name in ("output", "failed")
+        (f"/api/requests/{{request_id}}/{name}", "get", status): headers
+        for name in ("output.csv", "failed.csv", "output.xlsx")
         for status, headers in (("200", FILE_HEADERS), ("302", REDIRECT_HEADERS))
     },
 }

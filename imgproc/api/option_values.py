@@ -42,7 +42,7 @@ def explain_quality(value: str) -> str:
     if number is not None and not meant:
         percent = number * 100 if number < 1 and "%" not in given else number
         meant = str(min(round(percent), MAX_QUALITY)) if percent >= MIN_QUALITY else None
-    return _explain(f"Give a whole number from {MIN_QUALITY} to {MAX_QUALITY}, or {SMART}", value, meant)
+    return explain(f"Give a whole number from {MIN_QUALITY} to {MAX_QUALITY}, or {SMART}", value, meant)
 
 
 def explain_scale(value: str) -> str:
@@ -55,7 +55,7 @@ def explain_scale(value: str) -> str:
     if number:
         factor = number / 100 if "%" in given or number >= 2 else number
         meant = f"{min(factor, 1.0):.9g}" if factor >= 0.0001 else None
-    return _explain("Give a factor above 0 up to 1; 1 keeps the size, and images are never enlarged", value, meant)
+    return explain("Give a factor above 0 up to 1; 1 keeps the size, and images are never enlarged", value, meant)
 
 
 def explain_format(value: str) -> str:
@@ -63,13 +63,13 @@ def explain_format(value: str) -> str:
     given = value.strip().lower()
     close = get_close_matches(format_name(given)[:SHOWN], FORMAT_OPTIONS, n=1, cutoff=0.7)
     meant = KEEP if given in KEEP_WORDS else close[0] if close else None
-    return _explain(f"Give one of {', '.join(FORMAT_OPTIONS)}", value, meant)
+    return explain(f"Give one of {', '.join(FORMAT_OPTIONS)}", value, meant)
 
 
 def explain_invalid_rows(value: str) -> str:
     """What to write instead of a value of `invalidRows` that cannot be used."""
     given = value.strip().lower()
-    return _explain("Give reject or skip", value, given if given in {"reject", "skip"} else ROW_WORDS.get(given))
+    return explain("Give reject or skip", value, given if given in {"reject", "skip"} else ROW_WORDS.get(given))
 
 
 def _number(text: str) -> float | None:
@@ -77,5 +77,6 @@ def _number(text: str) -> float | None:
     return float(found[1].replace(",", ".")) if found else None
 
 
-def _explain(rule: str, value: str, meant: str | None) -> str:
+def explain(rule: str, value: str, meant: str | None) -> str:
+    """The rule, and what to write instead of `value` where that is known."""
     return f"{rule}; write {meant} for {shown(value)}." if meant else f"{rule}, not {shown(value)}."

@@ -21,15 +21,17 @@ from imgproc.api.slots import Slots
 from imgproc.api.upload_schemas import UploadOut, ValidateOut
 from imgproc.api.views import api_url, status_url
 from imgproc.core.config import Settings
-from imgproc.core.errors import InvalidCsv, InvalidWebhookUrl, UnsupportedFile
+from imgproc.core.errors import InvalidCsv, InvalidWebhookUrl
 from imgproc.core.spool import HashedSpool
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey import accept
 from imgproc.journey.accept import Accepted, Upload
+from imgproc.journey.file_options import FileOptions
+from imgproc.journey.reading import reading_json
 from imgproc.journey.services import services
 from imgproc.journey.summary import rfc3339
 from imgproc.pipeline.images.options import CompressOptions
-from imgproc.pipeline.table.read import Scan, require_valid
+from imgproc.pipeline.table.read import ReadOptions, Scan, require_valid
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
@@ -37,7 +39,6 @@ MAX_FILENAME_CHARS = 255
 SMALL_FILE = 1024 * 1024  # bytes; such a file is read at once and needs no slot
 FREE_THREADS = 1  # threads that neither read a large file, nor wait for a slot, nor send a ping
 PATIENCE = 10.0  # seconds a large file waits to be read
-READABLE = {"", ".csv", ".tsv", ".txt"}
 WITHOUT_SCHEME = re.compile(r"(//)?([\w-]+\.)+[\w-]+(:\d+)?(/|$)|localhost\b")  # a host name and no scheme
 
 
@@ -85,6 +86,7 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
             "delimiter": None,
             "header": [],
             "columns": {},
+            "reading": None,
             "counts": _counts(0, 0, 0, 0),
             "errors": [fault.as_dict() for fault in error.errors],
             "errorsTruncated": error.truncated,
@@ -96,6 +98,7 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
         "delimiter": reading.delimiter,
         "header": list(reading.header),
         "columns": {name: ", ".join(headings) for name, headings in reading.columns.items()},
+        "reading": reading_json(reading, scan),
         "counts": _counts(scan.rows, scan.products, scan.images, scan.skipped_rows),
         "errors": [fault.as_dict() for fault in scan.errors],
         "errorsTruncated": scan.errors_truncated,
@@ -105,8 +108,6 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
 def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Upload:
     file: FileStorage = form["file"]
     filename = _filename(file, form.get("filename"))
-    if PurePath(filename).suffix.lower() not in READABLE:
-        raise UnsupportedFile(f"Files named like {filename!r} cannot be read; save the file as CSV and upload that.")
     limit = services().settings.max_upload_bytes
     size = file.stream.seek(0, 2)
     if size > limit:
@@ -116,6 +117,11 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
         stream=cast("HashedSpool", file.stream),  # by `bodies.BoundedRequest`
         filename=filename,
         options=CompressOptions(quality=form["quality"], scale=form["scale"], format=form["format"]),
+        file=FileOptions(
+            ReadOptions(form.get("encoding"), form.get("sheet"), form.get("columns")),
+            output_format=form["outputFormat"],
+            bom=form.get("bom"),
+        ),
         skip_invalid=form["invalidRows"] == "skip",
         reference=form.get("reference"),
         webhook_url=_webhook_url(form.get("webhookUrl")),
@@ -164,6 +170,8 @@ def _answer(accepted: Accepted) -> dict[str, Any]:
         "createdAt": rfc3339(request.created_at),
         "counts": _counts(request.rows_total, request.products_total, request.images_total, request.rows_skipped),
     }
+    if accepted.reading or request.reading:
+        body["reading"] = accepted.reading or request.reading
     if accepted.scan and accepted.scan.errors:
         body["errors"] = [fault.as_dict() for fault in accepted.scan.errors]
         body["errorsTruncated"] = accepted.scan.errors_truncated

@@ -53,6 +53,7 @@ class RequestEnd(_Open):
     bytes = Nested(Bytes)
     outputCsvUrl = String(allow_none=True)
     failedCsvUrl = String(allow_none=True)
+    outputXlsxUrl = String(metadata={"description": "With `outputFormat=xlsx`."})
     error = Nested(ErrorOut, allow_none=True, metadata={"description": "Why the request `failed`."})
     failures = Dict(
         keys=String(),

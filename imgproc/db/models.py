@@ -64,6 +64,8 @@ class ProcessingRequest(Base):
     input_bytes: Mapped[int] = _counter()
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
     skip_invalid: Mapped[bool] = mapped_column(default=False)
+    file_options: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    reading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     reference: Mapped[str | None] = mapped_column(Text)
     webhook_url: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))

@@ -19,7 +19,7 @@ from imgproc.db.statuses import RequestStatus
 from imgproc.db.timeouts import LONG, allow
 from imgproc.db.transitions import deliveries, finalization, products, requests
 from imgproc.db.transitions.products import ProductClaim
-from imgproc.journey import outcome, turns
+from imgproc.journey import outcome, output_files, turns
 from imgproc.journey.delete import clean_up_if_removed
 from imgproc.journey.host_waits import wake_waiting
 from imgproc.journey.image_maker import OUTAGE_PATIENCE
@@ -119,7 +119,7 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
         request = reads.get_request(request_id)
         if request is None:
             return
-        files = outcome.write_csvs(services, request, lease.check)
+        files = output_files.write_csvs(services, request, lease.check)
         delivery_id = retry_on_outage(partial(outcome.complete, services, request, files, token=token))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:
@@ -162,9 +162,8 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     request = reads.get_request(request_id)
     if request is None:
         return
-    why = {"code": error.code, "detail": error.detail}
-    announce = outcome.announcement(request, RequestStatus.FAILED, **why)
-    fail = partial(finalization.fail, request_id, token=token, announce=announce, **why)
+    announce = outcome.announcement(request, RequestStatus.FAILED, code=error.code, detail=error.detail)
+    fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, announce=announce)
     if delivery_id := retry_on_outage(fail):
         turns.enqueue_deliveries([delivery_id])
 

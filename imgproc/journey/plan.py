@@ -10,6 +10,7 @@ from imgproc.db.transitions import requests
 from imgproc.db.transitions.requests import PlanClaim, PlannedRow
 from imgproc.db.transitions.window import release
 from imgproc.journey import turns
+from imgproc.journey.file_options import from_json
 from imgproc.journey.lease import Lease, check_stopping
 from imgproc.journey.services import Services
 from imgproc.pipeline.table.products import merge
@@ -28,7 +29,8 @@ def save_products(services: Services, request_id: str, claim: PlanClaim, lease: 
     """
     settings = services.settings
     with services.store.open_input(claim.input_key) as stream:
-        products = merge(read_csv(stream, limits=services.csv_limits).rows)
+        options = from_json(claim.file_options).read
+        products = merge(read_csv(stream, limits=services.csv_limits, options=options).rows)
         for chunk in _chunks(product for product in products if product.row > claim.last_row):
             lease.check()
             check_stopping()

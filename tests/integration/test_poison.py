@@ -18,7 +18,7 @@ from imgproc.core.errors import QueueUnavailable, StorageUnavailable
 from imgproc.db.engine import transaction
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import deliveries, finalization, products, requests
-from imgproc.journey import delete, jobs, outcome, plan, turns
+from imgproc.journey import delete, jobs, output_files, plan, turns
 from imgproc.journey.lease import new_token, stopping
 from imgproc.journey.services import Services
 from imgproc.queue import enqueue, fair_order
@@ -185,7 +185,7 @@ def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: ImageHost) -
     ("of", "bug", "code"),
     [
         pytest.param("plan", (plan, "read_csv"), "plan_failed", id="plan"),
-        pytest.param("finalize", (outcome, "write_output_csv"), "finalize_failed", id="finalize"),
+        pytest.param("finalize", (output_files, "output_lines"), "finalize_failed", id="finalize"),
     ],
 )
 def test_a_bug_in_a_job_uses_up_its_attempts(
@@ -302,7 +302,7 @@ def test_an_outage_of_the_store_counts_no_attempt(shop: ImageHost, monkeypatch: 
 
     with monkeypatch.context() as patched:
         patched.setattr(plan, "read_csv", away)
-        patched.setattr(outcome, "write_csvs", away)
+        patched.setattr(output_files, "write_csvs", away)
         for _ in range(5):
             work()
             assert row(ProcessingRequest).attempt == 0
@@ -329,7 +329,7 @@ def test_an_outage_of_the_database_counts_no_attempt(
 
     with monkeypatch.context() as patched:
         patched.setattr(requests, "add_products", fail)
-        patched.setattr(outcome, "write_csvs", fail)
+        patched.setattr(output_files, "write_csvs", fail)
         work()
     assert row(ProcessingRequest).attempt == attempts
     pass_time(60)

@@ -40,9 +40,10 @@ class PlannedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class PlanClaim:
-    """What a plan needs: the object key of the file, and the last row that an earlier attempt has saved."""
+    """What a plan needs: the key of the file, how it is read, and the last row that an earlier attempt has saved."""
 
     input_key: str
+    file_options: dict[str, Any] | None
     last_row: int
 
 
@@ -60,13 +61,13 @@ def claim_plan(request_id: str, *, token: str, lease_seconds: int, most_large: i
             started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()),
             **leased(token, lease_seconds=lease_seconds),
         )
-        .returning(ProcessingRequest.input_key)
+        .returning(ProcessingRequest.input_key, ProcessingRequest.file_options)
     )
     last_row = sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")
     saved = sa.select(last_row).where(Product.request_id == request_id)
     with single_statement() as connection:
         claimed, rows = Batch(lease, saved).run(connection, {})
-    return PlanClaim(claimed[0]["input_key"], rows[0]["last_row"]) if claimed else None
+    return PlanClaim(**claimed[0], **rows[0]) if claimed else None
 
 
 def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lease_seconds: int) -> None:

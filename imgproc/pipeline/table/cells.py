@@ -20,7 +20,7 @@ _SHORTENED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]{2,}", re.I)
 
 def value(cell: str) -> str:
     """The text of a cell without the white space around it and the formula guard that our CSVs add."""
-    text = unguard(cell.strip())
+    text = unguard(cell.strip()).strip()
     if text.startswith('="') and (formula := _TEXT_FORMULA.fullmatch(text)):
         return formula[1].strip()
     return text

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from imgproc.core.errors import InvalidCsv
 from imgproc.pipeline.table.headings import (
     MAX_COLUMNS,
+    MAX_HEADING_CHARS,
     NAMES,
     OUR_IMAGES,
     SERIALS,
@@ -26,6 +27,7 @@ from imgproc.pipeline.table.text import invalid_csv
 
 COLUMNS = ("serialNumber", "productName", "inputImageUrls")
 OUR_NAMES = {"serialNumber": "S. No.", "productName": "Product Name", "inputImageUrls": "Input Image Urls"}
+MAX_DETAILS = 5  # headings that one error explains
 _CHOSEN = {"serialNumber": "serial_number_chosen", "productName": "product_name_chosen"}
 _PLAIN_NAMES = {"serialNumber": "serial numbers", "productName": "product names", "inputImageUrls": "image URLs"}
 
@@ -60,19 +62,23 @@ def find_columns(
     """
     if len(header) > MAX_COLUMNS:
         raise too_many_columns(len(header), line=line)
-    if choice:
-        return _chosen(header, choice, line=line)
+    chosen = _chosen(header, choice or {}, line=line)
     sample = [row for row in sample if len(row) <= len(header)]
-    images = image_columns(header, sample, line=line)
-    name = _name_column(header, sample, set(images), line=line, notes=notes)
-    rules = find_rules(header)
-    serial = rules.serials[0] if rules and rules.serials else None
+    images = tuple(chosen.get("inputImageUrls", ())) or image_columns(header, sample, line=line)
+    name = _one(chosen, "productName")
+    if name is None:
+        name = _name_column(header, sample, set(images), line=line, notes=notes)
+    rules = find_rules(header) if not choice else None
+    serial = _one(chosen, "serialNumber")
+    if serial is None and rules and rules.serials:
+        serial = rules.serials[0]
     if serial is None:
         serial = _serial_column(header, sample, name, set(images), line=line, notes=notes)
     if serial is None or name is None or not images:
         found = zip(COLUMNS, (serial is not None, name is not None, bool(images)), strict=True)
         raise missing_columns(header, [column for column, is_found in found if not is_found], line=line)
-    note_images(header, sample, images, line=line, notes=notes)
+    if "inputImageUrls" not in chosen:
+        note_images(header, sample, images, line=line, notes=notes)
     return Columns(serial, name, images, rules)
 
 
@@ -101,17 +107,30 @@ def _rename(header: Sequence[str], column: str) -> str:
     return f"rename the column with the {_PLAIN_NAMES[column]} to {OUR_NAMES[column]!r}, or add it"
 
 
-def _chosen(header: Sequence[str], choice: Choice, *, line: int) -> Columns:
-    """The columns that the caller names."""
+def _chosen(header: Sequence[str], choice: Choice, *, line: int) -> dict[str, list[int]]:
+    """The indices of the columns that the caller names."""
+    if not all(key(each) in map(key, header) for wanted in choice.values() for each in wanted):
+        raise unknown_headings(header, choice, line=line)
     places = {key(heading): index for index, heading in reversed([*enumerate(header)])}
-    indices: dict[str, list[int]] = {}
-    for column in COLUMNS:
-        for heading in choice[column]:
-            if key(heading) not in places:
-                detail = f"There is no column {heading!r}; the header on line {line} is {', '.join(header)[:300]!r}."
-                raise invalid_csv(line, None, "missing_column", detail)
-            indices.setdefault(column, []).append(places[key(heading)])
-    return Columns(indices["serialNumber"][0], indices["productName"][0], tuple(indices["inputImageUrls"]))
+    return {column: [places[key(heading)] for heading in wanted] for column, wanted in choice.items()}
+
+
+def _one(chosen: Mapping[str, Sequence[int]], column: str) -> int | None:
+    return chosen[column][0] if column in chosen else None
+
+
+def unknown_headings(header: Sequence[str], choice: Choice, *, line: int) -> InvalidCsv:
+    """The refusal of a choice of columns that the header does not have. It names the headings most like them."""
+    headings = {key(heading): heading for heading in reversed(header) if heading.strip()}
+    details = []
+    for each in (each for wanted in choice.values() for each in wanted):
+        if key(each) not in headings:
+            close = difflib.get_close_matches(key(each), headings, n=1, cutoff=0.6)
+            meant = f"; write {headings[close[0]]!r} in `columns`" if close else ""
+            details.append(f"There is no column {each[:MAX_HEADING_CHARS]!r}{meant}.")
+    shown = ", ".join(header)[:300]
+    detail = f"{' '.join(details[:MAX_DETAILS])} The header on line {line} is {shown!r}."
+    return invalid_csv(line, None, "missing_column", detail)
 
 
 def _name_column(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgproc.core.errors import InvalidCsv
-from imgproc.pipeline.table.columns import COLUMNS, missing_columns, too_many_columns
+from imgproc.pipeline.table.columns import COLUMNS, missing_columns, too_many_columns, unknown_headings
 from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, roles
 from imgproc.pipeline.table.quotes import Quotes
 from imgproc.pipeline.table.records import CLOSE_IT
@@ -81,7 +81,10 @@ def no_header(tried: list[Dialect], lines: list[str], first: int, choice: Choice
 
 def unnamed_columns(best: Dialect, choice: Choice | None) -> InvalidCsv:
     """The refusal of a line that does not name all of our columns, and is most like a header."""
-    if found := roles(best.header, choice):
+    found = roles(best.header, choice)
+    if choice and not choice.keys() <= found:
+        return unknown_headings(best.header, choice, line=best.line)
+    if found:
         return missing_columns(best.header, [column for column in COLUMNS if column not in found], line=best.line)
     shown = ", ".join(best.header)[:300]
     detail = (

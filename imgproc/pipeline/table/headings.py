@@ -61,9 +61,6 @@ def names_pictures(heading: str) -> bool:
 def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
     """Which of our columns a line names, so that it may be the header."""
     cells = [cell for cell in header[:MAX_COLUMNS] if cell.strip()]
-    if choice:
-        given = {key(cell) for cell in cells}
-        return {column for column, wanted in choice.items() if all(key(each) in given for each in wanted)}
     found = set()
     for cell in cells:
         text = key(cell)
@@ -73,6 +70,10 @@ def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
             found.add("productName")
         if text in WEAK_URLS or names_pictures(cell):
             found.add("inputImageUrls")
+    if choice:
+        given = {key(cell) for cell in cells}
+        found -= choice.keys()
+        found |= {column for column, wanted in choice.items() if all(key(each) in given for each in wanted)}
     return found
 
 

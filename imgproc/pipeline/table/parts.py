@@ -35,7 +35,7 @@ def read_parts(
         raise InvalidCsv(fault.detail, errors=[fault])
     products = Products(dialect.header, columns, limits, notes)
     reader = RowReader(dialect.header, columns, dialect.delimiter, limits, notes, all_cells=all_cells)
-    plain = None if all_cells else _plain_reader(dialect, columns, limits)
+    plain = _plain_reader(dialect, columns, limits, all_cells=all_cells)
     rows = 0
     while True:
         while not lines.waiting and (text := lines.next_block()):
@@ -50,7 +50,7 @@ def read_parts(
                 break
             yield from products.end()
             rows += len(block)
-            products.after(Row(*block.last))
+            products.after(block.last)
             yield block
         if (record := next(records, None)) is None:
             break
@@ -108,7 +108,7 @@ def _is_no_row(record: Record, header: list[str], notes: Notes) -> bool:
     return False
 
 
-def _plain_reader(dialect: Dialect, columns: Columns, limits: CsvLimits) -> PlainReader | None:
+def _plain_reader(dialect: Dialect, columns: Columns, limits: CsvLimits, *, all_cells: bool) -> PlainReader | None:
     """The reader of plain blocks; none where images are in several columns, or quotes are unusual."""
     if len(columns.images) > 1 or dialect.quotes:
         return None
@@ -118,6 +118,7 @@ def _plain_reader(dialect: Dialect, columns: Columns, limits: CsvLimits) -> Plai
         dialect.delimiter,
         max_images=limits.max_images_per_row,
         max_cell_chars=limits.max_cell_chars,
+        all_cells=all_cells,
     )
 
 

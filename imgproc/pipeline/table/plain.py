@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count, repeat
@@ -17,6 +17,7 @@ from itertools import count, repeat
 from imgproc.pipeline.http.unshareable_links import any_unshareable
 from imgproc.pipeline.table.cells import FORMULA_ERRORS, INVISIBLE, MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline.table.records import BLOCK_CHARS, Lines
+from imgproc.pipeline.table.rows import Row
 from imgproc.pipeline.table.serials import SerialNumbers
 from imgproc.pipeline.table.text import UNDECODABLE
 from imgproc.pipeline.table.urls import MAX_URL_CHARS, PLAIN_LISTS, PLAIN_URL
@@ -25,7 +26,8 @@ from imgproc.pipeline.table.urls import MAX_URL_CHARS, PLAIN_LISTS, PLAIN_URL
 _NEVER = r"\"\r\n\0\udfff"
 MAX_FAILURES = 6
 
-Columns = tuple[Sequence[str], Sequence[str], Sequence[str]]  # serial numbers, names, URL cells
+# Serial numbers, names, URL cells, and all cells of each row.
+Columns = tuple[Sequence[str], Sequence[str], Sequence[str], Iterable[Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -38,29 +40,39 @@ class PlainRows:
     names: Sequence[str]
     cells: Sequence[str]
     images: int  # URLs of all rows
+    records: Sequence[Sequence[str]] = ()  # all cells of each row, if they were asked for
 
     def __len__(self) -> int:
         return len(self.serials)
 
     @property
-    def last(self) -> tuple[int, int, str, str, str, tuple[str, ...]]:
+    def last(self) -> Row:
         """The last of the rows."""
         end, cell = len(self) - 1, self.cells[-1]
-        return self.row + end, self.line + end, self.serials[-1], self.names[-1], cell, tuple(cell.split(","))
+        return Row(self.row + end, self.line + end, self.serials[-1], self.names[-1], cell, tuple(cell.split(",")))
 
-    def __iter__(self) -> Iterator[tuple[int, int, str, str, str, tuple[str, ...]]]:
-        """Yield the row, line, serial number, product name, URL cell and URLs of each row."""
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows."""
         urls = map(tuple, map(str.split, self.cells, repeat(",")))
-        return zip(count(self.row), count(self.line), self.serials, self.names, self.cells, urls)
+        given = (count(self.row), count(self.line), self.serials, self.names, self.cells, urls)
+        return map(Row, *given, repeat(()), repeat(False), self.records or repeat(()))
 
 
 class PlainReader:
     """Takes blocks of plain rows from the lines of a file with `columns` columns, ours at `indices`."""
 
     def __init__(
-        self, columns: int, indices: tuple[int, ...], delimiter: str, *, max_images: int, max_cell_chars: int
+        self,
+        columns: int,
+        indices: tuple[int, ...],
+        delimiter: str,
+        *,
+        max_images: int,
+        max_cell_chars: int,
+        all_cells: bool = False,
     ) -> None:
         self._failures = self._pause = 0
+        self._all_cells = all_cells
         self._max_images = max_images
         self._max_cell_chars = min(max_cell_chars, MAX_URL_CHARS)
         if columns == len(indices) and list(indices) == sorted(indices):
@@ -86,7 +98,7 @@ class PlainReader:
         columns = self._find(block) if len(block) <= 2 * BLOCK_CHARS else None
         if columns is None or len(columns[0]) > at_most:
             return None
-        serials, names, cells = columns
+        serials, names, cells, records = columns
         commas = "".join(cells).count(",")
         if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
             return None
@@ -98,7 +110,9 @@ class PlainReader:
         if not seen.note_rising(serials, line):
             return None
         lines.skip_block(len(cells))
-        return PlainRows(row, line, serials, names, cells, images=len(cells) + commas)
+        return PlainRows(
+            row, line, serials, names, cells, len(cells) + commas, tuple(records) if self._all_cells else ()
+        )
 
 
 def _needs_no_look(serials: Sequence[str], names: Sequence[str]) -> bool:
@@ -115,7 +129,7 @@ def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
     if not found or len(found) != block.count("\n") or not block.endswith("\n"):
         return None
     serials, names, cells = (_unquoted(column) for column in zip(*found, strict=True))
-    return serials, names, cells
+    return serials, names, cells, zip(serials, names, cells, strict=True)
 
 
 @cache
@@ -154,7 +168,7 @@ def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -
     lines = block.split("\n")
     lines.pop()
     try:
-        records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+        records = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True))
         found = list(zip(*records, strict=True))
     except (csv.Error, ValueError):
         return None
@@ -162,7 +176,7 @@ def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -
         return None
     serials, names, cells = (found[index] for index in indices)
     plain = _is_text(serials, MAX_SERIAL_CHARS) and _is_text(names, MAX_NAME_CHARS)
-    return (serials, names, cells) if plain and PLAIN_LISTS.fullmatch("\n".join(cells)) else None
+    return (serials, names, cells, records) if plain and PLAIN_LISTS.fullmatch("\n".join(cells)) else None
 
 
 def _is_text(cells: tuple[str, ...], at_most: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import starmap
+from itertools import islice
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError
@@ -26,6 +26,7 @@ from imgproc.pipeline.table.workbooks import find_header, kind_of, open_sheet, r
 __all__ = ["CsvLimits", "CsvReading", "Note", "ReadOptions", "Row", "Scan", "read_csv", "require_valid", "scan_csv"]
 
 MAX_ERRORS = 100
+FIRST_ROWS = 20  # that a scan keeps, to show how the file is read
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,14 @@ class CsvReading:
             if isinstance(part, Row):
                 yield part
             else:
-                yield from starmap(Row, part)
+                yield from part
 
 
 @dataclass(frozen=True)
 class Scan:
     """The result of one pass over a file: `images` counts the URLs of good rows, `errors` holds at most 100.
 
-    If the pass `stopped` at the errors, the counts are those of the rows up to there.
+    `first` are the first 20 rows. If the pass `stopped` at the errors, the counts are those of the rows up to there.
     """
 
     rows: int
@@ -91,6 +92,7 @@ class Scan:
     errors: tuple[RowError, ...]
     errors_truncated: bool
     stopped: bool = False
+    first: tuple[Row, ...] = ()
 
 
 def read_csv(
@@ -141,7 +143,10 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
     """
     products = images = good_rows = skipped_rows = 0
     errors: list[RowError] = []
+    first: list[Row] = []
     for part in reading.parts:
+        if len(first) < FIRST_ROWS:
+            first += [part] if isinstance(part, Row) else islice(part, FIRST_ROWS - len(first))
         if isinstance(part, PlainRows):
             products += len(part)
             good_rows += len(part)
@@ -165,6 +170,7 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
         errors=tuple(errors[:MAX_ERRORS]),
         errors_truncated=truncated,
         stopped=truncated and stop_at_errors,
+        first=tuple(first),
     )
 
 

@@ -75,6 +75,7 @@ class RowReader:
     def read(self, number: int, record: Record) -> Row:
         """The row of a record that is not blank."""
         line, cells, fault = record
+        given = cells
         fault = fault or self._swallowed(line, cells)
         if len(cells) != len(self._header):
             cells, misfit = self._fit(line, cells)
@@ -82,7 +83,7 @@ class RowReader:
         columns = self._columns
         errors, urls = self._urls(line, cells)
         serial, name = self._identity(line, cells, has_urls=bool(urls))
-        kept = cells if self._all_cells else ()
+        kept = (given if fault else cells) if self._all_cells else ()
         cell = ",".join(urls) if len(columns.images) > 1 else value(cells[columns.images[0]])
         if fault:
             return Row(number, line, serial, name, cell, urls, (fault,), cells=kept)

@@ -43,6 +43,9 @@ def send(
         "text/x-csv",
         "application/csv",
         "application/vnd.ms-excel",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        "application/zip",
         "application/octet-stream",
         None,
     ],
@@ -97,12 +100,9 @@ def test_the_name_comes_from_the_query_or_the_header(path: str, disposition: str
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "save the file as CSV"),
-        ("application/vnd.oasis.opendocument.spreadsheet", "save the file as CSV"),
         ("application/pdf", "text/csv"),
         ("image/png", "text/csv"),
         ("text/html", "text/csv"),
-        ("application/zip", "text/csv"),
         ("multipart/mixed; boundary=x", "multipart/form-data"),
     ],
 )

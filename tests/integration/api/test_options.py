@@ -16,7 +16,8 @@ from tests.integration.driver import rows, upload
 from tests.support.csv_files import csv_of
 
 CSV = csv_of("https://shop.example/1.jpg")
-UPLOAD = ["file", "webhookUrl", "quality", "scale", "format", "invalidRows", "filename"]
+UPLOAD = ["file", "webhookUrl", "quality", "scale", "format", "invalidRows"]
+UPLOAD += ["columns", "encoding", "sheet", "outputFormat", "bom", "filename"]
 
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.parametrize("app", ["sqlite"], indirect=True)]
 
@@ -45,7 +46,11 @@ FILE = ('name="file"; filename="a.csv"', CSV)
         ("jpeg_quality", "quality"),
         ("Scale", "scale"),
         ("resize", "scale"),
-        ("output_format", "format"),
+        ("output_format", "outputFormat"),
+        ("charset", "encoding"),
+        ("worksheet", "sheet"),
+        ("column_mapping", "columns"),
+        ("BOM", "bom"),
         ("invalid_rows", "invalidRows"),
         ("skip_invalid", "invalidRows"),
         ("file_name", "filename"),

@@ -55,7 +55,7 @@ def test_accepts_a_file_and_says_where_its_status_is() -> None:
     response = upload(CSV)
     body = response.json
     assert response.status_code == 202
-    assert set(body) == {"requestId", "status", "statusUrl", "createdAt", "counts"}
+    assert set(body) == {"requestId", "status", "statusUrl", "createdAt", "counts", "reading"}
     assert (body["status"], uuid.UUID(body["requestId"]).version) == ("pending", 4)
     assert body["counts"] == {"rows": 2, "products": 2, "images": 3, "skippedRows": 0}
     assert UTC_TIME.fullmatch(body["createdAt"])
@@ -182,12 +182,19 @@ def test_refuses_a_body_without_a_file(path: str, body: dict[str, Any]) -> None:
         pytest.param(("products.xlsx", b"PK\x03\x04"), id="an Excel workbook"),
         pytest.param(("products.csv", b"PK\x03\x04"), id="a workbook named .csv"),
         pytest.param(("products.csv", b"\x89PNG\r\n\x1a\n"), id="an image named .csv"),
-        pytest.param(("products.pdf", CSV.encode()), id="a CSV named .pdf"),
+        pytest.param(("products.csv", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), id="a PDF named .csv"),
     ],
 )
 def test_refuses_a_file_of_another_type(file: tuple[str, bytes]) -> None:
     """The API answers 415 `unsupported_file_type`."""
     problem(post({"file": csv_file(*file)}), 415, "unsupported_file_type")
+
+
+@on_one_database
+@pytest.mark.parametrize("name", ["products.pdf", "products.xlsx", "products.csv (1)", "export.csv?x=1", "products"])
+def test_the_name_of_a_file_does_not_decide_its_kind(name: str) -> None:
+    """Browsers and programs name files as they like; the content decides."""
+    assert post({"file": csv_file(name, CSV.encode())}).status_code == 202
 
 
 @on_one_database
