@@ -41,7 +41,7 @@ _FAULTS = tuple((re.compile(pattern, re.I), fault) for pattern, fault in _FORMS)
 def fault_of(url: str) -> str | None:
     """What is wrong with the syntax of `url` (RFC 3986, and IRIs); its host is not looked up."""
     shown = redact(url[:200])
-    shown = repr(shown if len(shown) <= 100 else shown[:100] + "…")
+    shown = repr(shown if len(shown) <= 100 else shown[:100] + "…").replace("\\\\", "\\")
     fault = _form_fault(url) or _character_fault(url)
     try:
         parts = urlsplit(url)

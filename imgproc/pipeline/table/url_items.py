@@ -98,6 +98,8 @@ def _listed(text: str, changes: list[str]) -> list[str] | None:
             rest = _BREAK.sub("", pattern.sub("", text)) if code != "html_read" else ""
             if not rest.strip(" \t\r\n,;|"):
                 changes.append(code)
+                pictures = [match for match in matches if not match[0].lower().startswith("<a")]
+                matches = pictures or matches  # a link around a picture leads to a page
                 return [next(group for group in match.groups() if group is not None).strip() for match in matches]
     return None
 

@@ -37,6 +37,8 @@ CASES: dict[str, Case] = {
     "line breaks of HTML": _cell("U/1.jpg<br>U/2.jpg<br/>", _TWO, notes="html_read"),
     "paragraphs of HTML": _cell("<p>U/1.jpg</p><p>U/2.jpg</p>", _TWO, notes="html_read"),
     "images of HTML": _cell("<img src=\"U/1.jpg\" alt=\"a\"><img alt='b' src='U/2.jpg'/>", _TWO, notes="html_read"),
+    "an image of HTML in a link": _cell('<a href="U/page"><img src="U/1.jpg"></a>', _ONE, notes="html_read"),
+    "links of HTML": _cell('<a href="U/1.jpg">1</a><a href="U/2.jpg">2</a>', _TWO, notes="html_read"),
     "a list of JSON": _cell('["U/1.jpg", "U/2.jpg"]', _TWO, notes="json_read"),
     "a list of JSON with slashes escaped": _cell('["https:\\/\\/host\\/1.jpg"]', _ONE, notes="json_read"),
     "objects of JSON": _cell('[{"url":"U/1.jpg","alt":"a"},{"src":"U/2.jpg"}]', _TWO, notes="json_read"),
