@@ -153,7 +153,8 @@ def test_a_byte_order_mark_tells_excel_that_the_file_is_utf_8(
     names = "Crème brûlée", "Jalapeño", "Größe für Mädchen"
     rows = "".join(f"{n}.,{name},{shop.url}/missing.jpg\r\n" for n, name in enumerate(names, 1))
     data = f"S. No.,Product Name,Input Image Urls\r\n{rows}".encode(encoding)
-    response = upload(data, **({"bom": bom} if bom else {}))
+    options: dict[str, Any] = {"bom": bom} if bom else {}
+    response = upload(data, **options)
     status = drain(response.get_json()["requestId"])
     for name in ("outputCsvUrl", "failedCsvUrl"):
         data = stored(objects, status[name])

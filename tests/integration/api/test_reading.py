@@ -21,14 +21,14 @@ URL = "https://shop.example/1.jpg"
 CSV = csv_of(URL)
 
 
-def validate(content: str | bytes, **options: str) -> Any:
+def validate(content: str | bytes, **options: Any) -> Any:
     """The answer of `/api/validate`."""
     data = content.encode() if isinstance(content, str) else content
     form = {"file": (io.BytesIO(data), "products.csv"), **options}
     return current_app.test_client().post("/api/validate", data=form)
 
 
-def reading_of(content: str | bytes, **options: str) -> dict[str, Any]:
+def reading_of(content: str | bytes, **options: Any) -> dict[str, Any]:
     """The reading in all three answers, which are alike."""
     checked = validate(content, **options).get_json()["reading"]
     answer = upload(content, **options).get_json()
@@ -116,7 +116,7 @@ def test_an_answer_that_is_repeated_has_the_reading_again() -> None:
     ],
     ids=str,
 )
-def test_a_key_with_other_options_of_the_file_is_refused(other: dict[str, str]) -> None:
+def test_a_key_with_other_options_of_the_file_is_refused(other: dict[str, Any]) -> None:
     """They make another upload of the same bytes; without them the fingerprint is that of earlier versions."""
     headers = {"Idempotency-Key": "a"}
     assert upload(CSV, headers=headers).status_code == 202
@@ -196,7 +196,7 @@ def test_a_heading_that_the_file_does_not_have_is_explained_with_the_nearest() -
         ("sheet", "x" * 300, "255"),
     ],
 )
-def test_other_values_are_explained_with_the_nearest(option: str, value: str, says: str) -> None:
+def test_other_values_are_explained_with_the_nearest(option: str, value: Any, says: str) -> None:
     """In a form, and in the query of a bare file."""
     client = current_app.test_client()
     bare = client.post("/api/validate", data=CSV, content_type="text/csv", query_string={option: value})

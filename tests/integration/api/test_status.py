@@ -66,7 +66,8 @@ def test_has_exactly_the_members_of_the_contract() -> None:
     """These are the values of a pending request."""
     request_id = submit(csv_of("https://shop.example/1.jpg,https://shop.example/2.jpg"), quality="60", webhookUrl=HOOK)
     status = get(f"/api/status/{request_id}")
-    created_at, links = status.pop("createdAt"), status.pop("links")
+    created_at, links, reading = (status.pop(name) for name in ("createdAt", "links", "reading"))
+    assert reading["columns"]["inputImageUrls"] == ["Input Image Urls"]
     assert UTC_TIME.fullmatch(created_at)
     assert status == {
         "requestId": request_id,
@@ -85,6 +86,7 @@ def test_has_exactly_the_members_of_the_contract() -> None:
         "bytes": {"source": 0, "output": 0, "savedPercent": None},
         "outputCsvUrl": None,
         "failedCsvUrl": None,
+        "outputXlsxUrl": None,
         "error": None,
         "waiting": [],
         "webhook": {
