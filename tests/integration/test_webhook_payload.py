@@ -161,9 +161,8 @@ def test_the_body_stays_below_20_kb_whatever_comes(shop: ImageHost) -> None:
     request.images_failed = 10**12
     request.filename = widest * 255
     url = f"http://{host}/api/requests/{request.id}/output.csv"
-    announce = outcome.announcement(
-        request, RequestStatus.FAILED, code="c" * 64, detail=widest * 5000, output_url=url, failed_url=url
-    )
+    urls = dict.fromkeys(outcome.NO_FILES, url)
+    announce = outcome.announcement(request, RequestStatus.FAILED, code="c" * 64, detail=widest * 5000, urls=urls)
     db.session.rollback()
     body = announce(datetime.now(timezone.utc))
     assert len(json.dumps(body)) < MOST_BYTES

@@ -185,7 +185,7 @@ def test_a_link_that_serves_no_picture_is_named_with_a_remedy(url: str) -> None:
     assert ": " in told
     assert direct_form(url) is None
     assert any_unshareable(f"https://a.example/1.jpg,{url}\nhttps://a.example/2.jpg")
-    urls, faults = parse_urls(f"https://a.example/1.jpg,{url}", at_most=9)
+    urls, faults, _ = parse_urls(f"https://a.example/1.jpg,{url}", at_most=9)
     assert urls == ("https://a.example/1.jpg", url)
     assert len(faults) == 1
     assert told in faults[0]

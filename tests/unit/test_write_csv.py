@@ -58,7 +58,7 @@ def cells_of(data: bytes) -> list[list[str]]:
 def read_all(data: bytes, options: ReadOptions = AS_FOUND) -> tuple[Layout, list[Row]]:
     """The layout and the rows of a file."""
     reading = read_csv(io.BytesIO(data), limits=LIMITS, options=options, all_cells=True)
-    return Layout(reading.header, reading.indices, reading.delimiter), list(reading.rows)
+    return Layout(reading.header, reading.indices, reading.delimiter or ","), list(reading.rows)
 
 
 def products_of(data: bytes) -> list[tuple[str, str, tuple[str, ...], list[str]]]:
