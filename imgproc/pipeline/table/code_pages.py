@@ -19,7 +19,7 @@ CODE_PAGES: dict[str, tuple[str, float]] = {
     "cp1255": ("Windows-1255", -1.5),
     "cp1256": ("Windows-1256", -1.5),
     "cp1257": ("Windows-1257", -1.5),
-    "cp1258": ("Windows-1258", -2.5),
+    "cp1258": ("Windows-1258", -4.0),
     "cp874": ("Windows-874", -1.5),
     "mac_roman": ("Mac Roman", -3.5),
     "cp850": ("cp850", -4.0),

@@ -31,8 +31,9 @@ OUR_HEADER = re.compile(rb",(?:Output Image Urls|Error)\s*$")  # of output.csv a
 ENOUGH_BYTES = 24  # beyond ASCII that are valid UTF-8 by no accident
 UTF8_MARGIN = 3.0  # how much more likely UTF-8 must be than another reading of a few bytes that are valid UTF-8
 LEAST_LIKELIHOOD = -7.0  # of a byte beyond ASCII, or the text is in no language we know
-# How much more likely a reading must be, in natural logarithms, and how much more than that where one word decides.
-LEAST_MARGIN, ONE_WORD = 6.5, 3.7
+# How much more likely a reading must be, in natural logarithms: where one word decides, how much less for each word
+# more, and the least.
+FIRST_MARGIN, LESS_A_WORD, LEAST_MARGIN = 10.2, 0.3, 6.5
 # The same by the words alone that two readings differ in. Where a file has enough words, those need only not disagree.
 ALONE_MARGIN, ENOUGH_WORDS = 8.5, 12
 SHOWN = 60  # characters of a cell in a message
@@ -158,7 +159,7 @@ def _is_close(best: Reading, rival: Reading, words: list[bytes]) -> bool:
     differing = [word for word in words if best.read(word) != rival.read(word)]
     if not differing:
         return False
-    margin = LEAST_MARGIN + ONE_WORD / len(differing)
+    margin = max(FIRST_MARGIN - LESS_A_WORD * (len(differing) - 1), LEAST_MARGIN)
     if best.score - rival.score < margin:
         return True
     # A word with bytes that are no text is an error on its line, whatever else it may be.

@@ -25,7 +25,7 @@ IDEOGRAPHIC = {"cp932": "ja", "euc_jp": "ja", "gb18030": "zh", "cp950": "tw", "c
 UNREADABLE = "\ufffd"
 # Natural logarithms of probabilities.
 _BROKEN, _BOX, _RARE_SYMBOL, _MISPLACED = -15.0, -11.0, -8.0, -9.0
-_DAMAGE = -6.0  # a byte that is no text, by itself; within a word it tells against the encoding
+_DAMAGE = -4.5  # a byte that is no text, by itself; within a word it tells against the encoding
 _MIXED_SCRIPTS, _CAPITAL_INSIDE, _CAPITALS = -7.0, -7.0, -0.7
 _FOREIGN = 0.04  # how much of a text is in other languages of the same script
 _BORROWED = 4.0  # how many occurrences the letters by themselves count for in a pair
