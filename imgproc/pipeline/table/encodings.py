@@ -121,7 +121,7 @@ _ASCII = [chr(code) for code in range(128)]
 def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
     """Whether a few bytes are more likely UTF-8 than a word of Chinese or Korean; the files that we write are UTF-8."""
     stream.seek(0)
-    if OUR_HEADER.search(stream.readline(SAMPLE_BYTES)):
+    if OUR_HEADER.search(stream.read(SAMPLE_BYTES).partition(b"\n")[0]):
         return True
     found = BeyondAscii.of(stream, start)
     utf8 = score_utf8(found.utf8)
