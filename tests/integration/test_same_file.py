@@ -150,7 +150,7 @@ def test_a_byte_order_mark_tells_excel_that_the_file_is_utf_8(
     objects: ObjectStore, shop: ImageHost, encoding: str, bom: str | None, *, marked: bool
 ) -> None:
     """By default both files have one if the input had one, or was not UTF-8."""
-    names = "Crème brûlée", "Jalapeño", "Größe für Mädchen"
+    names = "Crème brûlée", "Théière émaillée", "Fenêtre cintrée", "Poêle à crêpes", "Sécateur à crémaillère"
     rows = "".join(f"{n}.,{name},{shop.url}/missing.jpg\r\n" for n, name in enumerate(names, 1))
     data = f"S. No.,Product Name,Input Image Urls\r\n{rows}".encode(encoding)
     options: dict[str, Any] = {"bom": bom} if bom else {}

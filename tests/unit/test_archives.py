@@ -88,7 +88,11 @@ def test_reads_an_archive_in_the_same_way_again() -> None:
     assert first == again
 
 
-@pytest.mark.parametrize("data", [zip_of({"a.csv": CSV}), gzip.compress(CSV), XLSX, zip_of({"a.xlsx": XLSX})])
+@pytest.mark.parametrize(
+    "data",
+    [zip_of({"a.csv": CSV}), gzip.compress(CSV), XLSX, zip_of({"a.xlsx": XLSX})],
+    ids=["zip", "gzip", "workbook", "workbook in a zip"],
+)
 def test_reads_what_the_api_has_received(data: bytes) -> None:
     """An upload is a spooled file, which has fewer methods than a file."""
     with HashedSpool(tempfile.SpooledTemporaryFile(64)) as stream:
