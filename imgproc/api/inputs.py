@@ -5,18 +5,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Field, File, Float, Integer, String
+from apiflask.fields import File, String
 from apiflask.validators import Length, OneOf, Range, Regexp
 from flask import request
 from marshmallow import EXCLUDE, ValidationError, pre_load
 from werkzeug.datastructures import CombinedMultiDict, FileStorage, MultiDict
 
-from imgproc.api import file_values, missing_file, option_values
+from imgproc.api import missing_file
+from imgproc.api.input_fields import (
+    EXPLAIN,
+    MAX_PAGE,
+    ColumnChoice,
+    Encoding,
+    Format,
+    Number,
+    Quality,
+    WholeNumber,
+    YesNo,
+    without_nul,
+)
 from imgproc.api.option_names import require_known
 from imgproc.api.schemas import QUALITY, values
 from imgproc.core.errors import InvalidOption
@@ -27,17 +37,12 @@ from imgproc.pipeline.images.formats import (
     DEFAULT_QUALITY,
     DEFAULT_SCALE,
     FORMAT_OPTIONS,
-    MAX_QUALITY,
     MAX_SCALE,
-    MIN_QUALITY,
     MIN_SCALE,
-    SMART,
 )
 
 MAX_REFERENCE_CHARS = 500
 MAX_SHEET_CHARS = 255
-PLAIN_NUMBER = re.compile(r"[0-9.eE+-]{1,40}")
-MAX_PAGE = 500
 
 
 class _Given(Schema):
@@ -72,86 +77,6 @@ class _Given(Schema):
         messages |= {name: [EXPLAIN[name](str(found[name]))] for name in EXPLAIN.keys() & messages.keys()}
 
 
-class _PlainNumber(Field[Any]):
-    """Refuses numbers that only Python would read, such as `1_0` and digits that are not ASCII."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        if not PLAIN_NUMBER.fullmatch(str(value)):
-            raise self.make_error("invalid")
-        return super()._deserialize(value, attr, data, **options)
-
-
-class WholeNumber(_PlainNumber, Integer):
-    """A whole number in ASCII digits."""
-
-
-class Number(_PlainNumber, Float):
-    """A finite number in ASCII digits."""
-
-
-class Quality(Field[Any]):
-    """A whole number within the bounds of quality, or `smart`."""
-
-    _number = WholeNumber(validate=Range(min=MIN_QUALITY, max=MAX_QUALITY))
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
-        return value if value == SMART else self._number.deserialize(value, attr, data)
-
-
-def _without_nul(value: str) -> None:
-    """Refuse NUL, which PostgreSQL cannot store."""
-    if "\0" in value:
-        raise ValidationError("Leave out the NUL character.")
-
-
-class Format(String):
-    """An output format, by its name, an extension or a media type."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        return option_values.format_name(super()._deserialize(value, attr, data, **options))
-
-
-class ColumnChoice(String):
-    """A JSON object: headings of the file by our names of columns."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        try:
-            return file_values.columns_of(super()._deserialize(value, attr, data, **options))
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
-
-
-class Encoding(String):
-    """A character encoding, by any of its names."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        codec = file_values.codec_of(super()._deserialize(value, attr, data, **options))
-        if codec is None:
-            raise self.make_error("invalid")
-        return codec
-
-
-class YesNo(Boolean):
-    """`true` or `false`, in any case."""
-
-    truthy, falsy = {"true"}, {"false"}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        return super()._deserialize(str(value).lower(), attr, data, **options)
-
-
-EXPLAIN: dict[str, Callable[[str], str]] = {
-    "quality": option_values.explain_quality,
-    "scale": option_values.explain_scale,
-    "format": option_values.explain_format,
-    "invalidRows": option_values.explain_invalid_rows,
-    "encoding": file_values.explain_encoding,
-    "outputFormat": file_values.explain_output_format,
-    "bom": file_values.explain_bom,
-    "limit": lambda value: f"Give a whole number from 1 to {MAX_PAGE}, not {missing_file.shown(value)}.",
-}
-
-
 class UploadIn(_Given):
     """The parts of an upload. Options in the query count as parts."""
 
@@ -162,7 +87,7 @@ class UploadIn(_Given):
     )
     webhookUrl = String(metadata={"description": "The URL that is told when this request has ended."})
     reference = String(
-        validate=[Length(max=MAX_REFERENCE_CHARS), _without_nul],
+        validate=[Length(max=MAX_REFERENCE_CHARS), without_nul],
         metadata={"description": "Any text of yours, such as an order number; status and webhook repeat it."},
     )
     quality = Quality(
@@ -198,7 +123,7 @@ class UploadIn(_Given):
         metadata={"description": "The character encoding of the file, where it does not tell: such as `windows-1252`."}
     )
     sheet = String(
-        validate=[Length(max=MAX_SHEET_CHARS), _without_nul],
+        validate=[Length(max=MAX_SHEET_CHARS), without_nul],
         metadata={"description": "The name of the worksheet to read, instead of the first with our columns."},
     )
     outputFormat = String(

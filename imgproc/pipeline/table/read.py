@@ -19,8 +19,9 @@ from imgproc.pipeline.table.parts import read_parts, read_sheet_rows
 from imgproc.pipeline.table.plain import PlainRows
 from imgproc.pipeline.table.records import Lines
 from imgproc.pipeline.table.rows import CsvLimits, Row
+from imgproc.pipeline.table.sheet_header import find_header, read_sheet_records, spread_headings
 from imgproc.pipeline.table.text import open_text
-from imgproc.pipeline.table.workbooks import find_header, kind_of, open_sheet, read_sheet_records, spread_headings
+from imgproc.pipeline.table.workbooks import kind_of, open_sheet
 
 # The names that code outside this folder imports.
 __all__ = ["CsvLimits", "CsvReading", "Note", "ReadOptions", "Row", "Scan", "read_csv", "require_valid", "scan_csv"]
