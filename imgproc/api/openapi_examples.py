@@ -151,7 +151,7 @@ DETAILS = {
     "delivery_in_progress": "This delivery is being sent right now; wait for its outcome.",
     "storage_unavailable": "The object store cannot be reached. Try again in a few seconds.",
     "unknown_option": NAME,
-    "unsupported_file_type": "The file is a PDF document: upload the spreadsheet that it was made from, as “CSV UTF-8”.",
+    "unsupported_file_type": "The file is a PDF document: upload the table that it was made from, as “CSV UTF-8”.",
 }
 MEMBERS: dict[str, Any] = {
     "invalid_csv": {"errors": [ROW | {"detail": ROW_DETAIL}]},
