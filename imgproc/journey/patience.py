@@ -17,7 +17,7 @@ from imgproc.db.transitions.products import PendingImage, RefusedImage
 from imgproc.pipeline.http.host_gate import Trouble
 from imgproc.queue.host_limits import HostLimits, Standing
 
-LONGEST_PAUSE = 30.0  # seconds between two requests for an image that its host refuses
+LONGEST_PAUSE = 60.0  # seconds between two requests for an image that its host refuses
 
 
 @dataclass(frozen=True)
@@ -73,5 +73,5 @@ def _minutes(seconds: float) -> str:
 
 
 def _backoff(refusals: int) -> float:
-    """Seconds until an image is asked for again: 1, 2, 4 … at most 30, give or take a quarter."""
+    """Seconds until an image is asked for again: 1, 2, 4 … at most 60, give or take a quarter."""
     return min(LONGEST_PAUSE, 2.0 ** min(refusals, 10)) * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret

@@ -5,7 +5,7 @@ local KEPT = tonumber(ARGV[1]) -- seconds until an unused state is forgotten
 local MOST, HOLD = tonumber(ARGV[2]), tonumber(ARGV[3])
 local ID = ARGV[4]
 local TEXTS = { trouble = true, because = true }
-local LONGEST_LINE = 15   -- seconds that one is told to wait at most, beyond a pause
+local LONGEST_LINE = 60   -- seconds that one is told to wait at most, beyond a pause
 local FRESH = 1           -- seconds in which a new host may have a long line
 local LONG, SHORT = 64, 4 -- how many may wait in line
 

@@ -158,7 +158,7 @@ def test_refuses_the_error_of_a_formula() -> None:
         sheet.write(2, 2, URL)
 
     line, column, code, detail = fault_of(xlsx(draw))
-    assert (line, column, code) == (3, "SKU", "error_cell")
+    assert (line, column, code) == (3, "SKU", "formula_error")
     assert "#N/A" in detail
 
 

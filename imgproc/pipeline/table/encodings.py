@@ -116,6 +116,7 @@ def _is_utf8(stream: BinaryIO, start: int) -> bool:
 
 
 _ASCII = [chr(code) for code in range(128)]
+_ASCII_BYTES = bytes(range(128))
 
 
 def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
@@ -124,6 +125,8 @@ def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
     if OUR_HEADER.search(stream.read(SAMPLE_BYTES).partition(b"\n")[0]):
         return True
     found = BeyondAscii.of(stream, start)
+    if not any(cell.replace(codecs.BOM_UTF8, b"").strip(_ASCII_BYTES) for cell in found.utf8):
+        return True  # nothing but marks, where files were appended to each other
     utf8 = score_utf8(found.utf8)
     return all(utf8.score - UTF8_MARGIN >= each.score for each in readings(found.utf8, found.present))
 

@@ -69,7 +69,7 @@ def read_sheet_records(
         for index, kind, text in details:
             if kind == "error" and index in ours:
                 detail = f"The cell shows {text}, the error of a formula: mend it, or write the value itself."
-                fault = fault or RowError(number, header[index], "error_cell", detail)
+                fault = fault or RowError(number, header[index], "formula_error", detail)
             elif kind in ("formula", "link") and index in columns.images and "://" not in cells[index]:
                 if kind == "link":
                     notes.add("link_read", "Where a cell shows a text with a link, the link is read.", line=number)
