@@ -90,14 +90,16 @@ def add_webhooks(spec: dict[str, Any]) -> None:
 
 
 def _webhook(schema: str, summary: str) -> dict[str, Any]:
-    headers = " ".join(f"`{name}`: {text}" for name, text in HEADERS.items())
+    parameters = [
+        {"in": "header", "name": name, "required": True, "description": text, "schema": {"type": "string"}}
+        for name, text in HEADERS.items()
+    ]
     body = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     operation = {
         "summary": summary,
         "operationId": f"receive{schema.removesuffix('Webhook')}",
         "tags": ["Webhooks"],
-        # As text, because generators of clients fail on parameters of webhooks.
-        "description": f"Headers: {headers}",
+        "parameters": parameters,
         "requestBody": {"required": True, "content": body},
         "responses": ANSWERS,
         "security": [],
