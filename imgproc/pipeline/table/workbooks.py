@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,14 +90,12 @@ class Rows:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        weakref.finalize(self, file.close)  # it keeps the file until then, also in a cycle of references
 
     def lines(self) -> Iterator[bytes]:
         """All lines, from the first."""
         self._file.seek(0)
         return iter(self._file.readline, b"")
-
-    def __del__(self) -> None:
-        self._file.close()
 
 
 @dataclass(frozen=True)
