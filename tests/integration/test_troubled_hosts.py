@@ -67,7 +67,7 @@ def test_a_refusal_tells_when_to_come_back() -> None:
 )
 def test_a_host_allows_so_many_at_once(options: dict[str, object], counts: dict[int, int]) -> None:
     """Further visitors are answered 503, reset or refused."""
-    with troubled_host(BODY, latency=0.3, **options) as host, ThreadPoolExecutor(5) as threads:
+    with troubled_host(BODY, latency=2, **options) as host, ThreadPoolExecutor(5) as threads:
         statuses = list(threads.map(_status, [host.url] * 5))
         assert {status: statuses.count(status) for status in set(statuses)} == counts
         assert len(host.log.served) == 2
