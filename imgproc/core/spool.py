@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from typing import IO
 
 
@@ -16,6 +17,7 @@ class Spool:
         self.ascii_bytes = 0
         self._is_ascii = True
         self._file = file
+        weakref.finalize(self, file.close)  # whoever drops the spool without closing it leaves no open file
         # The file's own methods, because a large file is read by thousands of calls.
         self.read, self.seek, self.tell, self.close = file.read, file.seek, file.tell, file.close
 

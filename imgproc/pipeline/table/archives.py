@@ -10,7 +10,6 @@ import io
 import lzma
 import struct
 import tempfile
-import weakref
 import zipfile
 import zlib
 from contextlib import ExitStack
@@ -34,10 +33,6 @@ _DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EO
 
 class TemporarySpool(Spool):
     """A spool in a temporary file, which goes away with it: whoever reads its rows may stop at any of them."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file)
-        weakref.finalize(self, file.close)  # it keeps the file until then, also in a cycle of references
 
 
 def unpack(stream: BinaryIO, *, max_bytes: int, notes: Notes) -> BinaryIO:
