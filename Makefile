@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile bench audit image-check pin-images sbom dist lock env clean
+.PHONY: help demo up test check lint format docs pages settings licences chaos hostile bench hosts audit image-check pin-images sbom dist lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -30,8 +30,9 @@ demo: $(RUN_STAMP) ## Watch a CSV of products become a CSV of compressed images,
 up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DATA_DIR choose otherwise)
 	@$(BIN)/python -m imgproc up --die-with-parent
 
+# Four processes keep two cores busy, because many tests wait for a lease or a time-out.
 test: $(DEV_STAMP) ## Run all tests and show their coverage (ARGS="tests/unit -k csv" runs some)
-	$(BIN)/python -m pytest --verbose --numprocesses 3 --dist loadfile $(COVERAGE) $(ARGS)
+	$(BIN)/python -m pytest --verbose --numprocesses 4 --dist loadfile $(COVERAGE) $(ARGS)
 
 chaos: $(DEV_STAMP) ## Kill, stop and cut off processes while requests run, then check that nothing is lost (ARGS="--images 10000 --faults 1000 --seed 7 --database postgresql")
 	$(BIN)/python -m tests.chaos $(ARGS)
@@ -82,9 +83,13 @@ pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command 
 	@$(BIN)/python -m scripts.diagrams
 	@$(BIN)/python -m scripts.package_map
 	@$(BIN)/python -m scripts.cli_reference
+	@$(BIN)/python -m scripts.file_messages
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+hosts: $(DEV_STAMP) ## Try limited, busy, away, silent and slow hosts, and the merchants beside them (ARGS=five runs one row; ARGS=--quick only tries them)
+	$(BIN)/python -m benchmarks.hosts $(ARGS)
 
 format: $(DEV_STAMP) ## Format the code
 	$(BIN)/ruff check --fix .

@@ -29,7 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.tables) - set(TABLES):
         parser.error(f"no such table: {', '.join(sorted(unknown))}")
-    _stay_in_memory()
+    stay_in_memory()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers stop, as with Ctrl-C
     for name in arguments.tables or TABLES:
         say(f"{name} ...")
@@ -37,7 +37,7 @@ def main() -> None:
         print(markdown(table) if arguments.quick else save(name, table), flush=True)
 
 
-def _stay_in_memory() -> None:
+def stay_in_memory() -> None:
     """Keep the folders of all servers in memory, unless TMPDIR is set.
 
     The time to create files on a disk depends on earlier deletions, and every table deletes its stack.

@@ -11,8 +11,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 JOURNEY = Drawing(
     1010, 430,
     "The journey of a CSV: the merchant uploads it; web checks and stores it and answers 202; workers plan it, process "
-    "every product, finalize the request and deliver a signed webhook. The database holds the state, Redis wakes the "
-    "workers, the buckets hold the files, and the sweeper recovers what a crash left.",
+    "every product and finalize the request; a worker of its own delivers a signed webhook. The database holds the "
+    "state, Redis wakes the workers, the buckets hold the files, and the sweeper recovers what a crash left.",
     boxes=(
         Box(18, 120, "Merchant", ("a CSV of", "image URLs"), "outside", 116, 72),
         Box(206, 120, "web", ("checks, stores,", "answers 202"), width=118, height=72),
@@ -43,7 +43,10 @@ JOURNEY = Drawing(
         Arrow("M868 338H792", "enqueues", (831, 330), "dashed"),
         Arrow("M540 372V400H928V374", "expired leases, lost jobs", (734, 394)),
     ),
-    groups=(Box(366, 106, "workers: four kinds of job, each claimed under a lease", width=622, height=118),),
+    groups=(
+        Box(366, 106, "workers: owners take turns, each job under a lease", width=464, height=118),
+        Box(838, 106, "delivery worker", width=150, height=118),
+    ),
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -11,6 +12,7 @@ from xdist.workermanage import WorkerController
 # Tests that take longest, the longest first: no process is left with one of these when the others have ended.
 LONGEST = (
     "tests/chaos/test_short_run.py",
+    "tests/e2e/test_dying_workers.py",
     "tests/unit/test_hostile_images.py",
     "tests/chaos/test_network_cuts.py",
     "tests/chaos/test_mutations.py",
@@ -28,8 +30,9 @@ BY_FUNCTION = (
     "tests/unit/test_hostile_images.py::test_a_hostile_image_stays_in_bounds_in_every_format",
 )
 
-# Else every process that a test starts would compile all of our modules again.
+# Else every process would compile all of our modules again, and pytest all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 class LongestFirst(LoadScopeScheduling):

@@ -10,32 +10,45 @@ import sqlalchemy as sa
 from apiflask import APIBlueprint
 
 from imgproc.api.delivery_schemas import DeliveriesOut
+from imgproc.api.inputs import DeliveriesIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut
-from imgproc.api.views import accepted, find_request, rfc3339
+from imgproc.api.views import accepted, decode_cursor, encode_cursor, find_request, invalid_cursor
 from imgproc.db.engine import db
 from imgproc.db.models import DeliveryAttempt, WebhookDelivery
 from imgproc.db.statuses import UNDELIVERED
 from imgproc.db.transitions import deliveries
+from imgproc.journey import turns
 from imgproc.journey.accept import require_room_for_delivery
 from imgproc.journey.services import services
-from imgproc.queue import enqueue
+from imgproc.journey.summary import error_json, rfc3339
+from imgproc.pipeline.http.receiver_faults import note_of
+from imgproc.pipeline.notify import body_of
 
 blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<request_id>/deliveries", tag="Webhooks")
 
 
 @blueprint.get("")
+@blueprint.input(DeliveriesIn, location="query", arg_name="query")
 @blueprint.output(DeliveriesOut)
 @blueprint.doc(summary="List webhook deliveries")
-def list_deliveries(request_id: str) -> dict[str, Any]:
-    """Every delivery of the request with its attempts, newest first."""
+def list_deliveries(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Newest first, in cursor pages, each with its attempts: what was sent, and what came back."""
+    epoch = WebhookDelivery.finalize_epoch
     statement = sa.select(WebhookDelivery).where(WebhookDelivery.request_id == find_request(request_id).id)
-    found = list(db.session.execute(statement.order_by(WebhookDelivery.finalize_epoch.desc())).scalars())
-    attempts: dict[str, list[DeliveryAttempt]] = {delivery.id: [] for delivery in found}
+    if "cursor" in query:
+        (before,) = decode_cursor(query["cursor"], parts=1)
+        if not before.isdecimal() or len(before) > 9:
+            raise invalid_cursor()
+        statement = statement.where(epoch < int(before))
+    found = list(db.session.execute(statement.order_by(epoch.desc()).limit(query["limit"] + 1)).scalars())
+    page = found[: query["limit"]]
+    attempts: dict[str, list[DeliveryAttempt]] = {delivery.id: [] for delivery in page}
     log = sa.select(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_(list(attempts)))
     for attempt in db.session.execute(log.order_by(DeliveryAttempt.delivery_id, DeliveryAttempt.number)).scalars():
         attempts[attempt.delivery_id].append(attempt)
-    return {"items": [_delivery(delivery, attempts[delivery.id]) for delivery in found]}
+    cursor = encode_cursor(page[-1].finalize_epoch) if len(found) > len(page) else None
+    return {"items": [_delivery(delivery, attempts[delivery.id]) for delivery in page], "nextCursor": cursor}
 
 
 @blueprint.post("/<delivery_id>/redeliver")
@@ -49,7 +62,7 @@ def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
         require_room_for_delivery(services(), request.owner)
     if not deliveries.redeliver(request.id, delivery.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
-    enqueue.deliveries([delivery.id])
+    turns.enqueue_deliveries([delivery.id])
     return accepted(request.id)
 
 
@@ -68,6 +81,7 @@ def _find(request_id: str, delivery_id: str) -> WebhookDelivery:
 
 
 def _delivery(delivery: WebhookDelivery, attempts: list[DeliveryAttempt]) -> dict[str, Any]:
+    body = body_of(delivery.payload)
     return {
         "id": delivery.id,
         "url": delivery.url,
@@ -76,16 +90,19 @@ def _delivery(delivery: WebhookDelivery, attempts: list[DeliveryAttempt]) -> dic
         "createdAt": rfc3339(delivery.created_at),
         "nextAttemptAt": rfc3339(delivery.next_attempt_at),
         "lastResponseStatus": delivery.last_response_status,
-        "attempts": [_attempt(attempt) for attempt in attempts],
+        "attempts": [_attempt(attempt, body=body) for attempt in attempts],
     }
 
 
-def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
-    error = {"code": attempt.error_code, "detail": attempt.error_detail} if attempt.error_code else None
+def _attempt(attempt: DeliveryAttempt, *, body: str) -> dict[str, Any]:
+    status, headers = attempt.response_status, attempt.response_headers
     return {
         "number": attempt.number,
         "attemptedAt": rfc3339(attempt.attempted_at),
-        "responseStatus": attempt.response_status,
-        "error": error,
+        "responseStatus": status,
+        "error": error_json(attempt.error_code, attempt.error_detail),
         "durationMs": attempt.duration_ms,
+        "request": attempt.request_headers and {"headers": attempt.request_headers, "body": body},
+        "response": None if headers is None else {"status": status, "headers": headers, "body": attempt.response_body},
+        "note": note_of(status, headers),
     }

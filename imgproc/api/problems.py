@@ -11,7 +11,7 @@ from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from flask_limiter import RateLimitExceeded
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import HTTP_STATUS_CODES
 
 from imgproc.api import rate_limits
@@ -24,6 +24,7 @@ from imgproc.core.errors import (
     InvalidOption,
     NotAuthenticated,
     QuotaExceeded,
+    TooManyPings,
     TooManyUploads,
     UnsupportedFile,
 )
@@ -31,7 +32,11 @@ from imgproc.db.timeouts import is_outage
 from imgproc.journey.accept import KeyReused
 
 QUOTA_RETRY_AFTER = 60  # seconds; by then some request may have ended
-UPLOADS_RETRY_AFTER = 10  # seconds; by then some large file has been read
+RETRY_AFTER_OF = {  # seconds; by then some large file has been read, and a silent receiver has been given up
+    TooManyUploads: 10,
+    TooManyPings: 15,
+}
+MAX_HOST_CHARS = 253 + len(":65535")
 RETRY_AFTER = "5"  # seconds, if a service is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
 CODE_OF = {404: "not_found", 405: "method_not_allowed", 413: "file_too_large", 500: "internal_error"}
@@ -40,6 +45,7 @@ DETAIL_OF = {
     413: FILE_TOO_LARGE,
     500: SERVER_FAILED,
 }
+CURL_UPLOADS = " To upload with curl -T, add -X POST and write /api/upload without a slash at its end."
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +83,11 @@ def init_app(app: APIFlask) -> None:
 
 
 def _require_host() -> None:
-    """Refuse an invalid Host (RFC 9112, 3.2), because the links of a response are made from it."""
-    if not request.host:
+    """Refuse an invalid Host (RFC 9112, 3.2), because the links of a response are made from it.
+
+    A name has up to 253 characters (RFC 1035); a longer one would make every link and webhook as long.
+    """
+    if not request.host or len(request.host) > MAX_HOST_CHARS:
         raise Problem(400, "bad_request", "The Host header is not a valid host name; send the name of this server.")
 
 
@@ -107,8 +116,7 @@ def _rate_limited(error: RateLimitExceeded) -> Response:
 
 
 def _quota_exceeded(error: QuotaExceeded) -> Response:
-    seconds = UPLOADS_RETRY_AFTER if isinstance(error, TooManyUploads) else QUOTA_RETRY_AFTER
-    return _too_many(error.code, error.detail, seconds=seconds)
+    return _too_many(error.code, error.detail, seconds=RETRY_AFTER_OF.get(type(error), QUOTA_RETRY_AFTER))
 
 
 def _too_many(code: str, detail: str, *, seconds: int) -> Response:
@@ -143,6 +151,12 @@ def _out_of_resources(error: OSError) -> Response:
 def _http_exception(error: HTTPException) -> Response:
     status = error.code or 500
     detail = DETAIL_OF.get(status) or error.description or "The server cannot answer this call."
+    if isinstance(error, MethodNotAllowed):
+        detail = (
+            f"This address does not take {request.method}; it takes {', '.join(sorted(error.valid_methods or ()))}."
+        )
+    if status in {404, 405} and (request.method == "PUT" or request.path.startswith("/api/upload/")):
+        detail += CURL_UPLOADS
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
     return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 
@@ -150,7 +164,5 @@ def _http_exception(error: HTTPException) -> Response:
 def _invalid_fields(error: HTTPError) -> Response:
     """Explain what a schema refused. APIFlask gives `{location: {field: [messages]}}`."""
     fields = {name: " ".join(texts) for found in dict(error.detail).values() for name, texts in found.items()}
-    if "file" in fields:
-        return problem(400, "missing_file", "Send the CSV as a multipart/form-data part named file, with a filename.")
     errors = [{"option": name, "code": "invalid_option", "detail": text} for name, text in fields.items()]
     return problem(422, "invalid_option", " ".join(f"{name}: {text}" for name, text in fields.items()), errors=errors)

@@ -14,7 +14,16 @@ from imgproc.api import auth
 from imgproc.api.inputs import ProductsIn, RequestsIn
 from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut, ProductsOut, RequestsOut
-from imgproc.api.views import accepted, csv_url, decode_cursor, encode_cursor, find_request, invalid_cursor, summary_of
+from imgproc.api.views import (
+    accepted,
+    csv_url,
+    decode_cursor,
+    encode_cursor,
+    find_request,
+    invalid_cursor,
+    summary_of,
+    xlsx_url,
+)
 from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
@@ -24,7 +33,9 @@ from imgproc.db.transitions.window import release
 from imgproc.journey import delete, outcome, turns
 from imgproc.journey.accept import require_room
 from imgproc.journey.services import services
-from imgproc.queue import enqueue
+from imgproc.journey.summary import error_json
+from imgproc.pipeline.storage.downloads import attachment, content_type_of, name_after
+from imgproc.pipeline.storage.object_keys import xlsx_key
 
 CSV_CHUNK_BYTES = 256 * 1024
 
@@ -85,13 +96,12 @@ def list_products(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _product(product: Any, images: list[Any]) -> dict[str, Any]:
-    error = {"code": product.error_code, "detail": product.error_detail} if product.error_code else None
     return {
         "line": product.line,
         "serialNumber": product.serial_number,
         "productName": product.product_name,
         "status": product.status.value,
-        "error": error,
+        "error": error_json(product.error_code, product.error_detail),
         "images": [_image(image) for image in images],
     }
 
@@ -133,23 +143,37 @@ def get_failed_csv(request_id: str) -> Any:
     return _csv(_ended(request_id), "failed", "nothing_failed", detail)
 
 
+@blueprint.get("/<request_id>/output.xlsx")
+@blueprint.doc(summary="Get the output as a workbook", responses={302: "To the bucket URL, if CSVs are public."})
+def get_output_xlsx(request_id: str) -> Any:
+    """The workbook of an upload with `outputFormat=xlsx`, or a redirect to its bucket URL if CSVs are public."""
+    request = _ended(request_id)
+    url = xlsx_url(request)
+    detail = "The request has no workbook; upload its file with outputFormat=xlsx, or get output.csv."
+    return _file(request, url and xlsx_key(request.output_key or ""), url, "no_output", detail)
+
+
 def _csv(request: ProcessingRequest, name: Literal["output", "failed"], code: str, detail: str) -> Any:
+    return _file(request, getattr(request, f"{name}_key"), csv_url(request, name), code, detail)
+
+
+def _file(request: ProcessingRequest, key: str | None, url: str | None, code: str, detail: str) -> Any:
     """The file from the private bucket, or a redirect to the public one.
 
     Raises:
         Problem: 404 `code`: there is no such file (`detail` says why), or it is no longer stored.
     """
-    key: str | None = getattr(request, f"{name}_key")
     if key is None:
         raise Problem(404, code, detail)
     if not request.csv_private:
-        return redirect(csv_url(request, name) or "")
+        return redirect(url or "")
     body = services().store.open_csv(key)
     if body is None:
         raise Problem(404, code, "The file is no longer stored; retry the request, or upload its CSV again.")
-    response = Response(body.iter_chunks(CSV_CHUNK_BYTES), content_type="text/csv; charset=utf-8")
+    response = Response(body.iter_chunks(CSV_CHUNK_BYTES), content_type=content_type_of(key))
     response.call_on_close(body.close)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    name = name_after(request.filename, key.rpartition("/")[2])
+    response.headers["Content-Disposition"] = attachment(name)
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["X-Robots-Tag"] = "noindex"
     return response
@@ -188,7 +212,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
     if not actions.retry(request.id):
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
-        enqueue.plans([request.id])
+        turns.enqueue_plans([request.id])
     turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))
     outcome.finalize_if_ended(request.id)
     return accepted(request.id)

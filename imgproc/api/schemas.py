@@ -106,6 +106,45 @@ class ImageErrorOut(ErrorOut):
     retryable = Boolean()
 
 
+class ReadingColumns(Schema):
+    """The headings of our columns."""
+
+    serialNumber = String()
+    productName = String()
+    inputImageUrls = List(String(), metadata={"description": "In order: the columns together are one list."})
+
+
+class NoteOut(Schema):
+    """Something that the reader decided where the file left a choice."""
+
+    code = String()
+    line = Integer(allow_none=True, metadata={"description": "The first line it concerns; null for the whole file."})
+    detail = String()
+
+
+class ReadRow(Schema):
+    """One row as it was read."""
+
+    line = Integer()
+    serialNumber = String()
+    productName = String()
+    urls = List(String())
+
+
+class Reading(Schema):
+    """How a file was read, so that a person can confirm it at a glance."""
+
+    kind = String(metadata={"description": "Such as `csv` or `xlsx`, by the content of the file."})
+    sheet = String(allow_none=True, metadata={"description": "The worksheet of a workbook."})
+    encoding = String(allow_none=True)
+    delimiter = String(allow_none=True)
+    headerLine = Integer()
+    columns = Nested(ReadingColumns)
+    unused = List(String(), metadata={"description": "The headings of the columns that are only passed on."})
+    notes = List(Nested(NoteOut))
+    rows = List(Nested(ReadRow), metadata={"description": "The first 20 rows, or fewer where they are long."})
+
+
 class RequestSummary(Schema):
     """One request in a list."""
 
@@ -115,11 +154,13 @@ class RequestSummary(Schema):
     startedAt = moment(allow_none=True)
     finishedAt = moment(allow_none=True)
     filename = String()
+    reference = String(allow_none=True, metadata={"description": "As the upload gave it."})
     options = Nested(Options)
     progress = Nested(Progress)
     bytes = Nested(Bytes)
     outputCsvUrl = String(allow_none=True)
     failedCsvUrl = String(allow_none=True)
+    outputXlsxUrl = String(allow_none=True, metadata={"description": "With `outputFormat=xlsx`."})
     error = Nested(ErrorOut, allow_none=True)
 
 
@@ -129,6 +170,7 @@ class Links(Schema):
     self = String()
     products = String()
     outputCsv = String()
+    outputXlsx = String(metadata={"description": "With `outputFormat=xlsx`."})
     deliveries = String()
     cancel = String()
     retry = String()
@@ -137,6 +179,9 @@ class Links(Schema):
 class StatusOut(RequestSummary):
     """The status of a request."""
 
+    reading = Nested(
+        Reading, allow_none=True, metadata={"description": "As the upload answered it; shortened where it is long."}
+    )
     waiting = List(
         Nested(WaitingOut),
         metadata={"description": "Hosts that products wait for, and when the first of these is tried again."},

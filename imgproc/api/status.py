@@ -9,14 +9,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from apiflask import APIBlueprint
-from flask import Response, jsonify, request, url_for
+from flask import Response, jsonify, url_for
+from flask import request as call
 
 from imgproc.api.schemas import StatusOut
-from imgproc.api.views import find_request, rfc3339, status_url, summary_of
+from imgproc.api.views import find_request, status_url, summary_of
 from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.reads import has_ended, progress_of
+from imgproc.journey.output_files import wants_xlsx
+from imgproc.journey.summary import rfc3339
 
 blueprint = APIBlueprint("status", __name__, url_prefix="/api", tag="Status")
 
@@ -30,14 +33,15 @@ SLOWEST_POLL = 10  # seconds
 def get_status(request_id: str) -> Response:
     """Poll this. `If-None-Match` with the last `ETag` gets 304 if nothing changed; `Retry-After` suggests a pause."""
     found = find_request(request_id)
-    delivery = _latest_delivery(found.id)
+    delivery, waiting = _latest_delivery(found.id), _waiting(found)
     body = summary_of(found) | {
-        "waiting": _waiting(found),
+        "waiting": waiting,
+        "reading": found.reading,
         "webhook": _webhook(found, delivery),
-        "links": _links(found.id),
+        "links": _links(found),
     }
     etag = _etag(body)
-    response = Response(status=304) if request.if_none_match.contains_weak(etag) else jsonify(body)
+    response = Response(status=304) if call.if_none_match.contains_weak(etag) else jsonify(body)
     response.set_etag(etag, weak=True)
     response.headers["Cache-Control"] = "no-cache"
     if not has_ended(found):
@@ -91,14 +95,16 @@ def _webhook(found: ProcessingRequest, delivery: WebhookDelivery | None) -> dict
     }
 
 
-def _links(request_id: str) -> dict[str, str]:
+def _links(request: ProcessingRequest) -> dict[str, str]:
     def to(view: str) -> str:
-        return url_for(view, request_id=request_id, _external=True)
+        return url_for(view, request_id=request.id, _external=True)
 
+    workbook = {"outputXlsx": to("requests.get_output_xlsx")} if wants_xlsx(request) else {}
     return {
-        "self": status_url(request_id),
+        "self": status_url(request.id),
         "products": to("requests.list_products"),
         "outputCsv": to("requests.get_output_csv"),
+        **workbook,
         "deliveries": to("deliveries.list_deliveries"),
         "cancel": to("requests.cancel_request"),
         "retry": to("requests.retry_request"),

@@ -9,7 +9,7 @@ from apiflask import Schema
 from apiflask.fields import UUID, Boolean, Dict, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
-from imgproc.api.schemas import moment
+from imgproc.api.schemas import Reading, moment
 
 
 class RowErrorOut(Schema):
@@ -38,6 +38,7 @@ class UploadOut(Schema):
     statusUrl = String()
     createdAt = moment()
     counts = Nested(UploadCounts)
+    reading = Nested(Reading)
     errors = List(Nested(RowErrorOut), metadata={"description": "The skipped rows, with `invalidRows=skip`."})
     errorsTruncated = Boolean()
 
@@ -51,6 +52,7 @@ class ValidateOut(Schema):
     delimiter = String(allow_none=True)
     header = List(String())
     columns = Dict(keys=String(), values=String(), metadata={"description": "The header of each column we read."})
+    reading = Nested(Reading, allow_none=True, metadata={"description": "Null where the file cannot be read at all."})
     counts = Nested(UploadCounts)
     errors = List(Nested(RowErrorOut))
     errorsTruncated = Boolean()

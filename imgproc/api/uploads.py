@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import re
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import PurePath
 from typing import Any, cast
 
 from apiflask import APIBlueprint
 from flask import Flask, Response, current_app, jsonify
+from flask import request as call
 from werkzeug.datastructures import FileStorage
+from werkzeug.http import parse_options_header
 
 from imgproc.api import auth
 from imgproc.api.inputs import UploadHeaders, UploadIn
+from imgproc.api.pings import most_pings
 from imgproc.api.problems import Problem
 from imgproc.api.slots import Slots
 from imgproc.api.upload_schemas import UploadOut, ValidateOut
-from imgproc.api.views import api_url, rfc3339, status_url
+from imgproc.api.views import api_url, status_url
 from imgproc.core.config import Settings
-from imgproc.core.errors import InvalidCsv, UnsupportedFile
+from imgproc.core.errors import InvalidCsv, InvalidWebhookUrl
 from imgproc.core.spool import HashedSpool
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey import accept
 from imgproc.journey.accept import Accepted, Upload
+from imgproc.journey.file_options import FileOptions
+from imgproc.journey.reading import reading_json
 from imgproc.journey.services import services
+from imgproc.journey.summary import rfc3339
 from imgproc.pipeline.images.options import CompressOptions
-from imgproc.pipeline.table.read import Scan, require_valid
+from imgproc.pipeline.table.read import ReadOptions, Scan, require_valid
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
 MAX_FILENAME_CHARS = 255
 SMALL_FILE = 1024 * 1024  # bytes; such a file is read at once and needs no slot
-FREE_THREADS = 2  # threads that neither read a large file nor wait for a slot
+FREE_THREADS = 1  # threads that neither read a large file, nor wait for a slot, nor send a ping
 PATIENCE = 10.0  # seconds a large file waits to be read
-READABLE = {"", ".csv", ".tsv", ".txt"}
+WITHOUT_SCHEME = re.compile(r"(//)?([\w-]+\.)+[\w-]+(:\d+)?(/|$)|localhost\b")  # a host name and no scheme
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Limit how many large files the process reads at a time, so that some of its threads stay free."""
-    threads = max(1, settings.web_threads - FREE_THREADS)
+    threads = max(1, settings.web_threads - FREE_THREADS - most_pings(settings))
     scans = min(settings.max_scans, threads)
     app.extensions["scan_slots"] = Slots(scans, waiting=threads - scans, patience=PATIENCE)
 
@@ -79,6 +86,7 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
             "delimiter": None,
             "header": [],
             "columns": {},
+            "reading": None,
             "counts": _counts(0, 0, 0, 0),
             "errors": [fault.as_dict() for fault in error.errors],
             "errorsTruncated": error.truncated,
@@ -89,7 +97,8 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
         "encoding": reading.encoding,
         "delimiter": reading.delimiter,
         "header": list(reading.header),
-        "columns": reading.columns,
+        "columns": {name: ", ".join(headings) for name, headings in reading.columns.items()},
+        "reading": reading_json(reading, scan),
         "counts": _counts(scan.rows, scan.products, scan.images, scan.skipped_rows),
         "errors": [fault.as_dict() for fault in scan.errors],
         "errorsTruncated": scan.errors_truncated,
@@ -98,9 +107,7 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
 
 def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Upload:
     file: FileStorage = form["file"]
-    filename = _filename(file)
-    if PurePath(filename).suffix.lower() not in READABLE:
-        raise UnsupportedFile(f"Files named like {filename!r} cannot be read; save the file as CSV and upload that.")
+    filename = _filename(file, form.get("filename"))
     limit = services().settings.max_upload_bytes
     size = file.stream.seek(0, 2)
     if size > limit:
@@ -110,8 +117,14 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
         stream=cast("HashedSpool", file.stream),  # by `bodies.BoundedRequest`
         filename=filename,
         options=CompressOptions(quality=form["quality"], scale=form["scale"], format=form["format"]),
+        file=FileOptions(
+            ReadOptions(form.get("encoding"), form.get("sheet"), form.get("columns")),
+            output_format=form["outputFormat"],
+            bom=form.get("bom"),
+        ),
         skip_invalid=form["invalidRows"] == "skip",
-        webhook_url=form.get("webhookUrl"),
+        reference=form.get("reference"),
+        webhook_url=_webhook_url(form.get("webhookUrl")),
         idempotency_key=idempotency_key,
     )
 
@@ -122,10 +135,30 @@ def _slot(upload: Upload) -> AbstractContextManager[None]:
     return slots.hold(auth.bucket()) if upload.size > SMALL_FILE else nullcontext()
 
 
-def _filename(file: FileStorage) -> str:
+def _filename(file: FileStorage, chosen: str | None) -> str:
     """The last part of the name, printable characters only: PostgreSQL refuses NUL, and RTL marks mislead."""
-    name = PurePath((file.filename or "").replace("\\", "/")).name
+    given = chosen or file.filename or _disposition_filename()
+    name = PurePath(given.replace("\\", "/")).name
     return "".join(filter(str.isprintable, name))[-MAX_FILENAME_CHARS:] or "upload.csv"
+
+
+def _disposition_filename() -> str:
+    """The filename in the header Content-Disposition (RFC 6266), which may name a file that is sent bare."""
+    header = call.headers.get("Content-Disposition", "")
+    with suppress(UnicodeError):
+        header = header.encode("latin-1").decode()  # WSGI gives bytes as Latin-1; clients send UTF-8
+    return parse_options_header(header)[1].get("filename", "")
+
+
+def _webhook_url(url: str | None) -> str | None:
+    """The URL as it was given.
+
+    Raises:
+        InvalidWebhookUrl: its scheme is missing, as in `shop.example/hook`.
+    """
+    if url and WITHOUT_SCHEME.match(url):
+        raise InvalidWebhookUrl(f"The webhook URL has no scheme; write https://{url.lstrip('/')[:200]}.")
+    return url
 
 
 def _answer(accepted: Accepted) -> dict[str, Any]:
@@ -137,6 +170,8 @@ def _answer(accepted: Accepted) -> dict[str, Any]:
         "createdAt": rfc3339(request.created_at),
         "counts": _counts(request.rows_total, request.products_total, request.images_total, request.rows_skipped),
     }
+    if accepted.reading or request.reading:
+        body["reading"] = accepted.reading or request.reading
     if accepted.scan and accepted.scan.errors:
         body["errors"] = [fault.as_dict() for fault in accepted.scan.errors]
         body["errorsTruncated"] = accepted.scan.errors_truncated

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import uuid
-from datetime import datetime
 from typing import Any, Literal
 
 from flask import request as call
@@ -14,8 +13,10 @@ from imgproc.api import auth
 from imgproc.api.problems import Problem
 from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest
+from imgproc.journey.output_files import wants_xlsx
 from imgproc.journey.services import services
-from imgproc.journey.summary import bytes_json, progress_json
+from imgproc.journey.summary import bytes_json, error_json, progress_json, rfc3339
+from imgproc.pipeline.storage.object_keys import xlsx_key
 
 
 def find_request(request_id: str) -> ProcessingRequest:
@@ -44,12 +45,14 @@ def summary_of(request: ProcessingRequest) -> dict[str, Any]:
         "startedAt": rfc3339(request.started_at),
         "finishedAt": rfc3339(request.finished_at),
         "filename": request.filename,
+        "reference": request.reference,
         "options": request.options,
         "progress": progress_json(reads.progress_of(request)),
         "bytes": bytes_json(reads.bytes_of(request)),
         "outputCsvUrl": csv_url(request, "output") if ended else None,
         "failedCsvUrl": csv_url(request, "failed") if ended else None,
-        "error": {"code": request.error_code, "detail": request.error_detail} if request.error_code else None,
+        "outputXlsxUrl": xlsx_url(request) if ended else None,
+        "error": error_json(request.error_code, request.error_detail),
     }
 
 
@@ -61,6 +64,15 @@ def csv_url(request: ProcessingRequest, name: Literal["output", "failed"]) -> st
     if request.csv_private:
         return url_for(f"requests.get_{name}_csv", request_id=request.id, _external=True)
     return services().store.public_url(key)
+
+
+def xlsx_url(request: ProcessingRequest) -> str | None:
+    """The URL of the workbook, as of the output CSV; None if there is no such workbook."""
+    if request.output_key is None or not wants_xlsx(request):
+        return None
+    if request.csv_private:
+        return url_for("requests.get_output_xlsx", request_id=request.id, _external=True)
+    return services().store.public_url(xlsx_key(request.output_key))
 
 
 def accepted(request_id: str) -> dict[str, Any]:
@@ -77,11 +89,6 @@ def api_url() -> str:
 def status_url(request_id: str) -> str:
     """The URL of the request's status."""
     return url_for("status.get_status", request_id=request_id, _external=True)
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """The UTC time in RFC 3339, to the millisecond."""
-    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def encode_cursor(*parts: object) -> str:

@@ -8,15 +8,25 @@ from imgproc.app import create_app
 from imgproc.core import process
 from imgproc.core.config import load_settings
 from imgproc.journey import delete, jobs
+from imgproc.queue.enqueue import QUEUES
 from imgproc.worker import sweeper
 from imgproc.worker.pool import Pool
 
 
 @click.command()
-def worker() -> None:
-    """Run a pool of WORKERS worker processes until SIGTERM."""
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    default=QUEUES,
+    type=click.Choice(QUEUES),
+    help="Only take jobs of this queue; may be given several times. WORKERS processes take `express` and `bulk`, "
+    "another one `deliveries`. All unless given.",
+)
+def worker(*, queues: tuple[str, ...]) -> None:
+    """Run a pool of worker processes until SIGTERM."""
     settings = load_settings()
-    Pool(create_app(settings), jobs=jobs, settings=settings).start(logging_level="WARNING")
+    Pool(create_app(settings), jobs=jobs, settings=settings, queues=queues).start(logging_level="WARNING")
 
 
 @click.command()

@@ -27,6 +27,7 @@ from imgproc.pipeline.images.formats import (
 
 PARTS = {  # of the upload, by the parameter of `submit`
     "webhook_url": "webhookUrl",
+    "reference": "reference",
     "quality": "quality",
     "scale": "scale",
     "format_": "format",
@@ -51,6 +52,7 @@ def _client(url: str | None, key: str | None) -> Client:
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--webhook-url", help="URL that is called when the request ends.")
+@click.option("--reference", help="Any text, such as an order number, that the status and the webhook repeat.")
 @click.option(
     "--quality", help=f"Encoder quality, {MIN_QUALITY} to {MAX_QUALITY} (default {DEFAULT_QUALITY}), or {SMART}."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import signal
 import sys
 import threading
@@ -25,6 +26,14 @@ from imgproc.db.engine import db
 from imgproc.demo import DemoFailed, run_demo
 from imgproc.embedded import ports, servers, supervisor
 from imgproc.journey.outage import describe, start_pauses
+
+# What the services import: loaded once, before they are forked, so that they start at once and share the memory.
+PRELOADED = (
+    "imgproc.cli.process_commands",
+    "imgproc.server.gunicorn_worker",
+    "gunicorn.app.wsgiapp",
+    "gunicorn.arbiter",
+)
 
 console = Console(highlight=False)
 
@@ -64,6 +73,9 @@ def _run_stack(settings: Settings, stop: threading.Event) -> None:
         _wait_for("The database", lambda: _database_failure(app), stop)
         with app.app_context():
             flask_migrate.upgrade()
+            db.engine.dispose()  # no connection may be used on both sides of a fork
+        for name in PRELOADED:
+            importlib.import_module(name)
         for service in _services(settings):
             processes.start(service)
         _announce(settings)
@@ -101,7 +113,8 @@ def _services(settings: Settings) -> list[supervisor.Service]:
     environ = {"DATA_DIR": str(settings.data_dir)}
 
     def python(name: str, *module: str, ready: Callable[[], bool] = lambda: True) -> supervisor.Service:
-        return supervisor.Service(name, [sys.executable, "-m", *module], environ=environ, ready=ready)
+        command = [sys.executable, "-m", *module]
+        return supervisor.Service(name, command, environ=environ, ready=ready, forked=True)
 
     web = ("gunicorn", "--config", "python:imgproc.server.gunicorn_settings", "imgproc.app:create_app()")
     return [

@@ -8,7 +8,8 @@ ImgprocError
 │   └── UnsupportedFile        not a kind of file we read
 ├── NotAuthenticated           the caller must send a valid API key
 ├── QuotaExceeded              the caller has too much unfinished work
-│   └── TooManyUploads         too many large files of the caller are being read
+│   ├── TooManyUploads         too many large files of the caller are being read
+│   └── TooManyPings           too many receivers of webhooks are being tested
 ├── ForbiddenAddress           an address that downloads and webhooks may not reach (an OSError, as sockets raise it)
 ├── HostWait                   the host of an image needs a pause before it is asked
 ├── ImageError                 one image cannot be processed; only that image fails
@@ -123,6 +124,12 @@ class TooManyUploads(QuotaExceeded):
     code = "too_many_uploads"
 
 
+class TooManyPings(QuotaExceeded):
+    """Too many receivers of webhooks are being tested at the moment."""
+
+    code = "too_many_pings"
+
+
 class ForbiddenAddress(ImgprocError, OSError):
     """Downloads and webhooks may not reach this address."""
 
@@ -182,11 +189,17 @@ class CompressError(ImageError):
     """The source is not an image that we can decode and encode."""
 
 
-class DeliveryError(ImgprocError):
-    """One webhook attempt failed.
+@dataclass(frozen=True)
+class ReceiverAnswer:
+    """What a webhook's receiver answered: a few of its headers, and the beginning of its body as safe text."""
 
-    `response_status` is the HTTP status, if there was an answer. `retry_after` is in seconds.
-    """
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class DeliveryError(ImgprocError):
+    """One webhook attempt failed. `answer` is None if the receiver gave none; `retry_after` is in seconds."""
 
     code = "delivery_failed"
 
@@ -196,11 +209,11 @@ class DeliveryError(ImgprocError):
         *,
         code: str,
         retryable: bool = True,
-        response_status: int | None = None,
+        answer: ReceiverAnswer | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(detail, code=code, retryable=retryable)
-        self.response_status = response_status
+        self.answer = answer
         self.retry_after = retry_after
 
 

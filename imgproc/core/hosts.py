@@ -1,10 +1,15 @@
-"""Addresses and host names of callers: to which subscriber an address belongs, and which names mean loopback."""
+"""Addresses and host names: to which subscriber an address belongs, which names mean loopback, and who receives."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+PORTS = {"http": 80, "https": 443}
+MAX_RECEIVER = 300  # characters; a host name has at most 253
 V6_PREFIX = 64  # bits of the network that one subscriber has
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.-]+))(?::[0-9]{0,5})?")
 LOCALHOST = re.compile(r"(?:[a-z0-9_-]+\.){0,9}localhost\.?")
@@ -29,6 +34,16 @@ def subscriber(text: str) -> str:
 def bracketed(address: str) -> str:
     """An address or a name for use in a URL: IPv6 in brackets (RFC 3986, 3.2.2)."""
     return f"[{address}]" if ":" in address else address
+
+
+def receiver_of(url: str) -> str:
+    """The host and the port of a URL, `shop.example:443`: the same for every spelling of one receiver."""
+    try:
+        parts = parse_url(url)
+    except LocationParseError:
+        return ""
+    host = (parts.host or "").lower().rstrip(".")
+    return f"{host}:{parts.port or PORTS.get(parts.scheme or '')}"[:MAX_RECEIVER]
 
 
 def is_loopback(host: str) -> bool:

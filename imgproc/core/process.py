@@ -8,7 +8,8 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}  # of a process and of its children
@@ -19,6 +20,17 @@ def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
     """Ask the kernel to send this signal when the parent process ends in any way. Linux only; elsewhere a no-op."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
+
+
+def show_command(command: Sequence[str]) -> None:
+    """Show `command` as the command line of this process in `ps`, as far as there is room. Linux only.
+
+    A forked process has the command line of its parent in its memory (`/proc/self/cmdline`, proc(5)).
+    """
+    if sys.platform == "linux":
+        begin, end = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:47])
+        text = "\0".join(command).encode()[: end - begin - 1]
+        ctypes.memmove(begin, text.ljust(end - begin, b"\0"), end - begin)
 
 
 def limit_memory(size: int) -> None:

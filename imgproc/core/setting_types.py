@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import json
 import re
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,15 @@ HOST = re.compile(r"\.?[\w.-]+")
 DATABASES = {"postgresql", "postgres", "postgresql+psycopg", "sqlite", "sqlite+pysqlite"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 CREDENTIALS = re.compile(r"(?<=://)[^:/@]*:[^@]*@")  # SQLAlchemy takes a password with any character but `@`
+# A header's name is a token (RFC 9110, 5.6.2). Those that frame a message, or change with each request, cannot be set.
+HEADER_HOST = re.compile(r"\.?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,8190}[!-~])?")
+OWN_HEADERS = re.compile(
+    r"host|connection|keep-alive|te|trailer|upgrade|expect|range|accept-encoding|transfer-encoding|content-.*|if-.*"
+    r"|proxy-.*",
+    re.I,
+)
 MOST_WEBHOOK_SECRETS = 2  # the new one and the one it replaces
 
 
@@ -111,6 +121,33 @@ class Hosts(fields.Field[tuple[str, ...]]):
         return hosts
 
 
+class HostHeaders(fields.Field[dict[str, dict[str, str]]]):
+    """A JSON object: host -> header -> value. Values may be secrets, so messages quote none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> dict[str, dict[str, str]]:  # noqa: ARG002 - marshmallow's signature
+        try:
+            hosts = json.loads(value)
+        except ValueError:
+            hosts = None
+        if not isinstance(hosts, dict) or not all(isinstance(headers, dict) for headers in hosts.values()):
+            raise ValidationError('Give a JSON object, e.g. {"img.shop.example": {"Authorization": "Bearer …"}}.')
+        return {host.lower(): _headers(host, headers) for host, headers in hosts.items()}
+
+
+def _headers(host: str, headers: dict[str, Any]) -> dict[str, str]:
+    """The headers of a host, each name in one spelling."""
+    if not HEADER_HOST.fullmatch(host.lower()):
+        raise ValidationError("Give host names without scheme, port or path (`.shop.example` includes all below it).")
+    for name, value in headers.items():
+        if not HEADER_NAME.fullmatch(name):
+            raise ValidationError(f"A header of {host} has a name with characters that no header may have.")
+        if OWN_HEADERS.fullmatch(name):
+            raise ValidationError(f"The header {name} of {host} is set by imgproc itself; leave it out.")
+        if not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):
+            raise ValidationError(f"The header {name} of {host} must be one line of text in ASCII.")
+    return {name.title(): value for name, value in headers.items()}
+
+
 class Seconds(fields.Field[tuple[int, ...]]):
     """Comma-separated whole seconds."""
 
@@ -128,6 +165,13 @@ def is_http_url(value: str) -> None:
     """Accept absolute http and https URLs."""
     if _scheme(value) not in {"http", "https"} or not urlsplit(value).hostname:
         raise ValidationError("Give an absolute http:// or https:// URL.")
+
+
+def is_contact_url(value: str) -> None:
+    """Accept URLs that fit into the comment of a User-Agent."""
+    is_http_url(value)
+    if not re.fullmatch(r"[!-'*-~]{1,500}", value):
+        raise ValidationError("Give a URL in ASCII, without spaces and parentheses.")
 
 
 def is_database_url(value: str) -> None:

@@ -47,6 +47,16 @@ class Settings:
         types.Networks(load_default=()),
         "Private CIDR ranges, separated by commas, that downloads and webhooks may reach on any port.",
     )
+    contact_url: str = user(
+        types.text("https://pypi.org/project/imgproc/", validate=types.is_contact_url),
+        "Page about whoever runs this imgproc, for the hosts of images: it stands in the User-Agent.",
+    )
+    host_headers: dict[str, dict[str, str]] = user(
+        types.HostHeaders(load_default={}),
+        'JSON: headers for single hosts of images, `{"img.shop.example": {"Authorization": "Bearer …"}}`.',
+        secret=True,
+        shown="none",
+    )
     retention_days: float | None = user(
         types.above_zero(None), "Days after its end until a request is removed with its objects.", shown="never"
     )
@@ -180,7 +190,14 @@ class Settings:
     )
     image_threads: int = tuning(types.whole(4), "Images of one product that are processed at a time.")
     download_timeout: float = tuning(
-        types.above_zero(30), "Seconds an image may take to download, from DNS to the last byte."
+        types.above_zero(30),
+        "Seconds a download may take besides its bytes: names, connections, redirects, waiting for answers.",
+    )
+    first_byte_timeout: float = tuning(
+        types.above_zero(10), "Seconds a host may take to answer, and over which the speed of a download is measured."
+    )
+    least_download_speed: float = tuning(
+        types.above_zero(50_000), "Bytes a second below which a download ends as `too_slow`."
     )
     host_downloads: int = tuning(
         types.whole(24), "Most downloads from one host at a time, by all workers; fewer where the host allows fewer."
@@ -202,8 +219,14 @@ class Settings:
         "Attempts at a product, a plan or a finalization, and deaths of workers at one webhook, before it fails.",
     )
     dispatch_window: int = tuning(types.whole(64), "Products of one request that are queued or processed at a time.")
+    delivery_workers: int = tuning(
+        types.whole(32), "Webhooks that a pool sends at a time, by threads of one process of some 60 MB."
+    )
     deliveries_at_once: int = tuning(
-        types.whole(4), "Webhooks of one key that are sent at a time, by at most half of `WORKERS`."
+        types.whole(8), "Webhooks of one key that are sent at a time, by at most half of `DELIVERY_WORKERS`."
+    )
+    deliveries_per_receiver: int = tuning(
+        types.whole(4), "Webhooks of all callers that one receiver (host and port) is sent at a time."
     )
     sweep_interval: float = tuning(types.number(1, at_least=0.05), "Seconds between two passes of the sweeper.")
 
@@ -211,6 +234,12 @@ class Settings:
     def private_csvs(self) -> bool:
         """Whether CSVs are stored in the private bucket and only the API gives them out."""
         return self.csv_access == "private"
+
+    @property
+    def longest_download(self) -> float:
+        """Seconds that one image may take to download: the largest file at the least speed, and all before it."""
+        pieces = self.max_image_bytes / self.least_download_speed + self.first_byte_timeout
+        return self.download_timeout + pieces
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from typing import IO
 
 
@@ -16,6 +17,7 @@ class Spool:
         self.ascii_bytes = 0
         self._is_ascii = True
         self._file = file
+        weakref.finalize(self, file.close)  # whoever drops the spool without closing it leaves no open file
         # The file's own methods, because a large file is read by thousands of calls.
         self.read, self.seek, self.tell, self.close = file.read, file.seek, file.tell, file.close
 
@@ -26,6 +28,10 @@ class Spool:
         else:
             self._is_ascii = False
         return self._file.write(block)
+
+    def seekable(self) -> bool:
+        """Return True; zipfile asks."""
+        return True
 
     def __enter__(self) -> Spool:
         return self

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -27,6 +30,8 @@ from imgproc.db import timeouts
 _INSTALLED, _CHECKOUT = Path(__file__).parents[1] / "migrations", Path(__file__).parents[2] / "migrations"
 MIGRATIONS = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 SQLITE_BUSY_MS = 30_000
+LONGEST_WAY = 1.0  # seconds for which long work leaves the write lock to others
+SQLITE_LOOKS = (0.002, 0.008)  # seconds between two looks whether the write lock is free
 POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls drop connections that are idle for long
 # Every list is read in the order of an index, so a sort is never the better plan. PostgreSQL may choose one for
 # a new large upload, of which it expects one or two rows until it has analyzed the table.
@@ -120,6 +125,18 @@ def single_statement() -> Iterator[Connection]:
             yield connection
 
 
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """After the body, leave the write lock of SQLite to others for as long as the body took, at most a second.
+
+    Long work in many transactions would otherwise hold it nearly all the time. PostgreSQL locks only rows.
+    """
+    started = time.monotonic()
+    yield
+    if db.engine.dialect.name == "sqlite":
+        time.sleep(min(time.monotonic() - started, LONGEST_WAY))
+
+
 def insert_many(connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows that have the same columns and values the driver takes (no enums), by the driver's `executemany`.
 
@@ -148,5 +165,28 @@ def _tune_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("begin_immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if connection.get_execution_options().get("begin_immediate", False):
+            _begin_immediate(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock of SQLite, and look often whether it is free.
+
+    It has no queue for it. SQLite's own wait grows to 100 ms between two looks, and misses the few milliseconds for
+    which a plan releases the lock between two chunks: beside two plans, every tenth write waited for over a second.
+    """
+    driver: Any = connection.connection.driver_connection
+    give_up = time.monotonic() + SQLITE_BUSY_MS / 1000
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while not driver.in_transaction:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for SQLAlchemy's own exception
+                time.sleep(random.uniform(*SQLITE_LOOKS))  # noqa: S311 - not a secret
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")

@@ -64,6 +64,9 @@ class ProcessingRequest(Base):
     input_bytes: Mapped[int] = _counter()
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
     skip_invalid: Mapped[bool] = mapped_column(default=False)
+    file_options: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    reading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    reference: Mapped[str | None] = mapped_column(Text)
     webhook_url: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     fingerprint: Mapped[str] = mapped_column(String(64))
@@ -195,6 +198,7 @@ class WebhookDelivery(Base):
     )
     finalize_epoch: Mapped[int]
     url: Mapped[str] = mapped_column(Text)
+    receiver: Mapped[str | None] = mapped_column(String(300))
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[DeliveryStatus] = mapped_column(_status(DeliveryStatus), default=DeliveryStatus.PENDING)
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -208,7 +212,7 @@ class WebhookDelivery(Base):
 
 
 class DeliveryAttempt(Base):
-    """One POST of one delivery, and the response to it."""
+    """One POST of one delivery, and the response to it. The delivery's payload is its body."""
 
     __tablename__ = "delivery_attempts"
     __table_args__ = (UniqueConstraint("delivery_id", "number"),)
@@ -219,7 +223,10 @@ class DeliveryAttempt(Base):
     )
     number: Mapped[int]
     attempted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=db_now())
+    request_headers: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     response_status: Mapped[int | None]
+    response_headers: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    response_body: Mapped[str | None] = mapped_column(Text)
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None]

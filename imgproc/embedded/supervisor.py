@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from imgproc.core.process import PR_SET_PDEATHSIG
+from imgproc.embedded.forked import ForkedProcess
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ LAST_RESTART_SECONDS = 30.0
 STABLE_SECONDS = 60.0  # after this long, the delay of the next restart is the first one again
 LAST_GRACE_SECONDS = 2.0  # seconds that each phase of a stop gets, even after its deadline
 TAIL_LINES = 15
+FORKS = sys.platform == "linux"  # elsewhere a fork may crash: libraries of macOS need an exec after it
 
 # Runs in an interpreter of its own before the command, as code in the forked child itself (`preexec_fn`) may deadlock
 # where threads run. It ends at once if the parent died before the kernel was told to kill us with it.
@@ -56,7 +58,8 @@ class Service:
     """A process to keep alive.
 
     Its output goes to `log_file`, or to ours. `ready` tells whether it serves yet. One that `stops_last` serves other
-    services, and stops after them.
+    services, and stops after them. `forked` runs the module of a `python -m` command in a fork of this process, which
+    needs no second interpreter; set it where this process has one thread.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Service:
     ready: Callable[[], bool] = lambda: True
     ready_timeout: float = 60.0
     stops_last: bool = False
+    forked: bool = False
 
 
 def spawn(service: Service) -> subprocess.Popen[bytes]:
@@ -86,6 +90,11 @@ def spawn(service: Service) -> subprocess.Popen[bytes]:
             stderr=output,
             start_new_session=True,  # so that Ctrl-C reaches this process alone, which then stops its children
         )
+
+
+def _fork(service: Service) -> ForkedProcess:
+    _python, _m, *module = service.command
+    return ForkedProcess(module, environ=service.environ, folder=service.folder, log_file=service.log_file)
 
 
 class Supervisor:
@@ -146,7 +155,8 @@ class _Child:
         self._start()
 
     def _start(self) -> None:
-        self._process = spawn(self.service)
+        self._process: subprocess.Popen[bytes] | ForkedProcess
+        self._process = _fork(self.service) if self.service.forked and FORKS else spawn(self.service)
         self._started_at = time.monotonic()
         self._restart_at = None
 

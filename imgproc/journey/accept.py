@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, cast
 
 import sqlalchemy as sa
@@ -24,13 +24,16 @@ from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.transitions import reservations
 from imgproc.db.transitions.reservations import ReservationLost
+from imgproc.journey import turns
+from imgproc.journey.file_options import FileOptions
+from imgproc.journey.reading import reading_json, stored
 from imgproc.journey.services import Services
 from imgproc.journey.webhook import signing_secrets
 from imgproc.pipeline.http.addresses import check_url
+from imgproc.pipeline.http.receiver_faults import explain_failure
 from imgproc.pipeline.images.compress import CompressOptions
 from imgproc.pipeline.storage.object_keys import input_key
 from imgproc.pipeline.table.read import CsvReading, Scan, read_csv, require_valid, scan_csv
-from imgproc.queue import enqueue
 
 MAX_WEBHOOK_URL_CHARS = 2048
 
@@ -49,17 +52,20 @@ class Upload:
     size: int
     filename: str
     options: CompressOptions
+    file: FileOptions = field(default_factory=FileOptions)
     skip_invalid: bool = False
     webhook_url: str | None = None
+    reference: str | None = None
     idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The request of the upload; `scan` is None if it was accepted earlier under the same idempotency key."""
+    """The request of the upload; the others are None if it was accepted earlier under the same idempotency key."""
 
     request: ProcessingRequest
-    scan: Scan | None
+    scan: Scan | None = None
+    reading: dict[str, Any] | None = None
 
 
 def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str | None = None) -> Accepted:
@@ -79,20 +85,21 @@ def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str 
     if earlier := _replay(upload.idempotency_key, owner, fingerprint):
         return earlier
     require_room(services, owner, size=upload.size)
-    _, scan = inspect(services, upload)
+    reading, scan = inspect(services, upload)
     require_valid(scan, skip_invalid=upload.skip_invalid)
-    columns = {"webhook_url": webhook_url, "fingerprint": fingerprint, "api_url": api_url}
+    shown = reading_json(reading, scan)
+    columns = {"webhook_url": webhook_url, "fingerprint": fingerprint, "api_url": api_url, "reading": stored(shown)}
     request_id = _reserve(services, upload, scan, owner=owner, **columns)
     _store(services, request_id, upload.stream)
     if earlier := _accept(services, request_id, upload, owner, fingerprint):
         return earlier
-    enqueue.plans([request_id])
+    turns.enqueue_plans([request_id])
     request = reads.get_request(request_id)
     assert request is not None, "the request was committed a moment ago"  # noqa: S101 - for the type checker
-    return Accepted(request, scan)
+    return Accepted(request, scan, shown)
 
 
-def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **values: str | None) -> str:
+def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **values: Any) -> str:
     """Insert the request's row before its file is stored; return its id. The row stays hidden until it is accepted."""
     request_id = str(uuid.uuid4())
     reserved = reservations.reserve(
@@ -103,7 +110,9 @@ def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **va
         filename=upload.filename,
         input_key=input_key(request_id),
         options=asdict(upload.options),
+        file_options=upload.file.as_json(),
         skip_invalid=upload.skip_invalid,
+        reference=upload.reference,
         rows_total=scan.rows,
         rows_skipped=scan.skipped_rows,
         products_total=scan.products,
@@ -133,7 +142,7 @@ def inspect(services: Services, upload: Upload) -> tuple[CsvReading, Scan]:
     Raises:
         InvalidCsv, UnsupportedFile: the file cannot be read at all.
     """
-    reading = read_csv(cast("BinaryIO", upload.stream), limits=services.csv_limits)
+    reading = read_csv(cast("BinaryIO", upload.stream), limits=services.csv_limits, options=upload.file.read)
     return reading, scan_csv(reading, stop_at_errors=not upload.skip_invalid)
 
 
@@ -154,7 +163,7 @@ def check_webhook_url(services: Services, url: str | None, *, owner: str) -> str
     try:
         check_url(url, allowed_networks=services.settings.allowed_networks)
     except (ForbiddenAddress, InvalidInput) as error:
-        raise InvalidWebhookUrl(error.detail) from error
+        raise InvalidWebhookUrl(explain_failure(error.code, error.detail)) from error
     return url
 
 
@@ -200,6 +209,11 @@ def _fingerprint(upload: Upload) -> str:
         "skip_invalid": upload.skip_invalid,
         "webhook_url": upload.webhook_url,
     }
+    # Without these, the fingerprints of earlier versions stay the same.
+    if upload.reference is not None:
+        options["reference"] = upload.reference
+    if file := upload.file.as_json():
+        options["file"] = file
     digest.update(json.dumps(options, sort_keys=True).encode())
     return digest.hexdigest()
 
@@ -232,4 +246,4 @@ def _replay(key: str | None, owner: str, fingerprint: str) -> Accepted | None:
         return None
     if request.fingerprint != fingerprint:
         raise KeyReused("This Idempotency-Key was used before with another file or other options; use a new key.")
-    return Accepted(request, None)
+    return Accepted(request)

@@ -16,8 +16,9 @@ from imgproc.db.transitions.results import FailedImage, ImageResult, MadeImage
 from imgproc.journey.lease import stopping
 from imgproc.journey.outage import growing_pauses
 from imgproc.journey.services import Services
-from imgproc.pipeline.download import UNKNOWN, Download, Validators
+from imgproc.pipeline.download import Download
 from imgproc.pipeline.http.host_gate import host_and_port
+from imgproc.pipeline.http.validators import UNKNOWN, Validators
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
 from imgproc.pipeline.storage.object_keys import original_key, rendition_key
 from imgproc.queue.rq_classes import JobTimeoutException
@@ -144,7 +145,15 @@ class ImageMaker:
             max_pixels=self.services.settings.max_image_pixels,
             memory=self.services.memory,
         )
-        return _run_stage(image, BROKEN_PICTURE, make)
+        try:
+            rendition = _run_stage(image, BROKEN_PICTURE, make)
+        except ImageError as error:
+            if download.doubt and error.code in {"truncated_image", "corrupt_image"}:
+                raise download.doubt from error
+            raise
+        if download.doubt:
+            log.info("download_irregular", image_id=image.id, code=download.doubt.code, note=download.doubt.detail)
+        return rendition
 
     def _made(self, image: PendingImage, rendition: Rendition) -> MadeImage:
         source, output = rendition.source, rendition.output

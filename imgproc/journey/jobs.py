@@ -19,7 +19,7 @@ from imgproc.db.statuses import RequestStatus
 from imgproc.db.timeouts import LONG, allow
 from imgproc.db.transitions import deliveries, finalization, products, requests
 from imgproc.db.transitions.products import ProductClaim
-from imgproc.journey import outcome, turns
+from imgproc.journey import outcome, output_files, turns
 from imgproc.journey.delete import clean_up_if_removed
 from imgproc.journey.host_waits import wake_waiting
 from imgproc.journey.image_maker import OUTAGE_PATIENCE
@@ -30,14 +30,15 @@ from imgproc.journey.plan import save_products
 from imgproc.journey.services import Services, services
 from imgproc.journey.settle import OUTAGE_DELAY, settle
 from imgproc.journey.webhook import attempt
-from imgproc.queue import enqueue
 from imgproc.queue.calls import JobName
 
 ENCODE_SECONDS = 60.0  # that one image may take besides its download
 LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
 SENDING_SECONDS = 25.0  # lease of a delivery
 ATTEMPT_SECONDS = 15.0  # deadline of one attempt at a delivery
-CROWDED_DELAY = 5.0  # seconds that a delivery waits while too many others of its owner are being sent
+LARGE_SHARE = 8  # large files are planned or finalized by one worker of so many
+LARGE_DELAY = 2.0  # seconds that a large file waits while so many others are planned or finalized
+CROWDED_DELAY = 5.0  # seconds that a delivery waits while too many others of its owner or receiver are being sent
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +68,9 @@ def _entry(job: Callable[..., None]) -> Callable[..., None]:
 def plan(services: Services, request_id: str) -> None:
     """Save the rows of the stored file as products. The first products are processed meanwhile."""
     token, seconds = new_token(), services.settings.lease_seconds
-    claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds)
+    claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds, most_large=_most_large(services))
     if claim is None:
+        requests.step_back(request_id, delay=LARGE_DELAY)
         return
     with _request_lease(request_id, token=token, seconds=seconds) as lease:
         try:
@@ -104,7 +106,11 @@ def process_product(services: Services, product_id: int) -> None:
 def finalize(services: Services, request_id: str, epoch: int) -> None:
     """Store the output CSV and the failed CSV, then end the request and announce it."""
     token, seconds = new_token(), services.settings.lease_seconds
-    if not finalization.claim_finalize(request_id, epoch=epoch, token=token, lease_seconds=seconds):
+    most_large = _most_large(services)
+    if not finalization.claim_finalize(
+        request_id, epoch=epoch, token=token, lease_seconds=seconds, most_large=most_large
+    ):
+        requests.step_back(request_id, delay=LARGE_DELAY)
         return
     with (
         clean_up_if_removed(services, request_id),
@@ -113,20 +119,25 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
         request = reads.get_request(request_id)
         if request is None:
             return
-        files = outcome.write_csvs(services, request, lease.check)
+        files = output_files.write_csvs(services, request, lease.check)
         delivery_id = retry_on_outage(partial(outcome.complete, services, request, files, token=token))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:
-        enqueue.deliveries([delivery_id])
+        turns.enqueue_deliveries([delivery_id])
 
 
 @_entry
 def deliver(services: Services, delivery_id: str) -> None:
     """Make one attempt at a webhook that is due, and record its outcome."""
     token, settings = new_token(), services.settings
-    # Half of the workers stay free for other work, however slow the webhooks of one owner are.
-    most = min(settings.deliveries_at_once, max(1, settings.workers // 2))
-    claim = deliveries.claim(delivery_id, token=token, lease_seconds=SENDING_SECONDS, most_of_owner=most)
+    claim = deliveries.claim(
+        delivery_id,
+        token=token,
+        lease_seconds=SENDING_SECONDS,
+        # Half of the workers stay free for the webhooks of others, however slow those of one owner are.
+        most_of_owner=min(settings.deliveries_at_once, max(1, settings.delivery_workers // 2)),
+        most_of_receiver=settings.deliveries_per_receiver,
+    )
     if claim is None:
         deliveries.step_back(delivery_id, delay=CROWDED_DELAY)
         return
@@ -151,10 +162,17 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     request = reads.get_request(request_id)
     if request is None:
         return
-    payload = outcome.announcement(request, RequestStatus.FAILED)
-    fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, payload=payload)
+    announce = outcome.announcement(request, RequestStatus.FAILED, code=error.code, detail=error.detail)
+    fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, announce=announce)
     if delivery_id := retry_on_outage(fail):
-        enqueue.deliveries([delivery_id])
+        turns.enqueue_deliveries([delivery_id])
+
+
+def _most_large(services: Services) -> int:
+    """How many large files may be planned or finalized at a time: each holds a worker for seconds or minutes."""
+    most = max(1, services.settings.workers // LARGE_SHARE)
+    # SQLite has one writer at a time, and two plans leave others half of its time.
+    return min(most, 2) if services.settings.database_url.startswith("sqlite") else most
 
 
 def _product_seconds(services: Services, claim: ProductClaim) -> float:
@@ -162,7 +180,7 @@ def _product_seconds(services: Services, claim: ProductClaim) -> float:
     settings = services.settings
     full_rounds = -(-len(claim.images) // settings.image_threads)
     # Add two rounds: one to wait for other workers, one to make the images that they failed to make.
-    return (full_rounds + 2) * (settings.download_timeout + ENCODE_SECONDS + OUTAGE_PATIENCE)
+    return (full_rounds + 2) * (settings.longest_download + ENCODE_SECONDS + OUTAGE_PATIENCE)
 
 
 def _hold(

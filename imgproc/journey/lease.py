@@ -21,6 +21,7 @@ STOP_GRACE = 8.0  # seconds that a process asked to stop may go on with its work
 TICK = 0.5  # seconds between two looks at the clock
 
 stopping = threading.Event()  # set when this process is asked to stop
+_held: set[Lease] = set()  # of this process, whose threads may hold several
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ class Lease:
     length of the lease; `deadline` is in seconds from now. After the deadline the lease is no longer renewed. A process
     that is still inside the body one lease later is stuck in a C call that no signal can interrupt: it ends itself, the
     pool starts a new one, and the sweeper enqueues the work again. A process that is asked to stop has `STOP_GRACE`
-    seconds to leave the body; then it gives the work back and ends.
+    seconds to leave the body; then it gives the work back, and ends once it holds no other lease.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Lease:
         self._hold_from(time.monotonic())
 
     def __enter__(self) -> Lease:
+        _held.add(self)
         self._thread.start()
         return self
 
@@ -78,6 +80,7 @@ class Lease:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        _held.discard(self)
 
     def check(self) -> None:
         """Stop early if another worker has taken over the work. Call this before anything is stored.
@@ -110,6 +113,7 @@ class Lease:
                 stop_at = stop_at or now + STOP_GRACE
                 if now > stop_at:
                     self._stop()
+                    return
             if self._renew_at < now < self._deadline and not self._lost.is_set():
                 self._renew_quietly()
 
@@ -117,7 +121,10 @@ class Lease:
         log.warning("work_given_back", detail="Asked to stop, and the work takes longer than the time that is left.")
         with self._app.app_context():
             retry_on_outage(self._give_back)
-        os._exit(0)
+        self._lost.set()
+        _held.discard(self)
+        if not _held:
+            os._exit(0)
 
     def _renew_quietly(self) -> None:
         with self._app.app_context():

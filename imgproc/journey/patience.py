@@ -43,14 +43,17 @@ def judge(
     """A pause if the image must wait for its host; else the error that it failed with."""
     if isinstance(error, HostWait):
         return _given_up(error) if error.gone else HostPause(error.host, AT_LIMIT, error.seconds)
-    if not isinstance(error, DownloadError) or not error.trouble:
-        return error
+    if not isinstance(error, DownloadError) or not error.trouble or error.code == "too_slow":
+        return error  # a picture that comes too slowly does so each time; the host did answer
     standing = limits.standing(error.host) or Standing(answered=True, serves=False)
     if error.trouble == Trouble.SLOW and standing.serves:
         return error  # the host serves others meanwhile, so this image is slow by itself
     answered = standing.answered or bool(image.host_answered) or error.retry_after is not None
-    patience = settings.host_patience if answered else settings.dead_host_patience
+    is_slow = error.trouble == Trouble.SLOW
+    patience = settings.host_patience if answered and not is_slow else settings.dead_host_patience
     refused_for = (claimed_at - image.refused_since).total_seconds() if image.refused_since else 0.0
+    if refused_for >= patience and is_slow and answered:
+        return error  # others were served, so this image hangs by itself
     if refused_for >= patience:
         return HostUnavailable(
             f"{error.host} did not serve the image for {_minutes(refused_for)}. Last: {error.detail} "

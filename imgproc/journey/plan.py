@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from imgproc.db.engine import giving_way
 from imgproc.db.transitions import requests
 from imgproc.db.transitions.requests import PlanClaim, PlannedRow
 from imgproc.db.transitions.window import release
 from imgproc.journey import turns
+from imgproc.journey.file_options import from_json
 from imgproc.journey.lease import Lease, check_stopping
 from imgproc.journey.services import Services
+from imgproc.pipeline.table.products import merge
 from imgproc.pipeline.table.read import Row, read_csv
 
 PLAN_CHUNK = 500  # products saved in one transaction
@@ -26,12 +29,14 @@ def save_products(services: Services, request_id: str, claim: PlanClaim, lease: 
     """
     settings = services.settings
     with services.store.open_input(claim.input_key) as stream:
-        rows = read_csv(stream, limits=services.csv_limits).rows
-        for chunk in _chunks(row for row in rows if row.row > claim.last_row):
+        options = from_json(claim.file_options).read
+        products = merge(read_csv(stream, limits=services.csv_limits, options=options).rows)
+        for chunk in _chunks(product for product in products if product.row > claim.last_row):
             lease.check()
             check_stopping()
             planned = [_planned(row) for row in chunk]
-            requests.add_products(request_id, planned, token=token, lease_seconds=settings.lease_seconds)
+            with giving_way():
+                requests.add_products(request_id, planned, token=token, lease_seconds=settings.lease_seconds)
             turns.enqueue_products(release(request_id, window=settings.dispatch_window))
 
 

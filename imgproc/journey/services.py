@@ -8,6 +8,8 @@ from flask import Flask, current_app
 
 from imgproc.core.config import Settings
 from imgproc.pipeline.download import Downloader
+from imgproc.pipeline.http.body import Pace
+from imgproc.pipeline.http.request_headers import HostHeaders, Identity, user_agent
 from imgproc.pipeline.images.compress import MemoryBudget
 from imgproc.pipeline.notify import Notifier
 from imgproc.pipeline.storage.store import Store
@@ -57,11 +59,17 @@ def init_app(app: Flask, settings: Settings) -> None:
             allowed_networks=networks,
             timeout=settings.download_timeout,
             max_bytes=settings.max_image_bytes,
+            pace=Pace(settings.first_byte_timeout, settings.least_download_speed),
             samples_url=settings.samples_url,
             gate=limits,
+            identity=Identity(user_agent(settings.contact_url), HostHeaders(settings.host_headers)),
         ),
         notifier=Notifier(allowed_networks=networks),
-        csv_limits=CsvLimits(max_rows=settings.max_rows, max_images_per_row=settings.max_images_per_row),
+        csv_limits=CsvLimits(
+            max_rows=settings.max_rows,
+            max_images_per_row=settings.max_images_per_row,
+            max_bytes=settings.max_upload_bytes,
+        ),
         memory=MemoryBudget(settings.worker_memory_limit),
         host_limits=limits,
     )

@@ -1,32 +1,80 @@
-"""Enqueues products so that owners take turns: the first few of each owner do not wait behind the others."""
+"""Enqueues jobs with their turns: owners take turns, then the requests or receivers of an owner.
+
+Small files, and the beginning of large ones, go through a queue of their own, for which some workers are kept free. So
+a small file does not wait for any number of large ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from imgproc.db.transitions.window import first_of_owners
+from imgproc.db.engine import db
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.journey.outage import is_outage
 from imgproc.queue import enqueue
+from imgproc.queue.fair_order import Turn
 
-EXPRESS_PRODUCTS = 8  # of one owner
-CHUNK = 500  # products whose owners one statement looks up
+EXPRESS_ROWS = 128  # the first rows of a file; a file with more is large
+CHUNK = 500  # rows whose turns one statement looks up
+
+Lookup = sa.Select[Any, Any, Any, Any]
+Key = TypeVar("Key", str, int)
+
+
+def enqueue_plans(request_ids: Iterable[str]) -> None:
+    """Enqueue the planning of each request."""
+    _in_chunks(request_ids, _REQUESTS, enqueue.plans)
 
 
 def enqueue_products(product_ids: Iterable[int]) -> None:
     """Enqueue a job for each product."""
-    every = list(product_ids)
+    _in_chunks(product_ids, _PRODUCTS, enqueue.products)
+
+
+def enqueue_finalization(request_id: str, *, epoch: int) -> None:
+    """Enqueue the finalization of this epoch of a request."""
+    turn = _turns([request_id], _REQUESTS).get(request_id, enqueue.NO_TURN)
+    enqueue.finalization(request_id, epoch=epoch, turn=turn)
+
+
+def enqueue_deliveries(delivery_ids: Iterable[str]) -> None:
+    """Enqueue each webhook delivery."""
+    _in_chunks(delivery_ids, _DELIVERIES, enqueue.deliveries)
+
+
+# The id, the owner, the flow, and how large the file is, or the part of it before the product, in rows.
+_REQUESTS = sa.select(
+    ProcessingRequest.id, ProcessingRequest.owner, ProcessingRequest.id.label("flow"), ProcessingRequest.rows_total
+)
+_PRODUCTS = sa.select(Product.id, ProcessingRequest.owner, Product.request_id, Product.row).join(ProcessingRequest)
+_DELIVERIES = sa.select(WebhookDelivery.id, ProcessingRequest.owner, WebhookDelivery.receiver, sa.literal(0)).join(
+    ProcessingRequest
+)
+
+
+def _in_chunks(
+    ids: Iterable[Key], statement: Lookup, enqueue_jobs: Callable[[Sequence[Key], dict[Key, Turn]], None]
+) -> None:
+    every = list(ids)
     for start in range(0, len(every), CHUNK):
-        ids = every[start : start + CHUNK]
-        enqueue.products(ids, express=_express(ids))
+        some = every[start : start + CHUNK]
+        enqueue_jobs(some, _turns(some, statement))
 
 
-def _express(product_ids: Sequence[int]) -> set[int]:
-    """The products that go to the express queue; none while the database is away."""
+def _turns(ids: Sequence[Key], statement: Lookup) -> dict[Key, Turn]:
+    """The turn of each id; none while the database is away, and none of an id without a row."""
+    key = statement.selected_columns[0]
     try:
-        return first_of_owners(product_ids, most=EXPRESS_PRODUCTS)
+        with db.engine.connect() as connection:
+            found = connection.execute(statement.where(key.in_(ids))).all()
     except DBAPIError as error:
         if not is_outage(error):
             raise
-        return set()
+        return {}
+    return {
+        row_id: Turn(owner=owner, flow=flow or "-", is_bulk=row > EXPRESS_ROWS) for row_id, owner, flow, row in found
+    }

@@ -3,87 +3,63 @@
 from __future__ import annotations
 
 import http.client
-import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from urllib.parse import urljoin
 
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import DecodeError
 from urllib3.util import Url
 
 from imgproc.core.errors import DownloadError, ForbiddenAddress, InvalidInput
-from imgproc.pipeline.http.addresses import ANY_NETWORK, PORTS, Network, check_url
+from imgproc.pipeline.http.addresses import ANY_NETWORK, Network, check_url
+from imgproc.pipeline.http.body import Body, Pace, decompress, is_compressed, receive
 from imgproc.pipeline.http.deadline import Deadline
-from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of, explain
-from imgproc.pipeline.http.host_gate import Answer, HostGate, OpenGate, Trouble, Visit
+from imgproc.pipeline.http.failures import NETWORK_ERRORS
+from imgproc.pipeline.http.host_gate import HostGate, OpenGate, Visit
+from imgproc.pipeline.http.pages import is_page, page_error, picture_of
 from imgproc.pipeline.http.rate_headers import requested_pause
-from imgproc.pipeline.http.session import USER_AGENT, GuardedSession, discard, retry_after
+from imgproc.pipeline.http.redirects import MAX_REDIRECTS, redirect_target, too_many_redirects
+from imgproc.pipeline.http.refusals import challenged, refused
+from imgproc.pipeline.http.request_headers import IMAGE_HEADERS, Identity
+from imgproc.pipeline.http.resume import beginning, content_range, continues
+from imgproc.pipeline.http.session import GuardedSession, discard, retry_after
+from imgproc.pipeline.http.trip import Request, Trip, share_link
+from imgproc.pipeline.http.urls import PORTS
+from imgproc.pipeline.http.validators import UNKNOWN, Validators, validators_of
+from imgproc.pipeline.http.verdicts import explain_download, report
 
-MAX_REDIRECTS = 3
+MAX_WAITS = 3  # answers 202 that a download waits for
+LONGEST_WAIT = 5.0  # seconds
+MAX_RESUMES = 3
 MAX_RETRY_AFTER = 3600.0
-CHUNK_BYTES = 256 * 1024  # Most images take few reads, and a compression bomb is noticed early.
-REDIRECTS = {301, 302, 303, 307, 308}
-RETRYABLE = {408, 425, 429}  # and all of 5xx
-TROUBLES = {429: Trouble.BUSY, 503: Trouble.BUSY, 502: Trouble.AWAY, 504: Trouble.AWAY}
-TROUBLE_OF_CODE = {"connect_failed": Trouble.AWAY, "dns_failed": Trouble.AWAY, "timeout": Trouble.SLOW}
-ADVICE = {
-    401: "make it public",
-    403: "make it public",
-    404: "check the URL",
-    410: "it is gone, so give another URL",
-    429: "it gets too many requests, so try again later",
-}
-
-UNANSWERED = {"invalid_url", "forbidden_address", "dns_failed", "connect_failed", "tls_failed", "timeout"}
-
-ACCEPT = {"Accept": "image/*,*/*;q=0.5"}
-
-# We ask for no compression, but some hosts compress anyway. One layer is decompressed while streaming, and the limit
-# counts decompressed bytes. Other values are ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
-COMPRESSIONS = {"gzip", "x-gzip", "deflate"}
-
-# We keep these headers and send them back to the host: an entity-tag (RFC 9110, 8.8.3) in ASCII, and an HTTP date.
-ETAG = re.compile(r'(W/)?"[!#-~]{0,250}"')
-DATE = re.compile(r"[A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [0-9]{4} [0-9:]{8} GMT")
-
-
-@dataclass(frozen=True)
-class Validators:
-    """The validators of one version of a picture (RFC 9110, 8.8); empty where the host gives none that we keep."""
-
-    etag: str
-    last_modified: str
-
-    @property
-    def conditions(self) -> dict[str, str]:
-        """The headers that request the picture only if it has changed (RFC 9110, 13.1)."""
-        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in asked.items() if value}
-
-
-UNKNOWN = Validators("", "")
+ASK_TO_WAIT = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+# A server that cannot evaluate our conditions refuses them instead of ignoring them.
+REFUSED_CONDITIONS = {HTTPStatus.BAD_REQUEST, HTTPStatus.PRECONDITION_FAILED}
+ANSWERS_TO_RANGES = {HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 
 
 @dataclass(frozen=True)
 class Download:
     """The bytes and the host's validators. The content type that the host claims does not matter.
 
-    `body` is empty only if the picture is `not_modified` since the validators that were sent.
+    `body` is empty only if the picture is `not_modified` since the validators that were sent. `doubt` is the error to
+    report if the body turns out not to be a whole picture: the host broke off, or announced more than it sent.
     """
 
     body: bytes
     validators: Validators = UNKNOWN
     not_modified: bool = False
+    doubt: DownloadError | None = None
 
 
 class Downloader:
     """Downloads untrusted URLs over kept-alive connections; one instance serves any number of threads.
 
-    `timeout` is in seconds, from DNS to the last byte over all redirects; `max_bytes` bounds the body;
-    `allowed_networks` may be reached although they are private, and so may URLs that begin with `samples_url`, which
-    ends with a slash. `gate` limits the requests to each host.
+    `timeout` is in seconds, over all redirects and without the body, whose speed is bounded by `pace`. `max_bytes`
+    bounds the body, and so its time; `allowed_networks` may be reached although they are private, and so may URLs that
+    begin with `samples_url`, which ends with a slash. `identity` says who asks, and `gate` limits the requests to each
+    host.
     """
 
     def __init__(
@@ -92,19 +68,24 @@ class Downloader:
         allowed_networks: Sequence[Network],
         timeout: float,
         max_bytes: int,
+        pace: Pace = Pace(),  # noqa: B008 - frozen
         samples_url: str | None = None,
         pool_size: int = 16,
-        user_agent: str = USER_AGENT,
+        identity: Identity = Identity(),  # noqa: B008 - frozen
         gate: HostGate | None = None,
     ) -> None:
         self._gate = gate or OpenGate()
+        self._host_headers = identity.host_headers
         self._allowed_networks = tuple(allowed_networks)
         self._timeout = timeout
         self._max_bytes = max_bytes
-        self._session = GuardedSession(allowed_networks=allowed_networks, pool_size=pool_size, user_agent=user_agent)
+        self._pace = replace(pace, seconds=min(pace.seconds, timeout))
+        self._session = GuardedSession(
+            allowed_networks=allowed_networks, pool_size=pool_size, user_agent=identity.user_agent
+        )
         # Samples have connections of their own, so that no other URL is asked for over one of these.
         self._samples_url = samples_url
-        self._samples = GuardedSession(allowed_networks=ANY_NETWORK, pool_size=1, user_agent=user_agent)
+        self._samples = GuardedSession(allowed_networks=ANY_NETWORK, pool_size=1, user_agent=identity.user_agent)
 
     def close(self) -> None:
         """Close the connections kept alive."""
@@ -112,57 +93,59 @@ class Downloader:
         self._samples.close()
 
     def download(self, url: str, *, known: Validators = UNKNOWN, again: bool = False) -> Download:
-        """Download `url` over at most 3 redirects, unless the picture is still the `known` version.
+        """Download `url` over at most 10 redirects, unless the picture is still the `known` version.
 
-        `again` says that its host has refused the picture several times.
+        A share link is replaced by the URL of the file. `again` says that its host has refused the picture several
+        times.
 
         Raises:
             DownloadError: with a code of an image; `retryable` says whether another attempt may help.
             HostWait: the host needs a pause before it is asked.
         """
         with Deadline(self._timeout) as deadline:
-            for hop in range(1 + MAX_REDIRECTS):
-                # Validators belong to the first URL; a redirect may lead elsewhere while they stay the same.
-                received = self._visit(url, deadline, UNKNOWN if hop else known, again=again)
-                if isinstance(received, Download):
-                    return replace(received, validators=UNKNOWN) if hop else received
-                url = received
-        raise DownloadError(
-            f"The URL redirects more than {MAX_REDIRECTS} times; give the one it ends at.", code="too_many_redirects"
-        )
+            trip = Trip(deadline, again)
+            received: Download | Request = Request(url, known)
+            while isinstance(received, Request):
+                received = self._visit(received, trip)
+            return received
 
-    def _visit(self, url: str, deadline: Deadline, known: Validators, *, again: bool) -> Download | str:
-        """Pass the gate of the host, ask it once, and tell the gate how it answered. Returns a redirect's target."""
-        parts, session = self._checked(url)
+    def _visit(self, request: Request, trip: Trip) -> Download | Request:
+        """Pass the gate of the host, ask it once, and tell the gate how it answered. Returns what follows."""
+        if not request.shared and (link := share_link(request.url)):
+            request = replace(request, url=link, shared=True)  # once: a service may redirect to its page again
+        parts, session = self._checked(request.url)
+        if request.pause:
+            time.sleep(request.pause)
         host = f"{parts.host}:{parts.port or PORTS[parts.scheme or '']}"
-        with self._gate.visit(host, again=again) as visit:
+        with self._gate.visit(host, again=trip.again) as visit:
             try:
-                received = self._ask(session, parts, deadline, known, visit)
+                received = self._ask(session, parts, request, trip, visit)
             except DownloadError as error:
                 error.host = host
-                _report(visit, error)
+                report(visit, error)
                 raise
-            visit.report(Answer(pause=visit.pause))
+            report(visit, received.doubt)
             return received
 
     def _ask(
-        self, session: GuardedSession, parts: Url, deadline: Deadline, known: Validators, visit: Visit
-    ) -> Download | str:
-        host, conditions = parts.host or "", known.conditions
-        connection = {} if visit.keep_alive else {"Connection": "close"}
+        self, session: GuardedSession, parts: Url, request: Request, trip: Trip, visit: Visit
+    ) -> Download | Request:
+        host = parts.host or ""
+        headers = IMAGE_HEADERS | trip.cookies.header(parts) | self._host_headers.of(host)
+        headers |= request.known.conditions | (request.begun.headers if request.begun else {})
+        headers |= {} if visit.keep_alive else {"Connection": "close"}
         try:
-            with session.request("GET", parts, headers=ACCEPT | conditions | connection) as response:
-                visit.pause = requested_pause(response.status, response.headers)
-                if conditions and response.status == HTTPStatus.NOT_MODIFIED:
+            trip.deadline.step(self._pace.seconds)
+            with session.request("GET", parts, headers=headers) as response:
+                trip.deadline.remaining()  # An expired deadline may look like the end of the head.
+                visit.pause = requested_pause(response.headers, refused=response.status in ASK_TO_WAIT)
+                if followed := self._follow(response, parts, request, trip):
+                    trip.cookies.keep(response, parts)
                     discard(response)
-                    return Download(b"", known, not_modified=True)
-                target = _redirect_target(response, parts)
-                if target is None:
-                    return self._receive(response, host, deadline)
-                discard(response)
-                return target
+                    return followed
+                return self._receive(response, parts, request, trip)
         except NETWORK_ERRORS as error:
-            raise _explain(error, host, deadline) from error
+            raise explain_download(error, host, trip.deadline) from error
 
     def _checked(self, url: str) -> tuple[Url, GuardedSession]:
         """The parts of the URL, which may be asked for, and the session for it."""
@@ -175,85 +158,66 @@ class Downloader:
         except (InvalidInput, ForbiddenAddress) as error:
             raise DownloadError(error.detail, code=error.code) from error
 
-    def _receive(self, response: BaseHTTPResponse, host: str, deadline: Deadline) -> Download:
-        if not 200 <= response.status < 300:
-            discard(response)
-            raise _refused(response, host)
-        if (response.length_remaining or 0) > self._max_bytes:
-            raise self._too_large(host)
-        compressed = response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSIONS
-        # A body of known length is read in one piece, so nothing has to be joined.
-        at_most = CHUNK_BYTES if compressed else response.length_remaining or CHUNK_BYTES
-        chunks, size = [], 0
-        while chunk := response.read(at_most, decode_content=compressed):
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise self._too_large(host)
-            chunks.append(chunk)
-        deadline.remaining()  # The deadline also ends a body without a length.
-        if not size:
-            raise DownloadError(f"{host} sent an empty file; check that the picture is there.", code="not_an_image")
-        return Download(b"".join(chunks), _validators(response))
-
-    def _too_large(self, host: str) -> DownloadError:
-        return DownloadError(
-            f"{host} sends more than the {self._max_bytes:,} bytes an image may have; give a smaller one.",
-            code="file_too_large",
-        )
-
-
-def _report(visit: Visit, error: DownloadError) -> None:
-    """Tell the gate of a failure. One that says nothing of the host is not reported."""
-    answered = error.code not in UNANSWERED
-    if error.trouble:
-        visit.report(Answer(Trouble(error.trouble), visit.pause or error.retry_after, answered))
-    elif answered:
-        visit.report(Answer(pause=visit.pause))
-
-
-def _validators(response: BaseHTTPResponse) -> Validators:
-    etag, date = (response.headers.get(name, "").strip() for name in ("ETag", "Last-Modified"))
-    return Validators(etag if ETAG.fullmatch(etag) else "", date if DATE.fullmatch(date) else "")
-
-
-def _redirect_target(response: BaseHTTPResponse, url: Url) -> str | None:
-    """The URL that `response` redirects to; None if it is not a redirect."""
-    if response.status not in REDIRECTS or "Location" not in response.headers:
+    def _follow(
+        self, response: BaseHTTPResponse, parts: Url, request: Request, trip: Trip
+    ) -> Request | Download | None:
+        """What follows from an answer without the picture; None if its body is wanted, or refused."""
+        if request.known.conditions and response.status == HTTPStatus.NOT_MODIFIED:
+            return Download(b"", request.known, not_modified=True)
+        if request.known.conditions and response.status in REFUSED_CONDITIONS:
+            return replace(request, known=UNKNOWN)
+        if target := redirect_target(response, parts):
+            # Validators belong to the first URL; a redirect may lead elsewhere while they stay the same.
+            if request.redirects >= MAX_REDIRECTS:
+                raise too_many_redirects(parts.host or "")
+            return Request(target, redirects=request.redirects + 1, shared=request.shared)
+        if response.status == HTTPStatus.ACCEPTED and request.waits < MAX_WAITS:
+            pause = retry_after(response.headers, at_most=MAX_RETRY_AFTER)
+            if pause is not None and pause <= min(LONGEST_WAIT, trip.deadline.remaining()):
+                return replace(request, pause=pause, waits=request.waits + 1)
         return None
-    # Headers are decoded as Latin-1, but hosts send UTF-8.
-    target = response.headers["Location"].encode("latin-1").decode("utf-8", "replace")
-    try:
-        return urljoin(url.url, target)
-    except ValueError:
-        return target  # Not a URL; the check of the next hop refuses it.
 
+    def _receive(self, response: BaseHTTPResponse, parts: Url, request: Request, trip: Trip) -> Download | Request:
+        host, begun = parts.host or "", request.begun
+        if begun and response.status in ANSWERS_TO_RANGES and not continues(response, begun):
+            return Download(begun.data, doubt=begun.error)
+        if not 200 <= response.status < 300 or (not begun and content_range(response)[0]):
+            raise refused(response, parts)
+        if challenge := challenged(response, parts):
+            raise challenge
+        body = receive(response, host, pace=self._pace, max_bytes=self._max_bytes)
+        if begun and response.status == HTTPStatus.PARTIAL_CONTENT:
+            if len(begun.data) + len(body.data) > begun.total:
+                return Download(begun.data, doubt=begun.error)
+            body = Body(begun.data + body.data, body.broken)
+        elif (total := content_range(response)[2]) > len(body.data):
+            body = Body(body.data, body.broken or http.client.IncompleteRead(b"", total - len(body.data)))
+        return self._received(response, body, parts, request, trip)
 
-def _refused(response: BaseHTTPResponse, host: str) -> DownloadError:
-    status = response.status
-    retryable = status in RETRYABLE or status >= 500
-    advice = ADVICE.get(status, "try again later" if retryable else "check the URL in a browser")
-    return DownloadError(
-        f"{host} answered {status} instead of a picture; {advice}.",
-        code=f"http_{status}",
-        retryable=retryable,
-        retry_after=retry_after(response.headers, at_most=MAX_RETRY_AFTER) if retryable else None,
-        trouble=TROUBLES.get(status),
-    )
-
-
-def _explain(error: BaseException, host: str, deadline: Deadline) -> DownloadError:
-    failure = explain(error, host=host, deadline=deadline)
-    if failure.code == "connect_failed":
-        if isinstance(error, DecodeError):
-            return DownloadError(
-                f"{host} says the file is compressed, but it is not; correct its Content-Encoding.",
-                code="corrupt_image",
+    def _received(
+        self, response: BaseHTTPResponse, body: Body, parts: Url, request: Request, trip: Trip
+    ) -> Download | Request:
+        """The download, or the request that continues it: where the host broke off, or to the picture of a page."""
+        host = parts.host or ""
+        doubt = explain_download(body.broken, host, trip.deadline) if body.broken else None
+        found = validators_of(response)
+        if doubt and not trip.deadline.expired and request.resumes < MAX_RESUMES:
+            begun = beginning(response, body.data, doubt, found=found)
+            if begun:
+                trip.deadline.extend(self._pace.seconds)
+                return replace(request, known=UNKNOWN, begun=begun, pause=0.0, resumes=request.resumes + 1)
+        if is_compressed(response):
+            body = decompress(body, host, max_bytes=self._max_bytes)
+            doubt = doubt or (explain_download(body.broken, host, trip.deadline) if body.broken else None)
+        if not body.data:
+            raise doubt or DownloadError(
+                f"{host} sent an empty file; check that the picture is there.", code="not_an_image"
             )
-        if any(isinstance(cause, http.client.IncompleteRead) for cause in causes_of(error)):
-            return DownloadError(
-                f"{host} sent only a part of the file; check that it is complete.",
-                code="truncated_image",
-                retryable=True,
-            )
-    trouble = TROUBLE_OF_CODE.get(failure.code) if failure.retryable else None
-    return DownloadError(failure.detail, code=failure.code, retryable=failure.retryable, trouble=trouble)
+        if is_page(body.data):
+            if target := picture_of(body.data, parts):
+                if request.redirects >= MAX_REDIRECTS:
+                    raise too_many_redirects(host)
+                return replace(request, url=target, redirects=request.redirects + 1, known=UNKNOWN, begun=None)
+            if error := page_error(body.data, parts):
+                raise error
+        return Download(body.data, UNKNOWN if request.redirects or doubt else found, doubt=doubt)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import secrets as randomness
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -14,14 +15,26 @@ from standardwebhooks import Webhook
 from urllib3 import BaseHTTPResponse
 from urllib3.util import Url
 
-from imgproc.core.errors import DeliveryError, ForbiddenAddress, InvalidInput
+from imgproc.core.errors import DeliveryError, ForbiddenAddress, InvalidInput, ReceiverAnswer
+from imgproc.core.redaction import redact
+from imgproc.core.terminal import printable, printable_lines
 from imgproc.pipeline.http.addresses import Network, check_url
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, explain
+from imgproc.pipeline.http.receiver_faults import explain_answer, explain_failure
 from imgproc.pipeline.http.session import GuardedSession, discard, retry_after
 
 # The longest step of the default retry schedule.
 MAX_RETRY_AFTER = 86_400.0
+
+SHOWN_BYTES = 1024  # of the body of an answer
+SHOWN_CHARS = 300  # of a header of an answer
+BODY_SECONDS = 1.0  # for the beginning of the body; the status alone decides
+# Headers of an answer that tell who answered, what, and where to find it in a log there.
+SHOWN_HEADERS = (
+    *("Content-Type", "Content-Length", "Content-Encoding", "Location", "Retry-After", "Allow", "WWW-Authenticate"),
+    *("Server", "Via", "X-Request-Id", "CF-Ray"),
+)
 
 
 def generate_secret() -> str:
@@ -30,10 +43,37 @@ def generate_secret() -> str:
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """The HTTP status, 200 to 299, of a receiver that accepted the webhook."""
+class SignedWebhook:
+    """A webhook as it is sent: the headers of the specification, and the exact body."""
 
-    response_status: int
+    headers: dict[str, str]
+    body: str
+
+
+def body_of(payload: Mapping[str, Any]) -> str:
+    """The exact body that is sent for `payload`: compact JSON in ASCII."""
+    return json.dumps(payload, separators=(",", ":"))
+
+
+def sign(payload: Mapping[str, Any], *, webhook_id: str, secrets: Sequence[str]) -> SignedWebhook:
+    """Sign `payload` for one attempt; `webhook_id` is the same for all attempts.
+
+    Each of `secrets` (`whsec_` and base64) adds a signature, separated by a space. A receiver accepts any one that
+    matches, so a secret can be replaced while both are valid.
+
+    Raises:
+        DeliveryError: `no_webhook_secret`.
+    """
+    if not secrets:
+        raise DeliveryError("There is no secret to sign with; set WEBHOOK_SECRET.", code="no_webhook_secret")
+    now, body = datetime.now(timezone.utc), body_of(payload)
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(Webhook(secret).sign(webhook_id, now, body) for secret in secrets),
+    }
+    return SignedWebhook(headers, body)
 
 
 class Notifier:
@@ -52,62 +92,62 @@ class Notifier:
         """Close the connections kept alive."""
         self._session.close()
 
-    def notify(self, url: str, *, webhook_id: str, payload: dict[str, Any], secrets: Sequence[str]) -> Receipt:
-        """Make one attempt to deliver `payload` as JSON; `webhook_id` is the same for all attempts.
-
-        Each of `secrets` (`whsec_` and base64) adds a signature. A receiver accepts any one that matches, so a secret
-        can be replaced while both are valid.
+    def notify(self, url: str, webhook: SignedWebhook) -> ReceiverAnswer:
+        """Make one attempt to deliver `webhook`; the answer is 2xx.
 
         Raises:
-            DeliveryError: there is no secret, or the receiver did not accept; not `retryable` if it never will.
+            DeliveryError: the receiver did not accept; not `retryable` if it never will.
         """
-        if not secrets:
-            raise DeliveryError("There is no secret to sign with; set WEBHOOK_SECRET.", code="no_webhook_secret")
         parts = self._checked(url)
         host = parts.host or ""
-        body = json.dumps(payload, separators=(",", ":"))
-        headers = _signed(webhook_id, body, secrets)
         with Deadline(self._timeout) as deadline:
             try:
-                with self._session.request("POST", parts, headers=headers, body=body.encode()) as response:
-                    discard(response)
+                body = webhook.body.encode()
+                with self._session.request("POST", parts, headers=webhook.headers, body=body) as response:
+                    answer = _read_answer(response, deadline)
             except NETWORK_ERRORS as error:
                 # A forbidden address is retried too: DNS and settings get corrected.
                 failure = explain(error, host=host, deadline=deadline)
-                raise DeliveryError(failure.detail, code=failure.code) from error
-        if not 200 <= response.status < 300:
-            raise _refused(response, host)
-        return Receipt(response.status)
+                raise DeliveryError(explain_failure(failure.code, failure.detail), code=failure.code) from error
+        if not 200 <= answer.status < 300:
+            raise _refused(answer, response.headers, host=host, url=url)
+        return answer
 
     def _checked(self, url: str) -> Url:
         try:
             return check_url(url, allowed_networks=self._allowed_networks)
-        except InvalidInput as error:
-            raise DeliveryError(error.detail, code=error.code, retryable=False) from error
-        except ForbiddenAddress as error:
-            raise DeliveryError(error.detail, code=error.code) from error
+        except (InvalidInput, ForbiddenAddress) as error:
+            detail, retryable = explain_failure(error.code, error.detail), isinstance(error, ForbiddenAddress)
+            raise DeliveryError(detail, code=error.code, retryable=retryable) from error
 
 
-def _signed(webhook_id: str, body: str, secrets: Sequence[str]) -> dict[str, str]:
-    """The headers of the specification; a space separates several signatures."""
-    now = datetime.now(timezone.utc)
-    return {
-        "Content-Type": "application/json",
-        "webhook-id": webhook_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": " ".join(Webhook(secret).sign(webhook_id, now, body) for secret in secrets),
-    }
+def _read_answer(response: BaseHTTPResponse, deadline: Deadline) -> ReceiverAnswer:
+    """The status, some headers, and what comes of the body's beginning within `BODY_SECONDS`."""
+    found = {name: response.headers[name] for name in SHOWN_HEADERS if name in response.headers}
+    headers = {name: redact(printable(value[:SHOWN_CHARS])) for name, value in found.items()}
+    deadline.shorten(BODY_SECONDS)
+    beginning = b""
+    try:
+        while len(beginning) < SHOWN_BYTES and (piece := response.read1(SHOWN_BYTES - len(beginning))):
+            beginning += piece
+        discard(response)
+    except NETWORK_ERRORS:  # the status has arrived, and it alone decides
+        response.close()
+    return ReceiverAnswer(response.status, headers, _as_text(beginning))
 
 
-def _refused(response: BaseHTTPResponse, host: str) -> DeliveryError:
-    status = response.status
-    what = f"answered {status} instead of 2xx; look into the log of the receiver"
-    if 300 <= status < 400:
-        what = "redirects, which webhooks do not follow; give the final URL"
+def _as_text(beginning: bytes) -> str:
+    """The bytes as text that is safe to print: what is not UTF-8, and control characters, become escapes."""
+    # The last character may have been cut; without `final` it is left out.
+    text = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode(beginning)
+    return redact(printable_lines(text.replace("\r\n", "\n")))
+
+
+def _refused(answer: ReceiverAnswer, headers: Mapping[str, str], *, host: str, url: str) -> DeliveryError:
     return DeliveryError(
-        f"{host} {what}.",
-        code=f"http_{status}",
-        retryable=status != 410,
-        response_status=status,
-        retry_after=retry_after(response.headers, at_most=MAX_RETRY_AFTER) if status in {429, 503} else None,
+        explain_answer(answer, host=host, url=url),
+        code=f"http_{answer.status}",
+        retryable=answer.status != 410,
+        answer=answer,
+        retry_after=retry_after(headers, at_most=MAX_RETRY_AFTER) if answer.status in {429, 503} else None,
     )

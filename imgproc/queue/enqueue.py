@@ -5,7 +5,7 @@ The database is the truth: the sweeper enqueues again what Redis has lost, and a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -15,44 +15,45 @@ from rq.serializers import JSONSerializer
 
 from imgproc.queue.calls import JobName, job_id
 from imgproc.queue.connection import redis_client, redis_errors
+from imgproc.queue.fair_order import EVERY_LIST, Turn, rings_key
 from imgproc.queue.rq_classes import JobQueue
 
-CONTROL = "control"
-EXPRESS = "express"  # the first few products of each owner, so that no owner waits for all that another has queued
-PRODUCTS = "products"
-QUEUES = (CONTROL, EXPRESS, PRODUCTS)  # workers read them in this order, but FIRST_QUEUES says where they begin
+EXPRESS = "express"  # plans, products and finalizations of small files, and the beginning of large ones
+BULK = "bulk"  # the rest of large files
+DELIVERIES = "deliveries"  # webhooks, which have workers of their own
+QUEUES = (EXPRESS, BULK, DELIVERIES)
 NO_TIMEOUT = -1  # RQ sets no time limit: the deadline of the lease limits a job
 RUNNING_MARKER = "imgproc:running"
 KEY_TYPES = {
     **{f"rq:queue:{name}": "list" for name in QUEUES},
+    **{rings_key(name): "zset" for name in QUEUES},
     **{f"rq:workers:{name}": "set" for name in QUEUES},
     "rq:queues": "set",
     "rq:workers": "set",
 }  # the keys that all workers share in Redis
+NO_TURN = Turn()
 
 log = structlog.get_logger(__name__)
 
 
-def plans(request_ids: Iterable[str]) -> None:
-    """Enqueue the planning of each request."""
-    _enqueue(CONTROL, JobName.PLAN, [(request_id,) for request_id in request_ids])
+def plans(request_ids: Iterable[str], turns: Mapping[str, Turn] = {}) -> None:
+    """Enqueue the planning of each request. `turns` has the turn of each id; a job without one is of no owner."""
+    _enqueue_work(JobName.PLAN, {(each,): turns.get(each, NO_TURN) for each in request_ids})
 
 
-def products(product_ids: Iterable[int], *, express: Collection[int] = ()) -> None:
-    """Enqueue a job for each product; the products in `express` do not wait behind the others."""
-    ids = list(product_ids)
-    _enqueue(EXPRESS, JobName.PROCESS_PRODUCT, [(product_id,) for product_id in ids if product_id in express])
-    _enqueue(PRODUCTS, JobName.PROCESS_PRODUCT, [(product_id,) for product_id in ids if product_id not in express])
+def products(product_ids: Iterable[int], turns: Mapping[int, Turn] = {}) -> None:
+    """Enqueue a job for each product."""
+    _enqueue_work(JobName.PROCESS_PRODUCT, {(each,): turns.get(each, NO_TURN) for each in product_ids})
 
 
-def finalization(request_id: str, *, epoch: int) -> None:
+def finalization(request_id: str, *, epoch: int, turn: Turn = NO_TURN) -> None:
     """Enqueue the finalization of this epoch of a request."""
-    _enqueue(CONTROL, JobName.FINALIZE, [(request_id, epoch)])
+    _enqueue_work(JobName.FINALIZE, {(request_id, epoch): turn})
 
 
-def deliveries(delivery_ids: Iterable[str]) -> None:
+def deliveries(delivery_ids: Iterable[str], turns: Mapping[str, Turn] = {}) -> None:
     """Enqueue each webhook delivery."""
-    _enqueue(CONTROL, JobName.DELIVER, [(delivery_id,) for delivery_id in delivery_ids])
+    _enqueue(DELIVERIES, JobName.DELIVER, {(each,): turns.get(each, NO_TURN) for each in delivery_ids})
 
 
 def waiting() -> set[str]:
@@ -61,10 +62,25 @@ def waiting() -> set[str]:
     Raises:
         QueueUnavailable: Redis is away.
     """
-    with redis_errors(), redis_client().pipeline(transaction=False) as pipeline:
-        for name in QUEUES:
-            pipeline.lrange(f"rq:queue:{name}", 0, -1)
-        return {queued.decode(errors="replace") for queue in pipeline.execute() for queued in queue}
+    found = [ids for name in QUEUES for ids in _every_list(name, "LRANGE", 0, -1)]
+    return {queued.decode(errors="replace") for ids in found for queued in ids}
+
+
+def queue_lengths() -> dict[str, int]:
+    """How many jobs each queue holds.
+
+    Raises:
+        QueueUnavailable: Redis is away.
+    """
+    return {name: sum(_every_list(name, "LLEN")) for name in QUEUES}
+
+
+def _every_list(queue: str, command: str, *arguments: int) -> list[Any]:
+    """The replies of a command for every list of jobs of a queue."""
+    keys = f"rq:queue:{queue}", rings_key(queue)
+    with redis_errors():
+        found: list[Any] = redis_client().eval(EVERY_LIST, len(keys), *keys, command, *arguments)
+        return found
 
 
 def mark_running() -> bool:
@@ -77,23 +93,19 @@ def mark_running() -> bool:
         return bool(redis_client().set(RUNNING_MARKER, 1, nx=True))
 
 
-def queue_lengths() -> dict[str, int]:
-    """How many jobs each queue holds.
-
-    Raises:
-        QueueUnavailable: Redis is away.
-    """
-    with redis_errors():
-        return {name: redis_client().llen(f"rq:queue:{name}") for name in QUEUES}
+def _enqueue_work(name: JobName, calls: Mapping[tuple[Any, ...], Turn]) -> None:
+    _enqueue(EXPRESS, name, {call: turn for call, turn in calls.items() if not turn.is_bulk})
+    _enqueue(BULK, name, {call: turn for call, turn in calls.items() if turn.is_bulk})
 
 
-def _enqueue(queue: str, name: JobName, calls: Sequence[tuple[Any, ...]]) -> None:
+def _enqueue(queue: str, name: JobName, calls: Mapping[tuple[Any, ...], Turn]) -> None:
     """Enqueue a job for each call. While Redis is away this logs a line, and the sweeper enqueues them later."""
     if not calls:
         return
+    options = {"timeout": NO_TIMEOUT, "result_ttl": 0}
     jobs = [
-        Queue.prepare_data(name.path, args=arguments, job_id=job_id(name, arguments), timeout=NO_TIMEOUT, result_ttl=0)
-        for arguments in calls
+        Queue.prepare_data(name.path, args=arguments, job_id=job_id(name, arguments), description=str(turn), **options)
+        for arguments, turn in calls.items()
     ]
     try:
         JobQueue(queue, connection=redis_client(), serializer=JSONSerializer).enqueue_many(jobs)

@@ -19,6 +19,7 @@ local MEASURED, GUESS = 4, 1.1       -- a delivered rate that is known well enou
 local SOON, SOONER = 5, 0.9          -- seconds after a refusal; what another refusal then makes of a ceiling
 local SETTLED = 3                    -- seconds after which the delivered rate is that of the pace
 local GUESS_GAP, FIRST_GAP, LEAST_GAP = 20, 32, 4 -- requests between two probes of a rate that is guessed, or refused
+local FIRST_WAIT, LEAST_WAIT, MOST_WAIT = 8, 2, 60 -- seconds after which a probe is due with fewer requests
 local FIRST_WINDOW_GAP = 8           -- requests with a full window between two probes of the window
 local LEAST_WINDOW_GAP = 4
 local PROOF = 8                      -- served requests with a full window that prove it
@@ -40,7 +41,8 @@ local function new_host()
   return {
     window = UNANSWERED_START, threshold = UNLIMITED, proven = 0, blamed = 0, limited = 0, cutting = 0,
     window_gap = FIRST_WINDOW_GAP, window_count = 0, step = 1, doubt = 0, guard = 0,
-    rate = 0, ceiling = 0, rate_gap = GUESS_GAP, stride = STRIDE, rate_count = 0, paced_at = 0, slowed_at = 0,
+    rate = 0, ceiling = 0, rate_gap = GUESS_GAP, stride = STRIDE, rate_count = 0, rate_wait = FIRST_WAIT,
+    probed_at = 0, paced_at = 0, slowed_at = 0,
     asked_at = 0, next_at = 0, line_at = 0, pause_at = 0, cut_at = 0, refusing_at = 0, refused_at = 0, served_at = 0,
     close_at = 0, delivered = 0, delivered_at = 0, began_at = 0, latency = 0, streak = 0, answered = 0, served = 0,
     trouble = '', because = '',
@@ -90,7 +92,8 @@ local function grow_window(s, visit)
   end
 end
 
-local function grow_rate(s, visit)
+-- A host may lift a limit, so a probe is also due after some time, however few requests that was.
+local function grow_rate(s, visit, now)
   if s.rate == 0 or not visit.paced then
     return
   end
@@ -100,9 +103,11 @@ local function grow_rate(s, visit)
   end
   s.rate = math.max(s.rate, s.rate + 0.1 * (BELOW * s.ceiling - s.rate))
   s.rate_count = s.rate_count + 1
-  if s.rate_count >= s.rate_gap then
+  local is_late = now - math.max(s.probed_at, s.slowed_at, s.paced_at) >= s.rate_wait
+  if s.rate_count >= s.rate_gap or is_late then
     s.ceiling, s.rate_count, s.rate_gap = s.ceiling * (1 + s.stride), 0, math.max(LEAST_GAP, s.rate_gap / 2)
-    s.stride = math.min(MOST_STRIDE, 2 * s.stride)
+    s.stride, s.probed_at = math.min(MOST_STRIDE, 2 * s.stride), now
+    s.rate_wait = is_late and math.max(LEAST_WAIT, s.rate_wait / 2) or s.rate_wait
     s.rate = math.max(s.rate, BELOW * s.ceiling)
   end
 end
@@ -121,7 +126,7 @@ local function served(s, visit, now, most)
   s.doubt, s.guard = math.max(0, s.doubt - LESS_DOUBT), s.guard * LESS_GUARD
   grow_window(s, visit)
   s.window = math.min(s.window, most)
-  grow_rate(s, visit)
+  grow_rate(s, visit, now)
 end
 
 -- Fewer under way than when the first was refused; each further one of the same moment takes one more.
@@ -155,6 +160,7 @@ local function cut_rate(s, visit, now)
     -- A pause lets a host allow more for a moment, so a rate that was reached just after it says too much.
     s.ceiling = now - s.slowed_at < SOON and SOONER * visit.rate or visit.rate
     s.rate_gap, s.stride = math.min(MOST_GAP, math.max(FIRST_GAP, s.rate_gap * 2)), STRIDE
+    s.rate_wait = math.min(MOST_WAIT, s.rate_wait * 2)
     s.rate, s.slowed_at = math.min(s.rate, slower), now
   end
   s.rate, s.rate_count = math.max(SLOWEST, s.rate), 0

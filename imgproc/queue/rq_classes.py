@@ -20,54 +20,11 @@ from rq.timeouts import JobTimeoutException
 
 from imgproc.queue.calls import BY_PATH, MAX_CALL_BYTES, ForbiddenJob, job_id, read_call
 from imgproc.queue.connection import redis_errors
+from imgproc.queue.fair_order import TAKE, rings_key
 
 __all__ = ["AllowedJob", "JobQueue", "JobTimeoutException", "drop_forged_keys"]
 
-# The queue that each dequeue of a worker begins with, in turn, so that no queue keeps the others waiting for ever.
-FIRST_QUEUES = (0, 0, 0, 1, 0, 0, 0, 2)
-MAX_SKIPPED_IDS = (
-    1000  # ids without a job that one call of the script removes, so that it does not block Redis for long
-)
-
-# Returns the call of a job and deletes the job: nil if there is no job, '' if it holds no call.
-_CALL_OF = """
-local function call_of(id)
-  local key = ARGV[1] .. id
-  local size = redis.pcall('HSTRLEN', key, 'data')
-  local call = nil
-  if type(size) ~= 'number' or size > tonumber(ARGV[2]) then
-    call = ''
-  elseif size > 0 then
-    call = redis.call('HGET', key, 'data')
-  end
-  redis.call('UNLINK', key)
-  return call
-end
-"""
-
-# Takes the first job of the queues, in order, with its call. It skips ids without a job, and deletes a key that is not
-# a list.
-_TAKE = f"""{_CALL_OF}
-local skipped = 0
-for _, queue in ipairs(KEYS) do
-  local id = redis.pcall('LPOP', queue)
-  while type(id) == 'string' do
-    local call = call_of(id)
-    skipped = skipped + 1
-    if call or skipped == {MAX_SKIPPED_IDS} then
-      return {{queue, id, call or ''}}
-    end
-    id = redis.pcall('LPOP', queue)
-  end
-  if type(id) == 'table' then
-    redis.call('UNLINK', queue)
-    return {{queue, '', ''}}
-  end
-end
-return nil
-"""
-
-_FETCH = f"{_CALL_OF} return call_of(ARGV[3])"
+TURN_ROUND = 8  # every so many dequeues a worker begins with its last queue, so that none waits for ever
 
 log = structlog.get_logger(__name__)
 
@@ -106,18 +63,13 @@ class AllowedJob(Job):
 
 
 class JobQueue(Queue):
-    """RQ's queue, but a job is taken with its call, in one round trip instead of three.
+    """RQ's queue, but its jobs are taken in fair order, and with their calls, in one round trip instead of three.
 
     A job is deleted before it runs, so that the same work can be enqueued again meanwhile.
     """
 
     job_class = AllowedJob
-    dequeues = 0
-
-    def next_start(self) -> int:
-        """The index of the queue that the next dequeue begins with; asked of a worker's first queue."""
-        self.dequeues += 1
-        return FIRST_QUEUES[(self.dequeues - 1) % len(FIRST_QUEUES)]
+    dequeues = 0  # of a worker whose first queue this is
 
     @classmethod
     def dequeue_any(
@@ -133,40 +85,51 @@ class JobQueue(Queue):
             DequeueTimeout: no job came within `timeout` seconds.
         """
         in_order = list(queues)
-        start = in_order[0].next_start() % len(in_order)
-        by_key = {queue.key: queue for queue in in_order[start:] + in_order[:start]}
+        in_order[0].dequeues += 1
+        if in_order[0].dequeues % TURN_ROUND == 0:
+            in_order.reverse()
+        by_key = {queue.key: queue for queue in in_order}
+        while True:
+            for queue in by_key.values():
+                if job := queue.take(connection):
+                    return job, queue
+            if timeout is None:
+                return None
+            key, new_id = _wait(connection, by_key, timeout)
+            if key and (job := by_key[key].take(connection, new_id)):
+                return job, by_key[key]
+
+    def take(self, connection: Redis, *new_id: bytes) -> AllowedJob | None:
+        """The job whose turn it is, or None; `new_id` was taken from the list, and gets its place first."""
+        keys = self.key, rings_key(self.name)
         limits = AllowedJob.redis_job_namespace_prefix, MAX_CALL_BYTES
-        while taken := connection.eval(_TAKE, len(by_key), *by_key, *limits) or _wait(connection, by_key, timeout):
-            key, taken_id, call = taken
-            if call is None:
-                call = connection.eval(_FETCH, 0, *limits, taken_id)
-            if call is None:  # another worker has taken this job already
+        while taken := connection.eval(TAKE, len(keys), *keys, *limits, *new_id):
+            (taken_id, call), new_id = taken, ()
+            if call is None:  # so far it found only ids without a job
                 continue
             try:
-                return AllowedJob.of_call(call, connection=connection), by_key[key.decode()]
+                return AllowedJob.of_call(call, connection=connection)
             except ForbiddenJob as error:
-                log.warning("job_dropped", queue=key.decode(), job_id=ascii(taken_id[:100]), detail=str(error))
+                log.warning("job_dropped", queue=self.key, job_id=ascii(taken_id[:100]), detail=str(error))
         return None
 
 
-def _wait(connection: Redis, keys: Iterable[str], timeout: int | None) -> tuple[Any, Any, None] | None:
-    """Wait for the next job id, without its call. Without a `timeout` it returns None at once.
+def _wait(connection: Redis, keys: Iterable[str], timeout: int) -> tuple[str, bytes]:
+    """Wait for a new job; the key of its queue and its id. The key is empty if a queue was not a list.
 
     Raises:
         DequeueTimeout: none came within `timeout` seconds.
     """
-    if timeout is None:
-        return None
     try:
         popped = connection.blpop(list(keys), timeout)
     except ResponseError as error:
         if "WRONGTYPE" not in str(error):
             raise
-        popped = None  # a key that is not a list; the next dequeue deletes it
+        return "", b""  # the next take deletes the key
     if popped is None:
         raise DequeueTimeout(timeout, list(keys))
-    key, popped_id = popped
-    return key, popped_id, None
+    key, new_id = (part if isinstance(part, bytes) else part.encode() for part in popped)
+    return key.decode(), new_id
 
 
 def drop_forged_keys(connection: Redis, types: Mapping[str, str]) -> None:

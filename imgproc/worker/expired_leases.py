@@ -20,7 +20,6 @@ from imgproc.db.statuses import UNFINALIZED, RequestStatus
 from imgproc.db.transitions import deliveries, expiry, finalization
 from imgproc.journey import outcome, turns
 from imgproc.journey.isolation import isolated
-from imgproc.queue import enqueue
 
 BATCH = 1000  # rows that a statement of one pass reads; the next pass comes within a second
 PRODUCT_LOST = (
@@ -70,7 +69,7 @@ def return_plans(settings: Settings) -> None:
     expired = expiry.requeue_plans(max_attempts=settings.max_attempts)
     if expired:
         log.warning("leases_expired", plans=len(expired))
-    enqueue.plans(expired)
+    turns.enqueue_plans(expired)
     used_up = (
         sa.select(ProcessingRequest.id)
         .where(ProcessingRequest.status.in_(UNFINALIZED), finalization.has_expired())
@@ -103,25 +102,26 @@ def _return_finalization(settings: Settings, request_id: str, *, epoch: int, att
         return
     next_epoch = finalization.supersede_finalizer(request_id, epoch=epoch, max_attempts=settings.max_attempts)
     if next_epoch:
-        enqueue.finalization(request_id, epoch=next_epoch)
+        turns.enqueue_finalization(request_id, epoch=next_epoch)
 
 
 def _fail_request(settings: Settings, request_id: str, *, step: RequestStatus, code: str, detail: str) -> None:
     request = reads.get_request(request_id)
     if request is None:
         return
+    detail = detail.format(attempts=settings.max_attempts)
     failed = finalization.lose(
         request_id,
         step=step,
         max_attempts=settings.max_attempts,
         code=code,
-        detail=detail.format(attempts=settings.max_attempts),
-        payload=outcome.announcement(request, RequestStatus.FAILED),
+        detail=detail,
+        announce=outcome.announcement(request, RequestStatus.FAILED, code=code, detail=detail),
     )
     db.session.rollback()
     if failed:
         log.error("request_failed", request_id=request_id, code=code)
-        enqueue.deliveries([failed.delivery_id] if failed.delivery_id else [])
+        turns.enqueue_deliveries([failed.delivery_id] if failed.delivery_id else [])
 
 
 def return_deliveries(settings: Settings) -> None:

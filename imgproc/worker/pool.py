@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections import Counter
+from collections.abc import Collection
 from types import ModuleType
 from typing import Any
 
@@ -17,34 +20,67 @@ from rq.worker_pool import WorkerPool
 from imgproc.core.config import Settings
 from imgproc.core.process import delayed_stop_signals
 from imgproc.queue.connection import connect_redis, redis_url
-from imgproc.queue.enqueue import QUEUES
+from imgproc.queue.enqueue import BULK, DELIVERIES, EXPRESS, QUEUES
 from imgproc.queue.rq_classes import AllowedJob
-from imgproc.worker.preloaded_worker import PreloadedWorker, run_worker
+from imgproc.worker.delivery_worker import DeliveryWorker
+from imgproc.worker.preloaded_worker import PreloadedWorker, Role, run_worker
 from imgproc.worker.readiness import Readiness
 from imgproc.worker.watchdog import Pulse, Watch
+
+RESERVED = 4  # one worker of so many takes no bulk
+BULK_NICENESS = 10  # added to that of the others, so that they get most of the processor while they need it
 
 log = structlog.get_logger(__name__)
 
 
-class Pool(WorkerPool):
-    """RQ's pool of workers, which starts them by fork from its own process."""
+def roles_of(queues: Collection[str], *, workers: int) -> dict[Role, int]:
+    """How many workers of each role a pool has that takes the jobs of `queues`."""
+    reserved = workers // RESERVED if {EXPRESS, BULK} <= set(queues) else 0
+    # Reserved workers are there for the express jobs; without them the express jobs come first.
+    general = tuple(name for name in ((BULK, EXPRESS) if reserved else (EXPRESS, BULK)) if name in queues)
+    wanted = {
+        Role((EXPRESS,)): reserved,
+        Role(general, niceness=BULK_NICENESS if reserved else 0): workers - reserved if general else 0,
+        Role((DELIVERIES,), DeliveryWorker): 1 if DELIVERIES in queues else 0,
+    }
+    return {role: number for role, number in wanted.items() if number}
 
-    def __init__(self, app: Flask, *, settings: Settings, jobs: ModuleType) -> None:
+
+class Pool(WorkerPool):
+    """RQ's pool of workers, which starts them by fork from its own process.
+
+    `WORKERS` processes take the work. A quarter of them takes no bulk of large files, so that small files find a worker
+    at once. Another process sends the webhooks. With `queues` a pool takes only some kinds of jobs.
+    """
+
+    def __init__(self, app: Flask, *, settings: Settings, jobs: ModuleType, queues: Collection[str] = QUEUES) -> None:
         self.app = app
         self.jobs = jobs  # imported by the caller, so that every worker has it in memory
         self.memory_limit = settings.worker_memory_limit
         self.patience = settings.lease_seconds
         self.watches: dict[str, Watch] = {}  # by the name of the worker
+        self.roles: dict[str, Role] = {}  # by the name of the worker
+        self.wanted = roles_of(queues, workers=settings.workers)
         self.redis_url = redis_url(settings)
         self.readiness = Readiness(app, redis_url=self.redis_url)
         super().__init__(
             QUEUES,
             connection=connect_redis(self.redis_url),
-            num_workers=settings.workers,
+            num_workers=sum(self.wanted.values()),
             worker_class=PreloadedWorker,
             job_class=AllowedJob,
             serializer=JSONSerializer,
         )
+
+    def start(self, *args: Any, **kwargs: Any) -> None:
+        """Run the pool until it is stopped.
+
+        What was loaded until now lives as long as the process. Workers share its memory for as long as no garbage
+        collection writes to it, and the end of the pool need not collect it, which takes most of a second.
+        """
+        gc.collect()
+        gc.freeze()
+        super().start(*args, **kwargs)
 
     def start_workers(self, *_args: Any, **_kwargs: Any) -> None:
         """No-op: the first `check_workers` starts them, once Redis and the database answer."""
@@ -63,18 +99,33 @@ class Pool(WorkerPool):
         """Start one worker. Signals wait until the pool knows it, and the worker has handlers of its own.
 
         Otherwise a worker that is starting when the pool is stopped would handle the signal as the pool does, and live.
+        A signal that came just before has stopped the pool, which then starts no worker: none would tell it to end.
         """
         with delayed_stop_signals():
-            super().start_worker(*args, **kwargs)
+            if self.status is not self.Status.STOPPED:
+                super().start_worker(*args, **kwargs)
 
     def get_worker_process(self, name: str, *_args: Any, **_kwargs: Any) -> Any:
         """The process of one worker; RQ's own would start a scheduler beside each."""
         process = super().get_worker_process(name, burst=False)
         pulse = Pulse()
         self.watches[name] = Watch(pulse, patience=self.patience)
-        arguments = self.app, name, self.redis_url, os.getpid(), self.memory_limit, pulse
-        process._target, process._args, process._kwargs = run_worker, arguments, {}
+        role = self.roles[name] = self._missing_role()
+        process._target, process._args = run_worker, (role,)
+        process._kwargs = {
+            "app": self.app,
+            "name": name,
+            "redis_url": self.redis_url,
+            "parent_pid": os.getpid(),
+            "memory_limit": self.memory_limit,
+            "pulse": pulse,
+        }
         return process
+
+    def _missing_role(self) -> Role:
+        """The role of the next worker."""
+        running = Counter(self.roles.values())
+        return next(role for role, wanted in self.wanted.items() if running[role] < wanted)
 
     def reap_workers(self) -> None:
         """Forget dead workers and end stuck ones; RQ's own waits 0.1 s for each that lives."""
@@ -89,6 +140,7 @@ class Pool(WorkerPool):
     def handle_dead_worker(self, worker_data: Any) -> None:
         """Log which worker died, and how; the next round starts another."""
         self.watches.pop(worker_data.name, None)
+        self.roles.pop(worker_data.name, None)
         super().handle_dead_worker(worker_data)
         if self.status is not self.Status.STOPPED:
             log.warning("worker_died", pid=worker_data.pid, exit_code=worker_data.process.exitcode)

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
@@ -26,11 +28,12 @@ from imgproc.core.process import accept_stop_signals, die_with_parent, dump_no_c
 from imgproc.db.engine import db
 from imgproc.journey.lease import stopping
 from imgproc.queue.connection import connect_redis
-from imgproc.queue.enqueue import KEY_TYPES, QUEUES
+from imgproc.queue.enqueue import KEY_TYPES
 from imgproc.queue.rq_classes import AllowedJob, JobQueue, drop_forged_keys
 from imgproc.worker.watchdog import Pulse
 
 HEARTBEAT_SECONDS = 20.0  # between two heartbeats in Redis
+NICENESS = 5  # of every worker, so that the API answers while images are made
 SUSPENSION_SECONDS = 5.0  # between two looks at whether the workers are suspended
 
 log = structlog.get_logger(__name__)
@@ -47,8 +50,13 @@ class PreloadedWorker(SimpleWorker):
     heartbeat_due = suspension_due = 0.0
 
     def request_stop(self, *args: Any) -> None:
-        """Finish the current job, or give it back if it takes long; then end."""
+        """Finish the current job, or give it back if it takes long; then end.
+
+        RQ's raises StopRequested in an idle worker. A signal may arrive inside code that ignores every exception, such
+        as a `__del__`, so `heartbeat` raises it again.
+        """
         stopping.set()
+        self._stop_requested = True
         super().request_stop(*args)
 
     def register_birth(self) -> None:
@@ -69,12 +77,17 @@ class PreloadedWorker(SimpleWorker):
         """
         self.set_state(WorkerStatus.BUSY)
         try:
+            self.run_job(job, queue)
+        finally:
+            self.set_state(WorkerStatus.IDLE)
+
+    def run_job(self, job: Job, queue: Queue) -> None:
+        """Run one job, and log what it raises."""
+        try:
             with self.app.app_context():
                 job.perform()
         except Exception:  # noqa: BLE001 - all are logged, and none may end the worker
             self.report_failure(job, queue)
-        finally:
-            self.set_state(WorkerStatus.IDLE)
 
     def report_failure(self, job: Job, queue: Queue) -> None:
         """Log the exception that a job raised. Its lease expires, and the sweeper gives the work another attempt."""
@@ -93,7 +106,13 @@ class PreloadedWorker(SimpleWorker):
         self._state = state
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Send a heartbeat if one is due; RQ sends three for each job, and tolerates eight minutes without one."""
+        """Send a heartbeat if one is due; RQ sends three for each job, and tolerates eight minutes without one.
+
+        Raises:
+            StopRequested: this worker was asked to stop; RQ's loop ends.
+        """
+        if self._stop_requested:
+            raise StopRequested
         if time.monotonic() > self.heartbeat_due:
             with _tolerated_outage():
                 super().heartbeat(timeout, pipeline)
@@ -116,7 +135,25 @@ def _tolerated_outage() -> Iterator[None]:
         log.debug("redis_call_failed", error=str(error))
 
 
-def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_limit: int, pulse: Pulse) -> None:
+@dataclass(frozen=True)
+class Role:
+    """What a worker does: the queues that it takes jobs from, in this order, and how much it yields to the others."""
+
+    queues: tuple[str, ...]
+    worker_class: type[PreloadedWorker] = PreloadedWorker
+    niceness: int = 0
+
+
+def run_worker(
+    role: Role,
+    *,
+    app: Flask,
+    name: str,
+    redis_url: str,
+    parent_pid: int,
+    memory_limit: int,
+    pulse: Pulse,
+) -> None:
     """Run one worker process, with its own connections and bounded memory, until it is stopped or its parent dies."""
     pulse.start()
     accept_stop_signals()
@@ -125,12 +162,13 @@ def run_worker(app: Flask, name: str, redis_url: str, parent_pid: int, memory_li
         return
     limit_memory(memory_limit)
     dump_no_core()
-    os.nice(5)  # so that the API answers while images are made
+    os.nice(NICENESS + role.niceness)
     with app.app_context():
         db.engine.dispose(close=False)  # the connections belong to the parent
     PreloadedWorker.app = app
     try:
-        worker = PreloadedWorker(QUEUES, name=name, connection=connect_redis(redis_url), serializer=JSONSerializer)
+        connection = connect_redis(redis_url)
+        worker = role.worker_class(list(role.queues), name=name, connection=connection, serializer=JSONSerializer)
         worker.work(logging_level="WARNING")
     except (RedisError, QueueUnavailable) as error:
         log.warning("worker_ended", error=str(error))  # the pool starts another once Redis answers

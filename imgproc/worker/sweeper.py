@@ -44,7 +44,8 @@ WAIT_INTERVAL = 0.2  # seconds between two looks at products that wait for a hos
 LONGEST_PAUSE = 5.0  # seconds between two passes while a server is away; after an outage all work waits so long
 QUEUED = 100_000  # queued products that a pass reads; the oldest may all be in Redis, and windows keep them few
 STALE_SECONDS = 5.0  # seconds that work may be queued before a pass checks that Redis still has its job
-CROWD_DELAY = 15.0  # seconds that a delivery waits if too many of its owner are due; as long as one attempt may take
+CROWD_DELAY = 15.0  # seconds that a delivery waits in a crowd of its owner or receiver; as long as an attempt may take
+CROWDS = 20  # batches of such deliveries that one pass delays at most
 
 log = structlog.get_logger(__name__)
 
@@ -134,11 +135,15 @@ def sweep(*, expire_leases: bool = True) -> None:
         partial(
             _enqueue_missing, _stale_products(stale_after), JobName.PROCESS_PRODUCT, queued, turns.enqueue_products
         ),
-        partial(_enqueue_missing, _unplanned(stale_after), JobName.PLAN, queued, enqueue.plans),
+        partial(_enqueue_missing, _unplanned(stale_after), JobName.PLAN, queued, turns.enqueue_plans),
         _elect_finalizers,
         partial(_enqueue_finalizers, queued),
-        partial(_put_off_deliveries, most_of_owner=settings.deliveries_at_once),
-        partial(_enqueue_missing, _due_deliveries(), JobName.DELIVER, queued, enqueue.deliveries),
+        partial(
+            _put_off_deliveries,
+            most_of_owner=settings.deliveries_at_once,
+            most_of_receiver=settings.deliveries_per_receiver,
+        ),
+        partial(_enqueue_missing, _due_deliveries(), JobName.DELIVER, queued, turns.enqueue_deliveries),
     ]
     if expire_leases:
         steps = [partial(step, settings) for step in expired_leases.STEPS] + steps
@@ -214,9 +219,11 @@ def _due_deliveries() -> Select[Any]:
     return due.order_by(WebhookDelivery.next_attempt_at).limit(BATCH)
 
 
-def _put_off_deliveries(*, most_of_owner: int) -> None:
-    """Keep the webhooks of one owner from crowding out those of the others in this pass."""
-    deliveries.put_off(most_of_owner=most_of_owner, delay=CROWD_DELAY, limit=BATCH)
+def _put_off_deliveries(**most: int) -> None:
+    """Keep the webhooks of one owner, or to one receiver, from crowding out the others in this pass."""
+    for _ in range(CROWDS):
+        if deliveries.put_off(**most, delay=CROWD_DELAY, limit=BATCH) < BATCH // 2:
+            return
 
 
 def _elect_finalizers() -> None:
@@ -241,7 +248,7 @@ def _enqueue_finalizers(queued: set[str]) -> None:
     db.session.rollback()
     for request_id, epoch in found:
         if job_id(JobName.FINALIZE, (request_id, epoch)) not in queued:
-            enqueue.finalization(request_id, epoch=epoch)
+            turns.enqueue_finalization(request_id, epoch=epoch)
 
 
 def _enqueue_missing(

@@ -69,7 +69,7 @@ class Callers:
 
     def _upload(self, sent: Sent) -> None:
         """Send the file with its idempotency key until the API answers."""
-        content = sent.upload.csv(self._image_host.url)
+        content = sent.upload.csv(self._image_host.urls)
 
         def post() -> requests.Response:
             files = {"file": ("products.csv", content)}

@@ -57,7 +57,7 @@ class Case:
 
     def urls(self, line: Line) -> list[str]:
         """The source URLs of a line."""
-        return [self.facts.image_host_url + place.path for place in line.places]
+        return [place.url(self.facts.image_hosts) for place in line.places]
 
     def codes(self, line: Line) -> list[str | None]:
         """The expected result of each image of a line: an error code, or None for success."""

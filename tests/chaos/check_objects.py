@@ -40,7 +40,7 @@ def input_csv(case: Case) -> Iterator[Defect]:
     key = f"originals/{(case.request or {})['input_key']}"
     if key not in case.facts.texts:
         yield case.defect("missing_object", key)
-    elif case.facts.texts[key] != case.sent.upload.csv(case.facts.image_host_url):
+    elif case.facts.texts[key] != case.sent.upload.csv(case.facts.image_hosts):
         yield case.defect("mismatched_object", f"{key} is not the file that was sent")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +23,13 @@ from imgproc.embedded.supervisor import Service
 from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from tests.chaos import start, traps
-from tests.chaos.managed_process import ManagedProcess
+from tests.chaos.managed_process import ManagedProcess, PythonService
 from tests.chaos.network import Loopback, Network
 from tests.support import s3
+from tests.support.hosts.troubled_host import TroubledHost
 from tests.support.postgresql import PostgreSQL
 from tests.support.valkey_server import valkey_service
 
-ROOT = Path(__file__).parent.parent.parent
 PUBLIC_URL = "http://public.example/outputs"
 CLOCKS = (90.0, -90.0)  # seconds by which the clocks of the two hosts are wrong at first
 SWEEPERS = (1, 2)
@@ -72,6 +71,7 @@ class Cluster:
     redis: ManagedProcess
     s3: ManagedProcess
     network: Loopback
+    troubled_hosts: Sequence[TroubledHost] = ()
     clocks: list[float] = field(default_factory=lambda: list(CLOCKS))
 
     def __post_init__(self) -> None:
@@ -140,12 +140,12 @@ class Cluster:
         return ManagedProcess(service, spawner=self.spawner)
 
     def _python(self, name: str, *arguments: str, host: int | None = None, **environ: str) -> Service:
-        return Service(
+        return PythonService(
             name,
-            [*([] if host is None else self.network.enter(host)), sys.executable, "-m", *arguments],
+            ["-m", *arguments],
             environ=self.environ | {traps.FOLDER: str(self.traps)} | environ,
-            folder=ROOT,
             log_file=self.folder / f"{name}.log",
+            network=None if host is None else self.network.namespace_of(host),
         )
 
     def _pool(self, host: int) -> Service:
@@ -164,7 +164,7 @@ class Cluster:
     def _receiver(self) -> Service:
         arguments = ["tests.support.receiver", self.network.address, str(self.receiver_port), str(self.folder)]
         plain = self._python("receiver", *arguments)
-        return Service(**vars(plain) | {"ready": lambda: listens(self.receiver_port, self.network.address)})
+        return PythonService(**vars(plain) | {"ready": lambda: listens(self.receiver_port, self.network.address)})
 
     def disconnect(self) -> None:
         """Close our own connections to the database."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -41,7 +42,7 @@ class Facts:
     """Everything that is compared. Keys of `objects` and `texts` are `bucket/key`, of `asked` paths with queries."""
 
     sent: list[Sent]
-    image_host_url: str
+    image_hosts: Sequence[str]
     public_url: str
     requests: list[Row] = field(default_factory=list)
     products: list[Row] = field(default_factory=list)
@@ -65,7 +66,7 @@ def collect(cluster: Cluster, image_host: ChaosHost, sent: list[Sent], *, second
         requests, products, images, deliveries, attempts = map(rows_of, tables)
     return Facts(
         sent,
-        image_host.url,
+        image_host.urls,
         cluster.environ["S3_PUBLIC_URL"],
         requests,
         products,
@@ -75,7 +76,7 @@ def collect(cluster: Cluster, image_host: ChaosHost, sent: list[Sent], *, second
         objects=objects,
         texts=texts,
         received=read_log(cluster.received),
-        asked=image_host.downloads,
+        asked=image_host.served(),
         seconds_to_end=seconds_to_end,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # How often each fault comes, by weight. Cheap faults (a lost queue, a refused webhook) come more often than faults that
 # interrupt images or stop all processes for a second, so that work still goes on.
@@ -33,6 +33,18 @@ WEIGHTS = {
 # Only where hosts are network namespaces. These faults are rare, because each hits several workers.
 NETWORK_WEIGHTS = {"cut_host": 2, "cut_one_way": 2, "lose_packets": 2, "delay_packets": 2}
 
+# Besides the other faults, because they cost no CPU: one for every `OTHERS_PER_HOST_FAULT` others.
+HOST_WEIGHTS = {
+    "host_limits_requests": 2,
+    "host_answers_503": 2,
+    "host_allows_one": 2,
+    "host_goes_away": 2,
+    "host_stays_silent": 1,
+    "host_hangs": 1,
+    "host_drips": 1,
+}
+OTHERS_PER_HOST_FAULT = 8
+
 # Seconds that a fault lasts, at least and at most. A stalled worker outlives its lease of three seconds.
 # An outage is long enough for every client to notice it.
 LASTS = {
@@ -48,6 +60,7 @@ LASTS = {
     "cut_one_way": (2.0, 15.0),
     "lose_packets": (2.0, 6.0),
     "delay_packets": (2.0, 6.0),
+    **dict.fromkeys(HOST_WEIGHTS, (3.0, 12.0)),
 }
 
 
@@ -63,13 +76,20 @@ class Fault:
 
 
 def plan_faults(*, seed: int, count: int, seconds: float, database: str, network: bool = False) -> list[Fault]:
-    """`count` faults in random order and in proportion to their weights, spread over `seconds`."""
-    chance = random.Random(f"faults {seed}")
+    """`count` faults, and those of image hosts besides, in the order of their times, spread over `seconds`."""
     possible = WEIGHTS if database == "postgresql" else WEIGHTS | {"restart_postgresql": 0}
     possible = possible | (NETWORK_WEIGHTS if network else {})
-    kinds = _shares(possible, count)
+    others = _spread(random.Random(f"faults {seed}"), _shares(possible, count), seconds)
+    kinds = _shares(HOST_WEIGHTS, -(-count // OTHERS_PER_HOST_FAULT))
+    of_hosts = _spread(random.Random(f"host faults {seed}"), kinds, seconds)
+    in_order = sorted([*others, *of_hosts], key=lambda fault: fault.at)
+    return [replace(fault, number=number) for number, fault in enumerate(in_order)]
+
+
+def _spread(chance: random.Random, kinds: list[str], seconds: float) -> list[Fault]:
+    """Faults of these kinds in random order, spread over `seconds`."""
     chance.shuffle(kinds)
-    step = seconds / count
+    step = seconds / len(kinds)
     return [
         Fault(
             number=number,

@@ -14,7 +14,7 @@ from tests.chaos.uploads import HEADER, Line, Place, Upload
 from tests.support.receiver import Receipt
 
 TOKEN = "0123456789abcdef" * 2
-IMAGE_HOST, PUBLIC = "http://host.example", "http://public.example/outputs"
+IMAGE_HOSTS, PUBLIC = ("http://host.example", "http://other.example"), "http://public.example/outputs"
 # The pictures of each upload, one string a line, and the action that follows the upload.
 UPLOADS: dict[str, tuple[list[str], str | None]] = {
     "plain": (["chelsea.jpg rocket.webp", "coffee.png"], None),
@@ -28,7 +28,7 @@ UPLOADS: dict[str, tuple[list[str], str | None]] = {
 
 def finished() -> Facts:
     """Facts without a defect; tests may change every part of them."""
-    facts = Facts([], IMAGE_HOST, PUBLIC, seconds_to_end=3.0)
+    facts = Facts([], IMAGE_HOSTS, PUBLIC, seconds_to_end=3.0)
     for key, (lines, action) in UPLOADS.items():
         sent = Sent(Upload(key, 0.0, _lines(key, lines), action), acted=action is not None)
         sent.answers.append(f"id-{key}")
@@ -43,9 +43,13 @@ def finished() -> Facts:
 
 def _lines(key: str, lines: list[str]) -> tuple[Line, ...]:
     return tuple(
-        Line(f"{row}.", f"SKU {row}", tuple(Place(name, f"/{name}?file={key}&row={row}") for name in line.split()))
+        Line(f"{row}.", f"SKU {row}", tuple(_place(name, f"file={key}&row={row}") for name in line.split()))
         for row, line in enumerate(lines, start=1)
     )
+
+
+def _place(name: str, query: str) -> Place:
+    return Place(name, f"/{name}?{query}", host=len(name) % len(IMAGE_HOSTS))
 
 
 def _add_request(facts: Facts, sent: Sent) -> None:
@@ -74,7 +78,7 @@ def _end_of(*, cancelled: bool, failed: bool) -> str:
 
 
 def _image(facts: Facts, slot: str, place: Place, code: str | None, *, cancelled: bool) -> Row:
-    image: Row = {"source_url": IMAGE_HOST + place.path, "error_code": "cancelled" if cancelled else code}
+    image: Row = {"source_url": place.url(IMAGE_HOSTS), "error_code": "cancelled" if cancelled else code}
     image["status"] = _end_of(cancelled=cancelled, failed=code is not None)
     made = expected(place.picture)
     keys = {"original": f"{slot}.jpg", "output": f"{slot}-sku.jpg"} if image["status"] == "completed" else {}
@@ -118,11 +122,11 @@ def _store_csvs(facts: Facts, sent: Sent, row: Row) -> None:
     output, failed = [[*HEADER, "Output Image Urls"]], [[*HEADER, "Error"]]
     for line, product in zip(sent.upload.lines, products, strict=True):
         keys = [image["output_key"] for image in facts.images if image["product_id"] == product["id"]]
-        cells = [line.serial_number, line.product_name, ",".join(IMAGE_HOST + place.path for place in line.places)]
+        cells = [line.serial_number, line.product_name, ",".join(place.url(IMAGE_HOSTS) for place in line.places)]
         output.append([*cells, ",".join(f"{PUBLIC}/{key}" if key else "" for key in keys)])
         if product["status"] in {"failed", "cancelled"}:
             failed.append([*cells, "It did not work."])
-    _store(facts, f"originals/{row['input_key']}", sent.upload.csv(IMAGE_HOST))
+    _store(facts, f"originals/{row['input_key']}", sent.upload.csv(IMAGE_HOSTS))
     _store(facts, f"outputs/{row['output_key']}", _csv(output))
     if row["failed_key"]:
         _store(facts, f"outputs/{row['failed_key']}", _csv(failed))

@@ -12,8 +12,9 @@ from datetime import datetime, timezone
 from tests.chaos.cluster import Cluster
 from tests.chaos.fault_plan import Fault
 from tests.chaos.faults import FAULTS
+from tests.chaos.host_faults import HOST_FAULTS
 
-AT_ONCE = 12
+AT_ONCE = 16
 PATIENCE = 20.0  # seconds after which a fault that finds no target is given up
 
 
@@ -26,6 +27,7 @@ class FaultInjector:
         self.errors: list[str] = []
         self.last: float = time.monotonic()  # when the last fault was over
         self._cluster = cluster
+        self.planned = len(plan)
         self._plan = plan
         self._lock = threading.Lock()
 
@@ -53,7 +55,7 @@ class FaultInjector:
 
     def _try_until_hit(self, fault: Fault) -> bool:
         deadline = time.monotonic() + PATIENCE
-        while not FAULTS[fault.kind](self._cluster, fault):
+        while not (FAULTS | HOST_FAULTS)[fault.kind](self._cluster, fault):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.1)

@@ -11,14 +11,34 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from imgproc.embedded.supervisor import Service, ServiceFailed, spawn, tail
+from tests.support import preloaded
+from tests.support.preloaded import PreloadedProcess
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.02
 STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class PythonService(Service):
+    """A service whose `command` are the arguments of `python`; it runs in this network namespace."""
+
+    network: Path | None = None
+
+
+def _start(service: Service) -> subprocess.Popen[bytes] | PreloadedProcess:
+    if not isinstance(service, PythonService):
+        return spawn(service)
+    assert service.log_file is not None
+    environ = {**os.environ, **service.environ}
+    with service.log_file.open("ab") as log:
+        return preloaded.start(service.command, environ=environ, output=log, network=service.network)
 
 
 class ManagedProcess:
@@ -33,7 +53,7 @@ class ManagedProcess:
         self.ended: Counter[str] = Counter()  # its exit statuses where no fault ended it
         self._service = service
         self._spawner = spawner
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | PreloadedProcess | None = None
 
     @property
     def name(self) -> str:
@@ -48,7 +68,7 @@ class ManagedProcess:
         """
         with self.lock:
             service = self._service()
-            self._process = self._spawner.submit(spawn, service).result()
+            self._process = self._spawner.submit(_start, service).result()
             deadline = time.monotonic() + READY_SECONDS
             while not service.ready():
                 if self._process.poll() is not None or time.monotonic() > deadline:

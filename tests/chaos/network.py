@@ -68,9 +68,9 @@ class Loopback:
         """Where a server of this host listens."""
         return self.address
 
-    def enter(self, _host: int) -> list[str]:
-        """The prefix of a command that runs it on the host."""
-        return []
+    def namespace_of(self, _host: int) -> Path | None:
+        """The network namespace of the host; None is that of this process."""
+        return None
 
 
 class Network(Loopback):
@@ -94,15 +94,15 @@ class Network(Loopback):
         _run(f"ip link set {port} master bridge0 up")
         _run(f"tc qdisc add dev {port} clsact")
         for command in ("link set lo up", f"addr add {self.address_of(host)}/24 dev uplink", "link set uplink up"):
-            _run(" ".join([*self.enter(host), "ip", command]))
+            _run(f"nsenter --net={self.namespace_of(host)} -- ip {command}")
 
     def address_of(self, host: int) -> str:
         """The host's own address."""
         return f"10.213.0.{host + 11}"
 
-    def enter(self, host: int) -> list[str]:
-        """The prefix of a command; it joins the namespace without a process in between."""
-        return ["nsenter", f"--net=/proc/{self._keepers[host].pid}/ns/net", "--"]
+    def namespace_of(self, host: int) -> Path:
+        """The network namespace of the host."""
+        return Path(f"/proc/{self._keepers[host].pid}/ns/net")
 
     def close(self) -> None:
         """End the processes that keep the namespaces."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 from imgproc.embedded.ports import LOOPBACK
+from tests.support.hosts.replies import Asked, Reply
+from tests.support.hosts.troubled_host import TroubledHost, troubled_host
 from tests.support.http_server import Answer
 from tests.support.image_host import SIGN_IN_PAGE, ImageHost, serving_images
 from tests.support.photographs import photo_file
@@ -36,11 +39,29 @@ def digest(content: bytes) -> str:
 
 
 class ChaosHost(ImageHost):
-    """Serves `PICTURES`; the names of `BROKEN` are broken until their upload is in `repaired`."""
+    """Serves `PICTURES`; the names of `BROKEN` are broken until their upload is in `repaired`.
+
+    The `troubled` hosts serve the same pictures, and faults may give them trouble.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.repaired: set[str] = set()
+        self.troubled: list[TroubledHost] = []
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The base URLs of all hosts; a `Place` names one by its number."""
+        return (self.url, *(host.url for host in self.troubled))
+
+    def served(self) -> Counter[str]:
+        """How often each path was downloaded; what a troubled host refused does not count."""
+        return sum((Counter(line.path for line in host.log.served) for host in self.troubled), self.downloads.copy())
+
+    def reply(self, asked: Asked) -> Reply:
+        """The same answers, for a troubled host."""
+        answer = self.picture(asked.path)
+        return Reply(answer.status, answer.body, {"Content-Type": "image/jpeg", **answer.headers})
 
     def picture(self, path: str) -> Answer:
         """The answer for a path; its query `file=…` names the upload that it belongs to."""
@@ -55,9 +76,11 @@ class ChaosHost(ImageHost):
 
 
 @contextmanager
-def open_chaos_host(address: str = LOOPBACK) -> Iterator[ChaosHost]:
-    """A host on a free port; the pictures are made before it starts."""
+def open_chaos_host(address: str = LOOPBACK, *, troubled: int = 0) -> Iterator[ChaosHost]:
+    """A host on a free port, and so many that may get into trouble; the pictures are made before they start."""
     for name in PICTURES:
         photo(name)
-    with serving_images(ChaosHost(), address=address) as host:
+    with serving_images(ChaosHost(), address=address) as host, ExitStack() as cleanup:
+        others = [troubled_host(host.reply, address=address) for _ in range(troubled)]
+        host.troubled = [cleanup.enter_context(each) for each in others]
         yield host

@@ -27,7 +27,7 @@ from tests.chaos.fault_plan import plan_faults
 from tests.chaos.injector import FaultInjector
 from tests.chaos.network import Network, open_network
 from tests.chaos.pictures import BROKEN, PICTURES, ChaosHost, open_chaos_host
-from tests.chaos.uploads import plan_uploads
+from tests.chaos.uploads import TROUBLED_HOSTS, plan_uploads
 
 HOSTS = len(CLOCKS) + 1  # those of the pools, and that of web
 PROGRESS_SECONDS = 5.0
@@ -73,9 +73,10 @@ def run(options: Options, folder: Path, *, tell: Tell) -> Report:
     planned = partial(plan_faults, seed=options.seed, count=options.faults, seconds=seconds, database=options.database)
     with (
         open_network(HOSTS) as net,
-        open_chaos_host(net.address) as image_host,
+        open_chaos_host(net.address, troubled=TROUBLED_HOSTS) as image_host,
         open_cluster(folder, database=options.database, network=net) as cluster,
     ):
+        cluster.troubled_hosts = image_host.troubled
         plan = planned(network=isinstance(net, Network))
         tell(f"seed {options.seed}, {options.database}: {len(uploads)} files, {len(plan)} faults over {seconds:.0f} s")
         callers = Callers(cluster, image_host, uploads, seed=options.seed)
@@ -138,6 +139,8 @@ class Run:
             "seconds_to_announce": announced,
             "made_again": again,
             "made_again_percent": 100 * again / images,
+            "requests_to_troubled_hosts": sum(host.log.attempts for host in self._image_host.troubled),
+            "refused_by_troubled_hosts": sum(host.log.refused for host in self._image_host.troubled),
             "uploads_sent_again": sum(sent.failures for sent in facts.sent),
             "webhooks": len(facts.deliveries),
             "webhooks_received": len(facts.received),
@@ -159,7 +162,7 @@ class Run:
         figures = self._figures()
         files = len(self._callers.sent)
         self._tell(
-            f"{seconds:5.0f} s  faults {sum(self._injector.injected.values())}/{self._options.faults}"
+            f"{seconds:5.0f} s  faults {sum(self._injector.injected.values())}/{self._injector.planned}"
             f"  images {figures['images']}/{self._options.images}  requests ended {figures['ended']}/{files}"
         )
 

@@ -22,7 +22,9 @@ from tests.chaos.checker import check
 from tests.chaos.cluster import Cluster, open_cluster, stop_ours
 from tests.chaos.facts import Facts, Row, collect, rows_of
 from tests.chaos.pictures import ChaosHost, open_chaos_host
-from tests.chaos.uploads import Line, Place, Upload
+from tests.chaos.uploads import TROUBLED_HOSTS, Line, Place, Upload
+from tests.support.hosts.host_troubles import always_answers
+from tests.support.hosts.rate_limits import FixedWindow, RateLimit
 from tests.support.processes import wait_until
 
 # Seconds without any change after which a scenario is over, even if requests are open. With two workers an owner may
@@ -30,6 +32,7 @@ from tests.support.processes import wait_until
 PATIENCE = 30.0
 IGNORED = {"late", "made_again"}  # scenarios are about other defects
 TOGETHER_SECONDS = 10.0
+TROUBLE_SECONDS, HOST_PAUSE = 3.0, 60.0  # HOST_PAUSE is the longest pause between two requests to a host
 
 
 class Trial:
@@ -41,7 +44,11 @@ class Trial:
 
     def send(self, *files: tuple[str, int]) -> None:
         """Upload files, given by name and number of products of one image each, in a thread."""
-        callers = Callers(self.cluster, self.image_host, [_upload(name, count) for name, count in files], seed=0)
+        self.upload(*(_upload(name, count) for name, count in files))
+
+    def upload(self, *files: Upload) -> None:
+        """Upload files in a thread."""
+        callers = Callers(self.cluster, self.image_host, files, seed=0)
         thread = threading.Thread(target=callers.run)
         thread.start()
         self._callers.append((callers, thread))
@@ -61,17 +68,18 @@ class Trial:
         """Wait until everything has ended, or nothing changes any more; whether everything has ended."""
         deadline = time.monotonic() + PATIENCE
         seen = None
-        while not self._has_ended() and time.monotonic() < deadline:
+        while not self.has_ended() and time.monotonic() < deadline:
             if (now := [self.rows(entity) for entity in (ProcessingRequest, Product, WebhookDelivery)]) != seen:
                 seen, deadline = now, time.monotonic() + PATIENCE
             time.sleep(0.1)
-        return self._has_ended()
+        return self.has_ended()
 
     def defects(self) -> list[Defect]:
         """The defects at the end."""
         return [defect for defect in check(self._facts()) if defect.kind not in IGNORED]
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether every request has ended and every webhook is delivered."""
         ended, told = {end.value for end in ENDED}, DeliveryStatus.DELIVERED.value
         sent = not any(thread.is_alive() for _, thread in self._callers)
         return (
@@ -147,6 +155,25 @@ def enqueueing_lost(trial: Trial) -> None:
     trial.send(("never-enqueued", 1))
 
 
+def hosts_in_trouble(trial: Trial) -> None:
+    """Of the hosts of each product's images one is busy, one is away and one limits requests; all come back."""
+    busy, away, limited = hosts = trial.image_host.troubled
+    busy.rules, limited.rules = [always_answers(503)], [RateLimit(FixedWindow(2))]
+    away.go_away()
+    places = [
+        tuple(Place("chelsea.jpg", f"/chelsea.jpg?row={row}", host) for host in range(1, len(hosts) + 1))
+        for row in range(1, 5)
+    ]
+    lines = [Line(f"{row}.", f"SKU {row}", three) for row, three in enumerate(places, start=1)]
+    trial.upload(Upload("troubled", 0.0, tuple(lines)))
+    wait_until(lambda: bool(busy.log.refused and limited.log.refused))
+    time.sleep(TROUBLE_SECONDS)
+    busy.rules = limited.rules = []
+    away.come_back()
+    with suppress(AssertionError):  # the checker says what has not ended
+        wait_until(trial.has_ended, seconds=HOST_PAUSE + PATIENCE)
+
+
 def _wait(event: threading.Event) -> None:
     event.wait(60)
 
@@ -154,9 +181,14 @@ def _wait(event: threading.Event) -> None:
 Scenario = Callable[[Trial], None]
 
 
-def run_scenarios(scenarios: Sequence[Scenario], folder: Path, *, database: str, mutation: str = "") -> list[Defect]:
+def run_scenarios(
+    scenarios: Sequence[Scenario], folder: Path, *, database: str, mutation: str = "", **settings: str
+) -> list[Defect]:
     """Run scenarios one after the other in one cluster, with a mutation or without; the defects at the end."""
-    with open_chaos_host() as image_host, open_cluster(folder, database=database, mutation=mutation) as cluster:
+    with (
+        open_chaos_host(troubled=TROUBLED_HOSTS) as image_host,
+        open_cluster(folder, database=database, mutation=mutation, settings=settings) as cluster,
+    ):
         trial = Trial(cluster, image_host)
         for each in scenarios:
             each(trial)

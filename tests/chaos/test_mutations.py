@@ -12,6 +12,7 @@ from tests.chaos.scenarios import (
     finalizing_late,
     finishing_late,
     finishing_together,
+    hosts_in_trouble,
     run_scenarios,
 )
 
@@ -38,3 +39,8 @@ def test_the_real_code_has_no_defect(tmp_path: Path, database: str) -> None:
     """The same scenarios end without a defect; the scenario that stops the sweepers comes last."""
     scenarios = [enqueueing_lost, finishing_late, finalizing_late, finishing_together]
     assert run_scenarios(scenarios, tmp_path, database=database) == []
+
+
+def test_a_host_in_trouble_costs_no_attempt(tmp_path: Path) -> None:
+    """Every image is done once its host has recovered, even where one attempt is all that a product has."""
+    assert run_scenarios([hosts_in_trouble], tmp_path, database="sqlite", MAX_ATTEMPTS="1") == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.chaos.pictures import BROKEN, PICTURES
@@ -12,20 +13,26 @@ from tests.chaos.pictures import BROKEN, PICTURES
 SIZES = (1, 1, 2, 3, 5, 8, 13, 20, 30, 50, 120, 250)  # products of a file
 IMAGES_OF_PRODUCT = (1, 1, 1, 1, 2, 2, 2, 3, 5)
 BROKEN_FILES = 0.25  # of all files have broken URLs, in one of twelve images
+TROUBLED_HOSTS, ON_TROUBLED = 3, 0.2  # so many, and so many of all images are theirs
 HEADER = ("S. No.", "Product Name", "Input Image Urls")
 
 
 @dataclass(frozen=True)
 class Place:
-    """One image of a product: a picture of the image host, and its URL below the host's address."""
+    """One image of a product: a picture of an image host, given by its number, and the URL below the host's address."""
 
     picture: str
     path: str
+    host: int = 0
 
     @property
     def code(self) -> str | None:
-        """The error code it must end with; None where it must succeed."""
+        """The error code it must end with; None where it must succeed, whatever trouble its host gets into."""
         return BROKEN.get(self.picture)
+
+    def url(self, hosts: Sequence[str]) -> str:
+        """The whole URL."""
+        return hosts[self.host] + self.path
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,13 @@ class Upload:
         """All its images in order."""
         return [place for line in self.lines for place in line.places]
 
-    def csv(self, image_host_url: str) -> bytes:
+    def csv(self, hosts: Sequence[str]) -> bytes:
         """The content of the file."""
         out = io.StringIO(newline="")
         writer = csv.writer(out)
         writer.writerow(HEADER)
         for line in self.lines:
-            urls = ",".join(image_host_url + place.path for place in line.places)
+            urls = ",".join(place.url(hosts) for place in line.places)
             writer.writerow([line.serial_number, line.product_name, urls])
         return out.getvalue().encode()
 
@@ -96,7 +103,8 @@ def _place(chance: random.Random, key: str, row: int, position: int, *, broken: 
     kinds = BROKEN if broken and chance.random() < 1 / 12 else PICTURES
     picture = chance.choice(sorted(kinds))
     own = "shared" if chance.random() < 0.1 else f"{row}.{position}"
-    return Place(picture, f"/{picture}?file={key}&image={own}")
+    host = chance.randint(1, TROUBLED_HOSTS) if chance.random() < ON_TROUBLED else 0
+    return Place(picture, f"/{picture}?file={key}&image={own}", host)
 
 
 def _action(chance: random.Random, lines: tuple[Line, ...]) -> str | None:

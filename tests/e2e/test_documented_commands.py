@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from imgproc.embedded.ports import DEMO_PORTS, free_port
+from tests.support.pages import blocks
 from tests.support.stack import ROOT, Stack, running_stack
 
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs/tutorial.md"
@@ -27,15 +28,10 @@ EVERY_IMAGE = r"completed: (\d+) of \1 images, 0 failed"
 SECONDS = 240
 
 
-def _blocks(page: Path, language: str) -> list[tuple[str, str]]:
-    """The fenced blocks of a language: the text after the language's name, and the content."""
-    return re.findall(rf"^```{language}\b([^\n]*)\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-
-
 def _script(page: Path, *, webhook_port: str) -> str:
     """The page's commands as one script that stops at the first failure."""
     parts = ["set -euo pipefail"]
-    for _, block in _blocks(page, "sh"):
+    for _, block in blocks(page, "sh"):
         if block.strip() in STARTS:
             continue
         if LISTENS in block:
@@ -50,7 +46,7 @@ def _run(page: Path, folder: Path, stack: Stack) -> str:
     """Run the page's commands in `folder`, where `.venv` and `var` are as in a clone; returns their output."""
     (folder / ".venv").symlink_to(sys.prefix)
     webhook_port = str(free_port(DEMO_PORTS))
-    for title, text in _blocks(page, "python"):
+    for title, text in blocks(page, "python"):
         name = title.split('"')[1]
         (folder / name).write_text(text.replace(WEBHOOK_PORT, webhook_port))
     script = _script(page, webhook_port=webhook_port).replace(f"127.0.0.1:{WEBHOOK_PORT}", f"127.0.0.1:{webhook_port}")
@@ -100,4 +96,4 @@ def test_the_tutorial_works_as_typed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", [README, TUTORIAL], ids=lambda page: page.name)
 def test_every_page_starts_the_stack_by_a_known_command(page: Path) -> None:
     """Each page has one of the commands that this file replaces by a stack of its own."""
-    assert STARTS & {block.strip() for _, block in _blocks(page, "sh")}
+    assert STARTS & {block.strip() for _, block in blocks(page, "sh")}

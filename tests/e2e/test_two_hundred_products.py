@@ -24,7 +24,7 @@ BROKEN = {
     "/page.jpg": "not_an_image",
     "/cut.jpg": "truncated_image",
     "/slow.jpg": "timeout",
-    REFUSED: "connect_failed",
+    REFUSED: "host_unavailable",
 }
 
 
@@ -34,6 +34,7 @@ def _place(row: int, position: int) -> str:
     return list(BROKEN)[number // 20 % len(BROKEN)] if number % 20 == 7 else GOOD
 
 
+LIMITS = {"DOWNLOAD_TIMEOUT": "2", "LEASE_SECONDS": "3", "DEAD_HOST_PATIENCE": "3"}
 PLACES = [[_place(row, position) for position in range(IMAGES)] for row in range(PRODUCTS)]
 
 
@@ -55,7 +56,7 @@ def _kill_a_worker(stack: Stack) -> None:
 
 def test_broken_urls_and_a_killed_worker_change_nothing_else(tmp_path: Path) -> None:
     """Each broken image has its code, every other one a JPEG of half the size, and the output keeps every row."""
-    with open_image_host() as shop, running_stack(tmp_path / "var", DOWNLOAD_TIMEOUT="2", LEASE_SECONDS="3") as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", **LIMITS) as stack:
         urls = _urls(shop.url)
         lines = ["S. No.,Product Name,Input Image Urls"]
         lines += [f'{row + 1}.,SKU {row},"{",".join(cell)}"' for row, cell in enumerate(urls)]

@@ -1,8 +1,8 @@
 """Runs in a network namespace of its own: adds forbidden addresses to loopback and listens on all of them.
 
-Reads `[addresses, path of a hosts file, {case: [url, allowed networks]}]` as JSON, tries each case by download and by
-webhook, and prints `{case: [code of the download, code of the webhook, connections to the canary]}`. A server at
-8.8.8.8, which is a public address, redirects `/?to=URL` to URL.
+Reads `[addresses, path of a hosts file, {case: [url, allowed networks]}]` as JSON, tries each case by download, by
+webhook and by a test ping through the API, and prints `{case: [code of each, …, connections to the canary]}`. A server
+at 8.8.8.8, which is a public address, redirects `/?to=URL` to URL.
 """
 
 from __future__ import annotations
@@ -11,18 +11,25 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address, ip_network
 from socketserver import ThreadingMixIn
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from flask import Flask
+
+from imgproc.app import create_app
+from imgproc.core.config import load_settings
 from imgproc.core.errors import ImgprocError
 from imgproc.pipeline.download import Downloader
-from imgproc.pipeline.notify import Notifier, generate_secret
+from imgproc.pipeline.http.addresses import Network
+from imgproc.pipeline.notify import Notifier, generate_secret, sign
 
 SECRETS = (generate_secret(),)
 PORTS = (80, 443, 6379, 8080)
@@ -84,6 +91,23 @@ def attempt(call: Any) -> str:
     return "reached"
 
 
+def open_app() -> Flask:
+    """The app; a ping without a key needs neither database nor Redis."""
+    settings = {"DATA_DIR": tempfile.mkdtemp(), "WEBHOOK_SECRET": SECRETS[0], "LOG_LEVEL": "ERROR"}
+    return create_app(
+        load_settings(settings | {"REDIS_URL": "redis://127.0.0.1:1/0", "RATE_LIMIT_ACTIONS": "1000/hour"})
+    )
+
+
+def ping(app: Flask, url: str, *, allowed: list[Network], notifier: Notifier) -> str:
+    """`reached`, or the code of the error, of a ping through the API."""
+    services = app.extensions["services"]
+    settings = replace(services.settings, allowed_networks=tuple(allowed))
+    app.extensions["services"] = replace(services, settings=settings, notifier=notifier)
+    found: Any = app.test_client().post("/api/webhooks/test", json={"url": url}).json
+    return str((found["error"] or {"code": "reached"})["code"] if "delivered" in found else found["code"])
+
+
 def main() -> None:
     """Set up the namespace, and try every case."""
     addresses, hosts, cases = json.load(sys.stdin)
@@ -99,15 +123,20 @@ def main() -> None:
         socket.create_connection((address, PORTS[0]), timeout=5).close()
     while len(Canary.seen) < len(addresses):
         time.sleep(0.01)
-    outcome = {}
+    outcome, app = {}, open_app()
     for case, (url, networks) in cases.items():
         allowed = [ip_network(network) for network in networks]
         before = len(Canary.seen)
         downloader = Downloader(allowed_networks=allowed, timeout=5, max_bytes=1000)
         notifier = Notifier(allowed_networks=allowed, timeout=5)
         download = attempt(lambda: downloader.download(url))  # noqa: B023 - called at once
-        webhook = attempt(lambda: notifier.notify(url, webhook_id="msg_1", payload={}, secrets=SECRETS))  # noqa: B023 - called at once
-        outcome[case] = [download, webhook, len(Canary.seen) - before]
+        webhook = attempt(lambda: notifier.notify(url, sign({}, webhook_id="msg_1", secrets=SECRETS)))  # noqa: B023 - called at once
+        outcome[case] = [
+            download,
+            webhook,
+            ping(app, url, allowed=allowed, notifier=notifier),
+            len(Canary.seen) - before,
+        ]
         with suppress(ImgprocError):
             downloader.close()
             notifier.close()

@@ -20,10 +20,12 @@ from imgproc import __version__
 from imgproc.api.api_keys import SHAPE
 from imgproc.core.config import MIB, SettingsSchema
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
+from tests.support import preloaded
+from tests.support.preloaded import PreloadedProcess
 from tests.support.processes import is_alive, wait_until
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-IMGPROC = [sys.executable, "-m", "imgproc"]
+IMGPROC = ["-m", "imgproc"]
 
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
@@ -32,19 +34,19 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
 
 
 def run(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run([*IMGPROC, *arguments], env=environ, capture_output=True, text=True, check=False)
+    """Run a command to its end, forked unless its interpreter has to start otherwise."""
+    environ = dict(os.environ) if environ is None else environ
+    if environ.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
+        return preloaded.run([*IMGPROC, *arguments], environ=environ)
+    command = [sys.executable, *IMGPROC, *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
 
 
-def start_up(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
+def start_up(data_dir: Path, port: int) -> PreloadedProcess:
     """Start a stack and wait until it is ready; its output is in `data_dir.log`."""
     with data_dir.with_suffix(".log").open("wb") as log:
-        process = subprocess.Popen(
-            [*IMGPROC, "up", "--die-with-parent"],
-            env=environment(data_dir, PORT=str(port), WORKERS="2"),
-            stdout=log,
-            stderr=log,
-        )
+        environ = environment(data_dir, PORT=str(port), WORKERS="2")
+        process = preloaded.start([*IMGPROC, "up", "--die-with-parent"], environ=environ, output=log)
     wait_until(lambda: is_ready(f"http://127.0.0.1:{port}") or process.poll() is not None, seconds=120)
     assert process.poll() is None, data_dir.with_suffix(".log").read_text()
     return process
@@ -55,7 +57,7 @@ class Stack(NamedTuple):
 
     url: str
     data_dir: Path
-    process: subprocess.Popen[bytes]
+    process: PreloadedProcess
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_no_process_outlives_a_killed_up(tmp_path: Path) -> None:
     """SIGKILL of `imgproc up` also ends its servers and workers, even during an upload."""
     port = free_port(DEMO_PORTS)
     process = start_up(tmp_path / "var", port)
-    wait_until(lambda: _names(process) >= {"valkey-server", "rclone"} and len(_descendants(process)) == 8)
+    wait_until(lambda: _names(process) >= {"valkey-server", "rclone"} and len(_descendants(process)) == 9)
     descendants = _descendants(process)
     with socket.create_connection(("127.0.0.1", port)) as upload:
         upload.sendall(b"POST /api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nunfinished")
@@ -96,12 +98,12 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     assert [line for line in said if line and "redis_flushed" not in line] == ["imgproc has stopped."]
 
 
-def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def _descendants(process: PreloadedProcess) -> list[psutil.Process]:
     descendants: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
     return descendants
 
 
-def _names(process: subprocess.Popen[bytes]) -> set[str]:
+def _names(process: PreloadedProcess) -> set[str]:
     return {descendant.name() for descendant in _descendants(process)}
 
 
@@ -180,11 +182,11 @@ def test_keys_need_a_database_with_tables(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's own memory")
 def test_workers_and_the_web_process_have_bounded_memory(stack: Stack) -> None:
-    """Both workers and the web process that answers have a limit; no other process has one."""
+    """The workers, that of webhooks too, and the web process that answers have a limit; no other process has one."""
     limits = [process.rlimit(psutil.RLIMIT_DATA) for process in _descendants(stack.process)]
-    assert limits.count((4096 * MIB,) * 2) == 2
+    assert limits.count((4096 * MIB,) * 2) == 3
     assert limits.count((2048 * MIB,) * 2) == 1
-    assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 3
+    assert limits.count((psutil.RLIM_INFINITY,) * 2) == len(limits) - 4
 
 
 def test_forwarding_headers_of_a_caller_are_ignored(stack: Stack) -> None:
@@ -244,7 +246,9 @@ def test_up_waits_for_a_service_that_is_down(tmp_path: Path, settings: dict[str,
     """Each attempt prints one line with the reason, the pauses grow, and Ctrl-C ends the wait."""
     given = {key: value.format(port=free_port(DEMO_PORTS)) for key, value in settings.items()}
     environ = environment(tmp_path / "var", PORT=str(free_port(DEMO_PORTS)), **given)
-    with subprocess.Popen([*IMGPROC, "up"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        [sys.executable, *IMGPROC, "up"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().decode() for _ in range(2)]
         process.send_signal(signal.SIGINT)

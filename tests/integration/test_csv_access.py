@@ -15,7 +15,7 @@ from imgproc.db import reads
 from imgproc.db.engine import transaction
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.transitions import finalization
-from imgproc.journey import jobs, outcome
+from imgproc.journey import jobs, output_files
 from imgproc.journey.services import services
 from tests.integration.driver import (
     burst,
@@ -160,7 +160,7 @@ def test_only_the_api_serves_private_csvs(shop: ImageHost, objects: ObjectStore)
         file_ = ask(link, headers=headers)
         assert (file_.status_code, file_.content_type) == (200, "text/csv; charset=utf-8")
         assert file_.text.splitlines()[0] == f"S. No.,Product Name,Input Image Urls,{column}"
-        assert file_.headers["Content-Disposition"] == f'attachment; filename="{name}.csv"'
+        assert file_.headers["Content-Disposition"] == f'attachment; filename="products-{name}.csv"'
         assert file_.headers["Cache-Control"] == "private, no-store"
         assert file_.headers["X-Robots-Tag"] == "noindex"
         assert file_.headers["Referrer-Policy"] == "no-referrer"
@@ -274,7 +274,7 @@ def test_a_stored_error_is_redacted_when_it_is_written(shop: ImageHost, objects:
     with transaction() as connection:
         statement = "UPDATE product_images SET error_detail = :text WHERE error_detail IS NOT NULL"
         connection.execute(sa.text(statement), {"text": f"http://u:{SECRET}@h/?sig={SECRET} did not answer."})
-    files = outcome.write_csvs(services(), request, lambda: None)
+    files = output_files.write_csvs(services(), request, lambda: None)
     assert files.failed_key
     failed = objects.get("outputs", files.failed_key).decode()
     assert SECRET not in failed

@@ -140,17 +140,19 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 @pytest.mark.parametrize("case", REACHED)
 def test_an_allowed_url_reaches_the_canary(outcome: Outcome, case: str) -> None:
-    """The download and the webhook connect once each, which proves that the canary works."""
-    assert outcome[case] == ["reached", "reached", 2]
+    """The download, the webhook and the ping connect once each, which proves that the canary works."""
+    assert outcome[case] == ["reached", "reached", "reached", 3]
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_refused_url_does_not_reach_the_canary(outcome: Outcome, case: str) -> None:
-    """Neither the download nor the webhook connects."""
-    assert outcome[case] == ["forbidden_address", "forbidden_address", 0]
+    """Neither the download nor the webhook nor the ping connects."""
+    download, webhook, ping, connections = outcome[case]
+    assert (download, webhook, connections) == ("forbidden_address", "forbidden_address", 0)
+    assert ping in {"invalid_webhook_url", "forbidden_address"}  # before DNS is asked, and after
 
 
 @pytest.mark.parametrize("case", REDIRECTED)
 def test_no_redirect_leads_to_the_canary(outcome: Outcome, case: str) -> None:
     """A download checks every hop, and a webhook follows none."""
-    assert outcome[f"to {case}"] == ["forbidden_address", "http_302", 0]
+    assert outcome[f"to {case}"] == ["forbidden_address", "http_302", "http_302", 0]

@@ -80,6 +80,20 @@ def test_a_host_that_comes_back_gets_few_requests_meanwhile(redis: Redis) -> Non
     assert result.served[-1] < 41 + 25
 
 
+@pytest.mark.parametrize("hard", [1, 5])
+def test_a_limit_that_is_lifted_is_soon_forgotten(redis: Redis, hard: float) -> None:
+    """For 20 s the host allows few requests a second, then any number."""
+    bucket = TokenBucket(hard, 1)
+
+    def model(now: float, _n: int) -> Outcome:
+        return Outcome("busy", 0.002) if now < 20 and bucket.wait(now) else Outcome("", SERVED)
+
+    result = Simulation(redis, model, images=600, contenders=32).run()
+    assert len(result.served) == 600
+    assert result.requests_per_image <= 1.15
+    assert result.served[-1] < 20 + 60
+
+
 @pytest.mark.parametrize("seconds", [0.002, 10.0], ids=["refuses", "silent"])
 def test_a_dead_host_is_given_up_after_its_patience(redis: Redis, seconds: float) -> None:
     """Few requests are made, and few at a time; the images fail soon after two minutes."""

@@ -138,9 +138,12 @@ def test_the_webhook_reports_the_end_once_and_signed(shop: ImageHost) -> None:
     secret = services().settings.webhook_secret or ""
     payload = Webhook(secret).verify(announcement.body, dict(announcement.headers))
     assert payload["type"] == "request.completed"
+    same = ("status", "progress", "bytes", "filename", "reference", "createdAt", "finishedAt", "error")
     assert payload["data"] == {
         "requestId": request_id,
-        **{name: status[name] for name in ("status", "progress", "bytes", "outputCsvUrl", "failedCsvUrl")},
+        "statusUrl": status["links"]["self"],
+        "failures": {},
+        **{name: status[name] for name in (*same, "outputCsvUrl", "failedCsvUrl")},
     }
     assert (status["webhook"]["status"], status["webhook"]["lastResponseStatus"]) == ("delivered", 200)
 

@@ -186,6 +186,32 @@ def test_a_worker_that_must_stop_gives_back_long_work(tmp_path: Path) -> None:
     assert note.read_text() == "given back"
 
 
+STOPPED_TWICE = """
+import sys, threading, time
+from pathlib import Path
+from flask import Flask
+from imgproc.journey import lease
+lease.STOP_GRACE = 0.1
+app, both = Flask("stopped"), threading.Barrier(2)
+def work(number, pause):
+    def give_back():
+        time.sleep(pause)
+        Path(sys.argv[1], str(number)).write_text("given back")
+    with app.app_context(), lease.Lease(lambda: True, seconds=30, deadline=600, give_back=give_back):
+        both.wait()
+        lease.stopping.set()
+        time.sleep(600)
+for each in (0, 1):
+    threading.Thread(target=work, args=(each, each)).start()
+"""
+
+
+def test_a_process_of_several_threads_gives_back_the_work_of_all(tmp_path: Path) -> None:
+    """It ends after the last: otherwise the others would have to expire, as if their sender had died."""
+    assert subprocess.run([sys.executable, "-c", STOPPED_TWICE, tmp_path], check=False, timeout=120).returncode == 0
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["0", "1"]
+
+
 def test_a_product_given_back_loses_no_attempt(shop: ImageHost) -> None:
     """It is pending again, and the next sweep enqueues it."""
     request_id = planned_upload(shop, "chelsea.jpg")
@@ -250,7 +276,7 @@ def test_a_dead_finalizer_is_superseded_and_its_late_result_refused(shop: ImageH
     for _ in range(2):
         with pytest.raises(LeaseLost):
             finalization.complete(
-                request_id, epoch=1, token="zombie", status=RequestStatus.FAILED, values={}, payload={}
+                request_id, epoch=1, token="zombie", status=RequestStatus.FAILED, values={}, announce=lambda _: {}
             )
         status = drain(request_id)
     assert status["status"] == "completed"

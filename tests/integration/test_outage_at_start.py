@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +18,12 @@ from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.embedded.ports import REDIS_PORTS, free_port
 from tests.integration.test_cli import environment
+from tests.support import preloaded
 from tests.support.processes import wait_until
 from tests.support.valkey_server import valkey
 
-ROOT = Path(__file__).parents[2]
 POOL = ["rq_worker.py"]
+WORKERS = 2 + 1  # as set below, and that of the deliveries
 SWEEPER = ["-m", "imgproc", "sweep", "--loop"]
 PROCESSES = {"pool": (POOL, "workers_delayed"), "sweeper": (SWEEPER, "sweep_delayed")}
 CLOSED = {
@@ -38,9 +37,7 @@ class Process:
 
     def __init__(self, arguments: list[str], environ: dict[str, str], log: Path) -> None:
         with log.open("wb") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, *arguments], cwd=ROOT, env=environ, stdout=file, stderr=file
-            )
+            self._process = preloaded.start(arguments, environ=environ, output=file)
         self._log = log
 
     @property
@@ -97,7 +94,7 @@ def test_logs_one_line_per_attempt_with_growing_pauses(tmp_path: Path, redis_url
     port = free_port(REDIS_PORTS)
     closed = {key: url.format(port=port) for key, url in CLOSED[away].items()}
     with started(arguments, tmp_path / "data", **{"REDIS_URL": redis_url} | closed) as process:
-        wait_until(lambda: len(process.lines(event)) >= 3, seconds=120)
+        wait_until(lambda: len(process.lines(event)) >= 7, seconds=120)  # the sweeper has three loops
         asked = time.monotonic()
         status = process.stop()
         assert time.monotonic() - asked < 10  # RQ's loop looks once a second
@@ -124,7 +121,7 @@ def test_the_pool_starts_when_redis_comes_up(tmp_path: Path) -> None:
     with started(POOL, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
         wait_until(lambda: bool(process.lines("workers_delayed")))
         with valkey(tmp_path, port=port) as url, redis.Redis.from_url(url) as client:
-            wait_until(lambda: client.scard("rq:workers") == 2)
+            wait_until(lambda: client.scard("rq:workers") == WORKERS)
             assert process.stop() == 0
     assert "Traceback" not in process.log
 
@@ -146,11 +143,11 @@ def test_running_workers_survive_an_outage_of_redis(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     with started(POOL, tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{port}/0") as process:
         with valkey(tmp_path / "first", port=port) as url, redis.Redis.from_url(url) as client:
-            wait_until(lambda: client.scard("rq:workers") == 2)
+            wait_until(lambda: client.scard("rq:workers") == WORKERS)
         wait_until(lambda: "could not connect" in process.log)
         with valkey(tmp_path, port=port) as url, redis.Redis.from_url(url) as client:
-            client.rpush("rq:queue:control", "no-job")
-            wait_until(lambda: client.llen("rq:queue:control") == 0)
+            client.rpush("rq:queue:express", "no-job")
+            wait_until(lambda: client.llen("rq:queue:express") == 0)
             assert process.stop() == 0
     assert "Traceback" not in process.log
     assert "worker_died" not in process.log

@@ -18,10 +18,10 @@ from imgproc.core.errors import QueueUnavailable, StorageUnavailable
 from imgproc.db.engine import transaction
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import deliveries, finalization, products, requests
-from imgproc.journey import delete, jobs, outcome, plan, turns
+from imgproc.journey import delete, jobs, output_files, plan, turns
 from imgproc.journey.lease import new_token, stopping
 from imgproc.journey.services import Services
-from imgproc.queue import enqueue, rq_classes
+from imgproc.queue import enqueue, fair_order
 from imgproc.queue.connection import redis_client
 from imgproc.worker import expired_leases, sweeper
 from tests.integration.driver import (
@@ -185,7 +185,7 @@ def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: ImageHost) -
     ("of", "bug", "code"),
     [
         pytest.param("plan", (plan, "read_csv"), "plan_failed", id="plan"),
-        pytest.param("finalize", (outcome, "write_output_csv"), "finalize_failed", id="finalize"),
+        pytest.param("finalize", (output_files, "output_lines"), "finalize_failed", id="finalize"),
     ],
 )
 def test_a_bug_in_a_job_uses_up_its_attempts(
@@ -302,7 +302,7 @@ def test_an_outage_of_the_store_counts_no_attempt(shop: ImageHost, monkeypatch: 
 
     with monkeypatch.context() as patched:
         patched.setattr(plan, "read_csv", away)
-        patched.setattr(outcome, "write_csvs", away)
+        patched.setattr(output_files, "write_csvs", away)
         for _ in range(5):
             work()
             assert row(ProcessingRequest).attempt == 0
@@ -329,7 +329,7 @@ def test_an_outage_of_the_database_counts_no_attempt(
 
     with monkeypatch.context() as patched:
         patched.setattr(requests, "add_products", fail)
-        patched.setattr(outcome, "write_csvs", fail)
+        patched.setattr(output_files, "write_csvs", fail)
         work()
     assert row(ProcessingRequest).attempt == attempts
     pass_time(60)
@@ -526,7 +526,7 @@ def leave(name: str, record: Any) -> None:
         redis.rpush(key, *record)
     else:
         redis.set(key, record)
-    redis.rpush("rq:queue:control", name)
+    redis.rpush("rq:queue:express", name)
 
 
 @pytest.fixture
@@ -573,24 +573,32 @@ def test_other_fields_of_a_record_are_not_read(planned_ids: list[str], field: st
 @pytest.mark.parametrize("job_id", [b"\xff\xfe", b"", b"a b\nc", b"x" * 100_000])
 def test_an_invalid_job_id_is_skipped(planned_ids: list[str], job_id: bytes) -> None:
     """The worker skips it, with or without a record; the sweeper, which reads all ids, is not harmed."""
-    redis_client().rpush("rq:queue:control", job_id)
+    redis_client().rpush("rq:queue:express", job_id)
     redis_client().hset(b"rq:job:" + job_id, "data", call(PLAN, None, [ANY_ID], {}))
-    redis_client().rpush("rq:queue:control", job_id)
+    redis_client().rpush("rq:queue:express", job_id)
     sweeper.sweep()
     assert burst() == []
     assert planned_ids == [ANY_ID]
 
 
-@pytest.mark.parametrize("ids", [5, 3 * rq_classes.MAX_SKIPPED_IDS])
+@pytest.mark.parametrize("ids", [5, 3 * fair_order.MAX_SKIPPED_IDS])
 def test_a_flood_of_ids_without_records_is_skipped(planned_ids: list[str], ids: int) -> None:
     """Each call to Redis skips a bounded number of ids."""
-    redis_client().rpush("rq:queue:control", *[f"gone-{number}" for number in range(ids)])
+    redis_client().rpush("rq:queue:express", *[f"gone-{number}" for number in range(ids)])
     enqueue.plans([ANY_ID])
     assert burst() == []
     assert planned_ids == [ANY_ID]
 
 
-SHARED = ["rq:queue:control", "rq:queue:products", "rq:queues", "rq:workers", "rq:workers:control", "rq:failed:control"]
+SHARED = [
+    "rq:queue:express",
+    "imgproc:turns:express",
+    "imgproc:turns:deliveries",
+    "rq:queues",
+    "rq:workers",
+    "rq:workers:express",
+    "rq:failed:express",
+]
 
 
 @pytest.mark.parametrize("key", SHARED)

@@ -17,7 +17,7 @@ from imgproc.db.transitions import actions, deliveries, finalization, products
 from imgproc.db.transitions.deliveries import Outcome
 from imgproc.db.transitions.results import FailedImage, ImageResult
 from imgproc.db.transitions.window import release
-from imgproc.journey import delete, outcome
+from imgproc.journey import delete, output_files
 from imgproc.journey.services import services
 from imgproc.queue import enqueue
 from tests.integration.driver import at_once, drain, pass_time, planned, post, row, rows, status_of, submit, work
@@ -96,13 +96,13 @@ def test_two_retries_at_once_reopen_once(shop: ImageHost) -> None:
 def test_a_retry_during_finalization_is_refused(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """409: the output CSV must be written and the webhook delivered before the request starts again."""
     request_id = submit(csv_of(f"{shop.url}/missing.jpg"), webhookUrl=f"{shop.url}/webhook")
-    write_csvs, answers = outcome.write_csvs, []
+    write_csvs, answers = output_files.write_csvs, []
 
     def retry_meanwhile(*arguments: Any) -> Any:
         answers.append(post(f"/api/requests/{request_id}/retry"))
         return write_csvs(*arguments)
 
-    monkeypatch.setattr(outcome, "write_csvs", retry_meanwhile)
+    monkeypatch.setattr(output_files, "write_csvs", retry_meanwhile)
     assert drain(request_id)["status"] == "failed"
     assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(409, "not_finished")]
     assert (shop.asked["/missing.jpg"], shop.asked["/webhook"]) == (1, 1)

@@ -13,7 +13,7 @@ from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, Produ
 from imgproc.db.transitions import removal as transitions
 from imgproc.db.transitions import reservations
 from imgproc.journey import delete as removal
-from imgproc.journey import outcome
+from imgproc.journey import output_files
 from imgproc.journey.services import services
 from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
@@ -95,7 +95,7 @@ def test_deleting_stops_a_running_request(app: Flask, shop: ImageHost) -> None:
     sweeper.sweep()
     work()
     assert (shop.asked["/chelsea.jpg"], shop.asked["/webhook"]) == (1, 0)
-    assert redis_client().llen("rq:queue:control") == 0
+    assert redis_client().llen("rq:queue:express") == 0
 
 
 @pytest.mark.parametrize("put", ["put_original", "put_rendition"])
@@ -126,7 +126,7 @@ def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
     """A CSV that is stored late is deleted as well, in either bucket."""
     configure(csv_access="private" if private else "public")
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
-    write_csvs = outcome.write_csvs
+    write_csvs = output_files.write_csvs
 
     def write_after_delete(*arguments: Any) -> Any:
         written = write_csvs(*arguments)
@@ -134,7 +134,7 @@ def test_a_delete_while_the_output_csv_is_stored_leaves_nothing(
         services().store.put_csv(f"{request_id}/c0ffee/output.csv", [b"late"], private=private)
         return written
 
-    monkeypatch.setattr(outcome, "write_csvs", write_after_delete)
+    monkeypatch.setattr(output_files, "write_csvs", write_after_delete)
     work()
     sweep_to_the_end()
     assert (objects.keys(request_id), counts(), shop.asked["/webhook"]) == ([], [0] * 5, 0)

@@ -176,8 +176,7 @@ def test_no_worker_waits_longer_than_the_download_timeout(objects: ObjectStore, 
 
 def queued(*cells: str | list[str]) -> list[int]:
     """Submit and plan a request with duplicate URLs; the ids of its unclaimed products."""
-    submit(csv_of(*cells, duplicates=True))
-    work(most=1)
+    jobs.plan(submit(csv_of(*cells, duplicates=True)))
     return [each.id for each in rows(Product)][-len(cells) :]
 
 

@@ -16,6 +16,7 @@ from tests.support.hosts.host_troubles import Away, hangs, most_at_once, one_bro
 from tests.support.hosts.rate_limits import (
     FixedWindow,
     Meter,
+    Queue,
     RateLimit,
     SlidingWindow,
     TokenBucket,
@@ -25,6 +26,7 @@ from tests.support.hosts.rate_limits import (
 )
 from tests.support.hosts.replies import Reply, Rule, always
 from tests.support.hosts.troubled_host import TroubledHost, troubled_host
+from tests.support.processes import wait_until
 
 BODY = always(b"picture!")
 
@@ -66,11 +68,21 @@ def test_a_refusal_tells_when_to_come_back() -> None:
 )
 def test_a_host_allows_so_many_at_once(options: dict[str, object], counts: dict[int, int]) -> None:
     """Further visitors are answered 503, reset or refused."""
-    with troubled_host(BODY, latency=0.3, **options) as host, ThreadPoolExecutor(5) as threads:
+    with troubled_host(BODY, latency=0.6, **options) as host, ThreadPoolExecutor(5) as threads:
         statuses = list(threads.map(_status, [host.url] * 5))
         assert {status: statuses.count(status) for status in set(statuses)} == counts
         assert len(host.log.served) == 2
-        assert _status(host.url) == 200  # they hung up
+        wait_until(lambda: _status(host.url) == 200)  # they hung up
+
+
+def test_a_host_stops_while_visitors_wait() -> None:
+    """It hangs up on them."""
+    with ThreadPoolExecutor(8) as threads:
+        with troubled_host(BODY, rules=[silent]) as host:
+            statuses = [threads.submit(_status, host.url, seconds=60) for _ in range(8)]
+            while len(host.log.lines) < 8:
+                time.sleep(0.01)
+        assert [status.result() for status in statuses] == [0] * 8
 
 
 @pytest.mark.parametrize("rule", [silent, hangs, resets])
@@ -101,6 +113,13 @@ def test_a_host_is_away_and_comes_back(leave: Callable[[TroubledHost], None], st
         assert host.log.served
 
 
+def test_a_host_lets_some_wait() -> None:
+    """The others are refused at once."""
+    with troubled_host(BODY, rules=[Queue(5, length=2)]) as host, ThreadPoolExecutor(5) as threads:
+        assert sorted(threads.map(_status, [host.url] * 5)) == [200, 200, 200, 503, 503]
+        assert host.log.most_at_once > 1
+
+
 def test_one_url_is_broken() -> None:
     """Its neighbours are served."""
     with troubled_host(BODY, rules=[one_broken("/7.jpg"), slow(0.01)]) as host:
@@ -125,9 +144,9 @@ def test_nothing_answers() -> None:
         requests.get(url, timeout=0.3)
 
 
-def _status(url: str) -> int:
-    """The status of an answer; 0 without a whole one."""
+def _status(url: str, *, seconds: float = 1.0) -> int:
+    """The status of an answer; 0 without a whole one in time."""
     try:
-        return requests.get(url, timeout=1).status_code
+        return requests.get(url, timeout=seconds).status_code
     except requests.RequestException:
         return 0

@@ -19,8 +19,8 @@ from tests.support.csv_files import HEADER
 
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.parametrize("app", ["sqlite"], indirect=True)]
 
-PRODUCTS = 600
-HEADS = 256 * 1024  # bytes read in addition, to detect the encoding and the delimiter
+PRODUCTS = 2000
+HEADS = 512 * 1024  # bytes read in addition, to find the kind, the encoding, the delimiter and the header
 
 
 class CountedFile(io.BytesIO):

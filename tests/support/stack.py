@@ -1,4 +1,4 @@
-"""The stack as a user starts it: `python -m imgproc up`, in a process of its own."""
+"""The stack: `imgproc up` in a process of its own, forked unless its interpreter has to start otherwise."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 import requests
 
 from imgproc.core.config import Settings, SettingsSchema, load_settings
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
+from tests.support import preloaded
 from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -79,6 +80,15 @@ def _says(process: psutil.Process, words: tuple[str, ...]) -> bool:
     return all(word in command for word in words)
 
 
+def _start(
+    environ: dict[str, str], log: IO[bytes], *, executed: bool
+) -> subprocess.Popen[bytes] | preloaded.PreloadedProcess:
+    arguments = ["-m", "imgproc", "up"]
+    if executed:
+        return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environ, stdout=log, stderr=log)
+    return preloaded.start(arguments, environ=environ, output=log)
+
+
 @contextmanager
 def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
     """Start a stack on `folder`, and stop it as Ctrl-C would."""
@@ -91,9 +101,7 @@ def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
     }
     url = f"http://127.0.0.1:{given['PORT']}"
     log = (folder.parent / f"{folder.name}.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "imgproc", "up"], cwd=ROOT, env={**os.environ, **given}, stdout=log, stderr=log
-    )
+    process = _start({**os.environ, **given}, log, executed="PYTHONPATH" in environ)
     try:
         wait_until(lambda: is_ready(url) or process.poll() is not None, seconds=120, pause=0.2)
         assert process.poll() is None, Path(log.name).read_text()

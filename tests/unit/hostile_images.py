@@ -6,6 +6,7 @@ prints a line of JSON for each: name, outcome, peak memory, CPU seconds.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -29,7 +30,7 @@ from tests.support.picture_bytes import HTML, exif, photo_bytes, png, png_chunk,
 from tests.unit import growing_inputs as growing
 
 SOURCES = "HOSTILE_SOURCES"  # an environment variable
-MOST_KEPT = 2 * 2**20
+MOST_KEPT = 32 * 2**20
 MAX_PIXELS = 50_000_000
 MEMORY = MemoryBudget(0)
 SIDE = 7071  # a square of this side is just below the pixel limit
@@ -396,17 +397,19 @@ def warm() -> None:
 def made(name: str) -> bytes:
     """The source of a case, made in another process, so that this one keeps none of the memory that it took.
 
-    If the environment names a folder in `SOURCES`, small sources are kept there for the next run.
+    If the environment names a folder in `SOURCES`, sources that are not large are kept there for other processes.
     """
-    kept = Path(os.environ[SOURCES], hashlib.sha256(name.encode()).hexdigest()) if SOURCES in os.environ else None
-    if kept and kept.exists():
-        return kept.read_bytes()
-    source = _made_in_a_child(CASES[name][0])
-    if kept and len(source) <= MOST_KEPT:
-        draft = kept.with_suffix(f".{os.getpid()}")
-        draft.write_bytes(source)
-        draft.replace(kept)
-    return source
+    if SOURCES not in os.environ:
+        return _made_in_a_child(CASES[name][0])
+    kept = Path(os.environ[SOURCES], hashlib.sha256(name.encode()).hexdigest())
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be making it
+        if kept.exists():
+            return kept.read_bytes()
+        source = _made_in_a_child(CASES[name][0])
+        if len(source) <= MOST_KEPT:
+            kept.write_bytes(source)
+        return source
 
 
 def _made_in_a_child(make: Callable[[], bytes]) -> bytes:

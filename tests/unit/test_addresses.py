@@ -15,7 +15,7 @@ from imgproc.pipeline.http.addresses import check_address, check_url, is_public,
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, explain
 from imgproc.pipeline.http.session import GuardedSession
-from imgproc.pipeline.notify import Notifier, generate_secret
+from imgproc.pipeline.notify import Notifier, generate_secret, sign
 
 SHOE = parse_url("http://images.example/shoe.jpg")
 
@@ -333,7 +333,7 @@ def test_checks_a_webhook_at_the_upload_and_at_each_attempt(resolve_to: ResolveT
     notifier = Notifier(allowed_networks=())
     for _ in range(2):
         with pytest.raises(DeliveryError) as caught:
-            notifier.notify(url, webhook_id="msg_1", payload={}, secrets=[generate_secret()])
+            notifier.notify(url, sign({}, webhook_id="msg_1", secrets=[generate_secret()]))
         assert caught.value.code == "forbidden_address"
     notifier.close()
 

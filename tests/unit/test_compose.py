@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 import yaml
 
 from imgproc.core.config import SettingsSchema
+from imgproc.queue.enqueue import QUEUES
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
-ROLES = ("migrate", "web", "worker", "sweeper")
+ROLES = ("migrate", "web", "worker", "deliveries", "sweeper")
 ENV_EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 SECRETS = {name for name in ENV_EXAMPLE if re.search("PASSWORD|SECRET", name)}
 BUCKETS = {"originals", "outputs"}
@@ -76,7 +78,7 @@ def test_every_setting_reaches_every_role(role: str) -> None:
                 },
                 id=role,
             )
-            for role in ("web", "worker", "sweeper")
+            for role in ("web", "worker", "deliveries", "sweeper")
         ),
     ],
 )
@@ -87,7 +89,7 @@ def test_services_start_in_order(service: str, waits_for: dict[str, str]) -> Non
     assert all("healthcheck" in SERVICES[name] for name, needed in conditions.items() if needed == "service_healthy")
 
 
-@pytest.mark.parametrize("role", ["worker", "web"])
+@pytest.mark.parametrize("role", ["worker", "deliveries", "web"])
 def test_roles_can_be_scaled(role: str) -> None:
     """No fixed name or port prevents a second container of the role."""
     assert not {"container_name", "ports", "hostname"} & SERVICES[role].keys()
@@ -182,3 +184,10 @@ def test_the_build_context_has_only_what_is_copied() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     let_through = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     assert sorted(let_through) == sorted(" ".join(copied).split())
+
+
+def test_every_queue_has_workers() -> None:
+    """The pools of compose take the jobs of all queues, each of one pool."""
+    commands = [service["command"] for service in SERVICES.values() if "--queue" in service.get("command", [])]
+    taken = [word for command in commands for before, word in pairwise(command) if before == "--queue"]
+    assert sorted(taken) == sorted(QUEUES)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imgproc.core.errors import InvalidCsv, UnsupportedFile
 from imgproc.pipeline.table import records
 from imgproc.pipeline.table.plain import PlainReader, PlainRows
-from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
+from imgproc.pipeline.table.read import CsvLimits, Row, read_csv, scan_csv
 
 LIMITS = CsvLimits(max_rows=12, max_images_per_row=3)
 HEADERS = ["No,Name,Url", "Url;No;Colour;Name", "No\tName\tUrl\tSize", 'No,"Name",Url', "Name,Url,No,"]
@@ -73,10 +73,12 @@ def everything(data: bytes, block: int | None) -> Any:
             found.append(scan_csv(read_csv(io.BytesIO(data), limits=LIMITS)))
         except (InvalidCsv, UnsupportedFile) as error:
             found.append((error.detail, getattr(error, "errors", None)))
-        try:
-            found.extend(read_csv(io.BytesIO(data), limits=LIMITS).rows)
-        except (InvalidCsv, UnsupportedFile) as error:
-            found.append((error.detail, getattr(error, "errors", None)))
+        for all_cells in (False, True):
+            try:
+                rows = read_csv(io.BytesIO(data), limits=LIMITS, all_cells=all_cells).rows
+                found.extend(row._replace(cells=tuple(row.cells)) for row in rows)
+            except (InvalidCsv, UnsupportedFile) as error:
+                found.append((error.detail, getattr(error, "errors", None)))
     return found
 
 
@@ -98,7 +100,7 @@ def test_reads_plain_rows_in_blocks() -> None:
     (block,) = read_csv(io.BytesIO(data), limits=LIMITS).parts
     assert isinstance(block, PlainRows)
     assert (len(block), block.images) == (9, 18)
-    assert list(block)[8] == (
+    assert list(block)[8] == Row(
         9,
         10,
         "9.",

@@ -37,6 +37,17 @@ def test_ends_a_read_when_the_deadline_expires(connect: Connect) -> None:
         assert reads_the_end(SHORT, connect()[0])
 
 
+def test_a_deadline_can_be_shortened_and_not_extended(connect: Connect) -> None:
+    """A read ends at the earlier time."""
+    here, _ = connect()
+    with Deadline(LONG) as deadline:
+        deadline.watch(here)
+        deadline.shorten(SHORT)
+        deadline.shorten(LONG)
+        assert deadline.remaining() <= SHORT
+        assert here.recv(1) == b""
+
+
 def test_leaves_a_connection_open_that_met_its_deadline(connect: Connect) -> None:
     """A deadline that was met shuts nothing down later."""
     here, there = connect()

@@ -24,7 +24,7 @@ from imgproc.core.config import MIB, SettingsSchema, load_settings
 from imgproc.core.errors import ImgprocError
 from imgproc.db.engine import Base
 from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
-from scripts import cli_reference, diagrams, package_map
+from scripts import cli_reference, diagrams, file_messages, package_map
 from scripts.drawing import svg
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,7 +38,7 @@ ERRORS, DESIGN, SECURITY = (
 )
 SETTINGS = SettingsSchema().fields
 PACKAGES = package_map.packages()
-FORMATS = {"jpeg"}  # words that look like codes to the search below
+FORMATS = {"jpeg", "formula"}  # words that look like codes to the search below
 NAMED_PATH = r"(?:docs|tests|imgproc|scripts|benchmarks|migrations|minio|nginx|postman)/[\w./-]*"
 
 # Variables for compose itself rather than for imgproc: secrets of the servers, published ports, images.
@@ -94,6 +94,7 @@ def test_every_make_target_and_command_is_documented() -> None:
 
 GENERATED: dict[Path, Callable[[], str]] = {
     DOCS / "reference/cli.md": cli_reference.page,
+    file_messages.PAGE: file_messages.page,
     package_map.PAGE: lambda: package_map.page(PACKAGES, package_map.imports(PACKAGES)),
     package_map.PICTURE: lambda: svg(package_map.drawing(package_map.imports(PACKAGES))),
     **{diagrams.FOLDER / f"{name}.svg": partial(svg, drawing) for name, drawing in diagrams.DRAWINGS.items()},

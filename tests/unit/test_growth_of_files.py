@@ -11,10 +11,12 @@ import pytest
 from imgproc.core.errors import InvalidInput
 from imgproc.pipeline.storage.object_keys import slugify
 from imgproc.pipeline.table.cells import value
+from imgproc.pipeline.table.columns import find_columns
+from imgproc.pipeline.table.dialect import find_dialect
+from imgproc.pipeline.table.encodings import find_encoding
 from imgproc.pipeline.table.formulas import guard
-from imgproc.pipeline.table.header import find_columns, find_delimiter
+from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
-from imgproc.pipeline.table.text import detect_encoding
 from imgproc.pipeline.table.urls import parse_urls
 from tests.unit.linear import assert_linear
 
@@ -34,13 +36,19 @@ def scan(data: bytes) -> None:
 def detect(data: bytes) -> None:
     """Detect the encoding."""
     with contextlib.suppress(InvalidInput):
-        detect_encoding(io.BytesIO(data))
+        find_encoding(io.BytesIO(data), choice=None, notes=Notes())
 
 
 def find_in_header(header: list[str]) -> None:
     """Find our columns."""
     with contextlib.suppress(InvalidInput):
-        find_columns(header, line=1)
+        find_columns(header, [], line=1, notes=Notes())
+
+
+def find_in_text(text: str) -> None:
+    """Find the delimiter and the header."""
+    with contextlib.suppress(InvalidInput):
+        find_dialect(text[:65536], notes=Notes())
 
 
 def rows(row: bytes, *, head: bytes = HEADER) -> Callable[[int], bytes]:
@@ -153,7 +161,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
 }
 PARSERS: dict[str, Callable[[str], object]] = {
     "the URL cell": lambda text: parse_urls(text, at_most=10**9),
-    "the delimiter": lambda text: find_delimiter(text[:65536]),
+    "the delimiter": find_in_text,
     "a column's name": lambda text: find_in_header([text, "x"]),
     "the guard": guard,
     "a guarded cell": lambda text: value("'" + text),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -27,21 +30,27 @@ def wide_range(kind: type, factor: float) -> Image.Image:
     return Image.fromarray((np.asarray(photo("rocket").convert("L"), dtype=float) * factor).astype(kind))
 
 
-SOURCES = {
-    "jpeg": encode(photo("rocket"), "JPEG", quality=95),
-    "jpeg with extras": encode(photo("rocket"), "JPEG", quality=95, **EXTRAS),
-    "cmyk jpeg": encode(photo("rocket").convert("CMYK"), "JPEG"),
-    "rgb png": encode(photo("rocket"), "PNG"),
-    "rgba png": encode(transparent(), "PNG"),
-    "rgba png with extras": encode(transparent(), "PNG", **EXTRAS),
-    "grey png with transparency": encode(transparent().convert("LA"), "PNG"),
-    "palette png with transparency": encode(photo("rocket").quantize(32), "PNG", transparency=3),
-    "16-bit png": encode(wide_range(np.uint16, 257), "PNG"),
-    "floating-point tiff": encode(wide_range(np.float32, 0.01), "TIFF"),
-    "cmyk tiff with extras": encode(photo("rocket").convert("CMYK"), "TIFF", exif=exif(5)),
-    "gif": encode(photo("rocket").quantize(32), "GIF"),
-    "webp": encode(transparent(), "WEBP", method=0),
+SOURCES: dict[str, Callable[[], bytes]] = {
+    "jpeg": lambda: encode(photo("rocket"), "JPEG", quality=95),
+    "jpeg with extras": lambda: encode(photo("rocket"), "JPEG", quality=95, **EXTRAS),
+    "cmyk jpeg": lambda: encode(photo("rocket").convert("CMYK"), "JPEG"),
+    "rgb png": lambda: encode(photo("rocket"), "PNG"),
+    "rgba png": lambda: encode(transparent(), "PNG"),
+    "rgba png with extras": lambda: encode(transparent(), "PNG", **EXTRAS),
+    "grey png with transparency": lambda: encode(transparent().convert("LA"), "PNG"),
+    "palette png with transparency": lambda: encode(photo("rocket").quantize(32), "PNG", transparency=3),
+    "16-bit png": lambda: encode(wide_range(np.uint16, 257), "PNG"),
+    "floating-point tiff": lambda: encode(wide_range(np.float32, 0.01), "TIFF"),
+    "cmyk tiff with extras": lambda: encode(photo("rocket").convert("CMYK"), "TIFF", exif=exif(5)),
+    "gif": lambda: encode(photo("rocket").quantize(32), "GIF"),
+    "webp": lambda: encode(transparent(), "WEBP", method=0),
 }
+
+
+@cache
+def source(name: str) -> bytes:
+    """The file of a case, made when a test first needs it and not wherever this module is collected."""
+    return SOURCES[name]()
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.7, 0.5, 0.3, 0.11])
@@ -49,9 +58,9 @@ SOURCES = {
 def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale: float) -> None:
     """Every row matches the picture made in one piece, also at the edges of strips."""
     options = CompressOptions(scale=scale, format="png")
-    whole = decode(compress(SOURCES[name], options=options, max_pixels=PIXELS).body)
+    whole = decode(compress(source(name), options=options, max_pixels=PIXELS).body)
     monkeypatch.setattr(resize, "STRIP_PIXELS", 5000)
-    strips = decode(compress(SOURCES[name], options=options, max_pixels=PIXELS).body)
+    strips = decode(compress(source(name), options=options, max_pixels=PIXELS).body)
     assert strips.size == whole.size
     rows = range(whole.height)
     assert min(psnr(*(each.crop((0, row, each.width, row + 1)) for each in (whole, strips))) for row in rows) > 45

@@ -31,10 +31,10 @@ from imgproc.pipeline.http.rate_headers import requested_pause
 )
 def test_reads_what_hosts_say(status: int, headers: dict[str, str], pause: float | None) -> None:
     """Refusals may ask for any pause; served responses only if no request is left for a while."""
-    assert requested_pause(status, HTTPHeaderDict(headers)) == pause
+    assert requested_pause(HTTPHeaderDict(headers), refused=status in (429, 503)) == pause
 
 
 def test_a_reset_may_be_a_time_of_day() -> None:
     """Some APIs give seconds since 1970."""
     headers = HTTPHeaderDict({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{time.time() + 100:.0f}"})
-    assert 90 < (requested_pause(429, headers) or 0) <= 101
+    assert 90 < (requested_pause(headers, refused=True) or 0) <= 101

@@ -17,7 +17,8 @@ from rq.worker_pool import WorkerPool
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from imgproc.queue.calls import JobName, read_call
-from imgproc.queue.enqueue import KEY_TYPES, NO_TIMEOUT
+from imgproc.queue.enqueue import KEY_TYPES, NO_TIMEOUT, QUEUES
+from imgproc.queue.fair_order import rings_key
 from imgproc.queue.rq_classes import AllowedJob, JobQueue
 from imgproc.worker.pool import Pool
 from imgproc.worker.preloaded_worker import PreloadedWorker
@@ -176,9 +177,10 @@ def test_rq_stores_the_calls_that_we_read(name: JobName, arguments: tuple[Any, .
 
 def test_rq_uses_the_keys_whose_types_we_guard() -> None:
     """These are the Redis keys that all workers share."""
-    by_queue = {WORKERS_BY_QUEUE_KEY % name for name in ("control", "express", "products")}
-    queues = {Queue(name, connection=Redis()).key for name in ("control", "express", "products")}
-    assert KEY_TYPES.keys() == {REDIS_WORKER_KEYS, Queue.redis_queues_keys, *by_queue, *queues}
+    by_queue = {WORKERS_BY_QUEUE_KEY % name for name in QUEUES}
+    queues = {Queue(name, connection=Redis()).key for name in QUEUES}
+    rings = {rings_key(name) for name in QUEUES}
+    assert KEY_TYPES.keys() == {REDIS_WORKER_KEYS, Queue.redis_queues_keys, *by_queue, *queues, *rings}
 
 
 def test_rq_ends_a_wait_with_its_own_exception() -> None:

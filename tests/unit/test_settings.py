@@ -13,6 +13,7 @@ import pytest
 from imgproc.core import config
 from imgproc.core.config import ConfigError, Settings, SettingsSchema, load_settings
 from imgproc.core.settings import TABLE
+from imgproc.pipeline.http.request_headers import HostHeaders
 from scripts import write_settings
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +65,7 @@ def test_every_description_is_one_sentence_on_one_line() -> None:
 def test_secrets_are_declared_as_secrets() -> None:
     """Secrets stay out of the repr; every setting with a name like a secret is declared as one."""
     named = {name for name in TABLE if any(word in name for word in SECRET_WORDS)}
-    assert {name for name, each in TABLE.items() if each.secret} == named - {"API_KEYS_REQUIRED"}
+    assert {name for name, each in TABLE.items() if each.secret} == (named | {"HOST_HEADERS"}) - {"API_KEYS_REQUIRED"}
     shown = repr(load_settings({"API_KEY": "hunter2", "DATABASE_URL": "postgresql://u:hunter2@h/d"}))
     assert "hunter2" not in shown
 
@@ -85,6 +86,35 @@ def test_secrets_are_declared_as_secrets() -> None:
         pytest.param("REDIS_URL", "redis://:hunter2@host/first", "number of a database", id="Redis database by name"),
         pytest.param("WEBHOOK_SECRET", "hunter2", "Must start with whsec_", id="webhook secret"),
         pytest.param("IMGPROC_URL", "hunter2:8000", "absolute http", id="address without a scheme"),
+        pytest.param("CONTACT_URL", "hunter2", "absolute http", id="no contact URL"),
+        pytest.param("CONTACT_URL", "https://a.example/(hunter2)", "without spaces", id="a contact with parentheses"),
+        pytest.param("CONTACT_URL", "https://a.example/\r\nX: hunter2", "without spaces", id="a contact with a header"),
+        pytest.param("HOST_HEADERS", "hunter2", "Give a JSON object", id="headers that are no JSON"),
+        pytest.param("HOST_HEADERS", '["hunter2"]', "Give a JSON object", id="headers in a list"),
+        pytest.param("HOST_HEADERS", '{"a.example": "hunter2"}', "Give a JSON object", id="headers in a text"),
+        pytest.param(
+            "HOST_HEADERS", '{"https://a.example": {"X": "hunter2"}}', "without scheme", id="headers of a URL"
+        ),
+        pytest.param("HOST_HEADERS", '{"a.example:80": {"X": "hunter2"}}', "without scheme", id="headers of a port"),
+        pytest.param("HOST_HEADERS", '{"*.a.example": {"X": "hunter2"}}', "without scheme", id="headers of a star"),
+        pytest.param("HOST_HEADERS", '{"a.example": {"X": 1}}', "one line of text", id="a header that is a number"),
+        pytest.param("HOST_HEADERS", '{"a.example": {"X": ""}}', "one line of text", id="an empty header"),
+        pytest.param("HOST_HEADERS", '{"a.example": {"X": "a\\r\\nhunter2: b"}}', "one line", id="two headers in one"),
+        pytest.param("HOST_HEADERS", '{"a.example": {"X": "hunter2\\u2028"}}', "one line", id="a Unicode line break"),
+        pytest.param(
+            "HOST_HEADERS", '{"a.example": {"X: hunter2": "b"}}', "no header may have", id="a name with a colon"
+        ),
+        pytest.param(
+            "HOST_HEADERS", '{"a.example": {"hunter2\\n": "b"}}', "no header may have", id="a name of two lines"
+        ),
+        pytest.param("HOST_HEADERS", '{"a.example": {"host": "hunter2"}}', "leave it out", id="the header Host"),
+        pytest.param(
+            "HOST_HEADERS", '{"a.example": {"Content-Length": "hunter2"}}', "leave it out", id="a framing header"
+        ),
+        pytest.param("HOST_HEADERS", '{"a.example": {"Transfer-Encoding": "hunter2"}}', "leave it out", id="chunked"),
+        pytest.param(
+            "HOST_HEADERS", '{"a.example": {"Proxy-Authorization": "hunter2"}}', "leave it out", id="of proxies"
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line_with_the_remedy(name: str, value: str, remedy: str) -> None:
@@ -115,6 +145,15 @@ def test_a_wrong_setting_is_one_line_with_the_remedy(name: str, value: str, reme
 def test_accepts_the_urls_that_drivers_accept(name: str, value: str) -> None:
     """Sockets, IPv6 and TLS are accepted, with and without a database name."""
     load_settings({name: value})
+
+
+def test_headers_of_hosts_stay_out_of_every_repr() -> None:
+    """Neither the settings nor the headers as the downloader has them show a value."""
+    given = '{"IMG.Shop.example": {"authorization": "Bearer hunter2", "referer": "https://hunter2.example/"}}'
+    settings = load_settings({"HOST_HEADERS": given})
+    headers = HostHeaders(settings.host_headers)
+    assert headers.of("img.shop.example")["Authorization"] == "Bearer hunter2"
+    assert "hunter2" not in f"{settings!r} {headers!r} {headers}"
 
 
 @pytest.mark.parametrize("value", ["http://10.0.0.5", "http://10.0.0.5/"])

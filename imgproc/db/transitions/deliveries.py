@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, WebhookDelivery
@@ -21,8 +22,10 @@ OWNER = (
     .scalar_subquery()
     .label("owner")
 )
-MOST_OF_OWNER = 1000  # deliveries of one owner being sent at a time, unless the caller gives another limit
+MOST = 1000  # deliveries of one owner, or to one receiver, being sent at a time, unless the caller gives other limits
+KEPT_ATTEMPTS = 25  # of a delivery; the log drops older ones, however often it is sent again
 WINDOW = 16  # due deliveries of an owner per one being sent; a fast receiver empties such a window in a second
+CLAIMS_LOCK = 0x64656C69  # the advisory lock of PostgreSQL under which deliveries are counted and claimed
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,15 @@ class DeliveryClaim:
 class Outcome:
     """The result of one attempt. The next attempt is due after `retry_in` seconds; None means never.
 
-    `duration_ms` is None if the worker died.
+    `duration_ms` is None if the worker died. `request_headers` is None if nothing was signed.
     """
 
     status: DeliveryStatus
     duration_ms: int | None
+    request_headers: dict[str, str] | None = None
     response_status: int | None = None
+    response_headers: dict[str, str] | None = None
+    response_body: str | None = None
     error_code: str | None = None
     error_detail: str | None = None
     retry_in: float | None = None
@@ -64,17 +70,17 @@ def is_expired() -> sa.ColumnElement[bool]:
 
 
 def claim(
-    delivery_id: str, *, token: str, lease_seconds: float, most_of_owner: int = MOST_OF_OWNER
+    delivery_id: str, *, token: str, lease_seconds: float, most_of_owner: int = MOST, most_of_receiver: int = MOST
 ) -> DeliveryClaim | None:
-    """Lease a due delivery. Returns None if it is not due, or if `most_of_owner` of its owner are being sent.
+    """Lease a due delivery. Returns None if it is not due, or if so many of its owner or its receiver are being sent.
 
-    The limit keeps an owner whose receiver never answers from holding all workers. Two claims at the same moment may
-    exceed it by one.
+    So an owner whose receivers never answer does not hold all workers, and the webhooks of many owners do not flood one
+    receiver. Claims are made one at a time: at the same moment, each would not see the other.
     """
     statement = (
         sa.update(WebhookDelivery)
         .where(WebhookDelivery.id == delivery_id, is_due())
-        .where(_sending_of_owner() < most_of_owner)
+        .where(_sending_of_owner() < most_of_owner, _sending_to_receiver() < most_of_receiver)
         .values(
             status=DeliveryStatus.SENDING,
             attempt=WebhookDelivery.attempt + 1,
@@ -84,46 +90,65 @@ def claim(
         .returning(OWNER, WebhookDelivery.url, WebhookDelivery.payload, WebhookDelivery.retries)
     )
     with single_statement() as connection:
-        claimed = connection.execute(statement).one_or_none()
-        return None if claimed is None else DeliveryClaim(**claimed._mapping)
+        lock = [_LOCK_CLAIMS] if connection.dialect.name == "postgresql" else []  # SQLite has one writer at a time
+        *_, claimed = Batch(*lock, statement).run(connection, {})
+    return DeliveryClaim(**claimed[0]) if claimed else None
+
+
+_LOCK_CLAIMS = sa.select(sa.func.pg_advisory_xact_lock(CLAIMS_LOCK).label("locked"))
 
 
 def _sending_of_owner() -> sa.ScalarSelect[int]:
-    """SQL: how many deliveries of the owner are being sent.
+    """SQL: how many deliveries of the owner are being sent."""
+    other, theirs = aliased(WebhookDelivery), aliased(ProcessingRequest)
+    owner = sa.select(theirs.owner).where(theirs.id == other.request_id).correlate(other).scalar_subquery()
+    return _count_sending(other, owner == OWNER)
+
+
+def _sending_to_receiver() -> sa.ScalarSelect[int]:
+    """SQL: how many deliveries to the receiver are being sent, of whatever owner."""
+    other = aliased(WebhookDelivery)
+    return _count_sending(other, other.receiver == WebhookDelivery.receiver)
+
+
+def _count_sending(other: type[WebhookDelivery], condition: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    """SQL: how many deliveries with this condition are being sent.
 
     It starts from the few deliveries being sent, which a partial index holds. A join might start from all requests of
     the owner.
     """
-    other, theirs = aliased(WebhookDelivery), aliased(ProcessingRequest)
     # A literal, because databases use a partial index only if they can see the status.
     sending = sa.literal(DeliveryStatus.SENDING, other.status.type, literal_execute=True)
-    owner = sa.select(theirs.owner).where(theirs.id == other.request_id).correlate(other).scalar_subquery()
     return (
         sa.select(sa.func.count())
         .select_from(other)
-        .where(other.status == sending, other.lease_until > db_now(), owner == OWNER)
+        .where(other.status == sending, other.lease_until > db_now(), condition)
         .correlate(WebhookDelivery)
         .scalar_subquery()
     )
 
 
-def put_off(*, most_of_owner: int, delay: float, limit: int) -> int:
-    """Delay deliveries of owners with too many among the first `limit` due ones. Returns how many were delayed.
+def put_off(*, most_of_owner: int, most_of_receiver: int, delay: float, limit: int) -> int:
+    """Delay deliveries of which an owner or a receiver has too many among the first `limit` due ones. Returns how many.
 
-    Without this a sweep might see only the webhooks of one owner whose receiver never answers.
+    Without this a sweep might see only the webhooks of one owner, or of many owners to one receiver that never answers.
     """
     in_index = WebhookDelivery.status.in_(sa.bindparam("open", UNDELIVERED, expanding=True, literal_execute=True))
     due = (
-        sa.select(WebhookDelivery.id, WebhookDelivery.request_id, WebhookDelivery.next_attempt_at)
+        sa.select(
+            WebhookDelivery.id, WebhookDelivery.request_id, WebhookDelivery.receiver, WebhookDelivery.next_attempt_at
+        )
         .where(in_index, is_due())
         .order_by(WebhookDelivery.next_attempt_at)
         .limit(limit)
         .subquery()
     )
-    place = sa.func.row_number().over(partition_by=ProcessingRequest.owner, order_by=due.c.next_attempt_at)
-    ranked = sa.select(due.c.id, place.label("place"))
-    ranked_due = ranked.join(ProcessingRequest, ProcessingRequest.id == due.c.request_id).subquery()
-    excess = sa.select(ranked_due.c.id).where(ranked_due.c.place > WINDOW * most_of_owner)
+    of_owner = sa.func.row_number().over(partition_by=ProcessingRequest.owner, order_by=due.c.next_attempt_at)
+    of_receiver = sa.func.row_number().over(partition_by=due.c.receiver, order_by=due.c.next_attempt_at)
+    ranked = sa.select(due.c.id, due.c.receiver, of_owner.label("of_owner"), of_receiver.label("of_receiver"))
+    ranks = ranked.join(ProcessingRequest, ProcessingRequest.id == due.c.request_id).subquery().c
+    crowds_receiver = sa.and_(ranks.receiver.is_not(None), ranks.of_receiver > WINDOW * most_of_receiver)
+    excess = sa.select(ranks.id).where(sa.or_(ranks.of_owner > WINDOW * most_of_owner, crowds_receiver))
     statement = (
         sa.update(WebhookDelivery)
         .where(WebhookDelivery.id.in_(excess), WebhookDelivery.status == DeliveryStatus.PENDING)
@@ -211,12 +236,18 @@ def _end_attempt(delivery_id: str, condition: sa.ColumnElement[bool], outcome: O
             sa.insert(DeliveryAttempt).values(
                 delivery_id=delivery_id,
                 number=number,
+                request_headers=outcome.request_headers,
                 response_status=outcome.response_status,
+                response_headers=outcome.response_headers,
+                response_body=outcome.response_body,
                 error_code=outcome.error_code,
                 error_detail=outcome.error_detail,
                 duration_ms=outcome.duration_ms,
             )
         )
+        if number > KEPT_ATTEMPTS:
+            is_old = DeliveryAttempt.number <= number - KEPT_ATTEMPTS
+            connection.execute(sa.delete(DeliveryAttempt).where(DeliveryAttempt.delivery_id == delivery_id, is_old))
         return True
 
 

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from imgproc.core.errors import LeaseLost
+from imgproc.core.hosts import receiver_of
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import UNFINALIZED, DeliveryStatus, RequestStatus
-from imgproc.db.transitions.requests import lease_is_free, leased
+from imgproc.db.transitions.requests import MOST_LARGE, has_room, lease_is_free, leased
+
+# Makes the webhook's body, given the time when the request ended.
+Announce = Callable[[datetime], dict[str, Any]]
 
 CSV_TOKEN_BYTES = 16  # 128 bits, written in hexadecimal so that file systems that ignore case keep tokens apart
 
@@ -52,8 +58,12 @@ def all_products_ended() -> sa.ColumnElement[bool]:
     return sa.and_(ProcessingRequest.planned_at.is_not(None), all_ended)
 
 
-def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: int) -> bool:
+def claim_finalize(
+    request_id: str, *, epoch: int, token: str, lease_seconds: int, most_large: int = MOST_LARGE
+) -> bool:
     """Lease the finalization of this epoch. Returns False if it is done, superseded or leased.
+
+    Also returns False for a large file while `most_large` are planned or finalized.
 
     The first claim makes the random part of the CSVs' keys. Later claims keep it, so that a finalizer that runs again,
     or after a retry, writes the same objects.
@@ -61,6 +71,7 @@ def claim_finalize(request_id: str, *, epoch: int, token: str, lease_seconds: in
     statement = (
         sa.update(ProcessingRequest)
         .where(_is_finalizing(request_id, epoch=epoch), lease_is_free(token))
+        .where(has_room(token, most_large=most_large))
         .values(
             **leased(token, lease_seconds=lease_seconds),
             csv_token=sa.func.coalesce(ProcessingRequest.csv_token, secrets.token_hex(CSV_TOKEN_BYTES)),
@@ -112,7 +123,7 @@ def complete(
     token: str,
     status: RequestStatus,
     values: dict[str, Any],
-    payload: dict[str, Any],
+    announce: Announce,
 ) -> str | None:
     """End a finalized request and put its announcement in the outbox. Returns the delivery's id, if there is a webhook.
 
@@ -122,27 +133,27 @@ def complete(
         LeaseLost: another worker finalizes the request now; nothing was changed.
     """
     is_ours = sa.and_(_is_finalizing(request_id, epoch=epoch), ProcessingRequest.lease_token == token)
-    ended = _end(request_id, is_ours, values | {"status": status}, payload)
+    ended = _end(request_id, is_ours, values | {"status": status}, announce)
     if ended is None:
         raise LeaseLost("Another worker finalizes this request now.")
     return ended.delivery_id
 
 
-def fail(request_id: str, *, token: str, code: str, detail: str, payload: dict[str, Any]) -> str | None:
+def fail(request_id: str, *, token: str, code: str, detail: str, announce: Announce) -> str | None:
     """Fail a request that cannot be planned. Returns the delivery's id, if there is a webhook.
 
     Raises:
         LeaseLost: another worker plans the request now; nothing was changed.
     """
     is_ours = sa.and_(ProcessingRequest.status.in_(UNFINALIZED), ProcessingRequest.lease_token == token)
-    ended = _end(request_id, is_ours, _failure(code, detail), payload)
+    ended = _end(request_id, is_ours, _failure(code, detail), announce)
     if ended is None:
         raise LeaseLost("Another worker plans this request now.")
     return ended.delivery_id
 
 
 def lose(
-    request_id: str, *, step: RequestStatus, max_attempts: int, code: str, detail: str, payload: dict[str, Any]
+    request_id: str, *, step: RequestStatus, max_attempts: int, code: str, detail: str, announce: Announce
 ) -> Ended | None:
     """Fail a request whose plan or finalization has lost its last worker. Returns None if a worker still holds it.
 
@@ -151,7 +162,7 @@ def lose(
     statuses = (step,) if step is RequestStatus.FINALIZING else UNFINALIZED
     is_used_up = sa.and_(has_expired(), ProcessingRequest.attempt >= max_attempts)
     condition = sa.and_(ProcessingRequest.status.in_(statuses), is_used_up)
-    return _end(request_id, condition, _failure(code, detail), payload)
+    return _end(request_id, condition, _failure(code, detail), announce)
 
 
 def _failure(code: str, detail: str) -> dict[str, Any]:
@@ -167,14 +178,14 @@ def _failure(code: str, detail: str) -> dict[str, Any]:
 
 
 def _end(
-    request_id: str, condition: sa.ColumnElement[bool], values: dict[str, Any], payload: dict[str, Any]
+    request_id: str, condition: sa.ColumnElement[bool], values: dict[str, Any], announce: Announce
 ) -> Ended | None:
     """End and announce a request, in one transaction. Returns None if the condition does not hold."""
     statement = (
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.id == request_id, condition)
         .values(finished_at=db_now(), lease_token=None, lease_until=None, **values)
-        .returning(ProcessingRequest.webhook_url, ProcessingRequest.finalize_epoch)
+        .returning(ProcessingRequest.webhook_url, ProcessingRequest.finalize_epoch, ProcessingRequest.finished_at)
     )
     with transaction() as connection:
         ended = connection.execute(statement).one_or_none()
@@ -182,7 +193,8 @@ def _end(
             return None
         if ended.webhook_url is None:
             return Ended(None)
-        return Ended(_announce(connection, request_id, epoch=ended.finalize_epoch, url=ended.webhook_url, body=payload))
+        body = announce(ended.finished_at)
+        return Ended(_announce(connection, request_id, epoch=ended.finalize_epoch, url=ended.webhook_url, body=body))
 
 
 def _announce(connection: Connection, request_id: str, *, epoch: int, url: str, body: dict[str, Any]) -> str:
@@ -194,6 +206,7 @@ def _announce(connection: Connection, request_id: str, *, epoch: int, url: str, 
             request_id=request_id,
             finalize_epoch=epoch,
             url=url,
+            receiver=receiver_of(url),
             payload=body,
             status=DeliveryStatus.PENDING,
             next_attempt_at=db_now(),

@@ -9,16 +9,20 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.orm import aliased
 
 from imgproc.core.errors import LeaseLost
 from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import insert_many, single_statement, transaction
 from imgproc.db.models import ProcessingRequest, Product, ProductImage
-from imgproc.db.statuses import UNFINALIZED, ImageStatus, ProductStatus, RequestStatus
+from imgproc.db.statuses import OPEN, UNFINALIZED, ImageStatus, ProductStatus, RequestStatus
 from imgproc.db.transitions.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.db.transitions.duplicates import url_hash
 from imgproc.db.transitions.leases import renew
+
+LARGE_ROWS = 10_000  # a file with more takes seconds to plan or to finalize
+MOST_LARGE = 1000  # large files that are planned or finalized at a time, unless the caller gives another limit
 
 
 class PlannedRow(NamedTuple):
@@ -36,30 +40,34 @@ class PlannedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class PlanClaim:
-    """What a plan needs: the object key of the file, and the last row that an earlier attempt has saved."""
+    """What a plan needs: the key of the file, how it is read, and the last row that an earlier attempt has saved."""
 
     input_key: str
+    file_options: dict[str, Any] | None
     last_row: int
 
 
-def claim_plan(request_id: str, *, token: str, lease_seconds: int) -> PlanClaim | None:
-    """Lease the planning of a request. Returns None if it is planned, has ended, or another worker plans it."""
+def claim_plan(request_id: str, *, token: str, lease_seconds: int, most_large: int = MOST_LARGE) -> PlanClaim | None:
+    """Lease the planning of a request. Returns None if it is planned, has ended, or another worker plans it.
+
+    Also returns None for a large file while `most_large` are planned or finalized.
+    """
     lease = (
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(UNFINALIZED))
-        .where(ProcessingRequest.planned_at.is_(None), lease_is_free(token))
+        .where(ProcessingRequest.planned_at.is_(None), lease_is_free(token), has_room(token, most_large=most_large))
         .values(
             status=RequestStatus.PROCESSING,
             started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()),
             **leased(token, lease_seconds=lease_seconds),
         )
-        .returning(ProcessingRequest.input_key)
+        .returning(ProcessingRequest.input_key, ProcessingRequest.file_options)
     )
     last_row = sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")
     saved = sa.select(last_row).where(Product.request_id == request_id)
     with single_statement() as connection:
         claimed, rows = Batch(lease, saved).run(connection, {})
-    return PlanClaim(claimed[0]["input_key"], rows[0]["last_row"]) if claimed else None
+    return PlanClaim(**claimed[0], **rows[0]) if claimed else None
 
 
 def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lease_seconds: int) -> None:
@@ -148,6 +156,40 @@ def return_lease(request_id: str, *, token: str, delay: float) -> None:
     )
     with single_statement() as connection:
         connection.execute(statement)
+
+
+def step_back(request_id: str, *, delay: float) -> None:
+    """Delay the plan or the finalization of a large file that could not be claimed by `delay` seconds."""
+    until = ProcessingRequest.lease_until
+    is_due = sa.and_(ProcessingRequest.lease_token.is_(None), sa.or_(until.is_(None), until < db_now()))
+    is_unplanned = sa.and_(ProcessingRequest.status.in_(UNFINALIZED), ProcessingRequest.planned_at.is_(None))
+    is_finalizing = ProcessingRequest.status == RequestStatus.FINALIZING
+    statement = (
+        sa.update(ProcessingRequest)
+        .where(ProcessingRequest.id == request_id, is_due, sa.or_(is_unplanned, is_finalizing))
+        .where(ProcessingRequest.rows_total > LARGE_ROWS)
+        .values(lease_until=db_now(delay))
+    )
+    with single_statement() as connection:
+        connection.execute(statement)
+
+
+def has_room(token: str, *, most_large: int) -> sa.ColumnElement[bool]:
+    """SQL: the file is small, or fewer than `most_large` other large ones are planned or finalized now.
+
+    So large files never hold all workers. Claims at the same moment may exceed the limit.
+    """
+    other = aliased(ProcessingRequest)
+    # Literals, because a database uses a partial index only for a statement that repeats its condition.
+    statuses = sa.bindparam("open", OPEN, type_=other.status.type, expanding=True, literal_execute=True)
+    others = (
+        sa.select(sa.func.count())
+        .select_from(other)
+        .where(other.status.in_(statuses), other.lease_until > db_now(), other.rows_total > LARGE_ROWS)
+        .where(other.lease_token.is_not(None), other.lease_token != token)
+        .scalar_subquery()
+    )
+    return sa.or_(ProcessingRequest.rows_total <= LARGE_ROWS, others < most_large)
 
 
 def leased(token: str, *, lease_seconds: int) -> dict[str, Any]:

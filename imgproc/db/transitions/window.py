@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime, timezone
 
 import sqlalchemy as sa
@@ -88,35 +87,6 @@ def wake(host: str, *, most: int, window: int) -> tuple[int, ...]:
 def refill_is_due(ended: int, *, window: int) -> bool:
     """Whether to fill a request's window after `ended` of its products have ended."""
     return ended % max(1, window // REFILLS) == 0
-
-
-def first_of_owners(product_ids: Sequence[int], *, most: int) -> set[int]:
-    """Those of the products that are among the first `most` their owner has queued or processing.
-
-    Earlier ids count first. Ids without a product are left out.
-    """
-    owners = (
-        sa.select(ProcessingRequest.owner, Product.id)
-        .join(ProcessingRequest)
-        .where(Product.id.in_(product_ids))
-        .order_by(Product.id)
-    )
-    ids_by_owner: defaultdict[str, list[int]] = defaultdict(list)
-    first: set[int] = set()
-    with db.engine.connect() as connection:
-        for owner, product_id in connection.execute(owners):
-            ids_by_owner[owner].append(product_id)
-        for owner, ids in ids_by_owner.items():
-            some = (
-                sa.select(Product.id)
-                .join(ProcessingRequest)
-                .where(ProcessingRequest.owner == owner, ProcessingRequest.status == RequestStatus.PROCESSING)
-                .where(Product.status.in_(IN_FLIGHT))
-                .limit(most + len(ids))
-            )
-            in_flight = connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
-            first.update(ids[: max(0, most + len(ids) - in_flight)])
-    return first
 
 
 def _fill(*, some: bool = False) -> sa.Executable:

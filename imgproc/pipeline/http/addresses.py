@@ -8,23 +8,18 @@ earlier where the URL alone decides.
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 from collections.abc import Sequence
 
-import requests
-from urllib3.exceptions import LocationParseError
-from urllib3.util import Url, parse_url
+from urllib3.util import Url
 
-from imgproc.core.errors import ForbiddenAddress, InvalidInput
+from imgproc.core.errors import ForbiddenAddress
+from imgproc.pipeline.http.urls import PORTS, parse_url
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-PORTS = {"http": 80, "https": 443}
 ANY_NETWORK = (ipaddress.IPv4Network("0.0.0.0/0"), ipaddress.IPv6Network("::/0"))
-# Redirects to signed URLs take up to 4,000 characters. Parsing an international host of 64 KiB takes a second.
-MAX_URL_CHARS = 8192
 
 # The whole IANA IPv4 Special-Purpose Address Registry. It calls a few ranges globally reachable (AS112, AMT), but they
 # serve no images.
@@ -135,7 +130,7 @@ def check_url(url: str, *, allowed_networks: Sequence[Network]) -> Url:
         InvalidInput: `invalid_url`: it is not an absolute http(s) URL, or it carries a user name or password.
         ForbiddenAddress: its host spells a forbidden address, or its port is closed whatever the host resolves to.
     """
-    parts = _parse_url(url)
+    parts = parse_url(url)
     host, port = parts.host or "", parts.port or PORTS[parts.scheme or ""]
     address = literal_address(host)
     if address is not None:
@@ -145,27 +140,3 @@ def check_url(url: str, *, allowed_networks: Sequence[Network]) -> Url:
             raise _private(host)
         _check_port(port, host=host)
     return parts
-
-
-def _parse_url(url: str) -> Url:
-    """Parse `url` with the parsers that will send it, so that both see the same host."""
-    if len(url) > MAX_URL_CHARS:
-        raise _invalid_url(f"This URL is longer than {MAX_URL_CHARS:,} characters")
-    prepared = requests.PreparedRequest()
-    try:
-        if re.search(r"[\x00-\x1f\x7f]", url):
-            raise ValueError("control characters")
-        prepared.prepare_url(url, None)
-        parts = parse_url(prepared.url or "")
-        (parts.host or "").encode("idna")  # Refuses empty and too long labels, as getaddrinfo does.
-    except (requests.RequestException, LocationParseError, ValueError) as error:
-        raise _invalid_url("This is not a URL we can read") from error
-    if parts.scheme not in PORTS or not parts.host:
-        raise _invalid_url("This is not an absolute http:// or https:// URL")
-    if parts.auth is not None:
-        raise _invalid_url("This URL carries a user name or password")
-    return parts
-
-
-def _invalid_url(what: str) -> InvalidInput:
-    return InvalidInput(f"{what}; give one like https://example.com/shoe.jpg.", code="invalid_url")

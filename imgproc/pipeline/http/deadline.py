@@ -17,7 +17,8 @@ _current: ContextVar[Deadline] = ContextVar("deadline")
 class _Timer:
     """One thread that expires all deadlines of the process; a thread for each took a sixth of a download's time.
 
-    It sleeps until the earliest end. A deadline that was met stays in the heap until then and does not expire.
+    It sleeps until the earliest end. A deadline that was met stays in the heap until then and does not expire. One that
+    was moved to a later end stays too, and is put back with that end.
     """
 
     def __init__(self) -> None:
@@ -26,15 +27,21 @@ class _Timer:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def watch(self, deadline: Deadline, ends: float) -> None:
-        """Call `deadline.expire` at `ends`, in seconds of the monotonic clock."""
+    def watch(self, deadline: Deadline) -> None:
+        """Call `deadline.expire` at its end, and not before."""
         with self._changed:
-            heapq.heappush(self._ends, (ends, next(self._numbers), deadline))
+            if deadline.watched_at is not None and deadline.watched_at <= deadline.ends:
+                return
+            self._push(deadline)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
             elif self._ends[0][2] is deadline:
                 self._changed.notify()
+
+    def _push(self, deadline: Deadline) -> None:
+        deadline.watched_at = deadline.ends
+        heapq.heappush(self._ends, (deadline.ends, next(self._numbers), deadline))
 
     def _run(self) -> None:
         while True:
@@ -47,9 +54,15 @@ class _Timer:
                 while self._ends and self._ends[0][2].met:
                     heapq.heappop(self._ends)
                 left = self._ends[0][0] - time.monotonic() if self._ends else None
-                if left is not None and left <= 0:
-                    return heapq.heappop(self._ends)[2]
-                self._changed.wait(left)
+                if left is None or left > 0:
+                    self._changed.wait(left)
+                    continue
+                ends, _, deadline = heapq.heappop(self._ends)
+                if ends < deadline.ends:
+                    self._push(deadline)
+                    continue
+                deadline.watched_at = None
+                return deadline
 
 
 _timer = _Timer()
@@ -65,17 +78,23 @@ os.register_at_fork(after_in_child=_reset)
 
 
 class Deadline:
-    """Ends the network exchange inside its `with` block after `seconds`.
+    """Ends the network exchange inside its `with` block after `seconds`, or its current step if that ends before.
 
     A read time-out starts again with every byte, so a server that sends single bytes never reaches it. A deadline
     bounds the whole exchange: callers wait for at most `remaining`. At the end the watched socket is shut down, which
-    wakes its reader with an error or an early end of data; `expired` tells that from a real end.
+    wakes its reader with an error or an early end of data; `expired` tells that from a real end. `seconds` is what the
+    current step was given, and `received` counts the bytes of all answers.
     """
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+        self.seconds = self._total = seconds
         self.expired = False
         self.met = False
+        self.ends = 0.0
+        self.received = 0
+        self.watched_at: float | None = None  # owned by the timer
+        self._pace: tuple[int, int] | None = None  # the next value of `received` that is due, and the last allowed
+        self._piece = 0
         self._lock = threading.Lock()
         self._watched: socket.socket | None = None
 
@@ -89,8 +108,8 @@ class Deadline:
         return _current.get()
 
     def __enter__(self) -> Deadline:
-        self._ends = time.monotonic() + self.seconds
-        _timer.watch(self, self._ends)
+        self.ends = self._last = time.monotonic() + self._total
+        _timer.watch(self)
         self._token: Token[Deadline] = _current.set(self)
         return self
 
@@ -100,17 +119,69 @@ class Deadline:
             self.met = True
             self._unwatch()
 
+    def step(self, seconds: float) -> None:
+        """Begin a step, which may take `seconds` but no longer than what is left in total.
+
+        Raises:
+            TimeoutError: nothing is left.
+        """
+        now = time.monotonic()
+        if now >= self._last:
+            self.expired = True
+            raise TimeoutError(f"not done within {self._total:g} s")
+        self._begin(min(now + seconds, self._last), seconds if now + seconds < self._last else self._total)
+
+    def extend(self, seconds: float) -> None:
+        """Begin a step that may take `seconds`, also beyond the total. The caller bounds the number of these.
+
+        Raises:
+            TimeoutError: the step before was not done in time.
+        """
+        if self.expired:
+            raise TimeoutError(f"not done within {self.seconds:g} s")
+        self._last = max(self._last, time.monotonic() + seconds)
+        self._begin(time.monotonic() + seconds, seconds)
+
+    def receive(self, seconds: float, *, least: int, most: int) -> None:
+        """Begin a step that lasts while each `seconds` bring `least` bytes, until there were more than `most`.
+
+        Raises:
+            TimeoutError: the step before was not done in time.
+        """
+        self.extend(seconds)
+        with self._lock:
+            self._piece, self._pace = least, (self.received + least, self.received + most)
+
+    def _begin(self, ends: float, seconds: float) -> None:
+        with self._lock:
+            self.ends, self.seconds, self.expired, self._pace = ends, seconds, False, None
+        _timer.watch(self)
+
+    def _keeps_pace(self) -> bool:
+        """Whether the bytes that were due have come; then the next are due as many seconds later."""
+        if self._pace is None or not self._pace[0] <= self.received <= self._pace[1]:
+            return False
+        self._pace = (self.received + self._piece, self._pace[1])
+        self.ends = self._last = time.monotonic() + self.seconds
+        return True
+
     def remaining(self) -> float:
-        """Seconds left, always above 0.
+        """Seconds left of the current step, always above 0.
 
         Raises:
             TimeoutError: none are left.
         """
-        left = self._ends - time.monotonic()
+        left = self.ends - time.monotonic()
         if self.expired or left <= 0:
             self.expired = True
             raise TimeoutError(f"not done within {self.seconds:g} s")
         return left
+
+    def shorten(self, seconds: float) -> None:
+        """End in `seconds`, unless the step ends earlier."""
+        ends = time.monotonic() + seconds
+        if ends < self.ends:
+            self._begin(ends, seconds)
 
     def watch(self, connection: socket.socket) -> None:
         """Shut `connection` down when the time is up; it replaces the one watched before.
@@ -133,9 +204,12 @@ class Deadline:
     def expire(self) -> None:
         """Shut down the watched socket; called when the time is up. A block that was left in time is not affected."""
         with self._lock:
-            if self.met:
+            if self.met or time.monotonic() < self.ends:
                 return
-            self.expired = True
-            if self._watched is not None:
-                with suppress(OSError):  # The other side may have been faster.
-                    self._watched.shutdown(socket.SHUT_RDWR)
+            if not self._keeps_pace():
+                self.expired = True
+                if self._watched is not None:
+                    with suppress(OSError):  # The other side may have been faster.
+                        self._watched.shutdown(socket.SHUT_RDWR)
+                return
+        _timer.watch(self)

@@ -12,6 +12,8 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from imgproc.core.errors import ForbiddenAddress
 from imgproc.pipeline.http.deadline import Deadline
+from imgproc.pipeline.http.host_gate import Trouble
+from imgproc.pipeline.http.tls_faults import IncompleteChain, tls_fault
 
 # Everything that an exchange raises because of the network or the other side; `explain` tells the reason.
 NETWORK_ERRORS = (OSError, HTTPError)
@@ -19,22 +21,51 @@ NETWORK_ERRORS = (OSError, HTTPError)
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an exchange failed: a code of the wire contract, one plain sentence, and whether trying again may help."""
+    """Why an exchange failed: a code of the wire contract, one plain sentence, and whether trying again may help.
+
+    `trouble` says that the host, not what was asked for, is the reason.
+    """
 
     code: str
     detail: str
     retryable: bool
+    trouble: Trouble | None = None
 
 
-# The exception beneath, its code, the end of a sentence about the host, and retryable. The first match counts.
-_FAILURES: tuple[tuple[type[BaseException], str, str, bool], ...] = (
-    (TimeoutError, "timeout", "did not answer in time; check that it is up and fast enough", True),
-    (socket.gaierror, "dns_failed", "was not found; check how the host is spelled", False),
-    (ssl.SSLError, "tls_failed", "could not be trusted; give it a valid certificate and current TLS", False),
-    (SSLError, "tls_failed", "has a certificate for another name; give it one of its own", False),
-    (ConnectionRefusedError, "connect_failed", "refuses connections; check that it is up", True),
-    (ConnectionError, "connect_failed", "closed the connection before it had answered; check that it is up", True),
-    (http.client.HTTPException, "connect_failed", "answered something that is not HTTP; check the host and port", True),
+class Unreachable(TimeoutError):
+    """None of the host's addresses accepted a connection in time."""
+
+
+class NoDNSAnswer(TimeoutError):
+    """DNS did not answer by the deadline."""
+
+
+# DNS servers that do not answer or fail, and a resolver that has no memory or no descriptor left.
+TEMPORARY_DNS = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
+NO_DNS = "could not be looked up, because DNS did not answer; check its name servers, or try again later"
+
+# The exception beneath, its code, the end of a sentence about the host, retryable, trouble. The first match counts.
+_FAILURES: tuple[tuple[type[BaseException], str, str, bool, Trouble | None], ...] = (
+    (NoDNSAnswer, "timeout", NO_DNS, True, Trouble.AWAY),
+    (Unreachable, "timeout", "did not accept a connection in time; check that it is up", True, Trouble.AWAY),
+    (TimeoutError, "timeout", "did not answer in time; check that it is up and fast enough", True, Trouble.SLOW),
+    (socket.gaierror, "dns_failed", "was not found; check how the host is spelled", False, None),
+    (SSLError, "tls_failed", "has a certificate for another name; give it one of its own", False, None),
+    (ConnectionRefusedError, "connect_failed", "refuses connections; check that it is up", True, Trouble.AWAY),
+    (
+        ConnectionError,
+        "connect_failed",
+        "closed the connection before it had answered; check that it is up",
+        True,
+        Trouble.AWAY,
+    ),
+    (
+        http.client.HTTPException,
+        "connect_failed",
+        "answered something that is not HTTP; check the host and port",
+        True,
+        Trouble.AWAY,
+    ),
 )
 
 
@@ -42,16 +73,24 @@ def explain(error: BaseException, *, host: str, deadline: Deadline) -> Failure:
     """The failure beneath `error`, one of `NETWORK_ERRORS`, however urllib3 has wrapped it."""
     causes = list(causes_of(error))
     for cause in causes:
+        if isinstance(cause, IncompleteChain):  # whatever hindered us from completing it
+            break
         if isinstance(cause, ForbiddenAddress):
             return Failure(cause.code, cause.detail, cause.retryable)
-    if deadline.expired:
+    if deadline.expired and not any(isinstance(cause, (NoDNSAnswer, Unreachable)) for cause in causes):
         detail = f"{host} did not finish within {deadline.seconds:g} s; check that it is up and fast enough."
-        return Failure("timeout", detail, retryable=True)
-    for kind, code, what, retryable in _FAILURES:
-        for cause in causes:
-            if isinstance(cause, kind):
-                return Failure(code, f"{host} {what}.", retryable or _is_temporary(cause))
-    return Failure("connect_failed", f"{host} could not be reached; check that it is up.", retryable=True)
+        return Failure("timeout", detail, retryable=True, trouble=Trouble.SLOW)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, TimeoutError):
+            fault = tls_fault(cause)
+            return Failure("tls_failed", f"{host} {fault.what}.", fault.retryable, fault.trouble)
+        if isinstance(cause, socket.gaierror) and cause.errno in TEMPORARY_DNS:
+            return Failure("dns_failed", f"{host} {NO_DNS}.", retryable=True, trouble=Trouble.AWAY)
+    for kind, code, what, retryable, trouble in _FAILURES:
+        if any(isinstance(cause, kind) for cause in causes):
+            return Failure(code, f"{host} {what}.", retryable, trouble)
+    detail = f"{host} could not be reached; check that it is up."
+    return Failure("connect_failed", detail, retryable=True, trouble=Trouble.AWAY)
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
@@ -60,7 +99,3 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def _is_temporary(error: BaseException) -> bool:
-    return isinstance(error, socket.gaierror) and error.errno in {socket.EAI_AGAIN, socket.EAI_FAIL}

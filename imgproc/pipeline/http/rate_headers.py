@@ -16,21 +16,20 @@ LONGEST_PAUSE = 3600.0  # seconds
 EPOCH = 1e9  # a reset above this is a time since 1970, not a number of seconds
 ROUNDING = 1.0  # seconds; hosts round a shorter wait up to this
 NUMBER = r"\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*"
-STRUCTURED = re.compile(rf";\s*(r|t)={NUMBER}")
+STRUCTURED = re.compile(rf"[;,]\s*(r|t|remaining|reset)={NUMBER}")
 
 
-def requested_pause(status: int, headers: Mapping[str, str]) -> float | None:
+def requested_pause(headers: Mapping[str, str], *, refused: bool) -> float | None:
     """Seconds until the host wants the next request, from 0 to an hour; None if it does not say.
 
-    A response that was served asks for a pause only if it was the last for a while.
+    A response that was not `refused` asks for a pause only if it was the last for a while.
     """
-    is_refusal = status in (429, 503)
-    if is_refusal and (asked := retry_after(headers, at_most=LONGEST_PAUSE)) is not None:
+    if refused and (asked := retry_after(headers, at_most=LONGEST_PAUSE)) is not None:
         return asked
     remaining, reset = _quota(headers)
-    if reset is None or not (is_refusal or remaining == 0):
+    if reset is None or not (refused or remaining == 0):
         return None
-    if not is_refusal and reset <= ROUNDING:
+    if not refused and reset <= ROUNDING:
         return None
     return min(reset, LONGEST_PAUSE)
 
@@ -38,7 +37,8 @@ def requested_pause(status: int, headers: Mapping[str, str]) -> float | None:
 def _quota(headers: Mapping[str, str]) -> tuple[float | None, float | None]:
     """How many requests are left, and seconds until there are more."""
     fields = dict(STRUCTURED.findall(headers.get("RateLimit", "")))
-    remaining, reset = _number(fields.get("r")), _number(fields.get("t"))
+    remaining = _number(fields.get("r") or fields.get("remaining"))
+    reset = _number(fields.get("t") or fields.get("reset"))
     for prefix in ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-"):
         if remaining is None:
             remaining = _number(headers.get(f"{prefix}Remaining"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 from PIL import Image, ImageFile
 
@@ -24,11 +25,35 @@ from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of, turn_upright, turned_size
 from imgproc.pipeline.images.parts import check_parts
 from imgproc.pipeline.images.readers import open_image, silence_pillow
-from imgproc.pipeline.images.rendition import ImageFacts, Rendition
 from imgproc.pipeline.images.smart import encode_smart
 
 # The names that code outside this folder imports.
 __all__ = ["CompressOptions", "ImageFacts", "MemoryBudget", "Rendition", "compress", "content_type_of", "extension_of"]
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """One image file: its size in bytes, its width and height in pixels as displayed, and its format."""
+
+    bytes: int
+    width: int
+    height: int
+    format: str
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """The encoded image, how to serve it, and the facts of the source and the output.
+
+    `kept` is True where the output shows the source's own pixels at full size, because encoding them again made no
+    smaller file.
+    """
+
+    body: bytes
+    content_type: str
+    source: ImageFacts
+    output: ImageFacts
+    kept: bool = False
 
 
 def compress(

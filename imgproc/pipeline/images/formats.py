@@ -79,6 +79,7 @@ UNSUPPORTED = {
 NOT_IMAGES = {
     "an SVG drawing": _text(rb"(<(\?xml|!--|!doctype svg)[^>]*>\s*)*<svg"),
     "a login form": _text(rb"<.*?<input[^<>]*type\s*=\s*[\"']?password"),
+    "an HTML page that sends browsers to another address": _text(rb"<.*?<meta[^<>]*http-equiv\s*=\s*[\"']?refresh\b"),
     "an HTML page": _text(rb"<(!doctype|!--|html|head|body|title|meta|script|p\b)"),
     "an XML document": _text(rb"<"),
     "JSON": _text(rb"[{\[]"),

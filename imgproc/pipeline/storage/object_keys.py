@@ -38,3 +38,8 @@ def output_csv_key(request_id: str, *, token: str) -> str:
 def failed_csv_key(request_id: str, *, token: str) -> str:
     """The key of the failed CSV, beside the output CSV."""
     return f"{request_id}/{token}/failed.csv"
+
+
+def xlsx_key(output_key: str) -> str:
+    """The key of the workbook, beside the output CSV."""
+    return f"{output_key.removesuffix('.csv')}.xlsx"

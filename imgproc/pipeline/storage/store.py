@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 from imgproc.core.errors import ImgprocError, StorageUnavailable
 from imgproc.core.spool import Spool
 from imgproc.pipeline.storage.clients import ClientsOfProcess
+from imgproc.pipeline.storage.downloads import attachment, content_type_of
 from imgproc.pipeline.storage.object_keys import input_key
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _TRANSFER = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * 
 # A retry overwrites a rendition under its key and a DELETE removes it, so caches may keep it for an hour. The CSV of a
 # retried request changes under its key, and its content is private, so no cache may keep it.
 _RENDITION_CACHE = "public, max-age=3600"
-_CSV_HEADERS = {"ContentType": "text/csv; charset=utf-8", "CacheControl": "private, no-store"}
+_CSV_CACHE = "private, no-store"
 
 
 class Store:
@@ -128,18 +129,21 @@ class Store:
             etag = self._clients.get().originals.etag(key)
         return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
-    def put_csv(self, key: str, chunks: Iterable[bytes], *, private: bool) -> None:
-        """Store a CSV in the public bucket, or in the `private` one.
+    def put_csv(self, key: str, chunks: Iterable[bytes], *, private: bool, filename: str = "") -> None:
+        """Store a CSV, or a workbook, in the public bucket or in the `private` one; browsers save it as `filename`.
 
         The chunks are written to a local file first: memory stays bounded, and the database cursor that yields them is
         closed before the upload starts.
         """
+        headers = {"ContentType": content_type_of(key), "CacheControl": _CSV_CACHE}
+        if filename:
+            headers["ContentDisposition"] = attachment(filename)
         with tempfile.TemporaryFile() as spooled:
             spooled.writelines(chunks)
             spooled.seek(0)
             bucket = self._csv_bucket(private=private)
             with _storage_errors("store a CSV"):
-                self._s3().upload_fileobj(spooled, bucket, key, ExtraArgs=_CSV_HEADERS, Config=_TRANSFER)
+                self._s3().upload_fileobj(spooled, bucket, key, ExtraArgs=headers, Config=_TRANSFER)
 
     def open_csv(self, key: str) -> StreamingBody | None:
         """Open a CSV of the private bucket as a stream that the caller closes; None where there is none."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count, repeat
 
-from imgproc.pipeline.table.cells import MAX_NAME_CHARS, MAX_SERIAL_CHARS
+from imgproc.pipeline.http.unshareable_links import any_unshareable
+from imgproc.pipeline.table.cells import FORMULA_ERRORS, INVISIBLE, MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline.table.records import BLOCK_CHARS, Lines
+from imgproc.pipeline.table.rows import Row
 from imgproc.pipeline.table.serials import SerialNumbers
 from imgproc.pipeline.table.text import UNDECODABLE
 from imgproc.pipeline.table.urls import MAX_URL_CHARS, PLAIN_LISTS, PLAIN_URL
@@ -24,7 +26,8 @@ from imgproc.pipeline.table.urls import MAX_URL_CHARS, PLAIN_LISTS, PLAIN_URL
 _NEVER = r"\"\r\n\0\udfff"
 MAX_FAILURES = 6
 
-Columns = tuple[Sequence[str], Sequence[str], Sequence[str]]  # serial numbers, names, URL cells
+# Serial numbers, names, URL cells, and all cells of each row.
+Columns = tuple[Sequence[str], Sequence[str], Sequence[str], Iterable[Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -37,23 +40,39 @@ class PlainRows:
     names: Sequence[str]
     cells: Sequence[str]
     images: int  # URLs of all rows
+    records: Sequence[Sequence[str]] = ()  # all cells of each row, if they were asked for
 
     def __len__(self) -> int:
         return len(self.serials)
 
-    def __iter__(self) -> Iterator[tuple[int, int, str, str, str, tuple[str, ...]]]:
-        """Yield the row, line, serial number, product name, URL cell and URLs of each row."""
+    @property
+    def last(self) -> Row:
+        """The last of the rows."""
+        end, cell = len(self) - 1, self.cells[-1]
+        return Row(self.row + end, self.line + end, self.serials[-1], self.names[-1], cell, tuple(cell.split(",")))
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows."""
         urls = map(tuple, map(str.split, self.cells, repeat(",")))
-        return zip(count(self.row), count(self.line), self.serials, self.names, self.cells, urls)
+        given = (count(self.row), count(self.line), self.serials, self.names, self.cells, urls)
+        return map(Row, *given, repeat(()), repeat(False), self.records or repeat(()))
 
 
 class PlainReader:
     """Takes blocks of plain rows from the lines of a file with `columns` columns, ours at `indices`."""
 
     def __init__(
-        self, columns: int, indices: tuple[int, ...], delimiter: str, *, max_images: int, max_cell_chars: int
+        self,
+        columns: int,
+        indices: tuple[int, ...],
+        delimiter: str,
+        *,
+        max_images: int,
+        max_cell_chars: int,
+        all_cells: bool = False,
     ) -> None:
         self._failures = self._pause = 0
+        self._all_cells = all_cells
         self._max_images = max_images
         self._max_cell_chars = min(max_cell_chars, MAX_URL_CHARS)
         if columns == len(indices) and list(indices) == sorted(indices):
@@ -61,12 +80,11 @@ class PlainReader:
         else:
             self._find = partial(_parse, columns, indices, delimiter)
 
-    def take(self, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
-        """The rows of the next block, numbered from `row`; None where any of them is not plain.
+    def take(self, block: str, lines: Lines, seen: SerialNumbers, *, row: int, at_most: int) -> PlainRows | None:
+        """The rows of `block`, the next of `lines`, numbered from `row`; None where any of them is not plain.
 
         Each failure doubles the number of blocks that are not tried, so a file without plain blocks costs little more.
         """
-        block = lines.next_block()
         if self._pause:
             self._pause -= 1
             return None
@@ -80,17 +98,29 @@ class PlainReader:
         columns = self._find(block) if len(block) <= 2 * BLOCK_CHARS else None
         if columns is None or len(columns[0]) > at_most:
             return None
-        serials, names, cells = columns
+        serials, names, cells, records = columns
         commas = "".join(cells).count(",")
         if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
             return None
-        if max(map(len, cells)) > self._max_cell_chars:
+        if max(map(len, cells)) > self._max_cell_chars or any_unshareable("\n".join(cells)):
+            return None
+        if "".join(cells).count("://") != len(cells) + commas or not _needs_no_look(serials, names):
             return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
             return None
         lines.skip_block(len(cells))
-        return PlainRows(row, line, serials, names, cells, images=len(cells) + commas)
+        return PlainRows(
+            row, line, serials, names, cells, len(cells) + commas, tuple(records) if self._all_cells else ()
+        )
+
+
+def _needs_no_look(serials: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether no cell has a URL, an invisible character, an error of a formula or a number that Excel has shortened."""
+    text = f"{''.join(serials)}\n{''.join(names)}"
+    if "://" in text or (not text.isascii() and INVISIBLE.search(text)):
+        return False
+    return "E+" not in text and FORMULA_ERRORS.isdisjoint(serials) and FORMULA_ERRORS.isdisjoint(names)
 
 
 def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
@@ -99,7 +129,7 @@ def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
     if not found or len(found) != block.count("\n") or not block.endswith("\n"):
         return None
     serials, names, cells = (_unquoted(column) for column in zip(*found, strict=True))
-    return serials, names, cells
+    return serials, names, cells, zip(serials, names, cells, strict=True)
 
 
 @cache
@@ -138,7 +168,7 @@ def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -
     lines = block.split("\n")
     lines.pop()
     try:
-        records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+        records = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True))
         found = list(zip(*records, strict=True))
     except (csv.Error, ValueError):
         return None
@@ -146,11 +176,11 @@ def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -
         return None
     serials, names, cells = (found[index] for index in indices)
     plain = _is_text(serials, MAX_SERIAL_CHARS) and _is_text(names, MAX_NAME_CHARS)
-    return (serials, names, cells) if plain and PLAIN_LISTS.fullmatch("\n".join(cells)) else None
+    return (serials, names, cells, records) if plain and PLAIN_LISTS.fullmatch("\n".join(cells)) else None
 
 
 def _is_text(cells: tuple[str, ...], at_most: int) -> bool:
     """Whether no cell is empty, longer than `at_most`, within white space, or guarded as a formula."""
-    if "" in cells or max(map(len, cells)) > at_most or "\n'" in "\n" + "\n".join(cells):
+    if "" in cells or max(map(len, cells)) > at_most or '="' in "".join(cells) or "\n'" in "\n" + "\n".join(cells):
         return False
     return tuple(map(str.strip, cells)) == cells

@@ -1,40 +1,73 @@
-"""The bytes of an uploaded CSV -> its rows, each either good or with its faults by line and column."""
+"""The bytes of an uploaded file -> its rows, each either good or with its faults by line and column."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice, starmap
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError
-from imgproc.pipeline.table.header import COLUMNS, find_columns, find_delimiter, is_blank
+from imgproc.pipeline.table.archives import peek, unpack
+from imgproc.pipeline.table.columns import COLUMNS, Columns, find_columns
+from imgproc.pipeline.table.dialect import HEAD_CHARS, find_dialect
+from imgproc.pipeline.table.encodings import find_encoding
+from imgproc.pipeline.table.headings import Choice
+from imgproc.pipeline.table.kinds import refuse_other_kinds
+from imgproc.pipeline.table.notes import Note, Notes
+from imgproc.pipeline.table.parts import read_parts, read_sheet_rows
 from imgproc.pipeline.table.plain import PlainRows
-from imgproc.pipeline.table.records import Lines, Record, read_records
-from imgproc.pipeline.table.rows import CsvLimits, Row, RowReader
-from imgproc.pipeline.table.text import detect_encoding, invalid_csv, open_text
+from imgproc.pipeline.table.records import Lines
+from imgproc.pipeline.table.rows import CsvLimits, Row
+from imgproc.pipeline.table.sheet_header import find_header, read_sheet_records, spread_headings
+from imgproc.pipeline.table.text import open_text
+from imgproc.pipeline.table.workbooks import kind_of, open_sheet
 
 # The names that code outside this folder imports.
-__all__ = ["CsvLimits", "CsvReading", "Row", "Scan", "read_csv", "require_valid", "scan_csv"]
+__all__ = ["CsvLimits", "CsvReading", "Note", "ReadOptions", "Row", "Scan", "read_csv", "require_valid", "scan_csv"]
 
 MAX_ERRORS = 100
-HEADER_SAMPLE_CHARS = 64 * 1024
-MAX_BLANK_LINES = 1000  # before the header
+FIRST_ROWS = 20  # that a scan keeps, to show how the file is read
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the caller says that a file is read; None leaves it to the reader. `columns` maps ours to headings."""
+
+    encoding: str | None = None
+    sheet: str | None = None
+    columns: Choice | None = None
 
 
 @dataclass(frozen=True)
 class CsvReading:
-    """How a file is read: its Python codec, delimiter and header, and the header's name for each wire name of a column.
+    """How a file is read: its kind, Python codec, delimiter, header, and the headings of each of our columns.
 
+    `kind` is `csv`, `xlsx`, `xlsb`, `xls` or `ods`. A workbook has a `sheet`, a CSV an `encoding` and a `delimiter`.
     `parts` can be iterated once, while the stream is open. It raises InvalidCsv where the file cannot be read further,
-    has too many rows, or has none.
+    has too many rows, or has none. `notes` are complete after that.
     """
 
-    encoding: str
-    delimiter: str
+    kind: str
+    sheet: str | None
+    encoding: str | None
+    delimiter: str | None
+    header_line: int
     header: tuple[str, ...]
-    columns: dict[str, str]
+    indices: Columns
     parts: Iterator[Row | PlainRows]
+    _notes: Notes
+
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """The headings of our columns, by their wire names."""
+        indices = (self.indices.serial,), (self.indices.name,), self.indices.images
+        return {name: tuple(self.header[i] for i in found) for name, found in zip(COLUMNS, indices, strict=True)}
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What the reader decided where the file left a choice."""
+        return self._notes.all()
 
     @property
     def rows(self) -> Iterator[Row]:
@@ -43,14 +76,14 @@ class CsvReading:
             if isinstance(part, Row):
                 yield part
             else:
-                yield from starmap(Row, part)
+                yield from part
 
 
 @dataclass(frozen=True)
 class Scan:
     """The result of one pass over a file: `images` counts the URLs of good rows, `errors` holds at most 100.
 
-    If the pass `stopped` at the errors, the counts are those of the rows up to there.
+    `first` are the first 20 rows. If the pass `stopped` at the errors, the counts are those of the rows up to there.
     """
 
     rows: int
@@ -60,26 +93,47 @@ class Scan:
     errors: tuple[RowError, ...]
     errors_truncated: bool
     stopped: bool = False
+    first: tuple[Row, ...] = ()
 
 
-def read_csv(stream: BinaryIO, *, limits: CsvLimits) -> CsvReading:
-    """Detect the encoding, delimiter and columns of the seekable `stream`, and read its rows on demand.
+def read_csv(
+    stream: BinaryIO, *, limits: CsvLimits, options: ReadOptions = ReadOptions(), all_cells: bool = False
+) -> CsvReading:
+    """Find out how the seekable `stream` is written and what its columns are, and read its rows on demand.
 
-    The same bytes always give the same rows. Memory grows by 12 to 28 bytes a row.
+    The same bytes and options always give the same rows. With `all_cells` each row has all its cells. Memory grows by
+    12 to 28 bytes a row.
 
     Raises:
-        UnsupportedFile: the file is binary.
-        InvalidCsv: it has no header, or a column is missing or given twice.
+        UnsupportedFile: the file is not a table, or cannot be unpacked.
+        InvalidOption: it names no encoding.
+        InvalidCsv: the file has no header, a column is missing or given twice, or its encoding is not clear.
+        InfrastructureError: a workbook could not be read now.
     """
-    encoding = detect_encoding(stream)
-    delimiter = find_delimiter(open_text(stream, encoding).read(HEADER_SAMPLE_CHARS))
+    notes = Notes()
+    stream = unpack(stream, max_bytes=limits.max_bytes, notes=notes)
+    if kind := kind_of(stream):
+        return _read_workbook(stream, kind, limits, options, notes, all_cells=all_cells)
+    refuse_other_kinds(peek(stream))
+    encoding = find_encoding(stream, choice=options.encoding, notes=notes)
+    dialect = find_dialect(open_text(stream, encoding).read(HEAD_CHARS), notes=notes, choice=options.columns)
+    columns = find_columns(dialect.header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
     lines = Lines(open_text(stream, encoding))
-    records = read_records(lines, delimiter)
-    line, header = _read_header(records)
-    indices = find_columns(header, line=line)
-    columns = {column: header[index] for column, index in zip(COLUMNS, indices, strict=True)}
-    parts = RowReader(header, indices, delimiter, limits).read(lines, records, header_line=line)
-    return CsvReading(encoding, delimiter, header, columns, parts)
+    lines.skip(dialect.line - 1)
+    parts = read_parts(lines, dialect, columns, limits, notes, all_cells=all_cells)
+    return CsvReading("csv", None, encoding, dialect.delimiter, dialect.line, dialect.header, columns, parts, notes)
+
+
+def _read_workbook(
+    stream: BinaryIO, kind: str, limits: CsvLimits, options: ReadOptions, notes: Notes, *, all_cells: bool
+) -> CsvReading:
+    sheet = open_sheet(stream, kind, wanted=options.sheet, choice=options.columns, notes=notes)
+    dialect = find_header(sheet, notes=notes, choice=options.columns)
+    header = spread_headings(dialect)
+    columns = find_columns(header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
+    records = read_sheet_records(sheet, dialect, header, columns, notes)
+    parts = read_sheet_rows(records, replace(dialect, header=header), columns, limits, notes, all_cells=all_cells)
+    return CsvReading(kind, sheet.name, None, None, dialect.line, dialect.header, columns, parts, notes)
 
 
 def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
@@ -88,15 +142,20 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
     Raises:
         InvalidCsv: as `CsvReading.parts` does.
     """
-    products = images = skipped_rows = 0
+    products = images = good_rows = skipped_rows = 0
     errors: list[RowError] = []
+    first: list[Row] = []
     for part in reading.parts:
+        if len(first) < FIRST_ROWS:
+            first += [part] if isinstance(part, Row) else islice(part, FIRST_ROWS - len(first))
         if isinstance(part, PlainRows):
             products += len(part)
+            good_rows += len(part)
             images += part.images
         elif not part.errors:
-            products += 1
+            products += not part.continues
             images += len(part.urls)
+            good_rows += 1
         else:
             skipped_rows += 1
             if len(errors) <= MAX_ERRORS:
@@ -105,13 +164,14 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
                 break
     truncated = len(errors) > MAX_ERRORS
     return Scan(
-        rows=products + skipped_rows,
+        rows=good_rows + skipped_rows,
         products=products,
         images=images,
         skipped_rows=skipped_rows,
         errors=tuple(errors[:MAX_ERRORS]),
         errors_truncated=truncated,
         stopped=truncated and stop_at_errors,
+        first=tuple(first),
     )
 
 
@@ -129,17 +189,3 @@ def require_valid(scan: Scan, *, skip_invalid: bool) -> None:
         count = f"{scan.skipped_rows:,} of the first {scan.rows:,} rows cannot be used, and reading stopped there"
     detail = f"{count}; the first fault is on line {first.line}: {first.detail}"
     raise InvalidCsv(detail, errors=list(scan.errors), truncated=scan.errors_truncated)
-
-
-def _read_header(records: Iterator[Record]) -> tuple[int, tuple[str, ...]]:
-    """The line and the names of the first record that is not blank."""
-    for line, cells, fault in islice(records, MAX_BLANK_LINES + 1):
-        if fault:
-            raise InvalidCsv(fault.detail, errors=[fault])
-        if not is_blank(cells):
-            names = [cell.strip() for cell in cells]
-            while not names[-1]:  # A spreadsheet pads the header to the width of its widest row.
-                names.pop()
-            return line, tuple(names)
-    detail = f"There is no header in the first {MAX_BLANK_LINES:,} lines: begin the file with one, then product rows."
-    raise invalid_csv(1, None, "empty_file", detail)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from imgproc.core.errors import InvalidCsv, RowError
+from imgproc.pipeline.table.code_pages import label
+from imgproc.pipeline.table.notes import Notes
+from imgproc.pipeline.table.quotes import Quotes
 from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 
 MAX_ROW_CHARS = 1024 * 1024
 MAX_ROW_LINES = 10_000
-CLOSE_IT = "close it, or double it if it is part of the text."
+CLOSE_IT = "close it, or write it twice if it belongs to the text."
+_BLANK_AFTER_QUOTE = re.compile(r'"[ \t\xa0]+(?=[,;|\r\n]|$)')
 BLOCK_CHARS = 16 * 1024  # of the rows that PlainReader tries together
 
 
@@ -34,7 +39,14 @@ class Lines:
     ended: bool = False
     number: int = 0
     waiting: bool = False  # whether lines of a block are not taken yet
+    quotes: Quotes | None = None  # of the cells, if they are not the usual ones
     _block: io.StringIO = field(default_factory=io.StringIO)
+
+    def skip(self, lines: int) -> None:
+        """Skip lines before the header."""
+        for _ in range(lines):
+            self.text.readline()
+        self.number += lines
 
     def next_block(self) -> str:
         """Read the next block of whole lines; empty at the end. Call it between two rows, with no line `waiting`."""
@@ -65,7 +77,7 @@ class Lines:
             row.append(line)
             if size > MAX_ROW_CHARS or len(row) > MAX_ROW_LINES:
                 raise RowTooLongError
-            yield line
+            yield self.quotes.mended(line) if self.quotes else line
         self.ended = True
 
     def _replace_faults(self, line: str) -> str:
@@ -76,12 +88,25 @@ class Lines:
         return line
 
 
+def is_blank_block(block: str, delimiter: str) -> bool:
+    """Whether whole lines hold nothing but white space and delimiters: spreadsheets add them by the million."""
+    return len(block) < MAX_ROW_CHARS and not block.strip(f"{delimiter} \t\r\n\x1a")
+
+
+def count_lines(block: str) -> int:
+    """How many lines a block has, whatever ends them."""
+    ends = block.count("\n") + block.count("\r") - block.count("\r\n")
+    return ends + (not block.endswith(("\n", "\r")))
+
+
 # The line a row starts on, its cells, and why the cells may be wrong.
 Record = tuple[int, list[str], RowError | None]
 
 
-def read_records(lines: Lines, delimiter: str) -> Iterator[Record]:
+def read_records(lines: Lines, delimiter: str, notes: Notes) -> Iterator[Record]:
     """Parse `lines` into records by RFC 4180; a blank line is a record without cells.
+
+    White space after the quote that closes a cell is left out, and noted.
 
     Raises:
         InvalidCsv: a quote is never closed, or a row is too long, so the rest of the file cannot be trusted.
@@ -98,10 +123,25 @@ def read_records(lines: Lines, delimiter: str) -> Iterator[Record]:
         except RowTooLongError as error:
             raise _too_long(line, row, delimiter) from error
         except csv.Error as error:
-            lines.fault = None
-            yield _malformed(line, lines, delimiter, str(error))
-            continue
+            if cells := _without_blanks_after_quotes(row, delimiter):
+                notes.add("blank_after_quote", "White space after a closing quote is left out.", line=line)
+            else:
+                lines.fault = None
+                yield _malformed(line, lines, delimiter, str(error))
+                continue
+        if lines.quotes:
+            cells = lines.quotes.restored(cells)
         yield line, cells, _unreadable(line, lines) if lines.fault else None
+
+
+def _without_blanks_after_quotes(row: list[str], delimiter: str) -> list[str]:
+    """The cells of a refused row if nothing but white space after closing quotes is wrong with it, else none."""
+    mended = [_BLANK_AFTER_QUOTE.sub('"', line) if delimiter != "\t" else line for line in row]
+    try:
+        records = list(csv.reader(mended, delimiter=delimiter, skipinitialspace=True, strict=True))
+    except csv.Error:
+        return []
+    return records[0] if len(records) == 1 and mended != row else []
 
 
 def _too_long(line: int, row: list[str], delimiter: str) -> InvalidCsv:
@@ -129,7 +169,8 @@ def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
         return line, [], RowError(line, None, "cell_too_long", detail)
     closed = line + len(lines.row) - 1
     detail = (
-        f"Text follows the quote that closes a cell on line {closed}: quote all of the cell, and double quotes in it."
+        f"Text follows the quote that closes a cell on line {closed}: put quotes around all of the cell, and write a "
+        "quote inside it twice."
     )
     return line, _read_leniently(lines.row, delimiter), RowError(line, None, "stray_quote", detail)
 
@@ -154,5 +195,5 @@ def _unreadable(line: int, lines: Lines) -> RowError:
     if code == "nul_character":
         detail = "The line holds a NUL character: remove it."
     else:
-        detail = f"The line holds bytes that are not {lines.text.encoding} text: save the sheet as “CSV UTF-8”."
+        detail = f"The line holds bytes that are not {label(lines.text.encoding)} text: save the sheet as “CSV UTF-8”."
     return RowError(line + index, None, code, detail)

@@ -49,7 +49,7 @@ def _poison_pictures() -> None:
 
 def _poison_jobs() -> None:
     sys.path.insert(0, str(ROOT))
-    from imgproc.journey import jobs, outcome, plan  # noqa: PLC0415 - every Python process imports this file
+    from imgproc.journey import jobs, output_files, plan  # noqa: PLC0415 - every Python process imports this file
 
     def deadly(function: Any, word: str) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
@@ -60,7 +60,7 @@ def _poison_jobs() -> None:
         return call
 
     plan._planned = deadly(plan._planned, "POISON_PLAN")
-    cast("Any", outcome).OutputRow = deadly(outcome.OutputRow, "POISON_FINALIZE")
+    cast("Any", output_files).FileRow = deadly(output_files.FileRow, "POISON_FINALIZE")
     jobs.attempt = deadly(jobs.attempt, "POISON_DELIVER")
     jobs.SENDING_SECONDS = 2.0
 
@@ -73,14 +73,13 @@ def _poison_web() -> None:
 
     def scan_or_hang(reading: Any, *arguments: Any, **options: Any) -> Any:
         if "POISON_SCAN" in repr(reading):
-            _hang("SPIN")
+            _hang("SLEEP")
         return scan_csv(reading, *arguments, **options)
 
     accept.scan_csv = scan_or_hang
 
 
 _poison_pictures()
-if sys.orig_argv[-2:] == ["imgproc", "worker"]:
+if sys.orig_argv[-2:] == ["imgproc", "up"]:  # the other processes are forked from this one
     _poison_jobs()
-if "imgproc.app:create_app()" in sys.orig_argv:
     _poison_web()

@@ -146,6 +146,7 @@ REQUEST_ROUTES = [
     ("GET", "/api/status/{}"),
     ("GET", "/api/requests/{}/products"),
     ("GET", "/api/requests/{}/output.csv"),
+    ("GET", "/api/requests/{}/output.xlsx"),
     ("GET", "/api/requests/{}/failed.csv"),
     ("GET", "/api/requests/{}/deliveries"),
     ("POST", "/api/requests/{}/cancel"),

@@ -89,6 +89,7 @@ BODIES: dict[str, Body] = {
         "file_too_large",
     ),
     "5,000 URL-encoded fields": (URL_ENCODED, lambda: iter([b"a&" * 5000]), 413, "file_too_large"),
+    "a large bare file": ("text/csv", lambda: repeated(b"1,", 102 * MIB), 413, "file_too_large"),
     "a URL-encoded file": (URL_ENCODED, lambda: iter([b"file=a"]), 400, "missing_file"),
     "unclosed JSON": ("application/json", lambda: repeated(b"[", 10 * MIB), 400, "missing_file"),
 }

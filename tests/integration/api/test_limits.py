@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import uuid
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from limits import parse
 
 from imgproc.api.api_keys import create_key
 from imgproc.core.config import SettingsSchema
+from imgproc.core.hosts import receiver_of
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db, transaction
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
@@ -219,14 +221,15 @@ def test_refuses_to_redeliver_while_too_many_deliveries_are_open(shop: ImageHost
     assert post(second).status_code == 202
 
 
-def _due(owner: str, number: int) -> list[str]:
-    """Insert this many due deliveries of the owner; their ids."""
+def _due(owner: str, number: int, *, receiver: str | None = None) -> list[str]:
+    """Insert this many due deliveries of the owner, each to a receiver of its own unless one is given; their ids."""
     requests: list[dict[str, Any]] = []
     due: list[dict[str, Any]] = []
     for _ in range(number):
         request_id = str(uuid.uuid4())
         requests.append({"id": request_id, "owner": owner, "status": RequestStatus.COMPLETED, **REQUEST})
         due.append({"id": str(uuid.uuid4()), "request_id": request_id, **DELIVERY})
+        due[-1]["receiver"] = receiver or f"{due[-1]['id']}.example:80"
     with transaction() as connection:
         connection.execute(sa.insert(ProcessingRequest), requests)
         connection.execute(sa.insert(WebhookDelivery).values(next_attempt_at=db_now()), due)
@@ -239,7 +242,9 @@ DELIVERY |= {"status": DeliveryStatus.PENDING}
 
 
 def _claim(delivery_id: str) -> bool:
-    claimed = deliveries.claim(delivery_id, token=delivery_id[:32], lease_seconds=30, most_of_owner=3)
+    claimed = deliveries.claim(
+        delivery_id, token=delivery_id[:32], lease_seconds=30, most_of_owner=3, most_of_receiver=2
+    )
     return claimed is not None
 
 
@@ -260,8 +265,8 @@ def test_deliveries_of_one_owner_do_not_crowd_out_the_others() -> None:
     crowd = _due("slow", 40)
     pass_time(1)
     others = _due("", 2) + _due("third", 1)
-    assert deliveries.put_off(most_of_owner=1, delay=15, limit=40) == 40 - 16
-    assert deliveries.put_off(most_of_owner=1, delay=15, limit=40) == 0
+    assert deliveries.put_off(most_of_owner=1, most_of_receiver=9, delay=15, limit=40) == 40 - 16
+    assert deliveries.put_off(most_of_owner=1, most_of_receiver=9, delay=15, limit=40) == 0
     with db.engine.connect() as connection:
         due = sa.select(WebhookDelivery.id).where(WebhookDelivery.next_attempt_at <= db_now())
         found = set(connection.execute(due).scalars())
@@ -280,9 +285,55 @@ def test_a_sweep_enqueues_a_few_deliveries_of_each_owner() -> None:
     assert all(job_id(JobName.DELIVER, (each,)) in waiting for each in others)
 
 
+def test_limits_the_concurrent_deliveries_to_a_receiver() -> None:
+    """The webhooks of many owners cost one receiver no more than those of one; an owner's others go elsewhere."""
+    victim = [_due(f"owner-{number}", 1, receiver="victim.example:443")[0] for number in range(4)]
+    other = _due("owner-0", 1)
+    assert [_claim(each) for each in [*victim, *other]] == [True, True, False, False, True]
+    outcome = deliveries.Outcome(DeliveryStatus.DELIVERED, duration_ms=1)
+    assert deliveries.record(victim[0], outcome, token=victim[0][:32])
+    assert [_claim(each) for each in victim[2:]] == [True, False]
+
+
+def test_claims_at_the_same_moment_do_not_exceed_the_limits() -> None:
+    """Each claim sees those before it, on PostgreSQL too."""
+    victim = [_due(f"owner-{number}", 1, receiver="victim.example:443")[0] for number in range(8)]
+    assert sum(at_once(*(partial(_claim, each) for each in victim))) == 2
+    assert sum(at_once(*(partial(_claim, each) for each in _due("owner", 8)))) == 3
+
+
+def test_deliveries_to_one_receiver_do_not_crowd_out_the_others() -> None:
+    """Those beyond its share are postponed, whoever they are from."""
+    crowd = [_due(f"owner-{number}", 1, receiver="victim.example:443")[0] for number in range(20)]
+    pass_time(1)
+    other = _due("owner-0", 1)
+    assert deliveries.put_off(most_of_owner=9, most_of_receiver=1, delay=15, limit=40) == 20 - 16
+    sweeper.sweep()
+    waiting = enqueue.waiting()
+    assert sum(job_id(JobName.DELIVER, (each,)) in waiting for each in crowd) == 16
+    assert job_id(JobName.DELIVER, (other[0],)) in waiting
+
+
+@pytest.mark.parametrize(
+    ("url", "receiver"),
+    [
+        pytest.param("https://Shop.Example/hook?a=1", "shop.example:443", id="the port of https"),
+        pytest.param("http://shop.example", "shop.example:80", id="the port of http"),
+        pytest.param("https://user:secret@shop.example.:8443/", "shop.example:8443", id="a port"),
+        pytest.param("http://[::1]:80/", "[::1]:80", id="an address"),
+        pytest.param("https://b\u00fccher.example/", "xn--bcher-kva.example:443", id="an international name"),
+        pytest.param("https://" + "a" * 900, "a" * 300, id="too long"),
+        pytest.param("https://[broken/", "", id="no URL"),
+    ],
+)
+def test_a_receiver_is_the_same_however_its_url_is_written(url: str, receiver: str) -> None:
+    """Neither paths nor spelling give more than one share of the limit."""
+    assert receiver_of(url) == receiver
+
+
 def test_a_silent_receiver_holds_at_most_half_of_the_workers(shop: ImageHost) -> None:
-    """One of two workers stays free for other work, whatever DELIVERIES_AT_ONCE says."""
-    configure(workers=2)
+    """One of two workers stays free for other webhooks, whatever DELIVERIES_AT_ONCE says."""
+    configure(delivery_workers=2)
     slow = _due("slow", 2)
     assert deliveries.claim(slow[0], token="held", lease_seconds=30)
     jobs.deliver(slow[1])
@@ -291,7 +342,7 @@ def test_a_silent_receiver_holds_at_most_half_of_the_workers(shop: ImageHost) ->
 
 def test_a_delivery_over_the_limit_is_not_enqueued_by_every_sweep() -> None:
     """Otherwise the workers would only claim deliveries in vain while a receiver never answers."""
-    configure(workers=2)
+    configure(delivery_workers=2)
     slow = _due("slow", 8)
     assert deliveries.claim(slow[0], token="held", lease_seconds=60)
     sweeper.sweep()

@@ -55,7 +55,7 @@ def test_accepts_a_file_and_says_where_its_status_is() -> None:
     response = upload(CSV)
     body = response.json
     assert response.status_code == 202
-    assert set(body) == {"requestId", "status", "statusUrl", "createdAt", "counts"}
+    assert set(body) == {"requestId", "status", "statusUrl", "createdAt", "counts", "reading"}
     assert (body["status"], uuid.UUID(body["requestId"]).version) == ("pending", 4)
     assert body["counts"] == {"rows": 2, "products": 2, "images": 3, "skippedRows": 0}
     assert UTC_TIME.fullmatch(body["createdAt"])
@@ -71,7 +71,7 @@ def test_accepts_a_file_and_says_where_its_status_is() -> None:
         *(("quality", value) for value in ("0", "96", "-1", "abc", "1.5", "5e1", "NaN", "1_0", "٥", " ", "9" * 5000)),  # noqa: RUF001 - the digit is the case
         *(("quality", value) for value in ("Smart", "smart!")),
         *(("scale", value) for value in ("0", "1.1", "-0.5", "nan", "inf", "-Infinity", "1e999", "0x1", "0,5", "½")),
-        *(("format", value) for value in ("GIF", "JPEG", "jpg", "\x00")),
+        *(("format", value) for value in ("GIF", "tif", "image/gif", "jpg2", "\x00")),
         *(("invalidRows", value) for value in ("x", "SKIP")),
     ],
 )
@@ -102,11 +102,13 @@ def test_names_every_bad_option_at_once() -> None:
         pytest.param("scale", ".5", 0.5, id="no zero before the point"),
         pytest.param("scale", "", 0.5, id="blank scale is the default"),
         *(pytest.param("format", name, name, id=name) for name in ("jpeg", "webp", "avif", "png", "keep")),
+        *(pytest.param("format", name, "jpeg", id=name) for name in ("jpg", "JPEG", "JPG", ".jpg", "image/jpeg")),
+        *(pytest.param("format", name, "webp", id=name) for name in ("WebP", ".webp", "image/webp")),
     ],
 )
 def test_accepts_an_option_within_bounds(option: str, value: str, read: object) -> None:
     """The status shows the value as it was parsed."""
-    response = upload(CSV, **cast("dict[str, Any]", {option: value, "unknown": "part"}))
+    response = upload(CSV, **cast("dict[str, Any]", {option: value}))
     assert response.status_code == 202, response.text
     assert get(response.location)["options"][option] == read
 
@@ -156,7 +158,8 @@ def test_refuses_a_webhook_url_we_cannot_post_to(url: str) -> None:
         pytest.param({}, id="no body"),
         pytest.param({"json": {"file": "products.csv"}}, id="JSON"),
         pytest.param({"data": "{", "content_type": "application/json"}, id="broken JSON"),
-        pytest.param({"data": CSV, "content_type": "text/csv"}, id="a bare CSV"),
+        pytest.param({"data": CSV, "content_type": "application/x-www-form-urlencoded"}, id="a CSV labelled as a form"),
+        pytest.param({"data": b"", "content_type": "text/csv"}, id="an empty bare file"),
         pytest.param({"data": {"file": CSV}}, id="a form without files"),
         pytest.param({"data": {"quality": "50"}}, id="only other parts"),
         pytest.param({"data": b"x", "content_type": "multipart/form-data"}, id="multipart without a boundary"),
@@ -179,12 +182,19 @@ def test_refuses_a_body_without_a_file(path: str, body: dict[str, Any]) -> None:
         pytest.param(("products.xlsx", b"PK\x03\x04"), id="an Excel workbook"),
         pytest.param(("products.csv", b"PK\x03\x04"), id="a workbook named .csv"),
         pytest.param(("products.csv", b"\x89PNG\r\n\x1a\n"), id="an image named .csv"),
-        pytest.param(("products.pdf", CSV.encode()), id="a CSV named .pdf"),
+        pytest.param(("products.csv", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), id="a PDF named .csv"),
     ],
 )
 def test_refuses_a_file_of_another_type(file: tuple[str, bytes]) -> None:
     """The API answers 415 `unsupported_file_type`."""
     problem(post({"file": csv_file(*file)}), 415, "unsupported_file_type")
+
+
+@on_one_database
+@pytest.mark.parametrize("name", ["products.pdf", "products.xlsx", "products.csv (1)", "export.csv?x=1", "products"])
+def test_the_name_of_a_file_does_not_decide_its_kind(name: str) -> None:
+    """Browsers and programs name files as they like; the content decides."""
+    assert post({"file": csv_file(name, CSV.encode())}).status_code == 202
 
 
 @on_one_database

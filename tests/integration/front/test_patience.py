@@ -136,10 +136,7 @@ def test_a_slow_reader_is_cut_off(connect: Connect) -> None:
 
 def test_an_honest_client_on_a_slow_line_succeeds(connect: Connect) -> None:
     """An upload and a download may take far longer than the patience, as both exceed the minimum rate."""
-    padding = b" " * 15_000
-    body = PART.replace(
-        b"--x--", b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + padding + b"\r\n--x--"
-    )
+    body = PART.replace(b"\r\n--x--", b"\r\n" * 7_500 + b"\r\n--x--")
     client = connect(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(body))
     for start in range(0, len(body), 1000):
         client.sendall(body[start : start + 1000])

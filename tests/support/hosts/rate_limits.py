@@ -123,6 +123,24 @@ def rate_limit_policy(wait: float, left: int) -> Mapping[str, str]:
 
 
 @dataclass
+class Queue:
+    """Serves `rate` requests a second and lets up to `length` wait, as nginx's `limit_req` with `burst` does."""
+
+    rate: float
+    length: int
+    status: int = 503
+    _free_at: float = 0.0
+
+    def __call__(self, asked: Asked, reply: Reply) -> Reply:
+        """Serve the request in its turn, or refuse it at once."""
+        wait = max(0.0, self._free_at - asked.at)
+        if wait * self.rate > self.length:
+            return Reply(self.status)
+        self._free_at = asked.at + wait + 1 / self.rate
+        return replace(reply, delay=reply.delay + wait)
+
+
+@dataclass
 class RateLimit:
     """Refuses what `meter` does not allow with `status`; after a refusal, everything for `penalty` seconds."""
 

@@ -46,6 +46,7 @@ class TroubledHost:
         self.most_connections, self.refuses_more = most_connections, refuses_more
         self.idle, self.address = idle, address
         self.log = VisitLog()
+        self.lock = threading.Lock()  # for those who change it in turns
         self.port = free_port(PORTS)
         self.url = f"http://{address}:{self.port}"
         self._under_way = 0
@@ -81,7 +82,7 @@ class TroubledHost:
 
     def stop(self) -> None:
         """Hang up and end the thread."""
-        self.go_away()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -107,6 +108,12 @@ class TroubledHost:
             self._accepting = None
         for task in self._connections:
             task.cancel()
+
+    async def _end(self) -> None:
+        self._leave()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # their sockets close in the next round
 
     async def _accept(self, listener: socket.socket) -> None:
         with listener:

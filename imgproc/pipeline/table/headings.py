@@ -1,0 +1,82 @@
+"""What a heading names: it is compared with the known names of our columns by its key. `column_names` lists them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from imgproc.pipeline.table import column_names as names
+
+MAX_COLUMNS = 1000
+MAX_HEADING_CHARS = 100  # No column of ours has a longer name, and normalizing one takes quadratic time.
+_REMARK = re.compile(r"\((?!\d)[^()]*\)|\[(?!\d)[^\[\]]*\]|\{[^{}]*\}")
+_NUMBERED = re.compile(r"\s*[(\[]?\d{1,2}\s*[.):\]-]\s*(?=[^\W\d])")  # `1. Product Name`
+_AMAZON_PATH = re.compile(r"#\d+(?:\.\w+)*$")  # `item_name[language_tag=en_US]#1.value`
+_NUMBER_SIGN = re.compile(r"(?<=\w)\s*#\s*$")  # `Item #`
+_LETTERS = str.maketrans("\u0131łøđ", "ilod")
+
+# The names of our columns as the caller gives them: of the pictures there may be several.
+Choice = Mapping[str, Sequence[str]]
+
+
+@lru_cache(maxsize=4096)
+def key(heading: str) -> str:
+    """A heading without case, accents, spacing, punctuation, a number before it and remarks in brackets.
+
+    A heading of punctuation alone (`#`) stays.
+    """
+    if len(heading) > MAX_HEADING_CHARS:
+        return ""
+    text = _AMAZON_PATH.sub("", _REMARK.sub("", unicodedata.normalize("NFKC", heading)))
+    text = unicodedata.normalize("NFKD", _NUMBER_SIGN.sub("no", _NUMBERED.sub("", text, count=1)).casefold())
+    plain = "".join(character for character in text if not unicodedata.combining(character))
+    return re.sub(r"[\W_]", "", plain.translate(_LETTERS)) or heading.strip()
+
+
+def _ranks(*listed: Sequence[str]) -> dict[str, int]:
+    return {key(name): rank for rank, name in reversed([*enumerate(name for each in listed for name in each)])}
+
+
+SERIALS = _ranks(names.SERIAL_NUMBER, names.WEAK_SERIAL_NUMBER)
+NAMES = _ranks(names.PRODUCT_NAME, names.WEAK_PRODUCT_NAME)
+WEAK_SERIALS = {key(name) for name in names.WEAK_SERIAL_NUMBER} - {key(name) for name in names.SERIAL_NUMBER}
+WEAK_NAMES = {key(name) for name in names.WEAK_PRODUCT_NAME} - {key(name) for name in names.PRODUCT_NAME}
+WEAK_URLS = _ranks(names.WEAK_IMAGE_URLS)
+OUR_IMAGES = _ranks(names.INPUT_IMAGE_URLS)
+_PICTURES = tuple(key(each) for each in names.PICTURES)
+
+
+@lru_cache(maxsize=4096)
+def names_pictures(heading: str) -> bool:
+    """Whether a heading names a column of pictures, and not of something said about them."""
+    text = key(heading)
+    rest = text
+    for picture in _PICTURES:
+        rest = rest.replace(picture, "")
+    return rest != text and not any(other in rest or text == other for other in names.NOT_PICTURES)
+
+
+def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
+    """Which of our columns a line names, so that it may be the header."""
+    cells = [cell for cell in header[:MAX_COLUMNS] if cell.strip()]
+    found = set()
+    for cell in cells:
+        text = key(cell)
+        if text in SERIALS:
+            found.add("serialNumber")
+        if text in NAMES:
+            found.add("productName")
+        if text in WEAK_URLS or names_pictures(cell):
+            found.add("inputImageUrls")
+    if choice:
+        given = {key(cell) for cell in cells}
+        found -= choice.keys()
+        found |= {column for column, wanted in choice.items() if all(key(each) in given for each in wanted)}
+    return found
+
+
+def cleaned(cells: Sequence[str]) -> list[str]:
+    """The cells of a header without the white space and marks around them."""
+    return [cell.strip("\ufeff\u200b \t\r\n\xa0") for cell in cells]

@@ -1,0 +1,85 @@
+"""A sheet of a workbook -> its header, as `dialect` finds that of a text, and the records after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from imgproc.core.errors import RowError
+from imgproc.pipeline.table.columns import COLUMNS, Columns, too_many_columns
+from imgproc.pipeline.table.dialect import MAX_HEADER_LINES, SAMPLE_ROWS, last_of_several, note_lines_above
+from imgproc.pipeline.table.header_faults import Dialect, unnamed_columns
+from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, cleaned, names_pictures, roles
+from imgproc.pipeline.table.notes import Notes
+from imgproc.pipeline.table.records import Record
+from imgproc.pipeline.table.text import invalid_csv
+from imgproc.pipeline.table.url_items import starts_url
+from imgproc.pipeline.table.workbooks import Sheet
+
+NO_DELIMITER = "\x1f"  # between cells of a row that are shown together; no cell of a workbook has it
+
+
+def find_header(sheet: Sheet, *, notes: Notes, choice: Choice | None) -> Dialect:
+    """Find the header within the first 20 rows that have text.
+
+    Headings that are merged over several columns of pictures count for each of them.
+
+    Raises:
+        InvalidCsv: the sheet is blank, or no row names our columns.
+    """
+    sample = [
+        (number, _with_urls(cells, details))
+        for number, cells, details in islice(sheet.records(), MAX_HEADER_LINES + SAMPLE_ROWS)
+    ]
+    if not sample:
+        detail = f"The sheet {sheet.name!r} is empty: begin it with a header, then product rows, or name another sheet."
+        raise invalid_csv(1, None, "empty_file", detail)
+    tried = []
+    for place, (number, cells) in enumerate(sample[:MAX_HEADER_LINES]):
+        rows = tuple(row for _, row in sample[place + 1 :])
+        header = (*cleaned(cells), *[""] * sheet.width)[: sheet.width]
+        tried.append(Dialect(NO_DELIMITER, number, header, rows))
+    complete = [each for each in tried if len(roles(each.header, choice)) == len(COLUMNS)]
+    if not complete:
+        raise unnamed_columns(max(tried, key=lambda each: (len(roles(each.header, choice)), -each.line)), choice)
+    best = last_of_several(complete[0], complete)
+    if sheet.width > MAX_COLUMNS:
+        raise too_many_columns(sheet.width, line=best.line)
+    note_lines_above(best, [number - 1 for number, _ in sample], notes)
+    return best
+
+
+def spread_headings(dialect: Dialect) -> tuple[str, ...]:
+    """The header, with the heading of a column of pictures in the blank ones after it that have URLs."""
+    header = list(dialect.header)
+    for index in range(1, len(header)):
+        has_urls = any(starts_url(row[index].strip()) for row in dialect.rows)
+        if not header[index] and has_urls and names_pictures(header[index - 1]):
+            header[index] = header[index - 1]
+    return tuple(header)
+
+
+def read_sheet_records(
+    sheet: Sheet, dialect: Dialect, header: Sequence[str], columns: Columns, notes: Notes
+) -> Iterator[Record]:
+    """The rows after the header: the number of each, its cells, and why one of ours has no value."""
+    ours = (columns.serial, columns.name, *columns.images)
+    for number, cells, details in sheet.records(dialect.line + 1):
+        fault = None
+        for index, kind, text in details:
+            if kind == "error" and index in ours:
+                detail = f"The cell shows {text}, the error of a formula: mend it, or write the value itself."
+                fault = fault or RowError(number, header[index], "formula_error", detail)
+            elif kind in ("formula", "link") and index in columns.images and "://" not in cells[index]:
+                if kind == "link":
+                    notes.add("link_read", "Where a cell shows a text with a link, the link is read.", line=number)
+                cells[index] = text
+        yield number, cells, fault
+
+
+def _with_urls(cells: list[str], details: list[tuple[int, str, str]]) -> list[str]:
+    """The cells of a row of the sample; where a click or a formula leads to a URL, the URL."""
+    for index, kind, text in details:
+        if kind in ("formula", "link") and "://" not in cells[index] and "://" in text:
+            cells[index] = text
+    return cells

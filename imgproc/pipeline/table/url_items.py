@@ -1,0 +1,215 @@
+"""Takes a URL cell apart: the items of a list, however people and programs write lists of URLs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+# What `split_items` may change, by the code of its note.
+CHANGES = {
+    "invisible_removed": "Invisible characters are left out.",
+    "formula_read": "The URL of a formula (IMAGE, HYPERLINK) is read.",
+    "html_read": "The URLs of HTML tags are read.",
+    "markdown_read": "The URLs of Markdown links are read.",
+    "json_read": "The URLs of a JSON list are read.",
+    "attachments_read": "URLs in brackets after a file name are read.",
+    "entity_decoded": "`&amp;` in URLs is read as `&`.",
+    "space_encoded": "Spaces inside URLs are read as %20.",
+    "wix_media_read": "Names of Wix media are read as https://static.wixstatic.com/media/ and the name.",
+    "glued_split": "URLs that follow each other without a separator are read as several.",
+}
+
+_ABSOLUTE = re.compile(r"https?://", re.I)
+_SEPARATOR = re.compile(r"([,;|，、；،])")  # noqa: RUF001 - full-width and Arabic commas
+_OWN_ITEM = re.compile(r"[a-z][a-z0-9+.-]*://|//|www\.|data:", re.I)
+_IMAGE_NAME = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$", re.I)
+# Format characters without width are left out; marks of direction only around an item, because inside they mislead.
+_INVISIBLE = re.compile("[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
+_AROUND = " \t\r\n\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_FORMULA = re.compile(r'=\s*(?:@|_xlfn\.)?(?:IMAGE|HYPERLINK)\s*\(\s*"([^"]*)"', re.I)
+_TAG = re.compile(r"""<(?:img|source|a)\b[^<>]*?\b(?:src|href)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""", re.I)
+_BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>", re.I)
+_MARKDOWN = re.compile(r"!?\[[^\[\]]*\]\(\s*(https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()]*\)", re.I)
+_ATTACHMENT = re.compile(r"[^(),;|\n]*\((https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)", re.I)
+_ENTITY = re.compile(r"&(?:amp|#38|#x26);", re.I)
+# Wix exports the names of its media, which are public at one address.
+_WIX_MEDIA = re.compile(r"(?:wix:image://v1/)?([0-9a-f]{6}_[0-9a-f]{32}(?:~mv2\w*)?\.[a-z]{3,5})(?:[/#].*)?", re.I)
+_WIX_BASE = "https://static.wixstatic.com/media/"
+_GLUED = re.compile(r"(?<=[^\s/=:?&#,;|%(\[{\"'<，、；،])(?=https?://)", re.I)  # noqa: RUF001
+_WRAPPERS = {
+    '"': '"',
+    "'": "'",
+    "“": "”",
+    "„": "“",
+    "‘": "’",  # noqa: RUF001 - typographic quotes
+    "«": "»",
+    "`": "`",
+    "<": ">",
+    "[": "]",
+    "{": "}",
+    "(": ")",
+}
+
+MAX_WRAPPERS = 4  # around one another
+
+
+def starts_url(text: str) -> bool:
+    """Whether `text` starts like an absolute http(s) URL."""
+    return _ABSOLUTE.match(text) is not None
+
+
+def split_items(cell: str) -> tuple[list[str], list[str]]:
+    """The items of the cell, whether or not they are URLs, and the codes of what was changed.
+
+    Line breaks always separate, and so does other white space, except inside a URL that ends as a picture only with
+    what follows (`https://a/my mug.jpg`). A `,` `;` or `|` separates before `http://` or `https://`, after an item that
+    is not a URL, and where nothing follows; any other belongs to the URL (`https://a/w_9,h_9/b`). So that a wrong item
+    is reported, and not joined to the URL before it, it also separates before another scheme, `//`, `www.` and `data:`,
+    and after a URL that ends in an image's file name (`https://a/1.jpg,not-a-url`), unless an `=` shows that a
+    parameter follows (`https://a/1.jpg;v=2`).
+    """
+    changes: list[str] = []
+    text = _INVISIBLE.sub("", cell)
+    if text != cell:
+        changes.append("invisible_removed")
+    text = _SPACES.sub(" ", text)
+    listed = _listed(text.strip(), changes)
+    items = listed if listed is not None else [*_split_text(_unwrap(text.strip(_AROUND)), changes)]
+    return [_decoded(item, changes) for item in items if item], changes
+
+
+def _listed(text: str, changes: list[str]) -> list[str] | None:
+    """The URLs of a formula, of JSON, HTML or Markdown; None for plain text."""
+    if text[:1] == "=" and (formula := _FORMULA.match(text)):
+        changes.append("formula_read")
+        return [formula[1].strip()]
+    if text[:1] in ("[", "{") and (found := _json_urls(text)):
+        changes.append("json_read")
+        return found
+    for code, pattern, sign in (
+        ("html_read", _TAG, "<"),
+        ("markdown_read", _MARKDOWN, "]("),
+        ("attachments_read", _ATTACHMENT, "("),
+    ):
+        if sign in text and not starts_url(text) and (matches := list(pattern.finditer(text))):
+            rest = _BREAK.sub("", pattern.sub("", text)) if code != "html_read" else ""
+            if not rest.strip(" \t\r\n,;|"):
+                changes.append(code)
+                pictures = [match for match in matches if not match[0].lower().startswith("<a")]
+                matches = pictures or matches  # a link around a picture leads to a page
+                return [next(group for group in match.groups() if group is not None).strip() for match in matches]
+    return None
+
+
+def _json_urls(text: str) -> list[str]:
+    """The texts of a JSON list, and of the `url` and `src` of objects in it; none if it is not JSON."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    found: list[str] = []
+    waiting: list[Any] = [value]
+    while waiting:
+        each = waiting.pop(0)
+        if isinstance(each, str):
+            found.append(each.strip())
+        elif isinstance(each, list):
+            waiting[:0] = each
+        elif isinstance(each, dict):
+            waiting[:0] = [each[key] for key in ("url", "src", "image", "href", "link") if key in each][:1]
+    return found
+
+
+def _split_text(text: str, changes: list[str]) -> Iterator[str]:
+    if "<" in text:
+        broken = _BREAK.sub("\n", text)
+        if broken != text:
+            changes.append("html_read")
+        text = broken
+    apart = _GLUED.sub("\n", text)
+    if apart != text:
+        changes.append("glued_split")
+    for line in apart.splitlines():
+        yield from _joined(_split_line(line), changes)
+
+
+def _split_line(line: str) -> Iterator[tuple[str, bool]]:
+    """The items of a line, and whether only white space is between an item and the one before it."""
+    after_space = False
+    for token in line.split():
+        first, *rest = _SEPARATOR.split(token)
+        item = [first]  # A list of pieces: appending to a text would take quadratic time.
+        for separator, piece in zip(rest[::2], rest[1::2], strict=True):
+            if separator in ",;|" and _continues(item, piece):
+                item += (separator, piece)
+                continue
+            if item != [""]:
+                yield _unwrap("".join(item)), after_space
+            item, after_space = [piece], False
+        if item != [""]:
+            yield _unwrap("".join(item)), after_space
+        after_space = item != [""]
+
+
+def _continues(item: list[str], piece: str) -> bool:
+    if not piece or not starts_url(item[0].lstrip("\"'“[(<")) or _OWN_ITEM.match(piece.lstrip("\"'“[(<")):
+        return False
+    return "=" in piece or not _IMAGE_NAME.search("".join(item[-6:])[-6:].rstrip("\"'”])>"))
+
+
+def _joined(items: Iterator[tuple[str, bool]], changes: list[str]) -> Iterator[str]:
+    """Join the pieces of a URL with spaces inside, if it ends as a picture only with the last of them."""
+    pieces: list[str] = []
+    for item, after_space in items:
+        is_open = bool(pieces) and after_space and not starts_url(item) and not _OWN_ITEM.match(item)
+        if not is_open:
+            yield from pieces
+            pieces = []
+        pieces.append(item)
+        if is_open and _is_picture(item) and starts_url(pieces[0]):
+            changes.append("space_encoded")
+            yield "%20".join(pieces)
+            pieces = []
+        elif not starts_url(pieces[0]) or (len(pieces) == 1 and _is_picture(item)):
+            yield from pieces
+            pieces = []
+    yield from pieces
+
+
+def _is_picture(item: str) -> bool:
+    return _IMAGE_NAME.search(re.split(r"[?#]", item[-512:], maxsplit=1)[0]) is not None
+
+
+def _unwrap(text: str) -> str:
+    """The text without quotes or brackets around all of it."""
+    for _ in range(MAX_WRAPPERS):
+        inner = text[1:-1]
+        if len(text) < 2 or _WRAPPERS.get(text[0]) != text[-1] or not _is_whole(inner, text[0], text[-1]):
+            break
+        text = inner.strip()
+    return text
+
+
+def _is_whole(inner: str, opening: str, closing: str) -> bool:
+    """Whether a wrapper that opens before `inner` closes after it, and not within: `[a],[b]` has two."""
+    if opening == closing:
+        return closing not in inner
+    depth = 0
+    for character in inner if closing in inner else "":
+        depth += (character == opening) - (character == closing)
+        if depth < 0:
+            return False
+    return True
+
+
+def _decoded(item: str, changes: list[str]) -> str:
+    if "&" in item and _ENTITY.search(item) and starts_url(item):
+        changes.append("entity_decoded")
+        return _ENTITY.sub("&", _ENTITY.sub("&", item))  # twice: some programs escape what is escaped already
+    if "_" in item[:23] and (media := _WIX_MEDIA.fullmatch(item)):
+        changes.append("wix_media_read")
+        return _WIX_BASE + media[1]
+    return item

@@ -1,0 +1,160 @@
+"""The program that `workbooks` runs: reads one sheet of a workbook, and writes its rows as JSON, a line each.
+
+It is a process of its own, because a workbook is loaded into memory as a whole: the kernel bounds its memory and time,
+and a crash ends no web process. Its argument is a `Task` as JSON; on standard output it prints an `Answer` as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import json
+import math
+import resource
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetMetadata,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from imgproc.core.process import die_with_parent, dump_no_core, limit_memory
+from imgproc.pipeline.table.columns import COLUMNS
+from imgproc.pipeline.table.headings import Choice, roles
+from imgproc.pipeline.table.xlsx_details import Detail, XlsxDetails
+
+MAX_HEADER_ROWS = 20
+MAX_ROW_CHARS = 1024 * 1024
+EXACT = 10**15  # Excel keeps 15 digits of a number
+Cell = Any  # what python-calamine gives: a text, number, bool, date, time or duration
+
+
+def main(task: dict[str, Any]) -> dict[str, Any]:
+    """Read the sheet; the answer holds what was found, or a `refusal`."""
+    try:
+        with (
+            CalamineWorkbook.from_path(task["workbook"]) as workbook,
+            Path(task["rows"]).open("w", encoding="ascii") as rows,
+        ):
+            return _read(workbook, rows, task)
+    except PasswordError:
+        return {"refusal": "password"}
+    except CalamineError as error:
+        return {"refusal": "password" if "assword" in str(error) else "damaged"}
+    except OSError as error:
+        return {"refusal": "disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "damaged"}
+
+
+def _read(workbook: CalamineWorkbook, rows: TextIO, task: dict[str, Any]) -> dict[str, Any]:
+    sheets = [each for each in workbook.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
+    answer: dict[str, Any] = {"sheets": [each.name for each in sheets]}
+    wanted = task["sheet"]
+    if wanted is not None:
+        sheets = [each for each in sheets if each.name.strip().casefold() == wanted.strip().casefold()]
+    if not sheets:
+        return answer | {"refusal": "no_sheet"}
+    chosen, sheet = _choose(workbook, sheets, task["columns"])
+    details = XlsxDetails(task["workbook"]).of(chosen.name) if task["workbook"].endswith(".xlsx") else iter(())
+    answer["sheet"], answer["hidden"] = chosen.name, chosen.visible != SheetVisibleEnum.Visible
+    return answer | _write(sheet, details, rows, max_chars=task["max_chars"])
+
+
+def _choose(
+    workbook: CalamineWorkbook, sheets: list[SheetMetadata], choice: Choice | None
+) -> tuple[SheetMetadata, CalamineSheet]:
+    """The first sheet with our columns, visible ones before hidden ones; else the one that has most of them."""
+    best: tuple[int, SheetMetadata, CalamineSheet] | None = None
+    for each in sorted(sheets, key=lambda sheet: sheet.visible != SheetVisibleEnum.Visible):
+        sheet = workbook.get_sheet_by_name(each.name)
+        found = max((len(roles(row, choice)) for row in _first_rows(sheet)), default=-1)
+        if best is None or found > best[0]:
+            best = found, each, sheet
+        if found == len(COLUMNS):
+            break
+    assert best is not None, "there is a sheet"  # noqa: S101 - for the type checker
+    return best[1], best[2]
+
+
+def _first_rows(sheet: CalamineSheet) -> Iterator[list[str]]:
+    rows = ([text(cell) for cell in row] for row in sheet.iter_rows())
+    return islice((row for row in rows if any(row)), MAX_HEADER_ROWS)
+
+
+def _write(sheet: CalamineSheet, details: Iterator[Detail], rows: TextIO, *, max_chars: int) -> dict[str, Any]:
+    """Write each row that is not blank: its number, its texts, and the details of its cells."""
+    first_column = sheet.start[1] if sheet.start else 0
+    width, size, shortened = 0, 0, 0
+    waiting = next(details, None)
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        cells = [cell if type(cell) is str else text(cell) for cell in row]
+        if not shortened and any(type(cell) is float and abs(cell) >= EXACT for cell in row):
+            shortened = number
+        found: list[tuple[int, str, str]] = []
+        while waiting is not None and waiting.row <= number:
+            index = waiting.column - first_column
+            if waiting.row == number and index >= 0:
+                cells += [""] * (index + 1 - len(cells))
+                if waiting.kind in ("text", "error"):
+                    cells[index] = waiting.text
+                if waiting.kind != "text":
+                    found.append((index, waiting.kind, waiting.text))
+            waiting = next(details, None)
+        while cells and not cells[-1].strip():
+            cells.pop()
+        if not cells and not found:
+            continue
+        width = max(width, len(cells), *(index + 1 for index, *_ in found))
+        line = json.dumps([number, cells, found] if found else [number, cells])
+        size += len(line)
+        if len(line) > MAX_ROW_CHARS:
+            return {"refusal": "row_too_long", "line": number}
+        if size > max_chars:
+            return {"refusal": "too_large"}
+        rows.write(line + "\n")
+    return {"width": width, "shortened": shortened}
+
+
+def text(cell: Cell) -> str:
+    """A cell as the sheet shows it, as far as the file tells: whole numbers without `.0`, dates as ISO 8601."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, (int, float)):
+        return _number(cell)
+    if isinstance(cell, datetime.datetime):
+        return cell.isoformat() if cell.time() != datetime.time() else cell.date().isoformat()
+    if isinstance(cell, datetime.timedelta):
+        minutes, seconds = divmod(round(cell.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    return str(cell.isoformat())
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    if value == int(value) and abs(value) < 10**21:
+        return str(int(value))
+    return repr(float(f"{value:.15g}")).upper()  # as many digits as Excel shows
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    die_with_parent()
+    dump_no_core()
+    limit_memory(given["memory"])
+    resource.setrlimit(resource.RLIMIT_CPU, (given["seconds"], given["seconds"] + 5))
+    result: dict[str, Any] = {"refusal": "too_large"}
+    with contextlib.suppress(MemoryError):
+        result = main(given)
+    sys.stdout.write(json.dumps(result))

@@ -1,0 +1,84 @@
+"""A service that is forked from the supervisor is as one that an interpreter of its own runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import preloaded
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux are services forked")
+
+# Says what it finds, then ends with a message.
+CHILD = """
+import json, os, signal, sys
+from pathlib import Path
+
+facts = {
+    "name": __name__,
+    "arguments": sys.argv[1:],
+    "command": Path("/proc/self/cmdline").read_text().rstrip("\\0").split("\\0")[1:],
+    "folder": os.getcwd(),
+    "environment": os.environ["GIVEN"],
+    "own session": os.getsid(0) == os.getpid(),
+    "input": sys.stdin.read(),
+    "files": [name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")],
+    "handlers": [signal.getsignal(number).name for number in (signal.SIGTERM, signal.SIGHUP)],
+    "blocked": list(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+}
+print(json.dumps(facts), flush=True)
+sys.exit("The child has ended.")
+"""
+
+# Has a handler of each signal, and a lock, which no child may hold.
+PARENT = """
+import fcntl, os, signal, sys, threading
+from pathlib import Path
+from imgproc.core.process import stop_on_signals
+from imgproc.embedded.supervisor import Service, ServiceFailed, Supervisor
+
+folder, forked = Path(sys.argv[1]), sys.argv[2] == "True"
+sys.path.insert(0, str(folder))
+with open(folder / "lock", "w") as lock, Supervisor(stop_on_signals()) as supervisor:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        supervisor.start(
+            Service(
+                "child",
+                [sys.executable, "-m", "child", "a", "b c"],
+                environ={"GIVEN": "yes", "PYTHONPATH": str(folder)},
+                folder=folder,
+                log_file=folder / "child.log",
+                ready=lambda: False,
+                forked=forked,
+            )
+        )
+    except ServiceFailed as failure:
+        print(str(failure).splitlines()[0])
+"""
+
+
+def facts_of_child(folder: Path, *, forked: bool) -> dict[str, Any]:
+    """What a child finds that a supervisor has started in this way."""
+    (folder / "child.py").write_text(CHILD)
+    (folder / "parent.py").write_text(PARENT)
+    done = preloaded.run([str(folder / "parent.py"), str(folder), str(forked)], environ=os.environ)
+    log = folder / "child.log"
+    assert (done.stdout, done.stderr) == ("child ended with status 1\n", ""), log.read_text()
+    facts, message = log.read_text().splitlines()
+    log.unlink()
+    assert message == "The child has ended."
+    found: dict[str, Any] = json.loads(facts)
+    return found
+
+
+def test_a_forked_child_is_as_an_executed_one(tmp_path: Path) -> None:
+    """It has its own arguments, environment, folder, session and output, and no file, handler or mask of its parent."""
+    executed = facts_of_child(tmp_path, forked=False)
+    assert (executed["arguments"], executed["folder"], executed["input"]) == (["a", "b c"], str(tmp_path), "")
+    assert facts_of_child(tmp_path, forked=True) == executed

@@ -1,0 +1,217 @@
+"""Share links become the URL of the file; links that serve no picture are named; no other URL is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from imgproc.core.errors import ForbiddenAddress, InvalidInput
+from imgproc.pipeline.http.addresses import check_url
+from imgproc.pipeline.http.share_links import direct_form
+from imgproc.pipeline.http.unshareable_links import any_unshareable, unshareable
+from imgproc.pipeline.table.urls import parse_urls
+
+FILE = "1AbCdEfGhIjKlMnOpQrStUvWxYz012345"
+DRIVE = f"https://drive.usercontent.google.com/download?id={FILE}&export=download&confirm=t"
+ONE_DRIVE = (
+    "https://my.microsoftpersonalcontent.com/personal/339942fd8b9cbd18/_layouts/15/download.aspx?share=IQCDKvut-a"
+)
+
+DIRECT = {
+    f"https://drive.google.com/file/d/{FILE}/view?usp=sharing": DRIVE,
+    f"https://drive.google.com/file/d/{FILE}": DRIVE,
+    f"https://drive.google.com/file/d/{FILE}/preview": DRIVE,
+    f"https://drive.google.com/file/u/1/d/{FILE}/edit": DRIVE,
+    f"https://drive.google.com/a/shop.example/file/d/{FILE}/view": DRIVE,
+    f"https://drive.google.com/open?id={FILE}&usp=drive_copy": DRIVE,
+    f"http://drive.google.com/uc?id={FILE}": DRIVE,
+    f"https://drive.google.com/uc?export=view&id={FILE}": DRIVE,
+    f"https://drive.google.com/u/0/uc?id={FILE}&export=download": DRIVE,
+    f"https://docs.google.com/uc?id={FILE}": DRIVE,
+    f"https://docs.google.com/file/d/{FILE}/edit": DRIVE,
+    f"https://drive.google.com/file/d/{FILE}/view?resourcekey=0-aB_c": f"{DRIVE}&resourcekey=0-aB_c",
+    f"https://docs.google.com/drawings/d/{FILE}/edit": f"https://docs.google.com/drawings/d/{FILE}/export/png",
+    "https://www.dropbox.com/s/abc123/shoe.jpg?dl=0": "https://www.dropbox.com/s/abc123/shoe.jpg?raw=1",
+    "https://www.dropbox.com/s/abc123/shoe.jpg": "https://www.dropbox.com/s/abc123/shoe.jpg?raw=1",
+    "https://dropbox.com/scl/fi/x1/a%20shoe.jpg?rlkey=k9&st=z&dl=0": (
+        "https://www.dropbox.com/scl/fi/x1/a%20shoe.jpg?rlkey=k9&st=z&raw=1"
+    ),
+    "https://www.dropbox.com/sh/abc/KEY/shoe.jpg?dl=0": "https://www.dropbox.com/sh/abc/KEY/shoe.jpg?raw=1",
+    "https://1drv.ms/i/c/339942fd8b9cbd18/IQCDKvut-a?e=TIPQpU": ONE_DRIVE,
+    "https://1drv.ms/i/s!AbCdEf": (
+        "https://api.onedrive.com/v1.0/shares/u!aHR0cHM6Ly8xZHJ2Lm1zL2kvcyFBYkNkRWY/root/content"
+    ),
+    "https://onedrive.live.com/?redeem=aHR0cHM6Ly8xZHJ2Lm1zL2kvYy8zMzk5NDJmZDhiOWNiZDE4L0lRQ0RLdnV0LWE": ONE_DRIVE,
+    "https://onedrive.live.com/embed?cid=D3&resid=D3%211156&authkey=ANIJ": (
+        "https://onedrive.live.com/download?resid=D3%211156&authkey=ANIJ"
+    ),
+    "https://shop-my.sharepoint.com/:i:/g/personal/a_shop_example/EbX_-1?e=q9": (
+        "https://shop-my.sharepoint.com/:i:/g/personal/a_shop_example/EbX_-1?e=q9&download=1"
+    ),
+    "https://shop.sharepoint.com/:i:/r/sites/x/Shared%20Documents/a.jpg?csf=1&web=1": (
+        "https://shop.sharepoint.com/:i:/r/sites/x/Shared%20Documents/a.jpg?csf=1&download=1"
+    ),
+    "https://app.box.com/s/kwio6b4ovt": "https://app.box.com/shared/static/kwio6b4ovt",
+    "https://shop.app.box.com/s/kwio6b4ovt": "https://shop.app.box.com/shared/static/kwio6b4ovt",
+    "https://box.com/s/kwio6b4ovt": "https://app.box.com/shared/static/kwio6b4ovt",
+    "https://app.box.com/s/kwio/file/99": (
+        "https://app.box.com/index.php?rm=box_download_shared_file&shared_name=kwio&file_id=f_99"
+    ),
+    "https://github.com/o/r/blob/main/img/a%20b.png": "https://github.com/o/r/raw/main/img/a%20b.png",
+    "https://github.com/o/r/blob/v1/a.png?raw=true": "https://github.com/o/r/raw/v1/a.png",
+    "https://gitlab.com/g/sub/p/-/blob/main/a.png": "https://gitlab.com/g/sub/p/-/raw/main/a.png",
+    "https://bitbucket.org/o/r/src/main/a.png": "https://bitbucket.org/o/r/raw/main/a.png",
+    "https://codeberg.org/o/r/src/branch/main/a.png": "https://codeberg.org/o/r/raw/branch/main/a.png",
+    "https://huggingface.co/datasets/o/r/blob/main/a.png": "https://huggingface.co/datasets/o/r/resolve/main/a.png",
+    "https://imgur.com/AbC1234": "https://i.imgur.com/AbC1234.jpg",
+    "https://m.imgur.com/r/shoes/AbC1234": "https://i.imgur.com/AbC1234.jpg",
+    "https://imgur.com/AbC1234.png": "https://i.imgur.com/AbC1234.png",
+    "https://commons.wikimedia.org/wiki/File:A_shoe_(left).jpg": (
+        "https://commons.wikimedia.org/wiki/Special:FilePath/A_shoe_%28left%29.jpg"
+    ),
+    "https://de.wikipedia.org/wiki/Datei:Schuh%20links.jpg": (
+        "https://de.wikipedia.org/wiki/Special:FilePath/Schuh%20links.jpg"
+    ),
+    "https://en.wikipedia.org/wiki/Shoe#/media/File:Shoe.png": (
+        "https://en.wikipedia.org/wiki/Special:FilePath/Shoe.png"
+    ),
+    "https://commons.wikimedia.org/w/index.php?title=File:Shoe.jpg": (
+        "https://commons.wikimedia.org/wiki/Special:FilePath/Shoe.jpg"
+    ),
+    "https://commons.wikimedia.org/wiki/File:Shoe.svg": (
+        "https://commons.wikimedia.org/wiki/Special:FilePath/Shoe.svg?width=1280"
+    ),
+    "https://unsplash.com/photos/red-nike-shoe-164_6wVEHfI": (
+        "https://unsplash.com/photos/164_6wVEHfI/download?force=true"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("url", DIRECT)
+def test_a_share_link_has_a_direct_form(url: str) -> None:
+    """The direct form is the URL of the file; it has no other form, and may serve a picture."""
+    found = direct_form(url)
+    assert found is not None
+    assert found.url == DIRECT[url]
+    assert found.service in found.note
+    assert direct_form(found.url) is None
+    assert unshareable(url) is None
+    assert unshareable(found.url) is None
+
+
+AS_THEY_ARE = [
+    "https://shop.example/file/d/abcdefghijk/view",
+    DRIVE,
+    f"https://drive.google.com/thumbnail?id={FILE}&sz=w2000",
+    f"https://lh3.googleusercontent.com/d/{FILE}",
+    "https://drive.google.com/open?id=",
+    "https://www.dropbox.com/s/abc123/shoe.jpg?dl=1",
+    "https://www.dropbox.com/scl/fi/x1/shoe.jpg?rlkey=k9&raw=1",
+    "https://dl.dropboxusercontent.com/s/abc123/shoe.jpg",
+    "https://shop.sharepoint.com/:i:/s/x/Eb?e=1&download=1",
+    "https://shop.sharepoint.com/sites/x/_layouts/15/download.aspx?share=Eb",
+    "https://app.box.com/shared/static/kwio6b4ovt.jpg",
+    "https://raw.githubusercontent.com/o/r/main/a.png",
+    "https://github.com/o/r/raw/main/a.png",
+    "https://i.imgur.com/AbC1234.jpg",
+    "https://i.ibb.co/D5mcqgH/shoe.jpg",
+    "https://upload.wikimedia.org/wikipedia/commons/a/a9/Example.jpg",
+    "https://commons.wikimedia.org/wiki/Special:FilePath/Example.jpg",
+    "https://en.wikipedia.org/wiki/Shoe",
+    "https://images.unsplash.com/photo-1549298916?w=900",
+    "https://onedrive.live.com/download?resid=D3%211156&authkey=ANIJ",
+    # Not these services, whatever the text looks like.
+    f"https://drive.google.com.evil.example/file/d/{FILE}/view",
+    f"https://evil.example/https://drive.google.com/file/d/{FILE}/view",
+    f"https://evildrive.google.com/file/d/{FILE}/view",
+    f"https://drive.google.com@evil.example/file/d/{FILE}/view",
+    f"https://user:pass@drive.google.com/file/d/{FILE}/view",
+    f"https://drive.google.com:8443/file/d/{FILE}/view",
+    f"https://drive.google.com:0x/file/d/{FILE}/view",
+    f"ftp://drive.google.com/file/d/{FILE}/view",
+    f"https://drive.google.com\\@evil.example/file/d/{FILE}/view",
+    "https://evil.example/.sharepoint.com/:i:/g/x",
+    "https://shop.sharepoint.com.evil.example/:i:/g/x",
+    "https://[drive.google.com]/open?id=1234567890",
+    # What a redeemed link holds is a link of OneDrive, or nothing.
+    "https://onedrive.live.com/?redeem=aHR0cDovLzEyNy4wLjAuMS9h",
+    "https://onedrive.live.com/?redeem=%FF%FF",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", AS_THEY_ARE)
+def test_any_other_url_stays_as_it_is(url: str) -> None:
+    """Direct links, unknown services and hosts that only look like a service have no direct form."""
+    assert direct_form(url) is None
+    assert unshareable(url) is None
+
+
+NO_PICTURE = {
+    "https://we.tl/t-AbCdEf123": "WeTransfer",
+    "https://wetransfer.com/downloads/abc/def": "WeTransfer",
+    "https://shop.wetransfer.com/downloads/abc": "WeTransfer",
+    "https://photos.app.goo.gl/AbCdEf": "Google Photos",
+    "https://photos.google.com/share/AF1Qip?key=x": "Google Photos",
+    "https://goo.gl/photos/AbCdEf": "Google Photos",
+    "https://www.icloud.com/sharedalbum/#B0abc": "iCloud",
+    "https://share.icloud.com/photos/0abc": "iCloud",
+    "https://www.instagram.com/p/CabcDEF/": "Instagram",
+    "https://www.facebook.com/photo/?fbid=1": "Facebook",
+    "https://www.canva.com/design/DAF/view": "Canva",
+    "https://mega.nz/file/abc#key": "MEGA",
+    "https://drive.google.com/drive/folders/1AbC?usp=sharing": "folder",
+    "https://drive.google.com/drive/u/0/folders/1AbC": "folder",
+    "https://docs.google.com/document/d/1AbC/edit": "Google document",
+    "https://www.dropbox.com/sh/abc/KEY?dl=0": "Dropbox folder",
+    "https://www.dropbox.com/scl/fo/abc/KEY?rlkey=x&dl=0": "Dropbox folder",
+    "https://www.dropbox.com/sh/abc/KEY?preview=shoe.jpg": "Dropbox folder",
+    "https://www.dropbox.com/home/shoes?preview=a.jpg": "Dropbox page",
+    "https://www.dropbox.com/t/abc": "Dropbox page",
+    "https://1drv.ms/f/s!AbC": "OneDrive folder",
+    "https://shop-my.sharepoint.com/:f:/g/personal/a/Eb": "SharePoint folder",
+    "https://imgur.com/a/AbC12": "Imgur album",
+    "https://imgur.com/gallery/shoes-AbC12": "Imgur album",
+    "https://app.box.com/s/abc/folder/12": "Box",
+    "https://x.com/shop/status/123/photo/1": "post",
+    "https://www.flickr.com/photos/shop/albums/721": "Flickr album",
+}
+
+
+@pytest.mark.parametrize("url", NO_PICTURE)
+def test_a_link_that_serves_no_picture_is_named_with_a_remedy(url: str) -> None:
+    """It is an error of its cell, and has no direct form."""
+    told = unshareable(url)
+    assert told is not None
+    assert NO_PICTURE[url] in told
+    assert ": " in told
+    assert direct_form(url) is None
+    assert any_unshareable(f"https://a.example/1.jpg,{url}\nhttps://a.example/2.jpg")
+    urls, faults, _ = parse_urls(f"https://a.example/1.jpg,{url}", at_most=9)
+    assert urls == ("https://a.example/1.jpg", url)
+    assert len(faults) == 1
+    assert told in faults[0]
+    assert faults[0].startswith("URL 2 ")
+
+
+@pytest.mark.parametrize("url", [*DIRECT, *AS_THEY_ARE])
+def test_no_link_that_may_work_is_suspected(url: str) -> None:
+    """The quick search finds nothing in the cells that stay as they are."""
+    assert not any_unshareable(url)
+
+
+@pytest.mark.parametrize("url", DIRECT)
+def test_the_direct_form_is_checked_as_any_url(url: str) -> None:
+    """A direct form is a URL with a public host of the service, and the original host cannot change that."""
+    found = direct_form(url)
+    assert found is not None
+    assert check_url(found.url, allowed_networks=()).scheme == "https"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "[::1]", "0x7f.1", "localhost", "10.0.0.1:22"])
+@pytest.mark.parametrize(
+    "path", ["/file/d/1234567890a/view", "/:i:/g/x", "/s/abc123/a.jpg?dl=0", "/o/r/blob/main/a.png"]
+)
+def test_no_share_link_opens_a_forbidden_address(host: str, path: str) -> None:
+    """A path like one of a share link changes nothing about the address."""
+    assert direct_form(f"http://{host}{path}") is None
+    with pytest.raises((ForbiddenAddress, InvalidInput)):
+        check_url(f"http://{host}{path}", allowed_networks=())
