@@ -39,7 +39,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, None, None]:
     before = _now()
     yield
     costs = [after - start for after, start in zip(_now(), before, strict=True)]
-    with (Path(os.environ["TEST_COSTS"]) / f"{os.getpid()}.jsonl").open("a") as file:
+    folder = Path(os.environ["TEST_COSTS"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{os.getpid()}.jsonl").open("a") as file:
         file.write(json.dumps([item.nodeid, *costs]) + "\n")
 
 

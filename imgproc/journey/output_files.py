@@ -89,6 +89,8 @@ def _store(
         failed_stream, book_stream = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         failed = FailedFile(layout, failed_stream, bom=bom)
         book = Workbook(book_stream) if wants_xlsx(request) else None
+        if book:
+            stack.callback(book.discard)
         lines = output_lines(layout, _calling(failed.add, _redacted(services, layout, rows)))
         chunks = write_csv(_calling(book.add, lines) if book else lines, bom=bom)
 

@@ -21,12 +21,14 @@ from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from imgproc.queue.connection import redis_client
 from tests.integration.api.answers import AppFactory
+from tests.support.closing_client import ClosingClient
 from tests.support.image_host import ImageHost, open_image_host
 from tests.support.postgresql import postgresql
 from tests.support.s3 import ObjectStore, create_buckets
 from tests.support.valkey_server import valkey
 
 Environ = dict[str, str]
+Flask.test_client_class = ClosingClient
 
 
 @pytest.fixture(scope="session")

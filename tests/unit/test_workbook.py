@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -21,6 +23,7 @@ def written(*lines: list[str], sheet_rows: int = 1_048_576) -> zipfile.ZipFile:
     for line in lines:
         book.add(line)
     book.close()
+    book.discard()
     return zipfile.ZipFile(stream)
 
 
@@ -80,3 +83,19 @@ def test_characters_that_xml_cannot_hold_damage_no_workbook() -> None:
 def test_an_empty_table_is_a_workbook() -> None:
     """It has its header."""
     assert texts(written(["S. No.", "Product Name"])) == [["S. No.", "Product Name"]]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_workbook_that_is_discarded_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    """Also where its request was cancelled before the last row."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    book = Workbook(io.BytesIO(), sheet_rows=2)
+    for number in range(4):
+        book.add([str(number), "Mug"])
+    assert [*tmp_path.rglob("*")]
+    if closed:
+        book.close()
+    book.discard()
+    assert not [*tmp_path.rglob("*")]

@@ -331,6 +331,7 @@ def test_a_column_of_outputs_that_is_read_stays() -> None:
 
 
 @patient
+@example(extra=[("\n'", "0")], separator=",", at=0)
 @given(
     extra=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4),
     separator=st.sampled_from(",;\t|"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from typing import IO
 
@@ -19,11 +20,12 @@ class Workbook:
     """A workbook that is written into `stream` when it is closed; until then it takes disk, and little memory.
 
     Every cell is text: no URL becomes a link, of which a worksheet has room for 65,530, and no formula runs. The rows
-    beyond those of one worksheet go on in the next, under the same header.
+    beyond those of one worksheet go on in the next, under the same header. Its owner discards it at the end.
     """
 
     def __init__(self, stream: IO[bytes], *, sheet_rows: int = MAX_SHEET_ROWS) -> None:
-        self._book = xlsxwriter.Workbook(stream, {"constant_memory": True})
+        self._folder = tempfile.TemporaryDirectory(prefix="workbook-")
+        self._book = xlsxwriter.Workbook(stream, {"constant_memory": True, "tmpdir": self._folder.name})
         self._header: Sequence[str] = ()
         self._sheet: Worksheet | None = None
         self._rows, self._most = 0, sheet_rows
@@ -41,6 +43,12 @@ class Workbook:
     def close(self) -> None:
         """Write the file."""
         self._book.close()
+
+    def discard(self) -> None:
+        """Delete the temporary files: xlsxwriter keeps each worksheet in one until the workbook is closed."""
+        for sheet in self._book.worksheets():
+            sheet.row_data_fh.close()
+        self._folder.cleanup()
 
     def _write(self, sheet: Worksheet, line: Sequence[str]) -> None:
         for column, cell in enumerate(line):

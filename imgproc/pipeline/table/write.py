@@ -142,4 +142,5 @@ def _safe(cell: str) -> str:
     text = cell.rstrip()
     if guard(text) is text or unguard(text) is not text:
         return cell
-    return guard(value(cell) if text.lstrip().startswith(("'", '="')) else cell)
+    bare = text.lstrip()
+    return guard(value(cell) if unguard(bare) is not bare or bare.startswith('="') else cell)
