@@ -21,6 +21,7 @@ from imgproc.pipeline.images.formats import MAX_QUALITY, SMART, content_type_of,
 from imgproc.pipeline.images.keep import keep
 from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_compression, check_memory
 from imgproc.pipeline.images.memory import MemoryBudget
+from imgproc.pipeline.images.notes import ImageNote
 from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of, turn_upright, turned_size
 from imgproc.pipeline.images.parts import check_parts
@@ -54,6 +55,7 @@ class Rendition:
     source: ImageFacts
     output: ImageFacts
     kept: bool = False
+    notes: tuple[ImageNote, ...] = ()
 
 
 def compress(
