@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable
 from types import ModuleType
@@ -81,18 +82,19 @@ def sweeper_compares_null() -> None:
 def finalize_without_epoch() -> None:
     """Let a finalizer end the request whatever its epoch, even if another one holds the lease."""
 
-    def complete(request_id: str, *, epoch: int, token: str, status: Any, values: Any, payload: Any) -> str | None:
+    def complete(request_id: str, *, epoch: int, token: str, status: Any, values: Any, announce: Any) -> str | None:
         statement = (
             sa.update(ProcessingRequest)
             .where(ProcessingRequest.id == request_id)
             .values(status=status, finished_at=db_now(), lease_token=None, lease_until=None, **values)
-            .returning(ProcessingRequest.webhook_url)
+            .returning(ProcessingRequest.webhook_url, ProcessingRequest.finished_at)
         )
         with transaction() as connection:
-            url = connection.execute(statement).scalar_one()
+            url, finished_at = connection.execute(statement).one()
             if url is None:
                 return None
-            return finalization._announce(connection, request_id, epoch=epoch, url=url, body=payload)
+            body = announce(finished_at)
+            return finalization._announce(connection, request_id, epoch=epoch, url=url, body=body)
 
     _replace(finalization, "complete", complete)
 
@@ -110,5 +112,13 @@ def apply(name: str) -> None:
 
 
 def _replace(module: ModuleType, name: str, defect: Callable[..., Any]) -> None:
-    getattr(module, name)  # raises if the code has changed and the defect would have no effect
+    """Put `defect` in place of a function.
+
+    Raises:
+        TypeError: the function takes other arguments now, so the defect would only crash.
+    """
+    parameters = inspect.signature(getattr(module, name)).parameters.values()
+    positional = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    named = {each.name: None for each in parameters if each.kind is each.KEYWORD_ONLY}
+    inspect.signature(defect).bind(*positional, **named)
     setattr(module, name, defect)
