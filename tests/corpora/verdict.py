@@ -1,0 +1,49 @@
+"""Ours beside a judge's: what each file comes to, as a kind of agreement or disagreement."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgproc.core.errors import CompressError
+from tests.corpora.shown import Shown, difference
+
+AGREED = "agreed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One file: its group, the details, and both pictures where there are any."""
+
+    file: Path
+    group: str
+    detail: str = ""
+    ours: Shown | None = None
+    theirs: Shown | None = None
+
+
+def judge(file: Path, kind: str, judge_name: str, ours: Shown | CompressError, theirs: Shown | None) -> Verdict:
+    """Compare what we made of a file with what the judge shows of it.
+
+    A picture that the judge shows in part is right if we refuse it, and a picture that the judge does not show is no
+    disagreement: our decoders may read more.
+    """
+    if isinstance(ours, CompressError):
+        if theirs is None or not theirs.is_whole:
+            return Verdict(file, AGREED, f"{kind}: both refuse it ({ours.code})", theirs=theirs)
+        return Verdict(
+            file, f"{kind}: {judge_name} shows it whole, we refuse it: {_stem(ours)}", ours.detail, None, theirs
+        )
+    if theirs is None:
+        return Verdict(file, AGREED, f"{kind}: {judge_name} does not show it, we do", ours)
+    if not theirs.is_whole:
+        return Verdict(file, f"{kind}: {judge_name} shows a part, we took it as whole", "", ours, theirs)
+    if differs := difference(ours, theirs):
+        return Verdict(file, f"{kind}: looks different from {judge_name}", differs, ours, theirs)
+    return Verdict(file, AGREED, f"{kind}: same as {judge_name}", ours, theirs)
+
+
+def _stem(error: CompressError) -> str:
+    """The code and the sentence without what differs from file to file."""
+    return f"{error.code}, {re.sub(r'[0-9][0-9,.]*', 'N', error.detail)[:100]}"
