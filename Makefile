@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile bench hosts audit image-check pin-images sbom dist lock env clean
+.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -39,6 +39,9 @@ chaos: $(DEV_STAMP) ## Kill, stop and cut off processes while requests run, then
 
 hostile: $(DEV_STAMP) ## Compress every hostile image in every format, scale and quality; takes hours (ARGS="'the largest'" tries some)
 	$(BIN)/python -m tests.unit.hostile_table $(ARGS)
+
+corpora: $(DEV_STAMP) ## Compare the pictures of a folder with how Chromium and libvips show them (DIR=folder)
+	$(BIN)/python -m tests.corpora $(DIR) $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dockerfile
 	$(BIN)/ruff check .

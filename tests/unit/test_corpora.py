@@ -1,0 +1,56 @@
+"""How `make corpora` compares two pictures, and what it makes of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imgproc.core.errors import CompressError
+from tests.corpora.shown import Shown, difference
+from tests.corpora.verdict import AGREED, judge
+
+REFUSED = CompressError("The PNG file of 12 bytes is damaged.", code="corrupt_image")
+
+
+def grey(level: int = 100, *, height: int = 30, width: int = 50, whole: bool = True) -> Shown:
+    """A picture of one grey."""
+    return Shown(np.full((height, width, 3), level, np.uint8), is_whole=whole)
+
+
+def test_rounding_is_no_difference_and_a_wrong_block_is() -> None:
+    """Means of blocks are compared, to within 4 levels; a single block that differs is enough."""
+    assert difference(grey(100), grey(104)) is None
+    assert difference(grey(100), grey(105)) == "blocks differ by 5 levels"
+    wrong = grey(100)
+    wrong.pixels[-2:, -3:] = 255
+    assert difference(grey(100), wrong) is not None
+    assert difference(grey(height=3, width=2), grey(height=3, width=2)) is None  # smaller than the grid
+
+
+def test_another_size_is_a_difference() -> None:
+    """It is told before the pixels are compared."""
+    assert difference(grey(), grey(width=51)) == "size 50 x 30 instead of 51 x 30"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "group"),
+    [
+        pytest.param(grey(), grey(), AGREED, id="same"),
+        pytest.param(grey(), grey(0), "png: looks different from Chromium", id="different"),
+        pytest.param(grey(), None, AGREED, id="more than a browser shows"),
+        pytest.param(grey(), grey(whole=False), "png: Chromium shows a part, we took it as whole", id="a part"),
+        pytest.param(REFUSED, None, AGREED, id="both refuse"),
+        pytest.param(REFUSED, grey(whole=False), AGREED, id="a part that we refuse"),
+        pytest.param(
+            REFUSED,
+            grey(),
+            "png: Chromium shows it whole, we refuse it: corrupt_image, The PNG file of N bytes is damaged.",
+            id="refused",
+        ),
+    ],
+)
+def test_groups_files_by_what_differs(ours: Shown | CompressError, theirs: Shown | None, group: str) -> None:
+    """Numbers in a refusal differ from file to file, so they do not make groups."""
+    assert judge(Path("a.png"), "png", "Chromium", ours, theirs).group == group
