@@ -36,5 +36,7 @@ def _thumbnail(shown: Shown | None) -> Image.Image:
         ImageDraw.Draw(empty).line([(0, 0), (inner, inner)], fill="red", width=2)
         return empty
     picture = Image.fromarray(shown.pixels)
+    if times := inner // max(picture.size):
+        return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
     picture.thumbnail((inner, inner))
     return picture
