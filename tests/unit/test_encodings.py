@@ -132,7 +132,9 @@ def test_refuses_a_doubtful_file_with_both_readings() -> None:
         assert [row.product_name for row in read(data, encoding).rows][-1] == name
 
 
-@pytest.mark.parametrize("name", ["Pipe {}”", "Pan {}°", "{}×{} cm", "Mug {}™", "Men’s mug {}", "Mug – red {}", "{}½ inch"])
+@pytest.mark.parametrize(
+    "name", ["Pipe {}”", "Pan {}°", "{}×{} cm", "Mug {}™", "Men’s mug {}", "Mug – red {}", "{}½ inch"]
+)
 @pytest.mark.parametrize("page", ["cp1252", "mac_roman"])
 def test_sizes_by_the_hundred_tell_no_more_than_one(name: str, page: str) -> None:
     """Names that only differ in their digits are one piece of evidence, so that a rare page does not win by them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -19,26 +20,38 @@ CHANGES = {
     "space_encoded": "Spaces inside URLs are read as %20.",
     "wix_media_read": "Names of Wix media are read as https://static.wixstatic.com/media/ and the name.",
     "glued_split": "URLs that follow each other without a separator are read as several.",
+    "labels_read": "The URLs behind “Product Image URL:” are read.",
+    "remarks_left_out": "What stands beside URLs, such as numbers, signs and titles of pictures, is left out.",
 }
 
 _ABSOLUTE = re.compile(r"https?://", re.I)
 _SEPARATOR = re.compile(r"([,;|，、；،])")  # noqa: RUF001 - full-width and Arabic commas
 _OWN_ITEM = re.compile(r"[a-z][a-z0-9+.-]*://|//|www\.|data:", re.I)
-_IMAGE_NAME = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$", re.I)
+_PICTURE = r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)"
+_IMAGE_NAME = re.compile(rf"{_PICTURE}$", re.I)
 # Format characters without width are left out; marks of direction only around an item, because inside they mislead.
 _INVISIBLE = re.compile("[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
-_AROUND = " \t\r\n\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_AROUND = " \t\r\n\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _FORMULA = re.compile(r'=\s*(?:@|_xlfn\.)?(?:IMAGE|HYPERLINK)\s*\(\s*"([^"]*)"', re.I)
 _TAG = re.compile(r"""<(?:img|source|a)\b[^<>]*?\b(?:src|href)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""", re.I)
-_BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>", re.I)
+_BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>|\[/?(?:img|url)\]", re.I)
 _MARKDOWN = re.compile(r"!?\[[^\[\]]*\]\(\s*(https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()]*\)", re.I)
 _ATTACHMENT = re.compile(r"[^(),;|\n]*\((https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)", re.I)
-_ENTITY = re.compile(r"&(?:amp|#38|#x26);", re.I)
+_ENTITY = re.compile(r"&(?:amp|#0{0,4}38|#x0{0,4}26);", re.I)
 # Wix exports the names of its media, which are public at one address.
 _WIX_MEDIA = re.compile(r"(?:wix:image://v1/)?([0-9a-f]{6}_[0-9a-f]{32}(?:~mv2\w*)?\.[a-z]{3,5})(?:[/#].*)?", re.I)
 _WIX_BASE = "https://static.wixstatic.com/media/"
-_GLUED = re.compile(r"(?<=[^\s/=:?&#,;|%(\[{\"'<，、；،])(?=https?://)", re.I)  # noqa: RUF001
+_GLUED = re.compile(r"(?<=[^\s/=:?&#,;|%(\[{\"'“„‘«‹`<，、；،])(?=https?://)", re.I)  # noqa: RUF001
+_LABELLED = re.compile(r"\bProduct Image URL:\s*(https?://[^\s,|]+)", re.I)  # as BigCommerce writes
+# What stands beside URLs: signs between two, line breaks written as `\n`, a word before, what the WooCommerce Import
+# Suite says of a picture, and signs or a number by themselves.
+_BETWEEN = re.compile(rf"({_PICTURE})[^\w\s/?%=,;|\"'“”‘’«»<>()\[\]{{}}，、；،]{{1,3}}(?=https?://)", re.I)  # noqa: RUF001
+_ESCAPED_BREAK = re.compile(r"(?:\\[rn]){1,4}(?=\s|https?://|$)", re.I)
+_LABEL = re.compile(r"(^|[,;|\n])[ \t]?(?!https?:|blob:|feed:)[^\W\d][\w .()-]{0,30}:[ \t]{0,3}(?=https?://)", re.I)
+_TITLES = re.compile(r"\s!\s*(?:alt|title|desc|caption|featured)\s?:[^|]*", re.I)
+_SIGNS = re.compile(r"[^\w\s.…?\"'“”‘’«»\\]{1,3}|\(?\d{1,2}[.)]")  # noqa: RUF001
+_AFTER_PICTURE = re.compile(rf"({_PICTURE})[^\w/?%=&#]{{1,3}}$", re.I)
 _WRAPPERS = {
     '"': '"',
     "'": "'",
@@ -72,12 +85,14 @@ def split_items(cell: str) -> tuple[list[str], list[str]]:
     parameter follows (`https://a/1.jpg;v=2`).
     """
     changes: list[str] = []
-    text = _INVISIBLE.sub("", cell)
+    text = _INVISIBLE.sub("", cell).replace("_x000D_", "")  # a carriage return of a workbook
     if text != cell:
         changes.append("invisible_removed")
-    text = _SPACES.sub(" ", text)
-    listed = _listed(text.strip(), changes)
-    items = listed if listed is not None else [*_split_text(_unwrap(text.strip(_AROUND)), changes)]
+    text = _SPACES.sub(" ", text).strip(_AROUND)
+    if "&lt;" in text:
+        text = html.unescape(text)
+    listed = _listed(text, changes)
+    items = listed if listed is not None else [*_split_text(_unwrap(text), changes)]
     return [_decoded(item, changes) for item in items if item], changes
 
 
@@ -88,6 +103,9 @@ def _listed(text: str, changes: list[str]) -> list[str] | None:
         return [formula[1].strip()]
     if text[:1] in ("[", "{") and (found := _json_urls(text)):
         changes.append("json_read")
+        return found
+    if found := _LABELLED.findall(text):
+        changes.append("labels_read")
         return found
     for code, pattern, sign in (
         ("html_read", _TAG, "<"),
@@ -124,16 +142,35 @@ def _json_urls(text: str) -> list[str]:
 
 
 def _split_text(text: str, changes: list[str]) -> Iterator[str]:
-    if "<" in text:
+    if "<" in text or "[/" in text:
         broken = _BREAK.sub("\n", text)
         if broken != text:
             changes.append("html_read")
         text = broken
-    apart = _GLUED.sub("\n", text)
-    if apart != text:
+    bare = _without_remarks(text)
+    apart = _GLUED.sub("\n", bare)
+    if apart != bare:
         changes.append("glued_split")
+    remarks = bare != text
     for line in apart.splitlines():
-        yield from _joined(_split_line(line), changes)
+        for item in _joined(_split_line(line), changes):
+            if _SIGNS.fullmatch(item) and ("://" in text or item == text):
+                remarks = True
+                continue
+            kept = _AFTER_PICTURE.sub(r"\1", item) if starts_url(item) else item
+            remarks = remarks or kept != item
+            yield kept
+    if remarks:
+        changes.append("remarks_left_out")
+
+
+def _without_remarks(text: str) -> str:
+    if " ! " in text:
+        text = _TITLES.sub("", text)
+    text = _ESCAPED_BREAK.sub("\n", text)
+    if text.count("://") > 1:
+        text = _BETWEEN.sub(r"\1\n", text)
+    return _LABEL.sub(r"\1", text) if not starts_url(text) or text.count(":") > text.count("://") else text
 
 
 def _split_line(line: str) -> Iterator[tuple[str, bool]]:
