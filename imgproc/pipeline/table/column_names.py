@@ -149,6 +149,8 @@ PICTURES = (
     ),
     *("inputurl",),
 )
+# These name pictures by themselves, with or without a number.
+PICTURES_ALONE = ("Pic", "Kép", "Kuva", "Gallery", "Galerie", "Galería", "Media Gallery", "Ảnh", "Фото", "عکس")
 # What else is said of a picture: its description, place, size or file.
 NOT_PICTURES = (
     "output",  # the column that our own files add
@@ -169,7 +171,7 @@ NOT_PICTURES = (
     ),
     *("description", "credit", "license", "licence", "copyright", "number", "hash", "video", "legende", "beschreibung"),
     *("tag0", "schirm", "supprimer", "loschen", "eliminar", "elimina", "usun", "alternatif", "isthumb"),
-    *("sortierung", "reihenfolge", "anzahl", "path", "thumbnaillabel", "isthumbnail", "delete", "imageid", "photoid"),
+    *("sortierung", "reihenfolge", "anzahl", "thumbnaillabel", "isthumbnail", "delete", "imageid", "photoid"),
 )
 # Pictures that repeat another, at a smaller size or of a variant: read only where a file has no others.
 MAIN_PICTURES = ("main", "base", "primary", "principal", "haupt", "featured", "cover", "hero", "default", "hoofd")
@@ -180,6 +182,7 @@ ADDITIONAL_PICTURES = (
 LESSER_PICTURES = (
     *("category", "brand", "manufacturer", "vendor", "supplier", "sizechart", "banner", "qrcode", "barcodeimage"),
     *("variationimage", "lowres", "preview", "avatar", "kategorie", "marke", "categorie"),
+    *("source", "path"),  # beside the pictures, their pages and their places on a disk
     *("thumb", "small", "swatch", "icon", "logo", "variantimage", "miniature", "vignette", "ogimage"),
 )
 WEAK_IMAGE_URLS = (
@@ -190,8 +193,9 @@ WEAK_IMAGE_URLS = (
     "Media",
     "Media Urls",
     "Media Url",
-    "Gallery",
-    "Galerie",
+    "Cover",
+    "Attachments",
+    "Attachment",
     "Lien",
     "リンク",
     "链接",

@@ -85,7 +85,8 @@ def unnamed_columns(best: Dialect, choice: Choice | None) -> InvalidCsv:
     if choice and not choice.keys() <= found:
         return unknown_headings(best.header, choice, line=best.line)
     if found:
-        return missing_columns(best.header, [column for column in COLUMNS if column not in found], line=best.line)
+        missing = [column for column in COLUMNS if column not in found]
+        return missing_columns(best.header, missing, best.rows, line=best.line)
     shown = ", ".join(best.header)[:300]
     detail = (
         f"Line {best.line} is {shown!r}, which names none of our columns: begin the file with a header line, such as "

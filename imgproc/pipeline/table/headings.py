@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from imgproc.pipeline.table import column_names as names
+from imgproc.pipeline.table.names_by_language import words
 
 MAX_COLUMNS = 1000
 MAX_HEADING_CHARS = 100  # No column of ours has a longer name, and normalizing one takes quadratic time.
@@ -39,23 +40,34 @@ def _ranks(*listed: Sequence[str]) -> dict[str, int]:
     return {key(name): rank for rank, name in reversed([*enumerate(name for each in listed for name in each)])}
 
 
-SERIALS = _ranks(names.SERIAL_NUMBER, names.WEAK_SERIAL_NUMBER)
-NAMES = _ranks(names.PRODUCT_NAME, names.WEAK_PRODUCT_NAME)
+SERIALS = _ranks(names.SERIAL_NUMBER, words(0), names.WEAK_SERIAL_NUMBER)
+NAMES = _ranks(names.PRODUCT_NAME, words(1), names.WEAK_PRODUCT_NAME)
 WEAK_SERIALS = {key(name) for name in names.WEAK_SERIAL_NUMBER} - {key(name) for name in names.SERIAL_NUMBER}
 WEAK_NAMES = {key(name) for name in names.WEAK_PRODUCT_NAME} - {key(name) for name in names.PRODUCT_NAME}
 WEAK_URLS = _ranks(names.WEAK_IMAGE_URLS)
 OUR_IMAGES = _ranks(names.INPUT_IMAGE_URLS)
-_PICTURES = tuple(key(each) for each in names.PICTURES)
+_PICTURES = tuple(key(each) for each in (*names.PICTURES, *words(2)))
+_PICTURES_ALONE = {key(each) for each in names.PICTURES_ALONE}
+# A listing of Etsy has a title, and only perhaps an SKU.
+_ETSY = {"title", "description", "price", "image1"}
 
 
 @lru_cache(maxsize=4096)
 def names_pictures(heading: str) -> bool:
     """Whether a heading names a column of pictures, and not of something said about them."""
     text = key(heading)
+    if text.rstrip("0123456789") in _PICTURES_ALONE:
+        return True
     rest = text
     for picture in _PICTURES:
         rest = rest.replace(picture, "")
     return rest != text and not any(other in rest or text == other for other in names.NOT_PICTURES)
+
+
+@lru_cache(maxsize=4096)
+def names_links(heading: str) -> bool:
+    """Whether a heading names URLs, of pictures or of pages, with or without a number."""
+    return key(heading).rstrip("0123456789") in WEAK_URLS
 
 
 def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
@@ -68,8 +80,10 @@ def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
             found.add("serialNumber")
         if text in NAMES:
             found.add("productName")
-        if text in WEAK_URLS or names_pictures(cell):
+        if names_links(cell) or names_pictures(cell):
             found.add("inputImageUrls")
+    if set(map(key, cells)) >= _ETSY:
+        found.add("serialNumber")
     if choice:
         given = {key(cell) for cell in cells}
         found -= choice.keys()

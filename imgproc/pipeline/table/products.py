@@ -108,6 +108,9 @@ class Products:
     def _continues(self, row: Row, before: Row) -> bool:
         if not row.serial_number and not row.product_name:
             return True
+        rules = self._columns.rules
+        if row.belongs and rules and (rules.platform.belonging or row.serial_number in ("", before.serial_number)):
+            return True
         same = row.serial_number == before.serial_number and before.serial_number != ""
         return same and row.product_name in ("", before.product_name)
 

@@ -37,7 +37,8 @@ class Row(NamedTuple):
 
     `row` counts data rows from 1, bad ones included and blank lines not. `line` is where the row starts in an editor.
     A row that `continues` belongs to the product of the row before it, whose serial number and name it has. `cells` are
-    all cells of the row as they are in the file, or empty where they were not asked for.
+    all cells of the row as they are in the file, or empty where they were not asked for. A row `belongs` where its
+    platform says that it is a part of the product above it.
     A million rows are made, and a frozen dataclass would take twice as long as this tuple.
     """
 
@@ -50,6 +51,7 @@ class Row(NamedTuple):
     errors: tuple[RowError, ...] = ()
     continues: bool = False
     cells: Sequence[str] = ()
+    belongs: bool = False
 
 
 class RowReader:
@@ -82,7 +84,7 @@ class RowReader:
             fault = fault or misfit
         columns = self._columns
         errors, urls = self._urls(line, cells)
-        serial, name = self._identity(line, cells, has_urls=bool(urls))
+        serial, name = self._identity(line, cells)
         kept = (given if fault else cells) if self._all_cells else ()
         cell = ",".join(urls) if len(columns.images) > 1 else value(cells[columns.images[0]])
         if fault:
@@ -90,10 +92,12 @@ class RowReader:
         # An empty name is the fault of a product, and only `products` knows where one starts.
         if name and (wrong := name_fault(name)):
             errors.insert(0, RowError(line, self._header[columns.name], *wrong))
-        return Row(number, line, serial, name, cell, urls, tuple(errors), cells=kept)
+        rules = columns.rules
+        belongs = rules is not None and rules.belongs_above(cells, is_whole=bool(name and urls))
+        return Row(number, line, serial, name, cell, urls, tuple(errors), cells=kept, belongs=belongs)
 
-    def _identity(self, line: int, cells: list[str], *, has_urls: bool) -> tuple[str, str]:
-        """The serial number and name of a row; both empty where its platform says that it belongs to the row above."""
+    def _identity(self, line: int, cells: list[str]) -> tuple[str, str]:
+        """The serial number and name of a row."""
         columns = self._columns
         serial, name = value(cells[columns.serial]), value(cells[columns.name])
         if not (serial.isascii() and name.isascii()) and INVISIBLE.search(f"{serial}{name}"):
@@ -101,8 +105,6 @@ class RowReader:
             self._notes.add("invisible_kept", detail, line=line)
         if (rules := columns.rules) is None:
             return serial, name
-        if rules.belongs_above(cells) and not (name and has_urls):
-            return "", ""
         for other in rules.serials:
             if name and not serial and (serial := value(cells[other])):
                 heading, wanted = self._header[other], self._header[columns.serial]

@@ -50,7 +50,7 @@ _BETWEEN = re.compile(rf"({_PICTURE})[^\w\s/?%=,;|\"'“”‘’«»<>()\[\]{{}
 _ESCAPED_BREAK = re.compile(r"(?:\\[rn]){1,4}(?=\s|https?://|$)", re.I)
 _LABEL = re.compile(r"(^|[,;|\n])[ \t]?(?!https?:|blob:|feed:)[^\W\d][\w .()-]{0,30}:[ \t]{0,3}(?=https?://)", re.I)
 _TITLES = re.compile(r"\s!\s*(?:alt|title|desc|caption|featured)\s?:[^|]*", re.I)
-_SIGNS = re.compile(r"[^\w\s.…?\"'“”‘’«»\\]{1,3}|\(?\d{1,2}[.)]")  # noqa: RUF001
+_SIGNS = re.compile(r"(?!://)[^\w\s.…?\"'“”‘’«»\\]{1,3}|\(?\d{1,2}[.)]")  # noqa: RUF001
 _AFTER_PICTURE = re.compile(rf"({_PICTURE})[^\w/?%=&#]{{1,3}}$", re.I)
 _WRAPPERS = {
     '"': '"',
