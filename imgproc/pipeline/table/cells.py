@@ -12,10 +12,44 @@ MAX_NAME_CHARS = 500
 # A spreadsheet keeps `="00123"` as text; it shortens long numbers to a few digits, so that different ones look alike.
 _TEXT_FORMULA = re.compile(r'="([^"]*)"')
 _ROW_WITHIN = re.compile(r"[,;\t|]\s*\"?https?://")
-FORMULA_ERRORS = frozenset(("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"))
+# Of Excel in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish and Turkish; Google; LibreOffice.
+FORMULA_ERRORS = frozenset(
+    (
+        *("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!"),
+        *("#BLOCKED!", "#CONNECT!", "#BUSY!", "#UNKNOWN!", "#EXTERNAL!", "#PYTHON!", "#GETTING_DATA"),
+        *(
+            "#NV",
+            "#WERT!",
+            "#BEZUG!",
+            "#ZAHL!",
+            "#ÜBERLAUF!",
+            "#VALEUR!",
+            "#NOM?",
+            "#NOMBRE!",
+            "#NUL!",
+            "#PROPAGATION!",
+        ),
+        *("#N/D", "#¡VALOR!", "#¡REF!", "#¿NOMBRE?", "#¡DIV/0!", "#¡NUM!", "#¡NULO!", "#VALORE!", "#RIF!", "#NOME?"),
+        *(
+            "#VALOR!",
+            "#NÚM!",
+            "#NULO!",
+            "#N/B",
+            "#WAARDE!",
+            "#VERW!",
+            "#NAAM?",
+            "#GETAL!",
+            "#DEEL/0!",
+            "#N/D!",
+            "#ARG!",
+        ),
+        *("#ADR!", "#NAZWA?", "#LICZBA!", "#DZIEL/0!", "#YOK", "#DEĞER!", "#BAŞV!", "#AD?", "#SAYI!", "#SAYI/0!"),
+        *("#ERROR!", *(f"Err:{number}" for number in range(501, 541))),
+    )
+)
 # Characters that are not seen; marks of direction and joiners of letters are no fault in a name.
 INVISIBLE = re.compile("[\u00ad\u034f\u200b\u2060-\u2064\ufeff]")
-_SHORTENED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]{2,}", re.I)
+_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]{2,}", re.I)
 
 
 def value(cell: str) -> str:

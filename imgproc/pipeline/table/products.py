@@ -126,7 +126,9 @@ class Products:
         if is_shortened(serial) and first_line is None:
             note = "A serial number like 8.90123E+12 was shortened by Excel, so it is not the number of the product."
             self._notes.add("serial_number_shortened", note, line=row.line)
-        errors = [RowError(row.line, self._header[index], *fault) for index, fault in faults if fault]
+        known = {fault.column for fault in row.errors}  # whose fault says why they are empty
+        named = [(self._header[index], fault) for index, fault in faults if fault]
+        errors = [RowError(row.line, column, *fault) for column, fault in named if column not in known]
         return row._replace(errors=(*errors, *row.errors)) if errors else row
 
     def _count(self, row: Row) -> Iterator[Row]:
