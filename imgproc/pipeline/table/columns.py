@@ -17,6 +17,7 @@ from imgproc.pipeline.table.headings import (
     WEAK_SERIALS,
     WEAK_URLS,
     Choice,
+    are_too_many,
     key,
     roles,
 )
@@ -62,7 +63,7 @@ def find_columns(
     Raises:
         InvalidCsv: there are too many columns, one of ours is missing, or two could be the same one.
     """
-    if len(header) > MAX_COLUMNS:
+    if are_too_many(header):
         raise too_many_columns(len(header), line=line)
     chosen = _chosen(header, choice or {}, line=line)
     sample = [row for row in sample if len(row) <= len(header)]

@@ -11,6 +11,7 @@ from imgproc.pipeline.table import column_names as names
 from imgproc.pipeline.table.names_by_language import words
 
 MAX_COLUMNS = 1000
+ADDED = ("outputimageurls", "error")  # the keys of the columns that our own files add begin so
 MAX_HEADING_CHARS = 100  # No column of ours has a longer name, and normalizing one takes quadratic time.
 _REMARK = re.compile(r"\((?!\d)[^()]*\)|\[(?!\d)[^\[\]]*\]|\{[^{}]*\}")
 _NUMBERED = re.compile(r"\s*[(\[]?\d{1,2}\s*[.):\]-]\s*(?=[^\W\d])")  # `1. Product Name`
@@ -89,6 +90,12 @@ def roles(header: Sequence[str], choice: Choice | None = None) -> set[str]:
         found -= choice.keys()
         found |= {column for column, wanted in choice.items() if all(key(each) in given for each in wanted)}
     return found
+
+
+def are_too_many(header: Sequence[str]) -> bool:
+    """Whether a header has more columns than a file may have, without those that our own files add as the last."""
+    added = sum(key(heading).startswith(ADDED) for heading in header[MAX_COLUMNS : 2 * MAX_COLUMNS])
+    return len(header) - added > MAX_COLUMNS
 
 
 def cleaned(cells: Sequence[str]) -> list[str]:

@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 
 from imgproc.pipeline.table import column_names as names
-from imgproc.pipeline.table.headings import key, names_links, names_pictures
+from imgproc.pipeline.table.headings import ADDED, key, names_links, names_pictures
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.samples import texts
 from imgproc.pipeline.table.text import invalid_csv
 from imgproc.pipeline.table.url_items import starts_url
 
 MAX_LISTED = 12  # headings in a note
-_OURS = ("output", "error")  # of the columns that our own files add
 _PICTURE_URL = re.compile(
     r"https?://[^\s,;|]+\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)(?![^\s?#,;|\"'])", re.I
 )
@@ -48,7 +47,9 @@ def note_images(
     unread = [
         repr(heading) if heading else f"{index + 1} (without a name)"
         for index, heading in enumerate(header)
-        if index not in images and not key(heading).startswith(_OURS) and _has_pictures(heading, sample, index)
+        if index not in images
+        and not key(heading).startswith(("output", *ADDED))
+        and _has_pictures(heading, sample, index)
     ]
     if unread:
         listed = _listed(unread)

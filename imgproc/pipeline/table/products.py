@@ -93,6 +93,10 @@ class Products:
         self._before = row
         yield from self._count(row)
 
+    def pass_by(self, row: Row) -> Iterator[Row]:
+        """Take a line that is no row, and changes no product; yield it in its order."""
+        yield from self._hold_behind(row)
+
     def end(self) -> Iterator[Row]:
         """The product before ends: yield its rows, which are bad if they have no URL."""
         held, self._held = self._held, []
@@ -101,6 +105,9 @@ class Products:
             detail = "The product has no image URL on any of its rows: give at least one, or remove them."
         pictures = {self._header[index] for index in self._columns.images}
         for row in held:
+            if not row.row:
+                yield row
+                continue
             is_misread = bool(row.urls) or any(fault.column is None or fault.column in pictures for fault in row.errors)
             yield row if is_misread else self._with_error(row, self._columns.images[0], "no_urls", detail)
         self._before = None

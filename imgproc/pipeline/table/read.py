@@ -116,6 +116,8 @@ def read_csv(
     if kind := kind_of(stream):
         return _read_workbook(stream, kind, limits, options, notes, all_cells=all_cells)
     refuse_other_kinds(peek(stream))
+    if options.sheet is not None:
+        notes.add("option_not_used", "The file is no workbook, so that `sheet` is not used.")
     encoding = find_encoding(stream, choice=options.encoding, notes=notes)
     dialect = find_dialect(open_text(stream, encoding).read(HEAD_CHARS), notes=notes, choice=options.columns)
     header = spread_headings(dialect.header, dialect.rows)
@@ -129,6 +131,8 @@ def read_csv(
 def _read_workbook(
     stream: BinaryIO, kind: str, limits: CsvLimits, options: ReadOptions, notes: Notes, *, all_cells: bool
 ) -> CsvReading:
+    if options.encoding is not None:
+        notes.add("option_not_used", "A workbook says its encoding itself, so that `encoding` is not used.")
     sheet = open_sheet(stream, kind, wanted=options.sheet, choice=options.columns, notes=notes)
     dialect = find_header(sheet, notes=notes, choice=options.columns)
     header = spread_headings(dialect.header, dialect.rows)

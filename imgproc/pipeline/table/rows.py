@@ -35,7 +35,8 @@ class CsvLimits:
 class Row(NamedTuple):
     """One data row; a row with `errors` is bad, and holds the cells that could be read.
 
-    `row` counts data rows from 1, bad ones included and blank lines not. `line` is where the row starts in an editor.
+    `row` counts data rows from 1, bad ones included and blank lines not; it is 0 for a line that is no row, such as the
+    header again, which is only given where all cells are. `line` is where the row starts in an editor.
     A row that `continues` belongs to the product of the row before it, whose serial number and name it has. `cells` are
     all cells of the row as they are in the file, or empty where they were not asked for. A row `belongs` where its
     platform says that it is a part of the product above it.

@@ -9,7 +9,7 @@ from imgproc.core.errors import RowError
 from imgproc.pipeline.table.columns import COLUMNS, Columns, too_many_columns
 from imgproc.pipeline.table.dialect import MAX_HEADER_LINES, SAMPLE_ROWS, last_of_several, note_lines_above
 from imgproc.pipeline.table.header_faults import Dialect, unnamed_columns
-from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, cleaned, roles
+from imgproc.pipeline.table.headings import Choice, are_too_many, cleaned, roles
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.text import invalid_csv
@@ -42,7 +42,7 @@ def find_header(sheet: Sheet, *, notes: Notes, choice: Choice | None) -> Dialect
     if not complete:
         raise unnamed_columns(max(tried, key=lambda each: (len(roles(each.header, choice)), -each.line)), choice)
     best = last_of_several(complete[0], complete)
-    if sheet.width > MAX_COLUMNS:
+    if are_too_many(best.header):
         raise too_many_columns(sheet.width, line=best.line)
     note_lines_above(best, [number - 1 for number, _ in sample], notes)
     return best
