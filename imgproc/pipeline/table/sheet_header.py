@@ -59,7 +59,7 @@ def read_sheet_records(
             if kind == "error" and index in ours:
                 detail = f"The cell shows {text}, the error of a formula: mend it, or write the value itself."
                 fault = fault or RowError(number, header[index], "formula_error", detail)
-            elif kind == "unknown" and index in ours and not cells[index]:
+            elif kind == "blank_formula" and index in ours and not cells[index]:
                 detail = f"{text[:60]} has no result yet: open the workbook in a spreadsheet, save it, and upload that."
                 fault = fault or RowError(number, header[index], "formula_error", detail)
             elif kind in ("formula", "link") and index in columns.images and "://" not in cells[index]:

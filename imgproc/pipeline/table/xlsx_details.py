@@ -33,7 +33,7 @@ class Detail(NamedTuple):
     """One cell: its row and column, counted from 1 and 0, and what is told of it.
 
     `kind` is `text` (what the cell shows), `error` (its error value), `formula` (that of a picture or link, with its
-    `=`), `link` (the URL that a click opens) or `unknown` (a formula whose result the program did not write).
+    `=`), `link` (the URL that a click opens) or `blank_formula` (a formula whose result the program did not write).
     """
 
     row: int
@@ -177,7 +177,7 @@ def _detail(piece: bytes, padded: dict[bytes, tuple[str, int]]) -> Iterator[Deta
     elif b't="e"' in tag:
         yield Detail(row, column, "error", shown or "#VALUE!")
     elif written and not shown and b't="str"' not in tag:
-        yield Detail(row, column, "unknown", f"={written.lstrip('=')}")
+        yield Detail(row, column, "blank_formula", text=f"={written.lstrip('=')}")
     elif b't="s"' in tag and not shown:  # python-calamine reads the first text of the workbook instead of none
         yield Detail(row, column, "text", "")
     elif shown.isascii() and shown.isdigit() and b' t="' not in tag:
