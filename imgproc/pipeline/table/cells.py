@@ -73,7 +73,7 @@ def _formula_error(what: str, text: str) -> tuple[str, str]:
 def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
     """The fault of a serial number; `first_line` is where it was seen before, if it was."""
     if not serial:
-        remedy = "give the row one of its own, or remove it if it is no product"
+        remedy = "give the row one of its own, or remove the row if it is no product"
         return "empty_serial_number", f"The serial number is empty: {remedy}."
     if serial in FORMULA_ERRORS:
         return _formula_error("serial number", serial)
@@ -101,11 +101,14 @@ def name_fault(name: str) -> tuple[str, str] | None:
     if not name:
         return "empty_product_name", "The product name is empty: write one, or remove the row if it is no product."
     if name.lower().startswith(("http://", "https://")):
-        return "name_is_url", f"The product name is a URL ({name[:100]!r}): the cells of this row are one place off."
+        return (
+            "name_is_url",
+            f"The product name is a URL ({name[:100]!r}): move the cells of this row under their headings.",
+        )
     if name in FORMULA_ERRORS:
         return _formula_error("product name", name)
     if "http" in name and _ROW_WITHIN.search(name):
-        detail = "The product name holds a delimiter and a URL: close its quote, and write a quote inside it twice."
+        detail = "The product name seems to hold other cells: close its quote, and write a quote inside it twice."
         return "swallowed_cells", detail
     if len(name) > MAX_NAME_CHARS:
         return "cell_too_long", f"The product name has more than {MAX_NAME_CHARS} characters: shorten it."

@@ -53,8 +53,12 @@ def note_images(
     ]
     if unread:
         listed = _listed(unread)
-        what = f"the column {listed} are" if len(unread) == 1 else f"the columns {listed} are"
-        detail = f"The image URLs in {what} not read; name the columns to read with `columns`."
+        what, remedy = (
+            (f"column {listed}", "call it 'Image 2'")
+            if len(unread) == 1
+            else (f"columns {listed}", "call them 'Image 2', 'Image 3' and so on")
+        )
+        detail = f"The image URLs in the {what} are not read; to read them, too, {remedy}, or name all in `columns`."
         notes.add("image_column_unread", detail, line=line)
 
 

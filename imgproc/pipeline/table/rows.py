@@ -12,6 +12,7 @@ from typing import NamedTuple
 from imgproc.core.errors import RowError
 from imgproc.pipeline.table.cells import INVISIBLE, name_fault, value
 from imgproc.pipeline.table.columns import Columns
+from imgproc.pipeline.table.header_faults import NAMES_OF_DELIMITERS
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.url_items import CHANGES, starts_url
@@ -160,6 +161,11 @@ class RowReader:
         if count == 1 and self._delimiter in cells[0]:
             detail = f"{counts}: the whole line is in quotes; remove them, and save without quotes around whole lines."
             return RowError(line, None, code, detail)
+        for other, name in NAMES_OF_DELIMITERS.items():
+            if count == 1 and width > 1 and cells[0].count(other) == width - 1:
+                own = NAMES_OF_DELIMITERS.get(self._delimiter, repr(self._delimiter))
+                detail = f"The line has {name} between its cells, the header has {own}: write the line with {own}, too."
+                return RowError(line, None, code, detail)
         if code == "too_few_fields":
             return RowError(line, None, code, f"{counts}: add what is missing, or remove the line if it is no product.")
         place = self._split_cell(cells)
@@ -204,8 +210,8 @@ class RowReader:
             if "\n" in cell and "://" in cell and self._holds_rows(cell, index):
                 column = self._header[index] if index < len(self._header) else None
                 detail = (
-                    "This cell spans lines and holds a delimiter and a URL, so it seems to have swallowed other "
-                    "rows: close its quote, and write a quote that is part of the text twice."
+                    "This cell goes on over several lines and holds a URL, so it seems to have swallowed the rows "
+                    "below: close its quote, and write a quote that is part of the text twice."
                 )
                 return RowError(line, column, "swallowed_rows", detail)
         return None

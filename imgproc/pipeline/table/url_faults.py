@@ -11,7 +11,7 @@ from imgproc.pipeline.table.url_items import starts_url
 
 MAX_URL_CHARS = 8192
 
-_IN_FULL = "write it in full, as https://host/path"
+_IN_FULL = "write it in full, as https://your-shop/picture.jpg"
 _PUBLISH = "put the picture on a web server or in your shop, and give its https:// URL"
 _NOTHING = (
     r"(?:n/?a|n\.a\.|none|null|nil|no|x|tbd|tba|-+|\u2013|\u2014|\.|\?|undefined|nan|0|false|empty|missing|pending)$"
@@ -28,15 +28,18 @@ _FORMS = (
     (r"//\S", "has no https: before the //: add it"),
     (r"www\.", "has no https:// before the www.: add it"),
     (r"h..?ps?:/{0,3}\S|https?[^:/]", f"is misspelled at its beginning: {_IN_FULL}"),
-    (_NOTHING, "stands for no picture: leave it out, and the row with it if it has no other picture"),
+    (_NOTHING, "stands for no picture: leave it out, or remove the row if it has no other picture"),
     (r"#\S+[!?]$|#n/?\S+$|err:\d+$", "is the error of a formula: correct it in the spreadsheet, or leave it out"),
     (r"=", "is a formula: copy its column in the spreadsheet, paste it as values, and save again"),
     (
         r"/[\w-]/[\w-]/\S",
         "is a path without its host, as Magento exports it: put https://your-shop/media/catalog/product before it",
     ),
-    (r"/\S", "is a path without its host: put https:// and the host before it"),
-    (_FILE_NAME, "is the name of a file, not its address: put https://, the host and the folder before it"),
+    (r"/\S", "is a path without its host: put the address of the website before it, such as https://your-shop"),
+    (
+        _FILE_NAME,
+        "is the name of a file, not its address: put that of its folder before it, such as https://your-shop/images/",
+    ),
     (r"[\w-]+(?:\.[\w-]+)+(?::\d+)?/\S", "has no https:// before the host: add it"),
 )
 _FAULTS = tuple((re.compile(pattern, re.I), fault) for pattern, fault in _FORMS)
@@ -54,7 +57,9 @@ def fault_of(url: str) -> str | None:
         has_address = parts.port != 0 and re.search(r"[\w:]", parts.hostname or "")
     except ValueError:
         has_address = None
-    fault = fault or (unshareable(url) if has_address else f"has no host, or no valid port: {_IN_FULL}")
+    fault = fault or (
+        unshareable(url) if has_address else f"has no host (the name of the website), or no valid port: {_IN_FULL}"
+    )
     return f"({shown}) {fault}." if fault else None
 
 
