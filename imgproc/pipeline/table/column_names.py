@@ -20,7 +20,17 @@ SERIAL_NUMBER = (
     *("SKU No", "SKU Code", "SKU Id", "Ref No", "Style No", "Style Number", "Order No", "Catalog No"),
     *("Catalogue No", "Stock No", "Stock Number", "Reference No", "Serial #", "Entity Id", "Post Id", "Internal Code"),
     *("Material Number", "Material No", "MATNR", "Product Key", "Article Id", "Unique Id", "SKU/ID", "Variation SKU"),
-    *("g:id", "Item Sku Id", "Retailer Id", "Content Id", "UGS"),
+    *(
+        "g:id",
+        "Item Sku Id",
+        "Retailer Id",
+        "Content Id",
+        "UGS",
+        "OXARTNUM",
+        "Ordernumber",
+        "ID oferty",
+        "Product Token",
+    ),
     *("ID", "Product Reference", "External Id", "ASIN", "GTIN", "EAN", "UPC", "Barcode", "ISBN", "MPN"),
     # French, German, Spanish, Italian, Portuguese, Dutch, Polish, Turkish.
     *("Référence", "Réf", "Réf.", "Référence produit", "Code produit", "Code article", "Numéro de série", "N° série"),
@@ -83,6 +93,7 @@ PRODUCT_NAME = (
         "Title (EN)",
     ),
     *("Product Name EN", "Name EN", "Title EN", "Name (en-gb)", "Product Name English", "English Name"),
+    *("translations.DEFAULT.name", "OXTITLE", "Tytuł oferty", "Название позиции", "宝贝标题"),
     *("Variant Title", "Display Name", "Model Name", "Produktname", "Artikelname"),
     *(
         "Produktbezeichnung",
@@ -150,7 +161,7 @@ PICTURES = (
     *("inputurl",),
 )
 # These name pictures by themselves, with or without a number.
-PICTURES_ALONE = ("Pic", "Kép", "Kuva", "Gallery", "Galerie", "Galería", "Media Gallery", "Ảnh", "Фото", "عکس")
+PICTURES_ALONE = ("Pic", "OXPIC", "Kép", "Kuva", "Gallery", "Galerie", "Galería", "Media Gallery", "Ảnh", "Фото", "عکس")
 # What else is said of a picture: its description, place, size or file.
 NOT_PICTURES = (
     "output",  # the column that our own files add

@@ -106,7 +106,8 @@ def missing_columns(
 
 def _rename(header: Sequence[str], column: str, rows: Sequence[Sequence[str]]) -> str:
     """What to do about a missing column; the column most like it is named, if there is one that is not another."""
-    known = {"serialNumber": SERIALS, "productName": NAMES, "inputImageUrls": OUR_IMAGES | WEAK_URLS}[column]
+    strong = {"serialNumber": SERIALS.keys() - WEAK_SERIALS, "productName": NAMES.keys() - WEAK_NAMES}
+    known = strong.get(column, {*OUR_IMAGES, *WEAK_URLS})
     for heading in header[:MAX_COLUMNS]:
         if heading and not roles([heading]) and difflib.get_close_matches(key(heading), known, n=1, cutoff=ALIKE):
             return f"rename {heading!r} to {OUR_NAMES[column]!r}"

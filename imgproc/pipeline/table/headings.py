@@ -16,6 +16,7 @@ MAX_HEADING_CHARS = 100  # No column of ours has a longer name, and normalizing 
 _REMARK = re.compile(r"\((?!\d)[^()]*\)|\[(?!\d)[^\[\]]*\]|\{[^{}]*\}")
 _NUMBERED = re.compile(r"\s*[(\[]?\d{1,2}\s*[.):\]-]\s*(?=[^\W\d])")  # `1. Product Name`
 _AMAZON_PATH = re.compile(r"#\d+(?:\.\w+)*$")  # `item_name[language_tag=en_US]#1.value`
+_LOCALE = re.compile(r"[-_.][a-z]{2}[-_][A-Z]{2}$")  # `name-en_US`, as Akeneo writes
 _NUMBER_SIGN = re.compile(r"(?<=\w)\s*#\s*$")  # `Item #`
 _LETTERS = str.maketrans("\u0131łøđ", "ilod")
 
@@ -31,7 +32,7 @@ def key(heading: str) -> str:
     """
     if len(heading) > MAX_HEADING_CHARS:
         return ""
-    text = _AMAZON_PATH.sub("", _REMARK.sub("", unicodedata.normalize("NFKC", heading)))
+    text = _LOCALE.sub("", _AMAZON_PATH.sub("", _REMARK.sub("", unicodedata.normalize("NFKC", heading))))
     text = unicodedata.normalize("NFKD", _NUMBER_SIGN.sub("no", _NUMBERED.sub("", text, count=1)).casefold())
     plain = "".join(character for character in text if not unicodedata.combining(character))
     return re.sub(r"[\W_]", "", plain.translate(_LETTERS)) or heading.strip()

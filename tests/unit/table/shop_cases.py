@@ -20,6 +20,39 @@ _SQUARESPACE = (
 _MEDIA = "1a2b3c_0123456789abcdef0123456789abcdef~mv2"
 
 CASES: dict[str, Case] = {
+    "akeneo": read("sku;family;name-en_US;image-en_US\nA1;x;Mug;U/1.jpg\n", "A1|Mug|1.jpg"),
+    "walmart": read(
+        "SKU,Product Name,Main Image URL,Additional Image URL 1 (+),Additional Image URL 2 (+)\n"
+        "A1,Mug,U/1.jpg,U/2.jpg,U/3.jpg\n",
+        "A1|Mug|1.jpg 2.jpg 3.jpg",
+        notes=_LISTED,
+    ),
+    "shopee": read(
+        "et_title_product_id,et_title_product_name,ps_item_cover_image,ps_item_image_1\nProduct ID,Product Name,"
+        "Cover image,Item Image 1\n1,Mug,U/1.jpg,U/2.jpg\n",
+        "1|Mug|1.jpg 2.jpg",
+        notes=f"lines_above_header {_LISTED}",
+    ),
+    "ebay, a draft": read(
+        "#INFO,Version=0.0.2,Template= eBay-draft,,\n#INFO Action is required.,,,,\n"
+        "Action(SiteID=US|Country=US),Custom label (SKU),Title,UPC,Item photo URL\nDraft,A1,Mug,,U/1.jpg|U/2.jpg\n",
+        "A1|Mug|1.jpg 2.jpg",
+        notes="lines_above_header serial_number_chosen",
+    ),
+    "rakuten": read(
+        "商品管理番号（商品URL）,商品名,商品画像URL1,商品画像URL2\nA1,マグ,U/1.jpg,U/2.jpg\n",
+        "A1|マグ|1.jpg 2.jpg",
+        notes=_LISTED,
+    ),
+    "coupang": read(
+        "상품번호,상품명,대표이미지,추가이미지\nA1,머그,U/1.jpg,U/2.jpg\n", "A1|머그|1.jpg 2.jpg", notes=_LISTED
+    ),
+    "taobao": read("商品编码,宝贝标题,主图,图片1\nA1,杯子,U/1.jpg,U/2.jpg\n", "A1|杯子|1.jpg 2.jpg", notes=_LISTED),
+    "mirakl": read(
+        "product-sku,product-title,media-1,media-2\nA1,Mug,U/1.jpg,U/2.jpg\n", "A1|Mug|1.jpg 2.jpg", notes=_LISTED
+    ),
+    "allegro": read("ID oferty;Tytuł oferty;Zdjęcia\n1;Kubek;U/1.jpg|U/2.jpg\n", "1|Kubek|1.jpg 2.jpg"),
+    "oxid": read("OXARTNUM;OXTITLE;OXPIC1;OXPIC2\nA1;Tasse;U/1.jpg;U/2.jpg\n", "A1|Tasse|1.jpg 2.jpg", notes=_LISTED),
     "shopify": read(
         "Handle,Title,Body (HTML),Vendor,Type,Published,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,"
         "Image Position,Image Alt Text,Gift Card,SEO Title,Variant Image,Status\n"
