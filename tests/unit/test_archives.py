@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from imgproc.core.errors import UnsupportedFile
+from imgproc.core.errors import InvalidCsv, UnsupportedFile
 from imgproc.core.spool import HashedSpool
 from imgproc.pipeline.table.read import CsvLimits, CsvReading, read_csv
 from tests.support.workbook_files import HEADER, xls_of, xlsx_of, zip_of
@@ -189,3 +189,9 @@ def test_names_the_kind_of_other_files(text: str, said: str, encoding: str, mark
         pytest.skip("no text")
     with pytest.raises(UnsupportedFile, match=said):
         read((mark + text).encode(encoding))
+
+
+def test_looks_at_many_comments_once() -> None:
+    """A text of nothing but comments is no dump, and costs no more than its length."""
+    with pytest.raises(InvalidCsv):
+        read(b"/*x*/ " * 800)

@@ -80,7 +80,7 @@ _TEXTS = tuple(
         ),
         (r"<svg\b", "an SVG picture", _A_PICTURE),
         (
-            r"(?:--[^\n]*\n\s*|/\*.{0,300}?\*/;?\s*)*(?:insert\s+into|create\s+table|drop\s+table|set\s+names)\b",
+            r"(?:--[^\n]*\n\s*|/\*(?:(?!\*/).)*\*/;?\s*)*(?:insert\s+into|create\s+table|drop\s+table|set\s+names)\b",
             "a dump of a database (SQL)",
             "export the table as CSV, and upload that",
         ),

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from imgproc.pipeline.table.url_remarks import PICTURE, is_sign, without_remarks, without_signs_after
+
 # What `split_items` may change, by the code of its note.
 CHANGES = {
     "invisible_removed": "Invisible characters are left out.",
@@ -27,8 +29,7 @@ CHANGES = {
 _ABSOLUTE = re.compile(r"https?://", re.I)
 _SEPARATOR = re.compile(r"([,;|，、；،])")  # noqa: RUF001 - full-width and Arabic commas
 _OWN_ITEM = re.compile(r"[a-z][a-z0-9+.-]*://|//|www\.|data:", re.I)
-_PICTURE = r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)"
-_IMAGE_NAME = re.compile(rf"{_PICTURE}$", re.I)
+_IMAGE_NAME = re.compile(rf"{PICTURE}$", re.I)
 # Format characters without width are left out; marks of direction only around an item, because inside they mislead.
 _INVISIBLE = re.compile("[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
 _AROUND = " \t\r\n\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -44,14 +45,6 @@ _WIX_MEDIA = re.compile(r"(?:wix:image://v1/)?([0-9a-f]{6}_[0-9a-f]{32}(?:~mv2\w
 _WIX_BASE = "https://static.wixstatic.com/media/"
 _GLUED = re.compile(r"(?<=[^\s/=:?&#,;|%(\[{\"'“„‘«‹`<，、；،])(?=https?://)", re.I)  # noqa: RUF001
 _LABELLED = re.compile(r"\bProduct Image URL:\s*(https?://[^\s,|]+)", re.I)  # as BigCommerce writes
-# What stands beside URLs: signs between two, line breaks written as `\n`, a word before, what the WooCommerce Import
-# Suite says of a picture, and signs or a number by themselves.
-_BETWEEN = re.compile(rf"({_PICTURE})[^\w\s/?%=,;|\"'“”‘’«»<>()\[\]{{}}，、；،]{{1,3}}(?=https?://)", re.I)  # noqa: RUF001
-_ESCAPED_BREAK = re.compile(r"(?:\\[rn]){1,4}(?=\s|https?://|$)", re.I)
-_LABEL = re.compile(r"(^|[,;|\n])[ \t]?(?!https?:|blob:|feed:)[^\W\d][\w .()-]{0,30}:[ \t]{0,3}(?=https?://)", re.I)
-_TITLES = re.compile(r"\s!\s*(?:alt|title|desc|caption|featured)\s?:[^|]*", re.I)
-_SIGNS = re.compile(r"(?!://)[^\w\s.…?\"'“”‘’«»\\]{1,3}|\(?\d{1,2}[.)]")  # noqa: RUF001
-_AFTER_PICTURE = re.compile(rf"({_PICTURE})[^\w/?%=&#]{{1,3}}$", re.I)
 _WRAPPERS = {
     '"': '"',
     "'": "'",
@@ -147,30 +140,21 @@ def _split_text(text: str, changes: list[str]) -> Iterator[str]:
         if broken != text:
             changes.append("html_read")
         text = broken
-    bare = _without_remarks(text)
+    bare = without_remarks(text)
     apart = _GLUED.sub("\n", bare)
     if apart != bare:
         changes.append("glued_split")
     remarks = bare != text
     for line in apart.splitlines():
         for item in _joined(_split_line(line), changes):
-            if _SIGNS.fullmatch(item) and ("://" in text or item == text):
+            if is_sign(item) and ("://" in text or item == text):
                 remarks = True
                 continue
-            kept = _AFTER_PICTURE.sub(r"\1", item) if starts_url(item) else item
+            kept = without_signs_after(item) if starts_url(item) else item
             remarks = remarks or kept != item
             yield kept
     if remarks:
         changes.append("remarks_left_out")
-
-
-def _without_remarks(text: str) -> str:
-    if " ! " in text:
-        text = _TITLES.sub("", text)
-    text = _ESCAPED_BREAK.sub("\n", text)
-    if text.count("://") > 1:
-        text = _BETWEEN.sub(r"\1\n", text)
-    return _LABEL.sub(r"\1", text) if not starts_url(text) or text.count(":") > text.count("://") else text
 
 
 def _split_line(line: str) -> Iterator[tuple[str, bool]]:
