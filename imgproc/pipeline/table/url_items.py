@@ -144,10 +144,10 @@ def _split_text(text: str, changes: list[str]) -> Iterator[str]:
     apart = _GLUED.sub("\n", bare)
     if apart != bare:
         changes.append("glued_split")
-    remarks = bare != text
+    remarks, has_url = bare != text, "://" in text
     for line in apart.splitlines():
         for item in _joined(_split_line(line), changes):
-            if is_sign(item) and ("://" in text or item == text):
+            if is_sign(item) and (has_url or item == text):
                 remarks = True
                 continue
             kept = without_signs_after(item) if starts_url(item) else item
