@@ -130,8 +130,18 @@ class RowReader:
             for code in changes:
                 self._notes.add(code, CHANGES[code], line=line)
             found += urls
+            if faults and index not in self._columns.images[1:] and self._is_shifted(cells, index):
+                faults[0] += (
+                    f' The next cell has a URL: put quotes around an earlier cell that holds a "{self._delimiter}".'
+                )
             errors += [RowError(line, self._header[index], "invalid_url", detail) for detail in faults]
         return errors, tuple(found)
+
+    def _is_shifted(self, cells: list[str], index: int) -> bool:
+        """Whether a cell with no URL has one beside it, where no pictures are: a cell before it was split in two."""
+        beside = index + 1
+        is_url = beside < len(cells) and beside not in self._columns.images and starts_url(cells[beside].strip())
+        return is_url and len(self._delimiter.strip()) == 1 and "://" not in cells[index]
 
     def _fit(self, line: int, cells: list[str]) -> tuple[list[str], RowError | None]:
         """As many cells as the header has, and why the row cannot have so few or so many.

@@ -60,7 +60,8 @@ def _remove_quote(text: str, detail: str) -> str:
 
 
 def _begin_as_shown(text: str, detail: str) -> str:
-    return re.findall(r"such as (.*), or rename", detail)[0] + "\n" + text
+    (header,) = re.findall(r"such as (.*), or rename", detail)
+    return f"{header}\n{text}"
 
 
 def _write_with_commas(text: str, detail: str) -> str:
