@@ -152,6 +152,9 @@ def _rows_of_input(services: Services, request_id: str, reading: CsvReading) -> 
         if row.errors:
             yield FileRow(row, (), redact(" ".join(fault.detail for fault in row.errors)))
             continue
+        if not row.row:
+            yield FileRow(row, ())
+            continue
         if not row.continues:
             check_stopping()
             images = iter(products.images_of(row.row))

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from imgproc.core.errors import UnsupportedFile
+from imgproc.core.errors import InvalidCsv, UnsupportedFile
 from imgproc.core.spool import HashedSpool
 from imgproc.pipeline.table.read import CsvLimits, CsvReading, read_csv
 from tests.support.workbook_files import HEADER, xls_of, xlsx_of, zip_of
@@ -168,16 +168,30 @@ def test_no_path_of_an_archive_is_written(tmp_path: Path, monkeypatch: pytest.Mo
         pytest.param("version https://git-lfs.github.com/spec/v1\n", "git lfs pull", id="Git LFS"),
         pytest.param('<?xml version="1.0"?><rss><channel>', "XML", id="a feed"),
         pytest.param('[{"sku": 1}]', "JSON", id="JSON"),
+        pytest.param("[1, 2]", "JSON", id="JSON of numbers"),
+        pytest.param("{'sku': 1}", "JSON", id="JSON in single quotes"),
+        pytest.param('<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG", id="SVG"),
+        pytest.param("-- dump\n-- of 2026\n\nDROP TABLE IF EXISTS `p`;\n", "SQL", id="SQL"),
+        pytest.param("/*!40101 SET x */;\nINSERT INTO p (sku) VALUES (1);\n", "SQL", id="SQL of MySQL"),
+        pytest.param('ID;PWXL;N;E\nC;Y1;X1;K"SKU"\n', "SYLK", id="SYLK"),
+        pytest.param('TABLE\n0,1\n"EXCEL"\n', "DIF", id="DIF"),
         pytest.param("{\\rtf1\\ansi", "RTF", id="RTF"),
         pytest.param("RIFF....WEBPVP8 ", "WebP", id="WebP"),
         pytest.param("\0\0\0\x18ftypheic", "HEIC", id="HEIC"),
     ],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_names_the_kind_of_other_files(text: str, said: str, encoding: str) -> None:
-    """The remedy fits the kind: Excel opens what only has the name of a workbook."""
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_names_the_kind_of_other_files(text: str, said: str, encoding: str, mark: str) -> None:
+    """The remedy fits the kind: Excel opens what only has the name of a workbook. Marks may come once or twice."""
     is_binary = (not text.isprintable() and "\n" not in text) or "RIFF" in text or "rtf" in text
-    if is_binary and encoding != "utf-8":
+    if is_binary and (mark or encoding != "utf-8"):
         pytest.skip("no text")
     with pytest.raises(UnsupportedFile, match=said):
-        read(text.encode(encoding))
+        read((mark + text).encode(encoding))
+
+
+def test_looks_at_many_comments_once() -> None:
+    """A text of nothing but comments is no dump, and costs no more than its length."""
+    with pytest.raises(InvalidCsv):
+        read(b"/*x*/ " * 800)

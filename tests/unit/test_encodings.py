@@ -132,6 +132,23 @@ def test_refuses_a_doubtful_file_with_both_readings() -> None:
         assert [row.product_name for row in read(data, encoding).rows][-1] == name
 
 
+@pytest.mark.parametrize(
+    "name", ["Pipe {}”", "Pan {}°", "{}×{} cm", "Mug {}™", "Men’s mug {}", "Mug – red {}", "{}½ inch"]
+)
+@pytest.mark.parametrize("page", ["cp1252", "mac_roman"])
+def test_sizes_by_the_hundred_tell_no_more_than_one(name: str, page: str) -> None:
+    """Names that only differ in their digits are one piece of evidence, so that a rare page does not win by them."""
+    names = [name.format(number, number) for number in range(100)]
+    if _can_write(page, name):
+        assert outcome(names, page) in ("right", "refused")
+
+
+def test_reads_the_signs_of_english_names() -> None:
+    """Several signs in their usual places are evidence enough."""
+    names = ["5” pipe", "Mug – red", "Men’s cup", "“Big” jug", "ACME™ lid", "Pan 90°", "Women’s cup"]
+    assert (outcome(names, "cp1252"), outcome(names, "mac_roman")) == ("right", "right")
+
+
 def test_notes_the_encoding_and_its_evidence() -> None:
     """The note names encoding and language, and shows a cell; UTF-8 and ASCII need none."""
     reading = read(table(["Mug", "Lampa stołowa", "Drewniane krzesło", "Mała gęś"]).encode("cp1250"))

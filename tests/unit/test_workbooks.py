@@ -358,3 +358,32 @@ def test_refuses_what_is_no_workbook(data: bytes, said: str) -> None:
     """The message names what the file is, and what to do."""
     with pytest.raises(UnsupportedFile, match=said):
         read(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "said"),
+    [
+        pytest.param(xlsx_of([HEADER, (*MUG[:2], URL)]), {"encoding": "cp1252"}, "`encoding`", id="an encoding"),
+        pytest.param(f"SKU,Name,Images\n1,Mug,{URL}\n".encode(), {"sheet": "Sale"}, "`sheet`", id="a sheet"),
+    ],
+)
+def test_says_that_an_option_is_not_used(data: bytes, options: dict[str, str], said: str) -> None:
+    """A CSV has no sheets, and a workbook says its encoding itself."""
+    reading, rows = read(data, **options)
+    assert [(row.serial_number, row.product_name, row.urls) for row in rows] == [MUG]
+    (note,) = (note for note in reading.notes if note.code == "option_not_used")
+    assert said in note.detail
+
+
+def test_lines_that_are_no_rows_are_left_out_of_a_sheet_too() -> None:
+    """A header that comes again, where sheets were pasted below each other, is no product."""
+    data = xlsx_of([HEADER, (*MUG[:2], URL), HEADER, ("2", "Cup", URL)])
+    reading, rows = read(data)
+    assert [row.serial_number for row in rows if row.row] == ["1", "2"]
+    assert "header_repeated" in codes(reading)
+
+
+def test_reads_a_row_whose_only_letters_beyond_ascii_are_no_break_spaces() -> None:
+    """They are blank, and no letters of another encoding."""
+    data = f"SKU,Name,Images\n1,Mug,{URL}\n\u00a0,\u00a0,{URL}\n".encode()
+    assert [row.continues for row in read(data)[1]] == [False, True]

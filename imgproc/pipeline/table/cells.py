@@ -12,10 +12,44 @@ MAX_NAME_CHARS = 500
 # A spreadsheet keeps `="00123"` as text; it shortens long numbers to a few digits, so that different ones look alike.
 _TEXT_FORMULA = re.compile(r'="([^"]*)"')
 _ROW_WITHIN = re.compile(r"[,;\t|]\s*\"?https?://")
-FORMULA_ERRORS = frozenset(("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"))
+# Of Excel in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish and Turkish; Google; LibreOffice.
+FORMULA_ERRORS = frozenset(
+    (
+        *("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!"),
+        *("#BLOCKED!", "#CONNECT!", "#BUSY!", "#UNKNOWN!", "#EXTERNAL!", "#PYTHON!", "#GETTING_DATA"),
+        *(
+            "#NV",
+            "#WERT!",
+            "#BEZUG!",
+            "#ZAHL!",
+            "#ÜBERLAUF!",
+            "#VALEUR!",
+            "#NOM?",
+            "#NOMBRE!",
+            "#NUL!",
+            "#PROPAGATION!",
+        ),
+        *("#N/D", "#¡VALOR!", "#¡REF!", "#¿NOMBRE?", "#¡DIV/0!", "#¡NUM!", "#¡NULO!", "#VALORE!", "#RIF!", "#NOME?"),
+        *(
+            "#VALOR!",
+            "#NÚM!",
+            "#NULO!",
+            "#N/B",
+            "#WAARDE!",
+            "#VERW!",
+            "#NAAM?",
+            "#GETAL!",
+            "#DEEL/0!",
+            "#N/D!",
+            "#ARG!",
+        ),
+        *("#ADR!", "#NAZWA?", "#LICZBA!", "#DZIEL/0!", "#YOK", "#DEĞER!", "#BAŞV!", "#AD?", "#SAYI!", "#SAYI/0!"),
+        *("#ERROR!", *(f"Err:{number}" for number in range(501, 541))),
+    )
+)
 # Characters that are not seen; marks of direction and joiners of letters are no fault in a name.
 INVISIBLE = re.compile("[\u00ad\u034f\u200b\u2060-\u2064\ufeff]")
-_SHORTENED = re.compile(r"[0-9][.,][0-9]+E\+[0-9]{2,}", re.I)
+_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]{2,}", re.I)
 
 
 def value(cell: str) -> str:
@@ -39,7 +73,7 @@ def _formula_error(what: str, text: str) -> tuple[str, str]:
 def serial_fault(serial: str, first_line: int | None) -> tuple[str, str] | None:
     """The fault of a serial number; `first_line` is where it was seen before, if it was."""
     if not serial:
-        remedy = "give the row one of its own, or remove it if it is no product"
+        remedy = "give the row one of its own, or remove the row if it is no product"
         return "empty_serial_number", f"The serial number is empty: {remedy}."
     if serial in FORMULA_ERRORS:
         return _formula_error("serial number", serial)
@@ -67,11 +101,14 @@ def name_fault(name: str) -> tuple[str, str] | None:
     if not name:
         return "empty_product_name", "The product name is empty: write one, or remove the row if it is no product."
     if name.lower().startswith(("http://", "https://")):
-        return "name_is_url", f"The product name is a URL ({name[:100]!r}): the cells of this row are one place off."
+        return (
+            "name_is_url",
+            f"The product name is a URL ({name[:100]!r}): move the cells of this row under their headings.",
+        )
     if name in FORMULA_ERRORS:
         return _formula_error("product name", name)
     if "http" in name and _ROW_WITHIN.search(name):
-        detail = "The product name holds a delimiter and a URL: close its quote, and write a quote inside it twice."
+        detail = "The product name seems to hold other cells: close its quote, and write a quote inside it twice."
         return "swallowed_cells", detail
     if len(name) > MAX_NAME_CHARS:
         return "cell_too_long", f"The product name has more than {MAX_NAME_CHARS} characters: shorten it."

@@ -20,7 +20,17 @@ SERIAL_NUMBER = (
     *("SKU No", "SKU Code", "SKU Id", "Ref No", "Style No", "Style Number", "Order No", "Catalog No"),
     *("Catalogue No", "Stock No", "Stock Number", "Reference No", "Serial #", "Entity Id", "Post Id", "Internal Code"),
     *("Material Number", "Material No", "MATNR", "Product Key", "Article Id", "Unique Id", "SKU/ID", "Variation SKU"),
-    *("g:id", "Item Sku Id", "Retailer Id", "Content Id", "UGS"),
+    *(
+        "g:id",
+        "Item Sku Id",
+        "Retailer Id",
+        "Content Id",
+        "UGS",
+        "OXARTNUM",
+        "Ordernumber",
+        "ID oferty",
+        "Product Token",
+    ),
     *("ID", "Product Reference", "External Id", "ASIN", "GTIN", "EAN", "UPC", "Barcode", "ISBN", "MPN"),
     # French, German, Spanish, Italian, Portuguese, Dutch, Polish, Turkish.
     *("Référence", "Réf", "Réf.", "Référence produit", "Code produit", "Code article", "Numéro de série", "N° série"),
@@ -83,6 +93,7 @@ PRODUCT_NAME = (
         "Title (EN)",
     ),
     *("Product Name EN", "Name EN", "Title EN", "Name (en-gb)", "Product Name English", "English Name"),
+    *("translations.DEFAULT.name", "OXTITLE", "Tytuł oferty", "Название позиции", "宝贝标题"),
     *("Variant Title", "Display Name", "Model Name", "Produktname", "Artikelname"),
     *(
         "Produktbezeichnung",
@@ -149,6 +160,8 @@ PICTURES = (
     ),
     *("inputurl",),
 )
+# These name pictures by themselves, with or without a number.
+PICTURES_ALONE = ("Pic", "OXPIC", "Kép", "Kuva", "Gallery", "Galerie", "Galería", "Media Gallery", "Ảnh", "Фото", "عکس")
 # What else is said of a picture: its description, place, size or file.
 NOT_PICTURES = (
     "output",  # the column that our own files add
@@ -169,7 +182,7 @@ NOT_PICTURES = (
     ),
     *("description", "credit", "license", "licence", "copyright", "number", "hash", "video", "legende", "beschreibung"),
     *("tag0", "schirm", "supprimer", "loschen", "eliminar", "elimina", "usun", "alternatif", "isthumb"),
-    *("sortierung", "reihenfolge", "anzahl", "path", "thumbnaillabel", "isthumbnail", "delete", "imageid", "photoid"),
+    *("sortierung", "reihenfolge", "anzahl", "thumbnaillabel", "isthumbnail", "delete", "imageid", "photoid"),
 )
 # Pictures that repeat another, at a smaller size or of a variant: read only where a file has no others.
 MAIN_PICTURES = ("main", "base", "primary", "principal", "haupt", "featured", "cover", "hero", "default", "hoofd")
@@ -180,6 +193,7 @@ ADDITIONAL_PICTURES = (
 LESSER_PICTURES = (
     *("category", "brand", "manufacturer", "vendor", "supplier", "sizechart", "banner", "qrcode", "barcodeimage"),
     *("variationimage", "lowres", "preview", "avatar", "kategorie", "marke", "categorie"),
+    *("source", "path"),  # beside the pictures, their pages and their places on a disk
     *("thumb", "small", "swatch", "icon", "logo", "variantimage", "miniature", "vignette", "ogimage"),
 )
 WEAK_IMAGE_URLS = (
@@ -190,8 +204,9 @@ WEAK_IMAGE_URLS = (
     "Media",
     "Media Urls",
     "Media Url",
-    "Gallery",
-    "Galerie",
+    "Cover",
+    "Attachments",
+    "Attachment",
     "Lien",
     "リンク",
     "链接",

@@ -17,9 +17,11 @@ from imgproc.pipeline.table.headings import (
     WEAK_SERIALS,
     WEAK_URLS,
     Choice,
+    are_too_many,
     key,
+    roles,
 )
-from imgproc.pipeline.table.image_columns import image_columns, note_images
+from imgproc.pipeline.table.image_columns import image_columns, likely_images, note_images
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.platforms import RowRules, find_rules
 from imgproc.pipeline.table.samples import cell, texts
@@ -27,6 +29,7 @@ from imgproc.pipeline.table.text import invalid_csv
 
 COLUMNS = ("serialNumber", "productName", "inputImageUrls")
 OUR_NAMES = {"serialNumber": "S. No.", "productName": "Product Name", "inputImageUrls": "Input Image Urls"}
+ALIKE = 0.86  # the least ratio of two headings that are one with a typo
 MAX_DETAILS = 5  # headings that one error explains
 _CHOSEN = {"serialNumber": "serial_number_chosen", "productName": "product_name_chosen"}
 _PLAIN_NAMES = {"serialNumber": "serial numbers", "productName": "product names", "inputImageUrls": "image URLs"}
@@ -60,7 +63,7 @@ def find_columns(
     Raises:
         InvalidCsv: there are too many columns, one of ours is missing, or two could be the same one.
     """
-    if len(header) > MAX_COLUMNS:
+    if are_too_many(header):
         raise too_many_columns(len(header), line=line)
     chosen = _chosen(header, choice or {}, line=line)
     sample = [row for row in sample if len(row) <= len(header)]
@@ -68,7 +71,7 @@ def find_columns(
     name = _one(chosen, "productName")
     if name is None:
         name = _name_column(header, sample, set(images), line=line, notes=notes)
-    rules = find_rules(header) if not choice else None
+    rules = find_rules(header, sample) if not choice else None
     serial = _one(chosen, "serialNumber")
     if serial is None and rules and rules.serials:
         serial = rules.serials[0]
@@ -76,7 +79,8 @@ def find_columns(
         serial = _serial_column(header, sample, name, set(images), line=line, notes=notes)
     if serial is None or name is None or not images:
         found = zip(COLUMNS, (serial is not None, name is not None, bool(images)), strict=True)
-        raise missing_columns(header, [column for column, is_found in found if not is_found], line=line)
+        missing = [column for column, is_found in found if not is_found]
+        raise missing_columns(header, missing, sample, line=line)
     if "inputImageUrls" not in chosen:
         note_images(header, sample, images, line=line, notes=notes)
     return Columns(serial, name, images, rules)
@@ -89,21 +93,26 @@ def too_many_columns(count: int, *, line: int) -> InvalidCsv:
     return invalid_csv(line, None, "too_many_columns", detail)
 
 
-def missing_columns(header: Sequence[str], missing: Sequence[str], *, line: int) -> InvalidCsv:
+def missing_columns(
+    header: Sequence[str], missing: Sequence[str], rows: Sequence[Sequence[str]], *, line: int
+) -> InvalidCsv:
     """The refusal of a header without some of our columns. It names the columns most like them."""
     shown = ", ".join(header)
     shown = shown if len(shown) <= 300 else shown[:300] + " …"
-    wanted = "; ".join(_rename(header, column) for column in missing)
+    wanted = "; ".join(_rename(header, column, rows) for column in missing)
     detail = f"The header on line {line} is {shown!r}: {wanted}."
     return invalid_csv(line, None, "missing_column", detail)
 
 
-def _rename(header: Sequence[str], column: str) -> str:
-    """What to do about a missing column; the column most like it is named, if there is one."""
-    known = {"serialNumber": SERIALS, "productName": NAMES, "inputImageUrls": OUR_IMAGES | WEAK_URLS}[column]
+def _rename(header: Sequence[str], column: str, rows: Sequence[Sequence[str]]) -> str:
+    """What to do about a missing column; the column most like it is named, if there is one that is not another."""
+    strong = {"serialNumber": SERIALS.keys() - WEAK_SERIALS, "productName": NAMES.keys() - WEAK_NAMES}
+    known = strong.get(column, {*OUR_IMAGES, *WEAK_URLS})
     for heading in header[:MAX_COLUMNS]:
-        if heading.strip() and difflib.get_close_matches(key(heading), known, n=1, cutoff=0.8):
-            return f"rename {heading.strip()!r} to {OUR_NAMES[column]!r}"
+        if heading and not roles([heading]) and difflib.get_close_matches(key(heading), known, n=1, cutoff=ALIKE):
+            return f"rename {heading!r} to {OUR_NAMES[column]!r}"
+    if column == "inputImageUrls" and (likely := likely_images(header, rows)) is not None:
+        return f"rename {header[likely]!r} to {OUR_NAMES[column]!r}"
     return f"rename the column with the {_PLAIN_NAMES[column]} to {OUR_NAMES[column]!r}, or add it"
 
 

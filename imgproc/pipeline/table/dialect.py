@@ -97,7 +97,7 @@ def _try(lines: list[str], number: int, delimiter: str, choice: Choice | None) -
         names = cleaned(next(reader, []))
         height = reader.line_num
         rows: list[list[str]] = []
-        if len(roles(names, choice)) == len(COLUMNS):
+        if len(roles(names, choice)) >= len(COLUMNS) - 1:
             with suppress(csv.Error):
                 rows.extend(islice((cells for cells in reader if not is_blank(cells)), SAMPLE_ROWS))
         names = _without_padding(names, rows)

@@ -14,20 +14,14 @@ from imgproc.pipeline.table.code_pages import label, named, option
 from imgproc.pipeline.table.evidence import Reading, readings, score_as, score_utf8, tokens
 from imgproc.pipeline.table.kinds import SAVE_AS_CSV, refuse_other_kinds
 from imgproc.pipeline.table.letters import LANGUAGES, UNREADABLE
+from imgproc.pipeline.table.marks import unicode_of
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.text import invalid_csv
 
 SAMPLE_BYTES = 64 * 1024
-# The mark of UTF-32 begins with that of UTF-16.
-BOMS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 OUR_HEADER = re.compile(rb",(?:Output Image Urls|Error)\s*$")  # of output.csv and failed.csv
+_UNSEEN = re.compile(rb"\xef\xbb\xbf|\xc2\xa0|\xe2\x80[\x8b-\x8f]")  # UTF-8 for marks and no-break spaces
 ENOUGH_BYTES = 24  # beyond ASCII that are valid UTF-8 by no accident
 UTF8_MARGIN = 3.0  # how much more likely UTF-8 must be than another reading of a few bytes that are valid UTF-8
 LEAST_LIKELIHOOD = -7.0  # of a byte beyond ASCII, or the text is in no language we know
@@ -55,7 +49,7 @@ def find_encoding(stream: BinaryIO, *, choice: str | None, notes: Notes) -> str:
     head = stream.read(SAMPLE_BYTES)
     if not head:
         raise invalid_csv(1, None, "empty_file", "The file is empty: upload a CSV with a header line and product rows.")
-    by_bytes = next((encoding for bom, encoding in BOMS.items() if head.startswith(bom)), None) or _by_zeros(head)
+    by_bytes = unicode_of(head)
     if choice is not None:
         codec = named(choice)
         return by_bytes if by_bytes and label(by_bytes) == label(codec) else codec
@@ -70,19 +64,6 @@ def find_encoding(stream: BinaryIO, *, choice: str | None, notes: Notes) -> str:
     known = stream.ascii_bytes if isinstance(stream, Spool) else 0
     start = known - known % SAMPLE_BYTES  # whole samples, so that the answer is the same for any stream
     return "utf-8" if _is_utf8(stream, start) else _by_letters(stream, start, notes)
-
-
-def _by_zeros(head: bytes) -> str | None:
-    """The encoding of text with two or four bytes a character, most of which are zeros on the same places."""
-    if head.count(0) * 8 < len(head):
-        return None
-    places = [head[place::4].count(0) * 4 / len(head) for place in range(4)]
-    for encoding, zeros in (("utf-32-le", "0111"), ("utf-32-be", "1110"), ("utf-16-le", "0101"), ("utf-16-be", "1010")):
-        wanted = [share for share, zero in zip(places, zeros, strict=True) if zero == "1"]
-        others = [share for share, zero in zip(places, zeros, strict=True) if zero == "0"]
-        if min(wanted) > (0.7 if "32" in encoding else 0.2) and max(others) < 0.05:
-            return encoding
-    return None
 
 
 def _refuse_binary(head: bytes) -> None:
@@ -125,8 +106,8 @@ def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
     if OUR_HEADER.search(stream.read(SAMPLE_BYTES).partition(b"\n")[0]):
         return True
     found = BeyondAscii.of(stream, start)
-    if not any(cell.replace(codecs.BOM_UTF8, b"").strip(_ASCII_BYTES) for cell in found.utf8):
-        return True  # nothing but marks, where files were appended to each other
+    if not any(_UNSEEN.sub(b"", cell).strip(_ASCII_BYTES) for cell in found.utf8):
+        return True  # nothing but marks, where files were appended to each other, and spaces
     utf8 = score_utf8(found.utf8)
     return all(utf8.score - UTF8_MARGIN >= each.score for each in readings(found.utf8, found.present))
 

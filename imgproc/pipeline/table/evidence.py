@@ -18,6 +18,7 @@ from imgproc.pipeline.table.letters import (
 )
 
 _URL = re.compile(rb"https?://[^\s|]*", re.I)
+_DIGITS = re.compile(rb"[0-9]+")
 UNLIKELY = -1e6
 _BEST_GROUPS = 10  # that are scored language by language
 # The likelihood that a run of characters beyond ASCII ends, touches a small Latin letter or digit, is a single one.
@@ -39,9 +40,12 @@ class Reading:
 
 
 def tokens(cells: Iterable[bytes]) -> list[bytes]:
-    """The distinct words of cells that have bytes beyond ASCII; those of URLs are left out."""
+    """The distinct words of cells that have bytes beyond ASCII; those of URLs are left out.
+
+    Words that only differ in their digits are one: a hundred sizes in inches tell no more than one.
+    """
     words = (word for cell in cells for word in _URL.sub(b" ", cell).split() if not word.isascii())
-    return list(dict.fromkeys(words))
+    return list({_DIGITS.sub(b"0", word): word for word in words}.values())
 
 
 def readings(cells: Iterable[bytes], present: Iterable[int]) -> list[Reading]:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgproc.core.errors import InvalidCsv
-from imgproc.pipeline.table.columns import COLUMNS, missing_columns, too_many_columns, unknown_headings
+from imgproc.pipeline.table.columns import COLUMNS, OUR_NAMES, missing_columns, too_many_columns, unknown_headings
 from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, roles
 from imgproc.pipeline.table.quotes import Quotes
 from imgproc.pipeline.table.records import CLOSE_IT
 from imgproc.pipeline.table.text import invalid_csv
 
-DELIMITERS = ",;\t|"
+TAB = "\t"
+DELIMITERS = f",;{TAB}|"
 NAMES_OF_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 # What some files have instead, as patterns.
 _OTHER_DELIMITERS = {
@@ -85,11 +86,13 @@ def unnamed_columns(best: Dialect, choice: Choice | None) -> InvalidCsv:
     if choice and not choice.keys() <= found:
         return unknown_headings(best.header, choice, line=best.line)
     if found:
-        return missing_columns(best.header, [column for column in COLUMNS if column not in found], line=best.line)
+        missing = [column for column in COLUMNS if column not in found]
+        return missing_columns(best.header, missing, best.rows, line=best.line)
     shown = ", ".join(best.header)[:300]
+    wanted = (best.delimiter if best.delimiter in ",;|" else ", ").join(OUR_NAMES.values())
     detail = (
         f"Line {best.line} is {shown!r}, which names none of our columns: begin the file with a header line, such as "
-        "S. No.,Product Name,Input Image Urls, or rename the columns so."
+        f"{wanted}{' (with tabs between them)' if best.delimiter == TAB else ''}, or rename the columns so."
     )
     return invalid_csv(best.line, None, "missing_header", detail)
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 
 from imgproc.pipeline.table import column_names as names
-from imgproc.pipeline.table.headings import WEAK_URLS, key, names_pictures
+from imgproc.pipeline.table.headings import ADDED, key, names_links, names_pictures
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.samples import texts
 from imgproc.pipeline.table.text import invalid_csv
+from imgproc.pipeline.table.url_items import starts_url
 
 MAX_LISTED = 12  # headings in a note
 _PICTURE_URL = re.compile(
@@ -25,7 +26,7 @@ def image_columns(header: Sequence[str], sample: Sequence[Sequence[str]], *, lin
     """
     named = [index for index, heading in enumerate(header) if names_pictures(heading)]
     full = [index for index in named if not _is_lesser(header[index])]
-    weak = [index for index, heading in enumerate(header) if key(heading) in WEAK_URLS]
+    weak = [index for index, heading in enumerate(header) if names_links(heading)]
     for group in (full, named):
         if with_urls := [index for index in group if _has_urls(sample, index)]:
             # A column of the group may be empty in the sample, and have URLs later.
@@ -41,23 +42,49 @@ def note_images(
 ) -> None:
     """Note the image columns where there are several, and each other column that has pictures."""
     if len(images) > 1:
-        listed = _listed([header[index] for index in images])
+        listed = _listed([repr(header[index]) for index in images])
         notes.add("image_columns_joined", f"The columns {listed} are read as one list of images.", line=line)
     unread = [
-        heading
+        repr(heading) if heading else f"{index + 1} (without a name)"
         for index, heading in enumerate(header)
-        if index not in images and not key(heading).startswith("output") and _has_pictures(heading, sample, index)
+        if index not in images
+        and not key(heading).startswith(("output", *ADDED))
+        and _has_pictures(heading, sample, index)
     ]
     if unread:
         listed = _listed(unread)
-        what = f"the column {listed} are" if len(unread) == 1 else f"the columns {listed} are"
-        detail = f"The image URLs in {what} not read; name the columns to read with `columns`."
+        what, remedy = (
+            (f"column {listed}", "call it 'Image 2'")
+            if len(unread) == 1
+            else (f"columns {listed}", "call them 'Image 2', 'Image 3' and so on")
+        )
+        detail = f"The image URLs in the {what} are not read; to read them, too, {remedy}, or name all in `columns`."
         notes.add("image_column_unread", detail, line=line)
+
+
+def spread_headings(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The header, with the heading of a column of pictures in the blank ones after it that have URLs."""
+    found = list(header)
+    for index in range(1, len(found)):
+        if not found[index] and names_pictures(found[index - 1]) and _begins_urls(rows, index):
+            found[index] = found[index - 1]
+    return tuple(found)
+
+
+def likely_images(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None:
+    """The first column with picture files, else the first with URLs, whatever its name; None if there is none."""
+    with_urls = [index for index, heading in enumerate(header) if heading and _begins_urls(rows, index)]
+    pictures = [index for index in with_urls if any(map(_PICTURE_URL.search, texts(rows, index)))]
+    return next(iter(pictures or with_urls), None)
+
+
+def _begins_urls(rows: Sequence[Sequence[str]], index: int) -> bool:
+    return any(starts_url(text) for text in texts(rows, index))
 
 
 def _listed(headings: Sequence[str]) -> str:
     more = f" and {len(headings) - MAX_LISTED} more" if len(headings) > MAX_LISTED else ""
-    return ", ".join(map(repr, headings[:MAX_LISTED])) + more
+    return ", ".join(headings[:MAX_LISTED]) + more
 
 
 def _weak(
@@ -74,7 +101,7 @@ def _weak(
     pictures = [index for index in with_urls if any(map(_PICTURE_URL.search, texts(sample, index)))]
     if rivals:
         return _in_order(header, pictures)
-    if len(with_urls) > 1 and not pictures:
+    if len({re.sub(r"\d", "", key(header[index])) for index in with_urls}) > 1 and not pictures:
         both = " and ".join(repr(header[index]) for index in with_urls[:2])
         detail = f"On line {line} {both} could each have the pictures: rename the right one to 'Input Image Urls'."
         raise invalid_csv(line, header[with_urls[1]], "duplicate_column", detail)

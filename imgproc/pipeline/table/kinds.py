@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 
 from imgproc.core.errors import UnsupportedFile
+from imgproc.pipeline.table.marks import unicode_of
 
 SAVE_AS_CSV = "open it in a spreadsheet, save it as “CSV UTF-8”, and upload that"
 _A_PICTURE = "upload the table of your products as “CSV UTF-8”; the pictures are downloaded from its URLs"
@@ -78,9 +78,17 @@ _TEXTS = tuple(
             "a shortcut to a page, not a table",
             "open the page, download the table, and upload that",
         ),
+        (r"<svg\b", "an SVG picture", _A_PICTURE),
+        (
+            r"(?:--[^\n]*\n\s*|/\*(?:(?!\*/).)*\*/;?\s*)*(?:insert\s+into|create\s+table|drop\s+table|set\s+names)\b",
+            "a dump of a database (SQL)",
+            "export the table as CSV, and upload that",
+        ),
+        (r"ID;P\w*(?:;[NE])*\s*\n[A-Z];", "a SYLK file", SAVE_AS_CSV),
+        (r"TABLE\s*\n0,1\s*\n\"", "a DIF file", SAVE_AS_CSV),
         (r"version https://git-lfs", "a pointer of Git LFS, not the table", "run `git lfs pull`, and upload the file"),
         (
-            r"(?:\[\s*[\[{\"]|\{\s*\"|\[\s*\]|\{\s*\})",
+            r"(?:\[\s*[\[{\"'\d]|\{\s*[\"']|\[\s*\]|\{\s*\})",
             "JSON",
             f"export the catalogue as CSV, or {SAVE_AS_CSV}",
         ),
@@ -123,11 +131,5 @@ def refuse_other_kinds(head: bytes) -> None:
 
 
 def _as_text(head: bytes) -> str:
-    for bom, encoding in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if head.startswith(bom):
-            return head[:4096].decode(encoding, "replace")
-    return head[:4096].decode("latin-1")
+    encoding = unicode_of(head)
+    return head[:4096].decode(encoding, "replace").lstrip("\ufeff") if encoding else head[:4096].decode("latin-1")

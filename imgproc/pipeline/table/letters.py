@@ -26,7 +26,7 @@ UNREADABLE = "\ufffd"
 # Natural logarithms of probabilities.
 _BROKEN, _BOX, _RARE_SYMBOL, _MISPLACED = -15.0, -11.0, -8.0, -9.0
 _DAMAGE = -4.5  # a byte that is no text, by itself; within a word it tells against the encoding
-_MIXED_SCRIPTS, _CAPITAL_INSIDE, _CAPITALS = -7.0, -7.0, -0.7
+_MIXED_SCRIPTS, _CAPITAL_INSIDE, _CAPITALS, _AFTER_DIGIT = -7.0, -7.0, -0.7, -4.0
 _FOREIGN = 0.04  # how much of a text is in other languages of the same script
 _BORROWED = 4.0  # how many occurrences the letters by themselves count for in a pair
 # The likelihood of a symbol, and what may stand before and after it: Letters, Digits, or the Border of a word.
@@ -184,6 +184,8 @@ def _pair(before: str, after: str, language: Language) -> float:
             first, second, cost = (first, "", _MIXED_SCRIPTS) if after.isascii() else ("", second, _MIXED_SCRIPTS)
         elif after.isupper():
             cost = _CAPITALS if before.isupper() else _CAPITAL_INSIDE
+    elif second == "LATIN" and _class(before) == "D":  # units of measure are ASCII in Latin script, and not in others
+        cost = _AFTER_DIGIT
     return cost + language.likelihood(fold(before) if first else " ", fold(after) if second else " ")
 
 

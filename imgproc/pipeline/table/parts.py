@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from imgproc.core.errors import InvalidCsv
 from imgproc.pipeline.table.columns import Columns
 from imgproc.pipeline.table.damage import note_damage
 from imgproc.pipeline.table.dialect import is_blank
+from imgproc.pipeline.table.formulas import unguard
 from imgproc.pipeline.table.header_faults import Dialect
+from imgproc.pipeline.table.headings import cleaned
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.plain import PlainReader, PlainRows
 from imgproc.pipeline.table.products import Products
@@ -33,37 +35,14 @@ def read_parts(
     _, header, fault = next(records, (0, [], None))
     if fault:
         raise InvalidCsv(fault.detail, errors=[fault])
-    products = Products(dialect.header, columns, limits, notes)
-    reader = RowReader(dialect.header, columns, dialect.delimiter, limits, notes, all_cells=all_cells)
+    pass_ = _Pass(dialect, header, columns, limits, notes, all_cells=all_cells)
     plain = _plain_reader(dialect, columns, limits, all_cells=all_cells)
-    rows = 0
     while True:
-        while not lines.waiting and (text := lines.next_block()):
-            if not text.isascii():
-                note_damage(text, lines.number + 1, notes)
-            if is_blank_block(text, dialect.delimiter):
-                lines.skip_block(count_lines(text))
-                continue
-            room = limits.max_rows - rows
-            block = plain.take(text, lines, products.serials, row=rows + 1, at_most=room) if plain else None
-            if block is None:
-                break
-            yield from products.end()
-            rows += len(block)
-            products.after(block.last)
-            yield block
+        yield from _plain_blocks(lines, dialect, plain, pass_, notes)
         if (record := next(records, None)) is None:
             break
-        if record[2] is None and (is_blank(record[1]) or _is_no_row(record, header, notes)):
-            continue
-        rows += 1
-        if rows > limits.max_rows:
-            raise _too_many(record[0], limits)
-        row = reader.read(rows, record)
-        yield from products.add(row)
-    yield from products.end()
-    if not rows:
-        raise _no_rows(dialect)
+        yield from pass_.take(record)
+    yield from pass_.end()
 
 
 def read_sheet_rows(
@@ -74,38 +53,113 @@ def read_sheet_rows(
     Raises:
         InvalidCsv: there are too many rows, or none.
     """
-    products = Products(dialect.header, columns, limits, notes)
-    reader = RowReader(dialect.header, columns, dialect.delimiter, limits, notes, all_cells=all_cells)
-    rows = 0
+    pass_ = _Pass(dialect, dialect.header, columns, limits, notes, all_cells=all_cells)
     for record in records:
-        if record[2] is None and is_blank(record[1]):
+        yield from pass_.take(record)
+    yield from pass_.end()
+
+
+def _plain_blocks(
+    lines: Lines, dialect: Dialect, plain: PlainReader | None, pass_: _Pass, notes: Notes
+) -> Iterator[Row | PlainRows]:
+    """Whole blocks of plain rows, up to the first block that is not plain, which then waits in `lines`."""
+    while not lines.waiting and (text := lines.next_block()):
+        if not text.isascii():
+            note_damage(text, lines.number + 1, notes)
+        if is_blank_block(text, dialect.delimiter):
+            lines.skip_block(count_lines(text))
             continue
-        rows += 1
-        if rows > limits.max_rows:
-            raise _too_many(record[0], limits)
-        yield from products.add(reader.read(rows, record))
-    yield from products.end()
-    if not rows:
-        raise _no_rows(dialect)
+        serials = pass_.products.serials
+        block = plain.take(text, lines, serials, row=pass_.rows + 1, at_most=pass_.room) if plain else None
+        if block is None:
+            break
+        yield from pass_.take_block(block)
 
 
-def _no_rows(dialect: Dialect) -> InvalidCsv:
-    detail = "The file has a header and no rows: add a row for each product."
-    return invalid_csv(dialect.line, None, "no_rows", detail)
+class _Pass:
+    """One pass over the records of a file: numbers its rows, and leaves out what is none."""
 
+    def __init__(
+        self,
+        dialect: Dialect,
+        header: Sequence[str],
+        columns: Columns,
+        limits: CsvLimits,
+        notes: Notes,
+        *,
+        all_cells: bool,
+    ) -> None:
+        self.products = Products(dialect.header, columns, limits, notes)
+        self.rows = 0
+        self._reader = RowReader(dialect.header, columns, dialect.delimiter, limits, notes, all_cells=all_cells)
+        self._line, self._most = dialect.line, limits.max_rows
+        self._header = _trimmed(header)
+        self._notes = notes
+        self._all_cells = all_cells
 
-def _is_no_row(record: Record, header: list[str], notes: Notes) -> bool:
-    """Whether a record only draws a line below the header, or is the header of a file appended to another."""
-    line, cells, _ = record
-    if notes.count("ruler_left_out") + notes.count("header_repeated") >= MAX_DIVIDERS:
+    @property
+    def room(self) -> int:
+        """How many rows more the file may have."""
+        return self._most - self.rows
+
+    def take(self, record: Record) -> Iterator[Row]:
+        """Yield the rows that are complete with this record.
+
+        Raises:
+            InvalidCsv: there are too many.
+        """
+        line, cells, fault = record
+        if fault is None and is_blank(cells):
+            return
+        if fault is None and self._is_no_row(line, cells):
+            if self._all_cells:
+                yield from self.products.pass_by(Row(0, line, "", "", "", (), cells=cells))
+            return
+        self.rows += 1
+        if self.rows > self._most:
+            detail = f"The file has more than {self._most:,} rows: split it into several files."
+            raise invalid_csv(line, None, "too_many_rows", detail)
+        yield from self.products.add(self._reader.read(self.rows, record))
+
+    def take_block(self, block: PlainRows) -> Iterator[Row | PlainRows]:
+        """Yield the rows before a block of plain rows, and the block."""
+        yield from self.products.end()
+        self.rows += len(block)
+        self.products.after(block.last)
+        yield block
+
+    def end(self) -> Iterator[Row]:
+        """Yield the rows that are left.
+
+        Raises:
+            InvalidCsv: there was no row at all.
+        """
+        yield from self.products.end()
+        if not self.rows:
+            detail = "The file has a header and no rows: add a row for each product."
+            raise invalid_csv(self._line, None, "no_rows", detail)
+
+    def _is_no_row(self, line: int, cells: Sequence[str]) -> bool:
+        """Whether a record only draws a line below the header, or is the header of a file appended to another."""
+        notes = self._notes
+        if notes.count("ruler_left_out") + notes.count("header_repeated") >= MAX_DIVIDERS:
+            return False
+        text = "".join(map(unguard, cells)) if unguard(cells[0])[:1] in RULES else ""
+        if len(text) > 2 and not text.strip(f"{RULES} "):
+            notes.add("ruler_left_out", "A line that only divides the table is not read.", line=line)
+            return True
+        if cleaned(cells[:1]) == self._header[:1] and _trimmed(cells) == self._header:
+            notes.add("header_repeated", "A line that repeats the header is not read.", line=line)
+            return True
         return False
-    if cells[0][:1] in RULES and not "".join(cells).strip(f"{RULES} ") and len("".join(cells)) > 2:
-        notes.add("ruler_left_out", "A line that only divides the table is not read.", line=line)
-        return True
-    if cells[-1:] == header[-1:] and [cell.strip("\ufeff ") for cell in cells] == header:
-        notes.add("header_repeated", "A line that repeats the header is not read.", line=line)
-        return True
-    return False
+
+
+def _trimmed(cells: Sequence[str]) -> list[str]:
+    """The cells without white space around them, up to the last that is not blank."""
+    texts = cleaned(cells)
+    while len(texts) > 1 and not texts[-1]:
+        texts.pop()
+    return texts
 
 
 def _plain_reader(dialect: Dialect, columns: Columns, limits: CsvLimits, *, all_cells: bool) -> PlainReader | None:
@@ -120,8 +174,3 @@ def _plain_reader(dialect: Dialect, columns: Columns, limits: CsvLimits, *, all_
         max_cell_chars=limits.max_cell_chars,
         all_cells=all_cells,
     )
-
-
-def _too_many(line: int, limits: CsvLimits) -> InvalidCsv:
-    detail = f"The file has more than {limits.max_rows:,} rows: split it into several files."
-    return invalid_csv(line, None, "too_many_rows", detail)

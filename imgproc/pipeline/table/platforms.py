@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imgproc.pipeline.table.headings import key
+from imgproc.pipeline.table.headings import SERIALS, key
+from imgproc.pipeline.table.samples import texts
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Platform:
     """An export with all these `headings`.
 
     The first column of `serials` that a row fills has its serial number. A row whose cell in the column `kind` is one
-    of `belonging` belongs to the product above it, unless it has a name and a picture of its own.
+    of `belonging` belongs to the product above it, unless it has a name and a picture of its own. Without `belonging`,
+    any cell there says that the row belongs to the one above with the same serial number.
     """
 
     name: str
@@ -23,14 +25,16 @@ class Platform:
     belonging: frozenset[str] = frozenset()
 
 
-_VARIATION = frozenset({"variation"})
+_WOOCOMMERCE = Platform("WooCommerce", (), (), belonging=frozenset({"variation"}))
+# What the column `Type` of WooCommerce holds in every language.
+_WOOCOMMERCE_TYPES = frozenset(
+    ("simple", "variable", "variation", "grouped", "external", "virtual", "downloadable", "subscription", "bundle")
+)
+_WOOCOMMERCE_IDS = ("ID", "Kimlik", "מזהה", "المعرف", "شناسه")
 PLATFORMS = (
-    Platform("WooCommerce", ("Type", "SKU", "Name", "Images"), ("SKU", "ID"), "Type", _VARIATION),
-    Platform(
-        "WooCommerce (de)", ("Typ", "Artikelnummer", "Name", "Bilder"), ("Artikelnummer", "ID"), "Typ", _VARIATION
-    ),
-    Platform("WooCommerce (fr)", ("Type", "UGS", "Nom", "Images"), ("UGS", "ID"), "Type", _VARIATION),
-    Platform("WooCommerce (es)", ("Tipo", "SKU", "Nombre", "Imágenes"), ("SKU", "ID"), "Tipo", _VARIATION),
+    # Rows of store views repeat a product in other languages.
+    Platform("Magento", ("sku", "store_view_code", "name"), ("sku",), "store_view_code"),
+    Platform("Magento 1", ("sku", "_store", "_attribute_set", "_media_image"), ("sku",), "_store"),
     Platform(
         "BigCommerce",
         ("Item", "ID", "Name", "SKU", "Internal Image URL (Export)"),
@@ -65,16 +69,31 @@ class RowRules:
     serials: tuple[int, ...]
     kind: int | None
 
-    def belongs_above(self, cells: Sequence[str]) -> bool:
-        """Whether the row says of itself that it is a part of the product above it."""
-        return self.kind is not None and cells[self.kind].strip().casefold() in self.platform.belonging
+    def belongs_above(self, cells: Sequence[str], *, is_whole: bool) -> bool:
+        """Whether the row is a part of the product above it; `is_whole` says that it could be a product itself."""
+        kind = cells[self.kind].strip().casefold() if self.kind is not None else ""
+        belonging = self.platform.belonging
+        return bool(kind) and (kind in belonging and not is_whole if belonging else True)
 
 
-def find_rules(header: Sequence[str]) -> RowRules | None:
-    """The rules of the platform that a header is from, if it needs any."""
+def find_rules(header: Sequence[str], rows: Sequence[Sequence[str]]) -> RowRules | None:
+    """The rules of the platform that a header and its first rows are from, if it needs any."""
+    if rules := _woocommerce(header, rows):
+        return rules
     places = {key(heading): index for index, heading in reversed([*enumerate(header)])}
     for platform in PLATFORMS:
         if all(key(heading) in places for heading in platform.headings):
             serials = tuple(places[key(heading)] for heading in platform.serials if key(heading) in places)
             return RowRules(platform, serials, places.get(key(platform.kind)) if platform.kind else None)
+    return None
+
+
+def _woocommerce(header: Sequence[str], rows: Sequence[Sequence[str]]) -> RowRules | None:
+    """The rules of WooCommerce, which writes its header in the language of the shop, and types in English."""
+    ids = [index for index, heading in enumerate(header) if key(heading) in map(key, _WOOCOMMERCE_IDS)]
+    for index in range(len(header)) if ids else ():
+        types = {part.strip() for text in texts(rows, index) for part in text.casefold().split(",")}
+        if types and types <= _WOOCOMMERCE_TYPES:
+            numbers = {i: SERIALS[key(h)] for i, h in enumerate(header) if key(h) in SERIALS and i not in ids}
+            return RowRules(_WOOCOMMERCE, (*sorted(numbers, key=lambda i: numbers[i])[:1], *ids[:1]), index)
     return None

@@ -93,6 +93,10 @@ class Products:
         self._before = row
         yield from self._count(row)
 
+    def pass_by(self, row: Row) -> Iterator[Row]:
+        """Take a line that is no row, and changes no product; yield it in its order."""
+        yield from self._hold_behind(row)
+
     def end(self) -> Iterator[Row]:
         """The product before ends: yield its rows, which are bad if they have no URL."""
         held, self._held = self._held, []
@@ -101,12 +105,18 @@ class Products:
             detail = "The product has no image URL on any of its rows: give at least one, or remove them."
         pictures = {self._header[index] for index in self._columns.images}
         for row in held:
+            if not row.row:
+                yield row
+                continue
             is_misread = bool(row.urls) or any(fault.column is None or fault.column in pictures for fault in row.errors)
             yield row if is_misread else self._with_error(row, self._columns.images[0], "no_urls", detail)
         self._before = None
 
     def _continues(self, row: Row, before: Row) -> bool:
         if not row.serial_number and not row.product_name:
+            return True
+        rules = self._columns.rules
+        if row.belongs and rules and (rules.platform.belonging or row.serial_number in ("", before.serial_number)):
             return True
         same = row.serial_number == before.serial_number and before.serial_number != ""
         return same and row.product_name in ("", before.product_name)
@@ -123,7 +133,9 @@ class Products:
         if is_shortened(serial) and first_line is None:
             note = "A serial number like 8.90123E+12 was shortened by Excel, so it is not the number of the product."
             self._notes.add("serial_number_shortened", note, line=row.line)
-        errors = [RowError(row.line, self._header[index], *fault) for index, fault in faults if fault]
+        known = {fault.column for fault in row.errors}  # whose fault says why they are empty
+        named = [(self._header[index], fault) for index, fault in faults if fault]
+        errors = [RowError(row.line, column, *fault) for column, fault in named if column not in known]
         return row._replace(errors=(*errors, *row.errors)) if errors else row
 
     def _count(self, row: Row) -> Iterator[Row]:

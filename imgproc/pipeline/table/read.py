@@ -13,13 +13,14 @@ from imgproc.pipeline.table.columns import COLUMNS, Columns, find_columns
 from imgproc.pipeline.table.dialect import HEAD_CHARS, find_dialect
 from imgproc.pipeline.table.encodings import find_encoding
 from imgproc.pipeline.table.headings import Choice
+from imgproc.pipeline.table.image_columns import spread_headings
 from imgproc.pipeline.table.kinds import refuse_other_kinds
 from imgproc.pipeline.table.notes import Note, Notes
 from imgproc.pipeline.table.parts import read_parts, read_sheet_rows
 from imgproc.pipeline.table.plain import PlainRows
 from imgproc.pipeline.table.records import Lines
 from imgproc.pipeline.table.rows import CsvLimits, Row
-from imgproc.pipeline.table.sheet_header import find_header, read_sheet_records, spread_headings
+from imgproc.pipeline.table.sheet_header import find_header, read_sheet_records
 from imgproc.pipeline.table.text import open_text
 from imgproc.pipeline.table.workbooks import kind_of, open_sheet
 
@@ -115,21 +116,26 @@ def read_csv(
     if kind := kind_of(stream):
         return _read_workbook(stream, kind, limits, options, notes, all_cells=all_cells)
     refuse_other_kinds(peek(stream))
+    if options.sheet is not None:
+        notes.add("option_not_used", "The file is no workbook, so that `sheet` is not used.")
     encoding = find_encoding(stream, choice=options.encoding, notes=notes)
     dialect = find_dialect(open_text(stream, encoding).read(HEAD_CHARS), notes=notes, choice=options.columns)
-    columns = find_columns(dialect.header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
+    header = spread_headings(dialect.header, dialect.rows)
+    columns = find_columns(header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
     lines = Lines(open_text(stream, encoding))
     lines.skip(dialect.line - 1)
-    parts = read_parts(lines, dialect, columns, limits, notes, all_cells=all_cells)
+    parts = read_parts(lines, replace(dialect, header=header), columns, limits, notes, all_cells=all_cells)
     return CsvReading("csv", None, encoding, dialect.delimiter, dialect.line, dialect.header, columns, parts, notes)
 
 
 def _read_workbook(
     stream: BinaryIO, kind: str, limits: CsvLimits, options: ReadOptions, notes: Notes, *, all_cells: bool
 ) -> CsvReading:
+    if options.encoding is not None:
+        notes.add("option_not_used", "A workbook says its encoding itself, so that `encoding` is not used.")
     sheet = open_sheet(stream, kind, wanted=options.sheet, choice=options.columns, notes=notes)
     dialect = find_header(sheet, notes=notes, choice=options.columns)
-    header = spread_headings(dialect)
+    header = spread_headings(dialect.header, dialect.rows)
     columns = find_columns(header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
     records = read_sheet_records(sheet, dialect, header, columns, notes)
     parts = read_sheet_rows(records, replace(dialect, header=header), columns, limits, notes, all_cells=all_cells)

@@ -16,7 +16,7 @@ from imgproc.pipeline.table.text import UNDECODABLE, invalid_csv
 
 MAX_ROW_CHARS = 1024 * 1024
 MAX_ROW_LINES = 10_000
-CLOSE_IT = "close it, or write it twice if it belongs to the text."
+CLOSE_IT = "close it after the text of its cell, or remove it."
 _BLANK_AFTER_QUOTE = re.compile(r'"[ \t\xa0]+(?=[,;|\r\n]|$)')
 BLOCK_CHARS = 16 * 1024  # of the rows that PlainReader tries together
 
@@ -170,7 +170,7 @@ def _malformed(line: int, lines: Lines, delimiter: str, reason: str) -> Record:
     closed = line + len(lines.row) - 1
     detail = (
         f"Text follows the quote that closes a cell on line {closed}: put quotes around all of the cell, and write a "
-        "quote inside it twice."
+        'quote inside it twice, as in "Pipe 5"" red".'
     )
     return line, _read_leniently(lines.row, delimiter), RowError(line, None, "stray_quote", detail)
 
@@ -193,7 +193,10 @@ def _unreadable(line: int, lines: Lines) -> RowError:
     index, code = lines.fault or (0, "undecodable")
     lines.fault = None
     if code == "nul_character":
-        detail = "The line holds a NUL character: remove it."
+        detail = "The line holds a character that no program shows (NUL): remove it, or save the table as “CSV UTF-8”."
     else:
-        detail = f"The line holds bytes that are not {label(lines.text.encoding)} text: save the sheet as “CSV UTF-8”."
+        name = label(lines.text.encoding)
+        detail = (
+            f"Some letters of the line are not written in {name}, as the others are: save the table as “CSV UTF-8”."
+        )
     return RowError(line + index, None, code, detail)

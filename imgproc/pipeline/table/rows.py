@@ -12,6 +12,7 @@ from typing import NamedTuple
 from imgproc.core.errors import RowError
 from imgproc.pipeline.table.cells import INVISIBLE, name_fault, value
 from imgproc.pipeline.table.columns import Columns
+from imgproc.pipeline.table.header_faults import NAMES_OF_DELIMITERS
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.url_items import CHANGES, starts_url
@@ -35,9 +36,11 @@ class CsvLimits:
 class Row(NamedTuple):
     """One data row; a row with `errors` is bad, and holds the cells that could be read.
 
-    `row` counts data rows from 1, bad ones included and blank lines not. `line` is where the row starts in an editor.
+    `row` counts data rows from 1, bad ones included and blank lines not; it is 0 for a line that is no row, such as the
+    header again, which is only given where all cells are. `line` is where the row starts in an editor.
     A row that `continues` belongs to the product of the row before it, whose serial number and name it has. `cells` are
-    all cells of the row as they are in the file, or empty where they were not asked for.
+    all cells of the row as they are in the file, or empty where they were not asked for. A row `belongs` where its
+    platform says that it is a part of the product above it.
     A million rows are made, and a frozen dataclass would take twice as long as this tuple.
     """
 
@@ -50,6 +53,7 @@ class Row(NamedTuple):
     errors: tuple[RowError, ...] = ()
     continues: bool = False
     cells: Sequence[str] = ()
+    belongs: bool = False
 
 
 class RowReader:
@@ -82,7 +86,7 @@ class RowReader:
             fault = fault or misfit
         columns = self._columns
         errors, urls = self._urls(line, cells)
-        serial, name = self._identity(line, cells, has_urls=bool(urls))
+        serial, name = self._identity(line, cells)
         kept = (given if fault else cells) if self._all_cells else ()
         cell = ",".join(urls) if len(columns.images) > 1 else value(cells[columns.images[0]])
         if fault:
@@ -90,10 +94,12 @@ class RowReader:
         # An empty name is the fault of a product, and only `products` knows where one starts.
         if name and (wrong := name_fault(name)):
             errors.insert(0, RowError(line, self._header[columns.name], *wrong))
-        return Row(number, line, serial, name, cell, urls, tuple(errors), cells=kept)
+        rules = columns.rules
+        belongs = rules is not None and rules.belongs_above(cells, is_whole=bool(name and urls))
+        return Row(number, line, serial, name, cell, urls, tuple(errors), cells=kept, belongs=belongs)
 
-    def _identity(self, line: int, cells: list[str], *, has_urls: bool) -> tuple[str, str]:
-        """The serial number and name of a row; both empty where its platform says that it belongs to the row above."""
+    def _identity(self, line: int, cells: list[str]) -> tuple[str, str]:
+        """The serial number and name of a row."""
         columns = self._columns
         serial, name = value(cells[columns.serial]), value(cells[columns.name])
         if not (serial.isascii() and name.isascii()) and INVISIBLE.search(f"{serial}{name}"):
@@ -101,8 +107,6 @@ class RowReader:
             self._notes.add("invisible_kept", detail, line=line)
         if (rules := columns.rules) is None:
             return serial, name
-        if rules.belongs_above(cells) and not (name and has_urls):
-            return "", ""
         for other in rules.serials:
             if name and not serial and (serial := value(cells[other])):
                 heading, wanted = self._header[other], self._header[columns.serial]
@@ -126,8 +130,18 @@ class RowReader:
             for code in changes:
                 self._notes.add(code, CHANGES[code], line=line)
             found += urls
+            if faults and index not in self._columns.images[1:] and self._is_shifted(cells, index):
+                faults[0] += (
+                    f' The next cell has a URL: put quotes around an earlier cell that holds a "{self._delimiter}".'
+                )
             errors += [RowError(line, self._header[index], "invalid_url", detail) for detail in faults]
         return errors, tuple(found)
+
+    def _is_shifted(self, cells: list[str], index: int) -> bool:
+        """Whether a cell with no URL has one beside it, where no pictures are: a cell before it was split in two."""
+        beside = index + 1
+        is_url = beside < len(cells) and beside not in self._columns.images and starts_url(cells[beside].strip())
+        return is_url and len(self._delimiter.strip()) == 1 and "://" not in cells[index]
 
     def _fit(self, line: int, cells: list[str]) -> tuple[list[str], RowError | None]:
         """As many cells as the header has, and why the row cannot have so few or so many.
@@ -157,6 +171,11 @@ class RowReader:
         if count == 1 and self._delimiter in cells[0]:
             detail = f"{counts}: the whole line is in quotes; remove them, and save without quotes around whole lines."
             return RowError(line, None, code, detail)
+        for other, name in NAMES_OF_DELIMITERS.items():
+            if count == 1 and width > 1 and cells[0].count(other) == width - 1:
+                own = NAMES_OF_DELIMITERS.get(self._delimiter, repr(self._delimiter))
+                detail = f"The line has {name} between its cells, the header has {own}: write the line with {own}, too."
+                return RowError(line, None, code, detail)
         if code == "too_few_fields":
             return RowError(line, None, code, f"{counts}: add what is missing, or remove the line if it is no product.")
         place = self._split_cell(cells)
@@ -201,8 +220,8 @@ class RowReader:
             if "\n" in cell and "://" in cell and self._holds_rows(cell, index):
                 column = self._header[index] if index < len(self._header) else None
                 detail = (
-                    "This cell spans lines and holds a delimiter and a URL, so it seems to have swallowed other "
-                    "rows: close its quote, and write a quote that is part of the text twice."
+                    "This cell goes on over several lines and holds a URL, so it seems to have swallowed the rows "
+                    "below: close its quote, and write a quote that is part of the text twice."
                 )
                 return RowError(line, column, "swallowed_rows", detail)
         return None

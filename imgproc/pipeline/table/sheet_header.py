@@ -9,11 +9,10 @@ from imgproc.core.errors import RowError
 from imgproc.pipeline.table.columns import COLUMNS, Columns, too_many_columns
 from imgproc.pipeline.table.dialect import MAX_HEADER_LINES, SAMPLE_ROWS, last_of_several, note_lines_above
 from imgproc.pipeline.table.header_faults import Dialect, unnamed_columns
-from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, cleaned, names_pictures, roles
+from imgproc.pipeline.table.headings import Choice, are_too_many, cleaned, roles
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.text import invalid_csv
-from imgproc.pipeline.table.url_items import starts_url
 from imgproc.pipeline.table.workbooks import Sheet
 
 NO_DELIMITER = "\x1f"  # between cells of a row that are shown together; no cell of a workbook has it
@@ -43,20 +42,10 @@ def find_header(sheet: Sheet, *, notes: Notes, choice: Choice | None) -> Dialect
     if not complete:
         raise unnamed_columns(max(tried, key=lambda each: (len(roles(each.header, choice)), -each.line)), choice)
     best = last_of_several(complete[0], complete)
-    if sheet.width > MAX_COLUMNS:
+    if are_too_many(best.header):
         raise too_many_columns(sheet.width, line=best.line)
     note_lines_above(best, [number - 1 for number, _ in sample], notes)
     return best
-
-
-def spread_headings(dialect: Dialect) -> tuple[str, ...]:
-    """The header, with the heading of a column of pictures in the blank ones after it that have URLs."""
-    header = list(dialect.header)
-    for index in range(1, len(header)):
-        has_urls = any(starts_url(row[index].strip()) for row in dialect.rows)
-        if not header[index] and has_urls and names_pictures(header[index - 1]):
-            header[index] = header[index - 1]
-    return tuple(header)
 
 
 def read_sheet_records(
@@ -69,6 +58,9 @@ def read_sheet_records(
         for index, kind, text in details:
             if kind == "error" and index in ours:
                 detail = f"The cell shows {text}, the error of a formula: mend it, or write the value itself."
+                fault = fault or RowError(number, header[index], "formula_error", detail)
+            elif kind == "blank_formula" and index in ours and not cells[index]:
+                detail = f"{text[:60]} has no result yet: open the workbook in a spreadsheet, save it, and upload that."
                 fault = fault or RowError(number, header[index], "formula_error", detail)
             elif kind in ("formula", "link") and index in columns.images and "://" not in cells[index]:
                 if kind == "link":

@@ -11,9 +11,11 @@ from imgproc.pipeline.table.url_items import starts_url
 
 MAX_URL_CHARS = 8192
 
-_IN_FULL = "write it in full, as https://host/path"
+_IN_FULL = "write it in full, as https://your-shop/picture.jpg"
 _PUBLISH = "put the picture on a web server or in your shop, and give its https:// URL"
-_NOTHING = r"(?:n/?a|none|null|nil|no|x|tbd|tba|-+|\u2013|\u2014|\.|\?|#n/a|#ref!|#value!|#name\?|undefined|nan)$"
+_NOTHING = (
+    r"(?:n/?a|n\.a\.|none|null|nil|no|x|tbd|tba|-+|\u2013|\u2014|\.|\?|undefined|nan|0|false|empty|missing|pending)$"
+)
 _FILE_NAME = r"[^\s/\\:]+\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$"
 # Items that are no absolute URL, by their form: the first that matches tells.
 _FORMS = (
@@ -26,13 +28,18 @@ _FORMS = (
     (r"//\S", "has no https: before the //: add it"),
     (r"www\.", "has no https:// before the www.: add it"),
     (r"h..?ps?:/{0,3}\S|https?[^:/]", f"is misspelled at its beginning: {_IN_FULL}"),
-    (_NOTHING, "stands for no picture: leave it out"),
+    (_NOTHING, "stands for no picture: leave it out, or remove the row if it has no other picture"),
+    (r"#\S+[!?]$|#n/?\S+$|err:\d+$", "is the error of a formula: correct it in the spreadsheet, or leave it out"),
+    (r"=", "is a formula: copy its column in the spreadsheet, paste it as values, and save again"),
     (
         r"/[\w-]/[\w-]/\S",
         "is a path without its host, as Magento exports it: put https://your-shop/media/catalog/product before it",
     ),
-    (r"/\S", "is a path without its host: put https:// and the host before it"),
-    (_FILE_NAME, "is the name of a file, not its address: put https://, the host and the folder before it"),
+    (r"/\S", "is a path without its host: put the address of the website before it, such as https://your-shop"),
+    (
+        _FILE_NAME,
+        "is the name of a file, not its address: put that of its folder before it, such as https://your-shop/images/",
+    ),
     (r"[\w-]+(?:\.[\w-]+)+(?::\d+)?/\S", "has no https:// before the host: add it"),
 )
 _FAULTS = tuple((re.compile(pattern, re.I), fault) for pattern, fault in _FORMS)
@@ -50,7 +57,9 @@ def fault_of(url: str) -> str | None:
         has_address = parts.port != 0 and re.search(r"[\w:]", parts.hostname or "")
     except ValueError:
         has_address = None
-    fault = fault or (unshareable(url) if has_address else f"has no host, or no valid port: {_IN_FULL}")
+    fault = fault or (
+        unshareable(url) if has_address else f"has no host (the name of the website), or no valid port: {_IN_FULL}"
+    )
     return f"({shown}) {fault}." if fault else None
 
 
@@ -60,13 +69,18 @@ def _form_fault(url: str) -> str | None:
     for pattern, fault in _FAULTS[:1] if is_absolute else _FAULTS:
         if pattern.match(url):
             return fault
-    other = f"is not an absolute http:// or https:// URL: {_IN_FULL}, and a space inside it as %20"
-    return None if is_absolute else other
+    if is_absolute:
+        return "is cut off at its end: copy all of it" if url.endswith(("…", "...")) else None
+    if not re.search(r"[/.:\\]", url):
+        return f"is no URL: leave it out, or {_IN_FULL}; a space inside a URL is written %20"
+    return f"is not an absolute http:// or https:// URL: {_IN_FULL}, and a space inside it as %20"
 
 
 def _character_fault(url: str) -> str | None:
     if len(url) > MAX_URL_CHARS:
         return f"is longer than {MAX_URL_CHARS:,} characters: shorten it"
-    if not url.isprintable() or "\\" in url:
-        return "holds an invisible character or a backslash: remove it"
+    if "\\" in url:
+        return "holds a backslash (\\): write / instead, or remove it"
+    if not url.isprintable():
+        return "holds an invisible character: remove it"
     return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
+
+from imgproc.pipeline.table.url_remarks import PICTURE, is_sign, without_remarks, without_signs_after
 
 # What `split_items` may change, by the code of its note.
 CHANGES = {
@@ -19,26 +22,29 @@ CHANGES = {
     "space_encoded": "Spaces inside URLs are read as %20.",
     "wix_media_read": "Names of Wix media are read as https://static.wixstatic.com/media/ and the name.",
     "glued_split": "URLs that follow each other without a separator are read as several.",
+    "labels_read": "The URLs behind “Product Image URL:” are read.",
+    "remarks_left_out": "What stands beside URLs, such as numbers, signs and titles of pictures, is left out.",
 }
 
 _ABSOLUTE = re.compile(r"https?://", re.I)
 _SEPARATOR = re.compile(r"([,;|，、；،])")  # noqa: RUF001 - full-width and Arabic commas
 _OWN_ITEM = re.compile(r"[a-z][a-z0-9+.-]*://|//|www\.|data:", re.I)
-_IMAGE_NAME = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|heic|bmp|tiff?|svg)$", re.I)
+_IMAGE_NAME = re.compile(rf"{PICTURE}$", re.I)
 # Format characters without width are left out; marks of direction only around an item, because inside they mislead.
 _INVISIBLE = re.compile("[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
-_AROUND = " \t\r\n\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_AROUND = " \t\r\n\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _FORMULA = re.compile(r'=\s*(?:@|_xlfn\.)?(?:IMAGE|HYPERLINK)\s*\(\s*"([^"]*)"', re.I)
 _TAG = re.compile(r"""<(?:img|source|a)\b[^<>]*?\b(?:src|href)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""", re.I)
-_BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>", re.I)
+_BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>|\[/?(?:img|url)\]", re.I)
 _MARKDOWN = re.compile(r"!?\[[^\[\]]*\]\(\s*(https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()]*\)", re.I)
 _ATTACHMENT = re.compile(r"[^(),;|\n]*\((https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)", re.I)
-_ENTITY = re.compile(r"&(?:amp|#38|#x26);", re.I)
+_ENTITY = re.compile(r"&(?:amp|#0{0,4}38|#x0{0,4}26);", re.I)
 # Wix exports the names of its media, which are public at one address.
 _WIX_MEDIA = re.compile(r"(?:wix:image://v1/)?([0-9a-f]{6}_[0-9a-f]{32}(?:~mv2\w*)?\.[a-z]{3,5})(?:[/#].*)?", re.I)
 _WIX_BASE = "https://static.wixstatic.com/media/"
-_GLUED = re.compile(r"(?<=[^\s/=:?&#,;|%(\[{\"'<，、；،])(?=https?://)", re.I)  # noqa: RUF001
+_GLUED = re.compile(r"(?<=[^\s/=:?&#,;|%(\[{\"'“„‘«‹`<，、；،])(?=https?://)", re.I)  # noqa: RUF001
+_LABELLED = re.compile(r"\bProduct Image URL:\s*(https?://[^\s,|]+)", re.I)  # as BigCommerce writes
 _WRAPPERS = {
     '"': '"',
     "'": "'",
@@ -72,12 +78,14 @@ def split_items(cell: str) -> tuple[list[str], list[str]]:
     parameter follows (`https://a/1.jpg;v=2`).
     """
     changes: list[str] = []
-    text = _INVISIBLE.sub("", cell)
+    text = _INVISIBLE.sub("", cell).replace("_x000D_", "")  # a carriage return of a workbook
     if text != cell:
         changes.append("invisible_removed")
-    text = _SPACES.sub(" ", text)
-    listed = _listed(text.strip(), changes)
-    items = listed if listed is not None else [*_split_text(_unwrap(text.strip(_AROUND)), changes)]
+    text = _SPACES.sub(" ", text).strip(_AROUND)
+    if "&lt;" in text:
+        text = html.unescape(text)
+    listed = _listed(text, changes)
+    items = listed if listed is not None else [*_split_text(_unwrap(text), changes)]
     return [_decoded(item, changes) for item in items if item], changes
 
 
@@ -88,6 +96,9 @@ def _listed(text: str, changes: list[str]) -> list[str] | None:
         return [formula[1].strip()]
     if text[:1] in ("[", "{") and (found := _json_urls(text)):
         changes.append("json_read")
+        return found
+    if found := _LABELLED.findall(text):
+        changes.append("labels_read")
         return found
     for code, pattern, sign in (
         ("html_read", _TAG, "<"),
@@ -124,16 +135,26 @@ def _json_urls(text: str) -> list[str]:
 
 
 def _split_text(text: str, changes: list[str]) -> Iterator[str]:
-    if "<" in text:
+    if "<" in text or "[/" in text:
         broken = _BREAK.sub("\n", text)
         if broken != text:
             changes.append("html_read")
         text = broken
-    apart = _GLUED.sub("\n", text)
-    if apart != text:
+    bare = without_remarks(text)
+    apart = _GLUED.sub("\n", bare)
+    if apart != bare:
         changes.append("glued_split")
+    remarks, has_url = bare != text, "://" in text
     for line in apart.splitlines():
-        yield from _joined(_split_line(line), changes)
+        for item in _joined(_split_line(line), changes):
+            if is_sign(item) and (has_url or item == text):
+                remarks = True
+                continue
+            kept = without_signs_after(item) if starts_url(item) else item
+            remarks = remarks or kept != item
+            yield kept
+    if remarks:
+        changes.append("remarks_left_out")
 
 
 def _split_line(line: str) -> Iterator[tuple[str, bool]]:

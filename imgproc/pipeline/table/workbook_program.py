@@ -31,6 +31,7 @@ from python_calamine import (
 from imgproc.core.process import die_with_parent, dump_no_core, limit_memory
 from imgproc.pipeline.table.columns import COLUMNS
 from imgproc.pipeline.table.headings import Choice, roles
+from imgproc.pipeline.table.workbook_errors import find_errors
 from imgproc.pipeline.table.xlsx_details import Detail, XlsxDetails
 
 MAX_HEADER_ROWS = 20
@@ -64,9 +65,15 @@ def _read(workbook: CalamineWorkbook, rows: TextIO, task: dict[str, Any]) -> dic
     if not sheets:
         return answer | {"refusal": "no_sheet"}
     chosen, sheet = _choose(workbook, sheets, task["columns"])
-    details = XlsxDetails(task["workbook"]).of(chosen.name) if task["workbook"].endswith(".xlsx") else iter(())
+    details = _details(task["workbook"], chosen.name, [each.name for each in workbook.sheets_metadata])
     answer["sheet"], answer["hidden"] = chosen.name, chosen.visible != SheetVisibleEnum.Visible
     return answer | _write(sheet, details, rows, max_chars=task["max_chars"])
+
+
+def _details(path: str, sheet: str, names: list[str]) -> Iterator[Detail]:
+    if path.endswith(".xlsx"):
+        return XlsxDetails(path).of(sheet)
+    return iter(find_errors(path, sheet, names.index(sheet)))
 
 
 def _choose(

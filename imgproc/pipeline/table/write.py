@@ -11,6 +11,7 @@ from typing import IO
 from imgproc.pipeline.table.cells import value
 from imgproc.pipeline.table.columns import COLUMNS, OUR_NAMES, Columns, key
 from imgproc.pipeline.table.formulas import guard, unguard
+from imgproc.pipeline.table.headings import cleaned
 from imgproc.pipeline.table.rows import Row
 
 OUTPUT, ERROR = "Output Image Urls", "Error"
@@ -45,7 +46,8 @@ def output_lines(layout: Layout, rows: Iterable[FileRow]) -> Iterator[list[str]]
     fit = _Fit(layout, added=OUTPUT)
     yield fit.line(layout.header, OUTPUT)
     for each in rows:
-        yield fit.line(each.row.cells, ",".join(slot or "" for slot in each.outputs))
+        is_header = not each.row.row and cleaned(each.row.cells)[: len(layout.header)] == [*layout.header]
+        yield fit.line(each.row.cells, OUTPUT if is_header else ",".join(slot or "" for slot in each.outputs))
 
 
 class FailedFile:
@@ -68,6 +70,8 @@ class FailedFile:
     def add(self, each: FileRow) -> None:
         """Take the next row of the input."""
         row, named = each.row, self._named
+        if not row.row:  # a line that is no row
+            return
         if _is_named(row, self._columns):
             self._named, self._named_is_written = row, each.error is not None
         elif each.error is not None and named and named.serial_number == row.serial_number:

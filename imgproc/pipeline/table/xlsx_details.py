@@ -26,14 +26,14 @@ _LINK = re.compile(rb"<(?:\w+:)?hyperlink\b[^<>]*>")
 _LINK_REF = re.compile(rb'\bref="\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::[^"]*)?"')
 _LINK_ID = re.compile(rb'\b\w+:id="([^"]*)"')
 _SHOWS_URL = re.compile(r"(?:IMAGE|HYPERLINK)\s*\(", re.I)
-_PADDED = re.compile(r'(?:"([^"]*)")?(0{2,})(?:;.*)?')  # a number format such as 00000 or "A-"0000
+_PADDED = re.compile(r'(?:"([^"]+)")?(0+)(?:;.*)?')  # a number format such as 00000 or "A-"0
 
 
 class Detail(NamedTuple):
     """One cell: its row and column, counted from 1 and 0, and what is told of it.
 
     `kind` is `text` (what the cell shows), `error` (its error value), `formula` (that of a picture or link, with its
-    `=`) or `link` (the URL that a click opens).
+    `=`), `link` (the URL that a click opens) or `blank_formula` (a formula whose result the program did not write).
     """
 
     row: int
@@ -101,7 +101,8 @@ class XlsxDetails:
         found: dict[bytes, tuple[str, int]] = {}
         codes = {each.get("numFmtId"): each.get("formatCode") for each in root.iter() if each.get("formatCode")}
         for number, each in enumerate(cells):
-            if match := _PADDED.fullmatch(codes.get(each.get("numFmtId")) or ""):
+            match = _PADDED.fullmatch(codes.get(each.get("numFmtId")) or "")
+            if match and match[0] != "0":
                 found[b"%d" % number] = (match[1] or "", len(match[2]))
         return found
 
@@ -134,7 +135,16 @@ class XlsxDetails:
 
 def _cells(packed: IO[bytes], padded: dict[bytes, tuple[str, int]]) -> Iterator[Detail]:
     """The details of the cells in a sheet's XML."""
-    signs = [b't="e"', b"IMAGE", b"HYPERLINK", b"v/>", b"v></", *(b's="%s"' % style for style in padded)]
+    signs = [
+        b't="e"',
+        b"IMAGE",
+        b"HYPERLINK",
+        b"v/>",
+        b"v />",
+        b"v></",
+        b"f></",
+        *(b's="%s"' % style for style in padded),
+    ]
     rest = b""
     while block := packed.read(BLOCK):
         joined = rest + block
@@ -166,6 +176,8 @@ def _detail(piece: bytes, padded: dict[bytes, tuple[str, int]]) -> Iterator[Deta
         yield Detail(row, column, "formula", f"={written.lstrip('=')}")
     elif b't="e"' in tag:
         yield Detail(row, column, "error", shown or "#VALUE!")
+    elif written and not shown and b't="str"' not in tag:
+        yield Detail(row, column, "blank_formula", text=f"={written.lstrip('=')}")
     elif b't="s"' in tag and not shown:  # python-calamine reads the first text of the workbook instead of none
         yield Detail(row, column, "text", "")
     elif shown.isascii() and shown.isdigit() and b' t="' not in tag:

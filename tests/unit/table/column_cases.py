@@ -103,6 +103,32 @@ CASES: dict[str, Case] = {
     "no-break spaces in names": _table("S.\u00a0No.,Product\u00a0Name,Image\u00a0Urls", "1,Mug,U/1.jpg", _MUG),
     "full-width letters": _table("ＳＫＵ,Ｎａｍｅ,Ｉｍａｇｅ", "1,Mug,U/1.jpg", _MUG),  # noqa: RUF001
     "a screen is no picture": _table("SKU,Name,Bildschirm,Bild", "1,TV,,U/1.jpg", "1|TV|1.jpg"),
+    "pic, with numbers": _table("SKU,Name,Pic1,Pic2", "1,Mug,U/1.jpg,U/2.jpg", "1|Mug|1.jpg 2.jpg", notes=_LISTED),
+    "url, with numbers": _table("SKU,Name,URL1,URL2", "1,Mug,U/1.jpg,U/2.jpg", "1|Mug|1.jpg 2.jpg", notes=_LISTED),
+    "url, with numbers, without file names": _table(
+        "SKU,Name,URL 1,URL 2", "1,Mug,U/1,U/2", "1|Mug|1 2", notes=_LISTED
+    ),
+    "media, with numbers": _table(
+        "SKU,Name,Media 1,Media 2", "1,Mug,U/1.jpg,U/2.jpg", "1|Mug|1.jpg 2.jpg", notes=_LISTED
+    ),
+    "a gallery beside a picture": _table(
+        "SKU,Name,Image,Gallery", "1,Mug,U/1.jpg,U/2.jpg", "1|Mug|1.jpg 2.jpg", notes=_LISTED
+    ),
+    "attachments": _table("SKU,Name,Attachments", "1,Mug,mug.jpg (U/1.jpg)", _MUG, notes="attachments_read"),
+    "the page a picture is from": _table("SKU,Name,Photo,Photo source", "1,Mug,U/1.jpg,U/page", _MUG, notes=_UNREAD),
+    "the source of a picture alone": _table("SKU,Name,Image Source", "1,Mug,U/1.jpg", _MUG),
+    "the path of a picture alone": _table("SKU,Name,Image Path", "1,Mug,U/1.jpg", _MUG),
+    "the path of a picture beside": _table("SKU,Name,Image Path,Image Link", "1,Mug,/x/1.jpg,U/1.jpg", _MUG),
+    "blank headings after the pictures": read(
+        "SKU,Name,Images,,\n1,Mug,U/1.jpg,U/2.jpg,U/3.jpg\n2,Cup,U/4.jpg,U/5.jpg,U/6.jpg\n",
+        "1|Mug|1.jpg 2.jpg 3.jpg",
+        "2|Cup|4.jpg 5.jpg 6.jpg",
+        notes=_LISTED,
+    ),
+    "a blank heading between": _table("SKU,Images,,Name", "1,U/1.jpg,U/2.jpg,Mug", "1|Mug|1.jpg 2.jpg", notes=_LISTED),
+    "errors of our own file": _table("SKU,Name,Image,Error", "1,Mug,U/1.jpg,Image 1: U/1.jpg not found", _MUG),
+    "pictures of no known name": refuse("SKU,Name,Thumb,Full Size\n1,Mug,x,U/1.jpg\n", 1, "rename 'Full Size' to"),
+    "a column that is another of ours": refuse("ID,Artikelnr,Colour,Image\n1,2,red,U/1.jpg\n", 1, "the product names"),
     "no serial number": refuse("Colour,Name,Image\nred,Mug,U/1.jpg\n", 1, "S. No."),
     "no name": refuse("SKU,Colour,Image\n1,red,U/1.jpg\n", 1, "Product Name"),
     "no pictures": refuse("SKU,Name,Colour\n1,Mug,red\n", 1, "Input Image Urls"),

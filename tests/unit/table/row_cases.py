@@ -31,6 +31,7 @@ CASES: dict[str, Case] = {
     "spaces to a width": read(f"{HEADER}1     ,Mug          ,U/1.jpg\n", _MUG),
     "blank rows between groups": read(f"{HEADER}{_ROW},,\n\n , , \n2,Cup,U/2.jpg\n", _MUG, _CUP),
     "blank rows at the end": read(f"{HEADER}{_ROW}" + ",,\n" * 3000, _MUG),
+    "a comma in a name and a cell too few": refuse(f"{_NOTED}1,Mug, red,U/1.jpg\n", 2, "earlier cell"),
     "a row of rulers": read(f"{HEADER}{_ROW}---,---,---\n", _MUG, notes="ruler_left_out"),
     "a total": refuse(f"{HEADER}{_ROW}Total: 1 product,,\n", 3, "remove"),
     "a total of a price": refuse(f"{_PRICED}1,Mug,9,U/1.jpg\n,Total,9,\n", 3, "serial number"),

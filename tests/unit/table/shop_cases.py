@@ -1,4 +1,4 @@
-"""Exports of shop platforms as they come, with invented rows."""
+"""Exports of hosted shops and marketplaces as they come, with invented rows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ _BC3 = (
     "Item,ID,Name,Type,SKU,Options,Price,Variant Image URL,Internal Image URL (Export),Image URL (Import),"
     "Image Sort Order\n"
 )
-_WOO = "ID,Type,SKU,Name,Published,Images,Parent,Position,Attribute 1 name\n"
-_MAGENTO = (
-    "sku,store_view_code,product_type,name,price,base_image,base_image_label,small_image,thumbnail_image,"
-    "additional_images,additional_image_labels,qty\n"
-)
 _META = "id,title,description,availability,condition,price,link,image_link,brand,additional_image_link\n"
 _WIX = "handleId,fieldType,name,description,productImageUrl,collection,sku,ribbon,price,productOptionName1\n"
 _WIX_3 = "handle,fieldType,name,visible,plainDescription,media,mediaAltText,sku,price\n"
@@ -25,6 +20,39 @@ _SQUARESPACE = (
 _MEDIA = "1a2b3c_0123456789abcdef0123456789abcdef~mv2"
 
 CASES: dict[str, Case] = {
+    "akeneo": read("sku;family;name-en_US;image-en_US\nA1;x;Mug;U/1.jpg\n", "A1|Mug|1.jpg"),
+    "walmart": read(
+        "SKU,Product Name,Main Image URL,Additional Image URL 1 (+),Additional Image URL 2 (+)\n"
+        "A1,Mug,U/1.jpg,U/2.jpg,U/3.jpg\n",
+        "A1|Mug|1.jpg 2.jpg 3.jpg",
+        notes=_LISTED,
+    ),
+    "shopee": read(
+        "et_title_product_id,et_title_product_name,ps_item_cover_image,ps_item_image_1\nProduct ID,Product Name,"
+        "Cover image,Item Image 1\n1,Mug,U/1.jpg,U/2.jpg\n",
+        "1|Mug|1.jpg 2.jpg",
+        notes=f"lines_above_header {_LISTED}",
+    ),
+    "ebay, a draft": read(
+        "#INFO,Version=0.0.2,Template= eBay-draft,,\n#INFO Action is required.,,,,\n"
+        "Action(SiteID=US|Country=US),Custom label (SKU),Title,UPC,Item photo URL\nDraft,A1,Mug,,U/1.jpg|U/2.jpg\n",
+        "A1|Mug|1.jpg 2.jpg",
+        notes="lines_above_header serial_number_chosen",
+    ),
+    "rakuten": read(
+        "商品管理番号（商品URL）,商品名,商品画像URL1,商品画像URL2\nA1,マグ,U/1.jpg,U/2.jpg\n",
+        "A1|マグ|1.jpg 2.jpg",
+        notes=_LISTED,
+    ),
+    "coupang": read(
+        "상품번호,상품명,대표이미지,추가이미지\nA1,머그,U/1.jpg,U/2.jpg\n", "A1|머그|1.jpg 2.jpg", notes=_LISTED
+    ),
+    "taobao": read("商品编码,宝贝标题,主图,图片1\nA1,杯子,U/1.jpg,U/2.jpg\n", "A1|杯子|1.jpg 2.jpg", notes=_LISTED),
+    "mirakl": read(
+        "product-sku,product-title,media-1,media-2\nA1,Mug,U/1.jpg,U/2.jpg\n", "A1|Mug|1.jpg 2.jpg", notes=_LISTED
+    ),
+    "allegro": read("ID oferty;Tytuł oferty;Zdjęcia\n1;Kubek;U/1.jpg|U/2.jpg\n", "1|Kubek|1.jpg 2.jpg"),
+    "oxid": read("OXARTNUM;OXTITLE;OXPIC1;OXPIC2\nA1;Tasse;U/1.jpg;U/2.jpg\n", "A1|Tasse|1.jpg 2.jpg", notes=_LISTED),
     "shopify": read(
         "Handle,Title,Body (HTML),Vendor,Type,Published,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,"
         "Image Position,Image Alt Text,Gift Card,SEO Title,Variant Image,Status\n"
@@ -59,53 +87,6 @@ CASES: dict[str, Case] = {
     ),
     "shopify, a handle that comes again": refuse(
         "Handle,Title,Image Src\nmug,Mug,U/1.jpg\ncup,Cup,U/2.jpg\nmug,,U/3.jpg\n", 4, "below line 2"
-    ),
-    "woocommerce": read(
-        f'{_WOO}12,simple,A-1,Mug,1,"U/1.jpg, U/2.jpg",,0,\n13,simple,A-2,Cup,1,U/3.jpg,,0,\n',
-        "A-1|Mug|1.jpg 2.jpg",
-        "A-2|Cup|3.jpg",
-    ),
-    "woocommerce, variations": read(
-        f'{_WOO}20,variable,H-1,Hoodie,1,"U/1.jpg, U/2.jpg",,0,Colour\n'
-        "21,variation,H-1-R,Hoodie - Red,1,U/3.jpg,H-1,1,Colour\n22,variation,H-1-B,Hoodie - Blue,1,,H-1,2,Colour\n",
-        "H-1|Hoodie|1.jpg 2.jpg",
-        "H-1-R|Hoodie - Red|3.jpg",
-        notes=_JOINED,
-    ),
-    "woocommerce, without an SKU": read(
-        f"{_WOO}12,simple,,Mug,1,U/1.jpg,,0,\n13,simple,A-2,Cup,1,U/2.jpg,,0,\n14,simple,,Jug,1,U/3.jpg,,0,\n",
-        "12|Mug|1.jpg",
-        "A-2|Cup|2.jpg",
-        "14|Jug|3.jpg",
-        notes="serial_number_replaced",
-    ),
-    "woocommerce, German": read(
-        "ID,Typ,Artikelnummer,Name,Bilder,Übergeordnetes Produkt\n12,variable,,Tasse,U/1.jpg,\n"
-        "13,variation,,Tasse - Rot,,id:12\n",
-        "12|Tasse|1.jpg",
-        notes=f"serial_number_replaced {_JOINED}",
-    ),
-    "woocommerce, French": read("ID,Type,UGS,Nom,Publié,Images\n12,simple,A1,Tasse,1,U/1.jpg\n", "A1|Tasse|1.jpg"),
-    "wp all export": read(
-        "id,Title,Sku,Price,Image URL,Image Title\n7,Mug,A1,9,U/1.jpg|U/2.jpg,Mug|Mug\n",
-        "A1|Mug|1.jpg 2.jpg",
-        notes="serial_number_chosen",
-    ),
-    "magento": read(
-        f'{_MAGENTO}A1,,simple,Mug,9,U/1.jpg,Mug,U/1.jpg,U/1.jpg,"U/2.jpg,U/3.jpg","Side,Top",4\n',
-        "A1|Mug|1.jpg 2.jpg 3.jpg",
-        notes=f"{_LISTED} image_column_unread",
-    ),
-    "magento, bars between pictures": read(
-        f"{_MAGENTO}A1,,simple,Mug,9,U/1.jpg,,,,U/2.jpg|U/3.jpg,,4\n", "A1|Mug|1.jpg 2.jpg 3.jpg", notes=_LISTED
-    ),
-    "magento, paths": refuse(
-        f"{_MAGENTO}A1,,simple,Mug,9,/m/u/mug.jpg,,/m/u/mug.jpg,,,,4\n", 2, "media/catalog/product"
-    ),
-    "magento, rows of store views": read(
-        f"{_MAGENTO}A1,,simple,Mug,9,U/1.jpg,,,,,,4\nA1,fr,simple,,,,,,,,,\n",
-        "A1|Mug|1.jpg",
-        notes=f"{_JOINED} {_LISTED}",
     ),
     "google": read(
         "id\ttitle\tdescription\tlink\timage_link\tadditional_image_link\tprice\tavailability\n"
@@ -191,6 +172,13 @@ CASES: dict[str, Case] = {
         "B-1|Mug|1.jpg 2.jpg",
         notes=f"{_JOINED} {_LISTED}",
     ),
+    "bigcommerce, all pictures in a cell": read(
+        "Item Type,Product ID,Product Name,Product Code/SKU,Product Images\n"
+        'Product,77,Mug,B-1,"Product Image ID: 1, Product Image File: m/1.jpg, Product Image URL: U/1.jpg|'
+        'Product Image ID: 2, Product Image File: m/2.jpg, Product Image URL: U/2.jpg"\n',
+        "B-1|Mug|1.jpg 2.jpg",
+        notes="labels_read",
+    ),
     "bigcommerce, files alone": refuse(
         "Product ID,Product Name,Product Image File - 1,Product URL\n77,Mug,m/001/mug.jpg,U/p/1\n", 2, "https://"
     ),
@@ -206,18 +194,18 @@ CASES: dict[str, Case] = {
         "C1|Cup|3.jpg",
         notes=f"{_LISTED} serial_number_replaced",
     ),
-    "prestashop": read(
-        "Product ID;Active (0/1);Name *;Categories (x,y,z...);Price tax included;Reference #;Image URLs (x,y,z...);"
-        "Image alt texts (x,y,z...);Delete existing images (0 = No, 1 = Yes)\n"
-        "3;1;Mug;Home,Cups;9,90;R1;U/1.jpg,U/2.jpg;Front,Side;0\n",
-        "3|Mug|1.jpg 2.jpg",
-        notes="serial_number_chosen",
+    "etsy, without a column of SKUs": read(
+        "TITLE,DESCRIPTION,PRICE,CURRENCY_CODE,MATERIALS,IMAGE1,IMAGE2,VARIATION 1 TYPE\nMug,x,12,EUR,clay,U/1.jpg,,\n"
+        "Cup,x,9,EUR,clay,U/3.jpg,U/4.jpg,\n",
+        "Mug|Mug|1.jpg",
+        "Cup|Cup|3.jpg 4.jpg",
+        notes=_LISTED,
     ),
-    "prestashop, French": read(
-        "ID;Actif (0/1);Nom *;Prix TTC;Référence;URL des images (x,y,z...);Supprimer les images existantes (0 = Non)\n"
-        "3;1;Tasse;9,90;R1;U/1.jpg,U/2.jpg;0\n",
-        "R1|Tasse|1.jpg 2.jpg",
-        notes="serial_number_chosen",
+    "matrixify": read(
+        "ID,Handle,Title,Image Type,Image Src,Image Width,Variant SKU,Variant Image\n"
+        "11,mug,Mug,IMAGE,U/1.jpg;U/2.jpg,100,S1,\n11,mug,,IMAGE,U/3.jpg,100,,\n",
+        "mug|Mug|1.jpg 2.jpg 3.jpg",
+        notes=f"{_JOINED} serial_number_chosen",
     ),
     "amazon": read(
         "TemplateType=fptcustom\tVersion=2021.1014\tTemplateSignature=SE9NRQ==\tsettings=x\tFor Amazon\t\t\t\n"

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.table import column_cases, header_cases, quote_cases, row_cases, shop_cases, url_cases
+from tests.unit.table import (
+    column_cases,
+    header_cases,
+    language_cases,
+    own_shop_cases,
+    quote_cases,
+    row_cases,
+    shop_cases,
+    url_cases,
+)
 from tests.unit.table.case import Case, outcome
 
-TABLES = (shop_cases, header_cases, row_cases, quote_cases, url_cases, column_cases)
+TABLES = (shop_cases, own_shop_cases, language_cases, header_cases, row_cases, quote_cases, url_cases, column_cases)
 CASES = {f"{name}": case for table in TABLES for name, case in table.CASES.items()}
 
 

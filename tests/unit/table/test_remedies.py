@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 
 import pytest
 
-from tests.unit.table.case import HEADER, HOST, outcome
+from imgproc.pipeline.table.read import read_csv
+from tests.unit.table.case import HEADER, HOST, LIMITS, outcome
 
 URL = f"{HOST}1.jpg"
 MUG = ("1", "Mug", (URL,))
@@ -52,6 +54,21 @@ def _double(text: str, detail: str) -> str:
     return re.sub(r'(?<=[^,\n])"(?=[^,\n])', '""', text)
 
 
+def _remove_quote(text: str, detail: str) -> str:
+    assert "or remove it" in detail
+    return text.replace('"', "", 1)
+
+
+def _begin_as_shown(text: str, detail: str) -> str:
+    (header,) = re.findall(r"such as (.*), or rename", detail)
+    return f"{header}\n{text}"
+
+
+def _write_with_commas(text: str, detail: str) -> str:
+    assert "write the line with commas" in detail
+    return text.replace(";", ",")
+
+
 def _begin_with_header(text: str, detail: str) -> str:
     assert HEADER.strip() in detail
     return HEADER + text
@@ -69,6 +86,14 @@ FAULTS: dict[str, tuple[str, Callable[[str, str], str], tuple[str, str, tuple[st
     "a decimal comma": (f"S. No.,Product Name,Price,Images\n1,Mug,12,50,{URL}\n", _quote_as_shown, MUG),
     "a misspelled serial number": (f"Serail Number,Name,Image\n1,Mug,{URL}\n", _rename, MUG),
     "a misspelled name": (f"SKU,Prodct Name,Image\n1,Mug,{URL}\n", _rename, MUG),
+    "no header, semicolons": (f"1;Mug;{URL}\n2;Cup;{URL}\n", _begin_as_shown, MUG),
+    "a line of another delimiter": (f"{HEADER}1,Mug,{URL}\n2;Cup;{URL}\n", _write_with_commas, MUG),
+    "a quote never closed": (f'{HEADER}1,"Mug,{URL}\n2,Cup,{URL}\n', _remove_quote, MUG),
+    "a quote never closed at the end": (f'{HEADER}1,Mug,"{URL}\n2,Cup,{URL}\n', _remove_quote, MUG),
+    "pictures of no known name": (f"SKU,Name,Full Size\n1,Mug,{URL}\n", _rename, MUG),
+    "pages of no known name": ("SKU,Name,Render\n1,Mug,https://host/1\n", _rename, ("1", "Mug", ("https://host/1",))),
+    "a word between pictures": (f"{HEADER}1,Mug,{URL} and {URL}\n", _leave_out, ("1", "Mug", (URL, URL))),
+    "a word for no picture alone": (f"{HEADER}1,Mug,{URL}\n2,Cup,N/A\n", _remove_line, MUG),
     "no header": (f"1,Mug,{URL}\n", _begin_with_header, MUG),
     "another delimiter": (f"{HEADER}1;Mug;{URL}\n", _write_header_with, MUG),
     "slashes alone": (f"{HEADER}1,Mug,//host/1.jpg\n", _add("https:"), MUG),
@@ -97,3 +122,12 @@ def test_a_remedy_followed_makes_the_file_right(name: str) -> None:
     found = outcome(follow(text, detail))
     assert found.faults == ()
     assert found.products[0] == product
+
+
+def test_a_column_named_as_the_note_says_is_read() -> None:
+    """The note names the heading that makes it one more column of pictures."""
+    text = f"SKU,Name,Image,Datasheet\n1,Mug,{URL},{HOST}2.png\n"
+    reading = read_csv(io.BytesIO(text.encode()), limits=LIMITS)
+    (note,) = (note for note in reading.notes if note.code == "image_column_unread")
+    wanted = re.findall(r"call it '([^']*)'", note.detail)[0]
+    assert outcome(text.replace("Datasheet", wanted)).products == (("1", "Mug", (URL, f"{HOST}2.png")),)

@@ -6,6 +6,7 @@ from tests.unit.table.case import HEADER, Case, read, refuse
 
 _TWO = "1|Mug|1.jpg 2.jpg"
 _ONE = "1|Mug|1.jpg"
+_LEFT_OUT = "remarks_left_out"
 
 
 def _cell(text: str, *products: str, notes: str = "") -> Case:
@@ -73,6 +74,36 @@ CASES: dict[str, Case] = {
     "a mark of direction before": _cell("\u200eU/1.jpg", _ONE),
     "no-break spaces": _cell("U/1.jpg\u00a0U/2.jpg", _TWO),
     "capitals in the scheme": Case(f"{HEADER}1,Mug,HTTPS://host/1.jpg\n", (("1", "Mug", ("HTTPS://host/1.jpg",)),)),
+    "a plus between pictures": _cell("U/1.jpg + U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "a plus glued between pictures": _cell("U/1.jpg+U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "a tilde between pictures": _cell("U/1.jpg~U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "a caret between pictures": _cell("U/1.jpg^U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "a hash between pictures": _cell("U/1.jpg#U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "colons between pictures": _cell("U/1.jpg::U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "a slash with spaces between pictures": _cell("U/1.jpg / U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "an Arabic semicolon": _cell("U/1.jpg؛U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "line breaks written as two characters": _cell("U/1.jpg\\r\\nU/2.jpg", _TWO, notes=_LEFT_OUT),
+    "a carriage return of a workbook": _cell("U/1.jpg_x000D_\nU/2.jpg", _TWO, notes="invisible_removed"),
+    "bullets": _cell("• U/1.jpg\n•U/2.jpg", _TWO, notes=f"{_LEFT_OUT} glued_split"),
+    "dashes before each": _cell("- U/1.jpg\n- U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "numbers before each": _cell("1. U/1.jpg\n2) U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "words before each": _cell("front: U/1.jpg, back view: U/2.jpg", _TWO, notes=_LEFT_OUT),
+    "a full stop after a list": _cell("U/1.jpg; U/2.jpg.", _TWO, notes=_LEFT_OUT),
+    "a dash at the end of a URL": _cell("U/mug-", "1|Mug|mug-"),
+    "titles of the WooCommerce Import Suite": _cell(
+        "U/1.jpg ! alt : A mug ! title : mug.jpg ! desc :  | U/2.jpg ! alt :  ! caption : x", _TWO, notes=_LEFT_OUT
+    ),
+    "curly quotes around each": _cell("“U/1.jpg”, “U/2.jpg”", _TWO),
+    "marks of direction around": _cell("\u202bU/1.jpg\u202c", _ONE),
+    "escaped HTML": _cell("&lt;img src=&quot;U/1.jpg&quot;&gt;", _ONE, notes="html_read"),
+    "images of BBCode": _cell("[img]U/1.jpg[/img][img]U/2.jpg[/img]", _TWO, notes="html_read"),
+    "ampersands as WordPress escapes them": _cell("U/i?a=1&#038;b=2", "1|Mug|i?a=1&b=2", notes="entity_decoded"),
+    "a URL that is cut off": _bad("U/a-very-long-n…", "cut off"),
+    "a formula of the shop's own": _bad('="U/"&A2&".jpg"', "paste it as values"),
+    "an error of a formula in German": _bad("#NV", "formula"),
+    "a word between pictures": _bad("U/1.jpg and U/2.jpg", "leave it out"),
+    "backslashes": _bad("U/a\\1.jpg", "write / instead"),
+    "zero": _bad("0", "leave it out"),
     "http twice": _bad("http://U/1.jpg", "twice"),
     "http with a typo": _bad("htps://host/1.jpg", "misspelled"),
     "http without a colon": _bad("https//host/1.jpg", "misspelled"),
