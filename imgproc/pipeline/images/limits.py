@@ -19,6 +19,7 @@ from imgproc.pipeline.images.parts import unusual
 MAX_TAG_BYTES = 1024 * 1024  # of a TIFF tag that is a table of numbers; enough for one strip a row
 
 BYTES_A_PIXEL = 7  # of memory while an image is decoded: the picture takes 4, the resized one the rest
+DECODED_BYTES = 12  # a pixel: TIFFs of more samples take too much time
 WEBP_BYTES = 12  # a pixel: libwebp keeps two canvases, and Pillow copies one
 AVIF_BYTES = 17  # a pixel: four planes of 12 bits, the pixels, and a copy; the header may lie about the bits
 COEFFICIENT_BYTES = 2  # a sample: libjpeg keeps all coefficients until the last scan
@@ -82,6 +83,8 @@ def _jpeg_bytes(image: ImageFile.ImageFile) -> float:
 
 def _tiff_bytes(image: ImageFile.ImageFile) -> float:
     """Bytes of the picture and of one strip or tile, which libtiff decodes as a whole; a tile may be the larger."""
+    if layout := getattr(image, "layout", None):
+        return float(max(layout.needed_bytes, layout.decoded_bytes / DECODED_BYTES * BYTES_A_PIXEL))
     tag: Callable[..., Any] = cast(TiffImageFile, image).tag_v2.get
     across = tag(TiffTag.TILEWIDTH, image.width)
     down = tag(TiffTag.TILELENGTH) or min(tag(TiffTag.ROWSPERSTRIP, image.height), image.height)

@@ -51,7 +51,7 @@ def encode_mozjpeg(picture: Image.Image, quality: int) -> bytes:
     Raises:
         CompressError: `encode_failed`, where the picture cannot be a JPEG.
     """
-    lib = _library()
+    lib = start()
     pixels = picture.tobytes()  # libvips reads them in place, so they must outlive the image.
     bands = len(picture.getbands())
     image = lib.vips_image_new_from_memory(_ffi.from_buffer(pixels), len(pixels), *picture.size, bands, UCHAR)
@@ -74,7 +74,7 @@ def _arguments(**options: int) -> list[Any]:
     return [each for pair in pairs for each in pair] + [_ffi.NULL]
 
 
-def _library() -> Any:
+def start() -> Any:
     """The library, started once under a lock: vips_init does not wait for a call of another thread."""
     with _starting:
         return _start()

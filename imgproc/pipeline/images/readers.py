@@ -8,16 +8,15 @@ import warnings
 from collections.abc import Callable
 from typing import IO
 
-from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
+from PIL import AvifImagePlugin, Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from imgproc.pipeline.images.limits import check_tags
+from imgproc.pipeline.images.tiff_reader import open_tiff
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -46,23 +45,6 @@ class _Jpeg(JpegImageFile):
         """No-op: we ignore the DPI."""
 
 
-class _Tiff(TiffImageFile):
-    """Gives the orientation in `info`, as other formats do; Pillow would turn the picture at full size."""
-
-    def _setup(self) -> None:
-        check_tags(self)
-        super()._setup()
-        self._size = self._tile_size
-        orientation = self.tag_v2.get(ExifTags.Base.Orientation, 1)
-        if orientation in range(2, 9):  # Broken files hold any value here.
-            tags = Image.Exif()
-            tags[ExifTags.Base.Orientation] = int(orientation)
-            self.info["exif"] = tags.tobytes()
-
-    def load_end(self) -> None:
-        """No-op: Pillow would turn the picture and read tags that we ignore."""
-
-
 # Image.open would also try MPO, and hides the decoder's message behind one error.
 _PLUGINS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "jpeg": _Jpeg,
@@ -71,7 +53,7 @@ _PLUGINS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "avif": _Avif,
     "gif": GifImageFile,
     "bmp": BmpImageFile,
-    "tiff": _Tiff,
+    "tiff": open_tiff,
 }
 
 

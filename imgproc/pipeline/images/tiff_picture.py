@@ -1,0 +1,135 @@
+"""Makes the picture of a TIFF from its samples: 8 bits a channel, transparency not premultiplied.
+
+It works on slices of rows, so that no step needs a copy of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from imgproc.pipeline.images.colours import to_plain, to_srgb
+from imgproc.pipeline.images.tiff_chunks import Samples, chunks
+from imgproc.pipeline.images.tiff_layout import CIELAB, COLOURS, ICCLAB, PALETTE, RGB, WHITE_IS_ZERO, Layout, refusal
+
+SLICE_PIXELS = 256 * 1024
+BRIGHTEST_LIGHT = 16  # Floating-point samples up to this are light, of which 1 is white; more is a wider scale.
+Bytes = npt.NDArray[np.uint8]
+
+
+def read_picture(source: bytes, layout: Layout, *, profile: bytes | None) -> Image.Image:
+    """Decode the page. A picture of more than its mode says is RGBA, whose profile is applied already.
+
+    Raises:
+        CompressError: `unsupported_format`, for samples that are measurements.
+        OSError, ValueError, zlib.error: data is missing or damaged.
+    """
+    white = _white(source, layout)
+    mode = layout.mode
+    picture = Image.new(mode, (layout.width, layout.height))
+    colours = _colour_map(layout)
+    light = layout.kind == "float" and layout.photometric == RGB and white == 1 and not profile
+    for left, top, samples in _slices(source, layout):
+        channels = _channels(samples, layout, white, light=light)
+        if colours is not None:
+            alpha = channels[..., COLOURS[PALETTE] :]
+            channels = np.concatenate([colours[samples[..., 0]], alpha], axis=2)
+        picture.paste(_image(channels, layout, mode, profile), (left, top))
+    return picture
+
+
+def _slices(source: bytes, layout: Layout) -> Iterator[tuple[int, int, Samples]]:
+    for left, top, samples in chunks(source, layout):
+        rows = max(1, SLICE_PIXELS // samples.shape[1])
+        for row in range(0, samples.shape[0], rows):
+            yield left, top + row, samples[row : row + rows]
+
+
+def _white(source: bytes, layout: Layout) -> float:
+    """The sample value of white.
+
+    Up to 24 bits it is the highest one. Wider samples do not say what they mean, so the brightest one decides.
+    """
+    highest = float((1 << (layout.bits - (layout.kind == "int"))) - 1)
+    if layout.kind == "uint" and layout.bits <= 24:
+        return highest
+    brightest = 0.0
+    for _, _, samples in _slices(source, layout):
+        colours = samples[..., : COLOURS[layout.photometric]]
+        known = colours[np.isfinite(colours)] if layout.kind == "float" else colours
+        if layout.kind == "int" and known.min(initial=0) < 0:
+            raise refusal("has negative samples: measurements, not a picture")
+        brightest = max(brightest, float(known.max(initial=0)))
+    if layout.kind == "float":
+        usual = [1.0] if brightest <= BRIGHTEST_LIGHT else [255.0, 65535.0]
+        return next((value for value in usual if brightest <= value or value == 1), brightest)
+    usual = [value for value in (1.0, 255.0, 65535.0) if value < highest]
+    return next((value for value in usual if brightest <= value), highest if brightest > highest / 256 else brightest)
+
+
+def _channels(samples: Samples, layout: Layout, white: float, *, light: bool) -> Bytes:
+    """The colours and, where there is one, the transparency, in 8 bits."""
+    count = COLOURS[layout.photometric]
+    colours = samples[..., :count]
+    if layout.alpha is None:
+        return _eight_bits(colours, layout, white, light=light)
+    alpha = samples[..., layout.alpha : layout.alpha + 1]
+    opaque = _eight_bits(alpha, layout, _opaque(layout, white), light=False)
+    if not layout.is_associated:
+        return np.concatenate([_eight_bits(colours, layout, white, light=light), opaque], axis=2)
+    share = np.maximum(alpha.astype(np.float32), np.float32(1e-6)) / np.float32(_opaque(layout, white))
+    apart = np.minimum(colours / share, white)
+    straight = apart if layout.kind == "float" else np.rint(apart).astype(samples.dtype)
+    return np.concatenate([_eight_bits(straight, layout, white, light=light), opaque], axis=2)
+
+
+def _opaque(layout: Layout, white: float) -> float:
+    return 1.0 if layout.kind == "float" and white == 1 else white
+
+
+def _eight_bits(samples: Samples, layout: Layout, white: float, *, light: bool) -> Bytes:
+    if layout.photometric == PALETTE and layout.alpha is None:
+        return samples[..., :0].astype(np.uint8)  # The colour map makes the colours.
+    if layout.photometric == CIELAB and layout.bits == 16 and samples.shape[2] > 1:
+        green_red = np.clip(np.rint(samples[..., 1:].astype(np.int16) / 256), -128, 127).astype(np.int8)
+        return np.concatenate([(samples[..., :1] >> 8).astype(np.uint8), green_red.view(np.uint8)], axis=2)
+    if samples.dtype == np.uint8 and white == 255:
+        whole: Bytes = samples  # type: ignore[assignment]  # the dtype says so
+    elif samples.dtype == np.uint16 and white == 65535:
+        whole = ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    else:
+        share = np.clip(np.nan_to_num(samples.astype(np.float32), posinf=white, neginf=0) / np.float32(white), 0, 1)
+        whole = (_displayed(share) if light else share * 255 + np.float32(0.5)).astype(np.uint8)
+    return 255 - whole if layout.photometric == WHITE_IS_ZERO else whole
+
+
+def _displayed(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Linear light from 0 to 1 in the steps of sRGB, 0 to 255 (IEC 61966-2-1)."""
+    bright = 1.055 * np.power(light, 1 / 2.4, dtype=np.float32) - 0.055
+    return np.where(light <= 0.0031308, 12.92 * light, bright) * 255 + np.float32(0.5)
+
+
+def _colour_map(layout: Layout) -> Bytes | None:
+    """The colours by number. Maps should have 16 bits a channel; some programs write 8."""
+    if layout.photometric != PALETTE:
+        return None
+    values = np.array(layout.colour_map[: 3 << layout.bits], np.uint16).reshape(3, -1).T
+    return (values if values.max() < 256 else values >> 8).astype(np.uint8)
+
+
+def _image(channels: Bytes, layout: Layout, mode: str, profile: bytes | None) -> Image.Image:
+    """A slice in the picture's mode; CMYK and Lab with transparency become RGBA."""
+    count = COLOURS[layout.photometric]
+    colours = channels
+    if layout.photometric == ICCLAB:
+        colours = channels ^ np.array([0, 128, 128, 0][: channels.shape[2]], np.uint8)
+    size = (channels.shape[1], channels.shape[0])
+    if layout.alpha is None or layout.mode == "LA" or layout.photometric in {RGB, PALETTE}:
+        return Image.frombytes(mode, size, np.ascontiguousarray(colours).tobytes())
+    inner = Image.frombytes("CMYK" if count == 4 else "LAB", size, np.ascontiguousarray(colours[..., :count]).tobytes())
+    rgb = to_srgb(to_plain(inner, white=255), profile=profile)
+    rgb.putalpha(Image.frombytes("L", size, np.ascontiguousarray(channels[..., count]).tobytes()))
+    return rgb
