@@ -84,13 +84,12 @@ class Layout:
         colours = COLOURS[self.photometric]
         if self.alpha is not None:
             return "LA" if colours == 1 and self.photometric != PALETTE else "RGBA"
-        named = {PALETTE: "RGB", RGB: "RGB", CMYK: "CMYK", CIELAB: "LAB", ICCLAB: "LAB"}
-        return named.get(self.photometric, "L")
+        return "CMYK" if self.photometric == CMYK else "L" if colours == 1 and self.photometric != PALETTE else "RGB"
 
     @property
     def is_converted(self) -> bool:
-        """Whether reading it converts its colours by its profile: no mode holds CMYK or Lab with transparency."""
-        return self.alpha is not None and self.photometric in {CMYK, CIELAB, ICCLAB}
+        """Whether reading it makes it sRGB already: no mode holds CMYK with transparency, or Lab of 16 bits."""
+        return self.photometric in {CIELAB, ICCLAB} or (self.photometric == CMYK and self.alpha is not None)
 
     @property
     def decoded_bytes(self) -> int:

@@ -11,12 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from imgproc.pipeline.images.colours import to_plain, to_srgb
+from imgproc.pipeline.images.colours import to_srgb
+from imgproc.pipeline.images.press_profile import press_profile
 from imgproc.pipeline.images.tiff_chunks import Samples, chunks
-from imgproc.pipeline.images.tiff_layout import CIELAB, COLOURS, ICCLAB, PALETTE, RGB, WHITE_IS_ZERO, Layout, refusal
+from imgproc.pipeline.images.tiff_layout import CIELAB, CMYK, COLOURS, ICCLAB, PALETTE, RGB, WHITE_IS_ZERO, Layout, refusal
 
 SLICE_PIXELS = 256 * 1024
 BRIGHTEST_LIGHT = 16  # Floating-point samples up to this are light, of which 1 is white; more is a wider scale.
+D65 = (0.95047, 1.0, 1.08883)
+XYZ_TO_SRGB = ((3.2404542, -1.5371385, -0.4985314), (-0.969266, 1.8760108, 0.041556), (0.0556434, -0.2040259, 1.0572252))
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -93,9 +96,8 @@ def _opaque(layout: Layout, white: float) -> float:
 def _eight_bits(samples: Samples, layout: Layout, white: float, *, light: bool) -> Bytes:
     if layout.photometric == PALETTE and layout.alpha is None:
         return samples[..., :0].astype(np.uint8)  # The colour map makes the colours.
-    if layout.photometric == CIELAB and layout.bits == 16 and samples.shape[2] > 1:
-        green_red = np.clip(np.rint(samples[..., 1:].astype(np.int16) / 256), -128, 127).astype(np.int8)
-        return np.concatenate([(samples[..., :1] >> 8).astype(np.uint8), green_red.view(np.uint8)], axis=2)
+    if layout.photometric in {CIELAB, ICCLAB} and samples.shape[2] > 1:
+        return _from_lab(samples, layout)
     if samples.dtype == np.uint8 and white == 255:
         whole: Bytes = samples  # type: ignore[assignment]  # the dtype says so
     elif samples.dtype == np.uint16 and white == 65535:
@@ -104,6 +106,21 @@ def _eight_bits(samples: Samples, layout: Layout, white: float, *, light: bool) 
         share = np.clip(np.nan_to_num(samples.astype(np.float32), posinf=white, neginf=0) / np.float32(white), 0, 1)
         whole = (_displayed(share) if light else share * 255 + np.float32(0.5)).astype(np.uint8)
     return 255 - whole if layout.photometric == WHITE_IS_ZERO else whole
+
+
+def _from_lab(samples: Samples, layout: Layout) -> Bytes:
+    """Lab as sRGB, its white as D65, as libvips takes it (TIFF 6.0, section 23; ICC Lab has no negative numbers)."""
+    unit = 1 << (layout.bits - 8)
+    lightness = samples[..., 0].astype(np.float32) / np.float32(255 * unit + unit - 1) * 100
+    if layout.photometric == ICCLAB:
+        hues = samples[..., 1:].astype(np.float32) / unit - 128
+    else:
+        hues = samples[..., 1:].astype(f"i{layout.bits // 8}").astype(np.float32) / unit
+    middle = (lightness + 16) / 116
+    roots = np.stack([middle + hues[..., 0] / 500, middle, middle - hues[..., 1] / 200], axis=2)
+    xyz = np.where(roots > 6 / 29, roots**3, (roots - 4 / 29) * (3 * (6 / 29) ** 2)) * np.float32(D65)
+    light = np.clip(xyz @ np.array(XYZ_TO_SRGB, np.float32).T, 0, 1)
+    return _displayed(light).astype(np.uint8)
 
 
 def _displayed(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -121,15 +138,12 @@ def _colour_map(layout: Layout) -> Bytes | None:
 
 
 def _image(channels: Bytes, layout: Layout, mode: str, profile: bytes | None) -> Image.Image:
-    """A slice in the picture's mode; CMYK and Lab with transparency become RGBA."""
-    count = COLOURS[layout.photometric]
-    colours = channels
-    if layout.photometric == ICCLAB:
-        colours = channels ^ np.array([0, 128, 128, 0][: channels.shape[2]], np.uint8)
+    """A slice in the picture's mode; CMYK with transparency becomes RGBA."""
     size = (channels.shape[1], channels.shape[0])
-    if layout.alpha is None or layout.mode == "LA" or layout.photometric in {RGB, PALETTE}:
-        return Image.frombytes(mode, size, np.ascontiguousarray(colours).tobytes())
-    inner = Image.frombytes("CMYK" if count == 4 else "LAB", size, np.ascontiguousarray(colours[..., :count]).tobytes())
-    rgb = to_srgb(to_plain(inner, white=255), profile=profile)
+    if not layout.is_converted or layout.photometric != CMYK:
+        return Image.frombytes(mode, size, np.ascontiguousarray(channels).tobytes())
+    count = COLOURS[CMYK]
+    inks = Image.frombytes("CMYK", size, np.ascontiguousarray(channels[..., :count]).tobytes())
+    rgb = to_srgb(inks, profile=profile or press_profile())
     rgb.putalpha(Image.frombytes("L", size, np.ascontiguousarray(channels[..., count]).tobytes()))
     return rgb

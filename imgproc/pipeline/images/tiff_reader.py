@@ -9,13 +9,15 @@ from functools import cache
 from typing import IO, Any
 
 from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import PREFIXES, TiffImageFile
 
 from imgproc.pipeline.images.limits import check_tags
 from imgproc.pipeline.images.tiff_layout import Layout, own_layout
 from imgproc.pipeline.images.tiff_pages import picture_page
 
 ICC_PROFILE = 34675
+BIG_ENDIAN_BIG, PILLOWS_BIG = b"MM\0+", b"MM+\0"
+PREFIXES.append(PILLOWS_BIG)
 
 
 class _Tiff(TiffImageFile):
@@ -69,19 +71,19 @@ def open_tiff(stream: IO[bytes]) -> TiffImageFile:
     _silence_libtiff()
     source = stream.read()
     source = picture_page(source) or source
-    if source[:4] == b"MM\0+":
+    if source[:4] == BIG_ENDIAN_BIG:
         return _open_big(source)
     return _Tiff(io.BytesIO(source))
 
 
 def _open_big(source: bytes) -> TiffImageFile:
-    """Open a big-endian BigTIFF, whose mark Pillow looks for in the third byte."""
+    """Open a big-endian BigTIFF, whose mark Pillow looks for in the third byte. libtiff needs it in the fourth."""
     stream = io.BytesIO(source)
     with stream.getbuffer() as header:
-        header[2:4] = b"+\0"
+        header[2:4] = PILLOWS_BIG[2:]
     image = _Tiff(stream)
     with stream.getbuffer() as header:
-        header[2:4] = b"\0+"
+        header[2:4] = BIG_ENDIAN_BIG[2:]
     return image
 
 
