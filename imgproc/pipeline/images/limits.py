@@ -60,16 +60,6 @@ def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) 
         raise CompressError(detail, code="too_many_pixels")
 
 
-def check_compression(image: ImageFile.ImageFile) -> None:
-    """Refuse a BMP of run lengths (BI_RLE8, BI_RLE4): Pillow decodes it in Python and holds the GIL for seconds.
-
-    Raises:
-        CompressError: `unsupported_format`.
-    """
-    if image.format == "BMP" and image.info["compression"] in {1, 2}:
-        raise CompressError("Run-length encoded BMP is not supported; export it as PNG.", code="unsupported_format")
-
-
 def _has_one_scan(image: ImageFile.ImageFile, source: bytes) -> bool:
     return image.format == "JPEG" and source.count(b"\xff\xda") < 2
 

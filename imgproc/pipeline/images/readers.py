@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 import warnings
 from collections.abc import Callable
-from typing import IO
 
 from PIL import AvifImagePlugin, Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from imgproc.pipeline.images.screens import Gif, open_bmp
 from imgproc.pipeline.images.tiff_reader import open_tiff
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
@@ -46,18 +45,18 @@ class _Jpeg(JpegImageFile):
 
 
 # Image.open would also try MPO, and hides the decoder's message behind one error.
-_PLUGINS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
+_PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": _Jpeg,
     "png": PngImageFile,
     "webp": _WebP,
     "avif": _Avif,
-    "gif": GifImageFile,
-    "bmp": BmpImageFile,
+    "gif": Gif,
+    "bmp": open_bmp,
     "tiff": open_tiff,
 }
 
 
-def open_image(stream: IO[bytes], image_format: str) -> ImageFile.ImageFile:
+def open_image(stream: io.BytesIO, image_format: str) -> ImageFile.ImageFile:
     """Read the headers of an image, of the format that `identify` returned; no pixel is decoded."""
     return _PLUGINS[image_format](stream)
 

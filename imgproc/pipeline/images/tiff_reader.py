@@ -6,7 +6,7 @@ import ctypes
 import io
 import os
 from functools import cache
-from typing import IO, Any
+from typing import Any
 
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import PREFIXES, TiffImageFile
@@ -62,14 +62,14 @@ class _Tiff(TiffImageFile):
         """No-op: Pillow would turn the picture and read tags that we ignore."""
 
 
-def open_tiff(stream: IO[bytes]) -> TiffImageFile:
+def open_tiff(stream: io.BytesIO) -> TiffImageFile:
     """Read the headers of a TIFF at the page to show.
 
     Raises:
         CompressError: `unsupported_format`, for raw camera files and kinds that are not read.
     """
     _silence_libtiff()
-    source = stream.read()
+    source = stream.getvalue()
     source = picture_page(source) or source
     if source[:4] == BIG_ENDIAN_BIG:
         return _open_big(source)
