@@ -74,6 +74,7 @@ def compress(
     time = CpuTime()
     source_format = identify(source)
     target = options.output_format(source_format)
+    image: ImageFile.ImageFile | None = None
     try:
         check_parts(source, source_format)
         image = open_image(io.BytesIO(source), source_format)  # The headers alone: nothing is decoded yet.
@@ -84,13 +85,13 @@ def compress(
             picture = decode_resized(image, source, options=options, target=target)
             orientation = orientation_of(image)
             may_keep = target == source_format and _may_keep(image, orientation, options)
-            del image  # Frees the picture at full size.
+            image = None  # Frees the picture at full size.
             picture = turn_upright(picture, orientation)
             facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
             body = _encode(picture, target, options, time)
             kept = _keep(source, facts, len(body), time) if may_keep else None
     except FAULTS as error:
-        raise explain(error, source, source_format) from error
+        raise explain(error, source, source_format, image) from error
     return _rendition(facts, picture.size, target, body, kept)
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from PIL import AvifImagePlugin, Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from imgproc.pipeline.images.jpeg_reader import open_jpeg
 from imgproc.pipeline.images.screens import Gif, open_bmp
 from imgproc.pipeline.images.tiff_reader import open_tiff
 
@@ -37,16 +37,9 @@ class _WebP(WebPImageFile):
         super().load_prepare()
 
 
-class _Jpeg(JpegImageFile):
-    """Does not read the DPI from Exif: we ignore it, and it may be a table of millions of numbers."""
-
-    def _read_dpi_from_exif(self) -> None:
-        """No-op: we ignore the DPI."""
-
-
 # Image.open would also try MPO, and hides the decoder's message behind one error.
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
-    "jpeg": _Jpeg,
+    "jpeg": open_jpeg,
     "png": PngImageFile,
     "webp": _WebP,
     "avif": _Avif,
