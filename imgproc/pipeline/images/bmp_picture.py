@@ -10,6 +10,7 @@ from imgproc.pipeline.images.bmp_layout import RLE4, RUN_LENGTHS, BmpLayout
 
 SLICE_PIXELS = 256 * 1024
 Bytes = npt.NDArray[np.uint8]
+END_OF_LINE, END_OF_BITMAP, JUMP = 0, 1, 2  # after a count of 0
 UNTOUCHED = 256  # the number of a pixel that no run sets; it stays black
 
 
@@ -39,7 +40,8 @@ def read_picture(source: bytes, layout: BmpLayout) -> Image.Image:
 def _lines(source: bytes, layout: BmpLayout, first: int, rows: int) -> Bytes:
     """Rows of bytes, as the file holds them."""
     place = layout.pixels_at + first * layout.row_bytes
-    return np.frombuffer(source, np.uint8, rows * layout.row_bytes, place).reshape(rows, layout.row_bytes)
+    lines: Bytes = np.frombuffer(source, np.uint8, rows * layout.row_bytes, place).reshape(rows, layout.row_bytes)
+    return lines
 
 
 def _pixels(lines: Bytes, source: bytes, layout: BmpLayout) -> Bytes:
@@ -78,37 +80,32 @@ def _colours(source: bytes, layout: BmpLayout) -> Bytes:
 def _runs(data: bytes, layout: BmpLayout) -> npt.NDArray[np.uint16]:
     """The palette number of each pixel, from the bottom row up (BI_RLE8 and BI_RLE4)."""
     numbers = np.full((layout.height, layout.width), UNTOUCHED, np.uint16)
+    halves = layout.compression == RLE4
     x = y = place = 0
     while y < layout.height:
         if place + 2 > len(data):
+            if (x, y) == (layout.width, layout.height - 1):
+                return numbers
             raise OSError("image file is truncated")
         count, value = data[place], data[place + 1]
         place += 2
-        if count:
-            run = _nibbles(bytes([value]) * -(-count // 2), count) if layout.compression == RLE4 else bytes([value]) * count
-        elif value == 0:
+        if (count, value) == (0, END_OF_BITMAP):
+            return numbers
+        if (count, value) == (0, END_OF_LINE):
             x, y = 0, y + 1
-            continue
-        elif value == 1:
-            break
-        elif value == 2:
-            if place + 2 > len(data):
-                raise OSError("image file is truncated")
-            x, y, place = x + data[place], y + data[place + 1], place + 2
-            continue
+        elif (count, value) == (0, JUMP):
+            across, up = data[place : place + 2].ljust(2, b"\0")
+            x, y, place = x + across, y + up, place + 2
         else:
-            size = -(-value // 2) if layout.compression == RLE4 else value
-            run = _nibbles(data[place : place + size], value) if layout.compression == RLE4 else data[place : place + size]
+            count, size = (count, 0) if count else (value, (value + halves) // (1 + halves))
+            pixels = data[place : place + size] if size else bytes([value]) * count
             place += size + size % 2
-            count = value
-        run = run[: max(0, layout.width - x)]
-        numbers[y, x : x + len(run)] = np.frombuffer(run, np.uint8)
-        x += count
-        if x >= layout.width and place >= len(data) and y == layout.height - 1:
-            break
+            pixels = (_nibbles(pixels) if halves else pixels)[: min(count, max(0, layout.width - x))]
+            numbers[y, x : x + len(pixels)] = np.frombuffer(pixels, np.uint8)
+            x += count
     return numbers
 
 
-def _nibbles(data: bytes, count: int) -> bytes:
-    """The first `count` halves of bytes."""
-    return bytes(half for byte in data for half in (byte >> 4, byte & 15))[:count]
+def _nibbles(data: bytes) -> bytes:
+    """The halves of bytes, the higher first."""
+    return bytes(half for byte in data for half in (byte >> 4, byte & 15))

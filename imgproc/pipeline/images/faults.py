@@ -31,9 +31,7 @@ FAULTS = (
 )
 
 
-def explain(
-    error: BaseException, source: bytes, source_format: str, image: Image.Image | None = None
-) -> CompressError:
+def explain(error: BaseException, source: bytes, source_format: str, image: Image.Image | None = None) -> CompressError:
     """The error of a source that could not be decoded, and of the `image` that its decoder has begun."""
     words = str(error).lower()
     name = INPUT_FORMATS[source_format].name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any, cast
 
 from PIL import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -23,7 +24,7 @@ class Jpeg(JpegImageFile):
     def _read_dpi_from_exif(self) -> None:
         """No-op: we ignore the DPI."""
 
-    def load(self) -> object:
+    def load(self) -> Any:
         """Decode, with an end marker where it alone is missing.
 
         Raises:
@@ -32,8 +33,7 @@ class Jpeg(JpegImageFile):
         try:
             return super().load()
         except OSError:
-            assert isinstance(self.fp, io.BytesIO)
-            ended = _with_end(self.fp.getvalue(), self.mode)
+            ended = _with_end(cast("io.BytesIO", self.fp).getvalue(), self.mode)
             if ended is None:
                 raise
         self.fp = io.BytesIO(ended)

@@ -8,6 +8,7 @@ functions ourselves; they belong to the stable interface of libvips 8
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -88,6 +89,7 @@ def _start() -> Any:
     """
     import _libvips  # noqa: PLC0415 - see above
 
+    os.environ.setdefault("VIPS_WARNING", "off")  # any value keeps warnings about damaged files off stderr
     lib = _ffi.dlopen(_libvips.__file__)
     if lib.vips_init(b"imgproc"):
         raise CompressError("libvips does not start; reinstall pyvips-binary.", code="encode_failed")

@@ -52,7 +52,9 @@ REMEDIES = {
 }
 # Checked before the wider kinds of formats.py that would also match.
 OTHER_FILES = {
-    "an Office document": _pattern(rb"PK\x03\x04.{26,200}(\[Content_Types\]|word/|ppt/|xl/)|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+    "an Office document": _pattern(
+        rb"PK\x03\x04.{26,200}(\[Content_Types\]|word/|ppt/|xl/)|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+    ),
     "a RAR archive": _pattern(rb"Rar!\x1a\x07"),
     "a 7z archive": _pattern(rb"7z\xbc\xaf\x27\x1c"),
     "a video": _pattern(rb"\0\0\x01[\xb3\xba]|FLV\x01|OggS|\x30\x26\xb2\x75\x8e\x66\xcf\x11|.{4}(moov|mdat|wide|free)"),

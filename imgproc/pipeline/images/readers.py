@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable
 
-from PIL import AvifImagePlugin, Image, ImageFile
+from PIL import AvifImagePlugin, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -21,18 +21,21 @@ class Gif(GifImageFile):
 
     @property
     def has_transparency_data(self) -> bool:
+        """Whether any pixel may be transparent."""
         return super().has_transparency_data or not self._is_covered()
 
     def _is_covered(self) -> bool:
         return not self.tile or self.tile[0].extents == (0, 0, *self.size)
 
     def load_prepare(self) -> None:
+        """Note what Pillow forgets."""
         frame = None if self._is_covered() else self.tile[0].extents
         has_palette = self._frame_palette is not None or "background" in self.info
         self._fix = (frame, has_palette)
         super().load_prepare()
 
     def load_end(self) -> None:
+        """Make what the frame does not cover transparent."""
         super().load_end()
         frame, has_palette = self._fix
         if not has_palette and self.mode == "L":
@@ -62,12 +65,12 @@ class _OwnBmp(ImageFile.ImageFile):
         self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, (self.mode, 0, 1))]
 
     def load(self) -> Any:
+        """Decode the picture."""
         if self.tile:
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or it reserves 40 MB for each core
             from imgproc.pipeline.images.bmp_picture import read_picture  # noqa: PLC0415 - imports numpy, seldom needed
 
-            assert isinstance(self.fp, io.BytesIO)
-            self.im = read_picture(self.fp.getvalue(), self._layout).im
+            self.im = read_picture(cast("io.BytesIO", self.fp).getvalue(), self._layout).im
             self.tile = []
         return Image.Image.load(self)
 

@@ -103,7 +103,8 @@ def _unpacked(lines: npt.NDArray[np.uint8], shape: tuple[int, int, int], layout:
         return samples.astype(given.newbyteorder("="), copy=False)
     if layout.bits == 24:
         weights = np.array([1, 1 << 8, 1 << 16] if layout.order == "<" else [1 << 16, 1 << 8, 1], np.uint32)
-        return (lines.reshape(*shape, 3) * weights).sum(axis=3, dtype=np.uint32)
+        whole: Samples = (lines.reshape(*shape, 3) * weights).sum(axis=3, dtype=np.uint32)
+        return whole
     return np.concatenate([_from_bits(line, shape, layout.bits) for line in np.array_split(lines, -(-shape[0] // 64))])
 
 

@@ -131,7 +131,9 @@ def refusal(what: str) -> CompressError:
 
 def _refuse_compressions(compression: int, bits: tuple[int, ...]) -> None:
     if compression in NAMES:
-        raise refusal(f"holds {NAMES[compression]}" if " picture" in NAMES[compression] else f"has {NAMES[compression]}")
+        raise refusal(
+            f"holds {NAMES[compression]}" if " picture" in NAMES[compression] else f"has {NAMES[compression]}"
+        )
     if compression in {OLD_JPEG, JPEG} and max(bits) > 8:
         raise refusal(f"holds a JPEG of {max(bits)} bits")
     if compression not in {UNCOMPRESSED, OLD_JPEG, JPEG} | BY_LIBTIFF | ZLIB | FAX:
@@ -143,7 +145,7 @@ def _is_plain(tags: Any, photometric: int, bits: tuple[int, ...], samples: int) 
     extras = _all(tags, EXTRA_SAMPLES, ())
     if tags.get(COMPRESSION, 1) in FAX or set(_all(tags, SAMPLE_FORMAT, (1,))) != {1} or PHOTOMETRIC not in tags:
         return False
-    if len(bits) > 1 and tags.get(PLANAR, 1) != 1 or len(set(bits)) != 1 or len(bits) != samples:
+    if (len(bits) > 1 and tags.get(PLANAR, 1) != 1) or len(set(bits)) != 1 or len(bits) != samples:
         return False
     if photometric == PALETTE:
         return False

@@ -89,7 +89,8 @@ def _is_sensor(tags: dict[int, tuple[int, ...]]) -> bool:
 
 def _pages(source: bytes, header: _Header) -> Iterator[_Page]:
     """The pages in turn; a cycle ends at the limit."""
-    (offset,) = struct.unpack_from(header.order + ("Q" if header.is_big else "I"), source.ljust(16, b"\0"), header.first_at)
+    link = struct.Struct(header.order + ("Q" if header.is_big else "I"))
+    (offset,) = link.unpack(source[header.first_at :][: link.size].ljust(link.size, b"\0"))
     for _ in range(MAX_PAGES):
         page = _page(source, header, offset)
         if page is None:

@@ -6,6 +6,7 @@ It works on slices of rows, so that no step needs a copy of the whole.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,26 @@ from PIL import Image
 from imgproc.pipeline.images.colours import to_srgb
 from imgproc.pipeline.images.press_profile import press_profile
 from imgproc.pipeline.images.tiff_chunks import Samples, chunks
-from imgproc.pipeline.images.tiff_layout import CIELAB, CMYK, COLOURS, ICCLAB, PALETTE, RGB, WHITE_IS_ZERO, Layout, refusal
+from imgproc.pipeline.images.tiff_layout import (
+    CIELAB,
+    CMYK,
+    COLOURS,
+    ICCLAB,
+    PALETTE,
+    RGB,
+    WHITE_IS_ZERO,
+    Layout,
+    refusal,
+)
 
 SLICE_PIXELS = 256 * 1024
 BRIGHTEST_LIGHT = 16  # Floating-point samples up to this are light, of which 1 is white; more is a wider scale.
-D65 = (0.95047, 1.0, 1.08883)
-XYZ_TO_SRGB = ((3.2404542, -1.5371385, -0.4985314), (-0.969266, 1.8760108, 0.041556), (0.0556434, -0.2040259, 1.0572252))
+LIGHT_STEPS = 65535
+D65 = np.array([0.95047, 1.0, 1.08883], np.float32)
+XYZ_TO_SRGB = np.array(
+    [[3.2404542, -1.5371385, -0.4985314], [-0.969266, 1.8760108, 0.041556], [0.0556434, -0.2040259, 1.0572252]],
+    np.float32,
+)
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -104,7 +119,7 @@ def _eight_bits(samples: Samples, layout: Layout, white: float, *, light: bool) 
         whole = ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     else:
         share = np.clip(np.nan_to_num(samples.astype(np.float32), posinf=white, neginf=0) / np.float32(white), 0, 1)
-        whole = (_displayed(share) if light else share * 255 + np.float32(0.5)).astype(np.uint8)
+        whole = _displayed(share) if light else (share * 255 + np.float32(0.5)).astype(np.uint8)
     return 255 - whole if layout.photometric == WHITE_IS_ZERO else whole
 
 
@@ -118,15 +133,23 @@ def _from_lab(samples: Samples, layout: Layout) -> Bytes:
         hues = samples[..., 1:].astype(f"i{layout.bits // 8}").astype(np.float32) / unit
     middle = (lightness + 16) / 116
     roots = np.stack([middle + hues[..., 0] / 500, middle, middle - hues[..., 1] / 200], axis=2)
-    xyz = np.where(roots > 6 / 29, roots**3, (roots - 4 / 29) * (3 * (6 / 29) ** 2)) * np.float32(D65)
-    light = np.clip(xyz @ np.array(XYZ_TO_SRGB, np.float32).T, 0, 1)
-    return _displayed(light).astype(np.uint8)
+    xyz = np.where(roots > 6 / 29, roots**3, (roots - 4 / 29) * (3 * (6 / 29) ** 2)) * D65
+    light = np.clip(xyz @ XYZ_TO_SRGB.T, 0, 1)
+    return _displayed(light)
 
 
-def _displayed(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Linear light from 0 to 1 in the steps of sRGB, 0 to 255 (IEC 61966-2-1)."""
-    bright = 1.055 * np.power(light, 1 / 2.4, dtype=np.float32) - 0.055
-    return np.where(light <= 0.0031308, 12.92 * light, bright) * 255 + np.float32(0.5)
+def _displayed(light: npt.NDArray[np.float32]) -> Bytes:
+    """Linear light from 0 to 1 in the steps of sRGB (IEC 61966-2-1), by a table, because powers take long."""
+    steps: Bytes = _srgb_steps()[(light * np.float32(LIGHT_STEPS) + np.float32(0.5)).astype(np.uint16)]
+    return steps
+
+
+@cache
+def _srgb_steps() -> Bytes:
+    light = np.arange(LIGHT_STEPS + 1) / LIGHT_STEPS
+    share = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    steps: Bytes = np.rint(share * 255).astype(np.uint8)
+    return steps
 
 
 def _colour_map(layout: Layout) -> Bytes | None:
@@ -134,7 +157,8 @@ def _colour_map(layout: Layout) -> Bytes | None:
     if layout.photometric != PALETTE:
         return None
     values = np.array(layout.colour_map[: 3 << layout.bits], np.uint16).reshape(3, -1).T
-    return (values if values.max() < 256 else values >> 8).astype(np.uint8)
+    colours: Bytes = (values if values.max() < 256 else values >> 8).astype(np.uint8)
+    return colours
 
 
 def _image(channels: Bytes, layout: Layout, mode: str, profile: bytes | None) -> Image.Image:

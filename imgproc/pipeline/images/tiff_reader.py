@@ -6,9 +6,9 @@ import ctypes
 import io
 import os
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, _imaging
 from PIL.TiffImagePlugin import PREFIXES, TiffImageFile
 
 from imgproc.pipeline.images.limits import check_tags
@@ -44,18 +44,16 @@ class _Tiff(TiffImageFile):
 
     def load(self) -> Any:
         if self.layout is not None and self._im is None:
-            self._read()
+            self._read(self.layout)
         return super().load()
 
-    def _read(self) -> None:
+    def _read(self, layout: Layout) -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # or it reserves 40 MB for each core
         from imgproc.pipeline.images.tiff_picture import read_picture  # noqa: PLC0415 - imports numpy, seldom needed
 
-        assert isinstance(self.fp, io.BytesIO)
-        assert self.layout is not None
         profile = self.info.get("icc_profile")
-        self.im = read_picture(self.fp.getvalue(), self.layout, profile=profile).im
-        if self.layout.is_converted:
+        self.im = read_picture(cast("io.BytesIO", self.fp).getvalue(), layout, profile=profile).im
+        if layout.is_converted:
             self.info.pop("icc_profile", None)
 
     def load_end(self) -> None:
@@ -93,7 +91,7 @@ def _silence_libtiff() -> None:
 
     The functions are found through the module that is linked to it; Windows does not search there.
     """
-    library = ctypes.CDLL(Image.core.__file__)
+    library = ctypes.CDLL(_imaging.__file__)
     for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
         if hasattr(library, handler):
             getattr(library, handler)(None)
