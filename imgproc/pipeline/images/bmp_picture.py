@@ -64,7 +64,8 @@ def _channel(words: npt.NDArray[np.unsignedinteger], mask: int) -> Bytes:
         return np.zeros(words.shape, np.uint8)
     shift = (mask & -mask).bit_length() - 1
     values = (words & words.dtype.type(mask)) >> words.dtype.type(shift)
-    return np.rint(values * (255 / (mask >> shift))).astype(np.uint8)
+    channel: Bytes = np.rint(values * (255 / (mask >> shift))).astype(np.uint8)
+    return channel
 
 
 def _colours(source: bytes, layout: BmpLayout) -> Bytes:

@@ -116,6 +116,8 @@ def own_layout(tags: Any, *, prefix: bytes) -> Layout | None:
     samples = tags.get(SAMPLES, 1)
     if photometric in PHOTOMETRICS:
         raise refusal(f"has {PHOTOMETRICS[photometric]}")
+    if photometric == CMYK and tags.get(INK_SET, 1) != 1:
+        raise refusal("has inks other than CMYK")
     is_ours = compression == UNCOMPRESSED or compression in BY_LIBTIFF | ZLIB | FAX
     if not is_ours or photometric not in COLOURS or _is_plain(tags, photometric, bits, samples):
         return None
@@ -145,7 +147,7 @@ def _is_plain(tags: Any, photometric: int, bits: tuple[int, ...], samples: int) 
     extras = _all(tags, EXTRA_SAMPLES, ())
     if tags.get(COMPRESSION, 1) in FAX or set(_all(tags, SAMPLE_FORMAT, (1,))) != {1} or PHOTOMETRIC not in tags:
         return False
-    if (len(bits) > 1 and tags.get(PLANAR, 1) != 1) or len(set(bits)) != 1 or len(bits) != samples:
+    if tags.get(PLANAR, 1) != 1 or len(set(bits)) != 1 or len(bits) != samples:
         return False
     if photometric == PALETTE:
         return False
@@ -162,8 +164,6 @@ def _layout(tags: Any, photometric: int, bits: tuple[int, ...], samples: int, *,
     extras = _all(tags, EXTRA_SAMPLES, ())
     if not colours <= samples <= MAX_SAMPLES:
         raise refusal(f"has {samples} samples a pixel")
-    if photometric == CMYK and tags.get(INK_SET, 1) != 1:
-        raise refusal("has inks other than CMYK")
     alpha = next((colours + at for at, extra in enumerate(extras) if extra in {ASSOCIATED, UNASSOCIATED}), None)
     if EXTRA_SAMPLES not in tags and samples == colours + 1:
         alpha, extras = colours, (UNASSOCIATED,)
