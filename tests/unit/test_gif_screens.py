@@ -40,7 +40,7 @@ def _gif(screen: tuple[int, int], *frames: bytes, palette: bytes = PALETTE, back
     return b"GIF89a" + struct.pack("<HHBBB", *screen, flags, background, 0) + palette + b"".join(frames) + b";"
 
 
-def _shown(screen: tuple[int, int], place: tuple[int, int, int, int], colour: tuple[int, ...]) -> np.ndarray:  # type: ignore[type-arg]  # of whole numbers
+def _shown(screen: tuple[int, int], place: tuple[int, int, int, int], colour: tuple[int, ...]) -> np.ndarray:
     picture = np.full((screen[1], screen[0], 3), 255)
     left, top, width, height = place
     picture[top : top + height, left : left + width] = colour
