@@ -12,6 +12,8 @@ from PIL.GifImagePlugin import GifImageFile
 
 from imgproc.pipeline.images.bmp_layout import BmpLayout, own_layout
 
+STRIP_ROWS = 256  # converted at a time, so that no copy of the whole is needed
+
 
 class Gif(GifImageFile):
     """Leaves what the first frame does not cover transparent. Pillow fills it with a colour of the palette.
@@ -45,8 +47,10 @@ class Gif(GifImageFile):
         whole = Image.Image()._new(self.im)  # a plain picture of the same pixels
         whole.palette = self.palette
         shown = Image.new("RGBA", self.size)
-        part = whole.crop(frame).convert("RGB")
-        shown.paste(part, frame)
+        left, top, right, bottom = frame
+        for row in range(top, bottom, STRIP_ROWS):
+            part = whole.crop((left, row, right, min(bottom, row + STRIP_ROWS)))
+            shown.paste(part.convert("RGB"), (left, row))
         self.im, self._mode, self.palette = shown.im, "RGBA", None
 
 

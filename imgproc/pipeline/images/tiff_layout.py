@@ -155,7 +155,7 @@ def _is_plain(tags: Any, photometric: int, bits: tuple[int, ...], samples: int) 
         return samples == 1 and bits[0] in {1, 2, 4, 8}
     usual = {RGB: ((), (0,), (2,)), CMYK: ((),), CIELAB: ((),)}.get(photometric, ())
     is_whole = COLOURS[photometric] + len(extras) == samples
-    return extras in usual and is_whole and (bits[0] == 8 or (bits[0] == 16 and photometric == RGB and not extras))
+    return extras in usual and is_whole and (bits[0] == 8 or (bits[0] == 16 and photometric == RGB))
 
 
 def _layout(tags: Any, photometric: int, bits: tuple[int, ...], samples: int, *, order: str) -> Layout:
