@@ -178,6 +178,24 @@ def test_reads_cmyk_with_transparency(dtype: str, extra: int) -> None:
     assert made[:, 16:].min() == 255
 
 
+ODD_TAGS: dict[str, Tags] = {
+    "more bits than samples": {258: ("H", [8] * 5)},
+    "bits once for all": {258: ("H", [8])},
+    "a sample format of junk": {339: ("H", [50048])},
+    "sizes of nothing": {279: ("I", [0])},
+    "rows beyond the picture": {278: ("I", [2**32 - 1])},
+}
+
+
+@pytest.mark.parametrize("name", ODD_TAGS)
+@pytest.mark.parametrize("planar", [False, True], ids=["pixels", "planes"])
+def test_odd_tags_of_real_files_are_understood(name: str, planar: bool) -> None:
+    """Other viewers show such files."""
+    rows = HEIGHT if 278 in ODD_TAGS[name] else 7
+    source = tiff_of(_samples(COLOURS, "u1"), 2, is_planar=planar, rows=rows, tags=ODD_TAGS[name])
+    assert np.abs(on_white(source) - _shown(COLOURS)).max() <= 1
+
+
 # Pages
 
 

@@ -114,6 +114,7 @@ def own_layout(tags: Any, *, prefix: bytes) -> Layout | None:
     _refuse_compressions(compression, bits)
     photometric = tags.get(PHOTOMETRIC, WHITE_IS_ZERO)
     samples = tags.get(SAMPLES, 1)
+    bits = bits[:samples]  # Some programs write more.
     if photometric in PHOTOMETRICS:
         raise refusal(f"has {PHOTOMETRICS[photometric]}")
     if photometric == CMYK and tags.get(INK_SET, 1) != 1:
@@ -202,7 +203,7 @@ def _layout(tags: Any, photometric: int, bits: tuple[int, ...], samples: int, *,
 
 
 def _kind(tags: Any, bits: tuple[int, ...]) -> str:
-    formats = set(_all(tags, SAMPLE_FORMAT, (1,)))
+    formats = _formats(tags)
     kind = KINDS.get(min(formats))
     if kind is None or len(formats) > 1:
         raise refusal("has complex samples" if formats & {5, 6} else "has samples of several kinds")
@@ -210,6 +211,11 @@ def _kind(tags: Any, bits: tuple[int, ...]) -> str:
     if len(set(bits)) != 1 or bits[0] not in usual[kind]:
         raise refusal(f"has samples of {' and '.join(map(str, sorted(set(bits))))} bits")
     return kind
+
+
+def _formats(tags: Any) -> set[int]:
+    """The sample formats; some programs write junk, which means nothing."""
+    return {kind for kind in _all(tags, SAMPLE_FORMAT, (1,)) if kind in range(1, 7)} or {1}
 
 
 def _check(layout: Layout) -> None:

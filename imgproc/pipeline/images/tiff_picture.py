@@ -45,6 +45,11 @@ def read_picture(source: bytes, layout: Layout, *, profile: bytes | None) -> Ima
         CompressError: `unsupported_format`, for samples that are measurements.
         OSError, ValueError, zlib.error: data is missing or damaged.
     """
+    with np.errstate(all="ignore"):  # Samples may be infinite or no numbers.
+        return _read(source, layout, profile)
+
+
+def _read(source: bytes, layout: Layout, profile: bytes | None) -> Image.Image:
     white = _white(source, layout)
     mode = layout.mode
     picture = Image.new(mode, (layout.width, layout.height))
