@@ -127,11 +127,20 @@ def test_reads_palettes(bits: int) -> None:
     assert (made == palette[numbers][..., 2::-1]).all()
 
 
-def test_reads_a_header_of_16_bytes() -> None:
+@pytest.mark.parametrize("size", [16, 20, 24, 36, 42, 48, 60, 64])
+def test_reads_headers_of_os2(size: int) -> None:
     """OS/2 2 cuts its header where the rest is 0."""
-    fields = struct.pack("<IIIHH", 16, WIDTH, HEIGHT, 1, 24)
-    source = b"BM" + struct.pack("<III", 0, 0, 30) + fields + _rows(COLOURS[..., ::-1].copy())
+    fields = struct.pack("<IIIHH", size, WIDTH, HEIGHT, 1, 24).ljust(size, b"\0")
+    source = b"BM" + struct.pack("<III", 0, 0, 14 + size) + fields + _rows(COLOURS[..., ::-1].copy())
     assert (on_white(source) == COLOURS).all()
+
+
+@pytest.mark.parametrize("header", [108, 124])
+def test_takes_transparency_from_a_long_header_without_masks(header: int) -> None:
+    """Chromium does, although the specification says that the masks have no meaning there."""
+    pixels, shown = _masked((0xFF0000, 0xFF00, 0xFF, 0xFF000000), 32)
+    source = _bmp(32, pixels, header=header, masks=(0, 0, 0, 0xFF000000))
+    assert np.abs(on_white(source) - shown).max() <= 1
 
 
 PALETTE = bytes(value for number in range(256) for value in (number, 255 - number, 40, 0))
@@ -175,6 +184,8 @@ def test_reads_run_lengths_of_half_bytes() -> None:
             _bmp(8, bytes(2**20), compression=1, palette=PALETTE), "unsupported_format", "run lengths", id="long"
         ),
         pytest.param(_bmp(0, b"\xff\xd8", compression=4), "unsupported_format", "JPEG", id="jpeg-inside"),
+        pytest.param(_bmp(24, b"\1", header=64, compression=4), "unsupported_format", "24 bits", id="24-bit-runs"),
+        pytest.param(_bmp(1, b"\1", header=64, compression=3), "unsupported_format", "fax", id="fax"),
         pytest.param(_bmp(0, b"\x89PNG", compression=5), "unsupported_format", "PNG", id="png-inside"),
     ],
 )

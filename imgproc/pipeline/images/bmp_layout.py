@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from imgproc.core.errors import CompressError
 
 RAW, RLE8, RLE4, BIT_MASKS, IN_JPEG, IN_PNG, ALPHA_MASKS = 0, 1, 2, 3, 4, 5, 6
+OS2, WITH_COLOUR_SPACE = 64, 108  # bytes of a header
+PILLOWS_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 RUN_LENGTHS = {(RLE8, 8), (RLE4, 4)}
 MAX_RUN_BYTES = 1024 * 1024  # of run lengths, which are decoded in Python
 PILLOWS_MASKS = {
@@ -61,7 +63,9 @@ def own_layout(source: bytes) -> BmpLayout | None:
     is_masked = layout.compression in {BIT_MASKS, ALPHA_MASKS} and layout.bits in {16, 32} and any(layout.masks)
     if is_masked and layout.masks in PILLOWS_MASKS[layout.bits] and layout.compression == BIT_MASKS:
         return None
-    is_odd = layout.compression == RAW and (layout.bits == 2 or source[14:18] == b"\x10\0\0\0")
+    size = int.from_bytes(source[14:18], "little")
+    is_clear = layout.bits == 32 and layout.masks[3] > 0
+    is_odd = layout.compression == RAW and (layout.bits == 2 or size not in PILLOWS_HEADERS or is_clear)
     has_long_palette = layout.compression == RAW and layout.bits <= 8 and layout.palette_bytes > 256 * 4
     return layout if is_masked or is_odd or has_long_palette or kind in RUN_LENGTHS else None
 
@@ -76,16 +80,15 @@ def _layout(source: bytes) -> BmpLayout | None:
         if size == 12:
             width, height, _, bits = struct.unpack_from("<HHHH", source, 18)
             compression, colours, entry = RAW, 0, 3
-        elif size == 16:
-            width, height, _, bits = struct.unpack_from("<IIHH", source, 18)
-            compression, colours, entry = RAW, 0, 4 if bits <= 8 else 3
-        else:
-            width, height, _, bits, compression = struct.unpack_from("<iiHHI", source, 18)
-            (colours,) = struct.unpack_from("<I", source, 46)
+        else:  # OS/2 2 cuts its header where the rest is 0.
+            fields = struct.unpack("<iiHHI12xI4x", source[18 : 14 + min(size, 40)].ljust(36, b"\0"))
+            width, height, _, bits, compression, colours = fields
             entry = 4
         masks, palette_at = _masks(source, size, bits, compression)
     except struct.error:
         return None
+    if size == OS2 and compression in {BIT_MASKS, IN_JPEG}:
+        raise _refusal("has fax data" if compression == BIT_MASKS else "has run lengths of 24 bits")
     if bits not in {0, 1, 2, 4, 8, 16, 24, 32}:
         return None
     palette_bytes = entry * (colours or 1 << bits) if bits <= 8 else 0
@@ -107,10 +110,12 @@ def _masks(source: bytes, size: int, bits: int, compression: int) -> tuple[tuple
     """The bit masks of red, green, blue and transparency, and where the palette starts.
 
     They follow a header of 40 bytes, and belong to longer ones. Only headers of 56 bytes and more have transparency.
+    Without bit masks, Chromium still takes that of the transparency from headers of 108 bytes and more.
     """
     if compression in {BIT_MASKS, ALPHA_MASKS} and size >= 40:
         count = 4 if size >= 56 or compression == ALPHA_MASKS else 3
         masks = struct.unpack_from(f"<{count}I", source, 54)
         return (*masks, 0)[:4], 14 + max(size, 40 + 4 * count if size == 40 else size)
-    usual = (0x7C00, 0x3E0, 0x1F, 0) if bits == 16 else (0xFF0000, 0xFF00, 0xFF, 0)
+    alpha = struct.unpack_from("<I", source, 66)[0] if size >= WITH_COLOUR_SPACE and bits == 32 else 0
+    usual = (0x7C00, 0x3E0, 0x1F, 0) if bits == 16 else (0xFF0000, 0xFF00, 0xFF, alpha)
     return usual, 14 + size

@@ -44,7 +44,7 @@ INPUT_FORMATS = {
     "webp": ImageFormat("WebP", "webp", "image/webp", _pattern(rb"RIFF.{4}WEBP")),
     "avif": ImageFormat("AVIF", "avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]")),
     "gif": ImageFormat("GIF", "gif", "image/gif", _pattern(rb"GIF8[79]a")),
-    "bmp": ImageFormat("BMP", "bmp", "image/bmp", _pattern(rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0{3}")),
+    "bmp": ImageFormat("BMP", "bmp", "image/bmp", _pattern(rb"BM.{12}[\x0c\x10-\x40\x6c\x7c]\0{3}")),
     "tiff": ImageFormat("TIFF", "tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]")),
 }
 
