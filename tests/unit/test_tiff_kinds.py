@@ -33,6 +33,7 @@ def _shown(colours: Picture, alpha: Picture | float = 1.0) -> Picture:
 KINDS: dict[str, tuple[Picture, int, tuple[int, ...], Picture]] = {
     "grey": (GREY, 1, (), _shown(GREY)),
     "grey, white is 0": (1 - GREY, 0, (), _shown(GREY)),
+    "grey, white is 0, with alpha": (np.dstack([1 - GREY, ALPHA]), 0, (2,), _shown(GREY, ALPHA)),
     "grey with alpha": (np.dstack([GREY, ALPHA]), 1, (2,), _shown(GREY, ALPHA)),
     "grey with associated alpha": (np.dstack([GREY * ALPHA, ALPHA]), 1, (1,), _shown(GREY, ALPHA)),
     "grey with another sample": (np.dstack([GREY, OTHER]), 1, (0,), _shown(GREY)),

@@ -47,7 +47,7 @@ class BmpLayout:
 
 
 def own_layout(source: bytes) -> BmpLayout | None:
-    """The layout of a BMP that Pillow does not read as it is meant; None where it does, or where nobody does.
+    """The layout of a BMP that Pillow does not read as it is meant; None for all others.
 
     Raises:
         CompressError: `unsupported_format`, for a picture of another format inside, and too many run lengths.

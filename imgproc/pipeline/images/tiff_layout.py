@@ -107,7 +107,7 @@ def own_layout(tags: Any, *, prefix: bytes) -> Layout | None:
     """The layout of a page that Pillow does not read as it is meant; None where it does.
 
     Raises:
-        CompressError: `unsupported_format`, for kinds that nobody reads here.
+        CompressError: `unsupported_format`, for kinds that are not read.
     """
     compression = tags.get(COMPRESSION, 1)
     bits = _all(tags, BITS, (1,))

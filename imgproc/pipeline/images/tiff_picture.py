@@ -39,7 +39,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def read_picture(source: bytes, layout: Layout, *, profile: bytes | None) -> Image.Image:
-    """Decode the page. A picture of more than its mode says is RGBA, whose profile is applied already.
+    """Decode the page, in the mode of the layout. CMYK with transparency becomes RGBA, by its profile.
 
     Raises:
         CompressError: `unsupported_format`, for samples that are measurements.
@@ -100,17 +100,11 @@ def _channels(samples: Samples, layout: Layout, white: float, *, light: bool) ->
     if layout.alpha is None:
         return _eight_bits(colours, layout, white, light=light)
     alpha = samples[..., layout.alpha : layout.alpha + 1]
-    opaque = _eight_bits(alpha, layout, _opaque(layout, white), light=False)
-    if not layout.is_associated:
-        return np.concatenate([_eight_bits(colours, layout, white, light=light), opaque], axis=2)
-    share = np.maximum(alpha.astype(np.float32), np.float32(1e-6)) / np.float32(_opaque(layout, white))
-    apart = np.minimum(colours / share, white)
-    straight = apart if layout.kind == "float" else np.rint(apart).astype(samples.dtype)
-    return np.concatenate([_eight_bits(straight, layout, white, light=light), opaque], axis=2)
-
-
-def _opaque(layout: Layout, white: float) -> float:
-    return 1.0 if layout.kind == "float" and white == 1 else white
+    if layout.is_associated:
+        share = np.maximum(alpha.astype(np.float32), np.float32(1e-6)) / np.float32(white)
+        apart = np.minimum(colours / share, white)
+        colours = apart if layout.kind == "float" else np.rint(apart).astype(samples.dtype)
+    return np.concatenate([_eight_bits(colours, layout, white, light=light), _scaled(alpha, white)], axis=2)
 
 
 def _eight_bits(samples: Samples, layout: Layout, white: float, *, light: bool) -> Bytes:
@@ -118,14 +112,27 @@ def _eight_bits(samples: Samples, layout: Layout, white: float, *, light: bool) 
         return samples[..., :0].astype(np.uint8)  # The colour map makes the colours.
     if layout.photometric in {CIELAB, ICCLAB} and samples.shape[2] > 1:
         return _from_lab(samples, layout)
-    if samples.dtype == np.uint8 and white == 255:
-        whole: Bytes = samples  # type: ignore[assignment]  # the dtype says so
-    elif samples.dtype == np.uint16 and white == 65535:
-        whole = ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    else:
-        share = np.clip(np.nan_to_num(samples.astype(np.float32), posinf=white, neginf=0) / np.float32(white), 0, 1)
-        whole = _displayed(share) if light else (share * 255 + np.float32(0.5)).astype(np.uint8)
+    if light:
+        return _displayed(_shares(samples, white))
+    whole = _scaled(samples, white)
     return 255 - whole if layout.photometric == WHITE_IS_ZERO else whole
+
+
+def _scaled(samples: Samples, white: float) -> Bytes:
+    """Samples as 0 to 255, which is `white`."""
+    if samples.dtype == np.uint8 and white == 255:
+        return samples  # type: ignore[return-value]  # the dtype says so
+    if samples.dtype == np.uint16 and white == 65535:
+        high: Bytes = ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+        return high
+    return (_shares(samples, white) * 255 + np.float32(0.5)).astype(np.uint8)
+
+
+def _shares(samples: Samples, white: float) -> npt.NDArray[np.float32]:
+    """Samples as 0 to 1, which is `white`."""
+    known = np.nan_to_num(samples.astype(np.float32), posinf=white, neginf=0)
+    shares: npt.NDArray[np.float32] = np.clip(known / np.float32(white), 0, 1)
+    return shares
 
 
 def _from_lab(samples: Samples, layout: Layout) -> Bytes:
