@@ -197,6 +197,19 @@ def test_odd_tags_of_real_files_are_understood(name: str, planar: bool) -> None:
     assert np.abs(on_white(source) - _shown(COLOURS)).max() <= 1
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 1), (2, 2), (4, 2)])
+def test_reads_subsampled_colours_without_compression(across: int, down: int, order: str) -> None:
+    """A block of brightness is followed by its two colours; Pillow takes three bytes for each pixel."""
+    flat = Image.new("RGB", (WIDTH, HEIGHT), (200, 90, 40))
+    block = [channel.tobytes()[0] for channel in flat.convert("YCbCr").split()]
+    blocks = bytes([block[0]] * across * down + block[1:]) * (HEIGHT * WIDTH // across // down)
+    tags: Tags = {256: ("I", [WIDTH]), 257: ("I", [HEIGHT]), 258: ("H", [8] * 3), 259: ("H", [1]), 262: ("H", [6])}
+    tags |= {277: ("H", [3]), 278: ("I", [HEIGHT]), 530: ("H", [across, down])}
+    made = on_white(pages_of((tags, [blocks]), order=order))
+    assert np.abs(made - (200, 90, 40)).max() <= 3
+
+
 # Pages
 
 

@@ -125,7 +125,8 @@ def _scaled(samples: Samples, white: float) -> Bytes:
     if samples.dtype == np.uint16 and white == 65535:
         high: Bytes = ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
         return high
-    return (_shares(samples, white) * 255 + np.float32(0.5)).astype(np.uint8)
+    whole: Bytes = (_shares(samples, white) * 255 + np.float32(0.5)).astype(np.uint8)
+    return whole
 
 
 def _shares(samples: Samples, white: float) -> npt.NDArray[np.float32]:

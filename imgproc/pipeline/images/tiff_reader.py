@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, _imaging
 from PIL.TiffImagePlugin import PREFIXES, TiffImageFile
 
 from imgproc.pipeline.images.limits import check_tags
-from imgproc.pipeline.images.tiff_layout import Layout, own_layout
+from imgproc.pipeline.images.tiff_layout import COMPRESSION, LZW, PHOTOMETRIC, UNCOMPRESSED, YCBCR, Layout, own_layout
 from imgproc.pipeline.images.tiff_pages import picture_page
 
 ICC_PROFILE = 34675
@@ -29,6 +29,8 @@ class _Tiff(TiffImageFile):
         check_tags(self)
         self.layout = own_layout(self.tag_v2, prefix=self.tag_v2.prefix)
         if self.layout is None:
+            if self.tag_v2.get(PHOTOMETRIC) == YCBCR and self.tag_v2.get(COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED:
+                self.tag_v2[COMPRESSION] = LZW  # Makes Pillow call libtiff, which knows of subsampling.
             super()._setup()
             self._size = self._tile_size
         else:
