@@ -27,6 +27,7 @@ from imgproc.core.process import limit_memory
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
 from tests.support.photographs import encode
 from tests.support.picture_bytes import HTML, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff
+from tests.support.tiffs import Tags, pages_of
 from tests.unit import growing_inputs as growing
 
 SOURCES = "HOSTILE_SOURCES"  # an environment variable
@@ -42,6 +43,37 @@ def _zeros(size: int) -> bytes:
     block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
     rest = packer.compress(bytes(size % 2**20)) + packer.flush()
     return b"\x78\xda" + block * (size // 2**20) + rest + struct.pack(">HH", size % 65521, 1)
+
+
+def _gif_at_the_corner() -> bytes:
+    """A GIF at the limit, whose frame leaves a column; what it leaves is transparent, in four bytes a pixel."""
+    whole = bytearray(_square(SIDE - 1, "P", "GIF"))
+    whole[6:10] = struct.pack("<HH", SIDE, SIDE)
+    return bytes(whole)
+
+
+def _fax(compression: int, width: int, rows: int) -> bytes:
+    """Noise as fax data, whose every row is damaged."""
+    noise = random.Random(5).randbytes(3_000_000)
+    tags: Tags = {256: ("I", [width]), 257: ("I", [rows]), 258: ("H", [1]), 259: ("H", [compression])}
+    return pages_of((tags | {262: ("H", [0]), 277: ("H", [1]), 278: ("I", [rows])}, [noise]))
+
+
+def _samples(count: int, bits: int, *, photometric: int, kind: int = 1, rows: int = 64) -> bytes:
+    """The largest TIFF of samples that Pillow does not read, in strips that all say the same zeros."""
+    strips = -(-SIDE // rows)
+    strip = _zeros((SIDE * count * bits + 7) // 8 * rows)
+    tags: Tags = {256: ("I", [SIDE]), 257: ("I", [SIDE]), 258: ("H", [bits] * count), 259: ("H", [8])}
+    tags |= {262: ("H", [photometric]), 277: ("H", [count]), 278: ("I", [rows]), 339: ("H", [kind] * count)}
+    extras = count - {1: 1, 2: 3, 5: 4, 8: 3}[photometric]
+    return pages_of((tags | ({338: ("H", [1] * extras)} if extras else {}), [strip] * strips))
+
+
+def _runs_of_a_bmp() -> bytes:
+    """As many run lengths as pass, for the largest picture."""
+    runs = b"\1\5" * 500_000
+    header = struct.pack("<IiiHHIIiiII", 40, SIDE, SIDE, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return b"BM" + struct.pack("<III", 0, 0, 54 + 1024) + header + bytes(1024) + runs + b"\0\1"
 
 
 def _frames(image_format: str, count: int) -> bytes:
@@ -327,6 +359,23 @@ CASES: dict[str, Case] = {
     ),
     "a GIF of 9 million comments": (lambda: b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\1a\0" * 9_000_000, "unsupported_format"),
     "a GIF of 50 MB of junk": (lambda: b"GIF89a\1\0\1\0\0\0\0" + b"\1" * 50_000_000, "unsupported_format"),
+    "the largest GIF of a frame in a corner": (_gif_at_the_corner, "rendition"),
+    "fax data of group 3 whose every row is damaged": (lambda: _fax(3, 700, 60_000), "corrupt_image"),
+    "fax data of group 4 whose every row is damaged": (lambda: _fax(4, 700, 60_000), "corrupt_image"),
+    "fax data of a million rows": (lambda: _fax(4, 1, 1_000_000), "unsupported_format"),
+    "the largest TIFF of CMYK and transparency in 16 bits": (lambda: _samples(5, 16, photometric=5), "rendition"),
+    "the largest TIFF of RGB and associated transparency in 16 bits": (
+        lambda: _samples(4, 16, photometric=2),
+        "rendition",
+    ),
+    "the largest TIFF of RGB in floating point": (lambda: _samples(3, 32, photometric=2, kind=3), "rendition"),
+    "the largest TIFF of Lab in 16 bits": (lambda: _samples(3, 16, photometric=8), "rendition"),
+    "the largest TIFF of RGB in 12 bits": (lambda: _samples(3, 12, photometric=2), "rendition"),
+    "a TIFF of RGB and transparency in double precision at the limit": (
+        lambda: _samples(4, 64, photometric=2, kind=3),
+        "too_many_pixels",
+    ),
+    "a BMP of half a million runs": (_runs_of_a_bmp, "rendition"),
     "a TIFF of 10 million strips": (lambda: _tiff_of_parts((278, 4, 1, 1), places=273), "unsupported_format"),
     "a TIFF of 10 million tiles": (
         lambda: _tiff_of_parts((322, 3, 1, 1), (323, 3, 1, 1), places=324),

@@ -19,7 +19,7 @@ from imgproc.pipeline.images.encode import check_sides, encode
 from imgproc.pipeline.images.faults import FAULTS, explain
 from imgproc.pipeline.images.formats import MAX_QUALITY, SMART, content_type_of, extension_of, identify
 from imgproc.pipeline.images.keep import keep
-from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_compression, check_memory
+from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_memory
 from imgproc.pipeline.images.memory import MemoryBudget
 from imgproc.pipeline.images.notes import ImageNote
 from imgproc.pipeline.images.options import CompressOptions
@@ -74,24 +74,24 @@ def compress(
     time = CpuTime()
     source_format = identify(source)
     target = options.output_format(source_format)
+    image: ImageFile.ImageFile | None = None
     try:
         check_parts(source, source_format)
         image = open_image(io.BytesIO(source), source_format)  # The headers alone: nothing is decoded yet.
         check_memory(image, source, max_pixels=max_pixels)
-        check_compression(image)
         check_sides(scaled_size(image.size, options.scale), target=target, scale=options.scale)
         full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
         with _hold_memory(memory, image, target, options):
             picture = decode_resized(image, source, options=options, target=target)
             orientation = orientation_of(image)
             may_keep = target == source_format and _may_keep(image, orientation, options)
-            del image  # Frees the picture at full size.
+            image = None  # Frees the picture at full size.
             picture = turn_upright(picture, orientation)
             facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
             body = _encode(picture, target, options, time)
             kept = _keep(source, facts, len(body), time) if may_keep else None
     except FAULTS as error:
-        raise explain(error, source, source_format) from error
+        raise explain(error, source, source_format, image) from error
     return _rendition(facts, picture.size, target, body, kept)
 
 

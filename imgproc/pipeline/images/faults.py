@@ -31,16 +31,30 @@ FAULTS = (
 )
 
 
-def explain(error: BaseException, source: bytes, source_format: str) -> CompressError:
-    """The error of a source that could not be decoded."""
+def explain(error: BaseException, source: bytes, source_format: str, image: Image.Image | None = None) -> CompressError:
+    """The error of a source that could not be decoded, and of the `image` that its decoder has begun."""
     words = str(error).lower()
     name = INPUT_FORMATS[source_format].name
     if isinstance(error, MemoryError | Image.DecompressionBombError):
         return CompressError("The picture needs more memory than allowed; give a smaller one.", code="too_many_pixels")
     if "truncat" in words or not IS_WHOLE[source_format](source):
-        detail = f"The {name} file ends too early and part of the picture is missing; replace it with the whole file."
+        there = _share_there(image)
+        what = f"about {there}% of the picture is there" if there else "part of the picture is missing"
+        detail = f"The {name} file ends too early: {what}; replace it with the whole file."
         return CompressError(detail, code="truncated_image")
     if re.search("unsupported|not (yet )?supported|cannot handle|unknown pixel mode", words):
         detail = f"This variety of {name} is not supported; export it as an ordinary JPEG or PNG."
         return CompressError(detail, code="unsupported_format")
     return CompressError(f"The {name} file is damaged and cannot be decoded; export it again.", code="corrupt_image")
+
+
+def _share_there(image: Image.Image | None) -> int | None:
+    """The percentage of rows that the decoder wrote before its source ended; None where it cannot tell.
+
+    Pillow's decoders write row by row into a picture of zeros.
+    """
+    if image is None or getattr(image, "_im", None) is None:
+        return None
+    box = image.im.getbbox()
+    share = round(100 * (box[3] - box[1]) / image.im.size[1]) if box else 0
+    return share if 0 < share < 100 else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.other_kinds import EXPORT, OTHER_FILES, RARE_PICTURES, RAW_FILES, REMEDIES
 
 # What a caller may ask for.
 OUTPUT_FORMATS = ("jpeg", "webp", "avif", "png")
@@ -43,7 +44,7 @@ INPUT_FORMATS = {
     "webp": ImageFormat("WebP", "webp", "image/webp", _pattern(rb"RIFF.{4}WEBP")),
     "avif": ImageFormat("AVIF", "avif", "image/avif", _pattern(rb".{4}ftyp(.{4}){0,12}?avi[fs]")),
     "gif": ImageFormat("GIF", "gif", "image/gif", _pattern(rb"GIF8[79]a")),
-    "bmp": ImageFormat("BMP", "bmp", "image/bmp", _pattern(rb"BM.{4}\0{4}")),
+    "bmp": ImageFormat("BMP", "bmp", "image/bmp", _pattern(rb"BM.{12}[\x0c\x10-\x40\x6c\x7c]\0{3}")),
     "tiff": ImageFormat("TIFF", "tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]")),
 }
 
@@ -114,9 +115,11 @@ def identify(source: bytes) -> str:
     for name, image_format in INPUT_FORMATS.items():
         if image_format.signature.match(source):
             return name
-    for kind, pattern in UNSUPPORTED.items():
+    for kind, pattern in {**RAW_FILES, **UNSUPPORTED, **RARE_PICTURES}.items():
         if pattern.match(source):
-            detail = f"This is {kind}; give JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF."
+            detail = f"This is {kind}; {REMEDIES.get(kind, EXPORT)}."
             raise CompressError(detail, code="unsupported_format")
-    kind = next(kind for kind, pattern in NOT_IMAGES.items() if pattern.match(source, 0, 65536))
-    raise CompressError(f"This is {kind}, not an image; link to the picture file itself.", code="not_an_image")
+    others = {**OTHER_FILES, **NOT_IMAGES}
+    kind = next(kind for kind, pattern in others.items() if pattern.match(source, 0, 65536))
+    remedy = REMEDIES.get(kind, "link to the picture file itself")
+    raise CompressError(f"This is {kind}, not an image; {remedy}.", code="not_an_image")

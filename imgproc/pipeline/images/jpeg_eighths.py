@@ -28,7 +28,7 @@ def decode_eighths(image: ImageFile.ImageFile, source: bytes, least: tuple[int, 
     if (image.format, image.mode) != ("JPEG", "RGB") or eighths in BY_PILLOW:
         return None
     try:
-        pixels = _simplejpeg().decode_jpeg(
+        pixels = simplejpeg().decode_jpeg(
             source, "RGB", min_width=size[0], min_height=size[1], min_factor=1, fastdct=False, fastupsample=False
         )
     except ValueError:
@@ -37,12 +37,12 @@ def decode_eighths(image: ImageFile.ImageFile, source: bytes, least: tuple[int, 
 
 
 @cache
-def _simplejpeg() -> Any:
+def simplejpeg() -> Any:
     """Import simplejpeg at first use: most workers never need it or its memory.
 
     It imports numpy, whose OpenBLAS starts a thread a core and reserves 40 MB for each, unless told otherwise.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    import simplejpeg  # noqa: PLC0415 - see above
+    import simplejpeg as library  # noqa: PLC0415 - see above
 
-    return simplejpeg
+    return library

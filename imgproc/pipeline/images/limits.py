@@ -19,6 +19,7 @@ from imgproc.pipeline.images.parts import unusual
 MAX_TAG_BYTES = 1024 * 1024  # of a TIFF tag that is a table of numbers; enough for one strip a row
 
 BYTES_A_PIXEL = 7  # of memory while an image is decoded: the picture takes 4, the resized one the rest
+DECODED_BYTES = 12  # a pixel: TIFFs of more samples take too much time
 WEBP_BYTES = 12  # a pixel: libwebp keeps two canvases, and Pillow copies one
 AVIF_BYTES = 17  # a pixel: four planes of 12 bits, the pixels, and a copy; the header may lie about the bits
 COEFFICIENT_BYTES = 2  # a sample: libjpeg keeps all coefficients until the last scan
@@ -59,16 +60,6 @@ def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) 
         raise CompressError(detail, code="too_many_pixels")
 
 
-def check_compression(image: ImageFile.ImageFile) -> None:
-    """Refuse a BMP of run lengths (BI_RLE8, BI_RLE4): Pillow decodes it in Python and holds the GIL for seconds.
-
-    Raises:
-        CompressError: `unsupported_format`.
-    """
-    if image.format == "BMP" and image.info["compression"] in {1, 2}:
-        raise CompressError("Run-length encoded BMP is not supported; export it as PNG.", code="unsupported_format")
-
-
 def _has_one_scan(image: ImageFile.ImageFile, source: bytes) -> bool:
     return image.format == "JPEG" and source.count(b"\xff\xda") < 2
 
@@ -82,6 +73,8 @@ def _jpeg_bytes(image: ImageFile.ImageFile) -> float:
 
 def _tiff_bytes(image: ImageFile.ImageFile) -> float:
     """Bytes of the picture and of one strip or tile, which libtiff decodes as a whole; a tile may be the larger."""
+    if layout := getattr(image, "layout", None):
+        return float(max(layout.needed_bytes, layout.decoded_bytes / DECODED_BYTES * BYTES_A_PIXEL))
     tag: Callable[..., Any] = cast(TiffImageFile, image).tag_v2.get
     across = tag(TiffTag.TILEWIDTH, image.width)
     down = tag(TiffTag.TILELENGTH) or min(tag(TiffTag.ROWSPERSTRIP, image.height), image.height)

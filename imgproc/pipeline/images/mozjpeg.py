@@ -8,6 +8,7 @@ functions ourselves; they belong to the stable interface of libvips 8
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -51,7 +52,7 @@ def encode_mozjpeg(picture: Image.Image, quality: int) -> bytes:
     Raises:
         CompressError: `encode_failed`, where the picture cannot be a JPEG.
     """
-    lib = _library()
+    lib = start()
     pixels = picture.tobytes()  # libvips reads them in place, so they must outlive the image.
     bands = len(picture.getbands())
     image = lib.vips_image_new_from_memory(_ffi.from_buffer(pixels), len(pixels), *picture.size, bands, UCHAR)
@@ -74,7 +75,7 @@ def _arguments(**options: int) -> list[Any]:
     return [each for pair in pairs for each in pair] + [_ffi.NULL]
 
 
-def _library() -> Any:
+def start() -> Any:
     """The library, started once under a lock: vips_init does not wait for a call of another thread."""
     with _starting:
         return _start()
@@ -88,6 +89,7 @@ def _start() -> Any:
     """
     import _libvips  # noqa: PLC0415 - see above
 
+    os.environ.setdefault("VIPS_WARNING", "off")  # any value keeps warnings about damaged files off stderr
     lib = _ffi.dlopen(_libvips.__file__)
     if lib.vips_init(b"imgproc"):
         raise CompressError("libvips does not start; reinstall pyvips-binary.", code="encode_failed")

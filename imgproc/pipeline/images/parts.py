@@ -23,6 +23,12 @@ MAX_JUNK = 64 * 1024  # bytes between the segments of a JPEG
 # JPEG markers (ITU-T T.81, table B.1), except stuffed zeros, restarts and padding. A marker may follow any number of
 # padding bytes. The pattern takes only the last one: `\xff+` would try every start of a long padding.
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+_UNREAD = {
+    **dict.fromkeys((0xC3, 0xCB), "a lossless JPEG"),
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "a hierarchical JPEG"),
+    0xF7: "a JPEG-LS picture",
+}
 _SEQUENTIAL, _SOS, _BARE = {0xC0, 0xC1, 0xC9}, 0xDA, {0x01, 0xD8, 0xD9}
 
 
@@ -51,6 +57,8 @@ def _check_segments(source: bytes) -> None:
         junk += start - 2 - position
         if parts > MAX_PARTS or exifs > MAX_EXIFS or junk > MAX_JUNK:
             raise unusual("JPEG", "too many segments")
+        if kind in _FRAMES:
+            _refuse_rare(kind, source[start + 2 : start + 3])
         if kind in _SEQUENTIAL:
             components = source[start + 7 : start + 8]
         if kind == _SOS:
@@ -60,6 +68,14 @@ def _check_segments(source: bytes) -> None:
         position = start + (0 if kind in _BARE else int.from_bytes(source[start : start + 2], "big"))
     if len(source) - position > MAX_JUNK:  # Pillow searches for a marker byte by byte.
         raise unusual("JPEG", "too many bytes before its picture")
+
+
+def _refuse_rare(kind: int, bits: bytes) -> None:
+    """Refuse frames that no browser shows, by their marker and bits a sample."""
+    rare = _UNREAD.get(kind) or (None if bits in {b"", b"\x08"} else f"a JPEG of {bits[0]} bits")
+    if rare:
+        detail = f"This is {rare}; export it as an ordinary JPEG, in Photoshop by File › Export › Export As."
+        raise CompressError(detail, code="unsupported_format")
 
 
 def _check_chunks(source: bytes, *, first: int, around: int, order: Literal["big", "little"], name: str) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 import warnings
 from collections.abc import Callable
-from typing import IO
 
-from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
+from PIL import AvifImagePlugin, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from imgproc.pipeline.images.limits import check_tags
+from imgproc.pipeline.images.jpeg_reader import open_jpeg
+from imgproc.pipeline.images.screens import Gif, open_bmp
+from imgproc.pipeline.images.tiff_reader import open_tiff
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -39,43 +37,19 @@ class _WebP(WebPImageFile):
         super().load_prepare()
 
 
-class _Jpeg(JpegImageFile):
-    """Does not read the DPI from Exif: we ignore it, and it may be a table of millions of numbers."""
-
-    def _read_dpi_from_exif(self) -> None:
-        """No-op: we ignore the DPI."""
-
-
-class _Tiff(TiffImageFile):
-    """Gives the orientation in `info`, as other formats do; Pillow would turn the picture at full size."""
-
-    def _setup(self) -> None:
-        check_tags(self)
-        super()._setup()
-        self._size = self._tile_size
-        orientation = self.tag_v2.get(ExifTags.Base.Orientation, 1)
-        if orientation in range(2, 9):  # Broken files hold any value here.
-            tags = Image.Exif()
-            tags[ExifTags.Base.Orientation] = int(orientation)
-            self.info["exif"] = tags.tobytes()
-
-    def load_end(self) -> None:
-        """No-op: Pillow would turn the picture and read tags that we ignore."""
-
-
 # Image.open would also try MPO, and hides the decoder's message behind one error.
-_PLUGINS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
-    "jpeg": _Jpeg,
+_PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "jpeg": open_jpeg,
     "png": PngImageFile,
     "webp": _WebP,
     "avif": _Avif,
-    "gif": GifImageFile,
-    "bmp": BmpImageFile,
-    "tiff": _Tiff,
+    "gif": Gif,
+    "bmp": open_bmp,
+    "tiff": open_tiff,
 }
 
 
-def open_image(stream: IO[bytes], image_format: str) -> ImageFile.ImageFile:
+def open_image(stream: io.BytesIO, image_format: str) -> ImageFile.ImageFile:
     """Read the headers of an image, of the format that `identify` returned; no pixel is decoded."""
     return _PLUGINS[image_format](stream)
 
