@@ -13,11 +13,11 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from imgproc.pipeline.images.limits import check_tags
+from imgproc.pipeline.images.png_reader import PngFile
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -66,7 +66,7 @@ class _Tiff(TiffImageFile):
 # Image.open would also try MPO, and hides the decoder's message behind one error.
 _PLUGINS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "jpeg": _Jpeg,
-    "png": PngImageFile,
+    "png": PngFile,
     "webp": _WebP,
     "avif": _Avif,
     "gif": GifImageFile,

@@ -55,7 +55,7 @@ def _rewrite(source: bytes, time: CpuTime) -> bytes:
     chunks = {
         b"IHDR": header,
         **colours,
-        b"IDAT": _compress(bytes(pixels), length=_row_bytes(header), time=time),
+        b"IDAT": _compress(bytes(pixels), length=row_bytes(header), time=time),
         b"IEND": b"",
     }
     return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks.items())
@@ -100,7 +100,7 @@ def _compress(pixels: bytes, *, length: int, time: CpuTime) -> bytes:
     return bytes(written + encoder.flush())
 
 
-def _row_bytes(header: bytes) -> int:
+def row_bytes(header: bytes) -> int:
     """The number of bytes of all rows of all passes, each row with its filter byte."""
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     total = 0

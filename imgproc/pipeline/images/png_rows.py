@@ -1,0 +1,85 @@
+"""How many of a PNG's pixels are there, and the mending of one whose pixels are all there."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import NamedTuple
+
+from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.lossless.png import row_bytes
+from imgproc.pipeline.images.png_chunks import SIGNATURE, write_chunk
+
+SLICE = 65536
+
+
+class _Stream(NamedTuple):
+    """The compressed pixels: how many bytes they inflate to, their checksum, and where the stream ends."""
+
+    inflated: int
+    checksum: int
+    end: int
+
+
+def check_rows(body: bytes) -> None:
+    """Refuse a PNG, as `read_chunks` returns it, of which pixels are missing.
+
+    Raises:
+        CompressError: `truncated_image`; the detail says how much is there.
+    """
+    head, packed = _split(body)
+    _check(_inflate(packed, row_bytes(_header(head))), row_bytes(_header(head)))
+
+
+def mend(body: bytes) -> bytes:
+    """The PNG with the checksum of its pixels put right, which may be wrong or missing.
+
+    Raises:
+        CompressError: `truncated_image`, where pixels are missing.
+    """
+    head, packed = _split(body)
+    stream = _inflate(packed, row_bytes(_header(head)))
+    _check(stream, row_bytes(_header(head)))
+    pixels = packed[: stream.end] + struct.pack(">I", stream.checksum)
+    return head + write_chunk(b"IDAT", pixels) + write_chunk(b"IEND", b"")
+
+
+def _check(stream: _Stream, needed: int) -> None:
+    if stream.inflated < needed:
+        detail = f"Only {100 * stream.inflated // needed}% of the PNG is there; replace it with the whole file."
+        raise CompressError(detail, code="truncated_image")
+
+
+def _header(head: bytes) -> bytes:
+    return head[16:29]
+
+
+def _split(body: bytes) -> tuple[bytes, bytes]:
+    """All before the pixels, and the compressed pixels."""
+    position, head, packed = len(SIGNATURE), 0, bytearray()
+    while position + 8 <= len(body):
+        length, kind = struct.unpack_from(">I4s", body, position)
+        if kind == b"IDAT":
+            head = head or position
+            packed += body[position + 8 : position + 8 + length]
+        elif head:
+            break
+        position += 12 + length
+    return body[: head or position], bytes(packed)
+
+
+def _inflate(packed: bytes, most: int) -> _Stream:
+    """Inflate at most `most` bytes, and all of the stream that is undamaged; its checksum is not looked at."""
+    decoder, inflated, checksum, left = zlib.decompressobj(-zlib.MAX_WBITS), 0, 1, b""
+    for start in range(2, len(packed), SLICE):
+        left = packed[start : start + SLICE]
+        while left and not decoder.eof and inflated < most:
+            try:
+                rows = decoder.decompress(left, SLICE * 2)
+            except zlib.error:
+                return _Stream(inflated, checksum, 0)
+            inflated, checksum = inflated + len(rows), zlib.adler32(rows, checksum)
+            left = decoder.unconsumed_tail
+        if decoder.eof or inflated >= most:
+            return _Stream(inflated, checksum, min(start + SLICE, len(packed)) - len(decoder.unused_data))
+    return _Stream(inflated, checksum, len(packed))
