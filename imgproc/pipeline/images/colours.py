@@ -16,6 +16,7 @@ from imgproc.pipeline.images.colour_spaces import HLG, PQ, ColourSpace
 from imgproc.pipeline.images.tone_mapping import tone_mapping
 
 FLOAT_TAGS = {b"D2B", b"B2D"}
+NO_CLASSES = {b"link", b"abst"}  # of profiles that Little CMS does not read as others; their tags are the same
 GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
 
 Meaning = bytes | ColourSpace  # of the samples: an ICC profile or a colour space
@@ -55,7 +56,7 @@ def meaning_of(image: Image.Image) -> Meaning | None:
     meaning = image.info.get("colour_space") or image.info.get("icc_profile")
     if not isinstance(meaning, bytes):
         return cast("ColourSpace | None", meaning)
-    if len(meaning) > icc.MAX_PROFILE_BYTES:
+    if len(meaning) > icc.MAX_PROFILE_BYTES or not icc.is_usable(meaning):
         return None
     is_grey = image.mode in GREY_MODES or image.mode.startswith("I;16") or image.info.get("is_grey", False)
     return meaning if is_grey or icc.space_of(meaning) != icc.GREY else None
@@ -142,6 +143,8 @@ def _without_float_tags(profile: bytes) -> bytes:
     They list any number of steps, and Little CMS takes them one by one: 10,000 steps in 160 kB took a minute.
     """
     renamed = bytearray(profile)
+    if profile[12:16] in NO_CLASSES:
+        renamed[12:16] = b"mntr"
     (count,) = struct.unpack_from(">I", profile, icc.TAG_TABLE)
     for entry in range(icc.TAG_TABLE + 4, icc.TAG_TABLE + 4 + 12 * min(count, icc.MAX_TAGS), 12):
         if profile[entry : entry + 3] in FLOAT_TAGS:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 import warnings
 from collections.abc import Callable
-from typing import IO
+from typing import IO, cast
 
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
@@ -16,6 +17,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from imgproc.pipeline.images.avif_colours import colours_of_avif
+from imgproc.pipeline.images.icc import is_usable
 from imgproc.pipeline.images.limits import check_tags
 from imgproc.pipeline.images.png_reader import PngFile
 
@@ -24,7 +27,13 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class _Avif(AvifImageFile):
-    """Frees the decoder and its copy of the picture before Pillow allocates its own."""
+    """Reads the colour space, and frees the decoder and its copy of the picture before Pillow allocates its own."""
+
+    def _open(self) -> None:
+        super()._open()
+        space, self.info["is_grey"] = colours_of_avif(cast("io.BytesIO", self.fp).getvalue())
+        if not is_usable(self.info.get("icc_profile", b"")):
+            self.info["colour_space"] = space
 
     def load_prepare(self) -> None:
         del self._decoder
