@@ -18,6 +18,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from imgproc.pipeline.images.avif_colours import colours_of_avif
+from imgproc.pipeline.images.avif_mend import join_associations
 from imgproc.pipeline.images.icc import is_usable
 from imgproc.pipeline.images.limits import check_tags
 from imgproc.pipeline.images.png_reader import PngFile
@@ -30,8 +31,10 @@ class _Avif(AvifImageFile):
     """Reads the colour space, and frees the decoder and its copy of the picture before Pillow allocates its own."""
 
     def _open(self) -> None:
+        source = join_associations(cast("io.BytesIO", self.fp).read())
+        self.fp = io.BytesIO(source)
         super()._open()
-        space, self.info["is_grey"] = colours_of_avif(cast("io.BytesIO", self.fp).getvalue())
+        space, self.info["is_grey"] = colours_of_avif(source)
         if not is_usable(self.info.get("icc_profile", b"")):
             self.info["colour_space"] = space
 
