@@ -260,15 +260,15 @@ CASES: dict[str, Case] = {
     "a TIFF of 500 pages": (lambda: _frames("TIFF", 500), "rendition"),
     "a TIFF whose pages form a cycle": (_endless_ifds, "rendition"),
     # Compressed text and profiles.
-    "a PNG text of 1 GiB": (lambda: png(9, 9, png_chunk(b"zTXt", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
-    "a PNG profile of 1 GiB": (lambda: png(9, 9, png_chunk(b"iCCP", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
+    "a PNG text of 1 GiB": (lambda: png(9, 9, png_chunk(b"zTXt", b"a\0\0" + _zeros(2**30))), "truncated_image"),
+    "a PNG profile of 1 GiB": (lambda: png(9, 9, png_chunk(b"iCCP", b"a\0\0" + _zeros(2**30))), "truncated_image"),
     "a PNG international text of 1 GiB": (
         lambda: png(9, 9, png_chunk(b"iTXt", b"a\0\1\0\0\0" + _zeros(2**30))),
-        "corrupt_image",
+        "truncated_image",
     ),
     "1,000 PNG texts of 1 MiB": (
         lambda: png(9, 9, *[png_chunk(b"zTXt", b"a\0\0" + _zeros(2**20))] * 1000),
-        "corrupt_image",
+        "truncated_image",
     ),
     "PNG pixels of 1 GiB for 9 x 9": (lambda: png(9, 9, body=_zeros(2**30)), "rendition"),
     "a JPEG profile that is not one": (lambda: photo_bytes("JPEG", icc_profile=b"\xff" * 60_000), "rendition"),

@@ -22,6 +22,7 @@ from imgproc.pipeline.images.colour_spaces import (
 )
 
 UNSHOWN_CURVES = range(9, 13)  # Chromium shows no picture that has one of these.
+MOST_HEADER = 1024  # bytes of an AV1 sequence header, and more than any has
 TO_SAMPLE_ENTRY = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"av01")
 BEFORE_BOXES = {b"stsd": 8, b"av01": 78, b"meta": 4}
 BRAND, ANIMATION = slice(8, 12), b"avis"
@@ -49,7 +50,7 @@ def colours_of_avif(source: bytes) -> AvifColours:
     if len(codes) >= 8:
         primaries, transfer = int.from_bytes(codes[4:6], "big"), int.from_bytes(codes[6:8], "big")
     else:
-        coded = sequence_colours(header[4:]) or sequence_colours(data) or HeaderColours(2, 2)
+        coded = sequence_colours(header[4 : 4 + MOST_HEADER]) or sequence_colours(data) or HeaderColours(2, 2)
         primaries, transfer = coded
     is_grey = len(header) > 2 and bool(header[2] & 0x10)
     return AvifColours(_space(primaries, transfer, _peak(found)), is_grey)
@@ -70,9 +71,7 @@ def _space(primaries: int, transfer: int, peak: float) -> ColourSpace | None:
 
 def _peak(found: dict[bytes, bytes]) -> float:
     levels, mastered = found.get(b"clli", b""), found.get(b"mdcv", b"")
-    return peak_of(
-        content=int.from_bytes(levels[:2], "big"), display=int.from_bytes(mastered[16:20], "big") / 10_000
-    )
+    return peak_of(content=int.from_bytes(levels[:2], "big"), display=int.from_bytes(mastered[16:20], "big") / 10_000)
 
 
 def _animation(source: bytes) -> tuple[list[Box], bytes]:
@@ -94,7 +93,7 @@ def _picture(source: bytes) -> tuple[list[Box], bytes]:
     parts = {box[0]: box for box in _inside(source, meta)} if meta else {}
     if not {b"pitm", b"iprp"} <= parts.keys():
         return [], b""
-    _, start, end = parts[b"pitm"]
+    _, start, _ = parts[b"pitm"]
     item = int.from_bytes(source[start + 4 : start + (6 if source[start] == 0 else 8)], "big")
     properties = _properties(source, parts[b"iprp"], item)
     names = {name for name, *_ in properties}
@@ -102,7 +101,7 @@ def _picture(source: bytes) -> tuple[list[Box], bytes]:
         item = tile
         properties += [box for box in _properties(source, parts[b"iprp"], tile) if box[0] not in names]
     place = _place(source, parts[b"iloc"], item) if b"iloc" in parts else None
-    return properties, source[place : place + 256] if place else b""
+    return properties, source[place : place + MOST_HEADER] if place else b""
 
 
 def _properties(source: bytes, iprp: Box, item: int) -> list[Box]:

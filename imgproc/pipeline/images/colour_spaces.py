@@ -72,9 +72,7 @@ def to_xyz(primaries: Primaries) -> Matrix:
     Raises:
         ArithmeticError: the primaries are on one line, or a y is 0.
     """
-    white, *colours = (
-        (x / y, 1.0, (1 - x - y) / y) for x, y in zip(primaries[::2], primaries[1::2], strict=True)
-    )
+    white, *colours = ((x / y, 1.0, (1 - x - y) / y) for x, y in zip(primaries[::2], primaries[1::2], strict=True))
     columns = [list(row) for row in zip(*colours, strict=True)]
     amounts = [sum(row[i] * white[i] for i in range(3)) for row in inverse(columns)]
     return [[row[i] * amounts[i] for i in range(3)] for row in columns]
@@ -89,7 +87,7 @@ def inverse(matrix: Matrix) -> Matrix:
 
     def minor(row: int, column: int) -> float:
         (a, b), (c, d) = ([matrix[i][j] for j in range(3) if j != column] for i in range(3) if i != row)
-        return (a * d - b * c) * (-1) ** (row + column)
+        return (b * c - a * d) if (row + column) % 2 else (a * d - b * c)
 
     determinant = sum(matrix[0][column] * minor(0, column) for column in range(3))
     return [[minor(column, row) / determinant for column in range(3)] for row in range(3)]

@@ -6,7 +6,7 @@ import io
 import struct
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from typing import cast
 
 from PIL import Image, ImageChops, ImageCms
@@ -103,9 +103,9 @@ def _by_levels(transform: Transform, ramp: Image.Image, mode: str) -> Transform:
         shades = zip(*levels, strict=True)
         if all(max(shade) - min(shade) <= 1 for shade in shades):
             return lambda image: image.point(levels[1])
-        return lambda image: image.convert("RGB").point(sum(levels, []))
-    unchanged = list(range(256)) if mode == "RGBA" else []
-    return lambda image: image.point(sum(levels, []) + unchanged)
+        return lambda image: image.convert("RGB").point([*chain(*levels)])
+    unchanged = range(256) if mode == "RGBA" else ()
+    return lambda image: image.point([*chain(*levels, unchanged)])
 
 
 def _by_space(space: ColourSpace, mode: str) -> Transform | None:

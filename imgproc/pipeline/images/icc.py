@@ -84,8 +84,8 @@ def matrix_profile(space: ColourSpace) -> bytes:
     curve = b"para\0\0\0\0" + struct.pack(">HH", _KINDS[len(space.curve)], 0) + _fixed(*map(float, space.curve))
     tags = {
         b"wtpt": b"XYZ \0\0\0\0" + _fixed(*D50),
-        **{name: b"XYZ \0\0\0\0" + _fixed(*xyz) for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)},
-        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
+        **{b"%cXYZ" % name: b"XYZ \0\0\0\0" + _fixed(*xyz) for name, xyz in zip(b"rgb", columns, strict=True)},
+        **{b"%cTRC" % name: curve for name in b"rgb"},
     }
     table, body, start = b"", b"", TAG_TABLE + 4 + 12 * len(tags)
     for name, value in tags.items():

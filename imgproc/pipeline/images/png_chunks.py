@@ -94,6 +94,8 @@ def _sort(source: bytes, chunk: _Chunk, found: _Found) -> None:
     if kind not in ANIMATION | COLOURS | {b"tRNS", b"eXIf"}:
         return
     content, is_whole = source[chunk.start + 8 : chunk.end - 4], _is_whole(source, chunk)
+    if kind == b"acTL" and b"IDAT" in found.kinds:
+        return
     if kind in ANIMATION:
         found.is_animation &= is_whole and len(content) >= LEAST_LENGTHS[kind]
         found.is_hidden |= kind == b"fcTL" and is_first and b"IDAT" in found.kinds
@@ -143,6 +145,7 @@ def _first_frame(source: bytes, kept: list[_Chunk]) -> bytes:
     return _join(source, head) + write_chunk(b"IDAT", data) + write_chunk(b"IEND", b"")
 
 
-def write_chunk(kind: bytes, content: bytes) -> bytes:
+def write_chunk(kind: bytes, content: bytes | bytearray) -> bytes:
     """A chunk with its length and checksum."""
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+    checksum = zlib.crc32(content, zlib.crc32(kind))
+    return b"".join([struct.pack(">I4s", len(content), kind), content, struct.pack(">I", checksum)])

@@ -62,6 +62,7 @@ class PngFile(PngImageFile):
             try:
                 self._load_pixels()
             except (OSError, SyntaxError, struct.error):
+                self._im = None  # Frees it before another is decoded.
                 whole = PngFile(io.BytesIO(mend(self._chunks.body)))
                 whole._load_pixels()
                 self._mode, self.im, self.info, self.tile = whole._mode, whole.im, whole.info, []
@@ -95,10 +96,9 @@ class PngFile(PngImageFile):
         return (0, last, self.width, last + 1)
 
     def _is_unwritten(self) -> bool:
-        marks = self.crop(self._last_row()).getextrema()
-        marks = marks if isinstance(marks[0], tuple) else (marks,)
-        written = 255 if self.mode == "1" else MARK
-        return all(mark == (written, written) for mark in marks)
+        mark = 255 if self.mode == "1" else MARK
+        bands = self.crop(self._last_row()).split()
+        return all(band.getextrema() == (mark, mark) for band in bands)
 
     def _make_plain(self, key: int) -> None:
         """Turn grey of 16 bits into 8 bits and transparency, by strips."""

@@ -40,13 +40,14 @@ def mend(body: bytes) -> bytes:
     head, packed = _split(body)
     stream = _inflate(packed, row_bytes(_header(head)))
     _check(stream, row_bytes(_header(head)))
-    pixels = packed[: stream.end] + struct.pack(">I", stream.checksum)
-    return head + write_chunk(b"IDAT", pixels) + write_chunk(b"IEND", b"")
+    packed[stream.end :] = struct.pack(">I", stream.checksum)
+    return b"".join([head, write_chunk(b"IDAT", packed), write_chunk(b"IEND", b"")])
 
 
 def _check(stream: _Stream, needed: int) -> None:
     if stream.inflated < needed:
-        detail = f"Only {100 * stream.inflated // needed}% of the PNG is there; replace it with the whole file."
+        share = f"only {100 * stream.inflated // needed}% of the picture is there"
+        detail = f"The PNG file ends too early and {share}; replace it with the whole file."
         raise CompressError(detail, code="truncated_image")
 
 
@@ -54,7 +55,7 @@ def _header(head: bytes) -> bytes:
     return head[16:29]
 
 
-def _split(body: bytes) -> tuple[bytes, bytes]:
+def _split(body: bytes) -> tuple[bytes, bytearray]:
     """All before the pixels, and the compressed pixels."""
     position, head, packed = len(SIGNATURE), 0, bytearray()
     while position + 8 <= len(body):
@@ -65,14 +66,14 @@ def _split(body: bytes) -> tuple[bytes, bytes]:
         elif head:
             break
         position += 12 + length
-    return body[: head or position], bytes(packed)
+    return body[: head or position], packed
 
 
-def _inflate(packed: bytes, most: int) -> _Stream:
+def _inflate(packed: bytearray, most: int) -> _Stream:
     """Inflate at most `most` bytes, and all of the stream that is undamaged; its checksum is not looked at."""
-    decoder, inflated, checksum, left = zlib.decompressobj(-zlib.MAX_WBITS), 0, 1, b""
+    decoder, inflated, checksum = zlib.decompressobj(-zlib.MAX_WBITS), 0, 1
     for start in range(2, len(packed), SLICE):
-        left = packed[start : start + SLICE]
+        left = bytes(packed[start : start + SLICE])
         while left and not decoder.eof and inflated < most:
             try:
                 rows = decoder.decompress(left, SLICE * 2)

@@ -42,7 +42,7 @@ def tone_mapping(space: ColourSpace) -> Callable[[Image.Image], Image.Image]:
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     colours = _convert(np, np.stack([red, green, blue], axis=-1), space)
     entries = np.clip(colours, -SIGNED, SIGNED).astype(np.float32)
-    table = ImageFilter.Color3DLUT(GRID, entries.reshape(-1), _copy_table=False)  # type: ignore[arg-type] # an array is right
+    table = ImageFilter.Color3DLUT(GRID, entries.reshape(-1), _copy_table=False)
     greys = Image.frombytes("L", (256, 1), bytes(range(256))).convert("RGB").filter(table).getchannel("G")
     right = np.rint(np.clip(_convert(np, np.linspace(0, 1, 256)[:, None].repeat(3, 1), space)[:, 1], 0, 1) * 255)
     # Between two points of the grid, greys are mixed with darker colours around them.

@@ -1,4 +1,4 @@
-"""Compresses the rows of a PNG again (W3C, PNG, third edition) and writes only the chunks that define its colours."""
+"""Compresses the rows of a PNG in sRGB again (W3C, PNG, third edition), and writes only the chunks they need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 WHOLE = ((0, 0, 1, 1),)  # left, top, and the steps across and down
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 SLICE = 65536
-COLOURS = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB"}  # colours and transparency; each chunk at most once
+COLOURS = {b"PLTE", b"tRNS"}  # each chunk at most once
 
 
 class _NotKeepable(ValueError):
@@ -81,8 +81,7 @@ def _allowed_lengths(header: bytes, colours: int) -> dict[bytes, Container[int]]
     depth, colour = header[8], header[9]
     transparency: dict[int, Container[int]] = {0: (2,), 2: (6,), 3: range(1, colours + 1)}
     palette = range(3, 3 * 2**depth + 1, 3) if colour == 3 else ()
-    plain: dict[bytes, Container[int]] = {b"gAMA": (4,), b"cHRM": (32,), b"sRGB": (1,)}
-    return plain | {b"PLTE": palette, b"tRNS": transparency.get(colour, ())}
+    return {b"PLTE": palette, b"tRNS": transparency.get(colour, ())}
 
 
 def _compress(pixels: bytes, *, length: int, time: CpuTime) -> bytes:
