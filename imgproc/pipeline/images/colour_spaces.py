@@ -44,7 +44,7 @@ CURVES: dict[int, Curve] = {
     17: (2.6, (52.37 / 48) ** (1 / 2.6), 0.0),
     18: HLG,
 }
-CAMERA_CURVES = {1, 6, 14, 15}  # of BT.709 and its kin: how a camera encodes, so a display's curve must be chosen
+CAMERA_CURVES = {1, 6, 11, 14, 15}  # of BT.709 and its kin: how a camera encodes, so a display's curve must be chosen
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 WHOLE = ((0, 0, 1, 1),)  # left, top, and the steps across and down
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 SLICE = 65536
-COLOURS = {b"PLTE", b"tRNS"}  # each chunk at most once
+COLOURS = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB"}  # colours and transparency; each chunk at most once
+PIXEL_COLOURS = {b"PLTE", b"tRNS"}  # The others only say that it is sRGB, or what counts less than a chunk that does.
 
 
 class _NotKeepable(ValueError):
@@ -54,7 +55,7 @@ def _rewrite(source: bytes, time: CpuTime) -> bytes:
     _require(all(len(body) in lengths[kind] for kind, body in colours.items()))
     chunks = {
         b"IHDR": header,
-        **colours,
+        **{kind: body for kind, body in colours.items() if kind in PIXEL_COLOURS},
         b"IDAT": _compress(bytes(pixels), length=row_bytes(header), time=time),
         b"IEND": b"",
     }
@@ -81,7 +82,8 @@ def _allowed_lengths(header: bytes, colours: int) -> dict[bytes, Container[int]]
     depth, colour = header[8], header[9]
     transparency: dict[int, Container[int]] = {0: (2,), 2: (6,), 3: range(1, colours + 1)}
     palette = range(3, 3 * 2**depth + 1, 3) if colour == 3 else ()
-    return {b"PLTE": palette, b"tRNS": transparency.get(colour, ())}
+    plain: dict[bytes, Container[int]] = {b"gAMA": (4,), b"cHRM": (32,), b"sRGB": (1,)}
+    return plain | {b"PLTE": palette, b"tRNS": transparency.get(colour, ())}
 
 
 def _compress(pixels: bytes, *, length: int, time: CpuTime) -> bytes:
