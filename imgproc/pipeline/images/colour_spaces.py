@@ -70,10 +70,11 @@ def to_xyz(primaries: Primaries) -> Matrix:
     """The matrix from linear RGB to CIE XYZ in which white has Y = 1; its rows are X, Y and Z.
 
     Raises:
-        ArithmeticError: the primaries are on one line, or a y is 0.
+        ArithmeticError: the primaries are on one line, or the y of white is 0.
     """
-    white, *colours = ((x / y, 1.0, (1 - x - y) / y) for x, y in zip(primaries[::2], primaries[1::2], strict=True))
-    columns = [list(row) for row in zip(*colours, strict=True)]
+    points = [(x, y, 1 - x - y) for x, y in zip(primaries[::2], primaries[1::2], strict=True)]
+    white = [part / points[0][1] for part in points[0]]
+    columns = [list(row) for row in zip(*points[1:], strict=True)]
     amounts = [sum(row[i] * white[i] for i in range(3)) for row in inverse(columns)]
     return [[row[i] * amounts[i] for i in range(3)] for row in columns]
 

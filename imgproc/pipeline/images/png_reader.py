@@ -49,7 +49,7 @@ class PngFile(PngImageFile):
             self.info["transparency"] = tuple(sample & most for sample in key)
         elif colour == 0 and isinstance(key, int) and depth < 16:
             self.info["transparency"] = (key & most) * 255 // (2**depth - 1)
-            if key & most >= 2**depth:
+            if (key & most) >= 2**depth:
                 del self.info["transparency"]  # No sample has it.
 
     def load(self) -> Any:
@@ -96,7 +96,7 @@ class PngFile(PngImageFile):
         return (0, last, self.width, last + 1)
 
     def _is_unwritten(self) -> bool:
-        mark = 255 if self.mode == "1" else MARK
+        mark = MARK * 257 if self.mode == "I;16" else MARK
         bands = self.crop(self._last_row()).split()
         return all(band.getextrema() == (mark, mark) for band in bands)
 

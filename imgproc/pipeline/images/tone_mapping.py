@@ -34,27 +34,35 @@ SIGNED = 1.99  # the largest entry of a table; values out of gamut stay in it, s
 
 
 def tone_mapping(space: ColourSpace) -> Callable[[Image.Image], Image.Image]:
-    """How to convert RGB or RGBA of an HDR colour space to sRGB: by a table, and a curve that mends its greys."""
+    """How to convert RGB or RGBA of an HDR colour space to sRGB."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # Otherwise it reserves 40 MB a core.
     import numpy as np  # noqa: PLC0415 - most workers never need it or its memory
 
     axis = np.linspace(0, 1, GRID)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     colours = _convert(np, np.stack([red, green, blue], axis=-1), space)
+    _straighten_greys(np, colours)
     entries = np.clip(colours, -SIGNED, SIGNED).astype(np.float32)
     table = ImageFilter.Color3DLUT(GRID, entries.reshape(-1), _copy_table=False)
-    greys = Image.frombytes("L", (256, 1), bytes(range(256))).convert("RGB").filter(table).getchannel("G")
-    right = np.rint(np.clip(_convert(np, np.linspace(0, 1, 256)[:, None].repeat(3, 1), space)[:, 1], 0, 1) * 255)
-    # Between two points of the grid, greys are mixed with darker colours around them.
-    found, places = np.unique(list(greys.tobytes()), return_inverse=True)
-    means = np.bincount(places, right) / np.bincount(places)
-    curve = [int(level) for level in np.rint(np.interp(range(256), found, np.maximum.accumulate(means)))]
+    return lambda image: image.filter(table)
 
-    def convert(image: Image.Image) -> Image.Image:
-        unchanged = list(range(256)) if image.mode == "RGBA" else []
-        return image.filter(table).point(curve * 3 + unchanged)
 
-    return convert
+def _straighten_greys(np: Any, colours: Any) -> None:
+    """Move the colours beside the greys, so that a grey between two points of the grid is not mixed with darker ones.
+
+    A grey a part of the way from one point to the next has eight points around it: both, three with one sample of the
+    next, and three with two.
+    """
+    low = np.arange(GRID - 1)
+    high = low + 1
+    for share, places in (
+        (1 / 3, [(high, low, low), (low, high, low), (low, low, high)]),
+        (2 / 3, [(low, high, high), (high, low, high), (high, high, low)]),
+    ):
+        right = (1 - share) * colours[low, low, low] + share * colours[high, high, high]
+        shift = right - sum(colours[place] for place in places) / 3
+        for place in places:
+            colours[place] += shift
 
 
 def _convert(np: Any, samples: Any, space: ColourSpace) -> Any:
