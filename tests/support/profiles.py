@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 
 from tests.support.photographs import DISPLAY_P3, SRGB
@@ -16,7 +16,9 @@ def fixed(*numbers: float) -> bytes:
     return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
 
 
-def profile(space: bytes, *, pcs: bytes = b"XYZ ", version: int = 2, kind: bytes = b"mntr", **tags: bytes) -> bytes:
+def profile(
+    space: bytes, tags: Mapping[str, bytes], *, pcs: bytes = b"XYZ ", version: int = 2, kind: bytes = b"mntr"
+) -> bytes:
     """A profile with these tags."""
     table, body, start = b"", b"", 132 + 12 * len(tags)
     for name, value in tags.items():
@@ -55,13 +57,12 @@ def code_points(primaries: int, transfer: int) -> bytes:
     return b"cicp\0\0\0\0" + bytes([primaries, transfer, 0, 1])
 
 
-GREY_18 = profile(b"GRAY", kTRC=curve(1.8))
-P3 = profile(b"RGB ", **matrix_tags(DISPLAY_P3))
-RGB_18 = profile(b"RGB ", **matrix_tags(SRGB, 1.8, 1.8, 1.8))
-TINTED = profile(b"RGB ", **matrix_tags(SRGB, 1.8, 2.2, 1.0))
+GREY_18 = profile(b"GRAY", {"kTRC": curve(1.8)})
+P3 = profile(b"RGB ", matrix_tags(DISPLAY_P3))
+RGB_18 = profile(b"RGB ", matrix_tags(SRGB, 1.8, 1.8, 1.8))
+TINTED = profile(b"RGB ", matrix_tags(SRGB, 1.8, 2.2, 1.0))
 LAB_TABLE = table(3, lambda rgb: (sum(rgb) / 3 * 100, (rgb[0] - rgb[1]) * 60, (rgb[1] - rgb[2]) * 60), points=9)
-TABLED = profile(b"RGB ", pcs=b"Lab ", A2B0=LAB_TABLE)
-COLORIMETRIC = profile(b"RGB ", pcs=b"Lab ", A2B1=LAB_TABLE)
-PRESS = profile(
-    b"CMYK", pcs=b"Lab ", kind=b"prtr", A2B0=table(4, lambda ink: ((1 - ink[0]) * (1 - ink[3]) * 100, 0, 0))
-)
+TABLED = profile(b"RGB ", {"A2B0": LAB_TABLE}, pcs=b"Lab ")
+COLORIMETRIC = profile(b"RGB ", {"A2B1": LAB_TABLE}, pcs=b"Lab ")
+INKS = table(4, lambda ink: ((1 - ink[0]) * (1 - ink[3]) * 100, 0, 0))
+PRESS = profile(b"CMYK", {"A2B0": INKS}, pcs=b"Lab ", kind=b"prtr")

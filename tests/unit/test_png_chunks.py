@@ -59,7 +59,7 @@ def test_the_transparent_colour_is_that_of_all_its_bits(colour: int, depth: int,
     assert np.array_equal(alpha, np.where(samples[..., 0] == levels[0], 0, 255))
 
 
-@pytest.mark.parametrize("depth", [2, 4, 8])
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
 def test_only_the_low_byte_of_a_transparent_colour_counts(depth: int) -> None:
     """A value that no sample can have makes nothing transparent."""
     samples = np.full((2, 2, 1), 1)

@@ -28,7 +28,7 @@ SRGB_POINTS = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 P3_POINTS = (0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
 BT2020_POINTS = (0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046)
 UNCHANGED, LINEAR, AS_P3 = (*BROWN, 128), (229, 168, 122, 188), (215, 93, 31, 128)
-CODED = profiles.profile(b"RGB ", version=4, **profiles.matrix_tags(), cicp=profiles.code_points(12, 13))
+CODED = profiles.profile(b"RGB ", profiles.matrix_tags() | {"cicp": profiles.code_points(12, 13)}, version=4)
 AS_18, AS_P3_22 = (211, 119, 65, 146), (216, 92, 24, 129)
 
 # What Chromium shows of brown and of the middle grey.
@@ -149,7 +149,7 @@ def test_shows_the_colours_that_chromium_shows(name: str, depth: int, alpha: tup
         pytest.param(profiles.RGB_18, (146, 146, 146), id="rgb"),
         pytest.param(profiles.TINTED, (146, 129, 188), id="rgb-that-tints"),
         pytest.param(profiles.PRESS, GREY, id="cmyk"),
-        pytest.param(profiles.profile(b"GRAY", pcs=b"Lab ", kTRC=profiles.curve(1.8)), GREY, id="grey-to-lab"),
+        pytest.param(profiles.profile(b"GRAY", {"kTRC": profiles.curve(1.8)}, pcs=b"Lab "), GREY, id="grey-to-lab"),
     ],
 )
 @pytest.mark.parametrize(("colour", "depth"), [(0, 8), (0, 16), (4, 8), (4, 16)])

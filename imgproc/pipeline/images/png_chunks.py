@@ -31,13 +31,14 @@ class _Chunk(NamedTuple):
 
 @dataclass
 class PngChunks:
-    """`body` is a PNG of the chunks that a decoder needs, and `colours` holds the content of those about colours.
+    """`body` is a PNG of the chunks that a decoder needs, `colours` the content of those about colours, `key` of tRNS.
 
     `frames` counts those of an animation that the body lacks, because a hidden still picture came first; 1 for others.
     """
 
     body: bytes
     colours: dict[bytes, bytes]
+    key: bytes
     frames: int = 1
 
 
@@ -48,6 +49,7 @@ class _Found:
     kept: list[_Chunk] = field(default_factory=list)
     colours: dict[bytes, bytes] = field(default_factory=dict)
     kinds: set[bytes] = field(default_factory=set)
+    key: bytes = b""
     is_animation: bool = True  # No chunk of an animation is damaged.
     is_hidden: bool = False  # An animation starts after the still picture.
 
@@ -63,11 +65,11 @@ def read_chunks(source: bytes) -> PngChunks:
         _sort(source, chunk, found)
     kinds = found.kinds
     if found.is_hidden and found.is_animation and {b"acTL", b"fdAT"} <= kinds:
-        return PngChunks(_first_frame(source, found.kept), found.colours, frames=2)
+        return PngChunks(_first_frame(source, found.kept), found.colours, found.key, frames=2)
     if ANIMATION & kinds and (found.is_hidden or not found.is_animation or b"acTL" not in kinds):
         found.kept = [chunk for chunk in found.kept if chunk.kind not in ANIMATION]
     body = source if _is_all(found.kept) else _join(source, found.kept)
-    return PngChunks(body, found.colours)
+    return PngChunks(body, found.colours, found.key)
 
 
 def _chunks(source: bytes) -> Iterator[_Chunk]:
@@ -105,8 +107,11 @@ def _sort(source: bytes, chunk: _Chunk, found: _Found) -> None:
     elif kind in COLOURS:
         if kind not in {b"cICP", b"mDCV", b"cLLI"} or b"PLTE" not in found.kinds:
             found.colours[kind] = content
-    elif kind == b"eXIf" or _fits(source, len(content), found.kinds):
+    elif kind == b"eXIf":
         found.kept.append(chunk)
+    elif _fits(source, len(content), found.kinds):
+        found.kept.append(chunk)
+        found.key = content
     found.kinds.add(kind)
 
 

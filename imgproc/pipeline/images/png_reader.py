@@ -43,14 +43,17 @@ class PngFile(PngImageFile):
 
     def _scale_key(self) -> None:
         """Scale the transparent colour as Pillow scales the samples. Below 16 bits, its low byte counts alone."""
-        key, (depth, colour) = self.info.get("transparency"), self._kind
+        depth, colour = self._kind
+        if not self._chunks.key or colour == PALETTE:
+            return
         most = 65535 if depth == 16 else 255
-        if isinstance(key, tuple):
-            self.info["transparency"] = tuple(sample & most for sample in key)
-        elif colour == 0 and isinstance(key, int) and depth < 16:
-            self.info["transparency"] = (key & most) * 255 // (2**depth - 1)
-            if (key & most) >= 2**depth:
-                del self.info["transparency"]  # No sample has it.
+        key = [sample & most for (sample,) in struct.iter_unpack(">H", self._chunks.key[: 6 if colour else 2])]
+        if colour == 2:
+            self.info["transparency"] = tuple(key)
+        elif key[0] < 2**depth:
+            self.info["transparency"] = key[0] * (255 // (2**depth - 1) if depth < 8 else 1)
+        else:
+            del self.info["transparency"]  # No sample has it.
 
     def load(self) -> Any:
         """Decode the picture.
