@@ -209,6 +209,22 @@ CASES: dict[str, Case] = {
     "the largest grey PNG with transparency": (lambda: _largest("LA", "PNG"), "rendition"),
     "the largest RGBA PNG with all extras": (lambda: _largest("RGBA", "PNG", **_all_extras()), "rendition"),
     "the largest PNG in 50 MiB": (_noisy_png, "rendition"),
+    "the largest PNG of 16 bits with a transparent colour": (
+        lambda: png(SIDE, SIDE, png_chunk(b"tRNS", bytes(6)), depth=16, body=_zeros(SIDE * (6 * SIDE + 1))),
+        "rendition",
+    ),
+    "the largest PNG of 16-bit grey with a transparent colour": (
+        lambda: png(SIDE, SIDE, png_chunk(b"tRNS", bytes(2)), depth=16, colour=0, body=_zeros(SIDE * (2 * SIDE + 1))),
+        "rendition",
+    ),
+    "the largest PNG with a wrong checksum": (
+        lambda: png(SIDE, SIDE, colour=6, body=_zeros(SIDE * (4 * SIDE + 1))[:-4] + bytes(4)),
+        "rendition",
+    ),
+    "the largest HDR PNG": (
+        lambda: png(SIDE, SIDE, png_chunk(b"cICP", b"\x09\x10\0\1"), body=_zeros(SIDE * (3 * SIDE + 1))),
+        "rendition",
+    ),
     "the largest JPEG with all extras": (lambda: _largest("RGB", "JPEG", **_all_extras()), "rendition"),
     "the largest TIFF with all extras": (
         lambda: _largest("RGBA", "TIFF", compression="tiff_deflate", **_all_extras()),
