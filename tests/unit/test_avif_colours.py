@@ -49,6 +49,8 @@ def colours(source: bytes) -> list[int]:
     return [*pixels[16, 16, :3], pixels[16, 48, 1]]
 
 
+PIXEL = (1, 1, 1, 1, -2099, 2, -2099, 2)  # the first pixel of 2100 x 2100
+
 CODES = {
     "sRGB": ((1, 13), UNCHANGED),
     "unspecified": ((2, 2), UNCHANGED),
@@ -138,6 +140,55 @@ def test_an_animation_has_the_colours_of_its_track() -> None:
     assert np.abs(np.array(colours(source)) - UNCHANGED).max() <= 3
     changed = source[:last] + struct.pack(">HH", 12, 13) + source[last + 4 :]
     assert np.abs(np.array(colours(changed)) - AS_P3).max() <= 3
+
+
+# A part of the picture
+
+
+def with_aperture(source: bytes, *numbers: int) -> bytes:
+    """The file of one item with a clap in place of its ICC profile, which is a property, too."""
+    start, end = next((begin + 4, stop) for name, begin, stop in boxes(source, 0, len(source)) if name == b"meta")
+    start, end = next((begin, stop) for name, begin, stop in boxes(source, start, end) if name == b"iprp")
+    pool, table = ((begin, stop) for _, begin, stop in boxes(source, start, end))
+    names = [source[begin : begin + 4] for _, begin, _ in boxes(source, *pool)]
+    begin, stop = list(boxes(source, *pool))[names.index(b"prof")][1:]
+    clap = struct.pack(">I4s4IiIiI", 40, b"clap", *numbers)
+    spare = stop - begin + 8 - len(clap)
+    properties = source[pool[0] : begin - 8] + clap + source[stop : pool[1]] + struct.pack(">I4s", spare, b"free")
+    owned = source[table[0] + 11 : table[1]].replace(
+        bytes([names.index(b"prof") + 1]), bytes([names.index(b"prof") + 129])
+    )
+    out = source[: pool[0]] + properties.ljust(pool[1] - pool[0], b"\0") + source[pool[1] : table[0] + 11]
+    return out + owned + source[table[1] :]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        pytest.param((32, 1, 16, 1, -16, 1, -8, 1), (32, 16), id="the-top-left"),
+        pytest.param((64, 2, 32, 1, -32, 2, 0, 1), (32, 32), id="halves"),
+        pytest.param((32, 1, 16, 1, 0, 1, 0, 1), (64, 32), id="the-middle"),
+        pytest.param((32, 1, 16, 1, 16, 1, 8, 1), (64, 32), id="the-bottom-right"),
+        pytest.param((63, 2, 32, 1, 0, 1, 0, 1), (64, 32), id="half-a-pixel"),
+        pytest.param((99, 1, 32, 1, 0, 1, 0, 1), (64, 32), id="too-wide"),
+        pytest.param((0, 1, 32, 1, -32, 1, 0, 1), (64, 32), id="nothing"),
+        pytest.param((32, 0, 32, 1, 0, 1, 0, 1), (64, 32), id="divided-by-zero"),
+    ],
+)
+def test_shows_the_part_that_chromium_shows(numbers: tuple[int, ...], expected: tuple[int, int]) -> None:
+    """It crops at the right and at the bottom alone."""
+    source = with_aperture(avif(icc_profile=profiles.P3), *numbers)
+    pixels = shown(source)
+    assert pixels.shape[1::-1] == expected
+    assert np.abs(pixels[8, 8, :3] - BROWN).max() <= 3
+
+
+def test_a_part_takes_the_memory_of_the_whole() -> None:
+    """The limit counts what is decoded."""
+    source = with_aperture(encode(Image.new("L", (2100, 2100)), "AVIF", speed=10, icc_profile=profiles.P3), *PIXEL)
+    with pytest.raises(CompressError, match="too much memory"):
+        compress(source, options=CompressOptions(), max_pixels=1)
+    assert compress(source, options=CompressOptions(), max_pixels=50_000_000).source.width == 1
 
 
 # Two tables of properties

@@ -5,6 +5,7 @@ Pillow gives the ICC profile alone, which counts more than both.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -31,10 +32,11 @@ Box = tuple[bytes, int, int]  # its name, and where its content starts and ends
 
 
 class AvifColours(NamedTuple):
-    """The colour space, None for sRGB, and whether the picture has no colours."""
+    """The colour space, None for sRGB, whether the picture has no colours, and its clap property, empty for none."""
 
     space: ColourSpace | None
     is_grey: bool
+    aperture: bytes
 
 
 def colours_of_avif(source: bytes) -> AvifColours:
@@ -53,7 +55,25 @@ def colours_of_avif(source: bytes) -> AvifColours:
         coded = sequence_colours(header[4 : 4 + MOST_HEADER]) or sequence_colours(data) or HeaderColours(2, 2)
         primaries, transfer = coded
     is_grey = len(header) > 2 and bool(header[2] & 0x10)
-    return AvifColours(_space(primaries, transfer, _peak(found)), is_grey)
+    return AvifColours(_space(primaries, transfer, _peak(found)), is_grey, found.get(b"clap", b""))
+
+
+def shown_size(aperture: bytes, size: tuple[int, int]) -> tuple[int, int]:
+    """The size of the part that a clean aperture shows (ISO/IEC 14496-12, 12.1.4), if it starts at the top left.
+
+    Chromium shows the whole picture for any other.
+    """
+    if len(aperture) != 32:
+        return size
+    numbers = struct.unpack(">4I", aperture[:16]) + struct.unpack(">iIiI", aperture[16:])
+    shown = []
+    for length, part, offset in zip(size, (numbers[:2], numbers[2:4]), (numbers[4:6], numbers[6:]), strict=True):
+        if not part[1] or not offset[1] or part[0] % part[1] or not 0 < part[0] // part[1] <= length:
+            return size
+        if (length - part[0] // part[1]) * offset[1] + 2 * offset[0]:
+            return size
+        shown.append(part[0] // part[1])
+    return shown[0], shown[1]
 
 
 def _is_nclx(source: bytes, name: bytes, start: int) -> bool:

@@ -7,7 +7,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
@@ -17,7 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from imgproc.pipeline.images.avif_colours import colours_of_avif
+from imgproc.pipeline.images.avif_colours import colours_of_avif, shown_size
 from imgproc.pipeline.images.avif_mend import join_associations
 from imgproc.pipeline.images.icc import is_usable
 from imgproc.pipeline.images.limits import check_tags
@@ -34,9 +34,20 @@ class _Avif(AvifImageFile):
         source = join_associations(cast("io.BytesIO", self.fp).read())
         self.fp = io.BytesIO(source)
         super()._open()
-        space, self.info["is_grey"] = colours_of_avif(source)
+        space, self.info["is_grey"], aperture = colours_of_avif(source)
+        self.coded_size = self.size
+        self._size = shown_size(aperture, self.size)
         if not is_usable(self.info.get("icc_profile", b"")):
             self.info["colour_space"] = space
+
+    def load(self) -> Any:
+        """Decode the picture and cut what is not shown."""
+        if self.tile and self.coded_size != self.size:
+            shown, self._size = self.size, self.coded_size
+            super().load()
+            self.im = self.im.crop((0, 0, *shown))
+            self._size = shown
+        return super().load()
 
     def load_prepare(self) -> None:
         del self._decoder
