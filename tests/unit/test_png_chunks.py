@@ -181,6 +181,21 @@ def test_says_how_much_of_a_cut_picture_is_there(source: bytes, share: int) -> N
     assert abs(int(error.detail.split("only ")[1].split("%")[0]) - share) <= 8
 
 
+def test_tells_damage_from_an_early_end() -> None:
+    """Where the stream cannot be inflated, the rows before it are counted."""
+    stored = b"\x78\x01\0" + struct.pack("<HH", 98, 98 ^ 0xFFFF) + rows_of(COLOURS)[:98]
+    error = refusal(HEAD + png_chunk(b"IDAT", stored + b"\7") + END)  # A block of a reserved type.
+    assert error.code == "truncated_image"
+    assert "is damaged and only" in error.detail
+
+
+def test_shows_no_pixels_that_both_checksums_call_damaged() -> None:
+    """One wrong checksum may be the only damage, but not two."""
+    data = bytearray(png_chunk(b"IDAT", zlib.compress(rows_of(COLOURS), 0)))
+    data[100] ^= 1
+    assert refusal(HEAD + bytes(data) + END).code == "corrupt_image"
+
+
 @pytest.mark.parametrize("colour", [0, 2])
 def test_a_last_row_of_any_colour_is_not_missing(colour: int) -> None:
     """The last row is marked before it is decoded, and a picture may end in the very colour of the mark."""

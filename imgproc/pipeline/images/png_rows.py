@@ -10,11 +10,11 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.lossless.png import row_bytes
 from imgproc.pipeline.images.png_chunks import SIGNATURE, write_chunk
 
-SLICE = 65536
+SLICE, ROWS = 65536, 16384  # bytes to take and to give at a time; what comes before damage counts by so many
 
 
 class _Stream(NamedTuple):
-    """The compressed pixels: how many bytes they inflate to, their checksum, and where the stream ends."""
+    """The compressed pixels: how many bytes they inflate to, their checksum, and where they end; 0 where damaged."""
 
     inflated: int
     checksum: int
@@ -36,18 +36,22 @@ def mend(body: bytes) -> bytes:
 
     Raises:
         CompressError: `truncated_image`, where pixels are missing.
+        SyntaxError: a chunk's checksum is wrong, too, so pixels may be.
     """
     head, packed = _split(body)
     stream = _inflate(packed, row_bytes(_header(head)))
     _check(stream, row_bytes(_header(head)))
+    if not _is_sound(body):
+        raise SyntaxError("wrong checksums")
     packed[stream.end :] = struct.pack(">I", stream.checksum)
     return b"".join([head, write_chunk(b"IDAT", packed), write_chunk(b"IEND", b"")])
 
 
 def _check(stream: _Stream, needed: int) -> None:
     if stream.inflated < needed:
+        fault = "ends too early" if stream.end else "is damaged"
         share = f"only {100 * stream.inflated // needed}% of the picture is there"
-        detail = f"The PNG file ends too early and {share}; replace it with the whole file."
+        detail = f"The PNG file {fault} and {share}; replace it with the whole file."
         raise CompressError(detail, code="truncated_image")
 
 
@@ -69,6 +73,17 @@ def _split(body: bytes) -> tuple[bytes, bytearray]:
     return body[: head or position], packed
 
 
+def _is_sound(body: bytes) -> bool:
+    """Whether all chunks that are not cut have the right checksum."""
+    position = len(SIGNATURE)
+    while position + 8 <= len(body):
+        end = position + 12 + int.from_bytes(body[position : position + 4], "big")
+        if end <= len(body) and zlib.crc32(body[position + 4 : end - 4]).to_bytes(4, "big") != body[end - 4 : end]:
+            return False
+        position = end
+    return True
+
+
 def _inflate(packed: bytearray, most: int) -> _Stream:
     """Inflate at most `most` bytes, and all of the stream that is undamaged; its checksum is not looked at."""
     decoder, inflated, checksum = zlib.decompressobj(-zlib.MAX_WBITS), 0, 1
@@ -76,7 +91,7 @@ def _inflate(packed: bytearray, most: int) -> _Stream:
         left = bytes(packed[start : start + SLICE])
         while left and not decoder.eof and inflated < most:
             try:
-                rows = decoder.decompress(left, SLICE * 2)
+                rows = decoder.decompress(left, ROWS)
             except zlib.error:
                 return _Stream(inflated, checksum, 0)
             inflated, checksum = inflated + len(rows), zlib.adler32(rows, checksum)
