@@ -76,7 +76,7 @@ def is_srgb(image: Image.Image) -> bool:
     return pixel.mode != "CMYK" and to_srgb(pixel, meaning=meaning_of(image)) is pixel
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _transform(meaning: Meaning, mode: str) -> Transform | None:
     """How to convert an image of `mode` to sRGB; None where nothing changes, or its meaning is not usable."""
     if isinstance(meaning, bytes):
