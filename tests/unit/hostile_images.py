@@ -241,6 +241,22 @@ CASES: dict[str, Case] = {
     "the largest grey PNG with transparency": (lambda: _largest("LA", "PNG"), "rendition"),
     "the largest RGBA PNG with all extras": (lambda: _largest("RGBA", "PNG", **_all_extras()), "rendition"),
     "the largest PNG in 50 MiB": (_noisy_png, "rendition"),
+    "the largest PNG of 16 bits with a transparent colour": (
+        lambda: png(SIDE, SIDE, png_chunk(b"tRNS", bytes(6)), depth=16, body=_zeros(SIDE * (6 * SIDE + 1))),
+        "rendition",
+    ),
+    "the largest PNG of 16-bit grey with a transparent colour": (
+        lambda: png(SIDE, SIDE, png_chunk(b"tRNS", bytes(2)), depth=16, colour=0, body=_zeros(SIDE * (2 * SIDE + 1))),
+        "rendition",
+    ),
+    "the largest PNG with a wrong checksum": (
+        lambda: png(SIDE, SIDE, colour=6, body=_zeros(SIDE * (4 * SIDE + 1))[:-4] + bytes(4)),
+        "rendition",
+    ),
+    "the largest HDR PNG": (
+        lambda: png(SIDE, SIDE, png_chunk(b"cICP", b"\x09\x10\0\1"), body=_zeros(SIDE * (3 * SIDE + 1))),
+        "rendition",
+    ),
     "the largest JPEG with all extras": (lambda: _largest("RGB", "JPEG", **_all_extras()), "rendition"),
     "the largest TIFF with all extras": (
         lambda: _largest("RGBA", "TIFF", compression="tiff_deflate", **_all_extras()),
@@ -292,15 +308,15 @@ CASES: dict[str, Case] = {
     "a TIFF of 500 pages": (lambda: _frames("TIFF", 500), "rendition"),
     "a TIFF whose pages form a cycle": (_endless_ifds, "rendition"),
     # Compressed text and profiles.
-    "a PNG text of 1 GiB": (lambda: png(9, 9, png_chunk(b"zTXt", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
-    "a PNG profile of 1 GiB": (lambda: png(9, 9, png_chunk(b"iCCP", b"a\0\0" + _zeros(2**30))), "corrupt_image"),
+    "a PNG text of 1 GiB": (lambda: png(9, 9, png_chunk(b"zTXt", b"a\0\0" + _zeros(2**30))), "truncated_image"),
+    "a PNG profile of 1 GiB": (lambda: png(9, 9, png_chunk(b"iCCP", b"a\0\0" + _zeros(2**30))), "truncated_image"),
     "a PNG international text of 1 GiB": (
         lambda: png(9, 9, png_chunk(b"iTXt", b"a\0\1\0\0\0" + _zeros(2**30))),
-        "corrupt_image",
+        "truncated_image",
     ),
     "1,000 PNG texts of 1 MiB": (
         lambda: png(9, 9, *[png_chunk(b"zTXt", b"a\0\0" + _zeros(2**20))] * 1000),
-        "corrupt_image",
+        "truncated_image",
     ),
     "PNG pixels of 1 GiB for 9 x 9": (lambda: png(9, 9, body=_zeros(2**30)), "rendition"),
     "a JPEG profile that is not one": (lambda: photo_bytes("JPEG", icc_profile=b"\xff" * 60_000), "rendition"),

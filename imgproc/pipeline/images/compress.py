@@ -19,7 +19,7 @@ from imgproc.pipeline.images.encode import check_sides, encode
 from imgproc.pipeline.images.faults import FAULTS, explain
 from imgproc.pipeline.images.formats import MAX_QUALITY, SMART, content_type_of, extension_of, identify
 from imgproc.pipeline.images.keep import keep
-from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_memory
+from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_memory, coded_pixels
 from imgproc.pipeline.images.memory import MemoryBudget
 from imgproc.pipeline.images.notes import ImageNote
 from imgproc.pipeline.images.options import CompressOptions
@@ -105,7 +105,7 @@ def _hold_memory(
     quality = MAX_QUALITY if options.quality == SMART else options.quality
     alpha = image.has_transparency_data and target != "jpeg"
     encoding = min(encoder_bytes(width * height, target=target, quality=quality, alpha=alpha), IMAGE_BYTES)
-    return memory.hold(max(image.width * image.height * BYTES_A_PIXEL, encoding))
+    return memory.hold(max(coded_pixels(image) * BYTES_A_PIXEL, encoding))
 
 
 def _may_keep(image: ImageFile.ImageFile, orientation: int, options: CompressOptions) -> bool:

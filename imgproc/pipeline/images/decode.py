@@ -7,7 +7,7 @@ from functools import partial
 
 from PIL import Image, ImageFile
 
-from imgproc.pipeline.images.colours import flatten, to_plain, to_srgb, white_of
+from imgproc.pipeline.images.colours import flatten, meaning_of, to_plain, to_srgb, white_of
 from imgproc.pipeline.images.formats import SMART
 from imgproc.pipeline.images.jpeg_eighths import decode_eighths
 from imgproc.pipeline.images.options import CompressOptions
@@ -32,10 +32,10 @@ def decode_resized(image: ImageFile.ImageFile, source: bytes, *, options: Compre
     size = scaled_size(image.size, options.scale)
     gap = 1 if options.scale > 0.25 else 2
     decoded, box = _decode(image, source, (size[0] * gap, size[1] * gap), by_eighths=_may_use_eighths(options, target))
-    white, profile = white_of(decoded), image.info.get("icc_profile")
+    white, meaning = white_of(decoded), meaning_of(image)
 
     def finish(strip: Image.Image) -> Image.Image:
-        strip = to_srgb(strip, profile=profile)
+        strip = to_srgb(strip, meaning=meaning)
         return flatten(strip) if target == "jpeg" else strip
 
     if decoded.size == size:

@@ -60,6 +60,12 @@ def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) 
         raise CompressError(detail, code="too_many_pixels")
 
 
+def coded_pixels(image: ImageFile.ImageFile) -> int:
+    """The number of pixels to decode: more than the picture has where a part of them is shown."""
+    width, height = getattr(image, "coded_size", image.size)
+    return cast("int", width * height)
+
+
 def _has_one_scan(image: ImageFile.ImageFile, source: bytes) -> bool:
     return image.format == "JPEG" and source.count(b"\xff\xda") < 2
 
@@ -92,5 +98,5 @@ _NEEDED: dict[str, Callable[[ImageFile.ImageFile], float]] = {
     "JPEG": _jpeg_bytes,
     "TIFF": _tiff_bytes,
     "WEBP": lambda image: image.width * image.height * WEBP_BYTES,
-    "AVIF": lambda image: image.width * image.height * AVIF_BYTES,
+    "AVIF": lambda image: coded_pixels(image) * AVIF_BYTES,
 }

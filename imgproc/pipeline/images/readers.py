@@ -7,13 +7,17 @@ import re
 import threading
 import warnings
 from collections.abc import Callable
+from typing import IO, Any, cast
 
 from PIL import AvifImagePlugin, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from imgproc.pipeline.images.avif_colours import colours_of_avif, shown_size
+from imgproc.pipeline.images.avif_mend import join_associations
+from imgproc.pipeline.images.icc import is_usable
 from imgproc.pipeline.images.jpeg_reader import open_jpeg
+from imgproc.pipeline.images.png_reader import PngFile
 from imgproc.pipeline.images.screens import Gif, open_bmp
 from imgproc.pipeline.images.tiff_reader import open_tiff
 
@@ -22,7 +26,26 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class _Avif(AvifImageFile):
-    """Frees the decoder and its copy of the picture before Pillow allocates its own."""
+    """Reads the colour space, and frees the decoder and its copy of the picture before Pillow allocates its own."""
+
+    def _open(self) -> None:
+        source = join_associations(cast("io.BytesIO", self.fp).read())
+        self.fp = io.BytesIO(source)
+        super()._open()
+        space, self.info["is_grey"], aperture = colours_of_avif(source)
+        self.coded_size = self.size
+        self._size = shown_size(aperture, self.size)
+        if not is_usable(self.info.get("icc_profile", b"")):
+            self.info["colour_space"] = space
+
+    def load(self) -> Any:
+        """Decode the picture and cut what is not shown."""
+        if self.tile and self.coded_size != self.size:
+            shown, self._size = self.size, self.coded_size
+            super().load()
+            self.im = self.im.crop((0, 0, *shown))
+            self._size = shown
+        return super().load()
 
     def load_prepare(self) -> None:
         del self._decoder
@@ -40,7 +63,7 @@ class _WebP(WebPImageFile):
 # Image.open would also try MPO, and hides the decoder's message behind one error.
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": open_jpeg,
-    "png": PngImageFile,
+    "png": PngFile,
     "webp": _WebP,
     "avif": _Avif,
     "gif": Gif,

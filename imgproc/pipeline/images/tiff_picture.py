@@ -181,6 +181,6 @@ def _image(channels: Bytes, layout: Layout, mode: str, profile: bytes | None) ->
         return Image.frombytes(mode, size, np.ascontiguousarray(channels).tobytes())
     count = COLOURS[CMYK]
     inks = Image.frombytes("CMYK", size, np.ascontiguousarray(channels[..., :count]).tobytes())
-    rgb = to_srgb(inks, profile=profile or press_profile())
+    rgb = to_srgb(inks, meaning=profile or press_profile())
     rgb.putalpha(Image.frombytes("L", size, np.ascontiguousarray(channels[..., count]).tobytes()))
     return rgb

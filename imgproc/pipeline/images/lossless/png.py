@@ -1,4 +1,4 @@
-"""Compresses the rows of a PNG again (W3C, PNG, third edition) and writes only the chunks that define its colours."""
+"""Compresses the rows of a PNG in sRGB again (W3C, PNG, third edition), and writes only the chunks they need."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ WHOLE = ((0, 0, 1, 1),)  # left, top, and the steps across and down
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 SLICE = 65536
 COLOURS = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB"}  # colours and transparency; each chunk at most once
+PIXEL_COLOURS = {b"PLTE", b"tRNS"}  # The others only say that it is sRGB, or what counts less than a chunk that does.
 
 
 class _NotKeepable(ValueError):
@@ -54,8 +55,8 @@ def _rewrite(source: bytes, time: CpuTime) -> bytes:
     _require(all(len(body) in lengths[kind] for kind, body in colours.items()))
     chunks = {
         b"IHDR": header,
-        **colours,
-        b"IDAT": _compress(bytes(pixels), length=_row_bytes(header), time=time),
+        **{kind: body for kind, body in colours.items() if kind in PIXEL_COLOURS},
+        b"IDAT": _compress(bytes(pixels), length=row_bytes(header), time=time),
         b"IEND": b"",
     }
     return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks.items())
@@ -100,7 +101,7 @@ def _compress(pixels: bytes, *, length: int, time: CpuTime) -> bytes:
     return bytes(written + encoder.flush())
 
 
-def _row_bytes(header: bytes) -> int:
+def row_bytes(header: bytes) -> int:
     """The number of bytes of all rows of all passes, each row with its filter byte."""
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     total = 0

@@ -1,0 +1,156 @@
+"""Reads the chunks of a PNG as leniently as Chromium (W3C, PNG, third edition), for a decoder that is strict.
+
+A damaged, misplaced or unknown chunk that the pixels do not need is dropped, as are texts and colours. The colours are
+read here, because Pillow reads few of them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from imgproc.core.errors import CompressError
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
+NEEDED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # A decoder checks these itself.
+COLOURS = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cLLI", b"mDCV"}
+PALETTE = 3  # a colour type
+KEY_LENGTHS = {0: range(2, 257), 2: range(6, 257), PALETTE: range(1, 257)}  # of tRNS by colour type
+LEAST_LENGTHS = {b"acTL": 8, b"fcTL": 26, b"fdAT": 4}
+
+
+class _Chunk(NamedTuple):
+    kind: bytes
+    start: int  # of its length
+    end: int  # of its checksum
+
+
+@dataclass
+class PngChunks:
+    """`body` is a PNG of the chunks that a decoder needs, `colours` the content of those about colours, `key` of tRNS.
+
+    `frames` counts those of an animation that the body lacks, because a hidden still picture came first; 1 for others.
+    """
+
+    body: bytes
+    colours: dict[bytes, bytes]
+    key: bytes
+    frames: int = 1
+
+
+@dataclass
+class _Found:
+    """What was found so far."""
+
+    kept: list[_Chunk] = field(default_factory=list)
+    colours: dict[bytes, bytes] = field(default_factory=dict)
+    kinds: set[bytes] = field(default_factory=set)
+    key: bytes = b""
+    is_animation: bool = True  # No chunk of an animation is damaged.
+    is_hidden: bool = False  # An animation starts after the still picture.
+
+
+def read_chunks(source: bytes) -> PngChunks:
+    """Sort the chunks of a PNG; the body is `source` itself where nothing was dropped.
+
+    Raises:
+        CompressError: `unsupported_format`, for an animation whose first frame does not fill it.
+    """
+    found = _Found()
+    for chunk in _chunks(source):
+        _sort(source, chunk, found)
+    kinds = found.kinds
+    if found.is_hidden and found.is_animation and {b"acTL", b"fdAT"} <= kinds:
+        return PngChunks(_first_frame(source, found.kept), found.colours, found.key, frames=2)
+    if ANIMATION & kinds and (found.is_hidden or not found.is_animation or b"acTL" not in kinds):
+        found.kept = [chunk for chunk in found.kept if chunk.kind not in ANIMATION]
+    body = source if _is_all(found.kept) else _join(source, found.kept)
+    return PngChunks(body, found.colours, found.key)
+
+
+def _chunks(source: bytes) -> Iterator[_Chunk]:
+    """All chunks up to the end, or up to what is no chunk; the last one may be cut."""
+    position, kind = len(SIGNATURE), b""
+    while position + 8 <= len(source) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", source, position)
+        end = position + 12 + length
+        if end > len(source) and kind not in NEEDED | ANIMATION:
+            return
+        if not kind.isalpha() and not _is_whole(source, _Chunk(kind, position, end)):
+            return
+        yield _Chunk(kind, position, min(end, len(source)))
+        position = end
+
+
+def _sort(source: bytes, chunk: _Chunk, found: _Found) -> None:
+    kind, is_first = chunk.kind, chunk.kind not in found.kinds
+    if kind in NEEDED:
+        found.kinds.add(kind)
+        if is_first or kind == b"IDAT":
+            found.kept.append(chunk)
+        return
+    if kind not in ANIMATION | COLOURS | {b"tRNS", b"eXIf"}:
+        return
+    content, is_whole = source[chunk.start + 8 : chunk.end - 4], _is_whole(source, chunk)
+    if kind == b"acTL" and b"IDAT" in found.kinds:
+        return
+    if kind in ANIMATION:
+        found.is_animation &= is_whole and len(content) >= LEAST_LENGTHS[kind]
+        found.is_hidden |= kind == b"fcTL" and is_first and b"IDAT" in found.kinds
+        found.kept.append(chunk)
+    elif not is_whole or not is_first or (b"IDAT" in found.kinds and kind != b"eXIf"):
+        return
+    elif kind in COLOURS:
+        if kind not in {b"cICP", b"mDCV", b"cLLI"} or b"PLTE" not in found.kinds:
+            found.colours[kind] = content
+    elif kind == b"eXIf":
+        found.kept.append(chunk)
+    elif _fits(source, len(content), found.kinds):
+        found.kept.append(chunk)
+        found.key = content
+    found.kinds.add(kind)
+
+
+def _is_whole(source: bytes, chunk: _Chunk) -> bool:
+    checksum = zlib.crc32(memoryview(source)[chunk.start + 4 : chunk.end - 4])
+    return checksum.to_bytes(4, "big") == source[chunk.end - 4 : chunk.end]
+
+
+def _fits(source: bytes, length: int, kinds: set[bytes]) -> bool:
+    """Whether a tRNS of this length may be where it is."""
+    colour = source[25]
+    return length in KEY_LENGTHS.get(colour, ()) and (colour != PALETTE or b"PLTE" in kinds)
+
+
+def _join(source: bytes, kept: list[_Chunk]) -> bytes:
+    parts = (source[chunk.start : chunk.end] for chunk in kept)
+    return b"".join([SIGNATURE, *parts])
+
+
+def _is_all(kept: list[_Chunk]) -> bool:
+    """Whether no chunk is missing before the last one."""
+    starts = [len(SIGNATURE), *(chunk.end for chunk in kept)]
+    return all(chunk.start == start for chunk, start in zip(kept, starts, strict=False))
+
+
+def _first_frame(source: bytes, kept: list[_Chunk]) -> bytes:
+    """A PNG of the first frame of an animation, for browsers do not show the still picture before it."""
+    controls = [number for number, chunk in enumerate(kept) if chunk.kind == b"fcTL"]
+    control = kept[controls[0]]
+    if source[control.start + 12 : control.start + 20] != source[16:24]:
+        detail = "The first frame of the animated PNG does not fill the picture; export it as a still picture."
+        raise CompressError(detail, code="unsupported_format")
+    frame = kept[controls[0] : controls[1] if controls[1:] else None]
+    data = b"".join(source[chunk.start + 12 : chunk.end - 4] for chunk in frame if chunk.kind == b"fdAT")
+    head = [chunk for chunk in kept if chunk.kind not in ANIMATION | {b"IDAT", b"IEND"}]
+    return _join(source, head) + write_chunk(b"IDAT", data) + write_chunk(b"IEND", b"")
+
+
+def write_chunk(kind: bytes, content: bytes | bytearray) -> bytes:
+    """A chunk with its length and checksum."""
+    checksum = zlib.crc32(content, zlib.crc32(kind))
+    return b"".join([struct.pack(">I4s", len(content), kind), content, struct.pack(">I", checksum)])
