@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import io
 import math
-import os
-import sys
-import tempfile
 import zlib
-from typing import IO, Any
+from typing import Any
 
 from PIL import Image
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.avif_grid import encode_grid
-from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
+from imgproc.pipeline.images.cost import FULL_COLOUR_AVIF, IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.faults import FAULTS
 from imgproc.pipeline.images.formats import INPUT_FORMATS
+from imgproc.pipeline.images.plain_jpeg import save_jpeg
+from imgproc.pipeline.images.thin_colours import has_thin_colours
 
-# These settings give nearly the bytes of the slower defaults in a fraction of their time. A JPEG gets no Huffman tables
-# of its own: they save 2% of a photograph (12% of a small product on white) and add a fifth to the time of the whole
-# job. AVIF stays on one thread, because other images keep the cores busy.
+# These settings give nearly the bytes of the slower defaults in a fraction of their time. AVIF stays on one thread,
+# because other images keep the cores busy.
 ENCODERS: dict[str, dict[str, Any]] = {
     "jpeg": {},
     "webp": {"method": 2},
@@ -31,6 +29,8 @@ MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 32_768}  # the limits of lib
 # Pixels above which a PNG gets less effort. In a second, the usual effort encodes 4 million pixels of noise, that for
 # large pictures 7 million, and that for huge ones 9 million.
 LARGE_PNG, HUGE_PNG = 16 * 10**6, 32 * 10**6
+# Pixels up to which thin strokes of strong colour keep it at full size; strokes of larger pictures are wider.
+FULL_COLOUR_PIXELS = {"jpeg": 8 * 1024 * 1024, "avif": FULL_COLOUR_AVIF}
 AVIF_SECONDS = 6.0  # A picture that may take longer is encoded in tiles.
 
 
@@ -79,7 +79,7 @@ def encode(
     """Encode with the usual effort, or with less where the picture is large; `effort` overrides settings.
 
     `scale` is the one the picture was resized by; an error names a smaller one that works. `time` bounds a PNG and an
-    AVIF of tiles. libjpeg writes to a real file descriptor, which does not hold the GIL.
+    AVIF of tiles.
 
     Raises:
         CompressError: `encode_failed`, where the format cannot hold the picture, or encoding takes too much memory or
@@ -88,6 +88,8 @@ def encode(
     picture.info.clear()  # Some encoders copy comments and profiles from it.
     check_sides(picture.size, target=target, scale=scale)
     settings = {**ENCODERS[target], **_large_settings(picture, target, quality, scale), **effort}
+    if keeps_full_colours(picture, target):
+        settings["subsampling"] = "4:4:4"
     try:
         if target == "avif" and not effort and not _fits_one_call(picture, quality=quality):
             return encode_grid(picture, quality=quality, time=time or CpuTime(), **settings)
@@ -98,12 +100,14 @@ def encode(
         raise CompressError(detail, code="encode_failed") from error
 
 
+def keeps_full_colours(picture: Image.Image, target: str) -> bool:
+    """Whether the colours of the picture are worth storing at full size. WebP cannot, and PNG always does."""
+    return picture.width * picture.height <= FULL_COLOUR_PIXELS.get(target, 0) and has_thin_colours(picture)
+
+
 def _save(picture: Image.Image, target: str, time: CpuTime | None, **settings: Any) -> bytes:
     if target == "jpeg":
-        with _scratch_file() as file:
-            picture.save(file, format=target, **settings)
-            file.seek(0)
-            return file.read()
+        return save_jpeg(picture, **settings)
     with _TimedBuffer(time) as stream:
         picture.save(stream, format=target, **settings)
         return stream.getvalue()  # This makes no copy.
@@ -136,9 +140,3 @@ def _fits_one_call(picture: Image.Image, *, quality: int) -> bool:
     pixels, alpha = picture.width * picture.height, picture.mode == "RGBA"
     seconds = pixels / 10**6 * (0.4 + 0.005 * quality) * (1.6 if alpha else 1)
     return seconds <= AVIF_SECONDS and encoder_bytes(pixels, target="avif", quality=quality, alpha=alpha) <= IMAGE_BYTES
-
-
-def _scratch_file() -> IO[bytes]:
-    if sys.platform == "linux":
-        return os.fdopen(os.memfd_create("rendition"), "w+b")
-    return tempfile.TemporaryFile()
