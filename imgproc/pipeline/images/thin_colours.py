@@ -12,6 +12,7 @@ STEP = 2  # Of a sampled line every second pixel is looked at.
 REACH = 2  # samples to either side; a stroke is up to about 6 pixels wide
 STRONG = 112  # levels of saturation (the largest sample less the smallest) between a stroke and what is beside it
 SHARE = 0.002  # of the samples in such strokes. Photographs stay below 0.001, a line of text is above (ADR 31).
+LEAST = 5  # samples in strokes, however small the picture: a few may be noise
 LEAST_LINES, MOST_LINES, LINE_DISTANCE = 6, 32, 32
 
 
@@ -26,7 +27,7 @@ def has_thin_colours(picture: Image.Image) -> bool:
     lines.paste(rows)
     lines.paste(columns.transpose(Image.Transpose.TRANSPOSE), (0, rows.height))
     samples = rows.width * rows.height + columns.width * columns.height
-    return sum(_contrasts(lines)[STRONG:]) >= SHARE * samples
+    return sum(_contrasts(lines)[STRONG:]) >= max(LEAST, SHARE * samples)
 
 
 def _lines(length: int) -> int:
