@@ -51,6 +51,7 @@ THIN = {
     "green text": text(fill=(0, 150, 20)),
     "yellow text on black": text(fill="yellow", on="black"),
     "white text on red": text(fill="white", on=RED),
+    "one line on a large picture": text(size=(1000, 1000), height=40).crop((0, 0, 1000, 100)).resize((1000, 100)),
     "small text": text(size=(200, 150), height=12),
     "text above a photograph": text(on=(90, 100, 95)),
     "red lines across": lines(RED, across=True),

@@ -6,18 +6,22 @@ colour with what is beside it: red on white turns dark. Edges of larger things o
 
 from __future__ import annotations
 
+from typing import cast
+
 from PIL import Image, ImageChops
 
 STEP = 2  # Of a sampled line every second pixel is looked at.
 REACH = 2  # samples to either side; a stroke is up to about 6 pixels wide
 STRONG = 112  # levels of saturation (the largest sample less the smallest) between a stroke and what is beside it
-SHARE = 0.002  # of the samples in such strokes. Photographs stay below 0.001, a line of text is above (ADR 31).
-LEAST = 5  # samples in strokes, however small the picture: a few may be noise
-LEAST_LINES, MOST_LINES, LINE_DISTANCE = 6, 32, 32
+# A picture needs strokes in so many samples, and in so many of all samples or of one line's. In photographs they are
+# few and far between, and a line of text has many of them in a row (ADR 31).
+LEAST = 7
+SHARE, SHARE_OF_LINE = 0.002, 4 / 255
+LEAST_LINES, MOST_LINES, LINE_DISTANCE = 6, 32, 32  # how many rows and columns are sampled, and at what distance
 
 
 def has_thin_colours(picture: Image.Image) -> bool:
-    """Whether the share of strongly coloured strokes in sampled rows and columns of an RGB(A) picture is large."""
+    """Whether sampled rows and columns of an RGB or RGBA picture cross many thin strokes of strong colour."""
     width, height = picture.size
     if picture.mode not in {"RGB", "RGBA"} or min(width, height) <= STEP * REACH * 2:
         return False
@@ -27,7 +31,12 @@ def has_thin_colours(picture: Image.Image) -> bool:
     lines.paste(rows)
     lines.paste(columns.transpose(Image.Transpose.TRANSPOSE), (0, rows.height))
     samples = rows.width * rows.height + columns.width * columns.height
-    return sum(_contrasts(lines)[STRONG:]) >= max(LEAST, SHARE * samples)
+    strokes = _strokes(lines)
+    found = strokes.histogram()[255]
+    if found < LEAST:
+        return False
+    _, most = strokes.reduce((strokes.width, 1)).getextrema()  # of the means of the lines
+    return found >= SHARE * samples or cast("float", most) >= SHARE_OF_LINE * 255
 
 
 def _lines(length: int) -> int:
@@ -35,11 +44,12 @@ def _lines(length: int) -> int:
     return min(length, MOST_LINES, max(LEAST_LINES, length // LINE_DISTANCE))
 
 
-def _contrasts(lines: Image.Image) -> list[int]:
-    """The histogram of how much the saturation of each sample differs from both that are REACH to its sides."""
+def _strokes(lines: Image.Image) -> Image.Image:
+    """255 for each sample whose saturation differs strongly from both that are REACH to its sides, 0 for others."""
     red, green, blue = lines.split()[:3]
     most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     saturation = ImageChops.subtract(most, ImageChops.darker(ImageChops.darker(red, green), blue))
     width, height = lines.width - 2 * REACH, lines.height
     left, here, right = (saturation.crop((turn * REACH, 0, turn * REACH + width, height)) for turn in range(3))
-    return ImageChops.darker(ImageChops.difference(here, left), ImageChops.difference(here, right)).histogram()
+    differences = ImageChops.darker(ImageChops.difference(here, left), ImageChops.difference(here, right))
+    return differences.point([0] * STRONG + [255] * (256 - STRONG))
