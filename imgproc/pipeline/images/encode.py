@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import math
 import zlib
+from functools import partial
 from typing import Any
 
 from PIL import Image
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.avif_grid import encode_grid
-from imgproc.pipeline.images.cost import FULL_COLOUR_AVIF, IMAGE_BYTES, CpuTime, encoder_bytes
+from imgproc.pipeline.images.cost import FULL_COLOUR, IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.faults import FAULTS
 from imgproc.pipeline.images.formats import INPUT_FORMATS
 from imgproc.pipeline.images.plain_jpeg import save_jpeg
+from imgproc.pipeline.images.plain_webp import save_webp
 from imgproc.pipeline.images.thin_colours import has_thin_colours
+from imgproc.pipeline.images.white_avif import with_white
 
 # These settings give nearly the bytes of the slower defaults in a fraction of their time. AVIF stays on one thread,
 # because other images keep the cores busy.
@@ -30,7 +33,7 @@ MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 32_768}  # the limits of lib
 # large pictures 7 million, and that for huge ones 9 million.
 LARGE_PNG, HUGE_PNG = 16 * 10**6, 32 * 10**6
 # Pixels up to which thin strokes of strong colour keep it at full size; strokes of larger pictures are wider.
-FULL_COLOUR_PIXELS = {"jpeg": 8 * 1024 * 1024, "avif": FULL_COLOUR_AVIF}
+FULL_COLOUR_PIXELS = {"jpeg": 8 * 1024 * 1024, "webp": FULL_COLOUR, "avif": FULL_COLOUR}
 AVIF_SECONDS = 6.0  # A picture that may take longer is encoded in tiles.
 
 
@@ -88,11 +91,14 @@ def encode(
     picture.info.clear()  # Some encoders copy comments and profiles from it.
     check_sides(picture.size, target=target, scale=scale)
     settings = {**ENCODERS[target], **_large_settings(picture, target, quality, scale), **effort}
-    if keeps_full_colours(picture, target):
-        settings["subsampling"] = "4:4:4"
+    if "lossless" not in effort and keeps_full_colours(picture, target):
+        settings |= {"sharp": True} if target == "webp" else {"subsampling": "4:4:4"}
     try:
         if target == "avif" and not effort and not _fits_one_call(picture, quality=quality):
             return encode_grid(picture, quality=quality, time=time or CpuTime(), **settings)
+        if target == "avif" and not effort:
+            save = partial(_save, picture, target, time, **settings)
+            return with_white(picture, quality, lambda each: save(quality=each), time or CpuTime())
         return _save(picture, target, time, quality=quality, **settings)
     except FAULTS as error:
         sides = f"{picture.width} x {picture.height} pixels"
@@ -101,13 +107,15 @@ def encode(
 
 
 def keeps_full_colours(picture: Image.Image, target: str) -> bool:
-    """Whether the colours of the picture are worth storing at full size. WebP cannot, and PNG always does."""
+    """Whether thin strokes need their colours at full size. WebP only gets the best half size; PNG always has all."""
     return picture.width * picture.height <= FULL_COLOUR_PIXELS.get(target, 0) and has_thin_colours(picture)
 
 
 def _save(picture: Image.Image, target: str, time: CpuTime | None, **settings: Any) -> bytes:
     if target == "jpeg":
         return save_jpeg(picture, **settings)
+    if target == "webp" and "lossless" not in settings:
+        return save_webp(picture, **{"sharp": False} | settings)
     with _TimedBuffer(time) as stream:
         picture.save(stream, format=target, **settings)
         return stream.getvalue()  # This makes no copy.
