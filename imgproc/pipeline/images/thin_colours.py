@@ -13,11 +13,12 @@ from PIL import Image, ImageChops
 STEP = 2  # Of a sampled line every second pixel is looked at.
 REACH = 2  # samples to either side; a stroke is up to about 6 pixels wide
 STRONG = 112  # levels of saturation (the largest sample less the smallest) between a stroke and what is beside it
+IS_STRONG = [0] * STRONG + [255] * (256 - STRONG)
 # A picture needs strokes in so many samples, and in so many of all samples or of one line's. In photographs they are
 # few and far between, and a line of text has many of them in a row (ADR 31).
 LEAST = 7
 SHARE, SHARE_OF_LINE = 0.002, 4 / 255
-LEAST_LINES, MOST_LINES, LINE_DISTANCE = 6, 32, 32  # how many rows and columns are sampled, and at what distance
+ROWS, ROW_DISTANCE, COLUMNS = (6, 32), 32, 6  # Columns are for rules between lines; rows also find text.
 
 
 def has_thin_colours(picture: Image.Image) -> bool:
@@ -25,8 +26,9 @@ def has_thin_colours(picture: Image.Image) -> bool:
     width, height = picture.size
     if picture.mode not in {"RGB", "RGBA"} or min(width, height) <= STEP * REACH * 2:
         return False
-    rows = picture.resize((width // STEP, _lines(height)), Image.Resampling.NEAREST)
-    columns = picture.resize((_lines(width), height // STEP), Image.Resampling.NEAREST)
+    count = min(height, max(ROWS[0], min(ROWS[1], height // ROW_DISTANCE)))
+    rows = picture.resize((width // STEP, count), Image.Resampling.NEAREST)
+    columns = picture.resize((COLUMNS, height // STEP), Image.Resampling.NEAREST)
     lines = Image.new(picture.mode, (max(rows.width, columns.height), rows.height + columns.width))
     lines.paste(rows)
     lines.paste(columns.transpose(Image.Transpose.TRANSPOSE), (0, rows.height))
@@ -39,11 +41,6 @@ def has_thin_colours(picture: Image.Image) -> bool:
     return found >= SHARE * samples or cast("float", most) >= SHARE_OF_LINE * 255
 
 
-def _lines(length: int) -> int:
-    """How many lines to sample across so many pixels."""
-    return min(length, MOST_LINES, max(LEAST_LINES, length // LINE_DISTANCE))
-
-
 def _strokes(lines: Image.Image) -> Image.Image:
     """255 for each sample whose saturation differs strongly from both that are REACH to its sides, 0 for others."""
     red, green, blue = lines.split()[:3]
@@ -52,4 +49,4 @@ def _strokes(lines: Image.Image) -> Image.Image:
     width, height = lines.width - 2 * REACH, lines.height
     left, here, right = (saturation.crop((turn * REACH, 0, turn * REACH + width, height)) for turn in range(3))
     differences = ImageChops.darker(ImageChops.difference(here, left), ImageChops.difference(here, right))
-    return differences.point([0] * STRONG + [255] * (256 - STRONG))
+    return differences.point(IS_STRONG)
