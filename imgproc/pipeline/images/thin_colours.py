@@ -18,7 +18,8 @@ IS_STRONG = [0] * STRONG + [255] * (256 - STRONG)
 # few and far between, and a line of text has many of them in a row (ADR 31).
 LEAST = 7
 SHARE, SHARE_OF_LINE = 0.002, 4 / 255
-ROWS, ROW_DISTANCE, COLUMNS = (6, 32), 32, 6  # Columns are for rules between lines; rows also find text.
+ROWS, ROW_DISTANCE = (8, 32), 32
+COLUMNS = 2  # for rules between lines; more would miss the cache too often
 
 
 def has_thin_colours(picture: Image.Image) -> bool:
