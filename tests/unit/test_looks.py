@@ -88,6 +88,20 @@ def test_only_thin_strokes_of_strong_colour_count(name: str) -> None:
             assert not has_thin_colours(picture.resize((side, side * picture.height // picture.width)))
 
 
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
+def test_photographs_are_encoded_as_before(name: str) -> None:
+    """At the default options, to the byte."""
+    made = compress(encode(photo(name), "JPEG", quality=90), options=CompressOptions(), max_pixels=10**7)
+    assert sampling(made.body) == HALF
+    assert made.body == usual(
+        decode(
+            compress(
+                encode(photo(name), "JPEG", quality=90), options=CompressOptions(format="png"), max_pixels=10**7
+            ).body
+        )
+    )
+
+
 @pytest.mark.parametrize("options", [{}, {"quality": 80}, {"quality": "smart"}], ids=str)
 @pytest.mark.parametrize("target", ["jpeg", "avif", "webp"])
 def test_red_text_stays_red(target: str, options: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ STRONG = 112  # levels of saturation (the largest sample less the smallest) betw
 IS_STRONG = [0] * STRONG + [255] * (256 - STRONG)
 # A picture needs strokes in so many samples, and in so many of all samples or of one line's. In photographs they are
 # few and far between, and a line of text has many of them in a row (ADR 31).
-LEAST = 7
+LEAST = 8
 SHARE, SHARE_OF_LINE = 0.002, 4 / 255
 ROWS, ROW_DISTANCE = (8, 32), 32
 COLUMNS = 2  # for rules between lines; more would miss the cache too often
