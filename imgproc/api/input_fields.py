@@ -13,6 +13,7 @@ from marshmallow import ValidationError
 from imgproc.api import file_values, missing_file, option_values
 from imgproc.pipeline.images.formats import (
     MAX_QUALITY,
+    MAX_SIZE,
     MIN_QUALITY,
     SMART,
 )
@@ -36,6 +37,13 @@ class WholeNumber(_PlainNumber, Integer):
 
 class Number(_PlainNumber, Float):
     """A finite number in ASCII digits."""
+
+
+class Side(WholeNumber):
+    """A number of pixels."""
+
+    def __init__(self, *, metadata: dict[str, Any]) -> None:
+        super().__init__(validate=Range(min=1, max=MAX_SIZE), metadata=metadata)
 
 
 class Quality(Field[Any]):
@@ -93,6 +101,10 @@ EXPLAIN: dict[str, Callable[[str], str]] = {
     "quality": option_values.explain_quality,
     "scale": option_values.explain_scale,
     "format": option_values.explain_format,
+    "maxWidth": option_values.explain_side,
+    "maxHeight": option_values.explain_side,
+    "minSide": option_values.explain_side,
+    "larger": option_values.explain_larger,
     "invalidRows": option_values.explain_invalid_rows,
     "encoding": file_values.explain_encoding,
     "outputFormat": file_values.explain_output_format,

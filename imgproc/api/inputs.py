@@ -23,6 +23,7 @@ from imgproc.api.input_fields import (
     Format,
     Number,
     Quality,
+    Side,
     WholeNumber,
     YesNo,
     without_nul,
@@ -37,6 +38,8 @@ from imgproc.pipeline.images.formats import (
     DEFAULT_QUALITY,
     DEFAULT_SCALE,
     FORMAT_OPTIONS,
+    KEEP,
+    LARGER_OPTIONS,
     MAX_SCALE,
     MIN_SCALE,
 )
@@ -103,6 +106,25 @@ class UploadIn(_Given):
         load_default=DEFAULT_FORMAT,
         validate=OneOf(FORMAT_OPTIONS),
         metadata={"description": "Format of the outputs; `jpg` and `image/jpeg` are read as `jpeg`."},
+    )
+    maxWidth = Side(
+        metadata={"description": "The most pixels of width, as displayed, after `scale`; nothing is enlarged."}
+    )
+    maxHeight = Side(metadata={"description": "The most pixels of height, likewise."})
+    minSide = Side(
+        metadata={
+            "description": "No side is shrunk below so many pixels, whatever `scale`, `maxWidth` and `maxHeight` say."
+        }
+    )
+    larger = String(
+        load_default=KEEP,
+        validate=OneOf(LARGER_OPTIONS),
+        metadata={
+            "description": (
+                "What to do with an output larger than its source: `keep` it, or store the picture of the `source`, in "
+                "its own format and size. A note of the image says so."
+            )
+        },
     )
     invalidRows = String(
         load_default="reject",

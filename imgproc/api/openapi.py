@@ -67,6 +67,10 @@ OPTIONAL = {
     "checks",
     "outputXlsx",
     "outputXlsxUrl",
+    "larger",
+    "maxWidth",
+    "maxHeight",
+    "minSide",
 }  # members of a response that may be missing
 UPLOADS = ("/api/upload", "/api/validate")
 

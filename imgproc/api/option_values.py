@@ -9,16 +9,22 @@ from imgproc.api.missing_file import SHOWN, shown
 from imgproc.pipeline.images.formats import (
     FORMAT_OPTIONS,
     KEEP,
+    LARGER_OPTIONS,
     MAX_QUALITY,
+    MAX_SIZE,
     MIN_QUALITY,
     OUTPUT_FORMATS,
     SMART,
+    SOURCE,
 )
 
 NUMBER = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?|[.,]\d{1,9})\s*(%?)", re.ASCII)
 FRACTION = re.compile(r"(\d{1,4})\s*/\s*(\d{1,4})", re.ASCII)
 QUALITY_WORDS = {"low": "30", "medium": "50", "normal": "50", "default": "50", "high": "80", "best": "95", "max": "95"}
 QUALITY_WORDS |= {"maximum": "95", "lossless": "95", "auto": SMART, "automatic": SMART}
+PIXELS = re.compile(r"(\d{1,3}(?:[., ]\d{3})+|\d{1,9}(?:\.0{1,9})?)\s*(?:px|pixels?)?", re.ASCII)
+LARGER_WORDS = dict.fromkeys(("original", "input", "smaller", "smallest", "true", "yes", "1"), SOURCE)
+LARGER_WORDS |= dict.fromkeys(("output", "rendition", "allow", "false", "no", "0"), KEEP)
 KEEP_WORDS = {"original", "same", "source", "input", "auto", "none"}
 ROW_WORDS = {"ignore": "skip", "drop": "skip", "true": "skip", "yes": "skip", "1": "skip"}
 ROW_WORDS |= {"fail": "reject", "error": "reject", "strict": "reject", "false": "reject", "no": "reject", "0": "reject"}
@@ -64,6 +70,25 @@ def explain_format(value: str) -> str:
     close = get_close_matches(format_name(given)[:SHOWN], FORMAT_OPTIONS, n=1, cutoff=0.7)
     meant = KEEP if given in KEEP_WORDS else close[0] if close else None
     return explain(f"Give one of {', '.join(FORMAT_OPTIONS)}", value, meant)
+
+
+def explain_side(value: str) -> str:
+    """What to write instead of a number of pixels that cannot be used."""
+    given, meant = value.strip().lower(), None
+    if found := PIXELS.fullmatch(given):
+        number = int(re.sub(r"[., ]", "", found[1].removesuffix(".0")))
+        meant = str(min(number, MAX_SIZE)) if number else None
+    rule = f"Give a whole number of pixels from 1 to {MAX_SIZE}"
+    if meant is None and re.search(r"[%/]|^0?[.,]\d", given):
+        rule = f"{rule}; a part of the size is given as scale"
+    return explain(rule, value, meant)
+
+
+def explain_larger(value: str) -> str:
+    """What to write instead of a value of `larger` that cannot be used."""
+    given = value.strip().lower()
+    meant = given if given in LARGER_OPTIONS else LARGER_WORDS.get(given)
+    return explain(f"Give {' or '.join(LARGER_OPTIONS)}", value, meant)
 
 
 def explain_invalid_rows(value: str) -> str:

@@ -9,11 +9,11 @@ from enum import Enum
 
 from apiflask import Schema
 from apiflask.fields import UUID, Boolean, Field, Float, Integer, List, Nested, String
-from apiflask.validators import OneOf
+from apiflask.validators import OneOf, Range
 
 from imgproc.db.statuses import AT_LIMIT, DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
 from imgproc.pipeline.http.host_gate import Trouble
-from imgproc.pipeline.images.formats import FORMAT_OPTIONS, MAX_QUALITY, MIN_QUALITY, SMART
+from imgproc.pipeline.images.formats import FORMAT_OPTIONS, LARGER_OPTIONS, MAX_QUALITY, MAX_SIZE, MIN_QUALITY, SMART
 
 QUALITY = {
     "oneOf": [
@@ -59,11 +59,15 @@ class Bytes(Schema):
 
 
 class Options(Schema):
-    """How the images are compressed."""
+    """How the images are compressed. The last four are there only where the upload gave them."""
 
     quality: Field[int | str] = Field(metadata=QUALITY)
     scale = Float()
     format = String(validate=OneOf(FORMAT_OPTIONS))
+    larger = String(validate=OneOf(LARGER_OPTIONS))
+    maxWidth = Integer(validate=Range(min=1, max=MAX_SIZE))
+    maxHeight = Integer(validate=Range(min=1, max=MAX_SIZE))
+    minSide = Integer(validate=Range(min=1, max=MAX_SIZE))
 
 
 class WebhookState(Schema):
@@ -209,7 +213,20 @@ class Picture(Schema):
 class OutputPicture(Picture):
     """The size and format of a rendition."""
 
-    kept = Boolean(metadata={"description": "The pixels are the source's: `quality=smart` found nothing smaller."})
+    kept = Boolean(
+        metadata={
+            "description": (
+                "The pixels are the source's: `quality=smart` found nothing smaller, or `larger=source` chose them."
+            )
+        }
+    )
+
+
+class ImageNoteOut(Schema):
+    """Something to know of an image that succeeded."""
+
+    code = String()
+    detail = String()
 
 
 class ImageOut(Schema):
@@ -223,6 +240,10 @@ class ImageOut(Schema):
     error = Nested(ImageErrorOut, allow_none=True)
     source = Nested(Picture, allow_none=True)
     output = Nested(OutputPicture, allow_none=True)
+    notes = List(
+        Nested(ImageNoteOut),
+        metadata={"description": "What the output does not show as the source has it, or which option did not apply."},
+    )
     durationMs = Integer(allow_none=True)
 
 

@@ -30,11 +30,12 @@ from imgproc.journey.file_options import FileOptions
 from imgproc.journey.reading import reading_json
 from imgproc.journey.services import services
 from imgproc.journey.summary import rfc3339
-from imgproc.pipeline.images.options import CompressOptions
+from imgproc.pipeline.images.options import GIVEN, CompressOptions
 from imgproc.pipeline.table.read import ReadOptions, Scan, require_valid
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/api", tag="Uploads")
 
+IMAGE_OPTIONS = ("quality", "scale", "format", *GIVEN)
 MAX_FILENAME_CHARS = 255
 SMALL_FILE = 1024 * 1024  # bytes; such a file is read at once and needs no slot
 FREE_THREADS = 1  # threads that neither read a large file, nor wait for a slot, nor send a ping
@@ -116,7 +117,7 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
         size=size,
         stream=cast("HashedSpool", file.stream),  # by `bodies.BoundedRequest`
         filename=filename,
-        options=CompressOptions(quality=form["quality"], scale=form["scale"], format=form["format"]),
+        options=CompressOptions.from_json({name: form[name] for name in IMAGE_OPTIONS if name in form}),
         file=FileOptions(
             ReadOptions(form.get("encoding"), form.get("sheet"), form.get("columns")),
             output_format=form["outputFormat"],

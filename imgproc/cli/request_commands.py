@@ -31,6 +31,10 @@ PARTS = {  # of the upload, by the parameter of `submit`
     "quality": "quality",
     "scale": "scale",
     "format_": "format",
+    "max_width": "maxWidth",
+    "max_height": "maxHeight",
+    "min_side": "minSide",
+    "larger": "larger",
     "invalid_rows": "invalidRows",
 }
 
@@ -60,6 +64,12 @@ def _client(url: str | None, key: str | None) -> Client:
     "--scale", help=f"Factor on width and height, above {MIN_SCALE:g} up to {MAX_SCALE:g} (default {DEFAULT_SCALE})."
 )
 @click.option("--format", "format_", help=f"{', '.join(OUTPUT_FORMATS)}, or {KEEP} (default {DEFAULT_FORMAT}).")
+@click.option("--max-width", help="The most pixels of width, after the scale; nothing is enlarged.")
+@click.option("--max-height", help="The most pixels of height, after the scale.")
+@click.option("--min-side", help="Pixels that no side is shrunk below.")
+@click.option(
+    "--larger", help="If an output is larger than its source: keep it (default), or store the source's picture."
+)
 @click.option("--invalid-rows", help="reject the whole file (default), or skip bad rows.")
 @click.option("--wait", is_flag=True, help="Show the progress until the request has ended.")
 @_server_options

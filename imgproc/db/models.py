@@ -171,6 +171,7 @@ class ProductImage(Base):
     output_height: Mapped[int | None]
     output_format: Mapped[str | None] = mapped_column(String(16))
     output_kept: Mapped[bool | None]
+    notes: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
     etag: Mapped[str | None] = mapped_column(String(255))
     last_modified: Mapped[str | None] = mapped_column(String(64))
     duration_ms: Mapped[int | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
 import sqlalchemy as sa
@@ -109,7 +109,7 @@ def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **va
         input_bytes=upload.size,
         filename=upload.filename,
         input_key=input_key(request_id),
-        options=asdict(upload.options),
+        options=upload.options.as_json(),
         file_options=upload.file.as_json(),
         skip_invalid=upload.skip_invalid,
         reference=upload.reference,
@@ -205,7 +205,7 @@ def _fingerprint(upload: Upload) -> str:
     """The SHA-256 of the file and its options: the same for two uploads that ask for the same."""
     digest = upload.stream.sha256.copy()
     options: dict[str, Any] = {
-        **asdict(upload.options),
+        **upload.options.as_json(),
         "skip_invalid": upload.skip_invalid,
         "webhook_url": upload.webhook_url,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -141,7 +141,7 @@ class ImageMaker:
         make = partial(
             compress,
             download.body,
-            options=CompressOptions(**self.claim.options),
+            options=CompressOptions.from_json(self.claim.options),
             max_pixels=self.services.settings.max_image_pixels,
             memory=self.services.memory,
         )
@@ -170,6 +170,7 @@ class ImageMaker:
             output_height=output.height,
             output_format=output.format,
             output_kept=rendition.kept,
+            notes=[asdict(note) for note in rendition.notes] or None,
         )
 
     def _with_validators(self, made: MadeImage, download: Download) -> MadeImage:

@@ -286,6 +286,7 @@ def test_any_exception_of_an_encoder_is_a_compress_error(
 
     source = encode(photo("coffee"), "BMP")
     monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(encoding, "save_webp", fail)
     with pytest.raises(CompressError) as refused:
         run(source, quality=quality, format=target)
     assert refused.value.code == "encode_failed"

@@ -21,7 +21,8 @@ from imgproc.db.transitions.window import refill_is_due, release
 class MadeImage:
     """A made image: its two objects, the facts of both, and the host's validators (RFC 9110, 8.8).
 
-    Each field is a column of `product_images`. `output_kept` says that the rendition has the pixels of the source.
+    Each field is a column of `product_images`. `output_kept` says that the rendition has the pixels of the source;
+    `notes` are what else a caller should know of it, each a code and a detail, or None if there are none.
     An `etag` of None says that no later request may reuse the image; an empty one, that the host gave none.
     """
 
@@ -36,6 +37,7 @@ class MadeImage:
     output_height: int
     output_format: str
     output_kept: bool
+    notes: list[dict[str, str]] | None = None
     etag: str | None = None
     last_modified: str | None = None
     duration_ms: int | None = None

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import io
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageFile
 
 from imgproc.pipeline.images.colours import is_srgb
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
-from imgproc.pipeline.images.decode import decode_resized, scaled_size
+from imgproc.pipeline.images.decode import decode_resized, output_factor
 from imgproc.pipeline.images.encode import check_sides, encode
 from imgproc.pipeline.images.faults import FAULTS, explain
-from imgproc.pipeline.images.formats import MAX_QUALITY, SMART, content_type_of, extension_of, identify
+from imgproc.pipeline.images.formats import MAX_QUALITY, SMART, SOURCE, content_type_of, extension_of, identify
 from imgproc.pipeline.images.keep import keep
 from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_memory, coded_pixels
 from imgproc.pipeline.images.memory import MemoryBudget
@@ -26,10 +26,14 @@ from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of, turn_upright, turned_size
 from imgproc.pipeline.images.parts import check_parts
 from imgproc.pipeline.images.readers import open_image, silence_pillow
+from imgproc.pipeline.images.sizes import fits, scaled_size, size_notes
 from imgproc.pipeline.images.smart import encode_smart
 
 # The names that code outside this folder imports.
 __all__ = ["CompressOptions", "ImageFacts", "MemoryBudget", "Rendition", "compress", "content_type_of", "extension_of"]
+
+OTHERWISE = "larger=source stores the picture of the source where that is possible"
+NOT_KEPT = "only an upright JPEG, PNG or lossless WebP in sRGB, with one frame, can be stored in its place"
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Rendition:
     """The encoded image, how to serve it, and the facts of the source and the output.
 
     `kept` is True where the output shows the source's own pixels at full size, because encoding them again made no
-    smaller file.
+    smaller file, or one larger than the source. `notes` say what else a caller should know.
     """
 
     body: bytes
@@ -63,8 +67,9 @@ def compress(
 ) -> Rendition:
     """Make one rendition of `source`: its first frame, upright, scaled, in sRGB, without metadata.
 
-    Each side becomes `scale` times the source's, rounded as `scaled_size` says. WebP, AVIF and PNG keep transparency;
-    a JPEG shows it as white. The call waits until `memory`, which all threads share, has what the image needs.
+    Each side becomes as many times the source's as `factor_of` says, rounded as by `scaled_size`. WebP, AVIF and PNG
+    keep transparency; a JPEG shows it as white. The call waits until `memory`, which all threads share, has what the
+    image needs.
 
     Raises:
         CompressError: `not_an_image`, `unsupported_format`, `too_many_pixels`, `corrupt_image`, `truncated_image`,
@@ -79,20 +84,21 @@ def compress(
         check_parts(source, source_format)
         image = open_image(io.BytesIO(source), source_format)  # The headers alone: nothing is decoded yet.
         check_memory(image, source, max_pixels=max_pixels)
-        check_sides(scaled_size(image.size, options.scale), target=target, scale=options.scale)
+        factor = output_factor(image, options)
+        check_sides(scaled_size(image.size, factor), target=target, scale=factor)
         full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
         with _hold_memory(memory, image, target, options):
             picture = decode_resized(image, source, options=options, target=target)
             orientation = orientation_of(image)
-            may_keep = target == source_format and _may_keep(image, orientation, options)
+            facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
+            may_keep = _may_keep(image, facts, target, options)
             image = None  # Frees the picture at full size.
             picture = turn_upright(picture, orientation)
-            facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
-            body = _encode(picture, target, options, time)
-            kept = _keep(source, facts, len(body), time) if may_keep else None
+            body = _encode(picture, target, factor, options, time)
+            kept = _keep(source, facts, body, options, time) if may_keep else None
     except FAULTS as error:
         raise explain(error, source, source_format, image) from error
-    return _rendition(facts, picture.size, target, body, kept)
+    return _rendition(facts, ImageFacts(len(body), *picture.size, target), body, kept, options)
 
 
 def _hold_memory(
@@ -101,41 +107,65 @@ def _hold_memory(
     """Hold the bytes that the decoder or the encoder takes at most, beside the source."""
     if memory is None:
         return nullcontext()
-    width, height = scaled_size(image.size, options.scale)
+    width, height = scaled_size(image.size, output_factor(image, options))
     quality = MAX_QUALITY if options.quality == SMART else options.quality
     alpha = image.has_transparency_data and target != "jpeg"
     encoding = min(encoder_bytes(width * height, target=target, quality=quality, alpha=alpha), IMAGE_BYTES)
     return memory.hold(max(coded_pixels(image) * BYTES_A_PIXEL, encoding))
 
 
-def _may_keep(image: ImageFile.ImageFile, orientation: int, options: CompressOptions) -> bool:
-    """Whether the source's own pixels may be the output: only if viewers show them exactly as they would the output."""
+def _may_keep(image: ImageFile.ImageFile, facts: ImageFacts, target: str, options: CompressOptions) -> bool:
+    """Whether the source's own pixels may be the output: only if viewers show them exactly as they would the output.
+
+    Only `larger=source` gives them in another format than the one asked for.
+    """
     return (
-        options.quality == SMART
-        and orientation == UPRIGHT
+        (options.larger == SOURCE or (options.quality == SMART and target == facts.format))
+        and fits((facts.width, facts.height), options)
+        and orientation_of(image) == UPRIGHT
         and getattr(image, "n_frames", 1) == 1  # For some formats Pillow reads the whole file to count.
         and is_srgb(image)
     )
 
 
-def _encode(picture: Image.Image, target: str, options: CompressOptions, time: CpuTime) -> bytes:
+def _encode(picture: Image.Image, target: str, scale: float, options: CompressOptions, time: CpuTime) -> bytes:
     if options.quality == SMART:
-        return encode_smart(picture, target=target, scale=options.scale, time=time)
-    return encode(picture, target=target, quality=options.quality, scale=options.scale)
+        return encode_smart(picture, target=target, scale=scale, time=time)
+    return encode(picture, target=target, quality=options.quality, scale=scale)
 
 
-def _keep(source: bytes, facts: ImageFacts, below: int, time: CpuTime) -> bytes | None:
+def _keep(source: bytes, facts: ImageFacts, body: bytes, options: CompressOptions, time: CpuTime) -> bytes | None:
+    """The source's own pixels in fewer bytes than `body`; None if there are none, or `body` is small enough."""
+    worth_it = options.quality == SMART and facts.format == options.output_format(facts.format)
+    if not worth_it and len(body) <= len(source):
+        return None
     pixels = facts.width * facts.height
-    return keep(source, source_format=facts.format, pixels=pixels, below=below, time=time)
+    return keep(source, source_format=facts.format, pixels=pixels, below=len(body), time=time)
 
 
-def _rendition(facts: ImageFacts, size: tuple[int, int], target: str, body: bytes, kept: bytes | None) -> Rendition:
-    if kept is not None:
-        body, size = kept, (facts.width, facts.height)
+def _rendition(
+    source: ImageFacts, made: ImageFacts, body: bytes, kept: bytes | None, options: CompressOptions
+) -> Rendition:
+    output = made if kept is None else replace(source, bytes=len(kept))
+    notes = size_notes((source.width, source.height), (output.width, output.height), options)
     return Rendition(
-        body=body,
-        content_type=content_type_of(target),
-        source=facts,
-        output=ImageFacts(len(body), *size, target),
+        body=body if kept is None else kept,
+        content_type=content_type_of(output.format),
+        source=source,
+        output=output,
         kept=kept is not None,
+        notes=(*notes, *_larger_notes(source, made, output, options)),
     )
+
+
+def _larger_notes(
+    source: ImageFacts, made: ImageFacts, output: ImageFacts, options: CompressOptions
+) -> tuple[ImageNote, ...]:
+    """Say that the rendition is larger than its source, or that the source's picture stands in for it."""
+    if made.bytes <= source.bytes:
+        return ()
+    larger = f"The {made.format} has {made.bytes:,} bytes, and its source {source.bytes:,}"
+    if output is made:
+        asked = options.larger == SOURCE
+        return (ImageNote("larger_than_source", f"{larger}; {NOT_KEPT if asked else OTHERWISE}."),)
+    return (ImageNote("source_kept", f"{larger}, so the picture of the source is stored, in its format and size."),)

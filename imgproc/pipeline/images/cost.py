@@ -10,11 +10,13 @@ IMAGE_SECONDS = 8.0  # of processor time; optional work stops at it
 
 # Bytes a pixel while a picture is encoded, the picture included. Measured at quality 95 on noise, gradients, flat
 # colour and black and white dots (python -m tests.unit.hostile_images).
-JPEG_BYTES = 6
+JPEG_BYTES = 8  # with colours at full size; 6 without
 PNG_BYTES = 8.8  # The file takes up to four bytes a pixel, in a buffer that is an eighth larger.
 WEBP_BYTES, WEBP_BYTES_A_QUALITY = 9.2, 0.067  # without transparency; a larger file takes more
 WEBP_ALPHA_BYTES, WEBP_ALPHA_LEAST_BYTES = 42, 34  # with the usual and with the least effort
 AVIF_BYTES, AVIF_ALPHA_BYTES = 33, 38
+FULL_COLOUR = 3 * MB  # Pictures up to so many pixels may keep their colours at full size, which takes more:
+FULL_COLOUR_BYTES, FULL_COLOUR_ALPHA_BYTES = 46, 56
 
 
 class CpuTime:
@@ -33,6 +35,8 @@ def encoder_bytes(pixels: int, *, target: str, quality: int, alpha: bool, least:
     """Bytes that a picture and its encoder take at most; `least` is for the encoder's least effort."""
     if target == "webp":
         each = _webp_bytes(quality, alpha=alpha, least=least)
+    elif target == "avif" and pixels <= FULL_COLOUR:
+        each = FULL_COLOUR_ALPHA_BYTES if alpha else FULL_COLOUR_BYTES
     elif target == "avif":
         each = AVIF_ALPHA_BYTES if alpha else AVIF_BYTES
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 from PIL import Image, ImageFile
@@ -11,15 +10,18 @@ from imgproc.pipeline.images.colours import flatten, meaning_of, to_plain, to_sr
 from imgproc.pipeline.images.formats import SMART
 from imgproc.pipeline.images.jpeg_eighths import decode_eighths
 from imgproc.pipeline.images.options import CompressOptions
+from imgproc.pipeline.images.orientation import orientation_of, turned_size
 from imgproc.pipeline.images.resize import Box, reduce
+from imgproc.pipeline.images.sizes import factor_of, scaled_size
 
 FINEST_OF_EIGHTHS = 80  # Up to this quality the encoder loses more than decoding at eighths does (ADR 15).
 
 
-def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """`size` times `scale`, rounded to whole pixels, a half down (half of 2001 is 1000), and at least 1."""
-    width, height = (max(1, math.ceil(length * scale - 0.5)) for length in size)
-    return width, height
+def output_factor(image: Image.Image, options: CompressOptions) -> float:
+    """The factor on the sides of an opened or decoded image; `options` mean the sides that are displayed."""
+    if not (options.max_width or options.max_height):
+        return factor_of(image.size, options)
+    return factor_of(turned_size(image.size, orientation_of(image)), options)
 
 
 def decode_resized(image: ImageFile.ImageFile, source: bytes, *, options: CompressOptions, target: str) -> Image.Image:
@@ -29,9 +31,12 @@ def decode_resized(image: ImageFile.ImageFile, source: bytes, *, options: Compre
     of 1/4 the averaging stops at twice the output's size, and LANCZOS does the rest.
     """
     image.decodermaxblock = len(source)  # One long call releases the GIL once, and not for every 64 KiB.
-    size = scaled_size(image.size, options.scale)
-    gap = 1 if options.scale > 0.25 else 2
+    full_size, factor = image.size, output_factor(image, options)
+    size = scaled_size(full_size, factor)
+    gap = 1 if factor > 0.25 else 2
     decoded, box = _decode(image, source, (size[0] * gap, size[1] * gap), by_eighths=_may_use_eighths(options, target))
+    if image.format == "PNG":  # It may give its orientation after its pixels, and the largest sizes depend on that.
+        size = scaled_size(full_size, output_factor(image, options))
     white, meaning = white_of(decoded), meaning_of(image)
 
     def finish(strip: Image.Image) -> Image.Image:

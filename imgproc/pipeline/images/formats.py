@@ -15,8 +15,11 @@ OUTPUT_FORMATS = ("jpeg", "webp", "avif", "png")
 KEEP = "keep"  # the format of the source
 FORMAT_OPTIONS = (*OUTPUT_FORMATS, KEEP)
 SMART: Literal["smart"] = "smart"  # the smallest file that looks no worse than quality 50
+SOURCE = "source"
+LARGER_OPTIONS = (KEEP, SOURCE)  # a rendition that is larger than its source, or the picture of the source
 MIN_QUALITY, MAX_QUALITY = 1, 95
 MIN_SCALE, MAX_SCALE = 0.0, 1.0  # of width and height; a scale is above the minimum
+MAX_SIZE = 65_535  # pixels a side that a caller may ask for
 DEFAULT_QUALITY, DEFAULT_SCALE, DEFAULT_FORMAT = 50, 0.5, "jpeg"
 
 

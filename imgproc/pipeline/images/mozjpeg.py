@@ -8,6 +8,7 @@ functions ourselves; they belong to the stable interface of libvips 8
 
 from __future__ import annotations
 
+import io
 import os
 from functools import cache
 from threading import Lock
@@ -17,6 +18,7 @@ from cffi import FFI
 from PIL import Image
 
 from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.encode import keeps_full_colours
 
 FUNCTIONS = """
     int vips_init(const char *program);
@@ -29,13 +31,13 @@ FUNCTIONS = """
     void g_free(void *memory);
 """
 UCHAR = 0  # VipsBandFormat: one byte a band
-# Optional arguments of vips_jpegsave_buffer. quant_table 2 and the trellis are mozjpeg's (jcparam.c); subsample_mode 1
-# means "on", and keep 0 means "no metadata".
+HALF_COLOURS, FULL_COLOURS = 1, 2  # VipsForeignSubsample
+# Optional arguments of vips_jpegsave_buffer. quant_table 2 and the trellis are mozjpeg's (jcparam.c); keep 0 means "no
+# metadata".
 OPTIONS = {
     "quant_table": 2,
     "trellis_quant": 1,
     "overshoot_deringing": 1,
-    "subsample_mode": 1,
     "interlace": 1,
     "optimize_coding": 1,
     "optimize_scans": 1,
@@ -49,16 +51,33 @@ _ffi.cdef(FUNCTIONS)
 def encode_mozjpeg(picture: Image.Image, quality: int) -> bytes:
     """Encode `picture`, in mode L or RGB, as a progressive JPEG without metadata; `quality` is 1 to 100.
 
+    A quality at which white would not stay white gives way to the next that keeps it.
+
     Raises:
         CompressError: `encode_failed`, where the picture cannot be a JPEG.
     """
+    colours = FULL_COLOURS if keeps_full_colours(picture, "jpeg") else HALF_COLOURS
+    return _encode(picture, Q=_white_quality(quality), subsample_mode=colours, **OPTIONS)
+
+
+@cache
+def _white_quality(quality: int) -> int:
+    white = Image.new("L", (8, 8), "white")
+    for each in range(quality, 100):
+        with Image.open(io.BytesIO(_encode(white, Q=each, **OPTIONS)), formats=["JPEG"]) as image:
+            if image.getpixel((0, 0)) == 255:
+                return each
+    return 100
+
+
+def _encode(picture: Image.Image, **options: int) -> bytes:
     lib = start()
     pixels = picture.tobytes()  # libvips reads them in place, so they must outlive the image.
     bands = len(picture.getbands())
     image = lib.vips_image_new_from_memory(_ffi.from_buffer(pixels), len(pixels), *picture.size, bands, UCHAR)
     body, size = _ffi.new("void **"), _ffi.new("size_t *")
     try:
-        if not image or lib.vips_jpegsave_buffer(image, body, size, *_arguments(Q=quality, **OPTIONS)):
+        if not image or lib.vips_jpegsave_buffer(image, body, size, *_arguments(**options)):
             lib.vips_error_clear()
             detail = "The picture cannot be encoded as jpeg; try another format."
             raise CompressError(detail, code="encode_failed")

@@ -7,7 +7,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from PIL import AvifImagePlugin, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile

@@ -9,7 +9,14 @@ import pytest
 from flask import current_app
 
 from imgproc.api.option_names import SYNONYMS, nearest
-from imgproc.api.option_values import explain_format, explain_invalid_rows, explain_quality, explain_scale
+from imgproc.api.option_values import (
+    explain_format,
+    explain_invalid_rows,
+    explain_larger,
+    explain_quality,
+    explain_scale,
+    explain_side,
+)
 from imgproc.db.models import ProcessingRequest
 from tests.integration.api.answers import problem
 from tests.integration.driver import rows, upload
@@ -18,6 +25,7 @@ from tests.support.csv_files import csv_of
 CSV = csv_of("https://shop.example/1.jpg")
 UPLOAD = ["file", "webhookUrl", "quality", "scale", "format", "invalidRows"]
 UPLOAD += ["columns", "encoding", "sheet", "outputFormat", "bom", "filename"]
+UPLOAD += ["maxWidth", "maxHeight", "minSide", "larger"]
 
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.parametrize("app", ["sqlite"], indirect=True)]
 
@@ -47,6 +55,13 @@ FILE = ('name="file"; filename="a.csv"', CSV)
         ("Scale", "scale"),
         ("resize", "scale"),
         ("output_format", "outputFormat"),
+        ("max_width", "maxWidth"),
+        ("width", "maxWidth"),
+        ("MaxHeight", "maxHeight"),
+        ("h", "maxHeight"),
+        ("min-side", "minSide"),
+        ("minSize", "minSide"),
+        ("if_larger", "larger"),
         ("charset", "encoding"),
         ("worksheet", "sheet"),
         ("column_mapping", "columns"),
@@ -127,6 +142,55 @@ def test_a_wrong_quality_is_explained(value: str, meant: str | None) -> None:
 def test_a_wrong_scale_is_explained(value: str, meant: str | None) -> None:
     """A percentage and a decimal comma become the factor."""
     assert (f"write {meant} for" in explain_scale(value)) is bool(meant)
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        *(("800px", "800"), ("800 px", "800"), ("800 Pixels", "800"), ("800.0", "800"), ("1,600", "1600")),
+        *(("1.600px", "1600"), ("1 600", "1600"), ("100000", "65535"), ("0", None), ("-5", None), ("0px", None)),
+        *(("800x600", None), ("50%", None), ("wide", None), ("", None), ("12cm", None), ("1e3", None), ("٨٠٠", None)),
+    ],
+)
+def test_a_wrong_number_of_pixels_is_explained(value: str, meant: str | None) -> None:
+    """A unit, a decimal point and separators of thousands are left out."""
+    text = explain_side(value)
+    assert "whole number of pixels from 1 to 65535" in text
+    assert (f"write {meant} for" in text) is bool(meant)
+    assert ("given as scale" in text) is (value == "50%")
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"), [("SOURCE", "source"), ("original", "source"), ("false", "keep"), ("x", None)]
+)
+def test_a_wrong_value_of_larger_is_explained(value: str, meant: str | None) -> None:
+    """There are two values."""
+    text = explain_larger(value)
+    assert "keep or source" in text
+    assert (f"write {meant} for" in text) is bool(meant)
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "says"),
+    [
+        ({"maxWidth": "800px"}, "maxWidth", "write 800 for '800px'"),
+        ({"maxHeight": "0"}, "maxHeight", "from 1 to 65535"),
+        ({"maxWidth": "70000"}, "maxWidth", "write 65535 for '70000'"),
+        ({"minSide": "1_0"}, "minSide", "from 1 to 65535"),
+        ({"larger": "original"}, "larger", "write source for 'original'"),
+        ({"minSide": "500", "maxWidth": "400"}, "minSide", "minSide=500 is more than maxWidth=400"),
+        ({"minSide": "500", "maxHeight": "499"}, "minSide", "give a minSide up to 499"),
+    ],
+)
+def test_a_size_that_cannot_be_used_is_refused(options: dict[str, str], option: str, says: str) -> None:
+    """`errors` names the option; nothing is stored."""
+    client = current_app.test_client()
+    for path in ("/api/upload", "/api/validate"):
+        response = client.post(path, data={"file": (io.BytesIO(CSV.encode()), "a.csv"), **options})
+        (error,) = problem(response, 422, "invalid_option")["errors"]
+        assert error["option"] == option
+        assert says in error["detail"]
+    assert rows(ProcessingRequest) == []
 
 
 @pytest.mark.parametrize(

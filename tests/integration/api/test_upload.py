@@ -301,6 +301,10 @@ def test_the_same_key_answers_the_first_request_again() -> None:
     [
         pytest.param({"csv": csv_of("https://shop.example/9.jpg")}, id="another file"),
         pytest.param({"quality": "61"}, id="another quality"),
+        pytest.param({"maxWidth": "800"}, id="another width"),
+        pytest.param({"maxHeight": "800"}, id="another height"),
+        pytest.param({"minSide": "500"}, id="another smallest side"),
+        pytest.param({"larger": "source"}, id="the source where it is smaller"),
         pytest.param({"invalidRows": "skip"}, id="skipping bad rows"),
         pytest.param({"webhookUrl": "http://127.0.0.1/hook"}, id="another webhook"),
     ],
