@@ -9,15 +9,17 @@ from __future__ import annotations
 import io
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, ImageFile
 
+from imgproc.pipeline.images.apart import run_apart
 from imgproc.pipeline.images.colours import is_srgb
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.decode import decode_resized, scaled_size
 from imgproc.pipeline.images.encode import check_sides, encode
 from imgproc.pipeline.images.faults import FAULTS, explain
-from imgproc.pipeline.images.formats import MAX_QUALITY, SMART, content_type_of, extension_of, identify
+from imgproc.pipeline.images.formats import APART, MAX_QUALITY, SMART, content_type_of, extension_of, identify
 from imgproc.pipeline.images.keep import keep
 from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_compression, check_memory
 from imgproc.pipeline.images.memory import MemoryBudget
@@ -27,6 +29,7 @@ from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of, turn_up
 from imgproc.pipeline.images.parts import check_parts
 from imgproc.pipeline.images.readers import open_image, silence_pillow
 from imgproc.pipeline.images.smart import encode_smart
+from imgproc.pipeline.images.source_notes import notes_of
 
 # The names that code outside this folder imports.
 __all__ = ["CompressOptions", "ImageFacts", "MemoryBudget", "Rendition", "compress", "content_type_of", "extension_of"]
@@ -59,12 +62,18 @@ class Rendition:
 
 
 def compress(
-    source: bytes, *, options: CompressOptions, max_pixels: int, memory: MemoryBudget | None = None
+    source: bytes,
+    *,
+    options: CompressOptions,
+    max_pixels: int,
+    memory: MemoryBudget | None = None,
+    is_apart: bool = False,
 ) -> Rendition:
     """Make one rendition of `source`: its first frame, upright, scaled, in sRGB, without metadata.
 
     Each side becomes `scale` times the source's, rounded as `scaled_size` says. WebP, AVIF and PNG keep transparency;
     a JPEG shows it as white. The call waits until `memory`, which all threads share, has what the image needs.
+    A picture of a format in `APART` is compressed by another process, which sets `is_apart`.
 
     Raises:
         CompressError: `not_an_image`, `unsupported_format`, `too_many_pixels`, `corrupt_image`, `truncated_image`,
@@ -73,6 +82,9 @@ def compress(
     silence_pillow()
     time = CpuTime()
     source_format = identify(source)
+    if source_format in APART and not is_apart:
+        answer = run_apart(source, source_format=source_format, options=options, max_pixels=max_pixels, memory=memory)
+        return _made_apart(*answer)
     target = options.output_format(source_format)
     try:
         check_parts(source, source_format)
@@ -85,6 +97,7 @@ def compress(
             picture = decode_resized(image, source, options=options, target=target)
             orientation = orientation_of(image)
             may_keep = target == source_format and _may_keep(image, orientation, options)
+            notes = notes_of(image, source, source_format)
             del image  # Frees the picture at full size.
             picture = turn_upright(picture, orientation)
             facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
@@ -92,7 +105,14 @@ def compress(
             kept = _keep(source, facts, len(body), time) if may_keep else None
     except FAULTS as error:
         raise explain(error, source, source_format) from error
-    return _rendition(facts, picture.size, target, body, kept)
+    return _rendition(facts, picture.size, target, body, kept, notes)
+
+
+def _made_apart(answer: dict[str, Any], body: bytes) -> Rendition:
+    """The rendition that another process made and described."""
+    parts = {name: ImageFacts(**answer[name]) for name in ("source", "output")}
+    notes = tuple(ImageNote(**note) for note in answer["notes"])
+    return Rendition(**answer | parts | {"body": body, "notes": notes})
 
 
 def _hold_memory(
@@ -129,7 +149,14 @@ def _keep(source: bytes, facts: ImageFacts, below: int, time: CpuTime) -> bytes 
     return keep(source, source_format=facts.format, pixels=pixels, below=below, time=time)
 
 
-def _rendition(facts: ImageFacts, size: tuple[int, int], target: str, body: bytes, kept: bytes | None) -> Rendition:
+def _rendition(
+    facts: ImageFacts,
+    size: tuple[int, int],
+    target: str,
+    body: bytes,
+    kept: bytes | None,
+    notes: tuple[ImageNote, ...],
+) -> Rendition:
     if kept is not None:
         body, size = kept, (facts.width, facts.height)
     return Rendition(
@@ -138,4 +165,5 @@ def _rendition(facts: ImageFacts, size: tuple[int, int], target: str, body: byte
         source=facts,
         output=ImageFacts(len(body), *size, target),
         kept=kept is not None,
+        notes=notes,
     )

@@ -12,6 +12,7 @@ from imgproc.pipeline.images.formats import (
     DEFAULT_SCALE,
     FORMAT_OPTIONS,
     KEEP,
+    KEPT_AS,
     MAX_QUALITY,
     MAX_SCALE,
     MIN_QUALITY,
@@ -26,8 +27,8 @@ class CompressOptions:
     """`quality` from 1 to 95, `scale` of width and height above 0 and up to 1, and `format`. PNG ignores the quality.
 
     Quality `smart` searches, for each picture, the smallest file that looks no worse than one of quality 50.
-    Format `keep` keeps that of the source; GIF, BMP and TIFF become PNG, which is lossless too and shown by every
-    browser.
+    Format `keep` keeps that of the source where browsers show it; HEIC and JPEG 2000 become JPEG, and all others PNG,
+    which is lossless too.
 
     Raises:
         InvalidOption: on construction, for a value out of bounds.
@@ -49,4 +50,4 @@ class CompressOptions:
         """The format to encode a source of `source_format` as."""
         if self.format != KEEP:
             return self.format
-        return source_format if source_format in OUTPUT_FORMATS else "png"
+        return source_format if source_format in OUTPUT_FORMATS else KEPT_AS.get(source_format, "png")

@@ -17,7 +17,14 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from imgproc.pipeline.images.heic import Heic
+from imgproc.pipeline.images.icons import open_icon
+from imgproc.pipeline.images.jpeg2000 import Jpeg2000
 from imgproc.pipeline.images.limits import check_tags
+from imgproc.pipeline.images.pnm import Pnm
+from imgproc.pipeline.images.psd import Psd
+from imgproc.pipeline.images.svg import Svg
+from imgproc.pipeline.images.tga import Tga
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -72,6 +79,13 @@ _PLUGINS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
     "gif": GifImageFile,
     "bmp": BmpImageFile,
     "tiff": _Tiff,
+    "heic": Heic,
+    "jp2": Jpeg2000,
+    "psd": Psd,
+    "ico": open_icon,
+    "pnm": Pnm,
+    "svg": Svg,
+    "tga": Tga,
 }
 
 
