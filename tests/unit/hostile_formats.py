@@ -34,10 +34,11 @@ def _tga(width: int, height: int, *, kind: int, bits: int, body: bytes) -> bytes
     return struct.pack("<BBB5xHHHHBB", 0, 0, kind, 0, 0, width, height, bits, 8 if bits == 32 else 0) + body
 
 
-def _large_tga() -> bytes:
-    pixels = SIDE * SIDE
+def _large_tga(side: int) -> bytes:
+    """A TGA whose runs go on in the next row, so that it is decoded twice."""
+    pixels, colour = side * side, b"\1\2\3\4"
     return _tga(
-        SIDE, SIDE, kind=10, bits=32, body=b"\xff\1\2\3\4" * (pixels // 128) + bytes([127 + pixels % 128]) + b"\1\2\3\4"
+        side, side, kind=10, bits=32, body=(b"\xff" + colour) * (pixels // 128) + bytes([127 + pixels % 128]) + colour
     )
 
 
@@ -112,7 +113,8 @@ CASES: dict[str, Case] = {
         "unsupported_format",
     ),
     "a PSD of 1,000 channels": (lambda: _psd(64, channels=1000, depth=8), "corrupt_image"),
-    "the largest TGA of run lengths": (_large_tga, "rendition"),
+    "the largest TGA of runs beyond a row": (lambda: _large_tga(6324), "rendition"),
+    "a TGA of runs beyond a row at the limit": (lambda: _large_tga(SIDE), "too_many_pixels"),
     "a TGA of 65,535 squared": (lambda: _tga(65535, 65535, kind=2, bits=24, body=bytes(99)), "too_many_pixels"),
     "a TGA at the limit without pixels": (lambda: _tga(SIDE, SIDE, kind=2, bits=24, body=b""), "truncated_image"),
     "an icon of 65,535 pictures": (

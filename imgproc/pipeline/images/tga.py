@@ -7,8 +7,11 @@ from typing import Any
 from PIL import Image, ImageFile
 from PIL.TgaImagePlugin import TgaImageFile
 
+from imgproc.core.errors import CompressError
+
 ALPHA_BITS = 0x0F  # of the descriptor
 OPAQUE = 255
+MAX_PIXELS_IN_A_ROW = 40 * 10**6  # The picture is in memory twice.
 STRIP = 4 * 1024 * 1024  # pixels
 
 
@@ -39,6 +42,9 @@ class Tga(TgaImageFile):
 
     def _load_as_one_row(self, tile: Any) -> None:
         """Decode the picture as one row, and cut that into rows."""
+        if self.width * self.height > MAX_PIXELS_IN_A_ROW:
+            detail = "Decoding this TGA takes too much memory; give a smaller one, or export it as PNG."
+            raise CompressError(detail, code="too_many_pixels")
         raw, direction, depth = tile.args
         extents = (0, 0, self.width * self.height, 1)
         row = _Row(self.fp, self.mode, tile._replace(extents=extents, args=(raw, 1, depth)))
