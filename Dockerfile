@@ -2,16 +2,22 @@
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS builder
-COPY requirements.txt /
+COPY requirements.txt requirements-heic.txt /
 # Wheels only: nothing is compiled, so the image needs no compiler and runs no build script of a package.
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements.txt
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
+       -r /requirements.txt -r /requirements-heic.txt
 
 FROM ${PYTHON_IMAGE}
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOST=0.0.0.0
+# Texts of SVG drawings are shown in these fonts. An image is built with the fonts of its day.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin imgproc
 COPY --from=builder /venv /venv
 WORKDIR /app

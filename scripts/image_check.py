@@ -20,6 +20,7 @@ VERSIONS = ("3.13", "3.14")  # the Python of the image, and the next one
 SUPPORTED = ("3.10", "3.11", "3.12", *VERSIONS)
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "x86_64-apple-darwin", "aarch64-apple-darwin")
 HERE = PLATFORMS[0]
+LOCKS = ("requirements.txt", "requirements-heic.txt")  # that the image installs
 UV = (
     str(Path(sys.executable).parent / "uv"),
     "pip",
@@ -34,7 +35,7 @@ UV = (
 PROBE = """
 import io, sys
 from PIL import Image
-import psycopg, obstore, simplejpeg, wsgi, rq_worker
+import pillow_heif, psycopg, obstore, simplejpeg, wsgi, rq_worker
 from imgproc.pipeline.images.compress import CompressOptions, compress
 source = io.BytesIO()
 Image.effect_mandelbrot((640, 480), (-2, -1, 1, 1), 60).convert("RGB").save(source, "PNG")
@@ -43,8 +44,13 @@ for quality in (50, "smart"):
     for target in ("jpeg", "webp", "avif", "png"):
         options = CompressOptions(format=target, quality=quality)
         sizes[target, quality] = len(compress(source.getvalue(), options=options, max_pixels=10**6).body)
+heic = io.BytesIO()
+pillow_heif.from_pillow(Image.open(source)).save(heic)
+svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="32"/>'
+for drawn in (heic.getvalue(), svg):
+    assert compress(drawn, options=CompressOptions(), max_pixels=10**6).body
 assert sizes["jpeg", "smart"] < sizes["jpeg", 50], sizes
-print(f"Python {sys.version.split()[0]}: the app is imported, 8 pictures are compressed.")
+print(f"Python {sys.version.split()[0]}: the app is imported, 10 pictures are compressed.")
 """
 
 
@@ -69,7 +75,7 @@ def copied(dockerfile: str) -> list[str]:
 
 def adapted(command: str, *, python: str, folder: Path) -> str:
     """The same command with this interpreter, and with `folder` instead of the root of the image."""
-    command = re.sub(r"(?<![\w/])/(venv|requirements\.txt)\b", rf"{folder}/\1", command)
+    command = re.sub(r"(?<![\w/])/(venv|requirements(?:-heic)?\.txt)\b", rf"{folder}/\1", command)
     return re.sub(r"^python(?= -m venv)", python, command)
 
 
@@ -87,7 +93,8 @@ def interpreter(version: str) -> str | None:
 def build_and_use(python: str, folder: Path) -> None:
     """Build the layer in `folder`, copy the files of the image there, and run the probe."""
     dockerfile = (ROOT / "Dockerfile").read_text()
-    shutil.copy(ROOT / "requirements.txt", folder)
+    for name in LOCKS:
+        shutil.copy(ROOT / name, folder)
     command = adapted(install_command(dockerfile), python=python, folder=folder)
     subprocess.run(["sh", "-ec", command], check=True, env=os.environ | {"PIP_QUIET": "1"})
     app = folder / "app"
@@ -102,7 +109,7 @@ def build_and_use(python: str, folder: Path) -> None:
 def wheels(version: str, platform: str, *, target: Path) -> list[str]:
     """The command that installs the wheels for any Python and platform into a folder and compares their hashes."""
     where = ["--target", str(target), "--python-version", version, "--python-platform", platform]
-    return [*UV, *where, "-r", str(ROOT / "requirements.txt")]
+    return [*UV, *where, *(word for name in LOCKS for word in ("-r", str(ROOT / name)))]
 
 
 def steps(folder: Path) -> Iterator[str]:

@@ -55,6 +55,18 @@ def dump_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
+def confine(*, memory: int, seconds: int, wait: int) -> None:
+    """Let the kernel end this process with its parent, after `seconds` of processor time, or after `wait` seconds.
+
+    The signals are SIGKILL, SIGXCPU and SIGALRM. Memory beyond `memory` bytes is refused, as `limit_memory` says.
+    """
+    die_with_parent()
+    dump_no_core()
+    limit_memory(memory)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    signal.alarm(wait)
+
+
 @contextlib.contextmanager
 def delayed_stop_signals() -> Iterator[None]:
     """Deliver SIGTERM and SIGINT after the block. A child that is forked in it delays them until it accepts them."""

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import resource
 import struct
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from tests.support.photographs import encode
 from tests.support.picture_bytes import HTML, exif, photo_bytes, png, png_chunk, stuffed_jpeg, tiff
 from tests.support.tiffs import Tags, pages_of
 from tests.unit import growing_inputs as growing
+from tests.unit import hostile_formats
 
 SOURCES = "HOSTILE_SOURCES"  # an environment variable
 MOST_KEPT = 32 * 2**20
@@ -416,20 +418,21 @@ CASES: dict[str, Case] = {
     "a GIF that is also a script": (lambda: b"GIF89a/*" + bytes(20) + b"*/=1;alert(1)", "truncated_image"),
     "a JPEG followed by a ZIP": (lambda: photo_bytes("JPEG") + b"PK\3\4" + bytes(1000), "rendition"),
     "a PNG followed by a script": (lambda: photo_bytes("PNG") + HTML, "rendition"),
-    "SVG": (lambda: SVG, "not_an_image"),
-    "SVG after 60,000 spaces": (lambda: b" " * 60_000 + SVG, "not_an_image"),
-    "an XML bomb": (lambda: XML_BOMB, "not_an_image"),
+    "SVG": (lambda: SVG, "unsupported_format"),
+    "SVG after 60,000 spaces": (lambda: b" " * 60_000 + SVG, "unsupported_format"),
+    "an XML bomb": (lambda: XML_BOMB, "unsupported_format"),
     "HTML": (lambda: HTML, "not_an_image"),
     "EPS": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) (r) file", "not_an_image"),
     "EPS in a Windows wrapper": (lambda: b"\xc5\xd0\xd3\xc6" + bytes(26) + b"%!PS-Adobe", "not_an_image"),
     "PDF": (lambda: b"%PDF-1.7\n1 0 obj<</JS(app.alert(1))>>", "not_an_image"),
     "a Windows program": (lambda: b"MZ" + bytes(300), "not_an_image"),
-    "a Photoshop file": (lambda: b"8BPS\0\1" + bytes(20), "unsupported_format"),
-    "an icon": (lambda: b"\0\0\1\0\1\0" + bytes(20), "unsupported_format"),
+    "a Photoshop file": (lambda: b"8BPS\0\1" + bytes(20), "corrupt_image"),
+    "an icon": (lambda: b"\0\0\1\0\1\0" + bytes(20), "corrupt_image"),
     "a JPEG signature alone": (lambda: b"\xff\xd8\xff", "truncated_image"),
     "an empty file": (lambda: b"", "not_an_image"),
     "50 MiB of zeros": (lambda: bytes(50 * 1024 * 1024), "not_an_image"),
     "50 MiB of markup": (lambda: b"<" * (50 * 1024 * 1024), "not_an_image"),
+    **hostile_formats.CASES,
 }
 
 
@@ -501,7 +504,7 @@ def measure(source: bytes, *, limit: int, **options: Any) -> dict[str, Any]:
         Path("/proc/self/clear_refs").write_text("5")  # resets the peak: proc(5)
         outcome = run(source, **options)
         seconds = sum(os.times()[:4])
-        peak = _memory("VmHWM")
+        peak = max(_memory("VmHWM"), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
         line = {"outcome": outcome, "peak": peak, "beyond": peak - idle, "seconds": seconds, "bytes": len(source)}
         os.write(writer, json.dumps(line).encode())
         os._exit(0)

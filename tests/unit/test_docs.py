@@ -38,7 +38,7 @@ ERRORS, DESIGN, SECURITY = (
 )
 SETTINGS = SettingsSchema().fields
 PACKAGES = package_map.packages()
-FORMATS = {"jpeg", "formula"}  # words that look like codes to the search below
+FORMATS = {"jpeg", "heic", "icon", "formula"}  # words that look like codes to the search below
 NAMED_PATH = r"(?:docs|tests|imgproc|scripts|benchmarks|migrations|minio|nginx|postman)/[\w./-]*"
 
 # Variables for compose itself rather than for imgproc: secrets of the servers, published ports, images.

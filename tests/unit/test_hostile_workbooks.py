@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from imgproc.core.errors import InfrastructureError, InvalidCsv, InvalidInput, UnsupportedFile
+from imgproc.pipeline import programs
 from imgproc.pipeline.table import workbooks
 from imgproc.pipeline.table.read import CsvLimits, read_csv, scan_csv
 from tests.support.workbook_files import (
@@ -163,6 +164,6 @@ def test_a_crash_of_the_program_is_a_refusal(
     """This process goes on. What the system did to the program is no fault of the file."""
     (tmp_path / "crashing_program.py").write_text(program)
     monkeypatch.setattr(workbooks, "_PROGRAM", "crashing_program")
-    monkeypatch.setattr(workbooks, "_ROOT", tmp_path)
+    monkeypatch.setattr(programs, "ROOT", tmp_path)
     with pytest.raises(error, match=said):
         read_csv(io.BytesIO(xlsx_of([HEADER])), limits=LIMITS)

@@ -55,7 +55,7 @@ def colours_of_avif(source: bytes) -> AvifColours:
         coded = sequence_colours(header[4 : 4 + MOST_HEADER]) or sequence_colours(data) or HeaderColours(2, 2)
         primaries, transfer = coded
     is_grey = len(header) > 2 and bool(header[2] & 0x10)
-    return AvifColours(_space(primaries, transfer, _peak(found)), is_grey, found.get(b"clap", b""))
+    return AvifColours(coded_space(primaries, transfer, _peak(found)), is_grey, found.get(b"clap", b""))
 
 
 def shown_size(aperture: bytes, size: tuple[int, int]) -> tuple[int, int]:
@@ -80,9 +80,14 @@ def _is_nclx(source: bytes, name: bytes, start: int) -> bool:
     return name == b"colr" and source[start : start + 4] == b"nclx"
 
 
-def _space(primaries: int, transfer: int, peak: float) -> ColourSpace | None:
+def codedcoded_space(primaries: int, transfer: int, peak: float) -> ColourSpace | None:
+    """The colour space of these code points (ITU-T H.273), with a peak in cd/m² for PQ and HLG; None for sRGB.
+
+    Raises:
+        CompressError: `unsupported_format`, for a curve that browsers do not show.
+    """
     if transfer in UNSHOWN_CURVES:
-        detail = f"The AVIF has transfer characteristics {transfer}, which browsers do not show; export it in sRGB."
+        detail = f"The picture has transfer characteristics {transfer}, which browsers do not show; export it in sRGB."
         raise CompressError(detail, code="unsupported_format")
     curve = SRGB_CURVE if transfer in CAMERA_CURVES else CURVES.get(transfer, SRGB_CURVE)
     space = ColourSpace(PRIMARIES.get(primaries, SRGB_PRIMARIES), curve, peak)

@@ -9,15 +9,17 @@ from __future__ import annotations
 import io
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 from PIL import Image, ImageFile
 
+from imgproc.pipeline.images.apart import run_apart
 from imgproc.pipeline.images.colours import is_srgb
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.decode import decode_resized, output_factor
 from imgproc.pipeline.images.encode import check_sides, encode
 from imgproc.pipeline.images.faults import FAULTS, explain
-from imgproc.pipeline.images.formats import MAX_QUALITY, SMART, SOURCE, content_type_of, extension_of, identify
+from imgproc.pipeline.images.formats import APART, MAX_QUALITY, SMART, SOURCE, content_type_of, extension_of, identify
 from imgproc.pipeline.images.keep import keep
 from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_memory, coded_pixels
 from imgproc.pipeline.images.memory import MemoryBudget
@@ -28,6 +30,7 @@ from imgproc.pipeline.images.parts import check_parts
 from imgproc.pipeline.images.readers import open_image, silence_pillow
 from imgproc.pipeline.images.sizes import fits, scaled_size, size_notes
 from imgproc.pipeline.images.smart import encode_smart
+from imgproc.pipeline.images.source_notes import notes_of
 
 # The names that code outside this folder imports.
 __all__ = ["CompressOptions", "ImageFacts", "MemoryBudget", "Rendition", "compress", "content_type_of", "extension_of"]
@@ -63,13 +66,19 @@ class Rendition:
 
 
 def compress(
-    source: bytes, *, options: CompressOptions, max_pixels: int, memory: MemoryBudget | None = None
+    source: bytes,
+    *,
+    options: CompressOptions,
+    max_pixels: int,
+    memory: MemoryBudget | None = None,
+    is_apart: bool = False,
 ) -> Rendition:
     """Make one rendition of `source`: its first frame, upright, scaled, in sRGB, without metadata.
 
     Each side becomes as many times the source's as `factor_of` says, rounded as by `scaled_size`. WebP, AVIF and PNG
     keep transparency; a JPEG shows it as white. The call waits until `memory`, which all threads share, has what the
     image needs.
+    A picture of a format in `APART` is compressed by another process, which sets `is_apart`.
 
     Raises:
         CompressError: `not_an_image`, `unsupported_format`, `too_many_pixels`, `corrupt_image`, `truncated_image`,
@@ -78,6 +87,9 @@ def compress(
     silence_pillow()
     time = CpuTime()
     source_format = identify(source)
+    if source_format in APART and not is_apart:
+        answer = run_apart(source, source_format=source_format, options=options, max_pixels=max_pixels, memory=memory)
+        return _made_apart(*answer)
     target = options.output_format(source_format)
     image: ImageFile.ImageFile | None = None
     try:
@@ -92,13 +104,21 @@ def compress(
             orientation = orientation_of(image)
             facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
             may_keep = _may_keep(image, facts, target, options)
+            notes = notes_of(image, source, source_format)
             image = None  # Frees the picture at full size.
             picture = turn_upright(picture, orientation)
             body = _encode(picture, target, factor, options, time)
             kept = _keep(source, facts, body, options, time) if may_keep else None
     except FAULTS as error:
         raise explain(error, source, source_format, image) from error
-    return _rendition(facts, ImageFacts(len(body), *picture.size, target), body, kept, options)
+    return _rendition(facts, ImageFacts(len(body), *picture.size, target), body, kept, options, notes)
+
+
+def _made_apart(answer: dict[str, Any], body: bytes) -> Rendition:
+    """The rendition that another process made and described."""
+    parts = {name: ImageFacts(**answer[name]) for name in ("source", "output")}
+    notes = tuple(ImageNote(**note) for note in answer["notes"])
+    return Rendition(**answer | parts | {"body": body, "notes": notes})
 
 
 def _hold_memory(
@@ -144,10 +164,15 @@ def _keep(source: bytes, facts: ImageFacts, body: bytes, options: CompressOption
 
 
 def _rendition(
-    source: ImageFacts, made: ImageFacts, body: bytes, kept: bytes | None, options: CompressOptions
+    source: ImageFacts,
+    made: ImageFacts,
+    body: bytes,
+    kept: bytes | None,
+    options: CompressOptions,
+    notes: tuple[ImageNote, ...],
 ) -> Rendition:
     output = made if kept is None else replace(source, bytes=len(kept))
-    notes = size_notes((source.width, source.height), (output.width, output.height), options)
+    notes += size_notes((source.width, source.height), (output.width, output.height), options)
     return Rendition(
         body=body if kept is None else kept,
         content_type=content_type_of(output.format),

@@ -35,7 +35,9 @@ def explain(error: BaseException, source: bytes, source_format: str, image: Imag
     """The error of a source that could not be decoded, and of the `image` that its decoder has begun."""
     words = str(error).lower()
     name = INPUT_FORMATS[source_format].name
-    if isinstance(error, MemoryError | Image.DecompressionBombError):
+    if isinstance(error, MemoryError | Image.DecompressionBombError) or re.search(
+        "out of memory|allocation error", words
+    ):
         return CompressError("The picture needs more memory than allowed; give a smaller one.", code="too_many_pixels")
     if "truncat" in words or not IS_WHOLE[source_format](source):
         there = _share_there(image)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.other_kinds import EXPORT, OTHER_FILES, RARE_PICTURES, RAW_FILES, REMEDIES
 
+MAX_SIGNATURE = 65_536  # bytes at the beginning of a file that tell its format
 # What a caller may ask for.
 OUTPUT_FORMATS = ("jpeg", "webp", "avif", "png")
 KEEP = "keep"  # the format of the source
+KEPT_AS = {"heic": "jpeg", "jp2": "jpeg"}  # what photographs become that we do not write; all others become PNG
 FORMAT_OPTIONS = (*OUTPUT_FORMATS, KEEP)
 SMART: Literal["smart"] = "smart"  # the smallest file that looks no worse than quality 50
 SOURCE = "source"
@@ -41,6 +43,17 @@ def _text(expression: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(?:\xef\xbb\xbf)?\s*" + expression, re.DOTALL | re.IGNORECASE)
 
 
+# Comments, instructions and a document type, which Illustrator fills with entities. No part can match in two ways.
+_PROLOGUE = (
+    rb"(?:(?:<\?[^?]*(?:\?(?!>)[^?]*)*\?>|<!--[^-]*(?:-(?!->)[^-]*)*-->|<!doctype[^>\[]*(?:\[[^\]]*\]\s*)?>)\s*)*"
+)
+# TGA has no signature. The fields of its header: the length of a text, a palette of 16 to 32 bits or none, the kind of
+# pixels, an origin, width and height above 0, bits a pixel, and where the picture begins.
+_TGA = (
+    rb".(?:\0[\2\3\x0a\x0b].{5}|\x01[\1\2\x09\x0a].{4}[\x0f\x10\x18\x20])"
+    rb".{4}(?!\0\0)..(?!\0\0)..[\x08\x0f\x10\x18\x20][\0-\x3f]"
+)
+
 INPUT_FORMATS = {
     "jpeg": ImageFormat("JPEG", "jpg", "image/jpeg", _pattern(rb"\xff\xd8\xff")),
     "png": ImageFormat("PNG", "png", "image/png", _pattern(rb"\x89PNG\r\n\x1a\n")),
@@ -49,6 +62,36 @@ INPUT_FORMATS = {
     "gif": ImageFormat("GIF", "gif", "image/gif", _pattern(rb"GIF8[79]a")),
     "bmp": ImageFormat("BMP", "bmp", "image/bmp", _pattern(rb"BM.{12}[\x0c\x10-\x40\x6c\x7c]\0{3}")),
     "tiff": ImageFormat("TIFF", "tiff", "image/tiff", _pattern(rb"II[*+]\0|MM\0[*+]")),
+    "heic": ImageFormat(
+        "HEIC", "heic", "image/heic", _pattern(rb".{4}ftyp(.{4}){0,12}?(hei[cfmsx]|hev[cmsx]|mif[12]|msf1)")
+    ),
+    "jp2": ImageFormat("JPEG 2000", "jp2", "image/jp2", _pattern(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51")),
+    "psd": ImageFormat("Photoshop", "psd", "image/vnd.adobe.photoshop", _pattern(rb"8BPS\0[\1\2]")),
+    "ico": ImageFormat("icon", "ico", "image/vnd.microsoft.icon", _pattern(rb"\0\0[\1\2]\0(?!\0\0)")),
+    "pnm": ImageFormat("PNM", "pnm", "image/x-portable-anymap", _pattern(rb"P[1-6](?:\s|#[^\n]*\n)+\d|P7\n[#WHDMT]")),
+    # Browsers run the scripts of a drawing that is served as one.
+    "svg": ImageFormat("SVG", "svg", "application/octet-stream", _text(_PROLOGUE + rb"<(?:[\w.-]+:)?svg[\s/>]")),
+    "tga": ImageFormat("TGA", "tga", "image/x-tga", _pattern(_TGA)),
+}
+
+
+class Extra(NamedTuple):
+    """An optional dependency: its module, the extra of imgproc that brings it, and what to do without it."""
+
+    module: str
+    extra: str
+    remedy: str
+
+
+# The formats that are decoded in a process of their own, and the extra that each needs, if any.
+APART: dict[str, Extra | None] = {
+    "heic": Extra(
+        "pillow_heif",
+        "heic",
+        "export it as JPEG (on an iPhone: Settings > Camera > Formats > Most Compatible)",
+    ),
+    "jp2": None,
+    "svg": None,
 }
 
 
@@ -70,18 +113,20 @@ IS_WHOLE: dict[str, Callable[[bytes], bool]] = {
     "gif": lambda source: source.rstrip(b"\0").endswith(b";"),
     "bmp": lambda source: len(source) >= int.from_bytes(source[2:6], "little"),
     "tiff": lambda source: len(source) > int.from_bytes(source[4:8], "little" if source[:1] == b"I" else "big"),
+    "heic": lambda source: len(source) >= _boxes_end(source),
+    "jp2": lambda source: b"\xff\xd9" in source[-1024:],
+    "svg": lambda source: b"</" in source[-1024:] or source.rstrip().endswith(b"/>"),
+    **dict.fromkeys(
+        ("psd", "ico", "pnm", "tga"), lambda _: True
+    ),  # Their readers say themselves that bytes are missing.
 }
 
 UNSUPPORTED = {
-    "a HEIC image": _pattern(rb".{4}ftyp(.{4}){0,12}?(hei[cfmsx]|hev[cx]|mif1|msf1)"),
-    "a JPEG 2000 image": _pattern(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
     "a JPEG XL image": _pattern(rb"\xff\x0a|\0\0\0\x0cJXL "),
-    "a Photoshop document": _pattern(rb"8BPS"),
-    "an icon": _pattern(rb"\0\0[\1\2]\0"),
+    "a floating-point PFM image": _pattern(rb"P[Ff]\s"),
 }
 # The first match names the file, so the most specific pattern comes first.
 NOT_IMAGES = {
-    "an SVG drawing": _text(rb"(<(\?xml|!--|!doctype svg)[^>]*>\s*)*<svg"),
     "a login form": _text(rb"<.*?<input[^<>]*type\s*=\s*[\"']?password"),
     "an HTML page that sends browsers to another address": _text(rb"<.*?<meta[^<>]*http-equiv\s*=\s*[\"']?refresh\b"),
     "an HTML page": _text(rb"<(!doctype|!--|html|head|body|title|meta|script|p\b)"),
@@ -116,13 +161,13 @@ def identify(source: bytes) -> str:
     if not source:
         raise CompressError("The file is empty; check that the URL still serves the picture.", code="not_an_image")
     for name, image_format in INPUT_FORMATS.items():
-        if image_format.signature.match(source):
+        if image_format.signature.match(source, 0, MAX_SIGNATURE):
             return name
     for kind, pattern in {**RAW_FILES, **UNSUPPORTED, **RARE_PICTURES}.items():
         if pattern.match(source):
             detail = f"This is {kind}; {REMEDIES.get(kind, EXPORT)}."
             raise CompressError(detail, code="unsupported_format")
     others = {**OTHER_FILES, **NOT_IMAGES}
-    kind = next(kind for kind, pattern in others.items() if pattern.match(source, 0, 65536))
+    kind = next(kind for kind, pattern in others.items() if pattern.match(source, 0, MAX_SIGNATURE))
     remedy = REMEDIES.get(kind, "link to the picture file itself")
     raise CompressError(f"This is {kind}, not an image; {remedy}.", code="not_an_image")

@@ -14,6 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.jpeg2000 import decoder_bytes
 from imgproc.pipeline.images.parts import unusual
 
 MAX_TAG_BYTES = 1024 * 1024  # of a TIFF tag that is a table of numbers; enough for one strip a row
@@ -99,4 +100,5 @@ _NEEDED: dict[str, Callable[[ImageFile.ImageFile], float]] = {
     "TIFF": _tiff_bytes,
     "WEBP": lambda image: image.width * image.height * WEBP_BYTES,
     "AVIF": lambda image: coded_pixels(image) * AVIF_BYTES,
+    "JPEG2000": decoder_bytes,
 }

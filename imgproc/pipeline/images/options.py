@@ -13,6 +13,7 @@ from imgproc.pipeline.images.formats import (
     DEFAULT_SCALE,
     FORMAT_OPTIONS,
     KEEP,
+    KEPT_AS,
     LARGER_OPTIONS,
     MAX_QUALITY,
     MAX_SCALE,
@@ -33,8 +34,8 @@ class CompressOptions:
     """`quality` from 1 to 95, `scale` of width and height above 0 and up to 1, and `format`. PNG ignores the quality.
 
     Quality `smart` searches, for each picture, the smallest file that looks no worse than one of quality 50.
-    Format `keep` keeps that of the source; GIF, BMP and TIFF become PNG, which is lossless too and shown by every
-    browser.
+    Format `keep` keeps that of the source where browsers show it; HEIC and JPEG 2000 become JPEG, and all others PNG,
+    which is lossless too.
 
     `larger` says what to do with a rendition larger than its source: `keep` it, or store the picture of the `source`.
     `max_width` and `max_height` bound the displayed sides in pixels, after the scale. No side is shrunk below
@@ -89,4 +90,4 @@ class CompressOptions:
         """The format to encode a source of `source_format` as."""
         if self.format != KEEP:
             return self.format
-        return source_format if source_format in OUTPUT_FORMATS else "png"
+        return source_format if source_format in OUTPUT_FORMATS else KEPT_AS.get(source_format, "png")

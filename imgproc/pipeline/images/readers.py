@@ -15,10 +15,17 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from imgproc.pipeline.images.avif_colours import colours_of_avif, shown_size
 from imgproc.pipeline.images.avif_mend import join_associations
+from imgproc.pipeline.images.heic import Heic
 from imgproc.pipeline.images.icc import is_usable
+from imgproc.pipeline.images.icons import open_icon
+from imgproc.pipeline.images.jpeg2000 import Jpeg2000
 from imgproc.pipeline.images.jpeg_reader import open_jpeg
 from imgproc.pipeline.images.png_reader import PngFile
+from imgproc.pipeline.images.pnm import Pnm
+from imgproc.pipeline.images.psd import Psd
 from imgproc.pipeline.images.screens import Gif, open_bmp
+from imgproc.pipeline.images.svg import Svg
+from imgproc.pipeline.images.tga import Tga
 from imgproc.pipeline.images.tiff_reader import open_tiff
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
@@ -69,6 +76,13 @@ _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "gif": Gif,
     "bmp": open_bmp,
     "tiff": open_tiff,
+    "heic": Heic,
+    "jp2": Jpeg2000,
+    "psd": Psd,
+    "ico": open_icon,
+    "pnm": Pnm,
+    "svg": Svg,
+    "tga": Tga,
 }
 
 

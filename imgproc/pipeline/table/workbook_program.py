@@ -11,7 +11,6 @@ import datetime
 import errno
 import json
 import math
-import resource
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -28,7 +27,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from imgproc.core.process import die_with_parent, dump_no_core, limit_memory
+from imgproc.core.process import confine
 from imgproc.pipeline.table.columns import COLUMNS
 from imgproc.pipeline.table.headings import Choice, roles
 from imgproc.pipeline.table.workbook_errors import find_errors
@@ -157,10 +156,7 @@ def _number(value: float) -> str:
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
-    die_with_parent()
-    dump_no_core()
-    limit_memory(given["memory"])
-    resource.setrlimit(resource.RLIMIT_CPU, (given["seconds"], given["seconds"] + 5))
+    confine(memory=given["memory"], seconds=given["seconds"], wait=given["wait"])
     result: dict[str, Any] = {"refusal": "too_large"}
     with contextlib.suppress(MemoryError):
         result = main(given)

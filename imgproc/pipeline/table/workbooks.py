@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import weakref
 import zipfile
@@ -19,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import imgproc
 from imgproc.core.errors import InfrastructureError, UnsupportedFile
+from imgproc.pipeline.programs import End, end_of, started
 from imgproc.pipeline.table.archives import list_names, peek, workbook_suffix
 from imgproc.pipeline.table.headings import Choice
 from imgproc.pipeline.table.kinds import SAVE_AS_CSV, is_ole, is_zip
@@ -33,7 +31,6 @@ MEMORY_BYTES = 1024 * 1024 * 1024  # of the program: a million rows of five colu
 CPU_SECONDS = 60  # of the program: a million rows of five columns take 10
 WAIT_SECONDS = 600
 _PROGRAM = "imgproc.pipeline.table.workbook_program"
-_ROOT = Path(imgproc.__file__).parent.parent
 _TOO_LARGE = (
     "The workbook takes more memory or time to read than a file may: remove cells that stand far from the table, or "
     "save the sheet as “CSV UTF-8”, and upload that."
@@ -138,6 +135,7 @@ def open_sheet(stream: BinaryIO, kind: str, *, wanted: str | None, choice: Choic
                 "max_chars": MAX_TEXT_CHARS,
                 "memory": MEMORY_BYTES,
                 "seconds": CPU_SECONDS,
+                "wait": WAIT_SECONDS,
             }
         )
         _check(answer, wanted)
@@ -159,18 +157,17 @@ def _check_sizes(stream: BinaryIO) -> None:
 
 
 def _run(task: dict[str, Any]) -> dict[str, Any]:
-    command = [sys.executable, "-m", _PROGRAM, json.dumps(task)]
-    try:
-        child = subprocess.run(  # noqa: S603 - the command is ours
-            command, capture_output=True, timeout=WAIT_SECONDS, cwd=_ROOT, env={}, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise InfrastructureError("Reading the workbook took too long; try again later.") from error
-    if child.returncode == -signal.SIGKILL:
+    with started(_PROGRAM, task) as child:
+        try:
+            output, _ = child.communicate(timeout=WAIT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise InfrastructureError("Reading the workbook took too long; try again later.") from error
+    end = end_of(child)
+    if end is End.KILLED:
         raise InfrastructureError("The program that reads workbooks was killed; try again later.")
-    if child.returncode in (-signal.SIGABRT, -signal.SIGXCPU):  # no memory; no time
-        return {"refusal": "too_large"}
-    answer: dict[str, Any] = json.loads(child.stdout) if child.returncode == 0 else {"refusal": "damaged"}
+    if end is not End.WELL:
+        return {"refusal": "too_large" if end is End.LIMIT else "damaged"}
+    answer: dict[str, Any] = json.loads(output)
     return answer
 
 

@@ -1,0 +1,64 @@
+"""What a rendition does not show as its source has it."""
+
+from __future__ import annotations
+
+from PIL import ImageFile
+
+from imgproc.pipeline.images.notes import ImageNote
+from imgproc.pipeline.images.svg import has_references, has_text
+
+MAX_EXTENSIONS = 100  # of a GIF up to its second frame
+MAX_BLOCKS = 200_000  # of a GIF's first frame; encoders write 255 bytes in each, so 50 MiB have as many
+
+
+def notes_of(image: ImageFile.ImageFile, source: bytes, source_format: str) -> tuple[ImageNote, ...]:
+    """The notes on an opened source."""
+    notes = []
+    if _has_more(image, source, source_format):
+        detail = "The source is an animation or has several pictures; the first one is shown."
+        notes.append(ImageNote("first_frame", detail))
+    if source_format == "svg" and has_text(source):
+        detail = "The drawing's text is shown in a font of the server; convert the text to paths to keep its own."
+        notes.append(ImageNote("font_replaced", detail))
+    if source_format == "svg" and has_references(source):
+        detail = "The drawing names other files, which are left out; embed them as data: URLs."
+        notes.append(ImageNote("reference_left_out", detail))
+    return tuple(notes)
+
+
+def _has_more(image: ImageFile.ImageFile, source: bytes, source_format: str) -> bool:
+    """Whether the source has more than one frame or page. To count those of a GIF or TIFF, Pillow reads all of it."""
+    if source_format == "gif":
+        return _has_second_frame(source)
+    if source_format == "tiff":
+        return bool(getattr(image, "is_animated", False))
+    return source_format in {"png", "webp", "avif", "heic"} and getattr(image, "n_frames", 1) > 1
+
+
+def _has_second_frame(source: bytes) -> bool:
+    """Whether a GIF has two pictures (GIF89a, 15 to 26)."""
+    position, frames = 13 + _table_size(source[10]), 0
+    for _ in range(MAX_EXTENSIONS):
+        kind = source[position : position + 1]
+        if kind == b",":
+            frames += 1
+            if frames == 2:
+                return True
+            position = _after_blocks(source, position + 11 + _table_size(source[position + 9]))
+        elif kind == b"!":
+            position = _after_blocks(source, position + 2)
+        else:
+            return False
+    return False
+
+
+def _table_size(flags: int) -> int:
+    return 3 * 2 ** (flags % 8 + 1) if flags & 0x80 else 0
+
+
+def _after_blocks(source: bytes, position: int) -> int:
+    for _ in range(MAX_BLOCKS):
+        if position >= len(source) or source[position] == 0:
+            break
+        position += 1 + source[position]
+    return position + 1
