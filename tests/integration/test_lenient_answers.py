@@ -19,6 +19,7 @@ from tests.support.scripted_server import Script, reply
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"3\r\npic\r\n4;a=b\r\nture\r\n0\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
 KNOWN = Validators('"1"', "")
 
@@ -54,6 +55,28 @@ WHOLE: dict[str, Behaviour] = {
     "raw deflate": answer(reply(zlib.compress(b"picture")[2:-4], "Content-Encoding: deflate")),
     "labelled gzip but plain": answer(reply(b"picture", "Content-Encoding: gzip")),
     "labelled deflate but plain": answer(reply(b"picture", "Content-Encoding: deflate")),
+    "150 headers": Script(reply(b"picture", *[f"X-{number}: y" for number in range(150)])),
+    "a header of 70,000 characters": Script(reply(b"picture", f"X: {'y' * 70_000}")),
+    "a line without a colon": Script(OK + b"A: max-age=1;\r\npreload\r\nContent-Length: 7\r\n\r\npicture"),
+    "a name with a space": Script(OK + b"Last Modified: x\r\nContent-Length: 7\r\n\r\npicture"),
+    "a space before the colon": Script(OK + b"Content-Length : 7\r\n\r\npicture"),
+    "an empty name": Script(OK + b": x\r\nContent-Length: 7\r\n\r\npicture"),
+    "a folded line first": Script(OK + b" X: y\r\nContent-Length: 7\r\n\r\npicture"),
+    "a stray CR and NUL": Script(OK + b"X: a\rb\x00c\r\nContent-Length: 7\r\n\r\npicture"),
+    "line feeds alone": Script(b"HTTP/1.1 200 OK\nContent-Length: 7\n\npicture"),
+    "a blank line before the status": Script(b"\r\n" + reply()),
+    "no reason": Script(reply(status="200")),
+    "a lower-case status": Script(reply().replace(b"HTTP/1.1 200 OK", b"http/1.1 200 ok")),
+    "HTTP/2 over HTTP/1": Script(reply().replace(b"HTTP/1.1", b"HTTP/2")),
+    "ICY": Script(reply().replace(b"HTTP/1.1", b"ICY")),
+    "chunks after identity": Script(OK + b"Transfer-Encoding: identity, chunked\r\n\r\n" + CHUNKS),
+    "chunks twice": Script(OK + b"Transfer-Encoding: chunked, Chunked \r\n\r\n" + CHUNKS),
+    "chunks in two headers": Script(
+        OK + b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked;q=1\r\n\r\n" + CHUNKS
+    ),
+    "chunks and two lengths": Script(
+        OK + b"Content-Length: 3\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS
+    ),
     "labelled br but plain": answer(reply(b"picture", "Content-Encoding: br")),
     "206 to a plain request": answer(reply(b"picture", "Content-Range: bytes 0-6/7", status="206 Partial Content")),
     "206 without a range": answer(reply(b"picture", status="206 Partial Content")),
@@ -72,6 +95,8 @@ REFUSED: dict[str, tuple[Behaviour, str]] = {
     "21 interim answers": (answer(HINTS * 21, reply()), "connect_failed"),
     "endless hints": (answer_then_drip(b"", HINTS), "connect_failed"),
     "101": (answer(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", reply()), "connect_failed"),
+    "a negative chunk": (answer(CHUNKED, b"-5\r\npicture"), "truncated_image"),
+    "5 blank lines": (answer(b"\r\n" * 5, reply()), "connect_failed"),
     "206 of the end": (answer(reply(b"x", "Content-Range: bytes 3-3/4", status="206 Partial Content")), "http_206"),
     "202 without an end": (answer(reply(b"", "Retry-After: 99", status="202 Accepted")), "not_an_image"),
 }

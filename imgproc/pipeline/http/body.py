@@ -10,10 +10,10 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import IncompleteRead
 
 from imgproc.core.errors import DownloadError
-from imgproc.pipeline.http.connection import MAX_SURPLUS
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of
 from imgproc.pipeline.http.host_gate import Trouble
+from imgproc.pipeline.http.response import MAX_SURPLUS
 
 # We ask for no compression, but some hosts compress anyway. One layer is decompressed, within the limit. Other values
 # are ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
