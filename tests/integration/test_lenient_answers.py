@@ -20,6 +20,7 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 CHUNKS = b"3\r\npic\r\n4;a=b\r\nture\r\n0\r\n\r\n"
+PACKED = gzip.compress(b"picture")
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
 KNOWN = Validators('"1"', "")
 
@@ -50,6 +51,15 @@ WHOLE: dict[str, Behaviour] = {
     "a last chunk without its line": answer(CHUNKED, b"7\r\npicture\r\n0\r\n"),
     "gzip": answer(reply(gzip.compress(b"picture"), "Content-Encoding: gzip")),
     "gzip of two members": answer(reply(gzip.compress(b"pic") + gzip.compress(b"ture"), "Content-Encoding: x-gzip")),
+    "gzip in a list": answer(reply(PACKED, "Content-Encoding: aws-chunked, gzip")),
+    "gzip and identity": answer(reply(PACKED, "Content-Encoding: gzip, identity")),
+    "gzip twice": answer(reply(gzip.compress(PACKED), "Content-Encoding: gzip, gzip")),
+    "gzip twice, named once": answer(reply(gzip.compress(PACKED), "Content-Encoding: gzip")),
+    "gzip once, named twice": answer(reply(PACKED, "Content-Encoding: gzip", "Content-Encoding: gzip")),
+    "gzip that is not named": answer(reply(PACKED)),
+    "gzip as a transfer coding": answer(
+        OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", b"%x\r\n" % len(PACKED), PACKED, b"\r\n0\r\n\r\n"
+    ),
     "gzip and garbage": answer(reply(gzip.compress(b"picture") + b"garbage", "Content-Encoding: GZIP")),
     "deflate": answer(reply(zlib.compress(b"picture"), "Content-Encoding: deflate")),
     "raw deflate": answer(reply(zlib.compress(b"picture")[2:-4], "Content-Encoding: deflate")),
@@ -115,6 +125,14 @@ def test_leaves_a_doubtful_end_to_the_decoder(downloader: Downloader, name: str)
     assert found.body == b"picture"
     assert found.doubt is not None
     assert (found.doubt.code, found.doubt.retryable) in {("truncated_image", True), ("timeout", True)}
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "identity, BR"])
+def test_names_a_compression_that_cannot_be_undone(downloader: Downloader, coding: str) -> None:
+    """The image stage reports it if the bytes are no picture."""
+    found = download(downloader, answer(reply(b"\x0b\x02\x80", f"Content-Encoding: {coding}")))
+    assert found.disguise is not None
+    assert coding.lower().split()[-1] in found.disguise.detail
 
 
 @pytest.mark.parametrize("name", REFUSED)

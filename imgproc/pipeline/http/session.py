@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -27,6 +28,8 @@ from imgproc.pipeline.http.tls_trust import Trust, blind_context
 SHORT_BODY_BYTES = 4096
 MAX_CERTIFICATE_BYTES = 65_536
 CERTIFICATE_SECONDS = 5.0
+SECONDS = re.compile(r"\+?([0-9]{1,15}(?:\.[0-9]{0,9})?)\s*(?:s|secs?|seconds?)?(?:,.*)?", re.I)
+EPOCH = 1e9  # a larger number of seconds is a time since 1970
 
 
 class GuardedSession:
@@ -161,10 +164,14 @@ def discard(response: BaseHTTPResponse) -> None:
 
 
 def retry_after(headers: Mapping[str, str], *, at_most: float) -> float | None:
-    """Seconds to wait as the server asks (RFC 9110, Retry-After: seconds or a date), from 0 to `at_most`."""
+    """Seconds to wait as the server asks (RFC 9110, Retry-After: seconds or a date), from 0 to `at_most`.
+
+    Fractions, a unit, and times since 1970 are understood too, as some servers send them.
+    """
     value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", value):
-        return min(float(value), at_most)
+    if found := SECONDS.fullmatch(value):
+        seconds = float(found[1])
+        return max(0.0, min(seconds - time.time() if seconds > EPOCH else seconds, at_most))
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
