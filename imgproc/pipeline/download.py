@@ -23,7 +23,7 @@ from imgproc.pipeline.http.redirects import MAX_REDIRECTS, redirect_target, too_
 from imgproc.pipeline.http.refusals import challenged, refused
 from imgproc.pipeline.http.request_headers import IMAGE_HEADERS, Identity
 from imgproc.pipeline.http.resume import beginning, content_range, continues
-from imgproc.pipeline.http.session import GuardedSession, discard, retry_after
+from imgproc.pipeline.http.session import ASK_TO_WAIT, GuardedSession, discard, retry_after
 from imgproc.pipeline.http.trip import Request, Trip, share_link
 from imgproc.pipeline.http.urls import PORTS
 from imgproc.pipeline.http.validators import UNKNOWN, Validators, validators_of
@@ -33,7 +33,6 @@ MAX_WAITS = 3  # answers 202 that a download waits for
 LONGEST_WAIT = 5.0  # seconds
 MAX_RESUMES = 3
 MAX_RETRY_AFTER = 3600.0
-ASK_TO_WAIT = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 # A server that cannot evaluate our conditions refuses them instead of ignoring them.
 REFUSED_CONDITIONS = {HTTPStatus.BAD_REQUEST, HTTPStatus.PRECONDITION_FAILED}
 DAMAGED = {"truncated_image", "corrupt_image"}
@@ -88,7 +87,7 @@ class Downloader:
         self._max_bytes = max_bytes
         self._pace = replace(pace, seconds=min(pace.seconds, timeout))
         self._session = GuardedSession(
-            allowed_networks=allowed_networks, pool_size=pool_size, user_agent=identity.user_agent
+            allowed_networks=allowed_networks, pool_size=pool_size, user_agent=identity.user_agent, gate=self._gate
         )
         # Samples have connections of their own, so that no other URL is asked for over one of these.
         self._samples_url = samples_url
