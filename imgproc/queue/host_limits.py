@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,8 @@ class HostLimits:
     ) -> None:
         self._arguments = KEPT_SECONDS, most, HOLD_SECONDS
         self._limits = lease, newcomers, patience, dead_patience
-        self._enter, self._report = (redis.register_script(_script(name)) for name in ("host_enter", "host_report"))
+        names = ("host_enter", "host_report", "host_idle")
+        self._enter, self._report, self._idle = (redis.register_script(_script(name)) for name in names)
         self._redis = redis
         self._away_until = 0.0
         self._lock = threading.Lock()
@@ -103,6 +104,14 @@ class HostLimits:
         with self._lock:
             spare, self._spare = self._spare, {}
         return spare
+
+    def room(self, hosts: Sequence[str]) -> dict[str, int]:
+        """How many requests could begin now, by host, at those of `hosts` where none is under way."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for host in hosts:
+            self._idle(_keys(host), [*self._arguments, "", *self._limits], client=pipeline)
+        found: list[int] = self.run(pipeline.execute) or []
+        return {host: room for host, room in zip(hosts, found, strict=False) if room}
 
     def learn(self, host: str, *, standing: Standing, spare: int) -> None:
         """Remember what Redis said of a host."""

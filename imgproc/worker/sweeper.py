@@ -29,7 +29,7 @@ from imgproc.db.transitions import actions, deliveries, finalization
 from imgproc.db.transitions.window import release
 from imgproc.journey import outcome, turns
 from imgproc.journey.delete import remove_due
-from imgproc.journey.host_waits import enqueue_due
+from imgproc.journey.host_waits import enqueue_due, wake_idle_hosts
 from imgproc.journey.isolation import isolated
 from imgproc.journey.outage import describe, growing_pauses, is_away
 from imgproc.journey.services import services
@@ -57,12 +57,18 @@ def run_forever(app: Flask, stop: threading.Event) -> None:
     enqueues the products whose host may be asked again, because those are due more often.
     """
     removals = threading.Thread(target=_repeat, args=(app, stop, remove_due), name="removals")
-    waits = threading.Thread(target=_repeat, args=(app, stop, enqueue_due, WAIT_INTERVAL), name="waits")
+    waits = threading.Thread(target=_repeat, args=(app, stop, enqueue_waiting, WAIT_INTERVAL), name="waits")
     removals.start()
     waits.start()
     _repeat(app, stop, Repairs())
     removals.join()
     waits.join()
+
+
+def enqueue_waiting() -> None:
+    """Enqueue the products that need not wait for their host any longer."""
+    enqueue_due()
+    wake_idle_hosts()
 
 
 def _repeat(app: Flask, stop: threading.Event, run_pass: Callable[[], None], at_most: float = math.inf) -> None:

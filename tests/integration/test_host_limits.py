@@ -155,3 +155,19 @@ def test_downloads_go_on_while_redis_is_away() -> None:
         with gate.visit("shop:443") as visit:
             visit.report(Answer(Trouble.BUSY))
     assert gate.standing("shop:443") is None
+
+
+def test_a_host_has_room_while_nothing_is_under_way_there(redis: Redis) -> None:
+    """Not while it is asked, pauses, or the hosts that have never answered hold their share."""
+    redis.flushdb()
+    gate = limits(redis)
+    with gate.visit("asked:80"), gate.visit("paused:80") as visit:
+        visit.report(Answer(Trouble.BUSY, pause=30))
+        room = gate.room(["asked:80", "paused:80", "new:80"])
+        assert list(room) == ["new:80"]
+        assert 1 <= room["new:80"] <= 24
+    assert list(gate.room(["asked:80", "paused:80"])) == ["asked:80"]
+    for number in range(6):
+        verdict(gate, f"dead{number}:80", str(number))
+    assert gate.room(["new:80"]) == {}
+    assert gate.room([]) == {}
