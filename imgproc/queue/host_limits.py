@@ -66,8 +66,8 @@ class HostLimits:
     ) -> None:
         self._arguments = KEPT_SECONDS, most, HOLD_SECONDS
         self._limits = lease, newcomers, patience, dead_patience
-        names = ("host_enter", "host_report", "host_idle")
-        self._enter, self._report, self._idle = (redis.register_script(_script(name)) for name in names)
+        names = ("host_enter", "host_report", "host_room")
+        self._enter, self._report, self._room = (redis.register_script(_script(name)) for name in names)
         self._redis = redis
         self._away_until = 0.0
         self._lock = threading.Lock()
@@ -106,10 +106,13 @@ class HostLimits:
         return spare
 
     def room(self, hosts: Sequence[str]) -> dict[str, int]:
-        """How many requests could begin now, by host, at those of `hosts` where none is under way."""
+        """How many products that wait for a host may go on now, by host; only those of `hosts` where any may.
+
+        Some may where nothing is under way, and all where the host is given up.
+        """
         pipeline = self._redis.pipeline(transaction=False)
         for host in hosts:
-            self._idle(_keys(host), [*self._arguments, "", *self._limits], client=pipeline)
+            self._room(_keys(host), [*self._arguments, "", *self._limits], client=pipeline)
         found: list[int] = self.run(pipeline.execute) or []
         return {host: room for host, room in zip(hosts, found, strict=False) if room}
 
