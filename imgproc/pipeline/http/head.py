@@ -11,7 +11,8 @@ import io
 import re
 from typing import NamedTuple
 
-MAX_HEAD_BYTES = 256 * 1024  # of all heads of an answer, as in Chromium
+MAX_HEAD_BYTES = 256 * 1024  # as in Chromium
+MAX_LINE_BYTES = 64 * 1024
 MAX_HEADERS = 1000
 MAX_BLANK_LINES = 4  # before the status; some hosts send one too many after an answer
 
@@ -30,14 +31,14 @@ class Head(NamedTuple):
 
 
 class HeadReader:
-    """Reads the heads of one answer, interim ones included, from `stream`."""
+    """Reads one head from `stream`."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
         self._left = MAX_HEAD_BYTES
 
     def read(self) -> Head:
-        """The next head. The end of the stream within the headers counts as their end.
+        """The head. The end of the stream within the headers counts as their end.
 
         Raises:
             http.client.HTTPException: it does not begin with a status, or is too long.
@@ -71,9 +72,9 @@ class HeadReader:
 
     def _line(self) -> bytes | None:
         """The next line without its end; None at the end of the stream."""
-        line = self._stream.readline(self._left)
+        line = self._stream.readline(MAX_LINE_BYTES + 1)
         self._left -= len(line)
-        if self._left <= 0:
+        if len(line) > MAX_LINE_BYTES or self._left < 0:
             raise http.client.LineTooLong("head")
         if not line:
             return None

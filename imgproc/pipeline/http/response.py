@@ -81,13 +81,14 @@ class Response(http.client.HTTPResponse):
         self._counted.in_body = True
 
     def _final_head(self) -> Head:
-        reader = HeadReader(self.fp)
-        for _ in range(MAX_INTERIM + 1):
-            head = reader.read()
+        interim = 0
+        while interim <= MAX_INTERIM:
+            head = HeadReader(self.fp).read()
             if head.status >= http.HTTPStatus.OK:
                 return head
             if head.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
                 break
+            interim += head.status != http.HTTPStatus.CONTINUE  # http.client takes any number of these
         raise http.client.HTTPException("no final answer")  # interim ones: RFC 9110, 15.2
 
     def read(self, amt: int | None = None) -> bytes:

@@ -83,7 +83,7 @@ def test_the_bytes_of_the_file_count_before_the_charset(charset: str) -> None:
 def test_the_charset_of_the_part_decides_too() -> None:
     """A form names it beside the file."""
     form = {"file": (io.BytesIO(JAPANESE), "a.csv", "text/csv; charset=shift_jis")}
-    found = current_app.test_client().post("/api/validate", data=form).json
+    found: Any = current_app.test_client().post("/api/validate", data=form).json
     assert (found["encoding"], found["valid"]) == ("cp932", True)
 
 
