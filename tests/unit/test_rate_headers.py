@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from email.utils import formatdate
 
 import pytest
 from urllib3 import HTTPHeaderDict
@@ -48,3 +49,11 @@ def test_a_reset_may_be_a_time_of_day() -> None:
     """Some APIs give seconds since 1970."""
     headers = HTTPHeaderDict({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{time.time() + 100:.0f}"})
     assert 90 < (requested_pause(headers, refused=True) or 0) <= 101
+
+
+@pytest.mark.parametrize("minutes", [-30, 30])
+def test_a_date_is_meant_by_the_clock_of_the_host(minutes: int) -> None:
+    """A host whose clock is wrong sends both dates by it."""
+    sent = time.time() + 60 * minutes
+    headers = HTTPHeaderDict({"Date": formatdate(sent, usegmt=True), "Retry-After": formatdate(sent + 90, usegmt=True)})
+    assert requested_pause(headers, refused=True) == 90

@@ -32,6 +32,7 @@ MAX_CERTIFICATE_BYTES = 65_536
 CERTIFICATE_SECONDS = 5.0
 ASK_TO_WAIT = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 SECONDS = re.compile(r"\+?([0-9]{1,15}(?:\.[0-9]{0,9})?)\s*(?:s|secs?|seconds?)?(?:,.*)?", re.I)
+CLOCK_SKEW = 5.0  # seconds; the answer takes some, and dates have whole seconds
 EPOCH = 1e9  # a larger number of seconds is a time since 1970
 
 
@@ -196,9 +197,17 @@ def retry_after(headers: Mapping[str, str], *, at_most: float) -> float | None:
     if found := SECONDS.fullmatch(value):
         seconds = float(found[1])
         return max(0.0, min(seconds - time.time() if seconds > EPOCH else seconds, at_most))
+    if (date := _date(value)) is None:
+        return None
+    now, theirs = datetime.now(timezone.utc), _date(headers.get("Date", ""))
+    if theirs and abs((theirs - now).total_seconds()) > CLOCK_SKEW:
+        now = theirs  # A date of a host whose clock is wrong is meant by that clock.
+    return max(0.0, min((date - now).total_seconds(), at_most))
+
+
+def _date(value: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    date = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
-    return max(0.0, min((date - datetime.now(timezone.utc)).total_seconds(), at_most))
+    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
