@@ -19,10 +19,10 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.api.problems import Problem
 from imgproc.core.errors import InfrastructureError
-from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import DeliveryStatus
+from imgproc.db.waiting_products import count_waiting
 from imgproc.journey.outage import describe
 from imgproc.journey.services import services
 from imgproc.queue import connection, enqueue
@@ -164,7 +164,7 @@ def _request_metrics() -> Iterator[GaugeMetricFamily]:
     for status, count in db.session.execute(counted.group_by(ProcessingRequest.status)):
         requests.add_metric([status.value], count)
     yield requests
-    counts = reads.count_waiting()
+    counts = count_waiting()
     texts = {"products": "Products that wait for a host.", "hosts": "Hosts that products wait for."}
     for (name, text), number in zip(texts.items(), counts, strict=True):
         gauge = GaugeMetricFamily(f"imgproc_waiting_{name}", text)

@@ -90,7 +90,7 @@ class UploadIn(_Given):
     )
     webhookUrl = String(metadata={"description": "The URL that is told when this request has ended."})
     reference = String(
-        validate=[Length(max=MAX_REFERENCE_CHARS), without_nul],
+        validate=[Length(max=MAX_REFERENCE_CHARS, error="Give at most {max} characters."), without_nul],
         metadata={"description": "Any text of yours, such as an order number; status and webhook repeat it."},
     )
     quality = Quality(
@@ -145,7 +145,7 @@ class UploadIn(_Given):
         metadata={"description": "The character encoding of the file, where it does not tell: such as `windows-1252`."}
     )
     sheet = String(
-        validate=[Length(max=MAX_SHEET_CHARS), without_nul],
+        validate=[Length(max=MAX_SHEET_CHARS, error="Give at most {max} characters."), without_nul],
         metadata={"description": "The name of the worksheet to read, instead of the first with our columns."},
     )
     outputFormat = String(

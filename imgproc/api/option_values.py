@@ -20,6 +20,7 @@ from imgproc.pipeline.images.formats import (
 
 NUMBER = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?|[.,]\d{1,9})\s*(%?)", re.ASCII)
 FRACTION = re.compile(r"(\d{1,4})\s*/\s*(\d{1,4})", re.ASCII)
+LEAST_PERCENT = 10  # A scale of 2 asks for twice the size; one of 50 means per cent.
 QUALITY_WORDS = {"low": "30", "medium": "50", "normal": "50", "default": "50", "high": "80", "best": "95", "max": "95"}
 QUALITY_WORDS |= {"maximum": "95", "lossless": "95", "auto": SMART, "automatic": SMART}
 PIXELS = re.compile(r"(\d{1,3}(?:[., ]\d{3})+|\d{1,9}(?:\.0{1,9})?)\s*(?:px|pixels?)?", re.ASCII)
@@ -59,7 +60,7 @@ def explain_scale(value: str) -> str:
         number = int(found[1]) / (int(found[2]) or 1)
     meant = None
     if number:
-        factor = number / 100 if "%" in given or number >= 2 else number
+        factor = number / 100 if "%" in given or number >= LEAST_PERCENT else number
         meant = f"{min(factor, 1.0):.9g}" if factor >= 0.0001 else None
     return explain("Give a factor above 0 up to 1; 1 keeps the size, and images are never enlarged", value, meant)
 

@@ -14,10 +14,10 @@ from flask import request as call
 
 from imgproc.api.schemas import StatusOut
 from imgproc.api.views import find_request, status_url, summary_of
-from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.reads import has_ended, progress_of
+from imgproc.db.waiting_products import waiting_products
 from imgproc.journey.output_files import wants_xlsx
 from imgproc.journey.summary import rfc3339
 
@@ -76,7 +76,7 @@ def _waiting(found: ProcessingRequest) -> list[dict[str, Any]]:
         return []
     return [
         {"host": each.host, "products": each.products, "until": rfc3339(each.until), "reason": each.reason}
-        for each in reads.waiting_products(found.id)
+        for each in waiting_products(found.id)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import PurePath
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from apiflask import APIBlueprint
 from flask import Flask, Response, current_app, jsonify
@@ -14,6 +14,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.http import parse_options_header
 
 from imgproc.api import auth
+from imgproc.api.charsets import encoding_by_charset
 from imgproc.api.inputs import UploadHeaders, UploadIn
 from imgproc.api.pings import most_pings
 from imgproc.api.problems import Problem
@@ -119,7 +120,7 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
         filename=filename,
         options=CompressOptions.from_json({name: form[name] for name in IMAGE_OPTIONS if name in form}),
         file=FileOptions(
-            ReadOptions(form.get("encoding"), form.get("sheet"), form.get("columns")),
+            ReadOptions(form.get("encoding") or _declared(file, size), form.get("sheet"), form.get("columns")),
             output_format=form["outputFormat"],
             bom=form.get("bom"),
         ),
@@ -128,6 +129,12 @@ def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Uplo
         webhook_url=_webhook_url(form.get("webhookUrl")),
         idempotency_key=idempotency_key,
     )
+
+
+def _declared(file: FileStorage, size: int) -> str | None:
+    """The encoding that the Content-Type of the file names, if it is needed."""
+    charset = file.mimetype_params.get("charset") or call.mimetype_params.get("charset")
+    return encoding_by_charset(cast("BinaryIO", file.stream), charset=charset, size=size)
 
 
 def _slot(upload: Upload) -> AbstractContextManager[None]:

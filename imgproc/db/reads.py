@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from imgproc.db.engine import db
 from imgproc.db.models import ApiKey, ProcessingRequest, Product, ProductImage, WebhookDelivery
-from imgproc.db.statuses import AT_LIMIT, ENDED, OPEN, UNDELIVERED, ImageStatus, ProductStatus
+from imgproc.db.statuses import ENDED, OPEN, UNDELIVERED, ImageStatus, ProductStatus
 from imgproc.db.transitions.reservations import open_bytes
-from imgproc.db.transitions.window import of_status, waits_for_host
+from imgproc.db.transitions.window import of_status
 
 WITHOUT_FAILURES = (ProductStatus.COMPLETED, ProductStatus.SKIPPED)
 PAGE = 500  # products read at a time; their ids stay below SQLite's limit of bound values
@@ -132,52 +132,6 @@ def _eta_seconds(request: ProcessingRequest, done: int) -> int | None:
 def bytes_of(request: ProcessingRequest) -> Bytes:
     """The bytes by the request's counters."""
     return Bytes(request.source_bytes, request.output_bytes)
-
-
-@dataclass(frozen=True)
-class WaitingProducts:
-    """Products of a request that wait for a host, until the first of them is tried again, and why."""
-
-    host: str
-    products: int
-    until: datetime
-    reason: str
-
-
-def waiting_products(request_id: str) -> list[WaitingProducts]:
-    """The products that wait, by host; those that are queued again count until they are claimed.
-
-    They are few, because each request may have only a few windows of them. Where the host has refused some, their
-    reason counts.
-    """
-    statement = (
-        sa.select(Product.waiting_host, Product.waiting_reason, Product.not_before)
-        .where(waits_for_host(request_id))
-        .order_by(Product.request_id, Product.not_before)
-    )
-    by_host: dict[str, list[Any]] = {}
-    for row in db.session.execute(statement):
-        by_host.setdefault(row.waiting_host, []).append(row)
-    found = [
-        WaitingProducts(
-            host,
-            len(rows),
-            rows[0].not_before,
-            next((row.waiting_reason for row in rows if row.waiting_reason != AT_LIMIT), AT_LIMIT),
-        )
-        for host, rows in by_host.items()
-    ]
-    return sorted(found, key=lambda each: (-each.products, each.host))
-
-
-def count_waiting() -> tuple[int, int]:
-    """How many products wait for a host, and for how many hosts."""
-    hosts = sa.func.count(Product.waiting_host.distinct())
-    statement = sa.select(sa.func.count(), hosts).where(
-        Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING
-    )
-    products, hosts_waited_for = db.session.execute(statement).one()
-    return products, hosts_waited_for
 
 
 def failures_of(request_id: str, *, most: int) -> dict[str, int]:

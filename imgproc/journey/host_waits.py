@@ -1,4 +1,4 @@
-"""Enqueues products that wait for a host as soon as it has room; the sweeper does so once they are due."""
+"""Enqueues products that wait for a host as soon as it has room, or once they are due."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def enqueue_due() -> None:
     size = services().settings.dispatch_window
     for request_id in window.requests_with_due(limit=DUE_AT_ONCE):
         turns.enqueue_products(window.release(request_id, window=size))
+
+
+def wake_idle_hosts() -> None:
+    """Enqueue waiting products of hosts at which nothing is under way, so that no end of a download wakes them.
+
+    A host may serve faster than it did when they were told to wait, a worker may be killed before it wakes others, and
+    once a host is given up all may know it.
+    """
+    hosts = window.hosts_waited_for(limit=DUE_AT_ONCE)
+    for host, room in services().host_limits.room(hosts).items() if hosts else ():
+        turns.enqueue_products(window.wake(host, most=room, window=services().settings.dispatch_window))
 
 
 def wake_waiting(services: Services) -> None:

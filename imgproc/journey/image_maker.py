@@ -148,8 +148,8 @@ class ImageMaker:
         try:
             rendition = _run_stage(image, BROKEN_PICTURE, make)
         except ImageError as error:
-            if download.doubt and error.code in {"truncated_image", "corrupt_image"}:
-                raise download.doubt from error
+            if reason := download.reason_of(error.code):
+                raise reason from error
             raise
         if download.doubt:
             log.info("download_irregular", image_id=image.id, code=download.doubt.code, note=download.doubt.detail)

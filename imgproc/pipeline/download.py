@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from urllib3 import BaseHTTPResponse
@@ -13,7 +13,7 @@ from urllib3.util import Url
 
 from imgproc.core.errors import DownloadError, ForbiddenAddress, InvalidInput
 from imgproc.pipeline.http.addresses import ANY_NETWORK, Network, check_url
-from imgproc.pipeline.http.body import Body, Pace, decompress, is_compressed, receive
+from imgproc.pipeline.http.body import Body, Pace, decompress, receive, unreadable_coding
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS
 from imgproc.pipeline.http.host_gate import HostGate, OpenGate, Visit
@@ -23,7 +23,7 @@ from imgproc.pipeline.http.redirects import MAX_REDIRECTS, redirect_target, too_
 from imgproc.pipeline.http.refusals import challenged, refused
 from imgproc.pipeline.http.request_headers import IMAGE_HEADERS, Identity
 from imgproc.pipeline.http.resume import beginning, content_range, continues
-from imgproc.pipeline.http.session import GuardedSession, discard, retry_after
+from imgproc.pipeline.http.session import ASK_TO_WAIT, GuardedSession, discard, retry_after
 from imgproc.pipeline.http.trip import Request, Trip, share_link
 from imgproc.pipeline.http.urls import PORTS
 from imgproc.pipeline.http.validators import UNKNOWN, Validators, validators_of
@@ -33,9 +33,9 @@ MAX_WAITS = 3  # answers 202 that a download waits for
 LONGEST_WAIT = 5.0  # seconds
 MAX_RESUMES = 3
 MAX_RETRY_AFTER = 3600.0
-ASK_TO_WAIT = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 # A server that cannot evaluate our conditions refuses them instead of ignoring them.
 REFUSED_CONDITIONS = {HTTPStatus.BAD_REQUEST, HTTPStatus.PRECONDITION_FAILED}
+DAMAGED = {"truncated_image", "corrupt_image"}
 ANSWERS_TO_RANGES = {HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 
 
@@ -45,12 +45,18 @@ class Download:
 
     `body` is empty only if the picture is `not_modified` since the validators that were sent. `doubt` is the error to
     report if the body turns out not to be a whole picture: the host broke off, or announced more than it sent.
+    `disguise` is the error to report if it is no picture: the host names a compression that we cannot undo.
     """
 
     body: bytes
     validators: Validators = UNKNOWN
     not_modified: bool = False
     doubt: DownloadError | None = None
+    disguise: DownloadError | None = field(default=None, compare=False)
+
+    def reason_of(self, code: str) -> DownloadError | None:
+        """The error to report instead of the `code` of the image stage, if the host is the reason of that."""
+        return self.disguise if code == "not_an_image" else self.doubt if code in DAMAGED else None
 
 
 class Downloader:
@@ -81,7 +87,7 @@ class Downloader:
         self._max_bytes = max_bytes
         self._pace = replace(pace, seconds=min(pace.seconds, timeout))
         self._session = GuardedSession(
-            allowed_networks=allowed_networks, pool_size=pool_size, user_agent=identity.user_agent
+            allowed_networks=allowed_networks, pool_size=pool_size, user_agent=identity.user_agent, gate=self._gate
         )
         # Samples have connections of their own, so that no other URL is asked for over one of these.
         self._samples_url = samples_url
@@ -206,9 +212,8 @@ class Downloader:
             if begun:
                 trip.deadline.extend(self._pace.seconds)
                 return replace(request, known=UNKNOWN, begun=begun, pause=0.0, resumes=request.resumes + 1)
-        if is_compressed(response):
-            body = decompress(body, host, max_bytes=self._max_bytes)
-            doubt = doubt or (explain_download(body.broken, host, trip.deadline) if body.broken else None)
+        body = decompress(body, response, host, max_bytes=self._max_bytes)
+        doubt = doubt or (explain_download(body.broken, host, trip.deadline) if body.broken else None)
         if not body.data:
             raise doubt or DownloadError(
                 f"{host} sent an empty file; check that the picture is there.", code="not_an_image"
@@ -220,4 +225,5 @@ class Downloader:
                 return replace(request, url=target, redirects=request.redirects + 1, known=UNKNOWN, begun=None)
             if error := page_error(body.data, parts):
                 raise error
-        return Download(body.data, UNKNOWN if request.redirects or doubt else found, doubt=doubt)
+        disguise = unreadable_coding(response, host)
+        return Download(body.data, UNKNOWN if request.redirects or doubt else found, doubt=doubt, disguise=disguise)

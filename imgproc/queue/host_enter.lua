@@ -4,7 +4,6 @@
 local LEASE, NEWCOMERS = tonumber(ARGV[5]), tonumber(ARGV[6])
 local PATIENCE, DEAD_PATIENCE = tonumber(ARGV[7]), tonumber(ARGV[8])
 local MAY_HOLD = ARGV[9] == '1'
-local VERDICT = 10 -- seconds for which a host that was given up is not asked again
 
 local now = time()
 local s = load(now)
@@ -15,15 +14,18 @@ end
 -- Each that is told to wait gets a place in line, and so a time of its own.
 local function line(reason)
   local from = math.max(now, s.pause_at, s.next_at)
-  local speed = s.rate > 0 and s.rate or math.max(delivered_rate(s, now), 5)
+  local speed = s.rate > 0 and s.rate or math.max(delivered_rate(s, now), s.answered == 1 and 5 or 1)
   s.line_at = math.min(math.max(s.line_at, from) + 1 / speed, from + LONGEST_LINE)
   redis.call('ZREM', LINE, ID)
   save(s)
   return { 'wait', tostring(s.line_at - now), reason }
 end
 
--- Seconds until the first permit is likely to be free.
+-- Seconds until the first permit is likely to be free; how long a host takes that never answered, nobody knows.
 local function until_a_permit()
+  if s.answered == 0 then
+    return math.max(0.01, math.min(0.1, 0.1 * (now - s.asked_at)))
+  end
   local first = redis.call('ZRANGE', PERMITS, 0, 0, 'WITHSCORES')
   local ends = first[2] and tonumber(first[2]) or now
   if ends > now + s.guard then -- the request is still under way
@@ -42,12 +44,8 @@ local function hold(seconds)
   return { 'hold', tostring(seconds or until_a_permit()) }
 end
 
-local patience = s.answered == 1 and PATIENCE or DEAD_PATIENCE
-if s.refusing_at > 0 and now - s.refusing_at > patience then
-  s.pause_at = math.min(s.pause_at, s.refused_at + VERDICT)
-  if now < s.refused_at + VERDICT then
-    return { 'gone', tostring(now - s.refusing_at), s.trouble }
-  end
+if is_given_up(s, now, PATIENCE, DEAD_PATIENCE) then
+  return { 'gone', tostring(now - s.refusing_at), s.trouble }
 end
 local is_held = redis.call('ZSCORE', PERMITS, ID)
 if s.pause_at > now then

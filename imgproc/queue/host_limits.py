@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,8 @@ class HostLimits:
     ) -> None:
         self._arguments = KEPT_SECONDS, most, HOLD_SECONDS
         self._limits = lease, newcomers, patience, dead_patience
-        self._enter, self._report = (redis.register_script(_script(name)) for name in ("host_enter", "host_report"))
+        names = ("host_enter", "host_report", "host_room")
+        self._enter, self._report, self._room = (redis.register_script(_script(name)) for name in names)
         self._redis = redis
         self._away_until = 0.0
         self._lock = threading.Lock()
@@ -103,6 +104,17 @@ class HostLimits:
         with self._lock:
             spare, self._spare = self._spare, {}
         return spare
+
+    def room(self, hosts: Sequence[str]) -> dict[str, int]:
+        """How many products that wait for a host may go on now, by host; only those of `hosts` where any may.
+
+        Some may where nothing is under way, and all where the host is given up.
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        for host in hosts:
+            self._room(_keys(host), [*self._arguments, "", *self._limits], client=pipeline)
+        found: list[int] = self.run(pipeline.execute) or []
+        return {host: room for host, room in zip(hosts, found, strict=False) if room}
 
     def learn(self, host: str, *, standing: Standing, spare: int) -> None:
         """Remember what Redis said of a host."""

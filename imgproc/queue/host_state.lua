@@ -9,6 +9,8 @@ local LONGEST_LINE = 60   -- seconds that one is told to wait at most, beyond a 
 local FRESH = 1           -- seconds in which a new host may have a long line
 local LONG, SHORT = 64, 4 -- how many may wait in line
 
+local VERDICT = 10        -- seconds for which a host that was given up is not asked again
+
 local function time()
   local parts = redis.call('TIME')
   return tonumber(parts[1]) + tonumber(parts[2]) / 1e6
@@ -70,4 +72,15 @@ local function spare(s, now)
     room = math.min(room, math.ceil((now + ahead(s) - math.max(now, s.next_at)) * s.rate))
   end
   return math.max(0, room)
+end
+
+-- Whether the host has refused everything for longer than its patience, the last time just now. If not just now, it is
+-- asked again, whatever pause it had.
+local function is_given_up(s, now, patience, dead_patience)
+  local most = s.answered == 1 and patience or dead_patience
+  if s.refusing_at == 0 or now - s.refusing_at <= most then
+    return false
+  end
+  s.pause_at = math.min(s.pause_at, s.refused_at + VERDICT)
+  return now < s.refused_at + VERDICT
 end

@@ -5,7 +5,6 @@ The database says which work is due; the sweeper enqueues what Redis has lost of
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,20 +17,18 @@ from flask import Flask
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
-from imgproc.core.errors import InfrastructureError
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.reads import ids_of
 from imgproc.db.statuses import IN_FLIGHT, UNFINALIZED, ProductStatus, RequestStatus
-from imgproc.db.timeouts import LONG, allow, is_wait
-from imgproc.db.transitions import actions, deliveries, finalization
+from imgproc.db.timeouts import is_wait
+from imgproc.db.transitions import actions, deliveries, delivery_crowds, finalization
 from imgproc.db.transitions.window import release
 from imgproc.journey import outcome, turns
 from imgproc.journey.delete import remove_due
-from imgproc.journey.host_waits import enqueue_due
+from imgproc.journey.host_waits import enqueue_due, wake_idle_hosts
 from imgproc.journey.isolation import isolated
-from imgproc.journey.outage import describe, growing_pauses, is_away
 from imgproc.journey.services import services
 from imgproc.queue import enqueue
 from imgproc.queue.calls import JobName, job_id
@@ -39,9 +36,9 @@ from imgproc.queue.connection import redis_client
 from imgproc.queue.rq_classes import drop_forged_keys
 from imgproc.worker import expired_leases
 from imgproc.worker.expired_leases import BATCH
+from imgproc.worker.passes import repeat
 
 WAIT_INTERVAL = 0.2  # seconds between two looks at products that wait for a host; its pauses may be as short
-LONGEST_PAUSE = 5.0  # seconds between two passes while a server is away; after an outage all work waits so long
 QUEUED = 100_000  # queued products that a pass reads; the oldest may all be in Redis, and windows keep them few
 STALE_SECONDS = 5.0  # seconds that work may be queued before a pass checks that Redis still has its job
 CROWD_DELAY = 15.0  # seconds that a delivery waits in a crowd of its owner or receiver; as long as an attempt may take
@@ -56,40 +53,19 @@ def run_forever(app: Flask, stop: threading.Event) -> None:
     Removals run in a thread of their own, because they wait for the object store, and repairs must not. Another thread
     enqueues the products whose host may be asked again, because those are due more often.
     """
-    removals = threading.Thread(target=_repeat, args=(app, stop, remove_due), name="removals")
-    waits = threading.Thread(target=_repeat, args=(app, stop, enqueue_due, WAIT_INTERVAL), name="waits")
+    removals = threading.Thread(target=repeat, args=(app, stop, remove_due), name="removals")
+    waits = threading.Thread(target=repeat, args=(app, stop, enqueue_waiting, WAIT_INTERVAL), name="waits")
     removals.start()
     waits.start()
-    _repeat(app, stop, Repairs())
+    repeat(app, stop, Repairs())
     removals.join()
     waits.join()
 
 
-def _repeat(app: Flask, stop: threading.Event, run_pass: Callable[[], None], at_most: float = math.inf) -> None:
-    """Run passes until `stop` is set. While a server is away, each try is one line in the log and pauses grow."""
-    with app.app_context():
-        interval = min(services().settings.sweep_interval, at_most)
-    pause, pauses = interval, growing_pauses(interval, LONGEST_PAUSE)
-    while not stop.wait(pause):
-        error = _try_pass(app, run_pass)
-        if error is not None and is_away(error):
-            pause = next(pauses)
-        else:
-            pause, pauses = interval, growing_pauses(interval, LONGEST_PAUSE)
-        if error is not None:
-            log.warning("sweep_delayed", retry_in=pause, error=describe(error))
-
-
-def _try_pass(app: Flask, run_pass: Callable[[], None]) -> Exception | None:
-    """Run one pass. Returns the error if a server that is away ended it, else None."""
-    with app.app_context(), allow(LONG):
-        try:
-            run_pass()
-        except (DBAPIError, InfrastructureError) as error:
-            return error
-        except Exception:  # a bug must not end the thread, because no other would sweep in its place
-            log.exception("sweep_failed")
-    return None
+def enqueue_waiting() -> None:
+    """Enqueue the products that need not wait for their host any longer."""
+    enqueue_due()
+    wake_idle_hosts()
 
 
 class Repairs:
@@ -222,7 +198,7 @@ def _due_deliveries() -> Select[Any]:
 def _put_off_deliveries(**most: int) -> None:
     """Keep the webhooks of one owner, or to one receiver, from crowding out the others in this pass."""
     for _ in range(CROWDS):
-        if deliveries.put_off(**most, delay=CROWD_DELAY, limit=BATCH) < BATCH // 2:
+        if delivery_crowds.put_off(**most, delay=CROWD_DELAY, limit=BATCH) < BATCH // 2:
             return
 
 

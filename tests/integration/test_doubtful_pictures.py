@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.driver import codes_of, drain, submit
+from tests.integration.driver import codes_of, drain, products_of, submit
 from tests.support.csv_files import csv_of
 from tests.support.hostile_servers import answer, serving
 from tests.support.photographs import photo_file
-from tests.support.scripted_server import reply
+from tests.support.scripted_server import Script, reply
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -42,3 +42,14 @@ def test_takes_a_whole_picture_however_it_is_framed(
         request_id = submit(csv_of(host.url))
         drain(request_id)
     assert codes_of(request_id) == [[code]]
+
+
+def test_names_a_compression_that_it_cannot_undo() -> None:
+    """We ask for none, so its host is told to switch it off; a picture that only bears the label is taken."""
+    script = Script(reply(b"\x0b\x02\x80", "Content-Encoding: br"), reply(JPEG, "Content-Encoding: br"))
+    with serving(script) as host:
+        request_id = submit(csv_of(f"{host.url}1", f"{host.url}2"))
+        drain(request_id)
+    images = [image for product in products_of(request_id) for image in product["images"]]
+    assert [image["error"] and image["error"]["code"] for image in images] == ["not_an_image", None]
+    assert "compressed by br" in images[0]["error"]["detail"]

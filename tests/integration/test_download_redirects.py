@@ -31,6 +31,7 @@ LOCATIONS = {
     "one slash after the scheme": (b"http:/c.jpg", "/c.jpg"),
     "a signature": (b"/%7E%2f?s=%2b[|]", "/%7E%2f?s=%2b[|]"),
     "a folded line": (b"/x\r\n fold", "/x%20fold"),
+    "an empty one first": (b"\r\nLocation: /second", "/second"),
     "two headers": (b"/first\r\nLocation: /second", "/first"),
     "a fragment": (b"/a#b", "/a"),
     "a site without a scheme": (b"b.example/c.jpg", "/a/b.example/c.jpg"),

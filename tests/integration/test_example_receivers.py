@@ -72,6 +72,17 @@ def old(webhook: SignedWebhook) -> SignedWebhook:
     return SignedWebhook({**webhook.headers, "webhook-timestamp": str(int(time.time()) - 3600)}, webhook.body)
 
 
+def good_and_bad() -> tuple[list[SignedWebhook], list[SignedWebhook]]:
+    """Genuine webhooks, the first of them twice; and a forged, a changed, an old and an unsigned one."""
+    genuine = sign(END, webhook_id="msg_1", secrets=[SECRET])
+    rotating = sign(END, webhook_id="msg_2", secrets=[generate_secret(), SECRET])
+    ping = sign({"type": "ping"}, webhook_id="msg_3", secrets=[SECRET])
+    forged = sign(END, webhook_id="msg_4", secrets=[generate_secret()])
+    changed = SignedWebhook(genuine.headers, genuine.body.replace("4711", "4712"))
+    unsigned = SignedWebhook({"Content-Type": "application/json"}, genuine.body)
+    return [genuine, genuine, rotating, ping], [forged, changed, old(genuine), unsigned]
+
+
 @pytest.mark.parametrize("language", ["python", "js"])
 def test_the_example_verifies_webhooks(language: str, tmp_path: Path) -> None:
     """Genuine ones, also during a rotation, and pings get 204, forged, changed and old ones 400; repeats print once."""
@@ -79,20 +90,24 @@ def test_the_example_verifies_webhooks(language: str, tmp_path: Path) -> None:
     file = tmp_path / {"python": "receiver.py", "js": "receiver.mjs"}[language]
     file.write_text(example(language))
     flask = [sys.executable, "-m", "flask", "--app", str(file), "run", "--port", str(port)]
-    genuine = sign(END, webhook_id="msg_1", secrets=[SECRET])
-    rotating = sign(END, webhook_id="msg_2", secrets=[generate_secret(), SECRET])
-    ping = sign({"type": "ping"}, webhook_id="msg_3", secrets=[SECRET])
-    forged = sign(END, webhook_id="msg_4", secrets=[generate_secret()])
-    changed = SignedWebhook(genuine.headers, genuine.body.replace("4711", "4712"))
-    unsigned = SignedWebhook({"Content-Type": "application/json"}, genuine.body)
+    good, bad = good_and_bad()
     with running(flask if language == "python" else [NODE, str(file)], port) as receiver:
-        url = f"http://127.0.0.1:{port}/hooks/images"
-        good, bad = [genuine, genuine, rotating, ping], [forged, changed, old(genuine), unsigned]
-        assert statuses(url, *good, *bad) == [204] * 4 + [400] * 4
+        assert statuses(f"http://127.0.0.1:{port}/hooks/images", *good, *bad) == [204] * 4 + [400] * 4
         receiver.terminate()
         assert receiver.stdout is not None
         printed = [line for line in receiver.stdout.read().splitlines() if "order 4711" in line]
     assert printed == ["request.completed order 4711 https://cdn.example/output.csv"] * 2
+
+
+@pytest.mark.skipif(not shutil.which("php"), reason="the example is PHP")
+def test_the_example_in_php_verifies_webhooks(tmp_path: Path) -> None:
+    """It answers as the others do."""
+    port = _free_port()
+    file = tmp_path / "receiver.php"
+    file.write_text(example("php"))
+    good, bad = good_and_bad()
+    with running(["php", "-S", f"127.0.0.1:{port}", str(file)], port):
+        assert statuses(f"http://127.0.0.1:{port}/hooks/images", *good, *bad) == [204] * 4 + [400] * 4
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="the example calls openssl")

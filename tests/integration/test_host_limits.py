@@ -105,6 +105,17 @@ def test_a_dead_host_is_given_up_after_its_patience(redis: Redis, seconds: float
     assert 120 < simulation.now < 300
 
 
+def test_many_images_of_a_silent_host_end_soon_and_ask_the_gate_seldom(redis: Redis) -> None:
+    """All learn that it is given up a few seconds after the first one did."""
+    simulation = Simulation(
+        redis, lambda _now, _n: Outcome("slow", 10, answered=False), images=IMAGES, contenders=32, most=24
+    )
+    result = simulation.run()
+    assert result.gone == IMAGES
+    assert simulation.now < 150
+    assert simulation.calls < 12 * IMAGES
+
+
 def limits(redis: Redis, *, lease: float = 60, most: int = 24) -> HostLimits:
     """The limits as a worker has them."""
     return HostLimits(redis, most=most, newcomers=6, lease=lease, patience=3600, dead_patience=120)
@@ -155,3 +166,21 @@ def test_downloads_go_on_while_redis_is_away() -> None:
         with gate.visit("shop:443") as visit:
             visit.report(Answer(Trouble.BUSY))
     assert gate.standing("shop:443") is None
+
+
+def test_a_host_has_room_while_nothing_is_under_way_there(redis: Redis) -> None:
+    """Not while it is asked, pauses, or the hosts that have never answered hold their share."""
+    redis.flushdb()
+    gate = limits(redis)
+    with gate.visit("asked:80"), gate.visit("paused:80") as visit:
+        visit.report(Answer(Trouble.BUSY, pause=30))
+        for key in ("asked:80", "paused:80"):
+            redis.hset(f"imgproc:host:{key}", mapping={"next_at": 0, "refused_at": 0})
+        room = gate.room(["asked:80", "paused:80", "new:80"])
+        assert list(room) == ["new:80"]
+        assert 1 <= room["new:80"] <= 24
+    assert list(gate.room(["asked:80", "paused:80"])) == ["asked:80"]
+    for number in range(6):
+        verdict(gate, f"dead{number}:80", str(number))
+    assert gate.room(["new:80"]) == {}
+    assert gate.room([]) == {}

@@ -11,7 +11,7 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import transaction
 from imgproc.db.models import Product, ProductImage
 from imgproc.db.transitions import window
-from imgproc.journey.host_waits import enqueue_due
+from imgproc.journey.host_waits import enqueue_due, wake_idle_hosts
 from imgproc.queue.connection import redis_client
 from tests.integration.driver import (
     codes_of,
@@ -182,3 +182,20 @@ def test_products_are_woken_before_they_are_due(host: TroubledHost) -> None:
             connection.execute(sa.update(Product).where(Product.id == product_id).values(**waiting, not_before=due))
     assert set(window.wake("shop:80", most=2, window=64)) == {ids[1], ids[2]}
     assert window.wake("shop:80", most=2, window=64) == ()
+
+
+def test_products_that_no_download_wakes_are_released(host: TroubledHost) -> None:
+    """A host may recover while nothing is under way there, and Redis may forget who waits."""
+    request_id = submit(csv_of(*[f"{host.url}/{number}.jpg" for number in range(4)]))
+    work(most=1)
+    busy, *others = [each.id for each in rows(Product)]
+    name = host.url.removeprefix("http://")
+    with transaction() as connection:
+        waiting = {"status": "pending", "waiting_host": name, "not_before": db_now(60)}
+        for ids, reason in (([busy], "busy"), (others, "limit")):
+            is_one = Product.id.in_(ids)
+            connection.execute(sa.update(Product).where(is_one).values(**waiting, waiting_reason=reason))
+    wake_idle_hosts()
+    work()
+    assert statuses() == ["pending", "completed", "completed", "completed"]
+    assert status_of(request_id)["waiting"][0]["products"] == 1

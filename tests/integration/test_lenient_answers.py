@@ -19,6 +19,8 @@ from tests.support.scripted_server import Script, reply
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"3\r\npic\r\n4;a=b\r\nture\r\n0\r\n\r\n"
+PACKED = gzip.compress(b"picture")
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
 KNOWN = Validators('"1"', "")
 
@@ -49,11 +51,42 @@ WHOLE: dict[str, Behaviour] = {
     "a last chunk without its line": answer(CHUNKED, b"7\r\npicture\r\n0\r\n"),
     "gzip": answer(reply(gzip.compress(b"picture"), "Content-Encoding: gzip")),
     "gzip of two members": answer(reply(gzip.compress(b"pic") + gzip.compress(b"ture"), "Content-Encoding: x-gzip")),
+    "gzip in a list": answer(reply(PACKED, "Content-Encoding: aws-chunked, gzip")),
+    "gzip and identity": answer(reply(PACKED, "Content-Encoding: gzip, identity")),
+    "gzip twice": answer(reply(gzip.compress(PACKED), "Content-Encoding: gzip, gzip")),
+    "gzip twice, named once": answer(reply(gzip.compress(PACKED), "Content-Encoding: gzip")),
+    "gzip once, named twice": answer(reply(PACKED, "Content-Encoding: gzip", "Content-Encoding: gzip")),
+    "gzip that is not named": answer(reply(PACKED)),
+    "gzip as a transfer coding": answer(
+        OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", b"%x\r\n" % len(PACKED), PACKED, b"\r\n0\r\n\r\n"
+    ),
     "gzip and garbage": answer(reply(gzip.compress(b"picture") + b"garbage", "Content-Encoding: GZIP")),
     "deflate": answer(reply(zlib.compress(b"picture"), "Content-Encoding: deflate")),
     "raw deflate": answer(reply(zlib.compress(b"picture")[2:-4], "Content-Encoding: deflate")),
     "labelled gzip but plain": answer(reply(b"picture", "Content-Encoding: gzip")),
     "labelled deflate but plain": answer(reply(b"picture", "Content-Encoding: deflate")),
+    "150 headers": Script(reply(b"picture", *[f"X-{number}: y" for number in range(150)])),
+    "three headers of 60,000 characters": Script(reply(b"picture", *[f"X: {'y' * 60_000}"] * 3)),
+    "a line without a colon": Script(OK + b"A: max-age=1;\r\npreload\r\nContent-Length: 7\r\n\r\npicture"),
+    "a name with a space": Script(OK + b"Last Modified: x\r\nContent-Length: 7\r\n\r\npicture"),
+    "a space before the colon": Script(OK + b"Content-Length : 7\r\n\r\npicture"),
+    "an empty name": Script(OK + b": x\r\nContent-Length: 7\r\n\r\npicture"),
+    "a folded line first": Script(OK + b" X: y\r\nContent-Length: 7\r\n\r\npicture"),
+    "a stray CR and NUL": Script(OK + b"X: a\rb\x00c\r\nContent-Length: 7\r\n\r\npicture"),
+    "line feeds alone": Script(b"HTTP/1.1 200 OK\nContent-Length: 7\n\npicture"),
+    "a blank line before the status": Script(b"\r\n" + reply()),
+    "no reason": Script(reply(status="200")),
+    "a lower-case status": Script(reply().replace(b"HTTP/1.1 200 OK", b"http/1.1 200 ok")),
+    "HTTP/2 over HTTP/1": Script(reply().replace(b"HTTP/1.1", b"HTTP/2")),
+    "ICY": Script(reply().replace(b"HTTP/1.1", b"ICY")),
+    "chunks after identity": Script(OK + b"Transfer-Encoding: identity, chunked\r\n\r\n" + CHUNKS),
+    "chunks twice": Script(OK + b"Transfer-Encoding: chunked, Chunked \r\n\r\n" + CHUNKS),
+    "chunks in two headers": Script(
+        OK + b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked;q=1\r\n\r\n" + CHUNKS
+    ),
+    "chunks and two lengths": Script(
+        OK + b"Content-Length: 3\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS
+    ),
     "labelled br but plain": answer(reply(b"picture", "Content-Encoding: br")),
     "206 to a plain request": answer(reply(b"picture", "Content-Range: bytes 0-6/7", status="206 Partial Content")),
     "206 without a range": answer(reply(b"picture", status="206 Partial Content")),
@@ -72,6 +105,8 @@ REFUSED: dict[str, tuple[Behaviour, str]] = {
     "21 interim answers": (answer(HINTS * 21, reply()), "connect_failed"),
     "endless hints": (answer_then_drip(b"", HINTS), "connect_failed"),
     "101": (answer(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", reply()), "connect_failed"),
+    "a negative chunk": (answer(CHUNKED, b"-5\r\npicture"), "truncated_image"),
+    "5 blank lines": (answer(b"\r\n" * 5, reply()), "connect_failed"),
     "206 of the end": (answer(reply(b"x", "Content-Range: bytes 3-3/4", status="206 Partial Content")), "http_206"),
     "202 without an end": (answer(reply(b"", "Retry-After: 99", status="202 Accepted")), "not_an_image"),
 }
@@ -90,6 +125,14 @@ def test_leaves_a_doubtful_end_to_the_decoder(downloader: Downloader, name: str)
     assert found.body == b"picture"
     assert found.doubt is not None
     assert (found.doubt.code, found.doubt.retryable) in {("truncated_image", True), ("timeout", True)}
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "identity, BR"])
+def test_names_a_compression_that_cannot_be_undone(downloader: Downloader, coding: str) -> None:
+    """The image stage reports it if the bytes are no picture."""
+    found = download(downloader, answer(reply(b"\x0b\x02\x80", f"Content-Encoding: {coding}")))
+    assert found.disguise is not None
+    assert coding.lower().split()[-1] in found.disguise.detail
 
 
 @pytest.mark.parametrize("name", REFUSED)

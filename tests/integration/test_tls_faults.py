@@ -6,15 +6,18 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from urllib3.util import Url, parse_url
 
+from imgproc.core.errors import HostWait
 from imgproc.pipeline.http.aia import MOST_FETCHES
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, Failure, explain
+from imgproc.pipeline.http.host_gate import Answer, Trouble
 from imgproc.pipeline.http.session import GuardedSession
 from tests.support.certificates import Issued, issue
 from tests.support.hostile_servers import Server, answer, keep_alive, never_answer, read_request, serving
@@ -424,3 +427,65 @@ def test_a_slow_place_of_a_certificate_ends_with_the_deadline(
         leaf = issue("x", by=authorities.middle, aia=[silent.url])
         with serving(keep_alive, tls=leaf.server()) as server:
             assert failure_of(session, server.url, seconds=0.6).retryable
+
+
+class Porter:
+    """A gate that keeps the hosts that were asked for and the reports; it may refuse with `wait`."""
+
+    def __init__(self, wait: HostWait | None = None) -> None:
+        self.hosts: list[str] = []
+        self.answers: list[Answer] = []
+        self._wait = wait
+        self.keep_alive = True
+        self.pause: float | None = None
+
+    @contextmanager
+    def visit(self, host: str, *, again: bool) -> Iterator[Porter]:
+        """Let the request through."""
+        assert not again
+        self.hosts.append(host)
+        if self._wait:
+            raise self._wait
+        yield self
+
+    def report(self, answer: Answer) -> None:
+        """Keep the report."""
+        self.answers.append(answer)
+
+
+def behind(gate: Porter, authorities: Authorities) -> GuardedSession:
+    """A session with that gate."""
+    return GuardedSession(allowed_networks=LOOPBACK, ca_certs=authorities.trusted, gate=gate)
+
+
+def test_a_request_for_a_certificate_passes_the_gate(authorities: Authorities, library: Library) -> None:
+    """Certificates that name one host send it no more requests than pictures do."""
+    library.files["/middle"] = authorities.middle.der
+    leaf = issue("x", by=authorities.middle, aia=[f"{library.url}middle"])
+    gate = Porter()
+    with serving(keep_alive, tls=leaf.server()) as server, behind(gate, authorities) as session, Deadline(5):
+        assert get(session, server.url) == b"ok"
+    assert (gate.hosts, gate.answers) == ([library.url.split("/")[2]], [Answer()])
+
+
+def test_a_certificate_waits_for_its_host(authorities: Authorities, library: Library) -> None:
+    """The picture waits for the host of the certificate; once that is given up, the chain is incomplete."""
+    leaf = issue("x", by=authorities.middle, aia=[f"{library.url}middle"])
+    wait = HostWait("later", host="ca.example:80", seconds=7)
+    gone = HostWait("gone", host="ca.example:80", seconds=7, gone=True)
+    with serving(keep_alive, tls=leaf.server()) as server:
+        with behind(Porter(wait), authorities) as session, Deadline(5), pytest.raises(HostWait):
+            get(session, server.url)
+        with behind(Porter(gone), authorities) as session:
+            assert "leaves out an intermediate certificate" in failure_of(session, server.url).detail
+    assert library.asked == []
+
+
+def test_a_host_of_certificates_in_trouble_is_reported(authorities: Authorities) -> None:
+    """So that no worker asks it for a while."""
+    gate = Porter()
+    with serving(lambda connection, _: connection.close()) as broken, behind(gate, authorities) as session:
+        leaf = issue("x", by=authorities.middle, aia=[f"{broken.url}middle"])
+        with serving(keep_alive, tls=leaf.server()) as server:
+            failure_of(session, server.url)
+    assert gate.answers == [Answer(Trouble.AWAY, answered=False)]

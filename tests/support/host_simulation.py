@@ -17,6 +17,7 @@ from imgproc.queue.host_limits import HOLD_SECONDS, KEPT_SECONDS
 CLOCK = "clock"
 WAKE_SECONDS = 0.03  # from the end of a download until the worker has enqueued the next products
 SWEEP_SECONDS = 0.2
+LIMITS = 60, 16, 3600, 120  # lease, newcomers, patience, dead patience
 LATE_SECONDS = 0.005  # on average
 
 
@@ -62,14 +63,14 @@ class Simulation:
         self._redis, self._model, self._most = redis, model, most
         self._scripts = [
             redis.register_script(host_limits._script(name).replace("'TIME'", f"'LRANGE', '{CLOCK}', 0, 1"))
-            for name in ("host_enter", "host_report")
+            for name in ("host_enter", "host_report", "host_room")
         ]
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._random = Random(1)
         self._fresh, self._busy, self._contenders = images, 0, contenders
         self._parked: list[tuple[float, bool, int]] = []  # due, whether refused
-        self._under_way = 0
+        self._under_way = self.calls = 0
         self.now, self.result = 0.0, Result()
         self._images = images
         redis.flushdb()
@@ -88,6 +89,7 @@ class Simulation:
         heapq.heappush(self._events, (moment, next(self._order), event))
 
     def _call(self, script: int, *arguments: Any) -> Any:
+        self.calls += 1
         now = 1_000_000 + self.now
         self._redis.delete(CLOCK)
         self._redis.rpush(CLOCK, int(now), int(now % 1 * 1e6))
@@ -102,6 +104,8 @@ class Simulation:
     def _sweep(self) -> None:
         due = [each for each in self._parked if each[0] <= self.now]
         self._take(due)
+        if self._parked:
+            self._wake(self._call(2, "", *LIMITS))
         self._fill()
         self._at(self.now + SWEEP_SECONDS, self._sweep)
 
@@ -121,7 +125,7 @@ class Simulation:
         self._at(self.now, lambda: self._enter(name, give_up, refusals, []))
 
     def _enter(self, name: str, give_up: float, refusals: int, permit: list[Any]) -> None:
-        verdict, seconds, *rest = self._call(0, name, 60, 16, 3600, 120, int(self.now < give_up))
+        verdict, seconds, *rest = self._call(0, name, *LIMITS, int(self.now < give_up))
         later = self.now + float(seconds)
         if verdict == b"hold":
             self._at(later, lambda: self._enter(name, give_up, refusals, []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from email.utils import formatdate
 
 import pytest
 from urllib3 import HTTPHeaderDict
@@ -15,6 +16,16 @@ from imgproc.pipeline.http.rate_headers import requested_pause
     [
         pytest.param(429, {"Retry-After": "7"}, 7, id="seconds"),
         pytest.param(503, {"Retry-After": "999999"}, 3600, id="at most an hour"),
+        pytest.param(503, {"Retry-After": "99999999999"}, 3600, id="a huge number"),
+        pytest.param(503, {"Retry-After": "1767225600000"}, 3600, id="milliseconds since 1970"),
+        pytest.param(503, {"Retry-After": "1000000001"}, 0, id="a time since 1970 that has passed"),
+        pytest.param(503, {"Retry-After": "7.5"}, 7.5, id="a fraction"),
+        pytest.param(503, {"Retry-After": "+7"}, 7, id="a sign"),
+        pytest.param(503, {"Retry-After": "7s"}, 7, id="a unit"),
+        pytest.param(503, {"Retry-After": "7 Seconds"}, 7, id="a unit in words"),
+        pytest.param(503, {"Retry-After": "7, 7"}, 7, id="twice"),
+        pytest.param(503, {"Retry-After": "Sun Nov  6 08:49:37 1994"}, 0, id="a date that has passed"),
+        pytest.param(503, {"Retry-After": "Fri, 01 Jan 2199 00:00:00 GMT"}, 3600, id="a date far away"),
         pytest.param(429, {"Retry-After": "soon"}, None, id="nonsense"),
         pytest.param(429, {"Retry-After": "-5"}, None, id="a negative number"),
         pytest.param(429, {"RateLimit-Remaining": "0", "RateLimit-Reset": "12"}, 12, id="the older drafts"),
@@ -38,3 +49,11 @@ def test_a_reset_may_be_a_time_of_day() -> None:
     """Some APIs give seconds since 1970."""
     headers = HTTPHeaderDict({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{time.time() + 100:.0f}"})
     assert 90 < (requested_pause(headers, refused=True) or 0) <= 101
+
+
+@pytest.mark.parametrize("minutes", [-30, 30])
+def test_a_date_is_meant_by_the_clock_of_the_host(minutes: int) -> None:
+    """A host whose clock is wrong sends both dates by it."""
+    sent = time.time() + 60 * minutes
+    headers = HTTPHeaderDict({"Date": formatdate(sent, usegmt=True), "Retry-After": formatdate(sent + 90, usegmt=True)})
+    assert requested_pause(headers, refused=True) == 90

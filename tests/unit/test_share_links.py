@@ -56,6 +56,24 @@ DIRECT = {
     "https://app.box.com/s/kwio/file/99": (
         "https://app.box.com/index.php?rm=box_download_shared_file&shared_name=kwio&file_id=f_99"
     ),
+    "https://app.box.com/embed/s/kwio6b4ovt?view=list": "https://app.box.com/shared/static/kwio6b4ovt",
+    "https://app.box.com/file/99?s=kwio": (
+        "https://app.box.com/index.php?rm=box_download_shared_file&shared_name=kwio&file_id=f_99"
+    ),
+    "https://onedrive.live.com/:i:/g/personal/339942fd8b9cbd18/IQCDKvut-a?e=1": ONE_DRIVE,
+    "https://i.imgur.com/AbC1234": "https://i.imgur.com/AbC1234.jpg",
+    "https://i.imgur.com/AbC1234.gifv": "https://i.imgur.com/AbC1234.gif",
+    "https://storage.cloud.google.com/bucket/a/shoe.jpg": "https://storage.googleapis.com/bucket/a/shoe.jpg",
+    "https://www.google.com/imgres?q=shoe&imgurl=https%3A%2F%2Fshop.example%2Fa.jpg%3Fw%3D9&imgrefurl=x": (
+        "https://shop.example/a.jpg?w=9"
+    ),
+    "https://www.google.de/url?sa=i&url=https%3A%2F%2Fshop.example%2Fa.jpg&ved=0": "https://shop.example/a.jpg",
+    "https://www.google.com/url?q=https://shop.example/a.jpg": "https://shop.example/a.jpg",
+    "https://l.facebook.com/l.php?u=https%3A%2F%2Fshop.example%2Fa.jpg&h=AT0": "https://shop.example/a.jpg",
+    "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fshop.example%2Fa.jpg&data=05": (
+        "https://shop.example/a.jpg"
+    ),
+    f"https://www.google.com/url?q=https%3A%2F%2Fdrive.google.com%2Ffile%2Fd%2F{FILE}%2Fview": DRIVE,
     "https://github.com/o/r/blob/main/img/a%20b.png": "https://github.com/o/r/raw/main/img/a%20b.png",
     "https://github.com/o/r/blob/v1/a.png?raw=true": "https://github.com/o/r/raw/v1/a.png",
     "https://gitlab.com/g/sub/p/-/blob/main/a.png": "https://gitlab.com/g/sub/p/-/raw/main/a.png",
@@ -119,6 +137,13 @@ AS_THEY_ARE = [
     "https://en.wikipedia.org/wiki/Shoe",
     "https://images.unsplash.com/photo-1549298916?w=900",
     "https://onedrive.live.com/download?resid=D3%211156&authkey=ANIJ",
+    "https://i.imgur.com/AbC1234.mp4",
+    "https://www.google.com/url?q=shoes",
+    "https://www.google.com/imgres?imgurl=ftp://shop.example/a.jpg",
+    "https://www.google.com/imgres?imgurl=http://127.0.0.1:6379/",
+    "https://www.google.com/imgres?imgurl=https://user:pass@shop.example/a.jpg",
+    "https://www.google.com/search?q=shoe&url=https://shop.example/a.jpg",
+    "https://l.facebook.com.evil.example/l.php?u=https://shop.example/a.jpg",
     # Not these services, whatever the text looks like.
     f"https://drive.google.com.evil.example/file/d/{FILE}/view",
     f"https://evil.example/https://drive.google.com/file/d/{FILE}/view",
@@ -171,6 +196,14 @@ NO_PICTURE = {
     "https://imgur.com/a/AbC12": "Imgur album",
     "https://imgur.com/gallery/shoes-AbC12": "Imgur album",
     "https://app.box.com/s/abc/folder/12": "Box",
+    "https://app.box.com/file/99": "Box",
+    "https://disk.yandex.ru/i/AbC": "Yandex Disk",
+    "https://www.mediafire.com/file/abc/shoe.jpg/file": "MediaFire",
+    "https://u.pcloud.link/publink/show?code=X": "pCloud",
+    "https://files.slack.com/files-pri/T1-F1/shoe.png": "Slack",
+    "https://discord.com/channels/1/2/3": "Discord",
+    "https://s3.console.aws.amazon.com/s3/object/b?prefix=a.jpg": "console of AWS",
+    "https://console.cloud.google.com/storage/browser/_details/b/a.jpg": "console of Google Cloud",
     "https://x.com/shop/status/123/photo/1": "post",
     "https://www.flickr.com/photos/shop/albums/721": "Flickr album",
 }
@@ -204,6 +237,17 @@ def test_the_direct_form_is_checked_as_any_url(url: str) -> None:
     found = direct_form(url)
     assert found is not None
     assert check_url(found.url, allowed_networks=()).scheme == "https"
+
+
+@pytest.mark.parametrize(
+    "inner", ["http://127.0.0.1/", "http://169.254.169.254/latest/", "https://[::1]/", "http://0x7f.1/a"]
+)
+def test_a_link_inside_a_link_is_checked_as_any_url(inner: str) -> None:
+    """A link of a search engine may hold any URL; it may lead nowhere that this URL may not."""
+    found = direct_form(f"https://www.google.com/imgres?imgurl={inner}")
+    assert found is not None
+    with pytest.raises(ForbiddenAddress):
+        check_url(found.url, allowed_networks=())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "[::1]", "0x7f.1", "localhost", "10.0.0.1:22"])

@@ -57,6 +57,19 @@ def requests_with_due(*, limit: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(connection.execute(due).scalars()))
 
 
+def hosts_waited_for(*, limit: int) -> tuple[str, ...]:
+    """Hosts for whose limit products wait that are not due within a second."""
+    hosts = (
+        sa.select(Product.waiting_host)
+        .where(Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING)
+        .where(Product.waiting_reason == AT_LIMIT, Product.not_before > db_now(1))
+        .distinct()
+        .limit(limit)
+    )
+    with db.engine.connect() as connection:
+        return tuple(host for host in connection.execute(hosts).scalars() if host)
+
+
 def wake(host: str, *, most: int, window: int) -> tuple[int, ...]:
     """Release up to `most` products that wait for the host, although they are not due yet. Returns their ids.
 

@@ -10,14 +10,17 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import IncompleteRead
 
 from imgproc.core.errors import DownloadError
-from imgproc.pipeline.http.connection import MAX_SURPLUS
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of
 from imgproc.pipeline.http.host_gate import Trouble
+from imgproc.pipeline.http.response import MAX_SURPLUS
 
-# We ask for no compression, but some hosts compress anyway. One layer is decompressed, within the limit. Other values
-# are ignored: some hosts label plain pictures "aws-chunked" or "utf-8".
+# We ask for no compression, but some hosts compress anyway, and some twice. Other values are ignored: some hosts label
+# plain pictures "aws-chunked" or "utf-8".
 COMPRESSIONS = {"gzip", "x-gzip", "deflate"}
+UNREADABLE = {"br", "zstd", "compress", "x-compress"}
+GZIP = b"\x1f\x8b"
+MAX_LAYERS = 2
 CHUNK_BYTES = 256 * 1024  # of a body of unknown length, so that one that is too large is noticed early
 EITHER = zlib.MAX_WBITS | 32  # zlib tells gzip from its own format
 MAX_MEMBERS = 16  # of one gzip file
@@ -86,16 +89,41 @@ def _partial_chunks(error: BaseException) -> list[bytes]:
 
 
 def is_compressed(response: BaseHTTPResponse) -> bool:
-    """Whether the host says that it compressed the body."""
-    return response.headers.get("Content-Encoding", "").strip().lower() in COMPRESSIONS
+    """Whether the host says that it compressed the body in a way that we can undo."""
+    return bool(COMPRESSIONS & set(codings_of(response)))
 
 
-def decompress(body: Body, host: str, *, max_bytes: int) -> Body:
-    """Undo one compression. Bytes that were never compressed are returned as they are.
+def codings_of(response: BaseHTTPResponse) -> list[str]:
+    """What the host says was done to the body (RFC 9110, 8.4), in lower case."""
+    return [coding.strip().lower() for coding in response.headers.get("Content-Encoding", "").split(",")]
+
+
+def decompress(body: Body, response: BaseHTTPResponse, host: str, *, max_bytes: int) -> Body:
+    """Undo the compressions that the host names, and one of gzip that it does not name: no picture begins like it.
+
+    Bytes that were never compressed are returned as they are.
 
     Raises:
         DownloadError: `file_too_large`, or `corrupt_image`: the compressed bytes are damaged.
     """
+    for layer in range(MAX_LAYERS):
+        is_gzip = body.data.startswith(GZIP)
+        if not is_gzip and (layer or not is_compressed(response)):
+            break
+        body = _decompressed(body, host, max_bytes=max_bytes)
+    return body
+
+
+def unreadable_coding(response: BaseHTTPResponse, host: str) -> DownloadError | None:
+    """The error of a body in a compression that we cannot undo; some hosts name one and send plain pictures."""
+    coding = next((coding for coding in codings_of(response) if coding in UNREADABLE), None)
+    if coding is None:
+        return None
+    detail = f"{host} sent the picture compressed by {coding}, although we ask for none; switch that off for pictures."
+    return DownloadError(detail, code="not_an_image")
+
+
+def _decompressed(body: Body, host: str, *, max_bytes: int) -> Body:
     rest, pieces, size, whole = body.data, [], 0, False
     for _ in range(MAX_MEMBERS):
         unpacker = zlib.decompressobj(EITHER)
@@ -116,7 +144,7 @@ def decompress(body: Body, host: str, *, max_bytes: int) -> Body:
 
 def _not_zlib(body: Body, host: str, max_bytes: int, error: zlib.error) -> Body:
     """The body of a host that labels plain pictures as compressed, or sends raw DEFLATE as some do."""
-    if body.data[:2] == b"\x1f\x8b":
+    if body.data.startswith(GZIP):
         raise DownloadError(
             f"{host} sent compressed data that is damaged; correct its Content-Encoding.", code="corrupt_image"
         ) from error

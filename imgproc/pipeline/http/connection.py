@@ -5,8 +5,6 @@ They connect as `connect` does, send the target of a request as it was written, 
 
 from __future__ import annotations
 
-import http.client
-import io
 import queue
 import socket
 import time
@@ -20,115 +18,17 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from imgproc.pipeline.http.addresses import Address, Network, check_address
 from imgproc.pipeline.http.connect import connect
 from imgproc.pipeline.http.deadline import Deadline
-
-MAX_INTERIM = 20  # answers of 1xx before the final one
-MAX_SURPLUS = 2  # bytes beyond the announced length that still belong to the body
+from imgproc.pipeline.http.response import LastResponse, Response
 
 
 class StaleConnection(ConnectionResetError):
     """A kept-alive connection did not answer; the request may succeed over a new one."""
 
 
-class _Counted(io.RawIOBase):
-    """Tells the deadline how many bytes have come, also in the middle of a long read.
-
-    Within a body an error first looks like the end, so that the bytes before it are not lost, and is raised after that.
-    """
-
-    def __init__(self, raw: io.RawIOBase, deadline: Deadline) -> None:
-        super().__init__()
-        self._raw = raw
-        self._deadline = deadline
-        self._failure: OSError | None = None
-        self.in_body = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._failure:
-            raise self._failure
-        try:
-            count: int | None = self._raw.readinto(buffer)
-        except OSError as error:
-            if not self.in_body:
-                raise
-            self._failure, count = error, 0
-        self._deadline.received += count or 0
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    """An answer with interim ones before it, or with a length that is repeated or slightly too small."""
-
-    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        # http.client has made a BufferedReader over the socket.
-        self._counted = _Counted(self.fp.detach(), Deadline.current())
-        self.fp = io.BufferedReader(self._counted)
-        self._socket = sock
-        self._surplus = b""
-
-    def begin(self) -> None:
-        """Read the head of the final answer.
-
-        Raises:
-            http.client.HTTPException: there are too many interim answers, or contradictory lengths. urllib3 refuses
-                these later, when it no longer closes the socket.
-        """
-        super().begin()
-        interim = 0
-        while 100 <= self.status < 200:  # RFC 9110, 15.2; http.client skips only 100
-            interim += 1
-            if interim > MAX_INTERIM or self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
-                raise http.client.HTTPException("no final answer")
-            self.headers = None  # type: ignore[assignment]  # so that http.client reads the next head
-            super().begin()
-        lengths = {length.strip() for length in ",".join(self.headers.get_all("Content-Length", [])).split(",")}
-        if len(lengths) > 1:
-            raise http.client.HTTPException("contradictory Content-Length")
-        if self.length is None and not self.chunked and (length := lengths.pop()).isdecimal():
-            self.length = int(length)  # "N, N"
-        self._counted.in_body = True
-
-    def read(self, amt: int | None = None) -> bytes:
-        """Read as http.client does; the last piece includes one or two bytes that were not announced."""
-        piece = super().read(amt)
-        if self._surplus:
-            piece, self._surplus = piece + self._surplus, b""
-        return piece
-
-    def _close_conn(self) -> None:
-        # Whatever follows the announced body is unsolicited. One or two bytes are the end of a body whose length was
-        # computed wrongly; decoders ignore them if not.
-        if self.length == 0 and not self.chunked and self.fp:
-            with suppress(OSError, ValueError):
-                timeout = self._socket.gettimeout()
-                self._socket.settimeout(0)
-                surplus = self.fp.peek(1)  # a BufferedReader
-                if surplus:
-                    self._surplus = surplus if len(surplus) <= MAX_SURPLUS else b""
-                    self._socket.shutdown(socket.SHUT_RDWR)  # so that the connection is not reused
-                self._socket.settimeout(timeout)
-        super()._close_conn()  # type: ignore[misc]  # not in the stubs
-
-
-class _LastResponse(_Response):
-    """Ends its connection, although the server would keep it open."""
-
-    def begin(self) -> None:
-        super().begin()
-        self.will_close = True
-
-
 class _Connection(HTTPConnection):
     """Checks every address before it connects, and is not reused after `max_idle` seconds."""
 
-    response_class = _Response
+    response_class = Response
 
     def __init__(
         self,
@@ -166,7 +66,7 @@ class _Connection(HTTPConnection):
             self.connect()
         Deadline.current().watch(self.sock)
         is_last = (options.get("headers") or {}).get("Connection") == "close"
-        self.response_class = _LastResponse if is_last else _Response
+        self.response_class = LastResponse if is_last else Response
         super().request(*args, **options)
 
     def getresponse(self) -> Any:

@@ -80,6 +80,8 @@ def page_error(body: bytes, url: Url) -> DownloadError | None:
             return DownloadError(f"{host} {rule.what.format(agent=AGENT_NAME)}.", code=rules.BOT_BLOCKED)
     if remedy := login_remedy(url, page):
         return DownloadError(f"{host} sent a login page instead of a picture; {remedy}.", code=rules.LOGIN_REQUIRED)
+    if rules.SUSPENDED.sign.search(page):
+        return DownloadError(f"{host} {rules.SUSPENDED.what}.", code="not_an_image")
     if _MISSING.search(page):
         detail = f"{host} sent a page that says “not found” instead of a picture; check the URL."
         return DownloadError(detail, code="not_an_image")

@@ -19,14 +19,16 @@ _OTHER_SCHEME = re.compile(r"(?!https?:)([a-z][a-z0-9+.-]{0,20}):", re.I)
 def redirect_target(response: BaseHTTPResponse, url: Url) -> str | None:
     """The URL that `response` redirects to, not yet checked; None if it is not a redirect.
 
-    Of several `Location` headers the first counts. Bytes beyond ASCII are encoded one by one, whatever their charset.
+    Of several `Location` headers the first that is not empty counts. Bytes beyond ASCII are encoded one by one,
+    whatever their charset.
 
     Raises:
         DownloadError: `invalid_url`: it leads to something other than http(s).
     """
-    if response.status not in REDIRECTS or "Location" not in response.headers:
+    locations = response.headers.getlist("Location") if response.status in REDIRECTS else []
+    location = next(filter(str.strip, locations), None)  # decoded as Latin-1
+    if location is None:
         return None
-    location = response.headers.getlist("Location")[0]  # decoded as Latin-1
     target = join(url, re.sub(r"[\x80-\xff]", lambda byte: f"%{ord(byte[0]):02X}", location))
     if (other := _OTHER_SCHEME.match(target)) and other[1].lower() not in PORTS:
         raise DownloadError(

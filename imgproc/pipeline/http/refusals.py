@@ -15,9 +15,10 @@ from imgproc.core.errors import DownloadError
 from imgproc.pipeline.http import refusal_rules as rules
 from imgproc.pipeline.http.failures import NETWORK_ERRORS
 from imgproc.pipeline.http.host_gate import Trouble
-from imgproc.pipeline.http.login_pages import login_remedy
+from imgproc.pipeline.http.login_pages import login_remedy, sharing_remedy
 from imgproc.pipeline.http.rate_headers import requested_pause
 from imgproc.pipeline.http.request_headers import AGENT_NAME
+from imgproc.pipeline.http.store_rules import STORES
 
 MAX_BODY_BYTES = 16_384
 MAX_HEAD_CHARS = 16_384
@@ -74,18 +75,23 @@ def explain_refusal(status: int, headers: Mapping[str, str], body: bytes, *, url
     host, text = url.host or "", _text(status, headers, body)
     pause = requested_pause(headers, refused=True)
     page = "<html" in text or "<!doctype html" in text
-    order = (rules.CHALLENGES, rules.STORES, rules.WALL_PAGES if page else (), rules.WALLS, rules.HOTLINKS)
+    pages = rules.WALL_PAGES if page else ()
+    order = (rules.CHALLENGES, STORES, pages, rules.HOTLINKS, rules.SETUPS, rules.WALLS)
     if found := _by_rules((rule for group in order for rule in group), status, text, host, pause):
         return found
     if remedy := login_remedy(url, text if page else "") or (status == 401 and _password_remedy(headers)):
         return DownloadError(f"{host} asks for a login; {remedy}.", code=rules.LOGIN_REQUIRED)
+    if status in {401, 403} and (remedy := sharing_remedy(host)):
+        return DownloadError(f"{host} does not let everyone read this file; {remedy}.", code=f"http_{status}")
     if status == 403 and _is_signed(url):
         return DownloadError(
             f"{host} refuses this signed URL; it has expired or was changed, so give a new one.", code="http_403"
         )
     retryable = status in RETRYABLE or status >= 500
-    remedy = REMEDIES.get(status, "try again later" if retryable else "check the URL in a browser")
     said = _said_by_image_service(headers)
+    remedy = REMEDIES.get(status, "try again later" if retryable else "check the URL in a browser")
+    if said and status in {400, 401, 403}:
+        remedy = "check the URL, or ask the owner of its Cloudinary account"
     return DownloadError(
         f"{host} answered {status}{said} instead of a picture; {remedy.format(agent=AGENT_NAME)}.",
         code=f"http_{status}",
@@ -111,7 +117,12 @@ def _by_rules(
 
 
 def _text(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    """The answer in lower case: its status, its headers, an empty line, and its body."""
+    """The answer in lower case: its status, its headers, an empty line, and its body.
+
+    Azure names the code of an error in a header, too.
+    """
+    if code := headers.get("x-ms-error-code"):
+        body = f"<code>{code}</code>".encode() + body
     head = "".join(f"{name}: {value}\n" for name, value in headers.items())[:MAX_HEAD_CHARS]
     return f"{status}\n{head}\n{body[:MAX_BODY_BYTES].decode('utf-8', 'replace')}".lower()
 

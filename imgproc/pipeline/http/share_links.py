@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 from imgproc.pipeline.http.unshareable_links import names_of, split_link, unshareable
 
-MAX_NESTED = 2  # a OneDrive link holds another share link
+MAX_NESTED = 3  # links that hold a share link, which may be one of OneDrive that holds another
 
 
 class DirectLink(NamedTuple):
@@ -44,8 +44,9 @@ def _direct_form(url: str, nested: int) -> DirectLink | None:
         return None
     name, convert = service
     found = convert(parts)
-    if found and found.startswith("https://1drv.ms/"):
-        return _direct_form(found, nested - 1)
+    if found and (convert is _wrapped or found.startswith("https://1drv.ms/")):
+        inner = _direct_form(found, nested - 1)
+        return inner if inner or convert is not _wrapped else DirectLink(found, name)
     return DirectLink(found, name) if found and found != url else None
 
 
@@ -77,6 +78,19 @@ def _google_docs(parts: SplitResult) -> str | None:
     return _google_drive(parts)
 
 
+def _google_storage(parts: SplitResult) -> str | None:
+    """The console gives links that need a login; a public file has the same path at the store."""
+    return _url("storage.googleapis.com", parts.path) if re.match(r"/[^/]+/.", parts.path) else None
+
+
+def _wrapped(parts: SplitResult) -> str | None:
+    """The link inside a link of a search engine, a network or a mail filter."""
+    query = _query(parts)
+    names = {"/imgres": ("imgurl",), "/url": ("url", "q"), "/l.php": ("u",), "/": ("url",)}.get(parts.path, ())
+    found = next((query[name] for name in names if name in query), "")
+    return found if split_link(found) else None
+
+
 def _dropbox(parts: SplitResult) -> str | None:
     """`raw=1` asks for the file itself; links that ask for it with `dl=1` are direct already."""
     query = _query(parts)
@@ -86,11 +100,16 @@ def _dropbox(parts: SplitResult) -> str | None:
     return f"https://www.dropbox.com{parts.path}?{urlencode([*kept, ('raw', '1')])}"
 
 
+def _moved_one_drive(account: str, share: str) -> str:
+    """The file of an account that moved to SharePoint."""
+    path = f"/personal/{account}/_layouts/15/download.aspx"
+    return _url("my.microsoftpersonalcontent.com", path, {"share": share})
+
+
 def _one_drive_short(parts: SplitResult) -> str | None:
     """Accounts that moved to SharePoint have links with `/c/`; the shares API serves the older ones."""
     if found := re.fullmatch(r"/[a-z]/c/([0-9a-fA-F]+)/([\w!-]+)", parts.path):
-        path = f"/personal/{found[1]}/_layouts/15/download.aspx"
-        return _url("my.microsoftpersonalcontent.com", path, {"share": found[2]})
+        return _moved_one_drive(*found.groups())
     if re.fullmatch(r"/[a-z]/s![\w-]+", parts.path):
         encoded = base64.urlsafe_b64encode(parts._replace(scheme="https").geturl().encode()).decode().rstrip("=")
         return _url("api.onedrive.com", f"/v1.0/shares/u!{encoded}/root/content")
@@ -98,6 +117,8 @@ def _one_drive_short(parts: SplitResult) -> str | None:
 
 
 def _one_drive(parts: SplitResult) -> str | None:
+    if found := re.fullmatch(r"/:i:/g/personal/([0-9a-fA-F]+)/([\w!-]+)", parts.path):
+        return _moved_one_drive(*found.groups())
     query = _query(parts)
     if redeem := query.get("redeem"):
         try:
@@ -121,11 +142,14 @@ def _share_point(parts: SplitResult) -> str | None:
 
 
 def _box(parts: SplitResult) -> str | None:
-    if found := re.fullmatch(r"/s/(\w+)/file/(\d+)", parts.path):
-        wanted = {"rm": "box_download_shared_file", "shared_name": found[1], "file_id": f"f_{found[2]}"}
+    found = re.fullmatch(r"/s/(?P<name>\w+)/file/(?P<id>\d+)", parts.path)
+    file = re.fullmatch(r"/file/(\d+)", parts.path)
+    name, number = (found["name"], found["id"]) if found else (_query(parts).get("s"), file and file[1])
+    if name and number:
+        wanted = {"rm": "box_download_shared_file", "shared_name": name, "file_id": f"f_{number}"}
         return _url(parts.hostname, "/index.php", wanted)
     host = "app.box.com" if parts.hostname in {"box.com", "www.box.com"} else parts.hostname
-    found = re.fullmatch(r"/s/(\w+)/?", parts.path)
+    found = re.fullmatch(r"/(?:embed/)?s/(\w+)/?", parts.path)
     return _url(host, f"/shared/static/{found[1]}") if found else None
 
 
@@ -156,11 +180,13 @@ def _hugging_face(parts: SplitResult) -> str | None:
 
 
 def _imgur(parts: SplitResult) -> str | None:
-    """Imgur serves a picture in its own format whatever the extension says."""
+    """Imgur serves a picture in its own format whatever the extension says, and a page where there is none."""
     found = re.fullmatch(r"/(?:r/\w+/)?(\w{5,8})(\.\w{3,4})?", parts.path)
-    if parts.hostname == "i.imgur.com":
+    if not found:
         return None
-    return _url("i.imgur.com", f"/{found[1]}{found[2] or '.jpg'}") if found else None
+    extension = ".gif" if found[2] == ".gifv" else found[2] or ".jpg"
+    is_direct = parts.hostname == "i.imgur.com" and extension == found[2]
+    return None if is_direct else _url("i.imgur.com", f"/{found[1]}{extension}")
 
 
 def _wikimedia(parts: SplitResult) -> str | None:
@@ -184,9 +210,16 @@ def _unsplash(parts: SplitResult) -> str | None:
     return _url("unsplash.com", f"/photos/{found[1]}/download", {"force": "true"}) if found else None
 
 
+_GOOGLE = "com de fr it es nl pl pt at ch be se dk co.uk co.in co.jp com.au com.br com.mx com.tr ca"
 _SERVICES: dict[str, tuple[str, Callable[[SplitResult], str | None]]] = {
     "drive.google.com": ("Google Drive", _google_drive),
     "docs.google.com": ("Google Drive", _google_docs),
+    "storage.cloud.google.com": ("Google Cloud Storage", _google_storage),
+    **{f"{www}google.{end}": ("Google", _wrapped) for www in ("", "www.", "images.") for end in _GOOGLE.split()},
+    "l.facebook.com": ("Facebook", _wrapped),
+    "lm.facebook.com": ("Facebook", _wrapped),
+    "l.instagram.com": ("Instagram", _wrapped),
+    ".safelinks.protection.outlook.com": ("Outlook", _wrapped),
     ".dropbox.com": ("Dropbox", _dropbox),
     "1drv.ms": ("OneDrive", _one_drive_short),
     "onedrive.live.com": ("OneDrive", _one_drive),

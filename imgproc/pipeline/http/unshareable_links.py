@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 _UPLOAD = "upload the picture to a public web server, or share it by Google Drive or Dropbox, and give that link"
+_PUBLIC = "make the file public, and give its own URL"
 _ONE_FILE = "share each picture by itself and give its own link"
 
 
@@ -33,7 +34,16 @@ _RULES = (
     _Rule("photos.app.goo.gl photos.google.com", r"/.", "a page of Google Photos"),
     _Rule("goo.gl", r"/photos/", "a page of Google Photos"),
     _Rule(".icloud.com", r"/.", "an iCloud page, which only a browser can open"),
-    _Rule(".instagram.com instagr.am", r"/(?!static/).", "an Instagram page, which needs a login"),
+    _Rule("disk.yandex.ru disk.yandex.com disk.360.yandex.ru yadi.sk", r"/[di]/", "a page of Yandex Disk"),
+    _Rule(".mediafire.com", r"/(?:file|folder|view)/", "a MediaFire page, which only a browser can open"),
+    _Rule(".pcloud.link", r"/publink", "a pCloud page, which only a browser can open"),
+    _Rule("lightroom.adobe.com", r"/shares/", "a page of Adobe Lightroom"),
+    _Rule("files.slack.com", r"/files-", "a file of Slack, which needs a login"),
+    _Rule(".slack.com", r"/(?:files|archives)/", "a page of Slack, which needs a login"),
+    _Rule("discord.com", r"/channels/", "a page of Discord, which needs a login"),
+    _Rule("console.cloud.google.com", r"/.", "the console of Google Cloud, which needs a login", _PUBLIC),
+    _Rule(".console.aws.amazon.com", r"/.", "the console of AWS, which needs a login", _PUBLIC),
+    _Rule("www.instagram.com instagram.com instagr.am", r"/(?!static/).", "an Instagram page, which needs a login"),
     _Rule(
         ".facebook.com fb.watch",
         r"/(?:photo|photos|share|story|permalink|[\w.]+/(?:photos|posts))\b",
@@ -76,7 +86,7 @@ _RULES = (
     ),
     _Rule(
         ".box.com",
-        r"/(?:s/\w+/folder|folder|files?|f)/",
+        r"/(?:s/\w+/folder/|folder/|files/|f/|file/(?!\d+\?(?:[^#]*&)?s=))",
         "a Box page that only its owner can open, or a folder",
         "choose Share of the file, “People with the link”, and give that link",
     ),

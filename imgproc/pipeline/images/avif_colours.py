@@ -80,7 +80,7 @@ def _is_nclx(source: bytes, name: bytes, start: int) -> bool:
     return name == b"colr" and source[start : start + 4] == b"nclx"
 
 
-def codedcoded_space(primaries: int, transfer: int, peak: float) -> ColourSpace | None:
+def coded_space(primaries: int, transfer: int, peak: float) -> ColourSpace | None:
     """The colour space of these code points (ITU-T H.273), with a peak in cd/m² for PQ and HLG; None for sRGB.
 
     Raises:

@@ -59,6 +59,34 @@ def test_a_bare_file_is_accepted_and_validated(kind: str | None) -> None:
     assert row(ProcessingRequest).input_bytes == len(CSV)
 
 
+JAPANESE = f"{HEADER}\n1,日本,https://shop.example/1.jpg\n".encode("shift_jis")
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding"),
+    [("text/csv", None), ("text/csv; charset=Shift_JIS", "cp932"), ('text/csv; charset="nonsense"', None)],
+)
+def test_the_charset_of_the_content_type_decides_where_the_file_does_not(kind: str, encoding: str | None) -> None:
+    """A file of a few letters may be read in two ways."""
+    found = send(JAPANESE, kind=kind, path="/api/validate").json
+    assert found["encoding"] == encoding
+    assert found["valid"] == (encoding is not None)
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "us-ascii", "utf-16", "koi8-r"])
+def test_the_bytes_of_the_file_count_before_the_charset(charset: str) -> None:
+    """Clients name charsets that their users never chose."""
+    body = f"{HEADER}\n1,Mütze für den Frühling,https://shop.example/1.jpg\n".encode()
+    assert send(body, kind=f"text/csv; charset={charset}", path="/api/validate").json["encoding"] == "utf-8"
+
+
+def test_the_charset_of_the_part_decides_too() -> None:
+    """A form names it beside the file."""
+    form = {"file": (io.BytesIO(JAPANESE), "a.csv", "text/csv; charset=shift_jis")}
+    found: Any = current_app.test_client().post("/api/validate", data=form).json
+    assert (found["encoding"], found["valid"]) == ("cp932", True)
+
+
 def test_tab_separated_values_are_accepted() -> None:
     """The reader finds the delimiter."""
     assert send(TSV, kind="text/tab-separated-values", path="/api/validate").json["delimiter"] == "\t"

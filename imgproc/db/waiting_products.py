@@ -1,0 +1,60 @@
+"""Reads of the products that wait for hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from imgproc.db.engine import db
+from imgproc.db.models import Product
+from imgproc.db.statuses import AT_LIMIT, ProductStatus
+from imgproc.db.transitions.window import waits_for_host
+
+
+@dataclass(frozen=True)
+class WaitingProducts:
+    """Products of a request that wait for a host, until the first of them is tried again, and why."""
+
+    host: str
+    products: int
+    until: datetime
+    reason: str
+
+
+def waiting_products(request_id: str) -> list[WaitingProducts]:
+    """The products that wait, by host; those that are queued again count until they are claimed.
+
+    They are few, because each request may have only a few windows of them. Where the host has refused some, their
+    reason counts.
+    """
+    statement = (
+        sa.select(Product.waiting_host, Product.waiting_reason, Product.not_before)
+        .where(waits_for_host(request_id))
+        .order_by(Product.request_id, Product.not_before)
+    )
+    by_host: dict[str, list[Any]] = {}
+    for row in db.session.execute(statement):
+        by_host.setdefault(row.waiting_host, []).append(row)
+    found = [
+        WaitingProducts(
+            host,
+            len(rows),
+            rows[0].not_before,
+            next((row.waiting_reason for row in rows if row.waiting_reason != AT_LIMIT), AT_LIMIT),
+        )
+        for host, rows in by_host.items()
+    ]
+    return sorted(found, key=lambda each: (-each.products, each.host))
+
+
+def count_waiting() -> tuple[int, int]:
+    """How many products wait for a host, and for how many hosts."""
+    hosts = sa.func.count(Product.waiting_host.distinct())
+    statement = sa.select(sa.func.count(), hosts).where(
+        Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING
+    )
+    products, hosts_waited_for = db.session.execute(statement).one()
+    return products, hosts_waited_for
