@@ -37,6 +37,11 @@ def run(
     return compress(source, options=chosen, max_pixels=max_pixels, memory=memory)
 
 
+def shown(rendition: Rendition) -> list[str]:
+    """The codes of the notes on what is shown; these pictures are so small that most renditions are larger."""
+    return [note.code for note in rendition.notes if note.code != "larger_than_source"]
+
+
 def failure(source: bytes, **options: Any) -> CompressError:
     """The error that this source must end in."""
     with pytest.raises(CompressError) as caught:
@@ -298,14 +303,14 @@ def test_a_drawing_reads_nothing_else(address: str) -> None:
     parts = f'<image href="{address}" width="64" height="32"/><use href="{address}"/>'
     rendition = run(svg(f"{parts}<style>@import url({address});</style>"))
     assert corners(rendition.body) == (WHITE,) * 4
-    assert [note.code for note in rendition.notes] == ["reference_left_out"]
+    assert shown(rendition) == ["reference_left_out"]
 
 
 def test_text_of_a_drawing_is_noted() -> None:
     """It is drawn in a font of the server."""
     rendition = run(svg('<text y="24" font-size="24">Sale</text>'))
     assert decode(rendition.body).getbbox() is not None
-    assert [note.code for note in rendition.notes] == ["font_replaced"]
+    assert shown(rendition) == ["font_replaced"]
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
@@ -313,8 +318,8 @@ def test_says_that_only_the_first_frame_is_shown(image_format: str) -> None:
     """A picture of one frame has no note."""
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, LIME)]
     animation = encode(frames[0], image_format, save_all=True, append_images=frames[1:])
-    assert [note.code for note in run(animation).notes] == ["first_frame"]
-    assert run(encode(frames[0], image_format)).notes == ()
+    assert shown(run(animation)) == ["first_frame"]
+    assert shown(run(encode(frames[0], image_format))) == []
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def made(source: bytes, *, scale: float = 1.0) -> Image.Image:
     """The rendition of a file, without loss."""
     body = compress(source, options=CompressOptions(scale=scale, format="png"), max_pixels=10**6).body
     with Image.open(io.BytesIO(body)) as picture:
-        return picture.convert("RGBA")
+        plain: Image.Image = picture.convert("RGBA")
+    return plain
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
