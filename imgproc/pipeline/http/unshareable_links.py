@@ -110,8 +110,13 @@ def any_unshareable(text: str) -> bool:
 
     A text of many URLs has few hosts, so only the URLs of a host that has rules are read.
     """
-    hosts = {host for host in set(_HOST.findall(text)) if _rules_of(host.lower())}
+    hosts = {host for host in set(_HOST.findall(text)) if has_rules(host)}
     return bool(hosts) and any(unshareable(f"https://{link}") for link, host in _LINK.findall(text) if host in hosts)
+
+
+def has_rules(host: str) -> bool:
+    """Whether some links of the host serve no picture."""
+    return bool(_rules_of(host.lower()))
 
 
 def unshareable(url: str) -> str | None:

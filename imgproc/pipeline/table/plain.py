@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count, repeat
 
-from imgproc.pipeline.http.unshareable_links import any_unshareable
+from imgproc.pipeline.http.unshareable_links import any_unshareable, has_rules
 from imgproc.pipeline.table.cells import FORMULA_ERRORS, INVISIBLE, MAX_NAME_CHARS, MAX_SERIAL_CHARS
 from imgproc.pipeline.table.records import BLOCK_CHARS, Lines
 from imgproc.pipeline.table.rows import Row
@@ -99,28 +99,38 @@ class PlainReader:
         if columns is None or len(columns[0]) > at_most:
             return None
         serials, names, cells, records = columns
-        commas = "".join(cells).count(",")
+        urls = "\n".join(cells)
+        commas = urls.count(",")
         if commas >= self._max_images and max(map(str.count, cells, repeat(","))) >= self._max_images:
             return None
-        if max(map(len, cells)) > self._max_cell_chars or any_unshareable("\n".join(cells)):
+        images = len(cells) + commas
+        if max(map(len, cells)) > self._max_cell_chars or _may_be_unshareable(urls, images):
             return None
-        if "".join(cells).count("://") != len(cells) + commas or not _needs_no_look(serials, names):
+        if _needs_a_look(block, images, urls, serials, names):
             return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
             return None
         lines.skip_block(len(cells))
-        return PlainRows(
-            row, line, serials, names, cells, len(cells) + commas, tuple(records) if self._all_cells else ()
-        )
+        return PlainRows(row, line, serials, names, cells, images, tuple(records) if self._all_cells else ())
 
 
-def _needs_no_look(serials: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether no cell has a URL, an invisible character, an error of a formula or a number that Excel has shortened."""
-    text = f"{''.join(serials)}\n{''.join(names)}"
-    if "://" in text or (not text.isascii() and INVISIBLE.search(text)):
+def _may_be_unshareable(urls: str, images: int) -> bool:
+    """Whether any of the `images` URLs may serve no picture. Most files have one host, which is then looked up once."""
+    start = urls[: urls.find("/", len("https://")) + 1]
+    return (not start or urls.count(start) != images or has_rules(start.split("/")[2])) and any_unshareable(urls)
+
+
+def _needs_a_look(block: str, images: int, urls: str, serials: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a cell has a URL too many, an invisible character, an error of a formula or a shortened number."""
+    if block.isascii() and block.count(":") == images and "#" not in block and "+" not in block:
         return False
-    return "E+" not in text and FORMULA_ERRORS.isdisjoint(serials) and FORMULA_ERRORS.isdisjoint(names)
+    text = f"{''.join(serials)}\n{''.join(names)}"
+    if urls.count("://") != images or "://" in text or "E+" in text:
+        return True
+    if not text.isascii() and INVISIBLE.search(text):
+        return True
+    return not (FORMULA_ERRORS.isdisjoint(serials) and FORMULA_ERRORS.isdisjoint(names))
 
 
 def _match(pattern: re.Pattern[str], block: str) -> Columns | None:
