@@ -14,13 +14,14 @@ from click.shell_completion import CompletionItem
 from imgproc import __version__
 from imgproc.cli.server_options import INTERRUPTED, JSON_WANTED
 from imgproc.client import ApiError
-from imgproc.client.api_errors import is_outage
+from imgproc.client.api_errors import UNREACHABLE, is_outage
 from imgproc.core.config import EXIT_STATUS, ConfigError
 from imgproc.core.redaction import redact
 from imgproc.core.terminal import printable_json, printable_lines
 from imgproc.embedded.ports import EmbeddedError
 from imgproc.embedded.supervisor import ServiceFailed
 
+UNAUTHORIZED, FORBIDDEN = 401, 403
 AWAY, KEY_REFUSED = 3, 4  # exit statuses; that of a wrong setting is EXIT_STATUS
 MODULES = {
     "up": "stack_commands",
@@ -131,7 +132,7 @@ class _Commands(click.Group):
         except ConfigError as error:
             raise _Failure(error, exit_code=EXIT_STATUS) from error
         except ApiError as error:
-            status = KEY_REFUSED if error.status in {401, 403} else AWAY if is_outage(error) else 1
+            status = KEY_REFUSED if error.status in {UNAUTHORIZED, FORBIDDEN} else AWAY if is_outage(error) else 1
             as_json = bool(ctx.meta.get(JSON_WANTED))
             raise _Failure(_with_remedy(error), exit_code=status, as_json=as_json) from error
         except (EmbeddedError, ServiceFailed) as error:
@@ -142,9 +143,11 @@ class _Commands(click.Group):
 
 
 def _with_remedy(error: ApiError) -> ApiError:
-    """The error, with what to do on this command line where the API can only speak of headers."""
-    if error.status == 401:
-        error.detail += " On this command line, set IMGPROC_API_KEY, or give --key."
+    """The error, with what to do on this command line where the API and the client cannot know it."""
+    if error.status == UNAUTHORIZED:
+        error.detail += " Here, set IMGPROC_API_KEY, or give --key."
+    if error.code == UNREACHABLE:
+        error.detail += " Start it with imgproc up, or give its address in IMGPROC_URL or --url."
     return error
 
 

@@ -96,14 +96,19 @@ def validate(client: Client, file: str, *, as_json: bool, **options: Any) -> Non
 def _send(call: Any, file: str, options: dict[str, Any]) -> Any:
     """Call `submit` or `validate` of the client; a large file gets a progress bar on a terminal."""
     content = _stdin() if file == "-" else file
-    columns = (TextColumn("sending"), BarColumn(20), DownloadColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("sending", total=None, visible=False)
+    progress = Progress(TextColumn("sending"), BarColumn(20), DownloadColumn(), console=console, transient=True)
+    task = progress.add_task("sending", total=None)
 
-        def show(sent: int, size: int) -> None:
-            progress.update(task, completed=sent, total=size, visible=SHOWN_FROM <= size != sent)
+    def show(sent: int, size: int) -> None:
+        if size >= SHOWN_FROM and console.is_terminal:
+            progress.start()
+            progress.update(task, completed=sent, total=size)
 
+    try:
         return call(content, on_progress=show, **options)
+    finally:
+        if progress.live.is_started:  # otherwise it would write an empty line into a log
+            progress.stop()
 
 
 def _stdin() -> IO[bytes]:

@@ -59,9 +59,12 @@ class ApiError(Exception):
         self.errors, self.errors_truncated, self.retry_after = errors, errors_truncated, retry_after
 
     def __str__(self) -> str:
-        news = [fault for fault in self.errors if not (fault.option and fault.detail in self.detail)]
-        lines = [f"  {fault.place}: {fault.detail}" for fault in news]
+        lines = [f"  {fault.place}: {fault.detail}" for fault in self.errors if not self._says(fault)]
         return "\n".join([self.detail, *lines, *(["  ..."] if self.errors_truncated else [])])
+
+    def _says(self, fault: Fault) -> bool:
+        """Whether the detail has this fault already, as it does where it is the only one, or that of an option."""
+        return fault.detail in self.detail if fault.option else fault.detail == self.detail
 
 
 class NoAnswer(ApiError):

@@ -113,6 +113,8 @@ class Transport:
         if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             return response
         failed = error_of(response)
+        if failed.code == "not_found":
+            failed.detail += f" The address called was {self.url}{path}."
         if response.status_code in AGAIN or (repeatable and response.status_code in AGAIN_IF_REPEATABLE):
             raise _Again(failed)
         raise failed

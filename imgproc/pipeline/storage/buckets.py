@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from imgproc.core.errors import StorageUnavailable
 from imgproc.pipeline.storage.store import Store, storage_errors
 
 if TYPE_CHECKING:
@@ -67,17 +68,25 @@ def open_to_readers(store: Store, bucket: str) -> bool:
     """
     with storage_errors(f"set the policy of {bucket}"):
         s3 = store.client()
-        try:
-            policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
-        except ClientError as error:
-            if error.response["Error"].get("Code") not in NO_POLICY:
-                raise
-            policy = {"Version": "2012-10-17", "Statement": []}
+        policy = _policy(s3, bucket)
         kept = [each for each in policy["Statement"] if each.get("Sid") != SID]
         if len(kept) < len(policy["Statement"]):
             return False
         s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy | {"Statement": [*kept, public_read(bucket)]}))
         return True
+
+
+def _policy(s3: S3Client, bucket: str) -> dict[str, Any]:
+    """The policy of a bucket; one without statements where it has none."""
+    try:
+        policy: dict[str, Any] = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    except ClientError as error:
+        if error.response["Error"].get("Code") not in NO_POLICY:
+            raise
+        return {"Version": "2012-10-17", "Statement": []}
+    except ValueError as error:  # rclone answers with a listing
+        raise StorageUnavailable(f"The object store has no bucket policies, so it cannot open {bucket}.") from error
+    return policy
 
 
 class Probe:
