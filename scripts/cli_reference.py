@@ -84,8 +84,14 @@ def _option(option: click.Option) -> str:
 
 
 def _prose(text: str) -> str:
-    """Paragraphs as single lines."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.replace("\b", "").split("\n\n"))
+    """Paragraphs as single lines; one that click does not wrap stays as it is."""
+    return "\n\n".join(_paragraph(each) for each in text.split("\n\n"))
+
+
+def _paragraph(text: str) -> str:
+    if text.startswith("\b\n"):
+        return f"```text\n{text[2:]}\n```"
+    return " ".join(text.split())
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def _public_outputs(settings: Settings) -> Finding | None:
 def _get(url: str) -> bytes | None:
     """The body at a URL of our own store, for a caller without credentials; None without one."""
     with requests.Session() as session:
-        session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+        session.trust_env = not is_loopback(bracketed(urlsplit(url).hostname or ""))
         try:
             response = session.get(url, timeout=SECONDS, stream=True)
             return response.raw.read(len(PROBE) + 1) if response.ok else None

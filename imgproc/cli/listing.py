@@ -18,9 +18,14 @@ MOST, LEAST_LAST = 36, 10  # columns of a terminal: the most for a cell, as an i
 GAP = "  "
 
 
+def on_terminal() -> bool:
+    """Whether people read standard output; false where it is closed."""
+    return bool(sys.stdout and sys.stdout.isatty())
+
+
 def print_json(value: Any) -> None:
     """One JSON value, indented on a terminal."""
-    click.echo(printable_json(value, indent=2 if sys.stdout.isatty() else None))
+    click.echo(printable_json(value, indent=2 if on_terminal() else None))
 
 
 def print_json_list(values: Iterable[Any]) -> None:
@@ -43,7 +48,7 @@ def print_rows(rows: Iterable[Sequence[str]], headings: Sequence[str], *, empty:
         click.echo(empty, err=True)
         return
     lines = chain(first, found)
-    if not sys.stdout.isatty():
+    if not on_terminal():
         for row in lines:
             click.echo("\t".join(row))
         return

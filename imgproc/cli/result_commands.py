@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -72,9 +73,9 @@ def save(client: Client, request: Request, target: str, *, file: str) -> int:
         if target == "-":
             return client.download(request.request_id, sys.stdout.buffer, file=file)
         size = client.download(request.request_id, target, file=file)
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # click ends without a word
         raise click.ClickException(f"{printable(target)} cannot be written: {error.strerror or error}.") from error
     say(f"Saved {target} ({size:,} bytes).")
     return size

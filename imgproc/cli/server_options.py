@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,8 +46,14 @@ def calls_api(command: Callable[..., None]) -> Callable[..., None]:
             client = Client.from_environment(url=url, key=key, on_pause=_say_pause)
         except ValueError as error:
             raise click.UsageError(printable(str(error))) from error
-        with client:
-            command(client, *arguments, **options)
+        try:
+            with client:
+                command(client, *arguments, **options)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click ends without a word
+            place = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(printable(f"{place}{error.strerror or error}.")) from error
 
     url_help = "Where imgproc runs. Default: IMGPROC_URL, else the stack that runs in DATA_DIR, else HOST and PORT."
     key_help = "API key, where the server requires one. Prefer IMGPROC_API_KEY, which no process list shows."

@@ -112,6 +112,8 @@ def _send(call: Any, file: str, options: dict[str, Any]) -> Any:
 
 
 def _stdin() -> IO[bytes]:
+    if sys.stdin is None:
+        raise click.UsageError("Standard input is closed; name a file.")
     if sys.stdin.isatty():
         say("Reading the file from the terminal; end it with Ctrl-D.")
     return sys.stdin.buffer

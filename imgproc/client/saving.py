@@ -25,6 +25,7 @@ def save(transport: Transport, path: str, to: str | os.PathLike[str] | IO[bytes]
         size = transport.fetch(path, whole)
         whole.seek(0)
         shutil.copyfileobj(whole, to, PIECE)
+    to.flush()
     return size
 
 
@@ -32,6 +33,7 @@ def _replace(transport: Transport, path: str, target: Path) -> int:
     if target.exists() and not target.is_file():  # a device or a pipe has no name beside it to rename
         with target.open("wb") as out:
             return save(transport, path, out)
+    target = target.resolve()  # a link stays, and leads to the new file
     part = target.with_name(f".{uuid.uuid4().hex}.part")  # a short name, however long that of the target is
     try:
         with part.open("xb") as whole:

@@ -14,7 +14,7 @@ import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from imgproc.client.api_errors import UNREACHABLE, ApiError, Json, NoAnswer, error_of, unexpected
-from imgproc.core.hosts import is_loopback
+from imgproc.core.hosts import bracketed, is_loopback
 
 CONNECT_TIMEOUT = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between two tries; a server that asks for more is not asked again
@@ -42,7 +42,7 @@ class Transport:
         self._answered = False
         self._session = requests.Session()
         # No proxy reaches a stack on this machine.
-        self._session.trust_env = not is_loopback(urlsplit(self.url).hostname or "")
+        self._session.trust_env = not is_loopback(bracketed(urlsplit(self.url).hostname or ""))
         self._session.auth = _Bearer(key)
 
     def close(self) -> None:

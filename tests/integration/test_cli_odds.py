@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ from tests.support import preloaded
 from tests.support.stack import ROOT
 from tests.support.terminals import start_on_terminal
 
+COUNTS = {"total": 1, "completed": 1, "failed": 0}
+STATUS = {
+    "requestId": "x",
+    "status": "completed",
+    "createdAt": "2026-11-23T10:00:00Z",
+    "filename": "a.csv",
+    "options": {},
+    "progress": {"percent": 100, "products": COUNTS, "images": COUNTS},
+    "bytes": {"source": 1, "output": 1},
+}
 IMGPROC = [sys.executable, "-m", "imgproc"]
 
 
@@ -110,6 +121,36 @@ def test_a_closed_pipe_ends_an_endless_list(
         process.stdout.close()
         assert process.wait(60) == 1
         assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("command", [["products", "x", "--limit", "3"], ["download", "x", "--output", "-"]])
+def test_a_full_disk_is_reported_in_one_line(
+    environ: dict[str, str], httpserver: HTTPServer, command: list[str]
+) -> None:
+    """Standard output may be a file."""
+    httpserver.expect_request("/api/requests/x/products").respond_with_handler(endless)
+    httpserver.expect_request("/api/requests/x/output.csv").respond_with_data(b"a,b")
+    httpserver.expect_request("/api/status/x").respond_with_json(STATUS)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*IMGPROC, *command, "--url", httpserver.url_for("/")],
+            env=environ,
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "No space left on device" in done.stderr
+
+
+def test_a_closed_standard_input_is_a_wrong_usage(environ: dict[str, str]) -> None:
+    """As in a service without one."""
+    command = f"{shlex.join([*IMGPROC, 'submit', '-'])} <&-"
+    done = subprocess.run(command, shell=True, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "name a file" in done.stderr) == (2, True)
 
 
 def test_reading_from_a_terminal_is_announced(environ: dict[str, str], httpserver: HTTPServer) -> None:

@@ -400,6 +400,43 @@ def test_a_download_replaces_the_file_only_when_it_is_whole(httpserver: HTTPServ
     assert len(httpserver.log) == 2
 
 
+def test_a_download_leaves_a_link(httpserver: HTTPServer, client: Client, tmp_path: Path) -> None:
+    """The file it leads to is written."""
+    httpserver.expect_request("/api/requests/a/output.csv").respond_with_data(b"a,b")
+    (tmp_path / "latest.csv").symlink_to(tmp_path / "today.csv")
+    client.download("a", tmp_path / "latest.csv")
+    assert (tmp_path / "latest.csv").is_symlink()
+    assert (tmp_path / "today.csv").read_bytes() == b"a,b"
+
+
+@pytest.mark.parametrize(
+    ("url", "used"), [("http://127.0.0.1:1", False), ("http://[::1]:1", False), ("http://imgproc.example", True)]
+)
+def test_uses_proxies_only_for_other_machines(url: str, used: bool) -> None:
+    """No proxy reaches a stack on this machine."""
+    with Client(url) as client:
+        assert client._transport._session.trust_env is used
+
+
+def test_finds_its_address_and_key_in_the_environment(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`url` and `key` take precedence; the earlier name of the key still works."""
+    httpserver.expect_request("/api/status/a").respond_with_json(STATUS)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("IMGPROC_URL", httpserver.url_for("/"))
+    for name, value in (("API_KEY", "imgproc_old"), ("IMGPROC_API_KEY", "imgproc_new")):
+        monkeypatch.setenv(name, value)
+        with Client.from_environment() as client:
+            client.status("a")
+    with Client.from_environment(key="imgproc_given", url="http://127.0.0.1:1") as client:
+        assert client.url == "http://127.0.0.1:1"
+    assert [request.headers["Authorization"] for request, _ in httpserver.log] == [
+        "Bearer imgproc_old",
+        "Bearer imgproc_new",
+    ]
+
+
 def test_a_download_follows_the_redirect_without_the_key(httpserver: HTTPServer, tmp_path: Path) -> None:
     """The bucket is another server."""
     with HTTPServer() as bucket:
