@@ -5,6 +5,7 @@ It first writes the options of the upload, which the commands take from a file.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,7 +86,7 @@ def _option(option: click.Option) -> str:
 
 def _prose(text: str) -> str:
     """Paragraphs as single lines; one that click does not wrap stays as it is."""
-    return "\n\n".join(_paragraph(each) for each in text.split("\n\n"))
+    return "\n\n".join(_paragraph(each) for each in inspect.cleandoc(text).split("\n\n"))
 
 
 def _paragraph(text: str) -> str:
