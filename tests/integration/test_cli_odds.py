@@ -189,6 +189,18 @@ def test_bash_completes(environ: dict[str, str], words: str, expected: set[str])
     assert completed == expected
 
 
+def test_the_script_completes_in_bash(environ: dict[str, str], tmp_path: Path) -> None:
+    """A shell that has read it completes the word before the cursor."""
+    command = tmp_path / "imgproc"
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(IMGPROC)} "$@"\n')
+    command.chmod(0o700)
+    script = """eval "$(imgproc completion bash)"; COMP_WORDS=(imgproc redel); COMP_CWORD=1
+        _imgproc_completion imgproc; echo "${COMPREPLY[@]}" """
+    given = {**environ, "PATH": f"{tmp_path}{os.pathsep}{environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], env=given, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("redeliver\n", "")
+
+
 def test_help_lists_every_command() -> None:
     """The texts of the list are beside the modules, which the list does not import."""
     assert list(HELP) == list(MODULES)
