@@ -20,7 +20,7 @@ from imgproc.db.models import ApiKey
 from imgproc.embedded.ports import local_url
 from imgproc.journey.outage import describe
 from imgproc.journey.services import services
-from imgproc.pipeline.storage.buckets import PROBE, Probe
+from imgproc.pipeline.storage.buckets import PROBE, probe
 from imgproc.queue import connection
 from imgproc.queue.worker_count import worker_counts
 
@@ -65,8 +65,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Finding:
-    kind = "SQLite" if settings.database_url.startswith("sqlite") else "PostgreSQL"
-    place = f"SQLite in {settings.data_dir}" if kind == "SQLite" else f"PostgreSQL at {_host(settings.database_url)}"
+    url = sa.make_url(settings.database_url)
+    place = f"SQLite {url.database}" if url.get_backend_name() == "sqlite" else f"PostgreSQL at {url.host}"
     try:
         found, newest = revisions.current(), revisions.newest()
     except DBAPIError as error:
@@ -117,7 +117,7 @@ def _buckets(settings: Settings) -> Finding:
     names = " and ".join(store.buckets)
     try:
         store.ping()
-        with Probe(store):
+        with probe(store):
             pass
     except InfrastructureError as error:
         return wrong("buckets", text=f"{_sentence(error)} imgproc init makes buckets that are missing.")
@@ -131,8 +131,8 @@ def _public_outputs(settings: Settings) -> Finding | None:
     store = services().store
     originals = f"{settings.s3_endpoint_url.rstrip('/')}/{settings.s3_originals_bucket}"
     try:
-        with Probe(store) as probe:
-            shown, hidden = _get(store.public_url(probe.key)), _get(f"{originals}/{probe.key}")
+        with probe(store) as key:
+            shown, hidden = _get(store.public_url(key)), _get(f"{originals}/{key}")
     except InfrastructureError:
         return None  # `buckets` has said it
     if hidden == PROBE:
@@ -149,7 +149,7 @@ def _get(url: str) -> bytes | None:
         session.trust_env = not is_loopback(bracketed(urlsplit(url).hostname or ""))
         try:
             response = session.get(url, timeout=SECONDS, stream=True)
-            return response.raw.read(len(PROBE) + 1) if response.ok else None
+            return next(response.iter_content(len(PROBE) + 1), b"") if response.ok else None
         except requests.RequestException:
             return None
 

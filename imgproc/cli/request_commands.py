@@ -119,7 +119,7 @@ def delete(client: Client, request_id: str, *, yes: bool, as_json: bool) -> None
     if not yes:
         request = client.status(request_id)
         if not sys.stdin.isatty():
-            raise click.UsageError("Nobody can be asked here; give --yes to delete the request.")
+            raise click.UsageError("There is no terminal to ask on; give --yes to delete the request.")
         images = request.progress.images.completed
         what = printable(f"the request of {request.filename} with its {images} images")
         click.confirm(f"Delete {what}? Their public URLs stop working.", abort=True, err=True)

@@ -15,7 +15,7 @@ from imgproc.cli.result_commands import require_writable, save
 from imgproc.cli.server_options import calls_api, console, goes_on, say
 from imgproc.cli.upload_parts import upload_options
 from imgproc.client import Client
-from imgproc.client.progress import follow
+from imgproc.client.progress import follow, is_live
 from imgproc.core.terminal import printable
 
 SHOWN_FROM = 8 * 1024 * 1024  # bytes of a file from which its sending has a progress bar
@@ -100,7 +100,7 @@ def _send(call: Any, file: str, options: dict[str, Any]) -> Any:
     task = progress.add_task("sending", total=None)
 
     def show(sent: int, size: int) -> None:
-        if size >= SHOWN_FROM and console.is_terminal:
+        if size >= SHOWN_FROM and is_live(console):
             progress.start()
             progress.update(task, completed=sent, total=size)
 

@@ -19,7 +19,7 @@ LINE_PERCENT, LINE_SECONDS = 10, 60  # what must have happened since the last li
 
 def follow(client: Client, request_id: str, console: Console) -> Request:
     """Show the progress of a request until it has ended; returns its last status. Raises ApiError."""
-    if console.is_terminal and not console.is_dumb_terminal:
+    if is_live(console):
         return _draw(client, request_id, console)
     shown, percent, since, request = "", -LINE_PERCENT, time.monotonic(), None
     for request in client.watch(request_id):
@@ -30,6 +30,11 @@ def follow(client: Client, request_id: str, console: Console) -> Request:
             shown, percent, since = request.status, request.progress.percent, time.monotonic()
     assert request is not None  # noqa: S101 - `watch` yields the last status or raises
     return request
+
+
+def is_live(console: Console) -> bool:
+    """Whether lines can be drawn again in their place. FORCE_COLOR makes rich take a log for a terminal."""
+    return console.is_terminal and not console.is_dumb_terminal and console.file.isatty()
 
 
 def counts_of(request: Request) -> str:

@@ -99,7 +99,7 @@ class Client:
         Raises:
             OSError: the file cannot be read.
         """
-        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        headers = {"Idempotency-Key": str(uuid.uuid4()) if idempotency_key is None else idempotency_key}
         return self._upload(Accepted, "/api/upload", file, options, headers=headers, on_progress=on_progress)
 
     def validate(self, file: File, *, on_progress: form.Progress | None = None, **options: Option) -> Validation:

@@ -102,6 +102,9 @@ class Transport:
         parts = {"allow_redirects": False, "timeout": self._timeout, **parts}
         try:
             response = self._session.request(method, self.url + path, **parts)
+        except (requests.exceptions.InvalidHeader, UnicodeError) as error:
+            detail = "A header holds characters that HTTP does not carry; use printable ASCII characters."
+            raise ApiError(detail, code="invalid_option") from error
         except requests.RequestException as error:
             never_sent = _never_sent(error)
             failure = self._no_answer(error)

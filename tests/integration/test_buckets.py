@@ -87,6 +87,8 @@ def test_a_probe_leaves_nothing(endpoint: str) -> None:
     store = store_at(endpoint, outputs="probed")
     for bucket in store.buckets:
         buckets.create(store, bucket, region="us-east-1")
-    with buckets.Probe(store) as probe:
-        assert store.client().get_object(Bucket="probed", Key=probe.key)["Body"].read() == buckets.PROBE
+    with buckets.probe(store) as key:
+        assert store.client().get_object(Bucket="probed", Key=key)["Body"].read() == buckets.PROBE
+    with pytest.raises(StorageUnavailable, match="store an object"), buckets.probe(store_at(endpoint, outputs="none")):
+        pass
     assert all(store.client().list_objects_v2(Bucket=bucket)["KeyCount"] == 0 for bucket in store.buckets)

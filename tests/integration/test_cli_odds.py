@@ -223,6 +223,7 @@ def test_init_makes_what_is_missing_and_check_finds_the_rest(environ: dict[str, 
         "REDIS_URL": f"redis://:hunter2@127.0.0.1:{free_port(DEMO_PORTS)}/0",
         "PORT": str(free_port(DEMO_PORTS)),
     }
+    environ |= {"S3_ORIGINALS_BUCKET": "cli-originals", "S3_OUTPUTS_BUCKET": "cli-outputs"}  # moto has one state
     before = run("check", environ=environ)
     assert (before.returncode, before.stdout.count("run imgproc init")) == (1, 1)
     made, again = (run("init", environ=environ) for _ in range(2))

@@ -293,7 +293,8 @@ def test_ctrl_c_leaves_the_request(shop: Shop, tmp_path: Path) -> None:
 def test_a_log_gets_few_lines(shop: Shop, tmp_path: Path) -> None:
     """One for each status and each tenth of the images, not one for each look."""
     file = shop.file(tmp_path / "many.csv", *["/astronaut.jpg"] * 60)
-    said = shop.run("submit", str(file), "--wait").stderr.splitlines()
+    forced = shop._replace(environ=shop.environ | {"FORCE_COLOR": "1"})  # as services for CI set it
+    said = forced.run("submit", str(file), "--wait").stderr.splitlines()
     assert said[-1] == "completed: 60 of 60 images"
     assert len(said) <= 14
 

@@ -156,6 +156,14 @@ def test_every_upload_has_a_key_of_its_own(client: Client, uploads: Uploads) -> 
     assert keys[2] == "mine"
 
 
+@pytest.mark.parametrize("key", ["ключ", "a\nb"])
+def test_a_key_that_no_header_carries_is_refused(client: Client, uploads: Uploads, key: str) -> None:
+    """It is the caller's mistake, and not an outage."""
+    with pytest.raises(ApiError) as refusal:
+        client.submit(io.BytesIO(b"x"), idempotency_key=key)
+    assert (refusal.value.code, uploads.sent) == ("invalid_option", [])
+
+
 def test_waits_as_long_as_the_server_asks(httpserver: HTTPServer) -> None:
     """`Retry-After` is the pause, and the caller is told of it."""
     httpserver.expect_ordered_request("/api/status/a").respond_with_response(busy(retry_after="1"))

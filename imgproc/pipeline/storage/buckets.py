@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -89,24 +91,27 @@ def _policy(s3: S3Client, bucket: str) -> dict[str, Any]:
     return policy
 
 
-class Probe:
-    """A small object in both buckets while the block runs, under a key that nothing else has.
+@contextmanager
+def probe(store: Store) -> Iterator[str]:
+    """A small object in both buckets while the block runs, under a key that nothing else has; the key.
 
     Raises:
         StorageUnavailable: it cannot be stored or deleted.
     """
-
-    def __init__(self, store: Store) -> None:
-        self.key = f"{uuid.uuid4()}/check.txt"
-        self._store = store
-
-    def __enter__(self) -> Probe:
+    key = f"{uuid.uuid4()}/check.txt"
+    try:
         with storage_errors("store an object"):
-            for bucket in self._store.buckets:
-                self._store.client().put_object(Bucket=bucket, Key=self.key, Body=PROBE, ContentType="text/plain")
-        return self
+            for bucket in store.buckets:
+                store.client().put_object(Bucket=bucket, Key=key, Body=PROBE, ContentType="text/plain")
+    except StorageUnavailable:
+        with suppress(StorageUnavailable):
+            _delete(store, key)
+        raise
+    yield key
+    _delete(store, key)
 
-    def __exit__(self, *_: object) -> None:
-        with storage_errors("delete an object"):
-            for bucket in self._store.buckets:
-                self._store.client().delete_object(Bucket=bucket, Key=self.key)
+
+def _delete(store: Store, key: str) -> None:
+    with storage_errors("delete an object"):
+        for bucket in store.buckets:
+            store.client().delete_object(Bucket=bucket, Key=key)
