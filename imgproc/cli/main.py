@@ -6,6 +6,7 @@ import importlib
 import io
 import sys
 from dataclasses import asdict
+from difflib import get_close_matches
 from typing import IO, Any
 
 import click
@@ -17,7 +18,7 @@ from imgproc.client import ApiError
 from imgproc.client.api_errors import UNREACHABLE, is_outage
 from imgproc.core.config import EXIT_STATUS, ConfigError
 from imgproc.core.redaction import redact
-from imgproc.core.terminal import printable_json, printable_lines
+from imgproc.core.terminal import printable, printable_json, printable_lines
 from imgproc.embedded.ports import EmbeddedError
 from imgproc.embedded.supervisor import ServiceFailed
 
@@ -114,6 +115,13 @@ class _Commands(click.Group):
         commands = (each for each in vars(module).values() if isinstance(each, click.Command))
         return next(each for each in commands if each.name == cmd_name)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command that was named; for one that does not exist, the error has the nearest name."""
+        close = get_close_matches(args[0], MODULES, n=1)
+        if close and args[0] not in MODULES and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"There is no command {printable(args[0])}. Did you mean {close[0]}?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the list of commands."""
         with formatter.section("Commands"):
@@ -151,7 +159,7 @@ def _with_remedy(error: ApiError) -> ApiError:
     return error
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="imgproc", message="%(prog)s %(version)s")
 def main() -> None:
     """CSV of product image URLs in, the same CSV with public URLs of compressed images out."""

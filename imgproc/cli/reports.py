@@ -40,6 +40,8 @@ def summarize(request: Request, *, err: bool = False) -> None:
         until = f"{each.until:%H:%M:%S} UTC"
         text = f"waiting: {each.products} products for {each.host} ({each.reason}) until {until}"
         click.echo(printable(text), err=err)
+    if images.failed and request.ended:
+        say(f"Why they failed: imgproc products {request.request_id} --status failed")
 
 
 def exit_unless_complete(request: Request) -> None:

@@ -99,6 +99,21 @@ def test_a_missing_file_is_a_wrong_usage(environ: dict[str, str], tmp_path: Path
     assert (failed.returncode, "Traceback" in failed.stderr, str(tmp_path) in failed.stderr) == (2, False, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sumbit", "a.csv"], "Did you mean submit?"),
+        (["validate", "--qualty", "3", "a.csv"], "--quality"),
+        (["frobnicate"], "No such command"),
+        (["--list"], "No such option"),
+    ],
+)
+def test_a_misspelt_name_is_a_wrong_usage(environ: dict[str, str], words: list[str], said: str) -> None:
+    """The line has the nearest name."""
+    failed = run(*words, environ=environ)
+    assert (failed.returncode, said in failed.stderr) == (2, True), failed.stderr
+
+
 def endless(request: Request) -> Response:
     """A page of products, and the cursor of one more."""
     first = int(request.args.get("cursor", 0))

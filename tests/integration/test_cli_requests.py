@@ -147,6 +147,8 @@ def test_some_failed_images_have_an_exit_status_of_their_own(shop: Shop, partly:
     assert submitted.returncode == 5
     assert "completed_with_errors: 1 of 2 images, 1 failed" in submitted.stdout
     assert out.read_text().splitlines()[2].endswith(",")
+    (why,) = re.findall("imgproc (products .*)", submitted.stderr)
+    assert "http_404" in shop.run(*why.split()).stdout
 
 
 def test_json_has_one_document(shop: Shop, partly: Path) -> None:
