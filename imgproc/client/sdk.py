@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -12,7 +14,7 @@ from urllib.parse import quote
 
 from imgproc.client import form
 from imgproc.client.answers import Accepted, Delivery, Page, Product, Request, Started, Validation
-from imgproc.client.api_errors import ApiError, Json, NoAnswer, is_outage
+from imgproc.client.api_errors import ApiError, Json, NoAnswer, is_outage, retry_after
 from imgproc.client.from_json import read
 from imgproc.client.saving import save
 from imgproc.client.transport import OnPause, Transport
@@ -114,12 +116,16 @@ class Client:
         """A request as it is now."""
         return self._read(Request, "GET", f"/api/status/{_segment(request_id)}")
 
-    def watch(self, request_id: str) -> Iterator[Request]:
+    def watch(self, request_id: str, *, timeout: float | None = None) -> Iterator[Request]:
         """Yield the request as often as the server suggests, until it has ended.
 
         A server that is away for less than ten minutes is waited for, once it has answered.
+
+        Raises:
+            TimeoutError: it has not ended after `timeout` seconds; it goes on.
         """
         give_up, path = 0.0, f"/api/status/{_segment(request_id)}"
+        end = math.inf if timeout is None else time.monotonic() + timeout
         while True:
             pause: float = MOST_POLL_SECONDS
             try:
@@ -133,21 +139,15 @@ class Client:
                 yield request
                 if request.ended:
                     return
-                suggested = response.headers.get("Retry-After", "1")
-                pause = min(float(suggested) if suggested.isdecimal() else 1.0, MOST_POLL_SECONDS)
-            time.sleep(pause)
+                suggested = retry_after(response)
+                pause = min(1.0 if suggested is None else suggested, MOST_POLL_SECONDS)
+            if time.monotonic() >= end:
+                raise TimeoutError(f"The request {request_id} has not ended after {timeout:g} s; it goes on.")
+            time.sleep(min(pause, max(0.0, end - time.monotonic())))
 
     def wait(self, request_id: str, *, timeout: float | None = None) -> Request:
-        """The request once it has ended.
-
-        Raises:
-            TimeoutError: it has not ended after `timeout` seconds; it goes on.
-        """
-        give_up = None if timeout is None else time.monotonic() + timeout
-        for request in self.watch(request_id):
-            if not request.ended and give_up is not None and time.monotonic() > give_up:
-                raise TimeoutError(f"The request {request_id} has not ended after {timeout:g} s; it goes on.")
-        return request
+        """The request once it has ended. As `watch` for its last value."""
+        return deque(self.watch(request_id, timeout=timeout), maxlen=1).pop()
 
     def requests(self, *, status: str | None = None, limit: int | None = None) -> Iterator[Request]:
         """Your requests, newest first, page by page as they are asked for."""
