@@ -1,7 +1,11 @@
-"""Write docs/reference/cli.md from the commands themselves and the Makefile: `python -m scripts.cli_reference`."""
+"""Write docs/reference/cli.md from the commands themselves and the Makefile: `python -m scripts.cli_reference`.
+
+It first writes the options of the upload, which the commands take from a file.
+"""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +13,7 @@ from pathlib import Path
 import click
 
 from imgproc.cli.main import main as imgproc
+from scripts import upload_options
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "cli.md"
@@ -22,11 +27,29 @@ From a clone, `make up` and `make demo` set everything up. The other commands ru
 `.venv/bin/python -m imgproc COMMAND`, or as `imgproc COMMAND` where imgproc is installed. They read the
 [settings](settings.md) from the environment. `DATA_DIR/embedded.env` tells them how to reach a running embedded stack.
 
+The commands that call the API go to `IMGPROC_URL` with the key `IMGPROC_API_KEY`. Results are on standard output;
+progress, remarks and errors are on standard error. Lists are aligned on a terminal; elsewhere they are whole, separated
+by tabs and without headings. `--json` prints the JSON of the API, and an error as an object with `code`, `status`,
+`detail` and `errors`. An upload that is cut off is sent again under the same `Idempotency-Key`: it makes one request.
+
 | exit status | meaning |
 |---|---|
 | 0 | it worked |
-| 1 | it failed, or a request that was waited for did not end `completed`; the reason is on standard error |
+| 1 | it failed, and the reason is on standard error; or a request that was waited for ended `failed` or `cancelled` |
 | 2 | wrong usage, or a setting that cannot be used |
+| 3 | imgproc does not answer at this address, or is too busy; try again later |
+| 4 | an API key is needed, or the one given is not accepted |
+| 5 | a request that was waited for ended `completed_with_errors`: some of its images failed |
+| 130 | interrupted by Ctrl-C; a request that was waited for goes on |
+
+## Completion
+
+```sh
+eval "$(imgproc completion bash)"
+```
+
+The line belongs into `~/.bashrc`. `imgproc completion zsh` and `imgproc completion fish` are for the other shells; see
+[below](#imgproc-completion).
 """
 
 
@@ -56,15 +79,22 @@ def _sections(command: click.Command, path: str) -> Iterator[str]:
 
 
 def _option(option: click.Option) -> str:
-    names = ", ".join(f"`{name}`" for name in option.opts)
+    names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
     default = f" Default: `{option.default}`." if option.show_default else ""
     return f"| {names} | {_prose(option.help or '')}{default} |"
 
 
 def _prose(text: str) -> str:
-    """Paragraphs as single lines."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.replace("\b", "").split("\n\n"))
+    """Paragraphs as single lines; one that click does not wrap stays as it is."""
+    return "\n\n".join(_paragraph(each) for each in inspect.cleandoc(text).split("\n\n"))
+
+
+def _paragraph(text: str) -> str:
+    if text.startswith("\b\n"):
+        return f"```text\n{text[2:]}\n```"
+    return " ".join(text.split())
 
 
 if __name__ == "__main__":
+    upload_options.FILE.write_text(upload_options.text())
     PAGE.write_text(page())

@@ -1,117 +1,131 @@
-"""The commands that call the API: upload a file, follow a request."""
+"""The commands about requests: follow, list, retry, cancel or delete them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import sys
+from collections.abc import Callable, Iterator
 
 import click
-from rich.console import Console
 
-from imgproc.client import Client, Json, follow
-from imgproc.core.config import load_settings
+from imgproc.cli import reports
+from imgproc.cli.listing import print_json, print_json_list, print_rows
+from imgproc.cli.server_options import calls_api, console, goes_on
+from imgproc.client import Client, Product, Request, Started
+from imgproc.client.progress import follow
 from imgproc.core.terminal import printable
-from imgproc.embedded.ports import local_url
-from imgproc.pipeline.images.formats import (
-    DEFAULT_FORMAT,
-    DEFAULT_QUALITY,
-    DEFAULT_SCALE,
-    KEEP,
-    MAX_QUALITY,
-    MAX_SCALE,
-    MIN_QUALITY,
-    MIN_SCALE,
-    OUTPUT_FORMATS,
-    SMART,
-)
+from imgproc.db.statuses import ProductStatus, RequestStatus
 
-PARTS = {  # of the upload, by the parameter of `submit`
-    "webhook_url": "webhookUrl",
-    "reference": "reference",
-    "quality": "quality",
-    "scale": "scale",
-    "format_": "format",
-    "max_width": "maxWidth",
-    "max_height": "maxHeight",
-    "min_side": "minSide",
-    "larger": "larger",
-    "invalid_rows": "invalidRows",
-}
+NEWEST = 30
 
-console = Console(highlight=False)
+request_argument = click.argument("request_id")
 
 
-def _server_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of every command that calls the API."""
-    url_help = "Where imgproc runs. Default: IMGPROC_URL, else the stack that runs in DATA_DIR, else HOST and PORT."
-    key_help = "API key, where the server requires one. Prefer API_KEY, which no process list shows."
-    return click.option("--url", help=url_help)(click.option("--key", help=key_help)(command))
-
-
-def _client(url: str | None, key: str | None) -> Client:
-    settings = load_settings()
-    return Client(url or settings.imgproc_url or local_url(settings), key=key or settings.api_key)
+def _limit(default: int | None, shown: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    help_ = f"At most this many. Default: {shown}."
+    return click.option("-L", "--limit", type=click.IntRange(min=1), default=default, help=help_)
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--webhook-url", help="URL that is called when the request ends.")
-@click.option("--reference", help="Any text, such as an order number, that the status and the webhook repeat.")
-@click.option(
-    "--quality", help=f"Encoder quality, {MIN_QUALITY} to {MAX_QUALITY} (default {DEFAULT_QUALITY}), or {SMART}."
-)
-@click.option(
-    "--scale", help=f"Factor on width and height, above {MIN_SCALE:g} up to {MAX_SCALE:g} (default {DEFAULT_SCALE})."
-)
-@click.option("--format", "format_", help=f"{', '.join(OUTPUT_FORMATS)}, or {KEEP} (default {DEFAULT_FORMAT}).")
-@click.option("--max-width", help="The most pixels of width, after the scale; nothing is enlarged.")
-@click.option("--max-height", help="The most pixels of height, after the scale.")
-@click.option("--min-side", help="Pixels that no side is shrunk below.")
-@click.option(
-    "--larger", help="If an output is larger than its source: keep it (default), or store the source's picture."
-)
-@click.option("--invalid-rows", help="reject the whole file (default), or skip bad rows.")
-@click.option("--wait", is_flag=True, help="Show the progress until the request has ended.")
-@_server_options
-def submit(file: Path, *, wait: bool, url: str | None, key: str | None, **options: str | None) -> None:
-    """Upload FILE and print the id of the request."""
-    client = _client(url, key)
-    accepted = client.submit(file, {PARTS[name]: value for name, value in options.items() if value is not None})
-    click.echo(printable(str(accepted["requestId"])))
-    if wait:
-        _conclude(follow(client, accepted["requestId"], console))
-
-
-@click.command()
-@click.argument("request_id")
+@request_argument
 @click.option("--watch", is_flag=True, help="Show the progress until the request has ended.")
-@_server_options
-def status(request_id: str, *, watch: bool, url: str | None, key: str | None) -> None:
+@calls_api
+def status(client: Client, request_id: str, *, watch: bool, as_json: bool) -> None:
     """Show the status and the progress of a request."""
-    client = _client(url, key)
     if watch:
-        _conclude(follow(client, request_id, console))
+        with goes_on(request_id):
+            request = follow(client, request_id, console)
     else:
-        _summarize(client.status(request_id))
+        request = client.status(request_id)
+    print_json(request.json) if as_json else reports.summarize(request)
+    if watch:
+        reports.exit_unless_complete(request)
 
 
-def _summarize(status: Json) -> None:
-    images, saved = status["progress"]["images"], status["bytes"]["savedPercent"]
-    counts = f"{images['completed']} of {images['total']} images, {images['failed']} failed"
-    click.echo(printable(f"{status['status']}: {counts}"))
-    facts = {
-        "error": (status.get("error") or {}).get("detail"),
-        "saved": None if saved is None else f"{saved}% of the bytes",
-        "output CSV": status["outputCsvUrl"],
-        "failed rows": status["failedCsvUrl"],
-    }
-    for name, fact in facts.items():
-        if fact is not None:
-            click.echo(printable(f"{name}: {fact}"))
+@click.command("list")
+@click.option("--status", "wanted", type=click.Choice([each.value for each in RequestStatus]), help="Only those.")
+@_limit(NEWEST, f"the newest {NEWEST}")
+@calls_api
+def list_requests(client: Client, *, wanted: str | None, limit: int, as_json: bool) -> None:
+    """List your requests, newest first."""
+    found = client.requests(status=wanted, limit=limit)
+    if as_json:
+        print_json_list(request.json for request in found)
+    else:
+        headings = ("REQUEST", "STATUS", "CREATED", "IMAGES", "FAILED", "FILE")
+        print_rows(map(_request_row, found), headings, empty="No requests.")
 
 
-def _conclude(status: Json) -> None:
-    """Summarize an ended request; exit with status 1 unless every image was made."""
-    _summarize(status)
-    if status["status"] != "completed":
-        raise click.exceptions.Exit(1)
+def _request_row(request: Request) -> tuple[str, ...]:
+    images = request.progress.images
+    counts = (f"{images.completed}/{images.total}", str(images.failed))
+    return request.request_id, request.status, f"{request.created_at:%Y-%m-%d %H:%M}", *counts, request.filename
+
+
+@click.command()
+@request_argument
+@click.option("--status", "wanted", type=click.Choice([each.value for each in ProductStatus]), help="Only those.")
+@_limit(None, "all")
+@calls_api
+def products(client: Client, request_id: str, *, wanted: str | None, limit: int | None, as_json: bool) -> None:
+    """List the products of a request, a line for each image: where it is now, or why it failed."""
+    found = client.products(request_id, status=wanted, limit=limit)
+    if as_json:
+        print_json_list(product.json for product in found)
+    else:
+        headings = ("LINE", "SERIAL", "PRODUCT", "IMAGE", "STATUS", "RESULT")
+        rows = (row for product in found for row in _product_rows(product))
+        print_rows(rows, headings, empty="No products.")
+
+
+def _product_rows(product: Product) -> Iterator[tuple[str, ...]]:
+    known = str(product.line), product.serial_number, product.product_name
+    for image in product.images:
+        result = f"{image.error.code}: {image.error.detail}" if image.error else image.output_url or image.source_url
+        yield *known, str(image.position), image.status, result
+    if not product.images:
+        yield *known, "-", product.status, product.error.detail if product.error else ""
+
+
+@click.command()
+@request_argument
+@click.option("--wait", is_flag=True, help="Show the progress until the request has ended again.")
+@calls_api
+def retry(client: Client, request_id: str, *, wait: bool, as_json: bool) -> None:
+    """Process the failed and cancelled images of an ended request again."""
+    started = client.retry(request_id)
+    if not wait:
+        _report(started, "Its failed images are processed again.", as_json=as_json)
+        return
+    with goes_on(request_id):
+        request = follow(client, request_id, console)
+    print_json(request.json) if as_json else reports.summarize(request)
+    reports.exit_unless_complete(request)
+
+
+@click.command()
+@request_argument
+@calls_api
+def cancel(client: Client, request_id: str, *, as_json: bool) -> None:
+    """Cancel the images of a request that have not started; what is done stays."""
+    _report(client.cancel(request_id), "What is done stays, and the output CSV follows.", as_json=as_json)
+
+
+@click.command()
+@request_argument
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@calls_api
+def delete(client: Client, request_id: str, *, yes: bool, as_json: bool) -> None:
+    """Delete a request with its images and files. Their public URLs stop working."""
+    if not yes:
+        request = client.status(request_id)
+        if not sys.stdin.isatty():
+            raise click.UsageError("There is no terminal to ask on; give --yes to delete the request.")
+        images = request.progress.images.completed
+        what = printable(f"the request of {request.filename} with its {images} images")
+        click.confirm(f"Delete {what}? Their public URLs stop working.", abort=True, err=True)
+    client.delete(request_id)
+    print_json({"requestId": request_id, "deleted": True}) if as_json else click.echo("Deleted.")
+
+
+def _report(started: Started, text: str, *, as_json: bool) -> None:
+    print_json(started.json) if as_json else click.echo(printable(f"{started.status}: {text}"))

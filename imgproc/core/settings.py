@@ -30,15 +30,18 @@ class Settings:
     )
     imgproc_url: str | None = user(
         types.text(validate=types.is_http_url),
-        "Address that `submit` and `status` call.",
+        "Address of the imgproc that the command line calls.",
         shown="the running stack, else `http://HOST:PORT`",
         compose=None,
     )
-    api_key: str | None = user(
+    imgproc_api_key: str | None = user(
         types.text(),
-        "API key that `submit` and `status` call with, unless `--key` gives another.",
+        "API key that the command line calls with, unless `--key` gives another.",
         secret=True,
         compose=None,
+    )
+    api_key: str | None = user(
+        types.text(), "The earlier name of `IMGPROC_API_KEY`, which takes precedence.", secret=True, compose=None
     )
     webhook_url: str | None = user(
         types.text(validate=types.is_http_url), "Webhook of requests whose upload names none."

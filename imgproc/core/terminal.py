@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 # Control characters, which start escape sequences of terminals, also in their 8-bit form; separators of lines and
 # paragraphs; marks and overrides of direction ("Trojan Source", CVE-2021-42574); characters without width; lone
@@ -22,6 +24,12 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """As `printable`, for several lines: line feeds and tabs stay."""
     return _UNSAFE_IN_LINES.sub(_number, text)
+
+
+def printable_json(value: Any, *, indent: int | None = None) -> str:
+    """The JSON of a value, readable in any script, with unsafe characters as escapes of JSON (RFC 8259, 7)."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _UNSAFE_IN_LINES.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _number(found: re.Match[str]) -> str:

@@ -19,7 +19,8 @@ from rich.table import Table
 from rich.text import Text
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from imgproc.client import ApiError, Client, Json, follow
+from imgproc.client import ApiError, Client, Product, Request
+from imgproc.client.progress import follow
 from imgproc.core.config import Settings, SettingsSchema, load_settings
 from imgproc.core.terminal import printable, printable_lines
 from imgproc.demo.catalogue import PICTURES, catalogue_csv
@@ -77,48 +78,48 @@ def _show_journey(console: Console, folder: Path, site: Site, settings: Settings
     upload = folder / "sample.csv"
     upload.write_text(catalogue_csv(f"{site.url}/pictures"))
     console.print(f"Uploading {upload.name} to {local_url(settings)}/api/upload")
-    request_id = client.submit(upload, {"webhookUrl": f"{site.url}/webhook"})["requestId"]
-    status = follow(client, request_id, console)
-    products = client.products(request_id)
+    request_id = client.submit(upload, webhook_url=f"{site.url}/webhook").request_id
+    request = follow(client, request_id, console)
+    products = list(client.products(request_id))
     console.print(_results(products))
-    _require_completed(status, products)
-    output_csv = _get(status["outputCsvUrl"]).decode()
+    _require_completed(request, products)
+    output_csv = _get(request.output_csv_url or "").decode()
     console.print("\nThe output CSV:", style="bold")
     console.out(printable_lines(output_csv.replace("\r\n", "\n")))
     _check_pictures(products)
-    console.print(f"{status['progress']['images']['total']} public URLs serve a JPEG of half the width and height.")
+    console.print(f"{request.progress.images.total} public URLs serve a JPEG of half the width and height.")
     _verify_webhook(site, settings, request_id)
     console.print("The webhook is verified.")
 
 
-def _results(products: list[Json]) -> Table:
+def _results(products: list[Product]) -> Table:
     table = Table("Product", "Images", title="Results")
     for heading in ("Bytes before", "Bytes after", "Saved"):
         table.add_column(heading, justify="right")
     for product in products:
-        done = [image for image in product["images"] if image["status"] == "completed"]
-        before = sum(image["source"]["bytes"] for image in done)
-        after = sum(image["output"]["bytes"] for image in done)
+        done = [image for image in product.images if image.status == "completed"]
+        before = sum(image.source.bytes for image in done if image.source)
+        after = sum(image.output.bytes for image in done if image.output)
         saved = f"{100 * (before - after) / before:.1f}%" if before else "-"
-        images = f"{len(done)} of {len(product['images'])}"
-        table.add_row(Text(printable(product["productName"])), images, f"{before:,}", f"{after:,}", saved)
+        images = f"{len(done)} of {len(product.images)}"
+        table.add_row(Text(printable(product.product_name)), images, f"{before:,}", f"{after:,}", saved)
     return table
 
 
-def _require_completed(status: Json, products: list[Json]) -> None:
-    errors = [image for product in products for image in product["images"] if image["error"]]
-    reasons = "".join(f"\n  {image['sourceUrl']}: {image['error']['detail']}" for image in errors)
-    _require(status["status"] == "completed", f"The request ended {status['status']}.{reasons}")
+def _require_completed(request: Request, products: list[Product]) -> None:
+    images = [image for product in products for image in product.images]
+    reasons = "".join(f"\n  {image.source_url}: {image.error.detail}" for image in images if image.error)
+    _require(request.status == "completed", f"The request ended {request.status}.{reasons}")
 
 
-def _check_pictures(products: list[Json]) -> None:
+def _check_pictures(products: list[Product]) -> None:
     """Check that every public URL serves a JPEG of half the width and height of its source as displayed."""
-    for image in (image for product in products for image in product["images"]):
-        width, height = PICTURES[image["sourceUrl"].rpartition("/")[2]].size
-        with Image.open(io.BytesIO(_get(image["outputUrl"]))) as rendition:
+    for image in (image for product in products for image in product.images):
+        width, height = PICTURES[image.source_url.rpartition("/")[2]].size
+        with Image.open(io.BytesIO(_get(image.output_url or ""))) as rendition:
             rendition.load()
             found = f"{rendition.format} {rendition.size}"
-        _require(found == f"JPEG {(width // 2, height // 2)}", f"{image['outputUrl']} serves a {found}.")
+        _require(found == f"JPEG {(width // 2, height // 2)}", f"{image.output_url} serves a {found}.")
 
 
 def _verify_webhook(site: Site, settings: Settings, request_id: str) -> None:

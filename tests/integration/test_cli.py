@@ -150,6 +150,7 @@ def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
     assert secret not in shown
     assert re.search(rf"^{secret[:14]} .* Shop \[1\]$", shown, re.MULTILINE)
     unknown = ["status", UNKNOWN, "--url", stack.url]
+    assert "no request with this id" in run(*unknown, environ=environ | {"IMGPROC_API_KEY": secret}).stderr
     assert "no request with this id" in run(*unknown, environ=environ | {"API_KEY": secret}).stderr
     assert run("keys", "revoke", secret[:14], environ=environ).stdout == "Revoked Shop [1].\n"
     assert "unknown or revoked" in run(*unknown, "--key", secret, environ=environ).stderr
@@ -281,7 +282,7 @@ def test_an_unknown_request_is_reported_in_one_line(stack: Stack) -> None:
 def test_an_absent_server_is_reported_in_one_line() -> None:
     """The line asks whether imgproc runs there."""
     result = run("status", "any", "--url", f"http://127.0.0.1:{free_port(DEMO_PORTS)}")
-    assert result.returncode == 1
+    assert (result.returncode, len(result.stderr.splitlines())) == (3, 1)
     assert "does not answer: is imgproc running there?" in result.stderr
 
 

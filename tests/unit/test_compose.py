@@ -25,6 +25,7 @@ BUCKETS = {"originals", "outputs"}
 
 # Fixed by the container, or only for the embedded stack or the command line.
 NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR", "SAMPLES_URL", "API_KEY", "IMGPROC_URL"}
+NOT_PASSED_ON |= {"IMGPROC_API_KEY"}
 
 
 def statements(policy: str) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from imgproc.core.config import MIB, SettingsSchema, load_settings
 from imgproc.core.errors import ImgprocError
 from imgproc.db.engine import Base
 from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
-from scripts import cli_reference, diagrams, file_messages, package_map
+from scripts import cli_reference, diagrams, file_messages, package_map, upload_options
 from scripts.drawing import svg
 
 ROOT = Path(__file__).parent.parent.parent
@@ -94,6 +94,7 @@ def test_every_make_target_and_command_is_documented() -> None:
 
 GENERATED: dict[Path, Callable[[], str]] = {
     DOCS / "reference/cli.md": cli_reference.page,
+    upload_options.FILE: upload_options.text,
     file_messages.PAGE: file_messages.page,
     package_map.PAGE: lambda: package_map.page(PACKAGES, package_map.imports(PACKAGES)),
     package_map.PICTURE: lambda: svg(package_map.drawing(package_map.imports(PACKAGES))),
@@ -101,7 +102,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
 }
 
 
-@pytest.mark.parametrize("path", GENERATED, ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_generated_page_and_picture_is_up_to_date(path: Path) -> None:
     """`make pages` changes nothing."""
     assert path.read_text() == GENERATED[path](), "Run make pages."

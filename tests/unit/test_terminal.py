@@ -17,7 +17,8 @@ from rich.console import Console
 from structlog.stdlib import ProcessorFormatter
 
 from imgproc import client, demo
-from imgproc.cli import main, request_commands
+from imgproc.cli import main
+from imgproc.client.from_json import read
 from imgproc.core import logs
 from imgproc.core.logs import TextFormatter
 from imgproc.core.terminal import printable, printable_lines
@@ -160,39 +161,50 @@ def test_gunicorn_redacts_its_log() -> None:
     assert TextFormatter("%(message)s").format(record) == "GET /a?token=REDACTED \\x1b[31m"
 
 
+COUNTS = {"completed": 1, "failed": 0, "total": 1}
 STATUS = {
+    "requestId": "x",
     "status": "completed",
-    "progress": {"images": {"completed": 1, "failed": 0, "total": 1}},
-    "bytes": {"savedPercent": 1.0},
-    "error": None,
-    "outputCsvUrl": None,
-    "failedCsvUrl": None,
+    "statusUrl": "http://127.0.0.1/api/status/x",
+    "createdAt": "2026-11-23T10:00:00Z",
+    "counts": {"rows": 1, "products": 1, "images": 1, "skippedRows": 0},
+    "filename": "a.csv",
+    "options": {},
+    "progress": {"percent": 100, "images": COUNTS, "products": COUNTS},
+    "bytes": {"source": 2, "output": 1, "savedPercent": 1.0},
 }
+PRODUCT = {"line": 2, "serialNumber": "1.", "productName": "Mug", "status": "failed", "images": []}
+SCREENS = [["status", "x"], ["submit", "{file}"], ["submit", "{file}", "--wait"], ["list"], ["products", "x"]]
+SCREENS += [[*screen, "--json"] for screen in SCREENS]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("field", ["status", "outputCsvUrl", "failedCsvUrl", "error", "refusal", "requestId"])
+@pytest.mark.parametrize(
+    "field",
+    ["status", "filename", "reference", "outputCsvUrl", "failedCsvUrl", "error", "refusal", "requestId", "productName"],
+)
 def test_the_command_line_escapes_untrusted_text(
     field: str, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Any field of a server's answer is escaped."""
+    """Any field of a server's answer is escaped, as text and in JSON."""
     text = HOSTILE[name].replace("\ud800", "\u202e")  # UTF-8 cannot encode half a surrogate
-    said = {**STATUS, field: {"detail": text} if field == "error" else text}
+    said = {**STATUS, field: {"code": text, "detail": text} if field == "error" else text}
+    request, product = read(client.Request, said), read(client.Product, {**PRODUCT, "productName": text})
 
-    def submit(*_: Any) -> Any:
+    def submit(*_: Any, **__: Any) -> Any:
         if field == "refusal":
             raise client.ApiError(text)
-        return {"requestId": text}
+        return read(client.Accepted, said)
 
-    monkeypatch.setattr(request_commands.Client, "submit", submit)
-    monkeypatch.setattr(request_commands.Client, "status", lambda *_: said)
-    monkeypatch.setattr(request_commands.Client, "watch", lambda *_: iter([said]))
+    monkeypatch.setattr(client.Client, "submit", submit)
+    monkeypatch.setattr(client.Client, "status", lambda *_: request)
+    monkeypatch.setattr(client.Client, "watch", lambda *_: iter([request]))
+    monkeypatch.setattr(client.Client, "requests", lambda *_, **__: iter([request]))
+    monkeypatch.setattr(client.Client, "products", lambda *_, **__: iter([product]))
     file = tmp_path / "a.csv"
     file.write_text("")
-    outputs = [
-        CliRunner().invoke(main.main, arguments, catch_exceptions=False).output
-        for arguments in (["status", "x"], ["submit", str(file)], ["submit", str(file), "--wait"])
-    ]
+    screens = [[word.format(file=file) for word in screen] for screen in SCREENS]
+    outputs = [CliRunner().invoke(main.main, screen, catch_exceptions=False).output for screen in screens]
     assert all(map(is_harmless, outputs)), outputs
 
 
@@ -201,7 +213,9 @@ def test_the_table_of_the_demo_escapes_names(name: str) -> None:
     """Neither escape sequences nor rich's markup take effect."""
     text = HOSTILE.get(name, name)
     buffer = io.StringIO()
-    Console(file=buffer, width=200, force_terminal=False).print(demo._results([{"productName": text, "images": []}]))
+    Console(file=buffer, width=200, force_terminal=False).print(
+        demo._results([read(client.Product, {**PRODUCT, "productName": text})])
+    )
     shown = buffer.getvalue()
     assert printable(text) in shown
     assert is_harmless(shown)

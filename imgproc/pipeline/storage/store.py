@@ -83,7 +83,7 @@ class Store:
     def put_input(self, request_id: str, stream: BinaryIO) -> str:
         """Store the uploaded file from the stream's position, and return its key; takes 8 MiB of memory."""
         key = input_key(request_id)
-        with _storage_errors("store the uploaded file"):
+        with storage_errors("store the uploaded file"):
             self._s3().upload_fileobj(_unclosable(stream), self._originals, key, Config=_TRANSFER)
         return key
 
@@ -93,7 +93,7 @@ class Store:
         Raises:
             ImgprocError: `input_missing`, not retryable: the object is gone.
         """
-        with _storage_errors("read the uploaded file"):
+        with storage_errors("read the uploaded file"):
             s3 = self._s3()
             try:
                 body = s3.get_object(Bucket=self._originals, Key=key)["Body"]
@@ -104,28 +104,28 @@ class Store:
 
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store an original in the private bucket; it replaces the object under the same key."""
-        with _storage_errors("store an original"):
+        with storage_errors("store an original"):
             self._clients.get().originals.put(key, body, {"Content-Type": content_type})
 
     def put_rendition(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a rendition in the public bucket; it replaces the object under the same key."""
-        with _storage_errors("store a rendition"):
+        with storage_errors("store a rendition"):
             headers = {"Content-Type": content_type, "Cache-Control": _RENDITION_CACHE}
             self._clients.get().outputs.put(key, body, headers)
 
     def copy_original(self, source_key: str, key: str) -> None:
         """Copy an original with its headers to another key, inside the object store."""
-        with _storage_errors("copy an original"):
+        with storage_errors("copy an original"):
             self._clients.get().originals.copy(source_key, key)
 
     def copy_rendition(self, source_key: str, key: str) -> None:
         """Copy a rendition with its headers to another key, inside the object store."""
-        with _storage_errors("copy a rendition"):
+        with storage_errors("copy a rendition"):
             self._clients.get().outputs.copy(source_key, key)
 
     def original_is(self, key: str, body: bytes) -> bool:
         """Whether the stored original is `body`, by its entity-tag: most servers use the MD5 of the bytes."""
-        with _storage_errors("look at an original"):
+        with storage_errors("look at an original"):
             etag = self._clients.get().originals.etag(key)
         return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
@@ -142,12 +142,12 @@ class Store:
             spooled.writelines(chunks)
             spooled.seek(0)
             bucket = self._csv_bucket(private=private)
-            with _storage_errors("store a CSV"):
+            with storage_errors("store a CSV"):
                 self._s3().upload_fileobj(spooled, bucket, key, ExtraArgs=headers, Config=_TRANSFER)
 
     def open_csv(self, key: str) -> StreamingBody | None:
         """Open a CSV of the private bucket as a stream that the caller closes; None where there is none."""
-        with _storage_errors("read a CSV"):
+        with storage_errors("read a CSV"):
             s3 = self._s3()
             try:
                 return s3.get_object(Bucket=self._originals, Key=key)["Body"]
@@ -156,7 +156,7 @@ class Store:
 
     def delete_csvs(self, keys: Iterable[str], *, private: bool) -> None:
         """Delete CSVs of the public bucket, or of the `private` one; a missing CSV is no error."""
-        with _storage_errors("delete a CSV"):
+        with storage_errors("delete a CSV"):
             for key in keys:
                 self._s3().delete_object(Bucket=self._csv_bucket(private=private), Key=key)
 
@@ -170,15 +170,24 @@ class Store:
 
     def delete_some(self, request_id: str) -> bool:
         """Delete up to 1,000 objects of a request in each bucket; False if more are left."""
-        with _storage_errors("delete a request's objects"):
+        with storage_errors("delete a request's objects"):
             emptied = [self._delete_page(bucket, f"{request_id}/") for bucket in (self._originals, self._outputs)]
             return all(emptied)
 
     def ping(self) -> None:
         """Return only if our credentials reach both buckets."""
-        with _storage_errors("reach the buckets"):
+        with storage_errors("reach the buckets"):
             for bucket in (self._originals, self._outputs):
                 self._s3().head_bucket(Bucket=bucket)
+
+    @property
+    def buckets(self) -> tuple[str, str]:
+        """The names of the originals and the outputs bucket."""
+        return self._originals, self._outputs
+
+    def client(self) -> S3Client:
+        """The boto3 client of this process, for `buckets`."""
+        return self._s3()
 
     def _csv_bucket(self, *, private: bool) -> str:
         return self._originals if private else self._outputs
@@ -199,7 +208,7 @@ class Store:
 
 
 @contextmanager
-def _storage_errors(action: str) -> Iterator[None]:
+def storage_errors(action: str) -> Iterator[None]:
     """Turn every error of boto3, botocore and urllib3 into `StorageUnavailable`."""
     try:
         yield

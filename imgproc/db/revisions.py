@@ -1,0 +1,28 @@
+"""Which revision the tables have, and which one this version needs."""
+
+from __future__ import annotations
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from imgproc.db.engine import MIGRATIONS, db
+
+
+def newest() -> str:
+    """The revision that this version needs."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
+
+
+def known() -> set[str]:
+    """Every revision that this version knows."""
+    return {each.revision for each in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
+def current() -> str | None:
+    """The revision of the tables; None where there are none.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database cannot be reached.
+    """
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
