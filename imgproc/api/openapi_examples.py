@@ -90,7 +90,6 @@ PRODUCT = {
             "error": None,
             "source": {"bytes": 799192, "width": 2000, "height": 2000, "format": "jpeg"},
             "output": {"bytes": 78945, "width": 1000, "height": 1000, "format": "jpeg", "kept": False},
-            "notes": [],
             "durationMs": 84,
         }
     ],

@@ -118,8 +118,8 @@ def _image(image: Any) -> dict[str, Any]:
         "error": error if image.error_code else None,
         "source": _picture(image, "source"),
         "output": output and output | {"kept": bool(image.output_kept)},
-        "notes": image.notes or [],
         "durationMs": image.duration_ms,
+        **({"notes": image.notes} if image.notes else {}),
     }
 
 

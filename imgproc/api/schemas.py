@@ -242,7 +242,9 @@ class ImageOut(Schema):
     output = Nested(OutputPicture, allow_none=True)
     notes = List(
         Nested(ImageNoteOut),
-        metadata={"description": "What the output does not show as the source has it, or which option did not apply."},
+        metadata={
+            "description": "What the output does not show as the source has it, or which option did not apply; left out where there is none."
+        },
     )
     durationMs = Integer(allow_none=True)
 

@@ -108,7 +108,7 @@ def test_each_failure_has_its_own_code(shop: ImageHost) -> None:
         f"{shop.url}/broken.jpg": "http_500",
         f"{shop.url}/page.jpg": "not_an_image",
         f"{shop.url}/cut.jpg": "truncated_image",
-        f"{shop.url}/iphone.heic": "unsupported_format",
+        f"{shop.url}/iphone.heic": "corrupt_image",
         f"{shop.url}/slow.jpg": "timeout",
         f"{shop.url}/coffee.png": None,
         REFUSED: "host_unavailable",

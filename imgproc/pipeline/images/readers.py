@@ -21,7 +21,6 @@ from imgproc.pipeline.images.icons import open_icon
 from imgproc.pipeline.images.jpeg2000 import Jpeg2000
 from imgproc.pipeline.images.jpeg_reader import open_jpeg
 from imgproc.pipeline.images.png_reader import PngFile
-from imgproc.pipeline.images.pnm import Pnm
 from imgproc.pipeline.images.psd import Psd
 from imgproc.pipeline.images.screens import Gif, open_bmp
 from imgproc.pipeline.images.svg import Svg
@@ -67,6 +66,12 @@ class _WebP(WebPImageFile):
         super().load_prepare()
 
 
+def _open_pnm(stream: io.BytesIO) -> ImageFile.ImageFile:
+    from imgproc.pipeline.images.pnm import Pnm  # noqa: PLC0415 - imports numpy, seldom needed
+
+    return Pnm(stream)
+
+
 # Image.open would also try MPO, and hides the decoder's message behind one error.
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": open_jpeg,
@@ -80,7 +85,7 @@ _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jp2": Jpeg2000,
     "psd": Psd,
     "ico": open_icon,
-    "pnm": Pnm,
+    "pnm": _open_pnm,
     "svg": Svg,
     "tga": Tga,
 }
