@@ -243,7 +243,10 @@ class ImageOut(Schema):
     notes = List(
         Nested(ImageNoteOut),
         metadata={
-            "description": "What the output does not show as the source has it, or which option did not apply; left out where there is none."
+            "description": (
+                "What the output does not show as the source has it, or which option did not apply; not there where"
+                " there is nothing to note."
+            )
         },
     )
     durationMs = Integer(allow_none=True)
