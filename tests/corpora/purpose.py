@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from collections.abc import Callable
+from typing import Any
 
 from PIL import Image
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.faults import FAULTS
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of
+from imgproc.pipeline.images.readers import open_image
 from imgproc.pipeline.images.svg import attributes_of_root
 
-COMPRESSION, PHOTOMETRIC, PROFILE = 259, 262, 34675
-CMYK = 5
-LZMA, ZSTD = 34925, 50000
+BITS, COMPRESSION, PHOTOMETRIC, PLANAR, SAMPLE_FORMAT, PROFILE = 258, 259, 262, 284, 339, 34675
+OLD_JPEG, LZMA, ZSTD = 6, 34925, 50000
+BLACK_IS_ZERO, CMYK = 1, 5
+SIGNED, PLANES = 2, 2
+HEAD = 65_536  # bytes that have the first tags of a profile
 
 
 def purpose(body: bytes, kind: str, refusal: CompressError | None) -> str | None:
@@ -42,8 +47,10 @@ def _has_no_size(body: bytes) -> bool:
     return not {"width", "height"} <= attributes_of_root(body).keys()
 
 
-def _starts_at_header(body: bytes) -> bool:
-    return int.from_bytes(body[10:14], "little") < int.from_bytes(body[14:18], "little") + 14
+def _starts_in_palette(body: bytes) -> bool:
+    pixels_at, header = struct.unpack_from("<II", body, 10)
+    bits, colours = int.from_bytes(body[28:30], "little"), int.from_bytes(body[46:50], "little")
+    return header >= 40 and bits <= 8 and pixels_at < 14 + header + 4 * (colours or 1 << bits)
 
 
 def _has_long_codes(body: bytes) -> bool:
@@ -51,16 +58,23 @@ def _has_long_codes(body: bytes) -> bool:
     return found is not None and found[1][0] > 8
 
 
-def _tags(body: bytes) -> dict[int, object]:
+def _tags(body: bytes) -> dict[int, Any]:
     try:
-        with Image.open(io.BytesIO(body)) as picture:
-            return dict(getattr(picture, "tag_v2", {}))
+        return dict(getattr(open_image(io.BytesIO(body), "tiff"), "tag_v2", {}))
     except FAULTS:
         return {}
 
 
-def _has_lzma(body: bytes) -> bool:
-    return _tags(body).get(COMPRESSION) in {LZMA, ZSTD}
+def _all(tags: dict[int, Any], tag: int) -> tuple[int, ...]:
+    values = tags.get(tag, ())
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _is_rare_tiff(body: bytes) -> bool:
+    tags = _tags(body)
+    planes_of_grey = tags.get(PLANAR) == PLANES and tags.get(PHOTOMETRIC) == BLACK_IS_ZERO
+    is_rare = tags.get(COMPRESSION) in {OLD_JPEG, LZMA, ZSTD} or SIGNED in _all(tags, SAMPLE_FORMAT)
+    return is_rare or planes_of_grey or 32 in _all(tags, BITS)
 
 
 def _is_bare_cmyk(body: bytes) -> bool:
@@ -70,10 +84,17 @@ def _is_bare_cmyk(body: bytes) -> bool:
 
 Reason = tuple[str, Callable[[bytes], bool]]
 REASONS: dict[str, tuple[Reason, ...]] = {
-    "jpeg": (("JPEG without its end marker", _has_no_end),),
+    "png": (("animated PNG of which Chromium shows nothing", lambda body: b"acTL" in body),),
+    "jpeg": (
+        ("JPEG without its end marker", _has_no_end),
+        ("JPEG whose profile has tables", lambda body: b"A2B0" in body[:HEAD]),
+    ),
     "webp": (("WebP with an Exif orientation", _is_turned),),
     "svg": (("SVG without a width and height", _has_no_size),),
-    "bmp": (("BMP whose header gives no place for its pixels", _starts_at_header),),
+    "bmp": (("BMP that places its pixels in its palette", _starts_in_palette),),
     "gif": (("GIF with codes that start at more than 8 bits", _has_long_codes),),
-    "tiff": (("TIFF with LZMA or ZSTD", _has_lzma), ("TIFF in CMYK without a profile", _is_bare_cmyk)),
+    "tiff": (
+        ("TIFF of a kind that libvips misreads", _is_rare_tiff),
+        ("TIFF in CMYK without a profile", _is_bare_cmyk),
+    ),
 }

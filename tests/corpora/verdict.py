@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgproc.core.errors import CompressError
-from tests.corpora.shown import Shown, difference
+from tests.corpora.shown import DRAWING_GRID, GRID, Shown, difference
 
 AGREED, ON_PURPOSE = "agreed", "on purpose"
 
@@ -35,12 +35,16 @@ def judge(
 ) -> Verdict:
     """Compare what we made of a file with what the judge shows of it; `purpose` is asked why they may differ.
 
+    Only disagreements keep their pictures, which take memory.
+
     A picture that the judge shows in part is right if we refuse it, and a picture that the judge does not show is no
     disagreement: our decoders may read more.
     """
     verdict = _compare(file, kind, judge_name, ours, theirs)
     reason = None if verdict.group == AGREED else purpose()
-    return replace(verdict, group=ON_PURPOSE, detail=reason) if reason else verdict
+    if reason:
+        verdict = replace(verdict, group=ON_PURPOSE, detail=reason)
+    return replace(verdict, ours=None, theirs=None) if verdict.group in {AGREED, ON_PURPOSE} else verdict
 
 
 def _compare(file: Path, kind: str, judge_name: str, ours: Shown | CompressError, theirs: Shown | None) -> Verdict:
@@ -54,7 +58,7 @@ def _compare(file: Path, kind: str, judge_name: str, ours: Shown | CompressError
         return Verdict(file, AGREED, f"{kind}: {judge_name} does not show it, we do", ours)
     if not theirs.is_whole:
         return Verdict(file, f"{kind}: {judge_name} shows a part, we took it as whole", "", ours, theirs)
-    if differs := difference(ours, theirs):
+    if differs := difference(ours, theirs, grid=DRAWING_GRID if kind == "svg" else GRID):
         return Verdict(file, f"{kind}: looks different from {judge_name}", differs, ours, theirs)
     return Verdict(file, AGREED, f"{kind}: same as {judge_name}", ours, theirs)
 
