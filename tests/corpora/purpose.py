@@ -15,10 +15,11 @@ from imgproc.pipeline.images.faults import FAULTS
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of
 from imgproc.pipeline.images.readers import open_image
 from imgproc.pipeline.images.svg import attributes_of_root
+from imgproc.pipeline.images.tiff_pages import picture_page
 
-BITS, COMPRESSION, PHOTOMETRIC, PLANAR, SAMPLE_FORMAT, PROFILE = 258, 259, 262, 284, 339, 34675
+BITS, COMPRESSION, PHOTOMETRIC, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE = 258, 259, 262, 284, 338, 339, 34675
 OLD_JPEG, LZMA, ZSTD = 6, 34925, 50000
-BLACK_IS_ZERO, CMYK = 1, 5
+BLACK_IS_ZERO, PALETTE, CMYK = 1, 3, 5
 SIGNED, PLANES = 2, 2
 HEAD = 65_536  # bytes that have the first tags of a profile
 
@@ -74,7 +75,8 @@ def _is_rare_tiff(body: bytes) -> bool:
     tags = _tags(body)
     planes_of_grey = tags.get(PLANAR) == PLANES and tags.get(PHOTOMETRIC) == BLACK_IS_ZERO
     is_rare = tags.get(COMPRESSION) in {OLD_JPEG, LZMA, ZSTD} or SIGNED in _all(tags, SAMPLE_FORMAT)
-    return is_rare or planes_of_grey or 32 in _all(tags, BITS)
+    palette_with_alpha = tags.get(PHOTOMETRIC) == PALETTE and EXTRA_SAMPLES in tags
+    return is_rare or planes_of_grey or palette_with_alpha or 32 in _all(tags, BITS)
 
 
 def _is_bare_cmyk(body: bytes) -> bool:
@@ -94,6 +96,7 @@ REASONS: dict[str, tuple[Reason, ...]] = {
     "bmp": (("BMP that places its pixels in its palette", _starts_in_palette),),
     "gif": (("GIF with codes that start at more than 8 bits", _has_long_codes),),
     "tiff": (
+        ("TIFF that begins with a thumbnail", lambda body: picture_page(body) is not None),
         ("TIFF of a kind that libvips misreads", _is_rare_tiff),
         ("TIFF in CMYK without a profile", _is_bare_cmyk),
     ),
