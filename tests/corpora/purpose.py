@@ -11,8 +11,10 @@ from typing import Any
 from PIL import Image
 
 from imgproc.core.errors import CompressError
+from imgproc.pipeline.images import icc
 from imgproc.pipeline.images.faults import FAULTS
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of
+from imgproc.pipeline.images.png_chunks import read_chunks
 from imgproc.pipeline.images.readers import open_image
 from imgproc.pipeline.images.svg import attributes_of_root
 from imgproc.pipeline.images.tiff_pages import picture_page
@@ -21,7 +23,6 @@ BITS, COMPRESSION, PHOTOMETRIC, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE = 
 OLD_JPEG, LZMA, ZSTD = 6, 34925, 50000
 BLACK_IS_ZERO, PALETTE, CMYK = 1, 3, 5
 SIGNED, PLANES = 2, 2
-HEAD = 65_536  # bytes that have the first tags of a profile
 
 
 def purpose(body: bytes, kind: str, refusal: CompressError | None) -> str | None:
@@ -37,6 +38,17 @@ def purpose(body: bytes, kind: str, refusal: CompressError | None) -> str | None
 
 def _has_no_end(body: bytes) -> bool:
     return not body.rstrip(b"\0").endswith(b"\xff\xd9")
+
+
+def _has_tables(body: bytes) -> bool:
+    with Image.open(io.BytesIO(body)) as picture:
+        profile: bytes = picture.info.get("icc_profile", b"")
+    return icc.space_of(profile) == icc.RGB and b"A2B0" in profile
+
+
+def _is_broken_animation(body: bytes) -> bool:
+    before = body.partition(b"IDAT")[0]
+    return b"acTL" in before and b"fcTL" not in before and read_chunks(body).frames == 1
 
 
 def _is_turned(body: bytes) -> bool:
@@ -86,10 +98,10 @@ def _is_bare_cmyk(body: bytes) -> bool:
 
 Reason = tuple[str, Callable[[bytes], bool]]
 REASONS: dict[str, tuple[Reason, ...]] = {
-    "png": (("animated PNG of which Chromium shows nothing", lambda body: b"acTL" in body),),
+    "png": (("animated PNG of which Chromium shows nothing", _is_broken_animation),),
     "jpeg": (
         ("JPEG without its end marker", _has_no_end),
-        ("JPEG whose profile has tables", lambda body: b"A2B0" in body[:HEAD]),
+        ("JPEG whose profile has tables", _has_tables),
     ),
     "webp": (("WebP with an Exif orientation", _is_turned),),
     "svg": (("SVG without a width and height", _has_no_size),),
