@@ -103,6 +103,7 @@ REASONS: dict[str, tuple[Reason, ...]] = {
         ("JPEG without its end marker", _has_no_end),
         ("JPEG whose profile has tables", _has_tables),
     ),
+    "avif": (("AVIF with transparency", lambda body: b"alpha" in body),),
     "webp": (("WebP with an Exif orientation", _is_turned),),
     "svg": (("SVG without a width and height", _has_no_size),),
     "bmp": (("BMP that places its pixels in its palette", _starts_in_palette),),
