@@ -16,8 +16,9 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.formats import identify
 from tests.corpora import us, vips
 from tests.corpora.chromium import TYPES, Chromium, chromium, missing
+from tests.corpora.purpose import purpose
 from tests.corpora.sheets import draw
-from tests.corpora.verdict import AGREED, Verdict, judge
+from tests.corpora.verdict import AGREED, ON_PURPOSE, Verdict, judge
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_NAMED = 8  # files of a group
@@ -39,8 +40,8 @@ def main() -> int:
     groups: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in filter(None, verdicts):
         groups[verdict.group].append(verdict)
-    _report(groups, given.out)
-    return 1 if set(groups) - {AGREED} else 0
+    disagreements = _report(groups, given.out)
+    return 1 if disagreements else 0
 
 
 def _verdict(browser: Chromium, path: Path) -> Verdict | None:
@@ -48,12 +49,12 @@ def _verdict(browser: Chromium, path: Path) -> Verdict | None:
     body = path.read_bytes()
     kind = _kind(body, path)
     ours = us.show(body)
-    if kind in TYPES:
-        return judge(path, kind, "Chromium", ours, browser.show(body, kind))
-    theirs = vips.show(body)
-    if theirs is None and isinstance(ours, CompressError):
+    theirs = browser.show(body, kind) if kind in TYPES else vips.show(body)
+    if kind not in TYPES and theirs is None and isinstance(ours, CompressError):
         return None
-    return judge(path, kind, "libvips", ours, theirs)
+    refusal = ours if isinstance(ours, CompressError) else None
+    name = "Chromium" if kind in TYPES else "libvips"
+    return judge(path, kind, name, ours, theirs, purpose=lambda: purpose(body, kind, refusal))
 
 
 def _kind(body: bytes, path: Path) -> str:
@@ -64,19 +65,22 @@ def _kind(body: bytes, path: Path) -> str:
         return {"jpg": "jpeg", "tif": "tiff"}.get(suffix, suffix)
 
 
-def _report(groups: dict[str, list[Verdict]], out: Path) -> None:
+def _report(groups: dict[str, list[Verdict]], out: Path) -> int:
+    """Print the groups and draw their sheets; the number of those that disagree."""
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.png"):
         old.unlink()
-    for detail, count in sorted(Counter(each.detail for each in groups.get(AGREED, ())).items()):
-        console.print(f"{count:6} agreed: {detail}")
-    disagreements = sorted(((len(found), group) for group, found in groups.items() if group != AGREED), reverse=True)
+    for group in (AGREED, ON_PURPOSE):
+        for detail, count in sorted(Counter(each.detail for each in groups.pop(group, ())).items()):
+            console.print(f"{count:6} {group}: {detail}")
+    disagreements = sorted(((len(found), group) for group, found in groups.items()), reverse=True)
     for number, (count, group) in enumerate(disagreements, 1):
         sheet = out / f"{number:03}.png"
         draw(groups[group], sheet)
         console.print(f"{count:6} {group} -> {sheet}")
         for each in groups[group][:MOST_NAMED]:
             console.print(f"         {each.file} {each.detail}", soft_wrap=True)
+    return len(disagreements)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from playwright.sync_api import Page, Route, sync_playwright
 
 from tests.corpora.shown import Shown
 
-HELD_BACK = 32  # rows that Chromium does not show of a JPEG without its end marker: those of two rows of blocks
-PROGRESSIVE = b"\xff\xc2"
+MOST_SIDE = 16_384  # pixels; a frame of ImageDecoder cannot be larger
+INTERLACED = 28  # where the header of a PNG says so
 SITE = "http://localhost/"  # a secure context, which ImageDecoder asks for; nothing listens there
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -26,9 +26,9 @@ TYPES = {
     "png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif", "bmp": "image/bmp",
     "avif": "image/avif", "ico": "image/x-icon", "svg": "image/svg+xml",
 }  # fmt: skip
-# The picture as a page draws it, whether the decoder has all of its first frame, and how many rows are empty.
+# The picture as a page draws it, whether the decoder has all of its first frame, and whether anything is drawn.
 DRAW = """
-async ({url, type}) => {
+async ({url, type, mostSide}) => {
   const image = new Image();
   image.src = url;
   const loaded = await new Promise(done => { image.onload = () => done(true); image.onerror = () => done(false); });
@@ -44,11 +44,12 @@ async ({url, type}) => {
   context.fillStyle = 'white';
   context.fillRect(0, 0, canvas.width, canvas.height);
   let whole = true;
-  if (await ImageDecoder.isTypeSupported(type)) {
+  const isLarge = Math.max(canvas.width, canvas.height) > mostSide;
+  if (!isLarge && await ImageDecoder.isTypeSupported(type)) {
     const decoder = new ImageDecoder({type, data: (await fetch(url)).body});
     try { whole = (await decoder.decode({completeFramesOnly: false})).complete; } catch { whole = false; }
   }
-  return {whole, emptyRows: empty / canvas.width, drawn: canvas.toDataURL('image/png')};
+  return {whole, isDrawn: !empty, isEmpty: empty == canvas.width * canvas.height, drawn: canvas.toDataURL('image/png')};
 }
 """
 
@@ -66,11 +67,12 @@ class Chromium:
         """What it shows of a picture of this kind; None if that is nothing."""
         self._body, self._type = body, TYPES[kind]
         self._number += 1  # another address for each, because the page keeps pictures by their addresses
-        drawn = self._page.evaluate(DRAW, {"url": f"{SITE}{self._number}", "type": self._type})
-        if drawn is None:
+        drawn = self._page.evaluate(DRAW, {"url": f"{SITE}{self._number}", "type": self._type, "mostSide": MOST_SIDE})
+        if drawn is None or (kind == "ico" and drawn["isEmpty"]):  # It loads icons that it cannot decode.
             return None
         png = base64.b64decode(drawn["drawn"].partition(",")[2])
-        is_whole = drawn["whole"] or (kind == "jpeg" and drawn["emptyRows"] <= HELD_BACK and PROGRESSIVE not in body)
+        # A wrong checksum makes a PNG incomplete, even if all of its rows are drawn.
+        is_whole = drawn["whole"] or (kind == "png" and drawn["isDrawn"] and not body[INTERLACED])
         with Image.open(io.BytesIO(png)) as picture:
             return Shown(np.asarray(picture.convert("RGB")), is_whole=is_whole)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GRID = 24  # blocks a side whose means are compared, so that another filter or rounding is no difference
+DRAWING_GRID = 4  # the same of a drawing, because small ones are mostly edges, and renderers smooth them differently
 LEVELS = 4  # of 255, by which the mean of a block may differ
 
 
@@ -25,16 +26,16 @@ class Shown:
         return width, height
 
 
-def difference(ours: Shown, theirs: Shown) -> str | None:
+def difference(ours: Shown, theirs: Shown, *, grid: int = GRID) -> str | None:
     """How two pictures differ, or None: another size, or blocks whose mean differs by more than `LEVELS`."""
     if ours.size != theirs.size:
         return f"size {ours.size[0]} x {ours.size[1]} instead of {theirs.size[0]} x {theirs.size[1]}"
-    levels = float(np.abs(_means(ours.pixels) - _means(theirs.pixels)).max())
+    levels = float(np.abs(_means(ours.pixels, grid) - _means(theirs.pixels, grid)).max())
     return f"blocks differ by {levels:.0f} levels" if levels > LEVELS else None
 
 
-def _means(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    rows, columns = (np.linspace(0, side, min(side, GRID), endpoint=False).astype(int) for side in pixels.shape[:2])
+def _means(pixels: NDArray[np.uint8], grid: int) -> NDArray[np.float64]:
+    rows, columns = (np.linspace(0, side, min(side, grid), endpoint=False).astype(int) for side in pixels.shape[:2])
     sums = np.add.reduceat(np.add.reduceat(pixels.astype(np.float64), rows, axis=0), columns, axis=1)
     counts = np.outer(np.diff([*rows, pixels.shape[0]]), np.diff([*columns, pixels.shape[1]]))
     means: NDArray[np.float64] = sums / counts[:, :, None]

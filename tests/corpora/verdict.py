@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgproc.core.errors import CompressError
-from tests.corpora.shown import Shown, difference
+from tests.corpora.shown import DRAWING_GRID, GRID, Shown, difference
 
-AGREED = "agreed"
+AGREED, ON_PURPOSE = "agreed", "on purpose"
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,30 @@ class Verdict:
     theirs: Shown | None = None
 
 
-def judge(file: Path, kind: str, judge_name: str, ours: Shown | CompressError, theirs: Shown | None) -> Verdict:
-    """Compare what we made of a file with what the judge shows of it.
+def judge(
+    file: Path,
+    kind: str,
+    judge_name: str,
+    ours: Shown | CompressError,
+    theirs: Shown | None,
+    *,
+    purpose: Callable[[], str | None] = lambda: None,
+) -> Verdict:
+    """Compare what we made of a file with what the judge shows of it; `purpose` is asked why they may differ.
+
+    Only disagreements keep their pictures, which take memory.
 
     A picture that the judge shows in part is right if we refuse it, and a picture that the judge does not show is no
     disagreement: our decoders may read more.
     """
+    verdict = _compare(file, kind, judge_name, ours, theirs)
+    reason = None if verdict.group == AGREED else purpose()
+    if reason:
+        verdict = replace(verdict, group=ON_PURPOSE, detail=reason)
+    return replace(verdict, ours=None, theirs=None) if verdict.group in {AGREED, ON_PURPOSE} else verdict
+
+
+def _compare(file: Path, kind: str, judge_name: str, ours: Shown | CompressError, theirs: Shown | None) -> Verdict:
     if isinstance(ours, CompressError):
         if theirs is None or not theirs.is_whole:
             return Verdict(file, AGREED, f"{kind}: both refuse it ({ours.code})", theirs=theirs)
@@ -39,7 +58,7 @@ def judge(file: Path, kind: str, judge_name: str, ours: Shown | CompressError, t
         return Verdict(file, AGREED, f"{kind}: {judge_name} does not show it, we do", ours)
     if not theirs.is_whole:
         return Verdict(file, f"{kind}: {judge_name} shows a part, we took it as whole", "", ours, theirs)
-    if differs := difference(ours, theirs):
+    if differs := difference(ours, theirs, grid=DRAWING_GRID if kind == "svg" else GRID):
         return Verdict(file, f"{kind}: looks different from {judge_name}", differs, ours, theirs)
     return Verdict(file, AGREED, f"{kind}: same as {judge_name}", ours, theirs)
 

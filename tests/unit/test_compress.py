@@ -339,6 +339,28 @@ def test_survives_broken_exif(block: bytes) -> None:
     assert run(encode(quadrants(), "JPEG", exif=block)).output.width == 32
 
 
+@pytest.mark.parametrize("source_format", ["JPEG", "PNG"])
+@pytest.mark.parametrize(
+    ("kind", "count", "packed", "width"),
+    [
+        pytest.param(3, 1, "HH", 32, id="short"),
+        pytest.param(3, 2, "HH", 64, id="two-shorts"),
+        pytest.param(4, 1, "I", 64, id="long"),
+        pytest.param(8, 1, "hh", 64, id="signed-short"),
+        pytest.param(9, 1, "i", 64, id="signed-long"),
+        pytest.param(1, 1, "Bxxx", 64, id="byte"),
+    ],
+)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_an_orientation_of_another_type_does_not_count(
+    order: str, kind: int, count: int, packed: str, width: int, source_format: str
+) -> None:
+    """Browsers turn a picture only by a single number of 16 bits, which the standard asks for."""
+    value = struct.pack(order + packed, *(6, 0)[: len(packed.rstrip("x"))])
+    block = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IHHHI", 8, 1, 0x112, kind, count)
+    assert run(encode(quadrants(), source_format, exif=b"Exif\0\0" + block + value + bytes(4))).source.width == width
+
+
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from imgproc.core.errors import CompressError
+from tests.corpora.purpose import purpose
 from tests.corpora.shown import Shown, difference
-from tests.corpora.verdict import AGREED, judge
+from tests.corpora.verdict import AGREED, ON_PURPOSE, judge
 
 REFUSED = CompressError("The PNG file of 12 bytes is damaged.", code="corrupt_image")
 
@@ -54,3 +58,44 @@ def test_another_size_is_a_difference() -> None:
 def test_groups_files_by_what_differs(ours: Shown | CompressError, theirs: Shown | None, group: str) -> None:
     """Numbers in a refusal differ from file to file, so they do not make groups."""
     assert judge(Path("a.png"), "png", "Chromium", ours, theirs).group == group
+
+
+def test_a_difference_on_purpose_is_no_disagreement() -> None:
+    """It is counted by its reason, and keeps no pictures; what agrees needs no reason."""
+    verdict = judge(Path("a.svg"), "svg", "Chromium", grey(), grey(0), purpose=lambda: "SVG without a size")
+    assert (verdict.group, verdict.detail, verdict.ours) == (ON_PURPOSE, "SVG without a size", None)
+    assert judge(Path("a.png"), "png", "Chromium", grey(), grey(), purpose=lambda: "any").group == AGREED
+
+
+def picture(image_format: str, mode: str = "RGB", **options: Any) -> bytes:
+    """A small picture."""
+    stream = io.BytesIO()
+    Image.new(mode, (8, 8)).save(stream, image_format, **options)
+    return stream.getvalue()
+
+
+TURNED = Image.Exif()
+TURNED[ExifTags.Base.Orientation] = 6
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"%s/>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "is_on_purpose"),
+    [
+        pytest.param("webp", picture("WEBP", exif=TURNED), True, id="turned-webp"),
+        pytest.param("webp", picture("WEBP"), False, id="webp"),
+        pytest.param("jpeg", picture("JPEG")[:-2], True, id="jpeg-without-end"),
+        pytest.param("jpeg", picture("JPEG", exif=TURNED), False, id="turned-jpeg"),
+        pytest.param("svg", SVG % b"", True, id="svg-without-size"),
+        pytest.param("svg", SVG % b' width="9" height="9"', False, id="svg"),
+        pytest.param("bmp", picture("BMP", "P").replace(b"\x3a\0\0\0", b"\x36\0\0\0", 1), True, id="bmp-in-palette"),
+        pytest.param("bmp", picture("BMP", "P"), False, id="bmp"),
+        pytest.param("tiff", picture("TIFF", "CMYK"), True, id="cmyk-tiff"),
+        pytest.param("tiff", picture("TIFF"), False, id="tiff"),
+        pytest.param("png", picture("PNG"), False, id="png"),
+    ],
+)
+def test_knows_where_we_differ_on_purpose(kind: str, body: bytes, is_on_purpose: bool) -> None:
+    """Each reason is a row of the documentation."""
+    assert (purpose(body, kind, None) is not None) is is_on_purpose
+    assert purpose(body, kind, REFUSED) is None

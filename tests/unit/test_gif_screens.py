@@ -77,6 +77,16 @@ def test_a_frame_widens_its_screen(screen: tuple[int, int], place: tuple[int, ..
     assert (on_white(_gif(screen, _frame(frame))) == _shown(size, frame, tuple(PALETTE[15:18]))).all()
 
 
+@pytest.mark.parametrize(("clear", "colour"), [(5, 255), (4, 0)], ids=["its-number", "another"])
+@pytest.mark.parametrize("place", [PLACE, (0, 0, 16, 12)], ids=["small", "whole"])
+def test_without_any_palette_a_number_may_be_transparent(
+    place: tuple[int, int, int, int], clear: int, colour: int
+) -> None:
+    """All other numbers are black."""
+    source = _gif((16, 12), _frame(place, clear=clear), palette=b"")
+    assert (on_white(source) == _shown((16, 12), place, (colour, colour, colour))).all()
+
+
 def test_without_any_palette_all_is_black() -> None:
     """Browsers show it so; palettes of greys are shown as they are."""
     assert (on_white(_gif((16, 12), _frame(PLACE), palette=b"")) == _shown((16, 12), PLACE, (0, 0, 0))).all()

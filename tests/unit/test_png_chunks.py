@@ -226,7 +226,55 @@ def test_shows_the_first_frame_of_an_animation_and_not_its_hidden_picture() -> N
     assert np.array_equal(shown(HIDDEN)[..., :3], INVERSE)
     assert np.array_equal(shown(HEAD + frames(1) + control(0) + DATA + END)[..., :3], COLOURS)
     assert np.array_equal(shown(HEAD + DATA + frames(1) + control(0) + FRAME + END)[..., :3], COLOURS)
-    assert np.array_equal(shown(HEAD + frames(1) + DATA + damaged(control(0)) + FRAME + END)[..., :3], COLOURS)
+    assert np.array_equal(shown(ONE + damaged(control(0)) + FRAME + END)[..., :3], COLOURS)
+
+
+def frame(number: int, pixels: bytes = b"") -> bytes:
+    """An fdAT with this number, of the inverse picture."""
+    return png_chunk(b"fdAT", struct.pack(">I", number) + (pixels or zlib.compress(rows_of(INVERSE))))
+
+
+GREY_FRAME = zlib.compress(rows_of(COLOURS * 0 + 90))
+PACKED = zlib.compress(rows_of(INVERSE))
+FIRST = HEAD + frames(2) + DATA + control(0) + frame(1)
+ONE = HEAD + frames(1) + DATA
+ANIMATIONS = {
+    "two frames": (FIRST + control(2) + frame(3, GREY_FRAME), INVERSE),
+    "pixels in two parts": (
+        HEAD + frames(1) + DATA + control(0) + frame(1, PACKED[:9]) + frame(2, PACKED[9:]),
+        INVERSE,
+    ),
+    "a first frame without pixels": (HEAD + frames(2) + DATA + control(0) + control(1) + frame(2), INVERSE),
+    "two counts of frames": (HEAD + frames(2) + frames(1) + DATA + control(0) + frame(1), INVERSE),
+    "a wrong checksum of the pixels": (ONE + control(0) + damaged(frame(1)), INVERSE),
+    "a damaged second frame": (FIRST + damaged(control(2)) + frame(3, GREY_FRAME), INVERSE),
+    "a second frame out of order": (FIRST + control(7) + frame(3, GREY_FRAME), INVERSE),
+    "no frames": (HEAD + frames(0) + DATA + control(0) + frame(1), COLOURS),
+    "too many frames": (HEAD + frames(2**31 + 1) + DATA + control(0) + frame(1), COLOURS),
+    "a long count of frames": (
+        HEAD + png_chunk(b"acTL", bytes(3) + b"\1" + bytes(5)) + DATA + control(0) + frame(1),
+        COLOURS,
+    ),
+    "no control": (ONE + frame(0), COLOURS),
+    "a number twice": (ONE + control(0) + frame(0), COLOURS),
+    "a number too high": (ONE + control(1) + frame(2), COLOURS),
+    "a part missing": (ONE + control(0) + frame(1, PACKED[:9]) + frame(3, PACKED[9:]), COLOURS),
+    "pixels that are first": (HEAD + frames(2) + control(0) + DATA + control(1) + frame(2), COLOURS),
+}
+
+
+@pytest.mark.parametrize("name", ANIMATIONS)
+def test_which_picture_of_an_animation_is_shown(name: str) -> None:
+    """The first frame with pixels, or the still picture where no frame can be the first one."""
+    source, expected = ANIMATIONS[name]
+    assert np.array_equal(shown(source + END)[..., :3], expected)
+
+
+def test_grey_of_16_bits_with_a_gamma_counts_by_its_high_bytes() -> None:
+    """As in Chromium; in linear light, rounding up the darkest samples would make 13 levels of them."""
+    samples = np.array([[0, 255, 256, 511, 512, 65535]])[..., None]
+    levels = shown(png_of(samples, gamma(1), depth=16, colour=0))[0, :, 0]
+    assert levels.tolist() == [0, 0, 13, 13, 22, 255]
 
 
 def test_keeps_no_pixels_of_an_animation() -> None:
@@ -237,6 +285,6 @@ def test_keeps_no_pixels_of_an_animation() -> None:
 
 def test_refuses_an_animation_whose_first_frame_is_small() -> None:
     """What surrounds the frame would have to be made up."""
-    error = refusal(HEAD + frames(1) + DATA + control(0, 8, 8) + FRAME + END)
+    error = refusal(ONE + control(0, 8, 8) + FRAME + END)
     assert error.code == "unsupported_format"
     assert "first frame" in error.detail

@@ -35,8 +35,6 @@ def decode_resized(image: ImageFile.ImageFile, source: bytes, *, options: Compre
     size = scaled_size(full_size, factor)
     gap = 1 if factor > 0.25 else 2
     decoded, box = _decode(image, source, (size[0] * gap, size[1] * gap), by_eighths=_may_use_eighths(options, target))
-    if image.format == "PNG":  # It may give its orientation after its pixels, and the largest sizes depend on that.
-        size = scaled_size(full_size, output_factor(image, options))
     white, meaning = white_of(decoded), meaning_of(image)
 
     def finish(strip: Image.Image) -> Image.Image:

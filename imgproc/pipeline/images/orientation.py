@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+
 from PIL import ExifTags, Image
 
-from imgproc.pipeline.images.faults import FAULTS
-
-MAX_EXIF_BYTES = 1024 * 1024  # A JPEG holds at most 64 KiB of Exif, or a little more with a thumbnail.
 UPRIGHT = 1
+BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+SHORT = 3  # the type of the tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -20,15 +21,29 @@ _TURNS = {
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The orientation that the file gives, 1 to 8; 1, upright, where it gives none or cannot be read."""
-    exif = image.info.get("exif")
-    tags = Image.Exif()
+    """The orientation that the file gives, 1 to 8; 1, upright, where it gives none or cannot be read.
+
+    As in Chromium, the tag counts only as a single number of 16 bits.
+    """
+    exif = image.info.get("exif") or b""
+    while exif.startswith(b"Exif\0\0"):
+        exif = exif[6:]
+    order = BYTE_ORDERS.get(exif[:4])
     try:
-        tags.load(exif if exif and len(exif) <= MAX_EXIF_BYTES else b"")
-        orientation = tags.get(ExifTags.Base.Orientation)
-    except FAULTS:
+        return UPRIGHT if order is None else _orientation_tag(exif, order)
+    except struct.error:
         return UPRIGHT
-    return orientation if orientation in _TURNS else UPRIGHT
+
+
+def _orientation_tag(exif: bytes, order: str) -> int:
+    (table,) = struct.unpack_from(order + "I", exif, 4)
+    (count,) = struct.unpack_from(order + "H", exif, table)
+    for entry in range(table + 2, table + 2 + 12 * count, 12):
+        tag, kind, length, orientation = struct.unpack_from(order + "HHIH", exif, entry)
+        if tag == ExifTags.Base.Orientation:
+            is_usable = (kind, length) == (SHORT, 1) and orientation in _TURNS
+            return orientation if is_usable else UPRIGHT
+    return UPRIGHT
 
 
 def turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:

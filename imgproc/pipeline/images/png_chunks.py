@@ -20,7 +20,8 @@ NEEDED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # A decoder checks these itself.
 COLOURS = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cLLI", b"mDCV"}
 PALETTE = 3  # a colour type
 KEY_LENGTHS = {0: range(2, 257), 2: range(6, 257), PALETTE: range(1, 257)}  # of tRNS by colour type
-LEAST_LENGTHS = {b"acTL": 8, b"fcTL": 26, b"fdAT": 4}
+LENGTHS = {b"acTL": range(8, 9), b"fcTL": range(26, 27), b"fdAT": range(4, 2**31)}
+MAX_FRAMES = 2**31 - 1
 
 
 class _Chunk(NamedTuple):
@@ -50,7 +51,6 @@ class _Found:
     colours: dict[bytes, bytes] = field(default_factory=dict)
     kinds: set[bytes] = field(default_factory=set)
     key: bytes = b""
-    is_animation: bool = True  # No chunk of an animation is damaged.
     is_hidden: bool = False  # An animation starts after the still picture.
 
 
@@ -64,9 +64,9 @@ def read_chunks(source: bytes) -> PngChunks:
     for chunk in _chunks(source):
         _sort(source, chunk, found)
     kinds = found.kinds
-    if found.is_hidden and found.is_animation and {b"acTL", b"fdAT"} <= kinds:
-        return PngChunks(_first_frame(source, found.kept), found.colours, found.key, frames=2)
-    if ANIMATION & kinds and (found.is_hidden or not found.is_animation or b"acTL" not in kinds):
+    if found.is_hidden and b"acTL" in kinds and (frame := _first_frame(source, found.kept)):
+        return PngChunks(frame, found.colours, found.key, frames=2)
+    if ANIMATION & kinds and (found.is_hidden or b"acTL" not in kinds):
         found.kept = [chunk for chunk in found.kept if chunk.kind not in ANIMATION]
     body = source if _is_all(found.kept) else _join(source, found.kept)
     return PngChunks(body, found.colours, found.key)
@@ -93,18 +93,16 @@ def _sort(source: bytes, chunk: _Chunk, found: _Found) -> None:
         if is_first or kind == b"IDAT":
             found.kept.append(chunk)
         return
-    if kind not in ANIMATION | COLOURS | {b"tRNS", b"eXIf"}:
-        return
-    content, is_whole = source[chunk.start + 8 : chunk.end - 4], _is_whole(source, chunk)
-    if kind == b"acTL" and b"IDAT" in found.kinds:
-        return
-    if kind in ANIMATION:
-        found.is_animation &= is_whole and len(content) >= LEAST_LENGTHS[kind]
+    if kind in ANIMATION and _is_of_animation(source, chunk, found.kinds):
         found.is_hidden |= kind == b"fcTL" and is_first and b"IDAT" in found.kinds
         found.kept.append(chunk)
-    elif not is_whole or not is_first or (b"IDAT" in found.kinds and kind != b"eXIf"):
+        found.kinds.add(kind)
+    if kind not in COLOURS | {b"tRNS", b"eXIf"} or not is_first or b"IDAT" in found.kinds:
         return
-    elif kind in COLOURS:
+    if not _is_whole(source, chunk):
+        return
+    content = source[chunk.start + 8 : chunk.end - 4]
+    if kind in COLOURS:
         if kind not in {b"cICP", b"mDCV", b"cLLI"} or b"PLTE" not in found.kinds:
             found.colours[kind] = content
     elif kind == b"eXIf":
@@ -113,6 +111,16 @@ def _sort(source: bytes, chunk: _Chunk, found: _Found) -> None:
         found.kept.append(chunk)
         found.key = content
     found.kinds.add(kind)
+
+
+def _is_of_animation(source: bytes, chunk: _Chunk, kinds: set[bytes]) -> bool:
+    """Whether the chunk of an animation counts. Pixels have a checksum of their own; later frames are not shown."""
+    if chunk.end - chunk.start - 12 not in LENGTHS[chunk.kind]:
+        return False
+    if chunk.kind == b"fdAT" or (chunk.kind == b"fcTL" and b"fdAT" in kinds):
+        return True
+    is_in_range = 0 < int.from_bytes(source[chunk.start + 8 : chunk.start + 12], "big") <= MAX_FRAMES
+    return _is_whole(source, chunk) and (chunk.kind == b"fcTL" or (is_in_range and b"IDAT" not in kinds))
 
 
 def _is_whole(source: bytes, chunk: _Chunk) -> bool:
@@ -137,15 +145,22 @@ def _is_all(kept: list[_Chunk]) -> bool:
     return all(chunk.start == start for chunk, start in zip(kept, starts, strict=False))
 
 
-def _first_frame(source: bytes, kept: list[_Chunk]) -> bytes:
-    """A PNG of the first frame of an animation, for browsers do not show the still picture before it."""
-    controls = [number for number, chunk in enumerate(kept) if chunk.kind == b"fcTL"]
-    control = kept[controls[0]]
+def _first_frame(source: bytes, kept: list[_Chunk]) -> bytes | None:
+    """A PNG of the first frame that has pixels, for browsers do not show the still picture before it.
+
+    None where its chunks are out of order. The still picture is shown then, as the standard says.
+    """
+    parts = [chunk for chunk in kept if chunk.kind in ANIMATION - {b"acTL"}]
+    first = next((number for number, chunk in enumerate(parts) if chunk.kind == b"fdAT"), 0)
+    after = next((number for number, chunk in enumerate(parts) if number > first and chunk.kind == b"fcTL"), len(parts))
+    numbers = [int.from_bytes(source[chunk.start + 8 : chunk.start + 12], "big") for chunk in parts[:after]]
+    if not first or numbers != list(range(after)):
+        return None
+    control = parts[first - 1]
     if source[control.start + 12 : control.start + 20] != source[16:24]:
         detail = "The first frame of the animated PNG does not fill the picture; export it as a still picture."
         raise CompressError(detail, code="unsupported_format")
-    frame = kept[controls[0] : controls[1] if controls[1:] else None]
-    data = b"".join(source[chunk.start + 12 : chunk.end - 4] for chunk in frame if chunk.kind == b"fdAT")
+    data = b"".join(source[chunk.start + 12 : chunk.end - 4] for chunk in parts[first:after])
     head = [chunk for chunk in kept if chunk.kind not in ANIMATION | {b"IDAT", b"IEND"}]
     return _join(source, head) + write_chunk(b"IDAT", data) + write_chunk(b"IEND", b"")
 

@@ -82,8 +82,8 @@ class PngFile(PngImageFile):
             _match(self, [sample >> 8 for sample in deep], matching)
             self.info.pop("transparency")
             self.putalpha(ImageChops.invert(matching))
-        elif self._kind == DEEP_GREY and key is not None:
-            self.info.pop("transparency")
+        elif self._kind == DEEP_GREY and (key is not None or self.info.get("colour_space")):
+            self.info.pop("transparency", None)
             self._make_plain(key)
 
     def load_prepare(self) -> None:
@@ -103,15 +103,20 @@ class PngFile(PngImageFile):
         bands = self.crop(self._last_row()).split()
         return all(band.getextrema() == (mark, mark) for band in bands)
 
-    def _make_plain(self, key: int) -> None:
-        """Turn grey of 16 bits into 8 bits and transparency, by strips."""
-        plain = Image.new("LA", self.size)
+    def _make_plain(self, key: int | None) -> None:
+        """Turn grey of 16 bits into its high bytes, and transparency if there is a key, by strips.
+
+        Samples of 16 bits are rounded elsewhere, but a level of linear light makes 13 of sRGB.
+        """
+        plain = Image.new("L" if key is None else "LA", self.size)
         rows = max(1, STRIP_PIXELS // self.width)
         for top in range(0, self.height, rows):
             strip = self.crop((0, top, self.width, min(self.height, top + rows))).convert("I")
-            level, alpha = strip.point(_high_bytes(), "L"), strip.point(_all_but(key), "L")
-            plain.paste(Image.merge("LA", (level, alpha)), (0, top))
-        self._mode, self.im = "LA", plain.im
+            part = strip.point(_high_bytes(), "L")
+            if key is not None:
+                part = Image.merge("LA", (part, strip.point(_all_but(key), "L")))
+            plain.paste(part, (0, top))
+        self._mode, self.im = plain.mode, plain.im
 
 
 @lru_cache(maxsize=1)

@@ -40,9 +40,10 @@ class Gif(GifImageFile):
         """Make what the frame does not cover transparent."""
         super().load_end()
         frame, has_palette = self._fix
+        is_clear = "transparency" in self.info  # Pillow fills the rest with the transparent number then.
         if not has_palette and self.mode == "L":
-            self.im.paste(0, (0, 0, *self.size))
-        if frame is None or "transparency" in self.info:
+            self._make_black()
+        if frame is None or is_clear:
             return
         whole = Image.Image()._new(self.im)  # a plain picture of the same pixels
         whole.palette = self.palette
@@ -52,6 +53,15 @@ class Gif(GifImageFile):
             part = whole.crop((left, row, right, min(bottom, row + STRIP_ROWS)))
             shown.paste(part.convert("RGB"), (left, row))
         self.im, self._mode, self.palette = shown.im, "RGBA", None
+
+    def _make_black(self) -> None:
+        """Make every pixel black but those of the transparent number."""
+        clear = self.info.pop("transparency", None)
+        if clear is None:
+            self.im.paste(0, (0, 0, *self.size))
+            return
+        alpha = Image.Image()._new(self.im).point([255 * (level != clear) for level in range(256)])
+        self._mode, self.im = "LA", Image.merge("LA", (Image.new("L", self.size), alpha)).im
 
 
 class _OwnBmp(ImageFile.ImageFile):

@@ -96,7 +96,7 @@ def _check_sides(source: bytes) -> None:
     Raises:
         CompressError: `too_many_pixels` or `unsupported_format`.
     """
-    root = _root(source)
+    root = attributes_of_root(source)
     view = root.get("viewBox", "").replace(",", " ").split()[2:4]
     lengths = [root[side].strip() for side in ("width", "height") if side in root] or view
     for length in lengths:
@@ -107,7 +107,7 @@ def _check_sides(source: bytes) -> None:
             raise CompressError(detail, code="too_many_pixels")
 
 
-def _root(source: bytes) -> dict[str, str]:
+def attributes_of_root(source: bytes) -> dict[str, str]:
     """The attributes of the drawing's first element."""
     found: dict[str, str] = {}
 
