@@ -36,6 +36,7 @@ RETRY_AFTER_OF = {  # seconds; by then some large file has been read, and a sile
     TooManyUploads: 10,
     TooManyPings: 15,
 }
+PROBLEM_TYPE = "application/problem+json"
 MAX_HOST_CHARS = 253 + len(":65535")
 RETRY_AFTER = "5"  # seconds, if a service is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
@@ -63,7 +64,7 @@ def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | No
     title = HTTP_STATUS_CODES.get(status, "Error")
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **members}
     text = json.dumps(body, ensure_ascii=False)
-    return Response(text, status=status, content_type="application/problem+json", headers=headers)
+    return Response(text, status=status, content_type=PROBLEM_TYPE, headers=headers)
 
 
 def init_app(app: APIFlask) -> None:

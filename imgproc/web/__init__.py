@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
+from imgproc import __version__
 from imgproc.core.config import Settings
-from imgproc.web import docs, outputs, sample_catalogue
+from imgproc.web import display, docs, error_pages, outputs, request_page, sample_catalogue, start
+
+# The main navigation: the names and the endpoints of the pages that every page links to.
+LINKS = [("Requests", "start.show_start"), ("API", "docs.show_docs")]
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Register the pages, and what only the embedded stack serves: the outputs bucket and the sample catalogue."""
-    app.register_blueprint(docs.blueprint)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters |= display.FILTERS
+    app.jinja_env.globals |= {"console_links": LINKS, "imgproc_version": __version__}
+    error_pages.init_app(app)
+    for module in (docs, start, request_page):
+        app.register_blueprint(module.blueprint)
     if settings.embedded_outputs_dir:
         outputs.register_outputs(app, settings)
     if settings.samples_url:

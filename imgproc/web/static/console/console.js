@@ -1,0 +1,1 @@
+// What the pages do better with JavaScript. Each works without.
