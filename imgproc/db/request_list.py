@@ -40,3 +40,28 @@ def page(wanted: Wanted, *, limit: int, before: Place | None = None) -> tuple[li
     statement = statement.order_by(created_at.desc(), request_id.desc()).limit(limit + 1)
     found = list(db.session.execute(statement).scalars())
     return found[:limit], len(found) > limit
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What an image has cost on average: seconds of a request, and bytes saved."""
+
+    seconds: float
+    saved_bytes: float
+
+
+def pace(owner: str) -> Pace | None:
+    """The pace of the owner's last five requests that ended with images; None without any."""
+    statement = (
+        sa.select(ProcessingRequest)
+        .where(ProcessingRequest.owner == owner, ProcessingRequest.removed_at.is_(None))
+        .where(ProcessingRequest.status.in_([RequestStatus.COMPLETED, RequestStatus.COMPLETED_WITH_ERRORS]))
+        .order_by(ProcessingRequest.created_at.desc())
+        .limit(5)
+    )
+    found = [each for each in db.session.execute(statement).scalars() if each.started_at and each.finished_at]
+    images = sum(each.images_completed for each in found)
+    if not images:
+        return None
+    seconds = sum((each.finished_at - each.started_at).total_seconds() for each in found)  # type: ignore[operator]  # not None
+    return Pace(seconds / images, sum(max(0, each.source_bytes - each.output_bytes) for each in found) / images)

@@ -6,7 +6,18 @@ from apiflask import APIFlask
 
 from imgproc import __version__
 from imgproc.core.config import Settings
-from imgproc.web import display, docs, error_pages, outputs, request_page, sample_catalogue, start
+from imgproc.journey import previews
+from imgproc.web import (
+    display,
+    docs,
+    draft_page,
+    error_pages,
+    outputs,
+    request_page,
+    sample_catalogue,
+    start,
+    thumbnails,
+)
 
 # The main navigation: the names and the endpoints of the pages that every page links to.
 LINKS = [("Requests", "start.show_start"), ("API", "docs.show_docs")]
@@ -18,7 +29,9 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     app.jinja_env.filters |= display.FILTERS
     app.jinja_env.globals |= {"console_links": LINKS, "imgproc_version": __version__}
     error_pages.init_app(app)
-    for module in (docs, start, request_page):
+    previews.init_app(app, settings)
+    thumbnails.init_app(app, settings)
+    for module in (docs, start, draft_page, request_page):
         app.register_blueprint(module.blueprint)
     if settings.embedded_outputs_dir:
         outputs.register_outputs(app, settings)
