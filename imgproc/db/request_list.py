@@ -59,9 +59,16 @@ def pace(owner: str) -> Pace | None:
         .order_by(ProcessingRequest.created_at.desc())
         .limit(5)
     )
-    found = [each for each in db.session.execute(statement).scalars() if each.started_at and each.finished_at]
+    found = list(db.session.execute(statement).scalars())
     images = sum(each.images_completed for each in found)
     if not images:
         return None
-    seconds = sum((each.finished_at - each.started_at).total_seconds() for each in found)  # type: ignore[operator]  # not None
+    seconds = sum(_seconds(each) for each in found)
     return Pace(seconds / images, sum(max(0, each.source_bytes - each.output_bytes) for each in found) / images)
+
+
+def _seconds(request: ProcessingRequest) -> float:
+    """How long a request took."""
+    if request.started_at is None or request.finished_at is None:
+        return 0.0
+    return (request.finished_at - request.started_at).total_seconds()

@@ -13,11 +13,15 @@ from imgproc.web import (
     draft_page,
     error_pages,
     outputs,
+    picture_page,
+    request_actions,
     request_page,
     sample_catalogue,
     start,
     thumbnails,
 )
+from imgproc.web.curl import command
+from imgproc.web.option_fields import option_label
 
 # The main navigation: the names and the endpoints of the pages that every page links to.
 LINKS = [("Requests", "start.show_start"), ("API", "docs.show_docs")]
@@ -26,12 +30,12 @@ LINKS = [("Requests", "start.show_start"), ("API", "docs.show_docs")]
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Register the pages, and what only the embedded stack serves: the outputs bucket and the sample catalogue."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= display.FILTERS
-    app.jinja_env.globals |= {"console_links": LINKS, "imgproc_version": __version__}
+    app.jinja_env.filters |= display.FILTERS | {"option_label": option_label}
+    app.jinja_env.globals |= {"console_links": LINKS, "imgproc_version": __version__, "curl_command": command}
     error_pages.init_app(app)
     previews.init_app(app, settings)
     thumbnails.init_app(app, settings)
-    for module in (docs, start, draft_page, request_page):
+    for module in (docs, start, draft_page, request_page, picture_page, request_actions):
         app.register_blueprint(module.blueprint)
     if settings.embedded_outputs_dir:
         outputs.register_outputs(app, settings)

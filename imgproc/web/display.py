@@ -9,6 +9,7 @@ from typing import Any
 from imgproc.journey.summary import rfc3339
 
 BYTE_UNITS = ("kB", "MB", "GB", "TB")
+MAX_URL_CHARS = 56
 STATUS_TEXTS = {
     "pending": "Waiting to start",
     "processing": "In progress",
@@ -86,6 +87,64 @@ def status_tone(status: str) -> str:
     return STATUS_TONES[status]
 
 
+FAILURE_TITLES = {
+    "invalid_url": "The address is not a URL",
+    "forbidden_address": "The address may not be reached",
+    "dns_failed": "The host name does not exist",
+    "connect_failed": "The host cannot be reached",
+    "tls_failed": "The host's certificate is wrong",
+    "timeout": "The host did not answer in time",
+    "too_slow": "The host sends too slowly",
+    "too_many_redirects": "The address redirects in circles",
+    "http_401": "The host wants a password",
+    "http_403": "The host refuses to give the picture",
+    "http_404": "The picture is not there",
+    "http_410": "The picture was removed",
+    "http_429": "The host asks for fewer requests",
+    "not_an_image": "Something else than a picture came",
+    "unsupported_format": "The format cannot be read",
+    "file_too_large": "The picture has too many bytes",
+    "too_many_pixels": "The picture has too many pixels",
+    "corrupt_image": "The picture is damaged",
+    "truncated_image": "The picture is cut off",
+    "encode_failed": "The picture could not be written",
+    "worker_lost": "Our worker stopped while making it",
+    "cancelled": "Cancelled before it was started",
+    "bot_blocked": "The host blocks programs",
+    "login_required": "The host wants a login",
+    "host_unavailable": "The host was away for too long",
+}
+
+
+def failure_title(code: str) -> str:
+    """Why an image failed, in a few words."""
+    return FAILURE_TITLES.get(code) or f"{code.replace('http_', 'HTTP ').replace('_', ' ').capitalize()}"
+
+
+def saving(image: Any) -> str:
+    """How much smaller the rendition of an image is, in percent; `+3 %` is larger."""
+    if not image.source_bytes:
+        return ""
+    percent = round(100 * (image.output_bytes / image.source_bytes - 1))
+    return f"−{-percent} %" if percent < 0 else f"+{percent} %" if percent else "same size"  # noqa: RUF001 - a minus
+
+
+def safe_link(url: str) -> str:
+    """The URL if a browser may follow it, else an address that leads nowhere: no `javascript:` becomes a link."""
+    return url if url.lower().startswith(("http://", "https://")) else "#"
+
+
+def short_url(url: str) -> str:
+    """The URL without its scheme, and without its middle where it is long: the host and the name of the file tell."""
+    rest = url.partition("://")[2] or url
+    return rest if len(rest) <= MAX_URL_CHARS else f"{rest[:26]}…{rest[-(MAX_URL_CHARS - 27) :]}"
+
+
+def clock(moment: datetime) -> str:
+    """The time of day in UTC."""
+    return f"{moment.astimezone(timezone.utc):%H:%M:%S} UTC"
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "size": size,
@@ -96,4 +155,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "rfc3339": rfc3339,
     "status_text": status_text,
     "status_tone": status_tone,
+    "failure_title": failure_title,
+    "saving": saving,
+    "safe_link": safe_link,
+    "short_url": short_url,
+    "clock": clock,
 }

@@ -141,7 +141,7 @@ def _field(name: str, field: Field[Any], given: str | None, fault: str | None) -
         choices.append((value, value or "By default"))
     return OptionField(
         name=name,
-        label=LABELS.get(name) or _spaced(name),
+        label=option_label(name),
         hint=HINTS.get(name) or str(field.metadata.get("description", "")).replace("`", ""),
         value=value,
         choices=choices,
@@ -185,6 +185,13 @@ def _attributes(field: Field[Any]) -> dict[str, str]:
                 if bound is not None
             }
     return found
+
+
+def option_label(name: str) -> str:
+    """The name of an option as the pages write it; `max_width` and `maxWidth` are the same option."""
+    first, *rest = name.split("_")
+    camel = first + "".join(word.capitalize() for word in rest)
+    return LABELS.get(camel) or _spaced(camel)
 
 
 def _spaced(name: str) -> str:

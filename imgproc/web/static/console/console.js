@@ -138,6 +138,143 @@ async function load(place) {
   }
 }
 
+// The progress of a request is polled as often as the server suggests. The page is loaded again when it has ended.
+
+async function poll(place) {
+  let wait = Number(place.dataset.after) || 2;
+  let etag = "";
+  let images = "";
+  for (;;) {
+    await pause(wait);
+    if (!place.isConnected) return;
+    if (document.hidden) continue;
+    const answer = await fetch(place.dataset.poll, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} }).catch(() => null);
+    if (!answer || answer.status >= 500) {
+      wait = 10;
+      continue;
+    }
+    if (answer.status >= 400) return;
+    if (answer.status === 200) {
+      etag = answer.headers.get("ETag");
+      place.innerHTML = await answer.text();
+      const headline = place.querySelector("strong").textContent;
+      document.querySelector("[data-live]").textContent = headline;
+      document.title = document.title.replace(/^[^·]*/, `${headline.replace(/ images?.*$/s, "")} `);
+    }
+    wait = Number(answer.headers.get("Retry-After"));
+    if (!wait) return refresh();
+    const now = answer.headers.get("X-Images");
+    if (images !== now) showPictures();
+    images = now;
+  }
+}
+
+const fetchPage = async (url) => {
+  const answer = await fetch(url, { headers: { Accept: "text/html" } }).catch(() => null);
+  return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+};
+
+async function refresh() {
+  const page = await fetchPage(location.href);
+  if (!page) return;
+  const message = document.querySelector(".message");
+  document.title = page.title;
+  document.querySelector("main").replaceWith(page.querySelector("main"));
+  message?.remove();
+  enhance(document.querySelector("main"));
+  const live = document.querySelector("[data-live]");
+  if (live) live.textContent = document.querySelector("#progress strong").textContent;
+}
+
+// While the first page of pictures is not full, new ones are added to it.
+
+async function showPictures() {
+  const pictures = document.getElementById("pictures");
+  if (!pictures || pictures.contains(document.activeElement) || pictures.querySelectorAll(".tile").length >= 24) return;
+  const page = await fetchPage(location.href);
+  const fresh = page?.getElementById("pictures");
+  if (fresh) {
+    pictures.replaceWith(fresh);
+    enhance(fresh);
+  }
+}
+
+// Before and after lie over each other, and a slider moves the edge between them.
+
+function addSlider(compare) {
+  const stage = compare.querySelector(".compare-stage");
+  const [before] = stage.querySelectorAll("img");
+  compare.classList.add("compare-on");
+  compare.style.setProperty("--width", `${compare.dataset.width}px`);
+  const scroll = Object.assign(document.createElement("div"), { className: "compare-scroll", tabIndex: 0 });
+  scroll.setAttribute("role", "group");
+  scroll.setAttribute("aria-label", "Before and after");
+  stage.replaceWith(scroll);
+  scroll.append(stage);
+  const tools = Object.assign(document.createElement("div"), { className: "compare-tools" });
+  const id = `slider-${compare.dataset.width}-${Math.floor(Math.random() * 1e6)}`;
+  const label = Object.assign(document.createElement("label"), { htmlFor: id, textContent: "Before ↔ after" });
+  const slider = Object.assign(document.createElement("input"), { type: "range", id, min: 0, max: 100, value: 50 });
+  const exact = Object.assign(document.createElement("button"), { type: "button", className: "button button-small", textContent: "Show 1:1" });
+  exact.setAttribute("aria-pressed", "false");
+  const move = () => {
+    compare.style.setProperty("--at", `${slider.value}%`);
+    slider.setAttribute("aria-valuetext", `${slider.value} % before`);
+  };
+  slider.addEventListener("input", move);
+  const drag = (event) => {
+    if (!event.buttons) return;
+    const box = before.getBoundingClientRect();
+    slider.value = (100 * (event.clientX - box.left)) / box.width;
+    move();
+  };
+  stage.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    stage.setPointerCapture(event.pointerId);
+    drag(event);
+  });
+  stage.addEventListener("pointermove", drag);
+  exact.addEventListener("click", () => {
+    const isExact = compare.classList.toggle("compare-exact");
+    exact.setAttribute("aria-pressed", String(isExact));
+    exact.textContent = isExact ? "Fit the window" : "Show 1:1";
+  });
+  tools.append(label, slider, exact);
+  compare.append(tools);
+  move();
+}
+
+// A picture opens over the gallery; with a modifier key, in a new tab, or without JavaScript it is a page.
+
+function openOverGallery(link) {
+  link.addEventListener("click", async (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    const page = await fetchPage(link.href);
+    const picture = page?.getElementById("picture");
+    if (!picture) return location.assign(link.href);
+    const dialog = Object.assign(document.createElement("dialog"), { className: "dialog" });
+    dialog.setAttribute("aria-label", picture.querySelector("h1").textContent);
+    const close = Object.assign(document.createElement("button"), { type: "button", className: "button button-small dialog-close", textContent: "Close" });
+    close.addEventListener("click", () => dialog.close());
+    dialog.append(close, picture);
+    dialog.addEventListener("click", (click) => { if (click.target === dialog) dialog.close(); });
+    dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+    document.body.append(dialog);
+    dialog.showModal();
+    every("[data-slider]", addSlider, dialog);
+    dialog.querySelector("input[type=range]")?.focus();
+  });
+}
+
+// What opened over the page closes with Escape or a click beside it.
+
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  every("details.pop[open]", (each) => { each.open = false; each.querySelector("summary").focus(); });
+});
+addEventListener("click", (event) => every("details.pop[open]", (each) => { if (!each.contains(event.target)) each.open = false; }));
+
 // Commands can be copied where the browser allows it (it wants HTTPS or loopback).
 
 function addCopyButton(text) {
@@ -157,6 +294,9 @@ function enhance(root) {
   every("form[data-reread]", rereadAtOnce, root);
   every("form[data-once]", sendOnce, root);
   every("[data-copy]", addCopyButton, root);
+  every("[data-poll]", poll, root);
+  every("[data-slider]", addSlider, root);
+  every("a[data-compare]", openOverGallery, root);
   loadThumbnails(root.querySelectorAll("[data-thumb]"));
 }
 
