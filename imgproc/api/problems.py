@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import secrets
 from typing import Any
 
 import structlog
@@ -159,6 +160,10 @@ def _http_exception(error: HTTPException) -> Response:
     if status in {404, 405} and (request.method == "PUT" or request.path.startswith("/api/upload/")):
         detail += CURL_UPLOADS
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
+    if status == 500:
+        error_id = secrets.token_hex(6)
+        log.error("call_failed", error_id=error_id, path=request.path, method=request.method)
+        return problem(status, CODE_OF[status], detail, headers=headers, errorId=error_id)
     return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 
 

@@ -95,18 +95,23 @@ def start_request(draft_id: str) -> Any:
     return redirect(url_for("request_page.show_request", request_id=made.request.id), 303)
 
 
-@blueprint.get("/pictures/<int:line>/<int:position>")
-def show_thumbnail(draft_id: str, line: int, position: int) -> Response:
+@blueprint.get("/pictures/<line>/<position>")
+def show_thumbnail(draft_id: str, line: str, position: str) -> Response:
     """A thumbnail of a picture of the file's first rows. It is found by its place, so no other URL can be asked for."""
     return thumbnails.answer(_url_at(find_draft(draft_id), line, position))
 
 
-def _url_at(draft: ProcessingRequest, line: int, position: int) -> str:
+def _url_at(draft: ProcessingRequest, line: str, position: str) -> str:
+    """The URL at a place of the first rows.
+
+    Raises:
+        Problem: 404 `image_not_found`.
+    """
     rows = ((draft.reading or {}).get("reading") or {}).get("rows", [])
-    urls: list[str] = next((row["urls"] for row in rows if row["line"] == line), [])
-    if not 1 <= position <= len(urls):
-        raise Problem(404, "not_found", "The first rows of this file have no such picture.")
-    return urls[position - 1]
+    urls = {(str(row["line"]), str(number)): url for row in rows for number, url in enumerate(row["urls"], 1)}
+    if found := urls.get((line, position)):
+        return str(found)
+    raise Problem(404, "image_not_found", "The first rows of this file have no such picture.")
 
 
 def find_draft(draft_id: str) -> ProcessingRequest:

@@ -23,8 +23,8 @@ SHOWN_BY_BROWSERS = {"jpeg", "png", "webp", "avif", "gif", "bmp"}
 blueprint = APIBlueprint("picture_page", __name__, enable_openapi=False, url_prefix="/requests/<request_id>/images")
 
 
-@blueprint.get("/<int:image_id>")
-def show_picture(request_id: str, image_id: int) -> str:
+@blueprint.get("/<image_id>")
+def show_picture(request_id: str, image_id: str) -> str:
     """The page of one image."""
     shown = find_shown(request_id, image_id)
     return render_template(
@@ -36,15 +36,15 @@ def show_picture(request_id: str, image_id: int) -> str:
     )
 
 
-@blueprint.get("/<int:image_id>/before")
-def get_original(request_id: str, image_id: int) -> Response:
+@blueprint.get("/<image_id>/before")
+def get_original(request_id: str, image_id: str) -> Response:
     """The bytes of the original."""
     image = find_shown(request_id, image_id).image
     return _picture(image.original_key, image.source_format, original=True)
 
 
-@blueprint.get("/<int:image_id>/after")
-def get_rendition(request_id: str, image_id: int) -> Response:
+@blueprint.get("/<image_id>/after")
+def get_rendition(request_id: str, image_id: str) -> Response:
     """The bytes of the rendition."""
     image = find_shown(request_id, image_id).image
     return _picture(image.output_key, image.output_format, original=False)

@@ -25,6 +25,7 @@ from imgproc.web.curl import command
 PICTURES = 24  # of a page
 PRODUCTS = 25  # of a page; of each up to MOST_IMAGES are shown
 MOST_IMAGES = 4
+MAX_ID_DIGITS = 18  # a database has ids of 64 bits
 GROUPS = 12  # of failures
 DELIVERIES = 10
 FILTERS = {"all": None, "failed": ImageStatus.FAILED, "done": ImageStatus.COMPLETED}
@@ -228,13 +229,15 @@ def _row(cursor: str) -> int:
     return int(row)
 
 
-def find_shown(request_id: str, image_id: int) -> gallery.Shown:
+def find_shown(request_id: str, image_id: str) -> gallery.Shown:
     """An image of the caller's request.
 
     Raises:
         Problem: 404 `image_not_found`.
     """
-    shown = gallery.find_image(find_request(request_id).id, image_id)
+    found = find_request(request_id)
+    is_id = image_id.isdecimal() and len(image_id) <= MAX_ID_DIGITS
+    shown = gallery.find_image(found.id, int(image_id)) if is_id else None
     if shown is None:
         raise Problem(404, "image_not_found", "This request has no such image; go back to its page.")
     return shown
