@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from imgproc.db.models import Product, ProductImage
 from imgproc.db.statuses import IN_FLIGHT, ImageStatus, ProductStatus
 
 MOST_SORTED = 5000  # images of a request up to which they are sorted by what they save; sorting more is slow
-MOST_FAILED = 20_000  # failed products that are looked at for their causes
+MOST_FAILED = 5000  # failures that are grouped by their causes; the others are counted only
 EXAMPLES = 5  # failures shown of each group
 _SHOWN = (ImageStatus.COMPLETED, ImageStatus.FAILED)
 _WITH_FAILURES = (ProductStatus.FAILED, *IN_FLIGHT)
@@ -33,13 +33,14 @@ class Shown:
     product_name: str
 
 
-def _images(request_id: str) -> sa.Select[Any]:
+def _with_products() -> sa.Select[Any]:
     of_product = Product.row, Product.line, Product.serial_number, Product.product_name
-    return (
-        sa.select(ProductImage.__table__, *(column.label(f"product_{column.key}") for column in of_product))
-        .join(Product, Product.id == ProductImage.product_id)
-        .where(Product.request_id == request_id)
-    )
+    columns = (column.label(f"product_{column.key}") for column in of_product)
+    return sa.select(ProductImage.__table__, *columns).join(Product, Product.id == ProductImage.product_id)
+
+
+def _images(request_id: str) -> sa.Select[Any]:
+    return _with_products().where(Product.request_id == request_id)
 
 
 def _read(statement: sa.Select[Any]) -> list[Shown]:
@@ -83,37 +84,46 @@ class FailureGroup:
     host: str
     count: int = 0
     retryable: bool = False
-    hosts: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+    first: list[int] = field(default_factory=list)
     examples: list[Shown] = field(default_factory=list)
 
 
-def failure_groups(request_id: str, *, limit: int) -> tuple[list[FailureGroup], int]:
-    """The largest groups of failures with examples, and how many groups there are."""
+def failure_groups(request_id: str) -> list[FailureGroup]:
+    """The first MOST_FAILED failures of a request, grouped by cause and host; the largest group comes first.
+
+    Products whose other images are still being made count as well.
+    """
     host = url_host(ProductImage.source_url).label("host")
-    statement = (
-        sa.select(
-            ProductImage.error_code,
-            host,
-            sa.func.count().label("images"),
-            sa.func.max(sa.cast(ProductImage.error_retryable, sa.Integer)).label("retryable"),
-        )
-        .where(ProductImage.product_id.in_(_failed_products(request_id)), ProductImage.status == ImageStatus.FAILED)
-        .group_by(ProductImage.error_code, host)
+    failures = (
+        sa.select(ProductImage.id, ProductImage.error_code, ProductImage.error_retryable, host)
+        .join(Product, Product.id == ProductImage.product_id)
+        .where(Product.request_id == request_id, Product.status.in_(_WITH_FAILURES))
+        .where(ProductImage.status == ImageStatus.FAILED)
+        .order_by(Product.status, Product.row, ProductImage.position)
+        .limit(MOST_FAILED)
     )
     groups: dict[tuple[str, str], FailureGroup] = {}
-    for row in db.session.execute(statement):
-        key = (row.error_code or "", host_name(row.host))
+    for failure in db.session.execute(failures):
+        key = (failure.error_code or "", host_name(failure.host))
         group = groups.setdefault(key, FailureGroup(*key))
-        group.count += row.images
-        group.retryable = group.retryable or bool(row.retryable)
-        group.hosts.append(row.host)
-    found = sorted(groups.values(), key=lambda each: (-each.count, each.code, each.host))
-    for group in found[:limit]:
-        group.examples = _examples(request_id, group)
-    return found[:limit], len(found)
+        group.count += 1
+        group.retryable = group.retryable or bool(failure.error_retryable)
+        group.hosts.add(failure.host)
+        if len(group.first) < EXAMPLES:
+            group.first.append(failure.id)
+    return sorted(groups.values(), key=lambda each: (-each.count, each.code, each.host))
 
 
-def products_of(request_id: str, *, code: str, hosts: Sequence[str]) -> sa.Select[Any]:
+def add_examples(groups: Sequence[FailureGroup]) -> None:
+    """Read the first failures of some groups."""
+    wanted = [image_id for group in groups for image_id in group.first]
+    found = {shown.image.id: shown for shown in _read(_with_products().where(ProductImage.id.in_(wanted)))}
+    for group in groups:
+        group.examples = [found[image_id] for image_id in group.first if image_id in found]
+
+
+def products_of(request_id: str, *, code: str, hosts: Collection[str]) -> sa.Select[Any]:
     """SQL: the ids of the request's products with an image that failed for a cause at one of the spelled hosts."""
     return (
         sa.select(ProductImage.product_id)
@@ -127,22 +137,3 @@ def products_of(request_id: str, *, code: str, hosts: Sequence[str]) -> sa.Selec
 def host_name(spelled: str) -> str:
     """The host of a URL to show: in lower case, without credentials."""
     return spelled.rpartition("@")[2].partition("?")[0].partition("#")[0].lower()
-
-
-def _failed_products(request_id: str) -> sa.Select[Any]:
-    some = (
-        sa.select(Product.id)
-        .where(Product.request_id == request_id, Product.status.in_(_WITH_FAILURES))
-        .limit(MOST_FAILED)
-        .subquery()
-    )
-    return sa.select(some.c.id)
-
-
-def _examples(request_id: str, group: FailureGroup) -> list[Shown]:
-    statement = (
-        _images(request_id)
-        .where(Product.status.in_(_WITH_FAILURES), ProductImage.status == ImageStatus.FAILED)
-        .where(ProductImage.error_code == group.code, url_host(ProductImage.source_url).in_(group.hosts))
-    )
-    return _read(statement.order_by(Product.row, ProductImage.position).limit(EXAMPLES))

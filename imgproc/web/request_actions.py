@@ -17,7 +17,7 @@ from imgproc.core.errors import InvalidWebhookUrl, TooManyPings
 from imgproc.db import gallery
 from imgproc.journey import delete
 from imgproc.journey.services import services
-from imgproc.web.request_page import GROUPS, render_webhook
+from imgproc.web.request_page import render_webhook
 
 blueprint = APIBlueprint("request_actions", __name__, enable_openapi=False, url_prefix="/requests/<request_id>")
 
@@ -30,8 +30,8 @@ def retry_failed(request_id: str) -> Response:
     if code is None or host is None:
         retry(found)
     else:
-        groups, _ = gallery.failure_groups(found.id, limit=GROUPS)
-        hosts = next((each.hosts for each in groups if (each.code, each.host) == (code, host)), [])
+        groups = gallery.failure_groups(found.id)
+        hosts: set[str] = next((each.hosts for each in groups if (each.code, each.host) == (code, host)), set())
         retry(found, product_ids=gallery.products_of(found.id, code=code, hosts=hosts))
     return _to_page(request_id, did="retried")
 

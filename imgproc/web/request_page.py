@@ -52,16 +52,17 @@ def show_request(request_id: str) -> str:
     found = find_request(request_id)
     show = request.args.get("show", "all")
     show = show if show in FILTERS else "all"
-    groups, groups_total = gallery.failure_groups(found.id, limit=GROUPS) if found.images_failed else ([], 0)
+    groups = gallery.failure_groups(found.id) if found.images_failed else []
+    gallery.add_examples(groups[:GROUPS])
     pictures, pages = _pictures(found, show)
     return render_template(
         "request.html",
         **progress_context(found),
         tab="pictures",
         message=MESSAGES.get(request.args.get("did", "")),
-        groups=groups,
-        groups_total=groups_total,
-        group_commands=command("requests.retry_request", method="POST", request_id=found.id),
+        groups=groups[:GROUPS],
+        groups_total=len(groups),
+        is_partial=found.images_failed > gallery.MOST_FAILED,
         pictures=pictures,
         pages=pages,
         show=show,
