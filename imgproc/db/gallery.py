@@ -135,5 +135,5 @@ def products_of(request_id: str, *, code: str, hosts: Collection[str]) -> sa.Sel
 
 
 def host_name(spelled: str) -> str:
-    """The host of a URL to show: in lower case, without credentials."""
-    return spelled.rpartition("@")[2].partition("?")[0].partition("#")[0].lower()
+    """The host of a URL to show: in lower case, without a query that follows it at once."""
+    return spelled.partition("?")[0].partition("#")[0].lower()
