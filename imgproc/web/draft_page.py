@@ -97,8 +97,12 @@ def start_request(draft_id: str) -> Any:
 
 @blueprint.get("/pictures/<line>/<position>")
 def show_thumbnail(draft_id: str, line: str, position: str) -> Response:
-    """A thumbnail of a picture of the file's first rows. It is found by its place, so no other URL can be asked for."""
-    return thumbnails.answer(_url_at(find_draft(draft_id), line, position))
+    """A thumbnail of a picture of the file's first rows. It is found by its place, so no other URL can be asked for.
+
+    204 without a file: it has been started meanwhile, and the page that asks is about to go.
+    """
+    draft = drafts.find(draft_id, owner=auth.owner())
+    return thumbnails.answer(_url_at(draft, line, position)) if draft else Response(status=204)
 
 
 def _url_at(draft: ProcessingRequest, line: str, position: str) -> str:

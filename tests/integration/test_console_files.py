@@ -62,8 +62,8 @@ def text_of(path: str) -> str:
 def test_the_start_page_has_one_file_input_and_answers_json_with_links() -> None:
     """Both come from the same address."""
     assert ask("/").text.count('type="file"') == 1
-    links = current_app.test_client().get("/", headers={"Accept": "application/json"}).json["links"]
-    assert links["upload"].endswith("/api/upload")
+    answer: Any = current_app.test_client().get("/", headers={"Accept": "application/json"})
+    assert answer.json["links"]["upload"].endswith("/api/upload")
 
 
 def test_a_file_is_started_from_its_page(shop: ImageHost) -> None:

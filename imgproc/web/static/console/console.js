@@ -124,6 +124,7 @@ async function load(place) {
       place.replaceChildren(image);
       return;
     }
+    if (answer?.status === 204) return;
     if (answer?.status !== 202) {
       const problem = await answer?.json().catch(() => null);
       place.replaceChildren("–");
