@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Visit
+from tests.e2e.console.conftest import Visit
 from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost
 from tests.support.photographs import photo_file
 from tests.support.stack import Stack
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="run `make test`, which installs playwright")
+expect = playwright.expect
 
 STRANGE = "Key;Label;Front;Back\nA-1;Mug;{0}/chelsea.jpg;{0}/coffee.png\nA-2;Cup;{0}/astronaut.jpg;{0}/rocket.webp\n"
 
