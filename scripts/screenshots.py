@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FilePayload, Page
 
 from imgproc.demo.catalogue import CATALOGUE, PICTURES
 from imgproc.demo.site import serve_site
@@ -82,8 +82,8 @@ def _page(browser: Browser, stack: Stack, size: tuple[int, int], scheme: str) ->
 
 
 def _choose(page: Page, catalogue: str) -> None:
-    file = {"name": "spring-catalogue.csv", "mimeType": "text/csv", "buffer": catalogue.encode()}
-    page.set_input_files("input[type=file]", files=[file])  # type: ignore[list-item]  # a FilePayload
+    file = FilePayload(name="spring-catalogue.csv", mimeType="text/csv", buffer=catalogue.encode())
+    page.set_input_files("input[type=file]", files=file)
     page.get_by_role("heading", name="The rows").wait_for()
     page.get_by_role("heading", name="The rows").scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")

@@ -37,7 +37,7 @@ MESSAGES = {
     "started": "Started.",
 }
 REASONS = {
-    AT_LIMIT: "as many downloads as it allows are running",
+    AT_LIMIT: "it is at its limit, or has asked for a pause",
     "busy": "it asks for fewer requests",
     "away": "it cannot be reached",
     "slow": "it does not answer",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 FLAGS = (
@@ -54,9 +54,15 @@ class Visitor:
         return self.page
 
     def choose(self, content: str | bytes, *, name: str = "products.csv") -> Page:
-        """Choose a file on the start page, and wait for the page that shows how it is read."""
+        """Choose a file on the start page."""
+        self.open()
+        return self.pick(content, name=name)
+
+    def pick(self, content: str | bytes, *, name: str = "products.csv") -> Page:
+        """Choose a file on the page that is shown."""
         body = content.encode() if isinstance(content, str) else content
-        self.open().set_input_files("input[type=file]", files=[{"name": name, "mimeType": "text/csv", "buffer": body}])
+        file = FilePayload(name=name, mimeType="application/octet-stream", buffer=body)
+        self.page.set_input_files("input[type=file]", files=file)
         return self.page
 
     def check(self) -> None:
