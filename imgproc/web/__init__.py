@@ -12,6 +12,7 @@ from imgproc.web import (
     docs,
     draft_page,
     error_pages,
+    help_pages,
     outputs,
     picture_page,
     request_actions,
@@ -24,19 +25,26 @@ from imgproc.web.curl import command
 from imgproc.web.option_fields import option_label
 
 # The main navigation: the names and the endpoints of the pages that every page links to.
-LINKS = [("Requests", "start.show_start"), ("API", "docs.show_docs")]
+LINKS = [("Requests", "start.show_start"), ("Help", "help_pages.show_help"), ("API", "docs.show_docs")]
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Register the pages, and what only the embedded stack serves: the outputs bucket and the sample catalogue."""
+    has_help = help_pages.folder() is not None
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= display.FILTERS | {"option_label": option_label}
-    app.jinja_env.globals |= {"console_links": LINKS, "imgproc_version": __version__, "curl_command": command}
+    app.jinja_env.globals |= {
+        "console_links": LINKS if has_help else [link for link in LINKS if link[0] != "Help"],
+        "imgproc_version": __version__,
+        "curl_command": command,
+    }
     error_pages.init_app(app)
     previews.init_app(app, settings)
     thumbnails.init_app(app, settings)
     for module in (docs, start, draft_page, request_page, picture_page, request_actions):
         app.register_blueprint(module.blueprint)
+    if has_help:
+        app.register_blueprint(help_pages.blueprint)
     if settings.embedded_outputs_dir:
         outputs.register_outputs(app, settings)
     if settings.samples_url:

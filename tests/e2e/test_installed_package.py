@@ -22,7 +22,7 @@ from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).parent / "uv"
-PACKAGED = ("imgproc", "migrations", "pyproject.toml", "README.md", "LICENSE")
+PACKAGED = ("imgproc", "migrations", "docs", "pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = shutil.ignore_patterns("__pycache__")
 
 

@@ -25,8 +25,8 @@ STATIC = Path(__file__).parents[3] / "imgproc" / "web" / "static" / "console"
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :products)"
 REQUEST = """
 INSERT INTO processing_requests (id, owner, status, filename, input_key, input_bytes, options, skip_invalid,
- fingerprint, rows_total, products_total, products_completed, products_failed, images_total, images_completed, images_failed,
- source_bytes, output_bytes, created_at, started_at, finished_at, planned_at, output_key, failed_key)
+ fingerprint, rows_total, products_total, products_completed, products_failed, images_total, images_completed,
+ images_failed, source_bytes, output_bytes, created_at, started_at, finished_at, planned_at, output_key, failed_key)
 VALUES (:id, '', 'completed_with_errors', 'everything.csv', 'x', 9000000, '{}', 0, 'x', :products, :products,
  :products - :failed, :failed, :products, :products - :failed, :failed, 9000000000, 3000000000,
  '2026-01-01 00:00:00.000000', '2026-01-01 00:00:01.000000', '2026-01-01 01:00:00.000000',
@@ -39,8 +39,8 @@ SELECT :id, i, i + 1, 'SKU-' || i, 'Product ' || i, '', CASE WHEN i % 10 THEN 'c
 IMAGE = """
 INSERT INTO product_images (request_id, product_id, position, source_url, status, source_bytes, source_format,
  output_key, output_bytes, output_width, output_height, output_format, error_code, error_detail, refusals)
-SELECT request_id, id, 1, 'https://img' || (row % 30) || '.shop.example/' || row || '.jpg', status, 90000, 'jpeg', 'x', 30000,
- 9, 9, 'jpeg', CASE status WHEN 'failed' THEN 'http_404' END, CASE status WHEN 'failed' THEN 'It is not there.' END, 0
+SELECT request_id, id, 1, 'https://img' || (row % 30) || '.shop.example/' || row || '.jpg', status, 90000, 'jpeg', 'x',
+ 30000, 9, 9, 'jpeg', CASE status WHEN 'failed' THEN 'http_404' END, CASE status WHEN 'failed' THEN 'Gone.' END, 0
 FROM products WHERE request_id = :id
 """
 
