@@ -12,7 +12,6 @@ import pytest
 
 from imgproc.app import create_app
 from imgproc.core.config import load_settings
-from tests.support.closing_client import ClosingClient
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
@@ -21,8 +20,7 @@ PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A client of an app without any server: these pages read files alone."""
-    app = create_app(load_settings({"DATA_DIR": str(tmp_path_factory.mktemp("data"))}))
-    return ClosingClient(app, response_wrapper=app.response_class)
+    return create_app(load_settings({"DATA_DIR": str(tmp_path_factory.mktemp("data"))})).test_client()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -36,7 +34,7 @@ def test_every_link_of_a_page_leads_somewhere(client: Any, name: str) -> None:
         address = urlsplit(urljoin(f"/help/{name}", unescape(link)))
         if address.netloc or address.scheme or not address.path.startswith("/help/"):
             continue
-        found = client.get(address.path)
+        found = client.get(address.path, buffered=True)  # closes the file
         assert found.status_code == 200, link
         if address.fragment:
             assert f'id="{address.fragment}"' in found.text, link
