@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from apiflask import APIBlueprint
@@ -19,7 +20,7 @@ from imgproc.api.file_values import codec_of
 from imgproc.api.problems import Problem
 from imgproc.api.uploads import describe, slot, upload_of
 from imgproc.api.views import api_url
-from imgproc.core.errors import InvalidInput
+from imgproc.core.errors import InvalidInput, InvalidWebhookUrl
 from imgproc.db import request_list
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.transitions import reservations
@@ -95,6 +96,29 @@ def start_request(draft_id: str) -> Any:
     return redirect(url_for("request_page.show_request", request_id=made.request.id), 303)
 
 
+@blueprint.post("/preview")
+def show_preview(draft_id: str) -> str:
+    """The page with one of the file's own pictures, before and after the options of the form. It changes nothing."""
+    draft = find_draft(draft_id)
+    form, faults = load_options()
+    if faults:
+        return _page(draft, given=request.form, faults=faults)
+    nothing = FileStorage(cast("Any", io.BytesIO()), filename=draft.filename)
+    try:
+        options = upload_of(form | {"file": nothing}).options
+    except InvalidWebhookUrl as error:
+        return _page(draft, given=request.form, faults={"webhookUrl": error.detail})
+    rows = ((draft.reading or {}).get("reading") or {}).get("rows", [])
+    preview = thumbnails.preview([url for row in rows for url in row["urls"]], options)
+    return _page(draft, given=request.form, faults={}, preview=preview)
+
+
+@blueprint.get("/preview")
+def leave_preview(draft_id: str) -> Response:
+    """The page of the file, for whoever reloads the address of a preview."""
+    return redirect(url_for("draft_page.show_draft", draft_id=draft_id))
+
+
 @blueprint.get("/pictures/<line>/<position>")
 def show_thumbnail(draft_id: str, line: str, position: str) -> Response:
     """A thumbnail of a picture of the file's first rows. It is found by its place, so no other URL can be asked for.
@@ -167,7 +191,7 @@ def _columns_of(reading: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {name: tuple([each] if isinstance(each, str) else each) for name, each in found.items()}
 
 
-def _page(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mapping[str, str]) -> str:
+def _page(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mapping[str, str], **context: Any) -> str:
     shown: dict[str, Any] = draft.reading or {}
     main, others = option_fields(given, faults)
     reading = shown["reading"] or {}
@@ -191,6 +215,7 @@ def _page(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mapping
         has_other_faults=any(each.fault for each in others) or any(given.get(each.name) for each in others),
         command=upload_command(draft.filename, _command_options(stored, given, shown)),
         is_startable=bool(shown["counts"]["products"]),
+        **context,
     )
 
 

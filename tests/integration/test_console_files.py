@@ -195,6 +195,24 @@ def test_a_thumbnail_is_never_a_page(shop: ImageHost) -> None:
     assert ask(f"{path}/pictures/2/1").json["code"] == "not_an_image"
 
 
+def test_a_picture_is_tried_with_the_options(shop: ImageHost) -> None:
+    """The first that can be made is shown before and after; nothing starts, and the options stay."""
+    path = choose(csv_of(f"{shop.url}/missing.jpg", f"{shop.url}/chelsea.jpg"))
+    page = ask(f"{path}/preview", method="POST", data={"format": "webp", "scale": "1"}).text
+    assert "data:image/webp;base64," in page
+    assert "451 × 300 WEBP" in html.unescape(page)  # noqa: RUF001 - as the page writes it
+    assert re.search(r'value="webp" selected', page)
+    assert not get("/api/requests")["items"]
+    assert ask(f"{path}/preview").location == path
+
+
+def test_a_picture_that_cannot_be_tried_says_why(shop: ImageHost) -> None:
+    """So does a wrong option."""
+    path = choose(csv_of(f"{shop.url}/missing.jpg"))
+    assert "answered 404" in ask(f"{path}/preview", method="POST").text
+    assert "Give a whole number" in ask(f"{path}/preview", method="POST", data={"quality": "200"}).text
+
+
 def test_text_of_a_file_is_never_markup() -> None:
     """Names, headings and URLs are escaped."""
     evil = "<img src=x onerror=alert(1)>"
