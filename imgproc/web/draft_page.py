@@ -212,7 +212,7 @@ def _page(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mapping
         hosts=_hosts(reading.get("rows", [])),
         main_options=main,
         other_options=others,
-        has_other_faults=any(each.fault for each in others) or any(given.get(each.name) for each in others),
+        are_others_open=any(each.fault or each.name in changed_options(given) for each in others),
         command=upload_command(draft.filename, _command_options(stored, given, shown)),
         is_startable=bool(shown["counts"]["products"]),
         **context,
@@ -249,7 +249,7 @@ def _estimate(images: int) -> str | None:
     if not pace or not images:
         return None
     return (
-        f"By your last requests this takes about {display.duration(pace.seconds * images)} and saves "
+        f"By your last requests this takes about {display.duration(max(1, pace.seconds * images))} and saves "
         f"{display.size(round(pace.saved_bytes * images))}."
     )
 

@@ -64,7 +64,8 @@ function replacePage(html) {
   document.title = page.title;
   document.querySelector("main").replaceWith(page.querySelector("main"));
   enhance(document);
-  document.querySelector("main").focus();
+  document.querySelector("main").focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
 // Another column is used as soon as it is chosen; what was chosen among the options goes along.
