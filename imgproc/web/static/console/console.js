@@ -208,6 +208,7 @@ function addSlider(compare) {
   const [before] = stage.querySelectorAll("img");
   compare.classList.add("compare-on");
   compare.style.setProperty("--width", `${compare.dataset.width}px`);
+  compare.style.setProperty("--ratio", before.getAttribute("width") / before.getAttribute("height"));
   const scroll = Object.assign(document.createElement("div"), { className: "compare-scroll", tabIndex: 0 });
   scroll.setAttribute("role", "group");
   scroll.setAttribute("aria-label", "Before and after");
