@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIFlask
+from flask import Response
 
 from imgproc import __version__
 from imgproc.core.config import Settings
@@ -38,6 +39,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         "imgproc_version": __version__,
         "curl_command": command,
     }
+    app.after_request(_keep_private)
     error_pages.init_app(app)
     previews.init_app(app, settings)
     thumbnails.init_app(app, settings)
@@ -49,3 +51,10 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         outputs.register_outputs(app, settings)
     if settings.samples_url:
         sample_catalogue.register_samples(app, settings)
+
+
+def _keep_private(response: Response) -> Response:
+    """Let no cache between keep a page, because it may belong to one caller. Browsers ask again each time."""
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response

@@ -34,7 +34,6 @@ MESSAGES = {
     "retried": "The failed images are being tried again.",
     "cancelled": "Cancelled. What is done stays; what has not started will not.",
     "resent": "The webhook is being sent again.",
-    "started": "Started.",
 }
 REASONS = {
     AT_LIMIT: "it is at its limit, or has asked for a pause",
