@@ -15,7 +15,7 @@ from imgproc.api.problems import Problem
 from imgproc.api.schemas import AcceptedOut
 from imgproc.api.views import accepted, decode_cursor, encode_cursor, find_request, invalid_cursor
 from imgproc.db.engine import db
-from imgproc.db.models import DeliveryAttempt, WebhookDelivery
+from imgproc.db.models import DeliveryAttempt, ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import UNDELIVERED
 from imgproc.db.transitions import deliveries
 from imgproc.journey import turns
@@ -34,21 +34,30 @@ blueprint = APIBlueprint("deliveries", __name__, url_prefix="/api/requests/<requ
 @blueprint.doc(summary="List webhook deliveries")
 def list_deliveries(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
     """Newest first, in cursor pages, each with its attempts: what was sent, and what came back."""
+    return page_of(find_request(request_id).id, limit=query["limit"], cursor=query.get("cursor"))
+
+
+def page_of(request_id: str, *, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of a request's deliveries as JSON.
+
+    Raises:
+        Problem: 422 `invalid_cursor`.
+    """
     epoch = WebhookDelivery.finalize_epoch
-    statement = sa.select(WebhookDelivery).where(WebhookDelivery.request_id == find_request(request_id).id)
-    if "cursor" in query:
-        (before,) = decode_cursor(query["cursor"], parts=1)
+    statement = sa.select(WebhookDelivery).where(WebhookDelivery.request_id == request_id)
+    if cursor is not None:
+        (before,) = decode_cursor(cursor, parts=1)
         if not before.isdecimal() or len(before) > 9:
             raise invalid_cursor()
         statement = statement.where(epoch < int(before))
-    found = list(db.session.execute(statement.order_by(epoch.desc()).limit(query["limit"] + 1)).scalars())
-    page = found[: query["limit"]]
+    found = list(db.session.execute(statement.order_by(epoch.desc()).limit(limit + 1)).scalars())
+    page = found[:limit]
     attempts: dict[str, list[DeliveryAttempt]] = {delivery.id: [] for delivery in page}
     log = sa.select(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_(list(attempts)))
     for attempt in db.session.execute(log.order_by(DeliveryAttempt.delivery_id, DeliveryAttempt.number)).scalars():
         attempts[attempt.delivery_id].append(attempt)
-    cursor = encode_cursor(page[-1].finalize_epoch) if len(found) > len(page) else None
-    return {"items": [_delivery(delivery, attempts[delivery.id]) for delivery in page], "nextCursor": cursor}
+    next_cursor = encode_cursor(page[-1].finalize_epoch) if len(found) > len(page) else None
+    return {"items": [_delivery(delivery, attempts[delivery.id]) for delivery in page], "nextCursor": next_cursor}
 
 
 @blueprint.post("/<delivery_id>/redeliver")
@@ -56,14 +65,23 @@ def list_deliveries(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(summary="Send a webhook again")
 def redeliver(request_id: str, delivery_id: str) -> dict[str, Any]:
     """Send the webhook again under the same `webhook-id`, with a fresh retry schedule."""
-    request = find_request(request_id)
+    send_again(find_request(request_id), delivery_id)
+    return accepted(request_id)
+
+
+def send_again(request: ProcessingRequest, delivery_id: str) -> None:
+    """Send one of the request's webhooks again.
+
+    Raises:
+        Problem: 404 `delivery_not_found`, or 409 `delivery_in_progress`.
+        QuotaExceeded: the owner has too many unfinished deliveries.
+    """
     delivery = _find(request.id, delivery_id)
     if delivery.status not in UNDELIVERED:
         require_room_for_delivery(services(), request.owner)
     if not deliveries.redeliver(request.id, delivery.id):
         raise Problem(409, "delivery_in_progress", "This delivery is being sent right now; wait for its outcome.")
     turns.enqueue_deliveries([delivery.id])
-    return accepted(request.id)
 
 
 def _find(request_id: str, delivery_id: str) -> WebhookDelivery:

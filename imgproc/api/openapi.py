@@ -65,6 +65,7 @@ OPTIONAL = {
     "errors",
     "errorsTruncated",
     "checks",
+    "errorId",
     "outputXlsx",
     "outputXlsxUrl",
     "larger",
@@ -180,5 +181,6 @@ def _problem_schema() -> dict[str, Any]:
         "errors": {"type": "array", "items": fault},
         "errorsTruncated": {"type": "boolean"},
         "checks": {"type": "object", "additionalProperties": TEXT},
+        "errorId": TEXT | {"description": "Of an internal error: the log has it, with the reason."},
     }
     return {"type": "object", "properties": properties, "description": "An error (RFC 9457)."}

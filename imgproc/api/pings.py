@@ -62,7 +62,16 @@ def require_json() -> None:
 @blueprint.doc(summary="Test a webhook's receiver")
 def ping_receiver(receiver: dict[str, Any]) -> dict[str, Any]:
     """Send `{"type":"ping"}` once, signed as your webhooks are, and say what came back within 15 seconds."""
-    url: str = receiver["url"]
+    return send_ping(receiver["url"])
+
+
+def send_ping(url: str) -> dict[str, Any]:
+    """Send a ping to a receiver of the caller; the JSON of what came back.
+
+    Raises:
+        InvalidWebhookUrl: we may not post to it.
+        TooManyPings: as many receivers as possible are being tested.
+    """
     check_webhook_url(services(), url, owner=auth.owner())
     with ExitStack() as held:
         try:

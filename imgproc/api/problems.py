@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import secrets
 from typing import Any
 
 import structlog
@@ -36,6 +37,7 @@ RETRY_AFTER_OF = {  # seconds; by then some large file has been read, and a sile
     TooManyUploads: 10,
     TooManyPings: 15,
 }
+PROBLEM_TYPE = "application/problem+json"
 MAX_HOST_CHARS = 253 + len(":65535")
 RETRY_AFTER = "5"  # seconds, if a service is away
 STATUS_OF: dict[type[InvalidInput], int] = {UnsupportedFile: 415, KeyReused: 409}
@@ -63,7 +65,7 @@ def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | No
     title = HTTP_STATUS_CODES.get(status, "Error")
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **members}
     text = json.dumps(body, ensure_ascii=False)
-    return Response(text, status=status, content_type="application/problem+json", headers=headers)
+    return Response(text, status=status, content_type=PROBLEM_TYPE, headers=headers)
 
 
 def init_app(app: APIFlask) -> None:
@@ -158,6 +160,10 @@ def _http_exception(error: HTTPException) -> Response:
     if status in {404, 405} and (request.method == "PUT" or request.path.startswith("/api/upload/")):
         detail += CURL_UPLOADS
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
+    if status == 500:
+        error_id = secrets.token_hex(6)
+        log.error("call_failed", error_id=error_id, path=request.path, method=request.method)
+        return problem(status, CODE_OF[status], detail, headers=headers, errorId=error_id)
     return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 
 

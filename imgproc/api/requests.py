@@ -192,7 +192,16 @@ def _ended(request_id: str) -> ProcessingRequest:
 @blueprint.doc(summary="Cancel a request")
 def cancel_request(request_id: str) -> dict[str, Any]:
     """Cancel images that have not started. Finished ones are kept; the output CSV and the webhook still follow."""
-    request = find_request(request_id)
+    cancel(find_request(request_id))
+    return accepted(request_id)
+
+
+def cancel(request: ProcessingRequest) -> None:
+    """Cancel what has not started.
+
+    Raises:
+        Problem: 409 `already_ended`.
+    """
     if not actions.cancel(request.id) and reads.has_ended(request):
         raise Problem(
             409,
@@ -200,7 +209,6 @@ def cancel_request(request_id: str) -> dict[str, Any]:
             f"The request has already ended as {request.status.value}; there is nothing to cancel.",
         )
     outcome.finalize_if_ended(request.id)
-    return accepted(request.id)
 
 
 @blueprint.post("/<request_id>/retry")
@@ -209,14 +217,25 @@ def cancel_request(request_id: str) -> dict[str, Any]:
 def retry_request(request_id: str) -> dict[str, Any]:
     """Process only the failed and cancelled images again. Then the request is finalized and announced again."""
     request = _ended(request_id)
+    retry(request)
+    return accepted(request.id)
+
+
+def retry(request: ProcessingRequest, *, product_ids: sa.Select[Any] | None = None) -> None:
+    """Retry the failed images of an ended request: all and the cancelled ones, or those of some products.
+
+    Raises:
+        Problem: 409 `nothing_to_retry`.
+        QuotaExceeded: the owner has too much under way.
+    """
     require_room(services(), request.owner, size=request.input_bytes)
-    if not actions.retry(request.id):
+    reopened = actions.retry(request.id) if product_ids is None else actions.retry_some(request.id, product_ids)
+    if not reopened:
         raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
     if request.planned_at is None:
         turns.enqueue_plans([request.id])
     turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))
     outcome.finalize_if_ended(request.id)
-    return accepted(request.id)
 
 
 @blueprint.delete("/<request_id>")

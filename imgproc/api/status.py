@@ -45,7 +45,7 @@ def get_status(request_id: str) -> Response:
     response.set_etag(etag, weak=True)
     response.headers["Cache-Control"] = "no-cache"
     if not has_ended(found):
-        response.headers["Retry-After"] = str(_poll_after(found))
+        response.headers["Retry-After"] = str(poll_after(found))
     return response
 
 
@@ -65,7 +65,7 @@ def _etag(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(lasting).encode()).hexdigest()[:24]
 
 
-def _poll_after(found: ProcessingRequest) -> int:
+def poll_after(found: ProcessingRequest) -> int:
     """A tenth of the time left, from 1 to 10 seconds."""
     return min(SLOWEST_POLL, max(1, (progress_of(found).eta_seconds or 0) // 10))
 

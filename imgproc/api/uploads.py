@@ -58,8 +58,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 @blueprint.doc(summary="Upload a CSV")
 def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
     """Store the file and process it in the background."""
-    upload = _upload(form, idempotency_key=headers.get("idempotency_key"))
-    with _slot(upload):
+    upload = upload_of(form, idempotency_key=headers.get("idempotency_key"))
+    with slot(upload):
         accepted = accept.accept(services(), upload, owner=auth.owner(), api_url=api_url())
     response = jsonify(_answer(accepted))
     response.status_code = 202
@@ -75,10 +75,19 @@ def upload_file(form: dict[str, Any], headers: dict[str, Any]) -> Response:
 @blueprint.doc(summary="Check a CSV")
 def validate_file(form: dict[str, Any]) -> dict[str, Any]:
     """Say how a file would be read, and list its errors. Changes nothing."""
-    upload = _upload(form)
+    upload = upload_of(form)
     accept.check_webhook_url(services(), upload.webhook_url, owner=auth.owner())
+    return describe(upload)
+
+
+def describe(upload: Upload) -> dict[str, Any]:
+    """The JSON of how a file is read, and of its errors.
+
+    Raises:
+        UnsupportedFile: the file is no table.
+    """
     try:
-        with _slot(upload):
+        with slot(upload):
             reading, scan = accept.inspect(services(), upload)
     except InvalidCsv as error:
         return {
@@ -86,7 +95,7 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
             "filename": upload.filename,
             "encoding": None,
             "delimiter": None,
-            "header": [],
+            "header": list(error.header),
             "columns": {},
             "reading": None,
             "counts": _counts(0, 0, 0, 0),
@@ -107,9 +116,15 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _upload(form: dict[str, Any], *, idempotency_key: str | None = None) -> Upload:
+def upload_of(form: dict[str, Any], *, idempotency_key: str | None = None) -> Upload:
+    """The upload that the loaded parts of a form ask for.
+
+    Raises:
+        Problem: 413 `file_too_large`.
+        InvalidWebhookUrl: the URL of the webhook has no scheme.
+    """
     file: FileStorage = form["file"]
-    filename = _filename(file, form.get("filename"))
+    filename = filename_of(file, form.get("filename"))
     limit = services().settings.max_upload_bytes
     size = file.stream.seek(0, 2)
     if size > limit:
@@ -137,13 +152,13 @@ def _declared(file: FileStorage, size: int) -> str | None:
     return encoding_by_charset(cast("BinaryIO", file.stream), charset=charset, size=size)
 
 
-def _slot(upload: Upload) -> AbstractContextManager[None]:
+def slot(upload: Upload) -> AbstractContextManager[None]:
     """A slot to read the file with; small files need none."""
     slots: Slots = current_app.extensions["scan_slots"]
     return slots.hold(auth.bucket()) if upload.size > SMALL_FILE else nullcontext()
 
 
-def _filename(file: FileStorage, chosen: str | None) -> str:
+def filename_of(file: FileStorage, chosen: str | None = None) -> str:
     """The last part of the name, printable characters only: PostgreSQL refuses NUL, and RTL marks mislead."""
     given = chosen or file.filename or _disposition_filename()
     name = PurePath(given.replace("\\", "/")).name

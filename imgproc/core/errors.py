@@ -73,9 +73,13 @@ class InvalidInput(ImgprocError):
 
 
 class InvalidCsv(InvalidInput):
-    """The file cannot be accepted; `errors` holds at most 100 faults, `truncated` says there are more."""
+    """The file cannot be accepted; `errors` holds at most 100 faults, `truncated` says there are more.
+
+    `header` is the line that is read as the header, or most like one, where the choice of the columns is the fault.
+    """
 
     code = "invalid_csv"
+    header: tuple[str, ...] = ()
 
     def __init__(self, detail: str, *, errors: list[RowError] | None = None, truncated: bool = False) -> None:
         super().__init__(detail)

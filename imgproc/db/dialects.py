@@ -71,4 +71,25 @@ def _sqlite_lock(_element: advisory_lock, _compiler: Any, **_kw: Any) -> str:
     return "''"
 
 
+class url_host(sa.sql.functions.GenericFunction[str]):  # noqa: N801 - it reads as the SQL function it is
+    """What stands between `://` and the next slash of a URL."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(url_host, "postgresql")
+def _postgresql_host(element: url_host, compiler: Any, **kw: Any) -> str:
+    """Split at the slashes."""
+    return f"split_part({compiler.process(element.clauses, **kw)}, '/', 3)"
+
+
+@compiles(url_host, "sqlite")
+def _sqlite_host(element: url_host, compiler: Any, **kw: Any) -> str:
+    """Cut before and after. SQLite has no function that splits."""
+    url = compiler.process(element.clauses, **kw)
+    rest = f"substr({url}, instr({url}, '://') + 3)"
+    return f"substr({rest}, 1, instr({rest} || '/', '/') - 1)"
+
+
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from typing import Any
 
 from waitress.task import ErrorTask, WSGITask
@@ -22,7 +23,34 @@ DETAIL_OF = {
     431: "The headers of the request are too large; send fewer or smaller ones, such as cookies.",
     500: SERVER_FAILED,
 }
+HEADING_OF = {
+    408: "The upload came too slowly",
+    413: "The file is too large",
+    431: "The headers are too large",
+    500: "Something went wrong on the server",
+    503: "The server is busy",
+}
 RETRY_AFTER = "5"  # seconds
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <title>{title} · imgproc</title>
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <link rel="icon" type="image/svg+xml" href="/static/console/icon.svg">
+  <link rel="stylesheet" href="/static/console/console.css">
+</head>
+<body>
+  <main>
+    <div class="narrow stack">
+      <h1>{title}</h1>
+      <p>{detail}</p>
+      <p><a class="button button-primary" href="/">Go to the start page</a></p>
+    </div>
+  </main>
+</body>
+</html>
+"""
 
 
 class TooSlow(Error):
@@ -62,10 +90,12 @@ class ProblemTask(ErrorTask):
     def execute(self) -> None:
         """Write the response."""
         error = self.request.error
-        body = json.dumps(problem(error)).encode()
+        is_page = _wants_page(self.request)
+        body = (page(error) if is_page else json.dumps(problem(error))).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers += [
-            ("Content-Type", "application/problem+json"),
+            ("Content-Type", "text/html; charset=utf-8" if is_page else "application/problem+json"),
+            ("Content-Security-Policy", "default-src 'self'"),
             ("X-Content-Type-Options", "nosniff"),
             ("Cache-Control", "no-store"),
         ]
@@ -86,3 +116,15 @@ def problem(error: Error) -> dict[str, Any]:
         "detail": DETAIL_OF.get(error.code, error.body),
         "code": CODE_OF.get(error.code, "bad_request"),
     }
+
+
+def _wants_page(request: Any) -> bool:
+    """Whether a browser has asked for a page, as forms do; the API answers all with problems."""
+    return "text/html" in request.headers.get("ACCEPT", "") and not (request.path or "").startswith("/api/")
+
+
+def page(error: Error) -> str:
+    """The problem as a page in the style of the console. The app, which has the templates, never sees this request."""
+    told = problem(error)
+    heading = HEADING_OF.get(error.code, error.reason)
+    return PAGE.format(title=escape(heading), detail=escape(str(told["detail"])))

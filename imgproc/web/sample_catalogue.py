@@ -31,8 +31,13 @@ def show_samples() -> AnyResponse:
 @samples.get("/catalogue.csv")
 def get_catalogue() -> Response:
     """The CSV, whose URLs have the address at which workers reach the pictures, not the one the caller used."""
+    return Response(catalogue(), content_type="text/csv; charset=utf-8")
+
+
+def catalogue() -> bytes:
+    """The bytes of the CSV."""
     text = (FOLDER / "catalogue.csv").read_text(encoding="utf-8")
-    return Response(text.replace(BASE, current_app.config["SAMPLES_URL"]), content_type="text/csv; charset=utf-8")
+    return text.replace(BASE, current_app.config["SAMPLES_URL"]).encode()
 
 
 @samples.get("/<name>")

@@ -20,6 +20,9 @@ CANCELLED_IMAGE = {
     "error_retryable": True,
 }
 NOT_REFUSED = {"refusals": 0, "refused_since": None, "host_answered": None}
+UNSUCCESSFUL = (ProductStatus.FAILED, ProductStatus.CANCELLED)
+_CLEARED = dict.fromkeys(("finished_at", "cancel_requested_at", "error_code", "error_detail"))
+RETRY_STEP = 500  # products reopened by one statement; their ids stay below SQLite's limit of bound values
 CANCEL_STEP = 5000  # products cancelled in one transaction; the sweeper cancels the rest
 
 
@@ -85,6 +88,36 @@ def count_cancelled(connection: Connection, request_id: str, *, products: int, i
     )
 
 
+def retry_some(request_id: str, product_ids: sa.Select[Any]) -> bool:
+    """Reopen an ended request for some of its failed products. Returns False if none of them has failed.
+
+    All failed images of these products are tried again. `product_ids` selects ids of products of the request.
+    """
+    reopen = (
+        sa.update(ProcessingRequest)
+        .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(ENDED))
+        .where(ProcessingRequest.removed_at.is_(None), ProcessingRequest.planned_at.is_not(None))
+        .values(status=RequestStatus.PROCESSING, attempt=0, **_CLEARED)
+    )
+    with allow(LONG), transaction() as connection:
+        wanted = _ids(request_id, ProductStatus.FAILED).where(Product.id.in_(product_ids))
+        found = list(connection.execute(wanted).scalars())
+        if not found or connection.execute(reopen).rowcount == 0:
+            return False
+        for start in range(0, len(found), RETRY_STEP):
+            step = found[start : start + RETRY_STEP]
+            images = _reopen_products(connection, sa.select(Product.id).where(Product.id.in_(step)))
+            connection.execute(
+                sa.update(ProcessingRequest)
+                .where(ProcessingRequest.id == request_id)
+                .values(
+                    products_failed=ProcessingRequest.products_failed - len(step),
+                    images_failed=ProcessingRequest.images_failed - images,
+                )
+            )
+        return True
+
+
 def retry(request_id: str) -> bool:
     """Reopen an ended request for its failed and cancelled images. Returns False if it has not ended or none failed.
 
@@ -95,37 +128,35 @@ def retry(request_id: str) -> bool:
         ProcessingRequest.planned_at.is_(None),
         ProcessingRequest.output_key.is_(None),
     )
-    cleared = dict.fromkeys(("finished_at", "cancel_requested_at", "error_code", "error_detail"))
     reopen = (
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(ENDED))
         .where(ProcessingRequest.removed_at.is_(None), incomplete)
-        .values(status=RequestStatus.PROCESSING, attempt=0, **cleared)
+        .values(status=RequestStatus.PROCESSING, attempt=0, **_CLEARED)
     )
     with allow(LONG), transaction() as connection:
         if connection.execute(reopen).rowcount == 0:
             return False
-        _reopen_products(connection, request_id)
+        _reopen_products(connection, _ids(request_id, *UNSUCCESSFUL))
         zeros = dict.fromkeys(("products_failed", "products_cancelled", "images_failed", "images_cancelled"), 0)
         connection.execute(sa.update(ProcessingRequest).where(ProcessingRequest.id == request_id).values(**zeros))
         return True
 
 
-def _reopen_products(connection: Connection, request_id: str) -> None:
-    """Set the failed and cancelled products of a request, and their unfinished images, back to pending."""
-    reopened = _ids(request_id, ProductStatus.FAILED, ProductStatus.CANCELLED)
-    connection.execute(
+def _reopen_products(connection: Connection, product_ids: sa.Select[Any]) -> int:
+    """Set failed and cancelled products, and their unfinished images, back to pending. Returns how many images."""
+    images = connection.execute(
         sa.update(ProductImage)
         .where(ProductImage.status.in_([ImageStatus.FAILED, ImageStatus.CANCELLED]))
-        .where(ProductImage.product_id.in_(reopened))
+        .where(ProductImage.product_id.in_(product_ids))
         .values(status=ImageStatus.PENDING, error_code=None, error_detail=None, error_retryable=None, **NOT_REFUSED)
     )
     connection.execute(
         sa.update(Product)
-        .where(Product.request_id == request_id)
-        .where(Product.status.in_([ProductStatus.FAILED, ProductStatus.CANCELLED]))
+        .where(Product.id.in_(product_ids), Product.status.in_(UNSUCCESSFUL))
         .values(status=ProductStatus.PENDING, attempt=0, not_before=None, waiting_host=None, waiting_reason=None)
     )
+    return images.rowcount
 
 
 def _ids(request_id: str, *statuses: ProductStatus) -> sa.Select[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from imgproc.db.dialects import db_now
-from imgproc.db.engine import single_statement
+from imgproc.db.engine import db, single_statement
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.statuses import OPEN, RequestStatus
 
@@ -54,6 +54,25 @@ def open_bytes(owner: str) -> sa.ColumnElement[int]:
 def _is_reserved() -> sa.ColumnElement[bool]:
     """SQL: the request is a reservation. A request that a caller removed also has `cancel_requested_at`."""
     return sa.and_(ProcessingRequest.removed_at.is_not(None), ProcessingRequest.cancel_requested_at.is_(None))
+
+
+def find(request_id: str, *, owner: str, fingerprint: str) -> ProcessingRequest | None:
+    """The owner's reservation with that id and fingerprint; None if there is none, or it has expired."""
+    db.session.rollback()  # on SQLite the session would see the past
+    statement = sa.select(ProcessingRequest).where(ProcessingRequest.id == request_id, _is_reserved())
+    statement = statement.where(ProcessingRequest.owner == owner, ProcessingRequest.fingerprint == fingerprint)
+    return db.session.execute(statement.where(ProcessingRequest.lease_until > db_now())).scalar_one_or_none()
+
+
+def change(request_id: str, **values: Any) -> bool:
+    """Change what a reservation says of its file, and keep it for another hour. Returns False if it has expired."""
+    statement = (
+        sa.update(ProcessingRequest)
+        .where(ProcessingRequest.id == request_id, _is_reserved(), ProcessingRequest.lease_until > db_now())
+        .values(lease_until=db_now(UPLOAD_SECONDS), **values)
+    )
+    with single_statement() as connection:
+        return connection.execute(statement).rowcount == 1
 
 
 def withdraw(request_id: str) -> None:

@@ -154,6 +154,15 @@ class Store:
             except s3.exceptions.NoSuchKey:
                 return None
 
+    def open_picture(self, key: str, *, original: bool) -> StreamingBody | None:
+        """Open an original or a rendition as a stream that the caller closes; None where there is none."""
+        with storage_errors("read a picture"):
+            s3 = self._s3()
+            try:
+                return s3.get_object(Bucket=self._originals if original else self._outputs, Key=key)["Body"]
+            except s3.exceptions.NoSuchKey:
+                return None
+
     def delete_csvs(self, keys: Iterable[str], *, private: bool) -> None:
         """Delete CSVs of the public bucket, or of the `private` one; a missing CSV is no error."""
         with storage_errors("delete a CSV"):

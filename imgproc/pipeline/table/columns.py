@@ -101,7 +101,7 @@ def missing_columns(
     shown = shown if len(shown) <= 300 else shown[:300] + " …"
     wanted = "; ".join(_rename(header, column, rows) for column in missing)
     detail = f"The header on line {line} is {shown!r}: {wanted}."
-    return invalid_csv(line, None, "missing_column", detail)
+    return invalid_csv(line, None, "missing_column", detail, header=header)
 
 
 def _rename(header: Sequence[str], column: str, rows: Sequence[Sequence[str]]) -> str:
@@ -139,7 +139,7 @@ def unknown_headings(header: Sequence[str], choice: Choice, *, line: int) -> Inv
             details.append(f"There is no column {each[:MAX_HEADING_CHARS]!r}{meant}.")
     shown = ", ".join(header)[:300]
     detail = f"{' '.join(details[:MAX_DETAILS])} The header on line {line} is {shown!r}."
-    return invalid_csv(line, None, "missing_column", detail)
+    return invalid_csv(line, None, "missing_column", detail, header=header)
 
 
 def _name_column(

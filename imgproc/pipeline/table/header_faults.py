@@ -94,7 +94,7 @@ def unnamed_columns(best: Dialect, choice: Choice | None) -> InvalidCsv:
         f"Line {best.line} is {shown!r}, which names none of our columns: begin the file with a header line, such as "
         f"{wanted}{' (with tabs between them)' if best.delimiter == TAB else ''}, or rename the columns so."
     )
-    return invalid_csv(best.line, None, "missing_header", detail)
+    return invalid_csv(best.line, None, "missing_header", detail, header=best.header)
 
 
 def _fault_of_quotes(best: Dialect, lines: list[str]) -> tuple[str, str] | None:

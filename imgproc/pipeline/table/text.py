@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from imgproc.core.errors import InvalidCsv, RowError
@@ -21,9 +22,11 @@ def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("imgproc.mark", _mark_undecodable)
 
 
-def invalid_csv(line: int, column: str | None, code: str, detail: str) -> InvalidCsv:
-    """The error of a whole file, with a single fault."""
-    return InvalidCsv(detail, errors=[RowError(line, column, code, detail)])
+def invalid_csv(line: int, column: str | None, code: str, detail: str, *, header: Sequence[str] = ()) -> InvalidCsv:
+    """The error of a whole file, with a single fault. `header` comes with a wrong choice of columns."""
+    error = InvalidCsv(detail, errors=[RowError(line, column, code, detail)])
+    error.header = tuple(header)
+    return error
 
 
 class _Borrowed(io.RawIOBase):

@@ -184,6 +184,20 @@ def test_a_too_large_upload_gets_413_while_it_is_sent(stack: Stack, chunked: boo
     assert (answer.status_code, answer.json()["code"]) == (413, "file_too_large")
 
 
+def test_a_too_large_upload_of_a_form_gets_a_page(stack: Stack) -> None:
+    """The console's form without JavaScript; the API answers browsers with problems as well."""
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Accept": "text/html,*/*;q=0.8"}
+    answers = [
+        requests.post(f"{stack.url}{path}", data=b"0" * 20 * MIB, headers=headers, timeout=60)
+        for path in ("/", "/api/upload")
+    ]
+    assert [(answer.status_code, answer.headers["Content-Type"]) for answer in answers] == [
+        (413, "text/html; charset=utf-8"),
+        (413, "application/problem+json"),
+    ]
+    assert "<h1>The file is too large</h1>" in answers[0].text
+
+
 @pytest.mark.parametrize(
     ("length", "status"),
     [

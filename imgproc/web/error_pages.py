@@ -1,0 +1,45 @@
+"""Errors as pages: a browser that asked for a page is shown the problem as one."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, render_template, request
+
+from imgproc.api.problems import PROBLEM_TYPE
+
+HEADINGS = {
+    400: "This call cannot be understood",
+    401: "Sign in first",
+    403: "This is not allowed",
+    404: "There is nothing here",
+    409: "That does not work right now",
+    413: "The file is too large",
+    415: "This is not a file that can be read",
+    422: "Something has to be changed first",
+    429: "Too many calls",
+    500: "Something went wrong on the server",
+    503: "The server cannot do this right now",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Show problems as pages."""
+    app.after_request(_show_page)
+
+
+def prefers_json() -> bool:
+    """Whether the client asks for JSON rather than a page."""
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
+def _show_page(response: Response) -> Response:
+    """Replace the body of a problem by a page, where a browser has asked for one outside the API."""
+    is_wanted = "text/html" in request.accept_mimetypes.values() and not prefers_json()
+    if response.mimetype != PROBLEM_TYPE or not is_wanted or request.path.startswith("/api/"):
+        return response
+    problem = response.get_json(force=True)
+    heading = HEADINGS.get(response.status_code, problem["title"])
+    response.set_data(render_template("error.html", problem=problem, heading=heading))
+    response.content_type = "text/html; charset=utf-8"
+    response.headers["Cache-Control"] = "no-store"
+    return response

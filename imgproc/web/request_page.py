@@ -1,0 +1,244 @@
+"""The pages of one request: how far it is, its pictures and failures, its products, its webhooks, its file."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timezone
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, render_template, request
+
+from imgproc.api.deliveries import page_of
+from imgproc.api.problems import Problem
+from imgproc.api.requests import get_failed_csv, get_output_csv, get_output_xlsx
+from imgproc.api.status import poll_after
+from imgproc.api.views import decode_cursor, encode_cursor, find_request, invalid_cursor
+from imgproc.db import gallery, reads
+from imgproc.db.models import ProcessingRequest
+from imgproc.db.reads import Progress
+from imgproc.db.statuses import AT_LIMIT, ImageStatus, ProductStatus
+from imgproc.db.waiting_products import waiting_products
+from imgproc.journey.output_files import wants_xlsx
+from imgproc.web import display
+from imgproc.web.curl import command
+
+PICTURES = 24  # of a page
+PRODUCTS = 25  # of a page; of each up to MOST_IMAGES are shown
+MOST_IMAGES = 4
+MAX_ID_DIGITS = 18  # a database has ids of 64 bits
+GROUPS = 12  # of failures
+DELIVERIES = 10
+FILTERS = {"all": None, "failed": ImageStatus.FAILED, "done": ImageStatus.COMPLETED}
+# What the pages say after an action, by the name in their query.
+MESSAGES = {
+    "retried": "The failed images are being tried again.",
+    "cancelled": "Cancelled. What is done stays; what has not started will not.",
+    "resent": "The webhook is being sent again.",
+}
+REASONS = {
+    AT_LIMIT: "it is at its limit, or has asked for a pause",
+    "busy": "it asks for fewer requests",
+    "away": "it cannot be reached",
+    "slow": "it does not answer",
+}
+
+blueprint = APIBlueprint("request_page", __name__, enable_openapi=False, url_prefix="/requests/<request_id>")
+
+
+@blueprint.get("")
+def show_request(request_id: str) -> str:
+    """The progress, the failures by cause and host, and the pictures, worst first."""
+    found = find_request(request_id)
+    show = request.args.get("show", "all")
+    show = show if show in FILTERS else "all"
+    groups = gallery.failure_groups(found.id) if found.images_failed else []
+    gallery.add_examples(groups[:GROUPS])
+    pictures, pages = _pictures(found, show)
+    return render_template(
+        "request.html",
+        **progress_context(found),
+        tab="pictures",
+        message=MESSAGES.get(request.args.get("did", "")),
+        groups=groups[:GROUPS],
+        groups_total=len(groups),
+        is_partial=found.images_failed > gallery.MOST_FAILED,
+        pictures=pictures,
+        pages=pages,
+        show=show,
+    )
+
+
+@blueprint.get("/progress")
+def show_progress(request_id: str) -> Response:
+    """The part of the page that changes while a request runs, to be polled: 304 if nothing changed.
+
+    `Retry-After` says when to ask again; without it the request has ended.
+    """
+    found = find_request(request_id)
+    response = Response(render_template("_progress.html", **progress_context(found)))
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:24], weak=True)
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["X-Images"] = str(found.images_completed + found.images_failed)
+    if not reads.has_ended(found):
+        response.headers["Retry-After"] = str(poll_after(found))
+    response.make_conditional(request)
+    return response
+
+
+@blueprint.get("/products")
+def show_products(request_id: str) -> str:
+    """The products in row order, each with its images."""
+    found = find_request(request_id)
+    status = request.args.get("status", "")
+    statuses = [ProductStatus(status)] if status in set(ProductStatus) else []
+    after = _row(request.args["after"]) if request.args.get("after") else 0
+    products = reads.products(found.id, statuses=statuses, after_row=after, limit=PRODUCTS + 1)
+    page = products[:PRODUCTS]
+    return render_template(
+        "products.html",
+        **progress_context(found),
+        tab="products",
+        products=page,
+        most_images=MOST_IMAGES,
+        status=status if statuses else "",
+        statuses=[each.value for each in ProductStatus],
+        next_cursor=encode_cursor(page[-1][0].row) if len(products) > len(page) else None,
+        is_later_page=after > 0,
+    )
+
+
+@blueprint.get("/webhook")
+def show_webhook(request_id: str) -> str:
+    """The deliveries of the webhook with their attempts, and a test."""
+    return render_webhook(find_request(request_id))
+
+
+def render_webhook(found: ProcessingRequest, **context: Any) -> str:
+    """The page of the webhook."""
+    deliveries = page_of(found.id, limit=DELIVERIES, cursor=request.args.get("after") or None)
+    return render_template(
+        "webhook.html",
+        **progress_context(found),
+        tab="webhook",
+        message=MESSAGES.get(request.args.get("did", "")),
+        deliveries=deliveries["items"],
+        next_cursor=deliveries["nextCursor"],
+        list_command=command("deliveries.list_deliveries", request_id=found.id),
+        **context,
+    )
+
+
+@blueprint.get("/file")
+def show_file(request_id: str) -> str:
+    """How the file was read, the options, and when what happened."""
+    found = find_request(request_id)
+    return render_template(
+        "request_file.html",
+        **progress_context(found),
+        tab="file",
+        status_command=command("status.get_status", request_id=found.id),
+    )
+
+
+@blueprint.get("/output.csv")
+def download_output(request_id: str) -> Any:
+    """The output CSV."""
+    return get_output_csv(request_id)
+
+
+@blueprint.get("/failed.csv")
+def download_failed(request_id: str) -> Any:
+    """The rows that failed, as a CSV that can be uploaded as it is."""
+    return get_failed_csv(request_id)
+
+
+@blueprint.get("/output.xlsx")
+def download_workbook(request_id: str) -> Any:
+    """The workbook."""
+    return get_output_xlsx(request_id)
+
+
+def progress_context(found: ProcessingRequest) -> dict[str, Any]:
+    """What the head of every page of a request shows."""
+    progress, ended = reads.progress_of(found), reads.has_ended(found)
+    size = reads.bytes_of(found)
+    return {
+        "found": found,
+        "progress": progress,
+        "ended": ended,
+        "headline": headline(found, progress),
+        "saved": max(0, size.source - size.output),
+        "saved_percent": size.saved_percent,
+        "rate": _rate(found),
+        "unstarted": found.images_total - found.images_completed - found.images_failed - found.images_cancelled,
+        "waiting": [] if ended else [(each, REASONS[each.reason]) for each in waiting_products(found.id)],
+        "has_workbook": wants_xlsx(found),
+        "poll_after": poll_after(found),
+    }
+
+
+def headline(found: ProcessingRequest, progress: Progress) -> str:
+    """The request in one line: `15 of 16 images · 1 needs you · 4 min left`."""
+    images = progress.images
+    parts = [f"{images.completed:,} of {display.plural(images.total, 'image')}"]
+    if images.failed:
+        parts.append(f"{images.failed:,} need{'s' if images.failed == 1 else ''} you")
+    if found.images_cancelled:
+        parts.append(f"{found.images_cancelled:,} cancelled")
+    if progress.eta_seconds is not None:
+        parts.append(f"{display.duration(progress.eta_seconds)} left")
+    return " · ".join(parts)
+
+
+def _rate(found: ProcessingRequest) -> float | None:
+    """Images a second since the start; None before the first."""
+    done = found.images_completed + found.images_failed
+    if not done or found.started_at is None:
+        return None
+    until = found.finished_at or datetime.now(timezone.utc)
+    seconds = (until - found.started_at).total_seconds()
+    return done / seconds if seconds >= 1 else None
+
+
+def _pictures(found: ProcessingRequest, show: str) -> tuple[list[gallery.Shown], dict[str, str | None]]:
+    """A page of pictures, and the values of the query `at` for the pages before and after it."""
+    at, status = request.args.get("at", ""), FILTERS[show]
+    if found.images_total <= gallery.MOST_SORTED:
+        number = int(at) if at.isdecimal() and len(at) < 5 else 0
+        pictures = gallery.worst(found.id, status=status, limit=PICTURES + 1, offset=number * PICTURES)
+        previous = str(number - 1) if number else None
+        return pictures[:PICTURES], {"before": previous, "after": str(number + 1) if pictures[PICTURES:] else None}
+    after = _place(at) if at else (0, 0)
+    pictures = gallery.in_row_order(found.id, status=status, limit=PICTURES + 1, after=after)
+    last = pictures[PICTURES - 1] if pictures[PICTURES:] else None
+    following = encode_cursor(last.row, last.image.position) if last else None
+    return pictures[:PICTURES], {"before": "" if at else None, "after": following}
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    row, position = decode_cursor(cursor, parts=2)
+    if not (row.isdecimal() and position.isdecimal()) or max(len(row), len(position)) > 9:
+        raise invalid_cursor()
+    return int(row), int(position)
+
+
+def _row(cursor: str) -> int:
+    (row,) = decode_cursor(cursor, parts=1)
+    if not row.isdecimal() or len(row) > 9:
+        raise invalid_cursor()
+    return int(row)
+
+
+def find_shown(request_id: str, image_id: str) -> gallery.Shown:
+    """An image of the caller's request.
+
+    Raises:
+        Problem: 404 `image_not_found`.
+    """
+    found = find_request(request_id)
+    is_id = image_id.isdecimal() and len(image_id) <= MAX_ID_DIGITS
+    shown = gallery.find_image(found.id, int(image_id)) if is_id else None
+    if shown is None:
+        raise Problem(404, "image_not_found", "This request has no such image; go back to its page.")
+    return shown
