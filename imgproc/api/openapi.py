@@ -61,6 +61,7 @@ REDELIVER = "/api/requests/{request_id}/deliveries/{delivery_id}/redeliver"
 QUOTAS = dict.fromkeys(("/api/upload", "/api/requests/{request_id}/retry", REDELIVER), "quota_exceeded")
 QUOTAS["/api/webhooks/test"] = "too_many_pings"
 UNSAFE = {"post", "delete"}
+OPTIONAL_OF = {("ImageOut", "notes")}  # the same, of one schema alone
 OPTIONAL = {
     "errors",
     "errorsTruncated",
@@ -101,7 +102,11 @@ def _complete(spec: dict[str, Any], *, app: APIFlask, keys_required: bool) -> di
     schemas["Problem"] = _problem_schema()
     for name, schema in schemas.items():
         if name != "UploadIn":
-            schema["required"] = [member for member in schema["properties"] if member not in OPTIONAL]
+            schema["required"] = [
+                member
+                for member in schema["properties"]
+                if member not in OPTIONAL and (name, member) not in OPTIONAL_OF
+            ]
             schema.pop("additionalProperties", None)  # a later version adds members
     _require_above_zero(schemas["UploadIn"]["properties"]["scale"])
     for path in UPLOADS:
