@@ -407,7 +407,7 @@ CASES: dict[str, Case] = {
     "a progressive JPEG of 90 scans": (lambda: _scan_bomb(80), "rendition"),
     "a run-length BMP of 30 million pixels": (
         lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 9, 0, 0, 1078, 40, 6000, 5000, 1, 8, 1, *[0] * 5) + bytes(9999),
-        "unsupported_format",
+        "truncated_image",
     ),
     "an AVIF of nothing but boxes": (
         lambda: b"\0\0\0\x18ftypavif" + bytes(12) + b"\0\0\0\x08free" * 9999,
