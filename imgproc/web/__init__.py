@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from imgproc import __version__
+from imgproc.api import auth
 from imgproc.core.config import Settings
 from imgproc.journey import previews
 from imgproc.web import (
@@ -12,11 +13,15 @@ from imgproc.web import (
     docs,
     draft_page,
     error_pages,
+    keys_page,
+    login_page,
     outputs,
     picture_page,
     request_actions,
     request_page,
     sample_catalogue,
+    share_page,
+    shared_request,
     start,
     thumbnails,
 )
@@ -31,11 +36,17 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     """Register the pages, and what only the embedded stack serves: the outputs bucket and the sample catalogue."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= display.FILTERS | {"option_label": option_label}
-    app.jinja_env.globals |= {"console_links": LINKS, "imgproc_version": __version__, "curl_command": command}
+    app.jinja_env.globals |= {
+        "console_links": LINKS,
+        "imgproc_version": __version__,
+        "curl_command": command,
+        "caller": auth.caller,
+    }
     error_pages.init_app(app)
     previews.init_app(app, settings)
     thumbnails.init_app(app, settings)
-    for module in (docs, start, draft_page, request_page, picture_page, request_actions):
+    pages = (docs, start, draft_page, request_page, picture_page, request_actions)
+    for module in (*pages, login_page, keys_page, share_page, shared_request):
         app.register_blueprint(module.blueprint)
     if settings.embedded_outputs_dir:
         outputs.register_outputs(app, settings)
