@@ -54,7 +54,7 @@ REFUSALS = {
     "missing_api_key": (
         "This server requires an API key; send yours as Authorization: Bearer imgproc_…, or as X-API-Key."
     ),
-    "invalid_api_key": "This API key is unknown, expired or revoked; check it, or ask for another.",
+    "invalid_api_key": "This API key is unknown or revoked, or has expired; check it, or ask for another.",
     "session_ended": "Your session has ended; sign in again.",
     "invalid_user": "The proxy in front named no usable user; check REMOTE_USER_HEADER and what the proxy sends.",
 }

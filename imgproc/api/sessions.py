@@ -11,7 +11,7 @@ import secrets
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Response, request
+from flask import g, request
 
 from imgproc.api.api_keys import Holder, holder_from
 from imgproc.db.access_models import Session
@@ -27,8 +27,8 @@ MAX_TOKEN_CHARS = 100
 
 
 def token() -> str | None:
-    """The token that the browser sent, if any."""
-    return request.cookies.get(cookie_name(NAME)) or None
+    """The token that the browser sent and keeps, if any."""
+    return None if g.get("session_forgotten") else request.cookies.get(cookie_name(NAME)) or None
 
 
 def holder() -> Holder | None:
@@ -64,7 +64,12 @@ def end() -> None:
         sessions.end(_hash(given))
 
 
-def forget(response: Response | Any) -> None:
+def ignore() -> None:
+    """Answer as if the browser had no session, because it is about to `forget` it: forms get a token that lasts."""
+    g.session_forgotten = True
+
+
+def forget(response: Any) -> None:
     """Let the browser delete the cookie."""
     response.delete_cookie(cookie_name(NAME), path="/", secure=request.is_secure, httponly=True, samesite="Lax")
 

@@ -26,6 +26,8 @@ def show_login() -> Any:
     """The page. A session that has ended is forgotten, and one that goes on can be ended here."""
     signed_in = sessions.holder()
     has_ended = sessions.token() is not None and signed_in is None
+    if has_ended:
+        sessions.ignore()
     response = make_response(_page(signed_in=signed_in, has_ended=has_ended))
     if has_ended:
         sessions.forget(response)
