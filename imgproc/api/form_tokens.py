@@ -10,13 +10,14 @@ import hashlib
 import hmac
 import secrets
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from imgproc.api import auth, sessions
 from imgproc.core.errors import NotPermitted
 
 COOKIE = "imgproc_form"
 FIELD = "csrf_token"
+MADE_HERE = "imgproc.form_secret"  # in the environ of a request
 READS = {"GET", "HEAD", "OPTIONS"}
 MAX_SIGN_IN_BYTES = 64 * 1024
 REFUSAL = (
@@ -64,9 +65,7 @@ def _known_secret() -> str | None:
 
 
 def _new_secret() -> str:
-    if "form_secret" not in g:
-        g.form_secret = secrets.token_urlsafe(sessions.TOKEN_BYTES)
-    return str(g.form_secret)
+    return str(request.environ.setdefault(MADE_HERE, secrets.token_urlsafe(sessions.TOKEN_BYTES)))
 
 
 def _token(secret: str) -> str:
@@ -75,8 +74,9 @@ def _token(secret: str) -> str:
 
 def _keep(response: Response) -> Response:
     """Set the cookie of a new secret; no cache keeps a page that belongs to one browser."""
-    if "form_secret" in g:
-        sessions.set_cookie(response, COOKIE, g.form_secret)
-    if "form_secret" in g or auth.caller().source in {"session", "proxy"}:
+    new = request.environ.get(MADE_HERE)
+    if new:
+        sessions.set_cookie(response, COOKIE, new)
+    if new or auth.caller().source in {"session", "proxy"}:
         response.headers.setdefault("Cache-Control", "private, no-store")
     return response

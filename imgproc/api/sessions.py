@@ -11,7 +11,7 @@ import secrets
 from typing import Any
 
 import sqlalchemy as sa
-from flask import g, request
+from flask import request
 
 from imgproc.api.api_keys import Holder, holder_from
 from imgproc.db.access_models import Session
@@ -24,11 +24,12 @@ NAME = "imgproc_session"
 SECONDS = 7 * 24 * 3600
 TOKEN_BYTES = 32
 MAX_TOKEN_CHARS = 100
+FORGOTTEN = "imgproc.session_forgotten"  # in the environ of a request
 
 
 def token() -> str | None:
     """The token that the browser sent and keeps, if any."""
-    return None if g.get("session_forgotten") else request.cookies.get(cookie_name(NAME)) or None
+    return None if FORGOTTEN in request.environ else request.cookies.get(cookie_name(NAME)) or None
 
 
 def holder() -> Holder | None:
@@ -66,7 +67,7 @@ def end() -> None:
 
 def ignore() -> None:
     """Answer as if the browser had no session, because it is about to `forget` it: forms get a token that lasts."""
-    g.session_forgotten = True
+    request.environ[FORGOTTEN] = True
 
 
 def forget(response: Any) -> None:

@@ -6,6 +6,7 @@ from typing import cast
 
 from flask import Flask, Response, redirect, render_template, request, url_for
 
+from imgproc.api import auth
 from imgproc.api.problems import PROBLEM_TYPE
 
 HEADINGS = {
@@ -42,7 +43,7 @@ def _show_page(response: Response) -> Response:
     is_wanted = "text/html" in request.accept_mimetypes.values() and not prefers_json()
     if response.mimetype != PROBLEM_TYPE or not is_wanted or request.path.startswith("/api/"):
         return response
-    if response.status_code == 401 and request.method == "GET":
+    if response.status_code == 401 and request.method == "GET" and auth.is_page():
         asked = request.full_path.removesuffix("?")
         return cast("Response", redirect(url_for("login.show_login", next=asked if asked != "/" else None)))
     problem = response.get_json(force=True)

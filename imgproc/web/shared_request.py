@@ -18,6 +18,13 @@ from imgproc.web.request_page import FILTERS, pictures_of, progress_context, pro
 blueprint = APIBlueprint("shared_request", __name__, enable_openapi=False, url_prefix="/share/<token>")
 
 
+@blueprint.after_request
+def keep_private(response: Response) -> Response:
+    """No cache keeps what a link shows, because it may be revoked."""
+    response.headers.setdefault("Cache-Control", "private, no-store")
+    return response
+
+
 @blueprint.get("")
 def show_shared(token: str) -> str:
     """The progress and the pictures, worst first."""
