@@ -102,7 +102,7 @@ def test_a_link_ends_when_it_is_revoked(shop: ImageHost) -> None:
     """At once, on every address of it; the other link goes on."""
     request_id = made(shop)
     first, second = shared(request_id), shared(request_id)
-    listed = get(f"/api/requests/{request_id}/shares").get_json()["items"]
+    listed = get(f"/api/requests/{request_id}/shares")["items"]
     assert [set(each) for each in listed] == [{"id", "createdAt", "expiresAt", "revokedAt"}] * 2
     oldest = rows(ShareLink, by=ShareLink.created_at)[0].id
     answer = current_app.test_client().delete(f"/api/requests/{request_id}/shares/{oldest}")
@@ -110,7 +110,7 @@ def test_a_link_ends_when_it_is_revoked(shop: ImageHost) -> None:
     for rest in ("", "/progress", "/output.csv", "/images/1", "/images/1/after"):
         problem(Browser().client.get(first + rest), 404, "share_not_found")
     assert Browser().get(second).status_code == 200
-    assert len(get(f"/api/requests/{request_id}/shares").get_json()["items"]) == 1
+    assert len(get(f"/api/requests/{request_id}/shares")["items"]) == 1
 
 
 def test_a_link_ends_at_its_expiry_and_with_its_request(shop: ImageHost) -> None:
