@@ -119,8 +119,7 @@ class Settings:
     )
     remote_user_header: str | None = operator(
         types.text(validate=types.is_header_name),
-        "Header in which a proxy that signs people in names the user, such as `X-Forwarded-User`. The proxy must "
-        "remove it from what clients send.",
+        "Header in which a proxy names the user who signed in there. It must replace what clients send.",
     )
     remote_user_networks: tuple[Network, ...] = operator(
         types.Networks(load_default=()),
