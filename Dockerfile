@@ -17,6 +17,7 @@ COPY --from=builder /venv /venv
 WORKDIR /app
 COPY migrations migrations
 COPY imgproc imgproc
+COPY docs docs
 COPY wsgi.py rq_worker.py gunicorn.conf.py ./
 # The file system is read-only at run time, so the byte code is compiled now.
 RUN python -m compileall -q .

@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile bench hosts audit image-check pin-images sbom dist lock env clean
+.PHONY: help demo up test check lint format docs pages screenshots browser settings licences chaos hostile bench hosts audit image-check pin-images sbom dist lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -31,7 +31,7 @@ up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DAT
 	@$(BIN)/python -m imgproc up --die-with-parent
 
 # Four processes keep two cores busy, because many tests wait for a lease or a time-out.
-test: $(DEV_STAMP) ## Run all tests and show their coverage (ARGS="tests/unit -k csv" runs some)
+test: $(DEV_STAMP) browser ## Run all tests and show their coverage (ARGS="tests/unit -k csv" runs some)
 	$(BIN)/python -m pytest --verbose --numprocesses 4 --dist loadfile $(COVERAGE) $(ARGS)
 
 chaos: $(DEV_STAMP) ## Kill, stop and cut off processes while requests run, then check that nothing is lost (ARGS="--images 10000 --faults 1000 --seed 7 --database postgresql")
@@ -84,6 +84,15 @@ pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command 
 	@$(BIN)/python -m scripts.package_map
 	@$(BIN)/python -m scripts.cli_reference
 	@$(BIN)/python -m scripts.file_messages
+
+screenshots: $(DEV_STAMP) browser ## Take the pictures of the console in docs/images/
+	@$(BIN)/python -m scripts.screenshots
+
+browser: ## Install the browser of the tests where there is none and apt may install it (else they are skipped, and say so)
+	@for each in chromium chromium-browser google-chrome-stable google-chrome; do command -v $$each >/dev/null && exit 0; done; \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; \
+	  then apt-get install --yes --no-install-recommends chromium fonts-dejavu-core && exit 0; fi; \
+	  echo 'There is no browser, so the tests of the pages are skipped. Install one, such as chromium (Debian: apt install chromium).'
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)

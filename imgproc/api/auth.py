@@ -35,6 +35,7 @@ OPEN = {
     "docs.show_docs",
     "health.get_health",
     "health.get_readiness",
+    "help_pages.show_help",
     "openapi.spec",
     "outputs.get_output",
     "samples.get_catalogue",

@@ -73,10 +73,9 @@ def _token(secret: str) -> str:
 
 
 def _keep(response: Response) -> Response:
-    """Set the cookie of a new secret; no cache keeps a page that belongs to one browser."""
-    new = request.environ.get(MADE_HERE)
-    if new:
+    """Set the cookie of a new secret. No cache keeps a page of somebody who is known, also not their own browser's."""
+    if new := request.environ.get(MADE_HERE):
         sessions.set_cookie(response, COOKIE, new)
-    if new or auth.caller().source in {"session", "proxy"}:
-        response.headers.setdefault("Cache-Control", "private, no-store")
+    if auth.caller().source != "none" and response.mimetype == "text/html":
+        response.headers["Cache-Control"] = "private, no-store"
     return response

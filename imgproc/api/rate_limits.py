@@ -14,7 +14,13 @@ from imgproc.queue.connection import impatient_options, redis_url
 
 UPLOADS = {  # these read a file
     *("uploads.upload_file", "uploads.validate_file"),
-    *("start.read_file", "start.read_sample", "draft_page.read_again", "draft_page.start_request"),
+    *(
+        "start.read_file",
+        "start.read_sample",
+        "draft_page.read_again",
+        "draft_page.start_request",
+        "draft_page.show_preview",
+    ),
 }
 READS = {"GET", "HEAD", "OPTIONS"}  # every other method is an action
 PATIENCE = 0.5  # seconds until Redis counts as away

@@ -134,6 +134,7 @@ def _announce(settings: Settings) -> None:
         )
     console.print(
         f"\n[bold green]imgproc is ready[/] at [bold]{url}[/]\n"
+        f"  Console  {url}/\n"
         f"  API      {url}/docs\n"
         f"  Try it   curl -s {url}/samples/catalogue.csv -o catalogue.csv && "
         f"curl -F file=@catalogue.csv {url}/api/upload\n"

@@ -22,6 +22,7 @@ TIMEOUT, FIRST_BYTE_TIMEOUT = 6.0, 4.0  # seconds
 LEAST_SPEED = 1_000_000  # bytes a second, so the longest download takes 16 s
 MAX_BYTES = 10 * MIB
 MAX_PIXELS = 25_000_000
+MOST_COMPRESSED = 12_000_000  # pixels of a picture that is compressed while a person waits
 MEMORY = 1024 * MIB  # of the previews of a process
 SIDE = 160  # pixels of a thumbnail; it is shown at half of that, for sharp screens
 
@@ -52,7 +53,8 @@ class Previews:
             HostWait: its host needs a pause.
         """
         source = self.downloader.download(url).body
-        return source, compress(source, options=options, max_pixels=self.max_pixels, memory=self.memory)
+        most = min(self.max_pixels, MOST_COMPRESSED)
+        return source, compress(source, options=options, max_pixels=most, memory=self.memory)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

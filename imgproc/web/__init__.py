@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIFlask
+from flask import Response
 
 from imgproc import __version__
 from imgproc.api import auth
@@ -13,6 +14,7 @@ from imgproc.web import (
     docs,
     draft_page,
     error_pages,
+    help_pages,
     keys_page,
     login_page,
     outputs,
@@ -29,26 +31,37 @@ from imgproc.web.curl import command
 from imgproc.web.option_fields import option_label
 
 # The main navigation: the names and the endpoints of the pages that every page links to.
-LINKS = [("Requests", "start.show_start"), ("API", "docs.show_docs")]
+LINKS = [("Requests", "start.show_start"), ("Help", "help_pages.show_help"), ("API", "docs.show_docs")]
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Register the pages, and what only the embedded stack serves: the outputs bucket and the sample catalogue."""
+    has_help = help_pages.folder() is not None
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= display.FILTERS | {"option_label": option_label}
     app.jinja_env.globals |= {
-        "console_links": LINKS,
+        "console_links": LINKS if has_help else [link for link in LINKS if link[0] != "Help"],
         "imgproc_version": __version__,
         "curl_command": command,
         "caller": auth.caller,
     }
+    app.after_request(_keep_private)
     error_pages.init_app(app)
     previews.init_app(app, settings)
     thumbnails.init_app(app, settings)
     pages = (docs, start, draft_page, request_page, picture_page, request_actions)
     for module in (*pages, login_page, keys_page, share_page, shared_request):
         app.register_blueprint(module.blueprint)
+    if has_help:
+        app.register_blueprint(help_pages.blueprint)
     if settings.embedded_outputs_dir:
         outputs.register_outputs(app, settings)
     if settings.samples_url:
         sample_catalogue.register_samples(app, settings)
+
+
+def _keep_private(response: Response) -> Response:
+    """Let no cache between keep a page, because it may belong to one caller. Browsers ask again each time."""
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response

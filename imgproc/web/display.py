@@ -123,9 +123,15 @@ def failure_title(code: str) -> str:
 
 def saving(image: Any) -> str:
     """How much smaller the rendition of an image is, in percent; `+3 %` is larger."""
-    if not image.source_bytes:
+    return saved_percent((image.source_bytes, image.output_bytes))
+
+
+def saved_percent(sizes: tuple[int | None, int | None]) -> str:
+    """How many percent the second size is below the first."""
+    before, after = sizes
+    if not before or after is None:
         return ""
-    percent = round(100 * (image.output_bytes / image.source_bytes - 1))
+    percent = round(100 * (after / before - 1))
     return f"−{-percent} %" if percent < 0 else f"+{percent} %" if percent else "same size"  # noqa: RUF001 - a minus
 
 
@@ -157,6 +163,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "status_tone": status_tone,
     "failure_title": failure_title,
     "saving": saving,
+    "saved_percent": saved_percent,
     "safe_link": safe_link,
     "short_url": short_url,
     "clock": clock,

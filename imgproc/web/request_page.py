@@ -34,10 +34,9 @@ MESSAGES = {
     "retried": "The failed images are being tried again.",
     "cancelled": "Cancelled. What is done stays; what has not started will not.",
     "resent": "The webhook is being sent again.",
-    "started": "Started.",
 }
 REASONS = {
-    AT_LIMIT: "as many downloads as it allows are running",
+    AT_LIMIT: "it is at its limit, or has asked for a pause",
     "busy": "it asks for fewer requests",
     "away": "it cannot be reached",
     "slow": "it does not answer",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from flask import Flask, Response, current_app, jsonify
 
 from imgproc.api import auth
@@ -9,9 +13,13 @@ from imgproc.api.slots import Slots
 from imgproc.core.config import Settings
 from imgproc.core.errors import HostWait, ImageError, ServerBusy, TooManyUploads
 from imgproc.journey.previews import previews
+from imgproc.pipeline.images.compress import CompressOptions, Rendition
+from imgproc.pipeline.images.formats import content_type_of
 
 THREADS_PER_THUMBNAIL = 4  # most threads stay free for other calls
 CACHE_SECONDS = 3600
+MOST_TRIES = 3  # pictures that a preview tries
+MOST_SHOWN = 4 * 1024 * 1024  # bytes of an original that a page carries
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -19,6 +27,40 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["thumbnail_slots"] = Slots(
         max(1, settings.web_threads // THREADS_PER_THUMBNAIL), waiting=0, patience=0
     )
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture before and after, as `data:` URLs, or why there is none. A `before` that is large is left out."""
+
+    url: str = ""
+    before: str | None = None
+    after: str = ""
+    rendition: Rendition | None = None
+    fault: str = ""
+
+
+def preview(urls: Sequence[str], options: CompressOptions) -> Preview:
+    """What the options make of the first of some pictures that can be made; few are tried, because a person waits."""
+    slots: Slots = current_app.extensions["thumbnail_slots"]
+    fault = "The first rows have no picture."
+    try:
+        with slots.hold(auth.bucket()):
+            for url in urls[:MOST_TRIES]:
+                try:
+                    source, made = previews().rendition(url, options)
+                except ImageError as error:
+                    fault = error.detail
+                    continue
+                before = _data_url(source, content_type_of(made.source.format)) if len(source) <= MOST_SHOWN else None
+                return Preview(url, before, _data_url(made.body, made.content_type), made)
+    except (TooManyUploads, ServerBusy, HostWait):
+        fault = "Another picture is being made, or its host needs a pause; try again in a moment."
+    return Preview(fault=fault)
+
+
+def _data_url(body: bytes, content_type: str) -> str:
+    return f"data:{content_type};base64,{base64.b64encode(body).decode()}"
 
 
 def answer(url: str) -> Response:

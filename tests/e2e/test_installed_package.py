@@ -22,7 +22,7 @@ from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).parent / "uv"
-PACKAGED = ("imgproc", "migrations", "pyproject.toml", "README.md", "LICENSE")
+PACKAGED = ("imgproc", "migrations", "docs", "pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = shutil.ignore_patterns("__pycache__")
 
 
@@ -74,9 +74,11 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
-    """Modules, templates, static files, `py.typed`, and the migrations as `imgproc.migrations`."""
+    """Modules, templates, static files, `py.typed`, the migrations as `imgproc.migrations`, and the documentation."""
     expected = {f"imgproc/{name}" for name in _files(ROOT / "imgproc")}
     expected |= {f"imgproc/migrations/{name}" for name in _files(ROOT / "migrations")}
+    pages = {name for name in _files(ROOT / "docs") if name.endswith(".md") or name.startswith("images/")}
+    expected |= {f"imgproc/docs/{name}" for name in pages}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == expected
     assert "imgproc/py.typed" in packed

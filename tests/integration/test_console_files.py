@@ -62,8 +62,8 @@ def text_of(path: str) -> str:
 def test_the_start_page_has_one_file_input_and_answers_json_with_links() -> None:
     """Both come from the same address."""
     assert ask("/").text.count('type="file"') == 1
-    links = current_app.test_client().get("/", headers={"Accept": "application/json"}).json["links"]
-    assert links["upload"].endswith("/api/upload")
+    answer: Any = current_app.test_client().get("/", headers={"Accept": "application/json"})
+    assert answer.json["links"]["upload"].endswith("/api/upload")
 
 
 def test_a_file_is_started_from_its_page(shop: ImageHost) -> None:
@@ -193,6 +193,24 @@ def test_a_thumbnail_is_never_a_page(shop: ImageHost) -> None:
     shop.says("/evil.jpg", Answer(body=b"<html><script>alert(1)</script>", headers={"Content-Type": "text/html"}))
     path = choose(csv_of(f"{shop.url}/evil.jpg"))
     assert ask(f"{path}/pictures/2/1").json["code"] == "not_an_image"
+
+
+def test_a_picture_is_tried_with_the_options(shop: ImageHost) -> None:
+    """The first that can be made is shown before and after; nothing starts, and the options stay."""
+    path = choose(csv_of(f"{shop.url}/missing.jpg", f"{shop.url}/chelsea.jpg"))
+    page = ask(f"{path}/preview", method="POST", data={"format": "webp", "scale": "1"}).text
+    assert "data:image/webp;base64," in page
+    assert "451 × 300 WEBP" in html.unescape(page)  # noqa: RUF001 - as the page writes it
+    assert re.search(r'value="webp" selected', page)
+    assert not get("/api/requests")["items"]
+    assert ask(f"{path}/preview").location == path
+
+
+def test_a_picture_that_cannot_be_tried_says_why(shop: ImageHost) -> None:
+    """So does a wrong option."""
+    path = choose(csv_of(f"{shop.url}/missing.jpg"))
+    assert "answered 404" in ask(f"{path}/preview", method="POST").text
+    assert "Give a whole number" in ask(f"{path}/preview", method="POST", data={"quality": "200"}).text
 
 
 def test_text_of_a_file_is_never_markup() -> None:

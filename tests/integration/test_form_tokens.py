@@ -14,9 +14,9 @@ from imgproc.api import auth
 from imgproc.api.api_keys import create_key, list_keys
 from imgproc.db.models import ApiKey
 from tests.integration.driver import configure, drain, rows, submit, upload, work
-from tests.support.browser import PAGE, Browser, token_of
 from tests.support.csv_files import csv_of
 from tests.support.image_host import ImageHost
+from tests.support.visitor import PAGE, Browser, token_of
 
 pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)

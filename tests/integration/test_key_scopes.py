@@ -13,8 +13,8 @@ from imgproc.api import auth
 from imgproc.api.api_keys import SHAPE, create_key, list_keys, revoke_key
 from imgproc.db.models import ApiKey
 from tests.integration.driver import configure, pass_time, rows, upload
-from tests.support.browser import Browser, text_of
 from tests.support.csv_files import csv_of
+from tests.support.visitor import Browser, text_of
 
 pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)

@@ -12,8 +12,8 @@ from imgproc.core.config import ConfigError, load_settings
 from imgproc.db.models import ProcessingRequest
 from tests.integration.api.answers import AppFactory
 from tests.integration.driver import configure, rows
-from tests.support.browser import Browser, text_of, token_of
 from tests.support.csv_files import csv_of
+from tests.support.visitor import Browser, text_of, token_of
 
 pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)

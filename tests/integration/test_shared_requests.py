@@ -16,9 +16,9 @@ from imgproc.db.access_models import ShareLink, SigningKey
 from imgproc.db.models import ProcessingRequest, ProductImage
 from tests.integration.api.answers import problem
 from tests.integration.driver import configure, drain, get, pass_time, post, rows, submit, upload, work
-from tests.support.browser import Browser, text_of
 from tests.support.csv_files import csv_of
 from tests.support.image_host import ImageHost
+from tests.support.visitor import Browser, text_of
 
 pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)

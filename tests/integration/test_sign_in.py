@@ -15,7 +15,7 @@ from imgproc.api.api_keys import create_key, issue_key, list_keys, revoke_key, r
 from imgproc.db.access_models import Session
 from imgproc.db.engine import db
 from tests.integration.driver import configure, pass_time, rows
-from tests.support.browser import PAGE, Browser, text_of
+from tests.support.visitor import PAGE, Browser, text_of
 
 pytestmark = pytest.mark.usefixtures("app")
 on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)

@@ -1,62 +1,105 @@
-"""A browser without JavaScript: it keeps cookies, and sends a page's form with the token that the page has."""
+"""A browser for the tests of the pages: Debian's chromium, driven by playwright, which records what goes wrong."""
 
 from __future__ import annotations
 
-import html
-import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import current_app
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, Request, sync_playwright
 
-from imgproc.db.engine import db
-
-PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-TOKEN = re.compile(r'name="csrf_token" value="([0-9a-f]{64})"')
-
-
-class Browser:
-    """Pages of the app, with the cookies of one person."""
-
-    def __init__(self, *, https: bool = False, environ: dict[str, str] | None = None) -> None:
-        self.client = current_app.test_client()
-        self._given: dict[str, Any] = {"base_url": "https://localhost"} if https else {}
-        self._environ = environ or {}
-
-    def get(self, path: str, **headers: str) -> Any:
-        """Open a page; redirects are not followed."""
-        return self._open(path, "GET", headers={name.replace("_", "-"): value for name, value in headers.items()})
-
-    def post(self, path: str, *, token: str | None = None, **fields: str) -> Any:
-        """Send a form with these fields, and the token if there is one."""
-        return self._open(path, "POST", data=fields | ({"csrf_token": token} if token is not None else {}))
-
-    def send(self, page: str, path: str, **fields: str) -> Any:
-        """Send a form of a page, with the token of the page."""
-        return self.post(path, token=token_of(self.get(page)), **fields)
-
-    def sign_in(self, key: str, **fields: str) -> Any:
-        """Sign in with a key."""
-        return self.send("/login", "/login", key=key, **fields)
-
-    def cookie(self, name: str) -> str | None:
-        """The value of a cookie, if the browser has it."""
-        found = self.client.get_cookie(name)
-        return found.value if found else None
-
-    def _open(self, path: str, method: str, *, headers: dict[str, str] | None = None, **given: Any) -> Any:
-        db.session.rollback()  # as for a separate caller
-        given |= self._given | {"environ_overrides": self._environ, "headers": PAGE | (headers or {})}
-        return self.client.open(path, method=method, **given)
+NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+)
+SERIOUS = {"serious", "critical"}
 
 
-def token_of(response: Any) -> str:
-    """The token of the first form of a page."""
-    found = TOKEN.search(response.text)
-    assert found, response.text
-    return found[1]
+def find_browser() -> str:
+    """The path of the browser; the test is skipped where there is none."""
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    pytest.skip("There is no browser: install one with `make browser` (Debian: apt install chromium).")
 
 
-def text_of(response: Any) -> str:
-    """The text of a page, with its entities decoded and its space collapsed."""
-    assert response.status_code == 200, response.text
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", response.text)))
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """The browser, without a window and with an empty profile."""
+    path = find_browser()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS), downloads_path=folder)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visitor:
+    """A page of the browser, and what went wrong on it: errors in its console, and requests to other hosts."""
+
+    page: Page
+    base: str
+    faults: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/") -> Page:
+        """Go to a path of the server."""
+        self.page.goto(self.base + path)
+        return self.page
+
+    def choose(self, content: str | bytes, *, name: str = "products.csv") -> Page:
+        """Choose a file on the start page."""
+        self.open()
+        return self.pick(content, name=name)
+
+    def pick(self, content: str | bytes, *, name: str = "products.csv") -> Page:
+        """Choose a file on the page that is shown."""
+        body = content.encode() if isinstance(content, str) else content
+        file = FilePayload(name=name, mimeType="application/octet-stream", buffer=body)
+        self.page.set_input_files("input[type=file]", files=file)
+        return self.page
+
+    def check(self) -> None:
+        """Assert that axe finds nothing serious on the page, and that nothing sticks out of it at its side."""
+        found = Axe().run(self.page).response["violations"]
+        serious = [
+            f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+            for each in found
+            if each["impact"] in SERIOUS
+            for node in each["nodes"]
+        ]
+        assert not serious, "\n".join(serious)
+        sides = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        assert sides[0] <= sides[1], f"{self.page.url} is wider than the window: {sides}"
+
+
+@contextmanager
+def visiting(browser: Browser, base: str, **options: Any) -> Iterator[Visitor]:
+    """A new page in a context of its own; at the end nothing may have gone wrong on it."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(60_000)
+    visitor = Visitor(context.new_page(), base)
+    host = urlsplit(base).netloc
+
+    def watch(request: Request) -> None:
+        if urlsplit(request.url).scheme in {"http", "https"} and urlsplit(request.url).netloc != host:
+            visitor.faults.append(f"request to {request.url}")
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            visitor.faults.append(f"{message.text} ({message.location.get('url')})")
+
+    context.on("request", watch)
+    context.on("console", note)
+    context.on("weberror", lambda error: visitor.faults.append(str(error.error)))
+    try:
+        yield visitor
+        assert not visitor.faults, visitor.faults
+    finally:
+        context.close()

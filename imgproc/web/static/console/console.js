@@ -64,7 +64,8 @@ function replacePage(html) {
   document.title = page.title;
   document.querySelector("main").replaceWith(page.querySelector("main"));
   enhance(document);
-  document.querySelector("main").focus();
+  document.querySelector("main").focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
 // Another column is used as soon as it is chosen; what was chosen among the options goes along.
@@ -124,6 +125,7 @@ async function load(place) {
       place.replaceChildren(image);
       return;
     }
+    if (answer?.status === 204) return;
     if (answer?.status !== 202) {
       const problem = await answer?.json().catch(() => null);
       place.replaceChildren("–");
@@ -206,6 +208,7 @@ function addSlider(compare) {
   const [before] = stage.querySelectorAll("img");
   compare.classList.add("compare-on");
   compare.style.setProperty("--width", `${compare.dataset.width}px`);
+  compare.style.setProperty("--ratio", before.getAttribute("width") / before.getAttribute("height"));
   const scroll = Object.assign(document.createElement("div"), { className: "compare-scroll", tabIndex: 0 });
   scroll.setAttribute("role", "group");
   scroll.setAttribute("aria-label", "Before and after");
