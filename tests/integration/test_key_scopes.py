@@ -7,13 +7,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask, current_app
 
 from imgproc.api import auth
 from imgproc.api.api_keys import SHAPE, create_key, list_keys, revoke_key
+from imgproc.db.engine import transaction
 from imgproc.db.models import ApiKey
-from tests.integration.driver import configure, pass_time, rows, upload
+from tests.integration.driver import configure, pass_time, rows, upload, work
 from tests.support.csv_files import csv_of
+from tests.support.image_host import ImageHost
 from tests.support.visitor import Browser, text_of
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -250,3 +253,19 @@ def test_only_an_admin_sees_the_page(admin: str) -> None:
     assert browser.get("/keys").status_code == 403
     assert 'href="/keys"' not in browser.get("/").text
     assert browser.send("/", "/keys", name="x", scope="admin").status_code == 403
+
+
+@on_one_database
+def test_a_reader_sees_no_button_that_is_refused(admin: str, shop: ImageHost) -> None:
+    """The pages of a request have no form but the sign-out and the search."""
+    browser, key = Browser(), create_key("shop")
+    sent = upload(csv_of(f"{shop.url}/missing.jpg"), headers={"X-API-Key": key}, webhookUrl=f"{shop.url}/webhook")
+    work()
+    page = f"/requests/{sent.get_json()['requestId']}"
+    browser.sign_in(key)
+    assert f'action="{page}/retry"' in browser.get(page).text
+    with transaction() as connection:
+        connection.execute(sa.update(ApiKey).values(scope="read"))
+    for path in ("/", page, f"{page}/products", f"{page}/webhook", f"{page}/file", f"{page}/share"):
+        forms = re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', browser.get(path).text)
+        assert forms == ["/logout"], path
