@@ -15,9 +15,9 @@ from imgproc.core.errors import InvalidOption
 
 PAGE = 50  # keys
 SCOPES = {
-    "read": "Read: see requests and results",
-    "write": "Write: also upload, retry, cancel, delete",
-    "admin": "Admin: also manage keys",
+    "read": "Read only",
+    "write": "Read and write",
+    "admin": "Admin",
 }
 LIVES = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
 OVERLAPS = {
