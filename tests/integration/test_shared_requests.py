@@ -12,6 +12,7 @@ from flask import current_app
 
 from imgproc.api import auth, shares
 from imgproc.api.api_keys import create_key
+from imgproc.core.redaction import redact
 from imgproc.db.access_models import ShareLink, SigningKey
 from imgproc.db.models import ProcessingRequest, ProductImage
 from tests.integration.api.answers import problem
@@ -155,10 +156,11 @@ def test_a_made_up_link_is_answered_as_a_revoked_one(shop: ImageHost) -> None:
 
 
 def test_a_token_is_signed_and_only_its_hash_is_stored(shop: ImageHost) -> None:
-    """No column has a part of it. A new signing key ends all links."""
+    """No column has a part of it, and no log shows it."""
     token = shared(submit(csv_of(f"{shop.url}/chelsea.jpg"))).rpartition("/")[2]
     assert re.fullmatch(r"[\w-]{43}\.[\w-]{43}", token)
     assert not [value for value in rows(ShareLink)[0] if token[:10] in str(value)]
+    assert redact(f"path=/share/{token}/images/1") == "path=/share/REDACTED/images/1"
     assert len(rows(SigningKey)) == 1
     assert len(rows(SigningKey)[0].secret) == 43
 
