@@ -9,13 +9,16 @@ from imgproc.api import (
     bodies,
     deliveries,
     edge,
+    form_tokens,
     health,
+    keys,
     openapi,
     option_names,
     pings,
     problems,
     rate_limits,
     requests,
+    shares,
     status,
     uploads,
 )
@@ -34,8 +37,10 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     app.before_request(auth.identify)
     rate_limits.init_app(app, settings)
     app.before_request(auth.require)
+    app.before_request(form_tokens.check)
+    form_tokens.init_app(app)
     app.before_request(option_names.refuse_unknown)
     openapi.init_app(app, settings)
     health.init_app(app)
-    for module in (uploads, status, requests, deliveries, pings, health):
+    for module in (uploads, status, requests, shares, deliveries, pings, keys, health):
         app.register_blueprint(module.blueprint)

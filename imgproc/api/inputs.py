@@ -206,6 +206,10 @@ class DeliveriesIn(PageIn):
     limit = WholeNumber(load_default=20, validate=Range(min=1, max=50))
 
 
+class KeysIn(PageIn):
+    """Which keys a list holds."""
+
+
 class RequestsIn(PageIn):
     """Which requests a list holds."""
 

@@ -21,6 +21,7 @@ TAGS = {
     "Uploads": "Send a CSV, or check one.",
     "Status": "How far a request is.",
     "Requests": "The list of requests, their products and files, and what you can do with them.",
+    "Keys": "API keys, for callers with an admin key.",
     "Webhooks": "How the end of a request was announced.",
     "Health": "Whether the server works.",
 }
@@ -30,6 +31,8 @@ UPLOAD = {
     415: "`unsupported_file_type`.",
     422: "`invalid_csv`, `unknown_option`, `invalid_option` or `invalid_webhook_url`; `errors` lists what to change.",
 }
+KEYS = "/api/keys"
+SHARES = "/api/requests/{request_id}/shares"
 PROBLEMS = {
     ("/api/upload", "post"): UPLOAD | {409: "`idempotency_key_reused`."},
     ("/api/validate", "post"): UPLOAD,
@@ -45,10 +48,31 @@ PROBLEMS = {
         404: "`delivery_not_found`.",
         409: "`delivery_in_progress`.",
     },
+    (SHARES, "post"): {
+        400: "`bad_request`: the body is not JSON.",
+        409: "`too_many_links`.",
+        413: "`file_too_large`.",
+        422: "`invalid_option`.",
+    },
+    (f"{SHARES}/{{share_id}}", "delete"): {404: "`share_not_found`."},
+    (KEYS, "get"): {422: "`unknown_option`, `invalid_option` or `invalid_cursor`."},
+    (KEYS, "post"): {
+        400: "`bad_request`: the body is not JSON.",
+        413: "`file_too_large`.",
+        422: "`invalid_option`.",
+    },
+    (f"{KEYS}/{{key_id}}", "delete"): {404: "`key_not_found`."},
+    (f"{KEYS}/{{key_id}}/rotate", "post"): {
+        400: "`bad_request`: the body is not JSON.",
+        404: "`key_not_found`.",
+        409: "`key_revoked` or `key_changed`.",
+        413: "`file_too_large`.",
+        422: "`invalid_option`.",
+    },
     ("/api/webhooks/test", "post"): {
         400: "`bad_request`: the body is not JSON.",
         413: "`file_too_large`.",
-        422: "`invalid_option` or `invalid_webhook_url`.",
+        422: "`invalid_webhook_url` or `invalid_option`.",
     },
     ("/readyz", "get"): {503: "`not_ready`; `checks` says which service cannot be reached."},
 }
@@ -74,6 +98,8 @@ OPTIONAL = {
     "maxHeight",
     "minSide",
 }  # members of a response that may be missing
+INPUTS = {"UploadIn", "KeyIn", "RotateIn", "ShareIn"}  # schemas of bodies that say themselves what they need
+OPTIONAL_BODIES = {SHARES, f"{KEYS}/{{key_id}}/rotate"}
 UPLOADS = ("/api/upload", "/api/validate")
 
 
@@ -101,12 +127,17 @@ def _complete(spec: dict[str, Any], *, app: APIFlask, keys_required: bool) -> di
     schemas = spec["components"]["schemas"]
     schemas["Problem"] = _problem_schema()
     for name, schema in schemas.items():
+<<<<<<< HEAD
         if name != "UploadIn":
             schema["required"] = [
                 member
                 for member in schema["properties"]
                 if member not in OPTIONAL and (name, member) not in OPTIONAL_OF
             ]
+=======
+        if name not in INPUTS:
+            schema["required"] = [member for member in schema["properties"] if member not in OPTIONAL]
+>>>>>>> access19
             schema.pop("additionalProperties", None)  # a later version adds members
     _require_above_zero(schemas["UploadIn"]["properties"]["scale"])
     for path in UPLOADS:
@@ -148,7 +179,12 @@ def _complete_operation(operation: dict[str, Any], *, path: str, method: str) ->
         quota = f" or `{QUOTAS[path]}`" if path in QUOTAS else ""
         statuses[429] = f"`rate_limited`{quota}; `Retry-After` says when to go on."
     if method in UNSAFE:
-        statuses[403] = "`cross_site`: a browser sent the call from a page of another site."
+        statuses[403] = (
+            "`cross_site`: a browser sent the call from a page of another site; `insufficient_scope`: the key may not "
+            "do this."
+        )
+    elif path.startswith(KEYS):
+        statuses[403] = "`insufficient_scope`: the key is no admin key."
     responses = operation["responses"]
     responses |= {str(status): _problem(text) for status, text in statuses.items()}
     for status, response in responses.items():
@@ -158,7 +194,7 @@ def _complete_operation(operation: dict[str, Any], *, path: str, method: str) ->
         if parameter["in"] == "path":
             parameter["schema"] = TEXT | {"format": "uuid"}
     if "requestBody" in operation:
-        operation["requestBody"]["required"] = True
+        operation["requestBody"]["required"] = path not in OPTIONAL_BODIES
     openapi_parts.add_headers(operation, path=path, method=method)
     openapi_parts.add_examples(operation)
 

@@ -116,6 +116,23 @@ DELIVERY = {
     "lastResponseStatus": 204,
     "attempts": [ATTEMPT],
 }
+KEY = {
+    "id": DELIVERY_ID,
+    "name": "Spring shop",
+    "prefix": "imgproc_Zx3kQ9",
+    "scopes": ["read", "write"],
+    "createdAt": "2026-11-24T16:12:52.581Z",
+    "lastUsedAt": None,
+    "expiresAt": "2027-11-24T00:00:00Z",
+    "revokedAt": None,
+}
+NEW_KEY = "imgproc_Zx3kQ9_an_example_of_a_key_that_does_not_work"
+SHARE = {
+    "id": DELIVERY_ID,
+    "createdAt": "2026-11-24T16:12:52.581Z",
+    "expiresAt": "2026-12-24T16:12:52.581Z",
+    "revokedAt": None,
+}
 # By the name of the schema; a test validates each.
 BODIES: dict[str, Any] = {
     "UploadOut": UPLOADED,
@@ -126,6 +143,11 @@ BODIES: dict[str, Any] = {
     "DeliveriesOut": {"items": [DELIVERY], "nextCursor": None},
     "PingOut": {"delivered": True} | CAME_BACK,
     "AcceptedOut": ACCEPTED,
+    "CreatedKeyOut": KEY | {"key": NEW_KEY, "webhookSecret": "whsec_c2VjcmV0IG9mIGFuIGV4YW1wbGU="},
+    "RotatedKeyOut": KEY | {"key": NEW_KEY, "oldKeyUntil": None},
+    "KeysOut": {"items": [KEY], "nextCursor": None},
+    "CreatedShareOut": SHARE | {"url": f"{BASE}/share/an-example-of-a-token"},
+    "SharesOut": {"items": [SHARE]},
     "HealthOut": {"status": "ok"},
     "ReadyOut": {"status": "ready", "checks": {"database": "ok", "redis": "ok", "buckets": "ok"}},
 }
@@ -140,8 +162,12 @@ DETAILS = {
     "cross_site": "Your browser sent this from a page of another site; call the API from your own server instead.",
     "file_too_large": "The upload is larger than this server accepts; split the file, and keep the other parts short.",
     "idempotency_key_reused": "This Idempotency-Key was used before with another file or other options; use a new key.",
+    "insufficient_scope": "This needs an admin key: one with the scope admin.",
     "invalid_csv": f"1 of 7 rows cannot be used; the first fault is on line 8: {ROW_DETAIL}",
     "invalid_webhook_url": "The webhook URL has no scheme; write it as https://host/path.",
+    "invalid_option": "The expiry has passed, or is too far away; give a time to come.",
+    "key_not_found": "There is no key with this id; list the keys.",
+    "key_revoked": "This key is revoked; create another.",
     "missing_api_key": "This server requires an API key; send yours as Authorization: Bearer imgproc_….",
     "missing_file": "The body is empty; check the path of the file that your client sends.",
     "not_finished": "The request has not ended yet; poll its status until it has.",
@@ -149,7 +175,9 @@ DETAILS = {
     "rate_limited": "You made more than 60 calls of this kind; wait 12 s, then call less often.",
     "request_not_found": "There is no request with this id; check the requestId that the upload returned.",
     "delivery_in_progress": "This delivery is being sent right now; wait for its outcome.",
+    "share_not_found": "This request has no link with this id; list its links.",
     "storage_unavailable": "The object store cannot be reached. Try again in a few seconds.",
+    "too_many_links": "This request has 50 links already; revoke one first.",
     "unknown_option": NAME,
     "unsupported_file_type": "The file is a PDF document: upload the table that it was made from, as “CSV UTF-8”.",
 }

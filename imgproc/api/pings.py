@@ -8,12 +8,10 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Flask, current_app
-from flask import request as call
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from imgproc.api import auth
 from imgproc.api.delivery_schemas import PingIn, PingOut
-from imgproc.api.problems import Problem
+from imgproc.api.json_bodies import require_json
 from imgproc.api.slots import Slots
 from imgproc.core.config import Settings
 from imgproc.core.errors import ServerBusy, TooManyPings, TooManyUploads
@@ -23,7 +21,6 @@ from imgproc.journey.services import services
 from imgproc.journey.summary import error_json
 from imgproc.pipeline.http.receiver_faults import note_of
 
-MAX_BODY_BYTES = 64 * 1024
 THREADS_PER_PING = 4  # a silent receiver holds a thread for 15 s, so most threads stay free for other calls
 MOST_PINGS = 2  # at a time in a process, and one of a caller
 
@@ -41,19 +38,9 @@ def most_pings(settings: Settings) -> int:
 
 
 @blueprint.before_request
-def require_json() -> None:
-    """Refuse what is not a short JSON text.
-
-    Raises:
-        Problem: `bad_request`.
-        RequestEntityTooLarge: the body is too long to be read into memory.
-    """
-    call.max_content_length = MAX_BODY_BYTES
-    try:
-        call.get_json()
-    except (BadRequest, UnsupportedMediaType, RecursionError) as error:  # a text of brackets alone nests too deep
-        detail = 'Send JSON like {"url": "https://shop.example/hooks/images"}, as application/json.'
-        raise Problem(400, "bad_request", detail) from error
+def require_receiver() -> None:
+    """Refuse what is not a short JSON text."""
+    require_json('{"url": "https://shop.example/hooks/images"}')
 
 
 @blueprint.post("/test")

@@ -24,6 +24,7 @@ from imgproc.core.errors import (
     InvalidInput,
     InvalidOption,
     NotAuthenticated,
+    NotPermitted,
     QuotaExceeded,
     TooManyPings,
     TooManyUploads,
@@ -73,6 +74,7 @@ def init_app(app: APIFlask) -> None:
     app.register_error_handler(Problem, lambda error: problem(error.status, error.code, error.detail, **error.members))
     app.register_error_handler(InvalidInput, _invalid_input)
     app.register_error_handler(NotAuthenticated, _not_authenticated)
+    app.register_error_handler(NotPermitted, _not_permitted)
     app.register_error_handler(RateLimitExceeded, _rate_limited)
     app.register_error_handler(QuotaExceeded, _quota_exceeded)
     app.register_error_handler(InfrastructureError, lambda error: _unavailable(error.code, error.detail))
@@ -110,6 +112,13 @@ def _not_authenticated(error: NotAuthenticated) -> Response:
     if error.code == "invalid_api_key":
         challenge += ', error="invalid_token"'
     return problem(401, error.code, error.detail, headers={"WWW-Authenticate": challenge})
+
+
+def _not_permitted(error: NotPermitted) -> Response:
+    """Refuse with 403; the challenge names a scope that is too small (RFC 6750, 3.1)."""
+    is_scope = error.code == NotPermitted.code
+    challenge = {"WWW-Authenticate": 'Bearer realm="imgproc", error="insufficient_scope"'} if is_scope else None
+    return problem(403, error.code, error.detail, headers=challenge)
 
 
 def _rate_limited(error: RateLimitExceeded) -> Response:

@@ -31,7 +31,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter = Limiter(
         auth.bucket,
         default_limits=[_limit],
-        default_limits_exempt_when=auth.is_open,
+        default_limits_exempt_when=auth.is_unlimited,
         storage_uri=redis_url(settings),
         storage_options=impatient_options(PATIENCE),  # passed on to redis-py
         in_memory_fallback_enabled=True,

@@ -132,8 +132,17 @@ def _picture(image: Any, side: str) -> dict[str, Any] | None:
 @blueprint.doc(summary="Get the output CSV", responses={302: "To the bucket URL, if CSVs are public."})
 def get_output_csv(request_id: str) -> Any:
     """The output CSV, or a redirect to its bucket URL if CSVs are public."""
+    return output_csv(find_request(request_id))
+
+
+def output_csv(request: ProcessingRequest) -> Any:
+    """The output CSV of a request, or a redirect to it.
+
+    Raises:
+        Problem: 409 `not_finished`, or 404 `no_output`.
+    """
     detail = "The request failed before any row was processed, so it has no output CSV."
-    return _csv(_ended(request_id), "output", "no_output", detail)
+    return _csv(_ended(request), "output", "no_output", detail)
 
 
 @blueprint.get("/<request_id>/failed.csv")
@@ -141,15 +150,23 @@ def get_output_csv(request_id: str) -> Any:
 def get_failed_csv(request_id: str) -> Any:
     """The failed rows as a CSV that can be uploaded as it is, or a redirect to its bucket URL."""
     detail = "No row of this request failed, so there is no failed CSV."
-    return _csv(_ended(request_id), "failed", "nothing_failed", detail)
+    return _csv(_ended(find_request(request_id)), "failed", "nothing_failed", detail)
 
 
 @blueprint.get("/<request_id>/output.xlsx")
 @blueprint.doc(summary="Get the output as a workbook", responses={302: "To the bucket URL, if CSVs are public."})
 def get_output_xlsx(request_id: str) -> Any:
     """The workbook of an upload with `outputFormat=xlsx`, or a redirect to its bucket URL if CSVs are public."""
-    request = _ended(request_id)
-    url = xlsx_url(request)
+    return output_workbook(find_request(request_id))
+
+
+def output_workbook(request: ProcessingRequest) -> Any:
+    """The workbook of a request, or a redirect to it.
+
+    Raises:
+        Problem: 409 `not_finished`, or 404 `no_output`.
+    """
+    url = xlsx_url(_ended(request))
     detail = "The request has no workbook; upload its file with outputFormat=xlsx, or get output.csv."
     return _file(request, url and xlsx_key(request.output_key or ""), url, "no_output", detail)
 
@@ -180,8 +197,7 @@ def _file(request: ProcessingRequest, key: str | None, url: str | None, code: st
     return response
 
 
-def _ended(request_id: str) -> ProcessingRequest:
-    request = find_request(request_id)
+def _ended(request: ProcessingRequest) -> ProcessingRequest:
     if not reads.has_ended(request):
         raise Problem(409, "not_finished", "The request has not ended yet; poll its status until it has.")
     return request
@@ -216,7 +232,7 @@ def cancel(request: ProcessingRequest) -> None:
 @blueprint.doc(summary="Retry the failed images")
 def retry_request(request_id: str) -> dict[str, Any]:
     """Process only the failed and cancelled images again. Then the request is finalized and announced again."""
-    request = _ended(request_id)
+    request = _ended(find_request(request_id))
     retry(request)
     return accepted(request.id)
 

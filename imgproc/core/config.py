@@ -51,6 +51,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         raise ConfigError(_explain(dict(error.messages))) from error  # type: ignore[arg-type]  # a list only for many=True
     values = {name.lower(): value for name, value in loaded.items()}
+    if values["remote_user_header"] and not values["remote_user_networks"]:
+        problem = "Name the networks of the proxy that sets REMOTE_USER_HEADER, e.g. 10.0.0.5/32."
+        raise ConfigError(_explain({"REMOTE_USER_NETWORKS": [problem]}))
     outputs_dir = values["embedded_outputs_dir"]
     values |= {
         "data_dir": data_dir,

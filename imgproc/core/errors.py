@@ -7,6 +7,7 @@ ImgprocError
 │   ├── InvalidWebhookUrl      the webhook URL may not be used
 │   └── UnsupportedFile        not a kind of file we read
 ├── NotAuthenticated           the caller must send a valid API key
+├── NotPermitted               the caller is known, and may not do this
 ├── QuotaExceeded              the caller has too much unfinished work
 │   ├── TooManyUploads         too many large files of the caller are being read
 │   └── TooManyPings           too many receivers of webhooks are being tested
@@ -113,6 +114,12 @@ class NotAuthenticated(ImgprocError):
     """The caller must send a valid API key."""
 
     code = "missing_api_key"
+
+
+class NotPermitted(ImgprocError):
+    """The caller is known, and may not do this."""
+
+    code = "insufficient_scope"
 
 
 class QuotaExceeded(ImgprocError):

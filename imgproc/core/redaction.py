@@ -27,7 +27,9 @@ _USER = re.compile(r"(://)[^\s/?#\"'<>]*@")
 _QUOTED_USER = re.compile(
     rf"({_AGAIN}3A(?:{_AGAIN}2F){{2}})(?:(?!{_AGAIN}(?:2F|3F|23|26))[^\s&\"'<>/])*{_AGAIN}40", re.I
 )
-_OWN_SECRET = re.compile(r"\b(?:(whsec_)[A-Za-z0-9+/=_-]{20,}|(imgproc_)[A-Za-z0-9_-]{40,})")
+_OWN_SECRET = re.compile(
+    r"\b(?:(whsec_)[A-Za-z0-9+/=_-]{20,}|(imgproc_)[A-Za-z0-9_-]{40,}|(share/)[A-Za-z0-9_.-]{80,})"
+)
 
 # Names without punctuation. The first group also matches the end of longer names: X-Amz-Signature, access_token.
 _SECRET_NAME = re.compile(
@@ -44,7 +46,7 @@ def redact(text: str) -> str:
         text = _redact_parameters(text)
     if "@" in text or "%" in text:
         text = _QUOTED_USER.sub(rf"\1{REDACTED}@", _USER.sub(rf"\1{REDACTED}@", text))
-    return _OWN_SECRET.sub(rf"\1\2{REDACTED}", text)
+    return _OWN_SECRET.sub(rf"\1\2\3{REDACTED}", text)
 
 
 def redact_all(value: Any) -> Any:

@@ -161,6 +161,12 @@ class Seconds(fields.Field[tuple[int, ...]]):
         return seconds
 
 
+def is_header_name(value: str) -> None:
+    """Accept the name of a header with a hyphen or none; servers drop names with underscores."""
+    if not HEADER_NAME.fullmatch(value) or "_" in value:
+        raise ValidationError("Give the name of a header without underscores, e.g. X-Forwarded-User.")
+
+
 def is_http_url(value: str) -> None:
     """Accept absolute http and https URLs."""
     if _scheme(value) not in {"http", "https"} or not urlsplit(value).hostname:

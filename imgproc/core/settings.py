@@ -120,6 +120,14 @@ class Settings:
     api_keys_required: bool = operator(
         types.switch(default=False), "Refuse callers without an API key.", compose="true"
     )
+    remote_user_header: str | None = operator(
+        types.text(validate=types.is_header_name),
+        "Header in which a proxy names the user who signed in there. It must replace what clients send.",
+    )
+    remote_user_networks: tuple[Network, ...] = operator(
+        types.Networks(load_default=()),
+        "CIDR ranges of the proxies whose `REMOTE_USER_HEADER` is believed, separated by commas.",
+    )
     trusted_proxies: int = operator(
         types.whole(0, at_least=0),
         "Proxies in front whose `X-Forwarded-*` headers are believed. One too many lets callers forge addresses.",

@@ -234,7 +234,7 @@ class DeliveryAttempt(Base):
 
 
 class ApiKey(Base):
-    """A caller's key, stored as the SHA-256 of its secret.
+    """A caller's key, stored as the SHA-256 of its secret. After a rotation the previous secret may work for a while.
 
     `webhook_secrets` sign the holder's webhooks: newest first, separated by a space. Null means the configured ones.
     """
@@ -249,3 +249,7 @@ class ApiKey(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     webhook_secrets: Mapped[str | None] = mapped_column(Text)
+    scope: Mapped[str] = mapped_column(String(8), default="write", server_default="write")
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    previous_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -6,6 +6,7 @@ from apiflask import APIFlask
 from flask import Response
 
 from imgproc import __version__
+from imgproc.api import auth
 from imgproc.core.config import Settings
 from imgproc.journey import previews
 from imgproc.web import (
@@ -14,11 +15,15 @@ from imgproc.web import (
     draft_page,
     error_pages,
     help_pages,
+    keys_page,
+    login_page,
     outputs,
     picture_page,
     request_actions,
     request_page,
     sample_catalogue,
+    share_page,
+    shared_request,
     start,
     thumbnails,
 )
@@ -38,12 +43,14 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         "console_links": LINKS if has_help else [link for link in LINKS if link[0] != "Help"],
         "imgproc_version": __version__,
         "curl_command": command,
+        "caller": auth.caller,
     }
     app.after_request(_keep_private)
     error_pages.init_app(app)
     previews.init_app(app, settings)
     thumbnails.init_app(app, settings)
-    for module in (docs, start, draft_page, request_page, picture_page, request_actions):
+    pages = (docs, start, draft_page, request_page, picture_page, request_actions)
+    for module in (*pages, login_page, keys_page, share_page, shared_request):
         app.register_blueprint(module.blueprint)
     if has_help:
         app.register_blueprint(help_pages.blueprint)

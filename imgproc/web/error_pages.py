@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, render_template, request
+from typing import cast
 
+from flask import Flask, Response, redirect, render_template, request, url_for
+
+from imgproc.api import auth
 from imgproc.api.problems import PROBLEM_TYPE
 
 HEADINGS = {
@@ -33,10 +36,16 @@ def prefers_json() -> bool:
 
 
 def _show_page(response: Response) -> Response:
-    """Replace the body of a problem by a page, where a browser has asked for one outside the API."""
+    """Replace the body of a problem by a page, where a browser has asked for one outside the API.
+
+    Whoever has to sign in is led to that page, and back afterwards.
+    """
     is_wanted = "text/html" in request.accept_mimetypes.values() and not prefers_json()
     if response.mimetype != PROBLEM_TYPE or not is_wanted or request.path.startswith("/api/"):
         return response
+    if response.status_code == 401 and request.method == "GET" and auth.is_page():
+        asked = request.full_path.removesuffix("?")
+        return cast("Response", redirect(url_for("login.show_login", next=asked if asked != "/" else None)))
     problem = response.get_json(force=True)
     heading = HEADINGS.get(response.status_code, problem["title"])
     response.set_data(render_template("error.html", problem=problem, heading=heading))

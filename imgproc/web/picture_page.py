@@ -40,17 +40,17 @@ def show_picture(request_id: str, image_id: str) -> str:
 def get_original(request_id: str, image_id: str) -> Response:
     """The bytes of the original."""
     image = find_shown(request_id, image_id).image
-    return _picture(image.original_key, image.source_format, original=True)
+    return picture(image.original_key, image.source_format, original=True)
 
 
 @blueprint.get("/<image_id>/after")
 def get_rendition(request_id: str, image_id: str) -> Response:
     """The bytes of the rendition."""
     image = find_shown(request_id, image_id).image
-    return _picture(image.output_key, image.output_format, original=False)
+    return picture(image.output_key, image.output_format, original=False)
 
 
-def _picture(key: str | None, picture_format: str | None, *, original: bool) -> Response:
+def picture(key: str | None, picture_format: str | None, *, original: bool) -> Response:
     """The object as a picture of its format: whatever its bytes are, no browser reads them as a page.
 
     Raises:

@@ -54,7 +54,7 @@ def show_request(request_id: str) -> str:
     show = show if show in FILTERS else "all"
     groups = gallery.failure_groups(found.id) if found.images_failed else []
     gallery.add_examples(groups[:GROUPS])
-    pictures, pages = _pictures(found, show)
+    pictures, pages = pictures_of(found, show)
     return render_template(
         "request.html",
         **progress_context(found),
@@ -75,8 +75,12 @@ def show_progress(request_id: str) -> Response:
 
     `Retry-After` says when to ask again; without it the request has ended.
     """
-    found = find_request(request_id)
-    response = Response(render_template("_progress.html", **progress_context(found)))
+    return progress_response(find_request(request_id))
+
+
+def progress_response(found: ProcessingRequest, **context: Any) -> Response:
+    """The progress of a request, see `show_progress`; `context` replaces what it shows."""
+    response = Response(render_template("_progress.html", **progress_context(found) | context))
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:24], weak=True)
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Images"] = str(found.images_completed + found.images_failed)
@@ -201,7 +205,7 @@ def _rate(found: ProcessingRequest) -> float | None:
     return done / seconds if seconds >= 1 else None
 
 
-def _pictures(found: ProcessingRequest, show: str) -> tuple[list[gallery.Shown], dict[str, str | None]]:
+def pictures_of(found: ProcessingRequest, show: str) -> tuple[list[gallery.Shown], dict[str, str | None]]:
     """A page of pictures, and the values of the query `at` for the pages before and after it."""
     at, status = request.args.get("at", ""), FILTERS[show]
     if found.images_total <= gallery.MOST_SORTED:
@@ -236,7 +240,15 @@ def find_shown(request_id: str, image_id: str) -> gallery.Shown:
     Raises:
         Problem: 404 `image_not_found`.
     """
-    found = find_request(request_id)
+    return shown_in(find_request(request_id), image_id)
+
+
+def shown_in(found: ProcessingRequest, image_id: str) -> gallery.Shown:
+    """An image of a request.
+
+    Raises:
+        Problem: 404 `image_not_found`.
+    """
     is_id = image_id.isdecimal() and len(image_id) <= MAX_ID_DIGITS
     shown = gallery.find_image(found.id, int(image_id)) if is_id else None
     if shown is None:

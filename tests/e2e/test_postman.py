@@ -30,9 +30,9 @@ def _newman() -> Path:
     return script
 
 
-def _key(stack: Stack) -> str:
+def _key(stack: Stack, *, scope: str) -> str:
     """An API key for the collection."""
-    command = [sys.executable, "-m", "imgproc", "keys", "create", "postman"]
+    command = [sys.executable, "-m", "imgproc", "keys", "create", "postman", "--scope", scope]
     made = subprocess.run(command, env={**os.environ, **stack.environ}, cwd=ROOT, check=True, capture_output=True)
     (key,) = re.findall(r"imgproc_[\w-]{43}", made.stdout.decode())
     return str(key)
@@ -49,7 +49,8 @@ def test_the_collection_runs_from_start_to_end(tmp_path: Path, required: str) ->
         postman = "postman/imgproc.postman"
         command = f"run {postman}_collection.json --environment {postman}_environment.json --working-dir {tmp_path}"
         values = f"--env-var baseUrl={stack.url} --env-var webhookUrl={site.url}/webhook --delay-request 200"
-        values += f" --env-var apiKey={_key(stack)}" if required == "true" else ""
+        if required == "true":
+            values += f" --env-var apiKey={_key(stack, scope='write')} --env-var adminKey={_key(stack, scope='admin')}"
         reporters = f"--reporters cli,json --reporter-json-export {report} --color off"
         done = node(
             [str(newman), *command.split(), *values.split(), *reporters.split()],

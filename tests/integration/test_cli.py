@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -155,6 +156,25 @@ def test_keys_are_made_listed_used_and_revoked(stack: Stack) -> None:
     assert run("keys", "revoke", secret[:14], environ=environ).stdout == "Revoked Shop [1].\n"
     assert "unknown or revoked" in run(*unknown, "--key", secret, environ=environ).stderr
     assert "No active key" in run("keys", "revoke", secret[:14], environ=environ).stderr
+
+
+def test_a_key_is_rotated_with_its_scope(stack: Stack) -> None:
+    """`rotate` prints the new key; the list shows scope and expiry, also as JSON."""
+    environ = environment(stack.data_dir)
+    made = json.loads(run("keys", "create", "Reader", "--scope", "read", "--json", environ=environ).stdout)
+    assert SHAPE.fullmatch(made["key"])
+    new = run("keys", "rotate", made["prefix"], "--expires-in", "30", environ=environ).stdout.strip()
+    (listed,) = (
+        key
+        for key in json.loads(run("keys", "list", "--json", environ=environ).stdout)["items"]
+        if key["id"] == made["id"]
+    )
+    assert (listed["scopes"], listed["prefix"], bool(listed["expiresAt"])) == (["read"], new[:14], True)
+    assert re.search(rf"^{new[:14]} .* read .* Reader$", run("keys", "list", environ=environ).stdout, re.MULTILINE)
+    unknown = ["status", UNKNOWN, "--url", stack.url]
+    assert "no request with this id" in run(*unknown, environ=environ | {"API_KEY": new}).stderr
+    assert "unknown or revoked" in run(*unknown, "--key", made["key"], environ=environ).stderr
+    assert run("keys", "create", "x", "--scope", "root", environ=environ).returncode == 2
 
 
 def test_webhook_secrets_are_shown_once_and_replaced(stack: Stack) -> None:

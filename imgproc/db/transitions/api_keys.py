@@ -1,4 +1,4 @@
-"""The transitions of an API key: created, used, given other webhook secrets, revoked."""
+"""The transitions of an API key: created, used, rotated, given other webhook secrets, revoked."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def create(**values: Any) -> None:
     """Insert an active key."""
     with single_statement() as connection:
         connection.execute(sa.insert(ApiKey).values(**values))
+
+
+def is_active() -> sa.ColumnElement[bool]:
+    """SQL: the key is neither revoked nor expired."""
+    return sa.and_(ApiKey.revoked_at.is_(None), sa.or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > db_now()))
 
 
 def use_is_due() -> sa.ColumnElement[bool]:
@@ -40,6 +45,18 @@ def replace_webhook_secrets(key_id: str, *, known: str | None, secrets: str) -> 
     )
     with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
+
+
+def rotate(key_id: str, *, known: str, keep_seconds: float, **values: Any) -> bool:
+    """Replace the hash `known` by the one in `values`. The old secret works for `keep_seconds` more.
+
+    Returns False if the key has been rotated or revoked meanwhile.
+    """
+    values["previous_hash"] = known if keep_seconds else None
+    values["previous_until"] = db_now(keep_seconds) if keep_seconds else None
+    statement = sa.update(ApiKey).where(ApiKey.id == key_id, ApiKey.secret_hash == known, ApiKey.revoked_at.is_(None))
+    with single_statement() as connection:
+        return connection.execute(statement.values(**values)).rowcount == 1
 
 
 def revoke(key_id: str) -> bool:

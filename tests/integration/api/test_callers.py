@@ -142,6 +142,7 @@ def test_each_caller_sees_only_its_own_requests(secret: str) -> None:
     assert listed(bearer(secret)) == {own[0]}
 
 
+SHARE = "00000000-0000-4000-8000-00000000000a"
 REQUEST_ROUTES = [
     ("GET", "/api/status/{}"),
     ("GET", "/api/requests/{}/products"),
@@ -161,6 +162,12 @@ REQUEST_ROUTES = [
     ("GET", "/requests/{}/output.csv"),
     ("GET", "/requests/{}/output.xlsx"),
     ("GET", "/requests/{}/failed.csv"),
+    ("POST", "/api/requests/{}/shares"),
+    ("GET", "/api/requests/{}/shares"),
+    ("DELETE", f"/api/requests/{{}}/shares/{SHARE}"),
+    ("GET", "/requests/{}/share"),
+    ("POST", "/requests/{}/share"),
+    ("POST", f"/requests/{{}}/share/{SHARE}/revoke"),
     ("GET", "/requests/{}/images/7"),
     ("GET", "/requests/{}/images/7/before"),
     ("GET", "/requests/{}/images/7/after"),
@@ -175,7 +182,10 @@ REQUEST_ROUTES = [
 @on_one_database
 def test_the_table_lists_every_route_of_a_request() -> None:
     """The table of the next test is complete."""
-    paths = [path.format("<request_id>").replace(UNKNOWN, "<delivery_id>") for _, path in REQUEST_ROUTES]
+    paths = [
+        path.format("<request_id>").replace(UNKNOWN, "<delivery_id>").replace(SHARE, "<share_id>")
+        for _, path in REQUEST_ROUTES
+    ]
     known = {path.replace("/images/7", "/images/<image_id>") for path in paths}
     assert known == {rule.rule for rule in current_app.url_map.iter_rules() if "request_id" in rule.arguments}
 

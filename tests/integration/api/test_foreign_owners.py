@@ -15,6 +15,7 @@ from flask import Flask, current_app
 from werkzeug.routing import Rule
 
 from imgproc.api.api_keys import create_key, revoke_key
+from imgproc.db.access_models import ShareLink
 from imgproc.db.engine import Base
 from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.queue.connection import redis_client
@@ -26,7 +27,10 @@ from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
-TABLES: tuple[type[Base], ...] = (ProcessingRequest, Product, ProductImage, WebhookDelivery, DeliveryAttempt)
+TABLES: tuple[type[Base], ...] = (
+    *(ProcessingRequest, Product, ProductImage),
+    *(WebhookDelivery, DeliveryAttempt, ShareLink),
+)
 CHANGING = {"date", "x-request-id"}  # headers that differ from answer to answer
 # Whether the request has ended, and whether its CSVs are public.
 STATES = [
@@ -46,7 +50,7 @@ def calls(request_id: str, delivery_id: str) -> list[tuple[str, str]]:
     found = []
     for rule in rules_of_a_request(current_app):
         path = rule.rule.replace("<request_id>", request_id).replace("<delivery_id>", delivery_id)
-        path = path.replace("<image_id>", "1")
+        path = path.replace("<image_id>", "1").replace("<share_id>", delivery_id)
         assert "<" not in path, f"{rule.rule} has a part that this test does not know"
         found += [(method, path) for method in sorted((rule.methods or set()) - {"OPTIONS"})]
     return found
