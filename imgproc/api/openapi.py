@@ -127,17 +127,12 @@ def _complete(spec: dict[str, Any], *, app: APIFlask, keys_required: bool) -> di
     schemas = spec["components"]["schemas"]
     schemas["Problem"] = _problem_schema()
     for name, schema in schemas.items():
-<<<<<<< HEAD
-        if name != "UploadIn":
+        if name not in INPUTS:
             schema["required"] = [
                 member
                 for member in schema["properties"]
                 if member not in OPTIONAL and (name, member) not in OPTIONAL_OF
             ]
-=======
-        if name not in INPUTS:
-            schema["required"] = [member for member in schema["properties"] if member not in OPTIONAL]
->>>>>>> access19
             schema.pop("additionalProperties", None)  # a later version adds members
     _require_above_zero(schemas["UploadIn"]["properties"]["scale"])
     for path in UPLOADS:
