@@ -170,16 +170,6 @@ def waiting_products(request_id: str) -> list[WaitingProducts]:
     return sorted(found, key=lambda each: (-each.products, each.host))
 
 
-def count_waiting() -> tuple[int, int]:
-    """How many products wait for a host, and for how many hosts."""
-    hosts = sa.func.count(Product.waiting_host.distinct())
-    statement = sa.select(sa.func.count(), hosts).where(
-        Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING
-    )
-    products, hosts_waited_for = db.session.execute(statement).one()
-    return products, hosts_waited_for
-
-
 def failures_of(request_id: str, *, most: int) -> dict[str, int]:
     """How many images of a request failed with each code; the `most` frequent codes, the most frequent first."""
     images, statuses = sa.func.count(), [status for status in ProductStatus if status not in WITHOUT_FAILURES]

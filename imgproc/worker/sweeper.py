@@ -18,6 +18,7 @@ from flask import Flask
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
+from imgproc.core import metrics
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
@@ -33,7 +34,7 @@ from imgproc.journey.host_waits import enqueue_due
 from imgproc.journey.isolation import isolated
 from imgproc.journey.outage import describe, growing_pauses, is_away
 from imgproc.journey.services import services
-from imgproc.queue import enqueue
+from imgproc.queue import enqueue, presence
 from imgproc.queue.calls import JobName, job_id
 from imgproc.queue.connection import redis_client
 from imgproc.queue.rq_classes import drop_forged_keys
@@ -150,6 +151,7 @@ def sweep(*, expire_leases: bool = True) -> None:
     for step in steps:
         with isolated(getattr(step, "func", step).__name__):
             step()
+    presence.report_pass()
 
 
 def _cancel_stragglers() -> None:
@@ -248,6 +250,7 @@ def _enqueue_finalizers(queued: set[str]) -> None:
     db.session.rollback()
     for request_id, epoch in found:
         if job_id(JobName.FINALIZE, (request_id, epoch)) not in queued:
+            metrics.REPAIRS.labels(JobName.FINALIZE.value).inc()
             turns.enqueue_finalization(request_id, epoch=epoch)
 
 
@@ -258,4 +261,5 @@ def _enqueue_missing(
     missing = [key for key in ids_of(due) if job_id(name, (key,)) not in queued]
     if missing:
         log.info("jobs_enqueued_again", job=name.value, count=len(missing))
+        metrics.REPAIRS.labels(name.value).inc(len(missing))
         enqueue_again(missing)

@@ -17,6 +17,7 @@ from concurrent import futures
 from contextlib import suppress
 from typing import Any
 
+from imgproc.core.metrics import timed
 from imgproc.pipeline.http.addresses import Address, literal_address
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NoDNSAnswer, Unreachable
@@ -38,13 +39,15 @@ def connect(host: str, port: int, *, seconds: float, check: Check) -> socket.soc
     Raises:
         OSError: no address accepted; `Unreachable` if none answered in time; whatever `check` raises.
     """
-    addresses = _look_up(host, port)
+    with timed("dns"):
+        addresses = _look_up(host, port)
     for *_, socket_address in addresses:
         check(ipaddress.ip_address(socket_address[0]))
     if not addresses:
         raise OSError(f"{host} has no addresses")
     try:
-        connection = _dial(addresses, min(seconds, Deadline.current().remaining()))
+        with timed("connect"):
+            connection = _dial(addresses, min(seconds, Deadline.current().remaining()))
     except TimeoutError as error:
         raise Unreachable(f"{host} did not accept a connection in time") from error
     try:

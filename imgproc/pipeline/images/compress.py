@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageFile
 
+from imgproc.core.metrics import timed
 from imgproc.pipeline.images.colours import is_srgb
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.decode import decode_resized, scaled_size
@@ -82,14 +83,16 @@ def compress(
         check_sides(scaled_size(image.size, options.scale), target=target, scale=options.scale)
         full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
         with _hold_memory(memory, image, target, options):
-            picture = decode_resized(image, source, options=options, target=target)
+            with timed("decode"):
+                picture = decode_resized(image, source, options=options, target=target)
             orientation = orientation_of(image)
             may_keep = target == source_format and _may_keep(image, orientation, options)
             del image  # Frees the picture at full size.
             picture = turn_upright(picture, orientation)
             facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
-            body = _encode(picture, target, options, time)
-            kept = _keep(source, facts, len(body), time) if may_keep else None
+            with timed("encode"):
+                body = _encode(picture, target, options, time)
+                kept = _keep(source, facts, len(body), time) if may_keep else None
     except FAULTS as error:
         raise explain(error, source, source_format) from error
     return _rendition(facts, picture.size, target, body, kept)
