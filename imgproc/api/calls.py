@@ -12,6 +12,7 @@ from imgproc.core import metrics
 from imgproc.core.config import Settings
 
 UNKNOWN = "unknown"  # the route of addresses that do not exist, which strangers choose
+SECRET_PATHS = {"outputs.get_output"}  # whoever knows the key of a CSV can read it
 METHODS = {"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,7 @@ def _log(response: Response) -> Response:
     log.info(
         "call_answered",
         method=request.method,
-        path=request.path,
+        path=_route() if request.endpoint in SECRET_PATHS else request.path,
         status=response.status_code,
         ms=round(_seconds() * 1000, 1),
         bytes=response.content_length,

@@ -68,6 +68,12 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+def start_at_zero(counter: Counter, *labels: str) -> None:
+    """Show the counter from the start: Prometheus sees no increase in a series that begins at 1."""
+    for label in labels:
+        counter.labels(label)
+
+
 def gauge(name: str) -> GaugeMetricFamily:
     """An empty gauge of the table."""
     text, labels = GAUGES[name]

@@ -90,6 +90,7 @@ class Pool(WorkerPool):
         What was loaded until now lives as long as the process. Workers share its memory for as long as no garbage
         collection writes to it, and the end of the pool need not collect it, which takes most of a second.
         """
+        metrics.start_at_zero(metrics.WORKER_DEATHS, *map(_role_name, self.wanted))
         gc.collect()
         gc.freeze()
         super().start(*args, **kwargs)

@@ -173,6 +173,7 @@ def run_worker(
     PreloadedWorker.app = app
     try:
         connection = connect_redis(redis_url)
+        metrics.start_at_zero(metrics.JOB_FAILURES, *role.queues)
         worker = role.worker_class(list(role.queues), name=name, connection=connection, serializer=JSONSerializer)
         worker.work(logging_level="WARNING")
     except (RedisError, QueueUnavailable) as error:

@@ -57,6 +57,9 @@ def run_forever(app: Flask, stop: threading.Event) -> None:
     Removals run in a thread of their own, because they wait for the object store, and repairs must not. Another thread
     enqueues the products whose host may be asked again, because those are due more often.
     """
+    metrics.start_at_zero(metrics.JOB_FAILURES, "sweeper")
+    for counter in (metrics.LEASES_EXPIRED, metrics.REPAIRS):
+        metrics.start_at_zero(counter, *(name.value for name in JobName))
     removals = threading.Thread(target=_repeat, args=(app, stop, remove_due), name="removals")
     waits = threading.Thread(target=_repeat, args=(app, stop, enqueue_due, WAIT_INTERVAL), name="waits")
     removals.start()

@@ -39,8 +39,7 @@ def connect(host: str, port: int, *, seconds: float, check: Check) -> socket.soc
     Raises:
         OSError: no address accepted; `Unreachable` if none answered in time; whatever `check` raises.
     """
-    with timed("dns"):
-        addresses = _look_up(host, port)
+    addresses = _look_up(host, port)
     for *_, socket_address in addresses:
         check(ipaddress.ip_address(socket_address[0]))
     if not addresses:
@@ -86,7 +85,8 @@ def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
 
     threading.Thread(target=ask, name="look-up", daemon=True).start()
     try:
-        return answer.result(timeout=Deadline.current().remaining())
+        with timed("dns"):
+            return answer.result(timeout=Deadline.current().remaining())
     except futures.TimeoutError as error:  # Not the built-in TimeoutError before Python 3.11.
         raise NoDNSAnswer("DNS did not answer in time") from error
 
