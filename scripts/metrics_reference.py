@@ -12,7 +12,7 @@ FILE = ROOT / "docs/reference/metrics.md"
 HEAD = """\
 # Metrics
 
-`/metrics` of a web process shows all of these. Where `METRICS_PORT` is set, pools and sweepers serve the counted ones, too.
+`/metrics` of a web process shows all of these. Where `METRICS_PORT` is set, pools and sweepers serve the counted ones.
 [Monitor](../how-to/monitoring.md) says what to scrape, and [the runbook](../how-to/runbook.md) what to do at an alert.
 
 ## Counted

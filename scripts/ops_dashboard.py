@@ -143,11 +143,11 @@ def dashboard() -> str:
             _placed({"type": "row", "title": row, "collapsed": False, "panels": []}, 0, top, 24, 1, len(panels))
         )
         top += 1
-        for number, (title, unit, queries) in enumerate(listed):
+        for number, (title, unit, shown) in enumerate(listed):
             left, down = number % 3 * WIDTH, number // 3 * HEIGHT
-            panels.append(_placed(_panel(title, unit, queries), left, top + down, WIDTH, HEIGHT, len(panels)))
+            panels.append(_placed(_panel(title, unit, shown), left, top + down, WIDTH, HEIGHT, len(panels)))
         top += -(-len(listed) // 3) * HEIGHT
-    shown = {
+    whole = {
         "title": "imgproc",
         "uid": "imgproc",
         "schemaVersion": 39,
@@ -159,7 +159,7 @@ def dashboard() -> str:
         },
         "panels": panels,
     }
-    return json.dumps(shown, indent=1) + "\n"
+    return json.dumps(whole, indent=1) + "\n"
 
 
 def queries() -> list[str]:

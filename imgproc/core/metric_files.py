@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -108,7 +109,7 @@ class Kept:
         """The metrics; none, and a line in the log, if the files cannot be read."""
         try:
             yield from merged(self._folder)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError, struct.error) as error:
             log.warning("metrics_omitted", service="files", error=str(error))
 
 
