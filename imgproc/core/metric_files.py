@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
 KINDS = ("counter", "histogram")
+RETRY_SECONDS = 60.0  # until a folder that could not be used is tried again
 FILE_BYTES = 256 * 1024  # of a new file; one grows when it is full
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks for the folder
 
@@ -37,6 +39,7 @@ class _Slots:
         self.folder: Path | None = None
         self._taken: dict[tuple[int, Path], str] = {}
         self._lock = Lock()
+        self._retry_at = 0.0
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
@@ -45,43 +48,66 @@ class _Slots:
         self._taken = {}
 
     def name(self) -> str:
-        """The name of this process in the names of its files; empty as long as there is no folder."""
+        """The name of this process in the names of its files; empty as long as there is no folder.
+
+        Raises:
+            OSError: the folder cannot be used; it is tried again after a minute.
+        """
         if self.folder is None:
             return ""
         key = os.getpid(), self.folder
         with self._lock:
             if key not in self._taken:
-                self._taken[key] = _take_slot(self.folder)
+                self._take(key)
             return self._taken[key]
+
+    def _take(self, key: tuple[int, Path]) -> None:
+        if time.monotonic() < self._retry_at:
+            raise OSError("The folder of the metrics could not be used.")
+        try:
+            self._taken[key] = _take_slot(key[1])
+        except OSError as error:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            log.warning("metrics_not_kept", folder=str(key[1]), error=str(error))
+            raise
 
 
 _slots = _Slots()
 _MappedValue: Any = values.MultiProcessValue(_slots.name)  # type: ignore[no-untyped-call]  # not typed
 
 
-def _value(*args: Any, **kwargs: Any) -> Any:
-    """A value in the files of this process, or in its memory where there is no folder."""
-    kind: Any = _MappedValue if _slots.folder else values.MutexValue
-    return kind(*args, **kwargs)
+class _Value:
+    """A value in the files of this process. Where they cannot be used, nothing is counted, and the work goes on."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kind: Any = _MappedValue if _slots.folder else values.MutexValue
+        try:
+            self._kept: Any = kind(*args, **kwargs)
+        except OSError:
+            self._kept = values.MutexValue(*args, **kwargs)  # type: ignore[no-untyped-call]  # not typed
+
+    def inc(self, amount: float) -> None:
+        """Add `amount`."""
+        with suppress(OSError):
+            self._kept.inc(amount)
+
+    def get(self) -> float:
+        """The value, of this process alone."""
+        value: float = self._kept.get()
+        return value
+
+    def set_exemplar(self, _exemplar: object) -> None:
+        """No-op: files hold no exemplars."""
 
 
-values.ValueClass = _value  # the metrics of prometheus_client make their values of it
+values.ValueClass = _Value  # the metrics of prometheus_client make their values of it
 
 
 def use(folder: Path) -> None:
-    """Keep what this process counts in `folder`.
+    """Keep what this process counts from now on in `folder`, which is made at the first count.
 
-    If that cannot be written, a line says so, and nothing is kept. Values made before stay where they are.
+    Values made before there was any folder stay in memory.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _locked(folder):
-            _preallocate(folder / "probe", FILE_BYTES)
-            (folder / "probe").unlink()
-    except OSError as error:
-        _slots.folder = None
-        log.warning("metrics_not_kept", folder=str(folder), error=str(error))
-        return
     os.environ[FOLDER_VARIABLE] = str(folder)
     _slots.folder = folder
 
@@ -132,7 +158,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _take_slot(folder: Path) -> str:
-    """Lock the lowest free slot for the life of this process. Without any other process, delete the old files first."""
+    """Lock the lowest free slot for the life of this process. Without any other process, delete the old files first.
+
+    Raises:
+        OSError: the folder cannot be written, or the disk is full.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(folder):
         for slot in count():
             number = os.open(folder / f"{slot}.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -167,7 +167,7 @@ class Settings:
         types.text(),
         "Folder in which all processes of a machine keep what they count, for `/metrics`.",
         shown="`DATA_DIR/metrics`",
-        compose="/tmp/metrics",  # noqa: S108 - in memory, of one container
+        compose="/dev/shm/metrics",  # noqa: S108 - in memory, of one container
     )
     metrics_port: int = operator(
         types.whole(0, at_least=0, at_most=65535),

@@ -116,6 +116,36 @@ def test_a_forked_process_has_files_of_its_own(tmp_path: Path) -> None:
     assert count_in(tmp_path) == 111
 
 
+FULL = """
+import os, sys
+from pathlib import Path
+from imgproc.core import metric_files, metrics
+def full(*_):
+    raise OSError(28, "No space left on device")
+os.posix_fallocate = full
+metric_files.use(Path(sys.argv[1]))
+with metrics.timed("put"):
+    print("worked")
+metrics.IMAGES.labels("completed", "").inc()
+"""
+
+
+def test_a_full_disk_costs_the_counts_and_not_the_work(tmp_path: Path) -> None:
+    """One line says so. A mapped file without blocks would kill the process at the first count."""
+    command = [sys.executable, "-c", FULL, str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "worked" in ran.stdout
+    assert (ran.stdout + ran.stderr).count("metrics_not_kept") == 1
+    assert (count_in(tmp_path), list(tmp_path.glob("*.db"))) == (0, [])
+
+
+def test_a_folder_that_cannot_be_made_costs_the_counts_and_not_the_work(tmp_path: Path) -> None:
+    """So a read-only file system stops nothing."""
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-c", COUNTER.replace("time.sleep(600)", ""), str(tmp_path / "file/metrics"), "1"]
+    assert "counted" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def test_a_damaged_file_costs_the_counts_and_not_the_scrape(processes: Processes) -> None:
     """The rest of the scrape goes on."""
     processes.start(1)
