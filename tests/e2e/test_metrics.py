@@ -149,3 +149,17 @@ def test_every_line_about_a_request_carries_its_id(stack: Stack, shop: ImageHost
     upload = [line for line in new if line["event"] == "call_answered" and line["path"] == "/api/upload"]
     assert [(line["status"], line["request_id"]) for line in upload] == [(202, request_id)]
     assert {line.get("request_id") for line in new if line["event"] == "call_answered"} <= {request_id, None}
+
+
+def test_the_access_log_holds_no_key_of_a_csv_and_no_query(stack: Stack, shop: ImageHost, folder: Path) -> None:
+    """Whoever knows the address of an output CSV can read it."""
+    before = len(lines(folder))
+    address = stack.status(finish(stack, shop))["outputCsvUrl"]
+    assert requests.get(address, timeout=30).ok
+    assert requests.get(f"{stack.url}/healthz?token=s3cret", timeout=30).ok
+    wait_until(lambda: any(line.get("path") == "/healthz" for line in lines(folder)[before:]))
+    calls = [line for line in lines(folder)[before:] if line["event"] == "call_answered"]
+    assert "/outputs/<path:key>" in {line["path"] for line in calls}
+    shown = json.dumps(calls)
+    assert address.rpartition("/")[2] not in shown
+    assert "s3cret" not in shown

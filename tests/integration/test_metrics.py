@@ -225,3 +225,14 @@ def test_metrics_go_on_without_a_folder(app: Flask, make_app: Callable[..., Flas
     configure(metrics_dir=blocked / "metrics")
     completed(shop)
     assert scrape().value("imgproc_up", service="database") == 1
+
+
+def test_strangers_add_no_series() -> None:
+    """Each unknown address or method would be a new series for ever."""
+    scrape()
+    before = {sample for sample in scrape().totals() if "http" in sample[0]}
+    for path, method in (("/nowhere/1", "GET"), ("/nowhere/2", "GET"), ("/nowhere/3", "BREW"), ("/nowhere/4", "STIR")):
+        assert current_app.test_client().open(path, method=method).status_code in {404, 405}
+    new = {sample for sample in scrape().totals() if "http" in sample[0]} - before
+    routes = {(dict(labels)["method"], dict(labels)["route"]) for _, labels in new}
+    assert routes <= {("GET", "unknown"), ("unknown", "unknown")}
