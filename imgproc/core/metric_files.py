@@ -25,6 +25,7 @@ from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
 KINDS = ("counter", "histogram")
+LOCK_SECONDS = 2.0  # to wait for processes that start at the same time
 RETRY_SECONDS = 60.0  # until a folder that could not be used is tried again
 FILE_BYTES = 256 * 1024  # of a new file; one grows when it is full
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks for the folder
@@ -116,13 +117,17 @@ def merged(folder: Path) -> Iterable[Metric]:
     """The counters and histograms of all processes that use `folder`, the dead ones included.
 
     Raises:
-        OSError: the folder cannot be read.
+        OSError, RuntimeError, ValueError, struct.error: the files cannot be read, or are damaged.
     """
-    if not folder.is_dir():
-        return []
-    with _locked(folder):  # so that no process deletes or makes files meanwhile
-        found: Iterable[Metric] = MultiProcessCollector.merge(map(str, folder.glob("*.db")))  # type: ignore[no-untyped-call]  # not typed
-        return found
+    for last in (False, True):
+        try:
+            found: Iterable[Metric] = MultiProcessCollector.merge(map(str, folder.glob("*.db")))  # type: ignore[no-untyped-call]  # not typed
+        except FileNotFoundError:  # the first process of a new start has just deleted the old files
+            if last:
+                raise
+        else:
+            return found
+    return []
 
 
 class Kept:
@@ -148,10 +153,22 @@ def registry_of(folder: Path) -> CollectorRegistry:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the folder, for a moment: processes start one at a time, and not during a scrape."""
+    """Hold the lock of the folder, for a moment, so that processes take their slots one at a time.
+
+    Raises:
+        OSError: another process has held it for long; it may be suspended.
+    """
     number = os.open(folder / "folder.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    give_up = time.monotonic() + LOCK_SECONDS
     try:
-        fcntl.flock(number, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
         yield
     finally:
         os.close(number)
@@ -201,15 +218,17 @@ def _preallocate(file: Path, size: int) -> None:
     Raises:
         OSError: the disk is full.
     """
-    number = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    new = file.with_suffix(".new")  # renamed when it is whole, because a scrape may read it at any time
+    number = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(number, 0, size)
         else:
             os.write(number, bytes(size))
+        new.rename(file)
     except OSError:
         with suppress(OSError):
-            file.unlink()
+            new.unlink()
         raise
     finally:
         os.close(number)

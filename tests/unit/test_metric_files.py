@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -51,7 +52,7 @@ class Processes:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._running.append(process)
         assert process.stdout
-        assert process.stdout.readline() == "counted\n"
+        assert "counted\n" in iter(process.stdout.readline, "")
         return process
 
     def kill(self, *processes: subprocess.Popen[str]) -> None:
@@ -144,6 +145,19 @@ def test_a_folder_that_cannot_be_made_costs_the_counts_and_not_the_work(tmp_path
     (tmp_path / "file").write_text("")
     command = [sys.executable, "-c", COUNTER.replace("time.sleep(600)", ""), str(tmp_path / "file/metrics"), "1"]
     assert "counted" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_suspended_process_holds_up_neither_a_scrape_nor_the_work_of_others(processes: Processes) -> None:
+    """It may be suspended at the moment in which it holds the lock of the folder."""
+    processes.start(1)
+    number = os.open(processes.folder / "folder.lock", os.O_RDWR)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX)
+        assert processes.count() == 1
+        processes.start(10)
+        assert processes.count() == 1
+    finally:
+        os.close(number)
 
 
 def test_a_damaged_file_costs_the_counts_and_not_the_scrape(processes: Processes) -> None:
