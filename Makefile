@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser lock env clean
+.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser ops-check lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -64,6 +64,9 @@ image-check: $(DEV_STAMP) ## Build the Python layer of the image with the Docker
 pin-images: ## Pin the container images by their digests (ARGS=--check only looks)
 	@$(PYTHON) scripts/pin_images.py $(ARGS)
 
+ops-check: $(DEV_STAMP) ## Check the alert rules and the dashboard in ops/ with promtool, where it is installed
+	@$(BIN)/python -m scripts.ops_check
+
 sbom: $(DEV_STAMP) ## Write a bill of materials (CycloneDX) of requirements.txt to var/sbom.json
 	@$(BIN)/python -m scripts.sbom requirements.txt var/sbom.json
 
@@ -88,6 +91,8 @@ pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command 
 	@$(BIN)/python -m scripts.package_map
 	@$(BIN)/python -m scripts.cli_reference
 	@$(BIN)/python -m scripts.file_messages
+	@$(BIN)/python -m scripts.metrics_reference
+	@$(BIN)/python -m scripts.ops_dashboard
 
 screenshots: $(DEV_STAMP) browser ## Take the pictures of the console in docs/images/
 	@$(BIN)/python -m scripts.screenshots

@@ -7,6 +7,7 @@ from apiflask import APIFlask
 from imgproc.api import (
     auth,
     bodies,
+    calls,
     deliveries,
     edge,
     form_tokens,
@@ -18,6 +19,7 @@ from imgproc.api import (
     problems,
     rate_limits,
     requests,
+    scrapes,
     shares,
     status,
     uploads,
@@ -29,6 +31,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     """Register every blueprint, the problem responses and the OpenAPI document."""
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.strict_slashes = False  # an address with a slash at its end is the same
+    calls.init_app(app, settings)
     problems.init_app(app)
     edge.init_app(app, settings)
     bodies.init_app(app)
@@ -42,5 +45,5 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     app.before_request(option_names.refuse_unknown)
     openapi.init_app(app, settings)
     health.init_app(app)
-    for module in (uploads, status, requests, shares, deliveries, pings, keys, health):
+    for module in (uploads, status, requests, shares, deliveries, pings, keys, scrapes):
         app.register_blueprint(module.blueprint)

@@ -1,8 +1,8 @@
-"""Liveness, readiness and Prometheus metrics."""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Any
@@ -12,20 +12,16 @@ import structlog
 from apiflask import APIBlueprint, Schema
 from apiflask.fields import Dict, String
 from apiflask.validators import OneOf
-from flask import Flask, Response, current_app
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.api.problems import Problem
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.engine import db
-from imgproc.db.models import ProcessingRequest, WebhookDelivery
-from imgproc.db.statuses import DeliveryStatus
-from imgproc.db.waiting_products import count_waiting
+from imgproc.db.models import ProcessingRequest
 from imgproc.journey.outage import describe
 from imgproc.journey.services import services
-from imgproc.queue import connection, enqueue
+from imgproc.queue import connection
 
 PATIENCE = 3.0  # seconds until a service that does not answer counts as unreachable
 
@@ -122,55 +118,3 @@ def _reach_redis() -> None:
 
 def _reach_buckets() -> None:
     services().store.ping()
-
-
-@blueprint.get("/metrics")
-@blueprint.doc(summary="Get Prometheus metrics")
-def get_metrics() -> Response:
-    """Metrics of queues and requests, read at each scrape; `imgproc_up` says whether each service answered."""
-    registry = CollectorRegistry()
-    registry.register(_Metrics())
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-class _Metrics:
-    """Reads the metrics at each scrape, so that all processes return the same values."""
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The metrics of one scrape, without those of a service that is away."""
-        up = GaugeMetricFamily("imgproc_up", "Whether the service answered this scrape.", labels=["service"])
-        for service, read in (("redis", _queue_metrics), ("database", _request_metrics)):
-            try:
-                metrics = list(read())
-            except (DBAPIError, InfrastructureError) as error:
-                log.warning("metrics_omitted", service=service, error=describe(error))
-                up.add_metric([service], 0)
-            else:
-                up.add_metric([service], 1)
-                yield from metrics
-        yield up
-
-
-def _queue_metrics() -> Iterator[GaugeMetricFamily]:
-    queued = GaugeMetricFamily("imgproc_queue_jobs", "Jobs waiting in Redis.", labels=["queue"])
-    for name, length in enqueue.queue_lengths().items():
-        queued.add_metric([name], length)
-    yield queued
-
-
-def _request_metrics() -> Iterator[GaugeMetricFamily]:
-    requests = GaugeMetricFamily("imgproc_requests", "Processing requests by status.", labels=["status"])
-    counted = sa.select(ProcessingRequest.status, sa.func.count()).where(ProcessingRequest.removed_at.is_(None))
-    for status, count in db.session.execute(counted.group_by(ProcessingRequest.status)):
-        requests.add_metric([status.value], count)
-    yield requests
-    counts = count_waiting()
-    texts = {"products": "Products that wait for a host.", "hosts": "Hosts that products wait for."}
-    for (name, text), number in zip(texts.items(), counts, strict=True):
-        gauge = GaugeMetricFamily(f"imgproc_waiting_{name}", text)
-        gauge.add_metric([], number)
-        yield gauge
-    waiting = sa.select(sa.func.count()).where(WebhookDelivery.status == DeliveryStatus.PENDING)
-    deliveries = GaugeMetricFamily("imgproc_deliveries_pending", "Webhook deliveries that wait for their next attempt.")
-    deliveries.add_metric([], db.session.execute(waiting).scalar_one())
-    yield deliveries

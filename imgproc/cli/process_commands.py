@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import click
 
 from imgproc.app import create_app
@@ -9,7 +11,7 @@ from imgproc.core import process
 from imgproc.core.config import load_settings
 from imgproc.journey import delete, jobs
 from imgproc.queue.enqueue import QUEUES
-from imgproc.worker import sweeper
+from imgproc.worker import exporter, sweeper
 from imgproc.worker.pool import Pool
 
 
@@ -33,8 +35,12 @@ def worker(*, queues: tuple[str, ...]) -> None:
 @click.option("--loop", is_flag=True, help="Repeat every SWEEP_INTERVAL seconds, until SIGTERM.")
 def sweep(*, loop: bool) -> None:
     """Repair what a crash left undone: one pass, or a loop."""
-    app = create_app()
+    settings = load_settings()
+    app = create_app(settings)
     if loop:
+        if settings.metrics_port:
+            options = {"port": settings.metrics_port, "folder": settings.metrics_dir}
+            threading.Thread(target=exporter.serve, kwargs=options, name="exporter", daemon=True).start()
         sweeper.run_forever(app, process.stop_on_signals())
         return
     with app.app_context():

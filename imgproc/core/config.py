@@ -57,6 +57,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     outputs_dir = values["embedded_outputs_dir"]
     values |= {
         "data_dir": data_dir,
+        "metrics_dir": Path(values["metrics_dir"] or data_dir / "metrics").absolute(),
         "embedded_outputs_dir": Path(outputs_dir) if outputs_dir else None,
         "database_url": _driver(values["database_url"] or f"sqlite:///{data_dir / 'imgproc.db'}"),
         "s3_public_url": _public_url(values),

@@ -12,7 +12,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-OURS = {"embedded.lock", "embedded.json", "embedded.env", "imgproc.db", "redis", "objects", "s3.log"}
+OURS = {"embedded.lock", "embedded.json", "embedded.env", "imgproc.db", "metrics", "redis", "objects", "s3.log"}
 SUFFIXES = (".new", "-wal", "-shm", "-journal")  # of files being written, and of SQLite
 
 

@@ -173,6 +173,18 @@ class Settings:
         types.whole(50_000_000), "Most pixels of a source image. Formats whose decoders need more memory allow fewer."
     )
     log_format: str = operator(types.choice("text", "json"), "`text` or `json`.", compose=None)
+    access_log: bool = operator(types.switch(default=False), "Log every call of the API.", compose="true")
+    metrics_dir: Path = operator(
+        types.text(),
+        "Folder in which all processes of a machine keep what they count, for `/metrics`.",
+        shown="`DATA_DIR/metrics`",
+        compose="/dev/shm/metrics",  # noqa: S108 - in memory, of one container
+    )
+    metrics_port: int = operator(
+        types.whole(0, at_least=0, at_most=65535),
+        "Port on which pools and sweepers serve `/metrics` of this machine, on all addresses; 0 is none.",
+        compose="9100",
+    )
 
     web_threads: int = tuning(
         types.whole(8), "Threads of a web process. Each works on one whole request, never on a slow client."

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from imgproc.db.engine import db
 from imgproc.db.models import Product
-from imgproc.db.statuses import AT_LIMIT, ProductStatus
+from imgproc.db.statuses import AT_LIMIT
 from imgproc.db.transitions.window import waits_for_host
 
 
@@ -48,13 +48,3 @@ def waiting_products(request_id: str) -> list[WaitingProducts]:
         for host, rows in by_host.items()
     ]
     return sorted(found, key=lambda each: (-each.products, each.host))
-
-
-def count_waiting() -> tuple[int, int]:
-    """How many products wait for a host, and for how many hosts."""
-    hosts = sa.func.count(Product.waiting_host.distinct())
-    statement = sa.select(sa.func.count(), hosts).where(
-        Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING
-    )
-    products, hosts_waited_for = db.session.execute(statement).one()
-    return products, hosts_waited_for

@@ -4,6 +4,7 @@ DATA_DIR/
   embedded.lock     locked while a stack runs here
   embedded.json     ports and secrets: the next start uses them again and finds its data
   embedded.env      addresses of the running stack: `load_settings` reads it, and it is deleted when the stack stops
+  metrics/          what the processes count, in files that outlive them
   redis/            Valkey's append-only file
   objects/          one folder per bucket, one file per object
 """

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
+from structlog.contextvars import bind_contextvars
 
 from imgproc.core.errors import (
     ForbiddenAddress,
@@ -90,6 +91,7 @@ def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str 
     shown = reading_json(reading, scan)
     columns = {"webhook_url": webhook_url, "fingerprint": fingerprint, "api_url": api_url, "reading": stored(shown)}
     request_id = _reserve(services, upload, scan, owner=owner, **columns)
+    bind_contextvars(request_id=request_id)
     _store(services, request_id, upload.stream)
     if earlier := _accept(services, request_id, upload, owner, fingerprint):
         return earlier

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from imgproc.core.errors import HostWait, ImageError, ImgprocError, InfrastructureError
+from imgproc.core.metrics import timed
 from imgproc.db.transitions.products import PendingImage, ProductClaim
 from imgproc.db.transitions.results import FailedImage, ImageResult, MadeImage
 from imgproc.journey.lease import stopping
@@ -123,7 +124,8 @@ class ImageMaker:
         if image.host_answered:
             self.services.host_limits.restore(host_and_port(image.source_url))
         download = partial(self.services.downloader.download, image.source_url, known=known, again=again)
-        return _run_stage(image, BROKEN_DOWNLOAD, download)
+        with timed("download"):
+            return _run_stage(image, BROKEN_DOWNLOAD, download)
 
     def _is_unchanged(self, image: PendingImage, download: Download, earlier: MadeImage) -> bool:
         """Whether the host says that the picture is unchanged, or sent the same bytes as the stored original."""
@@ -222,7 +224,8 @@ class ImageMaker:
         for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
             self.check()
             try:
-                put()
+                with timed("put"):
+                    put()
             except InfrastructureError:
                 if time.monotonic() + pause > give_up or stopping.wait(pause):
                     raise

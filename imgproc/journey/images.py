@@ -5,6 +5,7 @@ Every image has objects of its own, copied inside the store, so that a request c
 
 from __future__ import annotations
 
+import contextvars
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -52,8 +53,11 @@ class ProductImages:
         return [copies.get(image) or outcomes[image.source_url] for image in self._claim.images]
 
     def _map(self, function: Callable[[Item], Result], items: list[Item]) -> Iterable[Result]:
-        """As `map` does, but several at a time."""
-        return _executor(self._settings.image_threads).map(function, items) if len(items) > 1 else map(function, items)
+        """As `map` does, but several at a time. What the threads log carries the ids that this one has bound."""
+        if len(items) <= 1:
+            return map(function, items)
+        contexts = [contextvars.copy_context() for _ in items]  # a context can be entered by one thread at a time
+        return _executor(self._settings.image_threads).map(lambda c, item: c.run(function, item), contexts, items)
 
     def _make(self, images: list[PendingImage]) -> dict[str, ImageOutcome]:
         """Make the images, or copy what earlier requests made of them. Returns the outcomes by URL."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from imgproc.core import metrics
 from imgproc.db.engine import db
 from imgproc.journey.outage import is_away
 
@@ -28,3 +29,4 @@ def isolated(step: str, **ids: Any) -> Iterator[None]:
             raise
         db.session.rollback()
         log.exception("sweep_step_failed", step=step, **ids)
+        metrics.JOB_FAILURES.labels("sweeper").inc()

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
+from inspect import signature
 from typing import Any
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from structlog.contextvars import bind_contextvars
 
+from imgproc.core import metrics
 from imgproc.core.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.db import reads
 from imgproc.db.statuses import RequestStatus
@@ -46,12 +49,15 @@ log = structlog.get_logger(__name__)
 def _entry(job: Callable[..., None]) -> Callable[..., None]:
     """Give a job the services, and end it quietly if another worker took over or a server is away.
 
-    The sweeper enqueues the work again.
+    The sweeper enqueues the work again. Every line that is logged meanwhile carries the ids of the work, until the
+    worker clears them.
     """
     name = JobName(job.__name__).value
+    _, first, *_ = signature(job).parameters  # request_id, product_id or delivery_id
 
     @wraps(job)
     def run(*arguments: Any) -> None:
+        bind_contextvars(**{first: arguments[0]})
         try:
             job(services(), *arguments)
         except LeaseLost as error:
@@ -91,6 +97,9 @@ def process_product(services: Services, product_id: int) -> None:
     claim = products.claim(product_id, token=token, lease_seconds=seconds)
     if claim is None:
         return
+    bind_contextvars(request_id=claim.request_id)
+    if claim.queued_at:
+        metrics.STAGES.labels("wait").observe((claim.claimed_at - claim.queued_at).total_seconds())
     deadline = _product_seconds(services, claim)
     lease = _hold(product_id, products.renew_lease, products.give_back, token=token, seconds=seconds, deadline=deadline)
     with clean_up_if_removed(services, claim.request_id), lease:
@@ -141,11 +150,13 @@ def deliver(services: Services, delivery_id: str) -> None:
     if claim is None:
         deliveries.step_back(delivery_id, delay=CROWDED_DELAY)
         return
+    bind_contextvars(request_id=claim.request_id)
     renew, give_back = deliveries.renew_lease, deliveries.give_back
     with _hold(delivery_id, renew, give_back, token=token, seconds=SENDING_SECONDS, deadline=ATTEMPT_SECONDS):
         attempted = attempt(services, delivery_id, claim)
     log.info("delivery_attempted", delivery_id=delivery_id, status=attempted.status.value, code=attempted.error_code)
-    retry_on_outage(partial(deliveries.record, delivery_id, attempted, token=token))
+    if retry_on_outage(partial(deliveries.record, delivery_id, attempted, token=token)):
+        metrics.DELIVERIES.labels(attempted.status.value, attempted.error_code or "").inc()
 
 
 # -- the steps between the jobs, and their leases ------------------------------------------------------------------
@@ -164,7 +175,9 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
         return
     announce = outcome.announcement(request, RequestStatus.FAILED, code=error.code, detail=error.detail)
     fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, announce=announce)
-    if delivery_id := retry_on_outage(fail):
+    delivery_id = retry_on_outage(fail)
+    metrics.REQUESTS.labels(RequestStatus.FAILED.value, error.code).inc()
+    if delivery_id:
         turns.enqueue_deliveries([delivery_id])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import threading
 import time
@@ -67,7 +68,8 @@ class Lease:
         self._ended = threading.Event()
         self._lost = threading.Event()
         self._app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a werkzeug proxy
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        keep = contextvars.copy_context().run  # with the ids that this thread has bound for its log
+        self._thread = threading.Thread(target=keep, args=(self._keep,), name="lease", daemon=True)
         self._hold_from(time.monotonic())
 
     def __enter__(self) -> Lease:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from imgproc.core import metrics
 from imgproc.db import reads
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.statuses import RequestStatus
@@ -40,7 +41,7 @@ def complete(services: Services, request: ProcessingRequest, files: CsvFiles, *,
     status = end_of(request)
     urls = csv_urls(services, request, files)
     code, detail = NO_IMAGE if status is RequestStatus.FAILED else (None, None)
-    return finalization.complete(
+    delivery_id = finalization.complete(
         request.id,
         epoch=request.finalize_epoch,
         token=token,
@@ -54,6 +55,8 @@ def complete(services: Services, request: ProcessingRequest, files: CsvFiles, *,
         },
         announce=announcement(request, status, code=code, detail=detail, urls=urls),
     )
+    metrics.REQUESTS.labels(status.value, code or "").inc()
+    return delivery_id
 
 
 def csv_urls(services: Services, request: ProcessingRequest, files: CsvFiles) -> dict[str, str | None]:

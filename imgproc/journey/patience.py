@@ -60,7 +60,7 @@ def judge(
             "Retry the request once it does."
         )
     seconds = max(_backoff(image.refusals), error.retry_after or 0.0)
-    return HostPause(error.host, error.trouble, min(seconds, patience), RefusedImage(image.id, answered))
+    return HostPause(error.host, Trouble(error.trouble).value, min(seconds, patience), RefusedImage(image.id, answered))
 
 
 def _given_up(error: HostWait) -> HostUnavailable:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import structlog
 
+from imgproc.core import metrics
 from imgproc.core.errors import ImgprocError, InfrastructureError
 from imgproc.db.statuses import AT_LIMIT
 from imgproc.db.transitions import products
 from imgproc.db.transitions.products import ProductClaim, Waiting
-from imgproc.db.transitions.results import ImageResult, Settled
+from imgproc.db.transitions.results import FailedImage, ImageResult, MadeImage, Settled
 from imgproc.journey.image_maker import FailedAttempt, ImageOutcome, failed
 from imgproc.journey.patience import HostPause, HostUnavailable, judge
 from imgproc.journey.services import Services
@@ -43,8 +44,10 @@ def settle(
     found = _sort(services, claim, outcomes)
     _log_attempt(product_id, claim, found, outcomes)
     if not (found.outages or found.again or found.pauses):
-        return products.finish(product_id, found.results, token=token, window=window)
-    return products.postpone(
+        settled = products.finish(product_id, found.results, token=token, window=window)
+        count_images(found.results)
+        return settled
+    settled = products.postpone(
         product_id,
         found.results,
         token=token,
@@ -54,6 +57,21 @@ def settle(
         waiting=_waiting(found),
         refused=[pause.refused for pause in found.pauses if pause.refused],
     )
+    count_images(found.results)
+    for pause in found.pauses:
+        metrics.HOST_PAUSES.labels(pause.reason).inc()
+    return settled
+
+
+def count_images(results: list[ImageResult]) -> None:
+    """Count images that have ended. Call it after the commit: what a retry of the transaction repeats counts once."""
+    for result in results:
+        if isinstance(result.outcome, FailedImage):
+            metrics.IMAGES.labels("failed", result.outcome.error_code).inc()
+        elif isinstance(result.outcome, MadeImage):
+            metrics.IMAGES.labels("completed", "").inc()
+            metrics.IMAGE_BYTES.labels("in").inc(result.outcome.source_bytes)
+            metrics.IMAGE_BYTES.labels("out").inc(result.outcome.output_bytes)
 
 
 def _sort(services: Services, claim: ProductClaim, outcomes: list[ImageOutcome]) -> _Sorted:

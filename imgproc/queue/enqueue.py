@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from imgproc.queue import presence
 from imgproc.queue.calls import JobName, job_id
 from imgproc.queue.connection import redis_client, redis_errors
 from imgproc.queue.fair_order import EVERY_LIST, Turn, rings_key
@@ -30,6 +31,7 @@ KEY_TYPES = {
     **{f"rq:workers:{name}": "set" for name in QUEUES},
     "rq:queues": "set",
     "rq:workers": "set",
+    **presence.KEY_TYPES,
 }  # the keys that all workers share in Redis
 NO_TURN = Turn()
 

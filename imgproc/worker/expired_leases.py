@@ -11,6 +11,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 import structlog
 
+from imgproc.core import metrics
 from imgproc.core.config import Settings
 from imgproc.db import reads
 from imgproc.db.engine import db
@@ -20,6 +21,7 @@ from imgproc.db.statuses import UNFINALIZED, RequestStatus
 from imgproc.db.transitions import deliveries, expiry, finalization
 from imgproc.journey import outcome, turns
 from imgproc.journey.isolation import isolated
+from imgproc.queue.calls import JobName
 
 BATCH = 1000  # rows that a statement of one pass reads; the next pass comes within a second
 PRODUCT_LOST = (
@@ -44,6 +46,7 @@ def return_products(settings: Settings) -> None:
     expired = expiry.requeue_expired(max_attempts=settings.max_attempts)
     if expired:
         log.warning("leases_expired", products=len(expired))
+        _count(JobName.PROCESS_PRODUCT, len(expired))
     turns.enqueue_products(expired)
     used_up = sa.select(Product.id).where(expiry.is_expired(), Product.attempt >= settings.max_attempts).limit(BATCH)
     for product_id in ids_of(used_up):
@@ -61,6 +64,8 @@ def _fail_product(settings: Settings, product_id: int) -> None:
     )
     if lost:
         log.error("product_failed", request_id=lost.request_id, product_id=product_id, code="worker_lost")
+        _count(JobName.PROCESS_PRODUCT)
+        metrics.IMAGES.labels("failed", "worker_lost").inc(lost.images)
         turns.enqueue_products(lost.released)
 
 
@@ -69,6 +74,7 @@ def return_plans(settings: Settings) -> None:
     expired = expiry.requeue_plans(max_attempts=settings.max_attempts)
     if expired:
         log.warning("leases_expired", plans=len(expired))
+        _count(JobName.PLAN, len(expired))
     turns.enqueue_plans(expired)
     used_up = (
         sa.select(ProcessingRequest.id)
@@ -102,6 +108,7 @@ def _return_finalization(settings: Settings, request_id: str, *, epoch: int, att
         return
     next_epoch = finalization.supersede_finalizer(request_id, epoch=epoch, max_attempts=settings.max_attempts)
     if next_epoch:
+        _count(JobName.FINALIZE)
         turns.enqueue_finalization(request_id, epoch=next_epoch)
 
 
@@ -121,6 +128,8 @@ def _fail_request(settings: Settings, request_id: str, *, step: RequestStatus, c
     db.session.rollback()
     if failed:
         log.error("request_failed", request_id=request_id, code=code)
+        _count(JobName.FINALIZE if step is RequestStatus.FINALIZING else JobName.PLAN)
+        metrics.REQUESTS.labels(RequestStatus.FAILED.value, code).inc()
         turns.enqueue_deliveries([failed.delivery_id] if failed.delivery_id else [])
 
 
@@ -132,6 +141,12 @@ def return_deliveries(settings: Settings) -> None:
             status = deliveries.lose(delivery_id, max_attempts=max_attempts, code="worker_lost", detail=DELIVERY_LOST)
             if status:
                 log.warning("delivery_lost", delivery_id=delivery_id, status=status.value)
+                _count(JobName.DELIVER)
+                metrics.DELIVERIES.labels(status.value, "worker_lost").inc()
+
+
+def _count(work: JobName, leases: int = 1) -> None:
+    metrics.LEASES_EXPIRED.labels(work.value).inc(leases)
 
 
 STEPS: list[Callable[[Settings], None]] = [return_products, return_plans, return_finalizations, return_deliveries]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections import Counter
 from collections.abc import Collection
 from types import ModuleType
@@ -17,18 +18,25 @@ from flask import Flask
 from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
+from imgproc.core import metrics
 from imgproc.core.config import Settings
+from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import delayed_stop_signals
 from imgproc.queue.connection import connect_redis, redis_url
 from imgproc.queue.enqueue import BULK, DELIVERIES, EXPRESS, QUEUES
+from imgproc.queue.presence import ROLES, report_pool
 from imgproc.queue.rq_classes import AllowedJob
 from imgproc.worker.delivery_worker import DeliveryWorker
+from imgproc.worker.exporter import Exporter
 from imgproc.worker.preloaded_worker import PreloadedWorker, Role, run_worker
 from imgproc.worker.readiness import Readiness
 from imgproc.worker.watchdog import Pulse, Watch
 
 RESERVED = 4  # one worker of so many takes no bulk
 BULK_NICENESS = 10  # added to that of the others, so that they get most of the processor while they need it
+
+REPORT_SECONDS = 5.0  # between two reports of how many workers there are
+REPORT_PATIENCE = 0.5  # seconds that Redis may take for one
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +71,10 @@ class Pool(WorkerPool):
         self.wanted = roles_of(queues, workers=settings.workers)
         self.redis_url = redis_url(settings)
         self.readiness = Readiness(app, redis_url=self.redis_url)
+        self.exporter = Exporter(port=settings.metrics_port, folder=settings.metrics_dir)
+        self.reports = connect_redis(self.redis_url, timeout=REPORT_PATIENCE, retries=0)
+        self.reported: dict[str, int] = {}
+        self.report_at = 0.0
         super().__init__(
             QUEUES,
             connection=connect_redis(self.redis_url),
@@ -78,6 +90,7 @@ class Pool(WorkerPool):
         What was loaded until now lives as long as the process. Workers share its memory for as long as no garbage
         collection writes to it, and the end of the pool need not collect it, which takes most of a second.
         """
+        metrics.start_at_zero(metrics.WORKER_DEATHS, *map(_role_name, self.wanted))
         gc.collect()
         gc.freeze()
         super().start(*args, **kwargs)
@@ -88,12 +101,27 @@ class Pool(WorkerPool):
     def check_workers(self, respawn: bool = True) -> None:
         """Replace dead workers, at every round of the pool; a missing one starts once its servers answer."""
         self.reap_workers()
+        self.exporter.keep_alive()
+        self.report()
         missing = self.num_workers - self.number_of_active_workers
         if not missing or not respawn or not self.readiness.is_ready():
             return
         for _ in range(missing):
             if self.status is not self.Status.STOPPED:
                 self.start_worker(burst=self._burst)
+
+    def report(self) -> None:
+        """Tell Redis every few seconds, and after each change, how many workers live. A stuck pool tells nothing."""
+        living = Counter(_role_name(self.roles[worker.name]) for worker in self.worker_dict.values())
+        workers = {role: living[role] for role in ROLES}
+        if workers == self.reported and time.monotonic() < self.report_at:
+            return
+        self.reported, self.report_at = workers, time.monotonic() + REPORT_SECONDS
+        try:
+            report_pool(self.reports, self.name, workers)
+        except QueueUnavailable as error:
+            log.debug("report_failed", error=str(error))
+        self.reports.close()  # because workers are forked next
 
     def start_worker(self, *args: Any, **kwargs: Any) -> None:
         """Start one worker. Signals wait until the pool knows it, and the worker has handlers of its own.
@@ -140,7 +168,12 @@ class Pool(WorkerPool):
     def handle_dead_worker(self, worker_data: Any) -> None:
         """Log which worker died, and how; the next round starts another."""
         self.watches.pop(worker_data.name, None)
-        self.roles.pop(worker_data.name, None)
+        role = self.roles.pop(worker_data.name)
         super().handle_dead_worker(worker_data)
         if self.status is not self.Status.STOPPED:
+            metrics.WORKER_DEATHS.labels(_role_name(role)).inc()
             log.warning("worker_died", pid=worker_data.pid, exit_code=worker_data.process.exitcode)
+
+
+def _role_name(role: Role) -> str:
+    return "deliveries" if role.worker_class is DeliveryWorker else "images"

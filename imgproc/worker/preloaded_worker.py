@@ -22,7 +22,9 @@ from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
+from structlog.contextvars import clear_contextvars
 
+from imgproc.core import metrics
 from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import accept_stop_signals, die_with_parent, dump_no_core, limit_memory
 from imgproc.db.engine import db
@@ -88,6 +90,9 @@ class PreloadedWorker(SimpleWorker):
                 job.perform()
         except Exception:  # noqa: BLE001 - all are logged, and none may end the worker
             self.report_failure(job, queue)
+            metrics.JOB_FAILURES.labels(queue.name).inc()
+        finally:
+            clear_contextvars()
 
     def report_failure(self, job: Job, queue: Queue) -> None:
         """Log the exception that a job raised. Its lease expires, and the sweeper gives the work another attempt."""
@@ -168,6 +173,7 @@ def run_worker(
     PreloadedWorker.app = app
     try:
         connection = connect_redis(redis_url)
+        metrics.start_at_zero(metrics.JOB_FAILURES, *role.queues)
         worker = role.worker_class(list(role.queues), name=name, connection=connection, serializer=JSONSerializer)
         worker.work(logging_level="WARNING")
     except (RedisError, QueueUnavailable) as error:

@@ -17,6 +17,7 @@ from flask import Flask
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
+from imgproc.core import metrics
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
@@ -30,7 +31,7 @@ from imgproc.journey.delete import remove_due
 from imgproc.journey.host_waits import enqueue_due, wake_idle_hosts
 from imgproc.journey.isolation import isolated
 from imgproc.journey.services import services
-from imgproc.queue import enqueue
+from imgproc.queue import enqueue, presence
 from imgproc.queue.calls import JobName, job_id
 from imgproc.queue.connection import redis_client
 from imgproc.queue.rq_classes import drop_forged_keys
@@ -53,6 +54,9 @@ def run_forever(app: Flask, stop: threading.Event) -> None:
     Removals run in a thread of their own, because they wait for the object store, and repairs must not. Another thread
     enqueues the products whose host may be asked again, because those are due more often.
     """
+    metrics.start_at_zero(metrics.JOB_FAILURES, "sweeper")
+    for counter in (metrics.LEASES_EXPIRED, metrics.REPAIRS):
+        metrics.start_at_zero(counter, *(name.value for name in JobName))
     removals = threading.Thread(target=repeat, args=(app, stop, remove_due), name="removals")
     waits = threading.Thread(target=repeat, args=(app, stop, enqueue_waiting, WAIT_INTERVAL), name="waits")
     removals.start()
@@ -126,6 +130,7 @@ def sweep(*, expire_leases: bool = True) -> None:
     for step in steps:
         with isolated(getattr(step, "func", step).__name__):
             step()
+    presence.report_pass()
 
 
 def _cancel_stragglers() -> None:
@@ -224,6 +229,7 @@ def _enqueue_finalizers(queued: set[str]) -> None:
     db.session.rollback()
     for request_id, epoch in found:
         if job_id(JobName.FINALIZE, (request_id, epoch)) not in queued:
+            metrics.REPAIRS.labels(JobName.FINALIZE.value).inc()
             turns.enqueue_finalization(request_id, epoch=epoch)
 
 
@@ -234,4 +240,5 @@ def _enqueue_missing(
     missing = [key for key in ids_of(due) if job_id(name, (key,)) not in queued]
     if missing:
         log.info("jobs_enqueued_again", job=name.value, count=len(missing))
+        metrics.REPAIRS.labels(name.value).inc(len(missing))
         enqueue_again(missing)

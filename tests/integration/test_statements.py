@@ -161,6 +161,14 @@ def test_listing_requests_reads_few_rows(full_tables: FullTables, status: str, w
     _walk(path, secret=full_tables.secret if with_key else "")
 
 
+def test_a_scrape_reads_few_rows(full_tables: FullTables) -> None:
+    """The gauges are read from open work alone."""
+    with plans_of_statements(most_rows=MOST_ROWS) as plans:
+        assert "imgproc_oldest_seconds" in current_app.test_client().get("/metrics").text
+    assert len(plans.statements) == 10
+    assert not plans.faults, plans.report()
+
+
 def test_a_worker_reads_few_rows(full_tables: FullTables) -> None:
     """A worker claims, finishes and postpones products, fills the window, and checks whether work is left."""
     *_, next_one = _queued(full_tables.large)

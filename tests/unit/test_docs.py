@@ -24,7 +24,7 @@ from imgproc.core.config import MIB, SettingsSchema, load_settings
 from imgproc.core.errors import ImgprocError
 from imgproc.db.engine import Base
 from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
-from scripts import cli_reference, diagrams, file_messages, package_map, upload_options
+from scripts import cli_reference, diagrams, file_messages, metrics_reference, package_map, upload_options
 from scripts.drawing import svg
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,6 +96,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     DOCS / "reference/cli.md": cli_reference.page,
     upload_options.FILE: upload_options.text,
     file_messages.PAGE: file_messages.page,
+    metrics_reference.FILE: metrics_reference.page,
     package_map.PAGE: lambda: package_map.page(PACKAGES, package_map.imports(PACKAGES)),
     package_map.PICTURE: lambda: svg(package_map.drawing(package_map.imports(PACKAGES))),
     **{diagrams.FOLDER / f"{name}.svg": partial(svg, drawing) for name, drawing in diagrams.DRAWINGS.items()},
@@ -191,7 +192,7 @@ def test_every_error_code_is_documented() -> None:
     sources = [ast.parse(path.read_text()) for path in (ROOT / "imgproc").rglob("*.py")]
     given = {code for source in sources for code in _codes(source)} | set(CODE_OF.values()) | _codes_of_the_tree()
     assert {"missing_file", "not_found", "no_urls", "timeout", "truncated_image", "worker_lost"} <= given
-    metrics = _words((DOCS / "how-to/monitoring.md").read_text())
+    metrics = {word.removesuffix("_total") for word in _words((DOCS / "reference/metrics.md").read_text())}
     assert given - set(_documented_errors()) - metrics - FORMATS == set()
 
 

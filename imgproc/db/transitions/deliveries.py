@@ -38,6 +38,7 @@ class DeliveryClaim:
     url: str
     payload: dict[str, Any]
     retries: int
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ def claim(
             lease_token=token,
             lease_until=db_now(lease_seconds),
         )
-        .returning(OWNER, WebhookDelivery.url, WebhookDelivery.payload, WebhookDelivery.retries)
+        .returning(
+            OWNER, WebhookDelivery.url, WebhookDelivery.payload, WebhookDelivery.retries, WebhookDelivery.request_id
+        )
     )
     with single_statement() as connection:
         lock = [_LOCK_CLAIMS] if connection.dialect.name == "postgresql" else []  # SQLite has one writer at a time

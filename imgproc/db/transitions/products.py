@@ -53,6 +53,7 @@ class ProductClaim:
     options: dict[str, Any]
     claimed_at: datetime = field(compare=False)
     images: tuple[PendingImage, ...]
+    queued_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ _CLAIM = (
         Product.attempt,
         # IN, because inside RETURNING SQLite reads all requests for `==`.
         sa.select(ProcessingRequest.options).where(ProcessingRequest.id.in_([Product.request_id])).label("options"),
+        Product.queued_at,
         db_now().label("claimed_at"),
         advisory_lock(Product.request_id).label("lock"),
     )

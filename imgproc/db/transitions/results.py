@@ -67,21 +67,29 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class Counted:
-    """A request after a product was counted: how many products have ended, and whether this one was postponed."""
+    """A request after a product was counted: how many products have ended, and whether this one was postponed.
+
+    `images` is how many images of the product ended.
+    """
 
     request_id: str
     ended: int
     total: int
     postponed: bool
+    images: int = 0
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What a product's end or postponement allows: products to enqueue, and the finalization once all have ended."""
+    """What a product's end or postponement allows: products to enqueue, and the finalization once all have ended.
+
+    `images` is how many of its images ended in this transition.
+    """
 
     request_id: str
     released: tuple[int, ...]
     all_ended: bool
+    images: int = 0
 
 
 _SAVE_RESULT = sa.update(ProductImage).where(
@@ -127,7 +135,7 @@ def count(connection: Connection, request_id: str, results: Sequence[ImageResult
     }
     more = {f"more_{name}": counts.get(name, 0) for name in _COUNTERS}
     ((counted,),) = _COUNT.run(connection, {"request": request_id, **more})
-    return Counted(request_id, counted["ended"], counted["total"], postponed=not ended)
+    return Counted(request_id, counted["ended"], counted["total"], postponed=not ended, images=len(results))
 
 
 def refill(counted: Counted, *, window: int) -> Settled:
@@ -144,4 +152,4 @@ def refill(counted: Counted, *, window: int) -> Settled:
         except DBAPIError as error:  # the product is settled, and must not be settled again
             if not is_outage(error):
                 raise
-    return Settled(counted.request_id, released, all_ended)
+    return Settled(counted.request_id, released, all_ended, counted.images)

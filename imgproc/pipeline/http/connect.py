@@ -17,6 +17,7 @@ from concurrent import futures
 from contextlib import suppress
 from typing import Any
 
+from imgproc.core.metrics import timed
 from imgproc.pipeline.http.addresses import Address, literal_address
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NoDNSAnswer, Unreachable
@@ -44,7 +45,8 @@ def connect(host: str, port: int, *, seconds: float, check: Check) -> socket.soc
     if not addresses:
         raise OSError(f"{host} has no addresses")
     try:
-        connection = _dial(addresses, min(seconds, Deadline.current().remaining()))
+        with timed("connect"):
+            connection = _dial(addresses, min(seconds, Deadline.current().remaining()))
     except TimeoutError as error:
         raise Unreachable(f"{host} did not accept a connection in time") from error
     try:
@@ -83,7 +85,8 @@ def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
 
     threading.Thread(target=ask, name="look-up", daemon=True).start()
     try:
-        return answer.result(timeout=Deadline.current().remaining())
+        with timed("dns"):
+            return answer.result(timeout=Deadline.current().remaining())
     except futures.TimeoutError as error:  # Not the built-in TimeoutError before Python 3.11.
         raise NoDNSAnswer("DNS did not answer in time") from error
 

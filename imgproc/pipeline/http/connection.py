@@ -15,6 +15,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from imgproc.core.metrics import timed
 from imgproc.pipeline.http.addresses import Address, Network, check_address
 from imgproc.pipeline.http.connect import connect
 from imgproc.pipeline.http.deadline import Deadline
@@ -76,7 +77,8 @@ class _Connection(HTTPConnection):
             StaleConnection: the connection was reused and broke or timed out.
         """
         try:
-            response = super().getresponse()
+            with timed("first_byte"):
+                response = super().getresponse()
         except OSError as error:
             if self._answered_at is not None:
                 raise StaleConnection("a kept-alive connection did not answer") from error

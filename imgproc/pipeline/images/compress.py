@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
+from imgproc.core.metrics import timed
 from imgproc.pipeline.images.apart import run_apart
 from imgproc.pipeline.images.colours import is_srgb
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
@@ -100,15 +101,17 @@ def compress(
         check_sides(scaled_size(image.size, factor), target=target, scale=factor)
         full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
         with _hold_memory(memory, image, target, options):
-            picture = decode_resized(image, source, options=options, target=target)
+            with timed("decode"):
+                picture = decode_resized(image, source, options=options, target=target)
             orientation = orientation_of(image)
             facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
             may_keep = _may_keep(image, facts, target, options)
             notes = notes_of(image, source, source_format)
             image = None  # Frees the picture at full size.
             picture = turn_upright(picture, orientation)
-            body = _encode(picture, target, factor, options, time)
-            kept = _keep(source, facts, body, options, time) if may_keep else None
+            with timed("encode"):
+                body = _encode(picture, target, factor, options, time)
+                kept = _keep(source, facts, body, options, time) if may_keep else None
     except FAULTS as error:
         raise explain(error, source, source_format, image) from error
     return _rendition(facts, ImageFacts(len(body), *picture.size, target), body, kept, options, notes)

@@ -1,0 +1,64 @@
+"""Measures and logs every call. What is logged while a call is served carries the id of the request that it names."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from imgproc.core import metrics
+from imgproc.core.config import Settings
+
+UNKNOWN = "unknown"  # the route of addresses that do not exist, which strangers choose
+SECRET_PATHS = {"outputs.get_output"}  # whoever knows the key of a CSV can read it
+METHODS = {"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
+
+log = structlog.get_logger(__name__)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register the measurement, which must come before every check, so that refused calls count as well."""
+    app.before_request(_begin)
+    app.after_request(_log if settings.access_log else _measure)
+    app.teardown_request(lambda _error: clear_contextvars())
+
+
+def _begin() -> None:
+    """Note when the call began, once its body is here."""
+    g.began = time.monotonic()
+    clear_contextvars()
+    if request_id := (request.view_args or {}).get("request_id"):
+        bind_contextvars(request_id=request_id)
+
+
+def _measure(response: Response) -> Response:
+    method = request.method if request.method in METHODS else UNKNOWN
+    metrics.HTTP.labels(method, _route(), str(response.status_code)).observe(_seconds())
+    return response
+
+
+def _log(response: Response) -> Response:
+    """Measure the call, and log it: without its query, which may hold anything, and without its body."""
+    caller = g.get("caller")
+    log.info(
+        "call_answered",
+        method=request.method,
+        path=_route() if request.endpoint in SECRET_PATHS else request.path,
+        status=response.status_code,
+        ms=round(_seconds() * 1000, 1),
+        bytes=response.content_length,
+        address=request.remote_addr,
+        key=caller.owner if caller and caller.owner else None,
+        agent=request.user_agent.string[:200],
+    )
+    return _measure(response)
+
+
+def _route() -> str:
+    return request.url_rule.rule if request.url_rule else UNKNOWN
+
+
+def _seconds() -> float:
+    return time.monotonic() - g.began if "began" in g else 0.0
