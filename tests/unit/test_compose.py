@@ -156,8 +156,10 @@ def test_workers_may_only_use_objects_of_the_two_buckets() -> None:
     allowed = {action: set(each["Resource"]) for each in statements("worker-policy.json") for action in each["Action"]}
     objects = {f"arn:aws:s3:::{bucket}/*" for bucket in BUCKETS}
     multipart = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-    on_objects = dict.fromkeys(("s3:DeleteObject", "s3:GetObject", "s3:PutObject", *multipart), objects)
-    assert allowed == on_objects | {"s3:ListBucket": {f"arn:aws:s3:::{bucket}" for bucket in BUCKETS}}
+    actions = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject", *multipart)
+    buckets = {f"arn:aws:s3:::{bucket}" for bucket in BUCKETS}
+    on_buckets = dict.fromkeys(("s3:ListBucket", "s3:ListBucketVersions"), buckets)
+    assert allowed == dict.fromkeys(actions, objects) | on_buckets
 
 
 def test_the_buckets_are_those_of_the_policies() -> None:

@@ -23,12 +23,12 @@ from urllib3.exceptions import HTTPError
 from imgproc.core.errors import ImgprocError, StorageUnavailable
 from imgproc.core.spool import Spool
 from imgproc.pipeline.storage.clients import ClientsOfProcess
+from imgproc.pipeline.storage.deletion import delete_page
 from imgproc.pipeline.storage.downloads import attachment, content_type_of
 from imgproc.pipeline.storage.object_keys import input_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 MIB = 1024 * 1024
 
@@ -169,9 +169,10 @@ class Store:
         return f"s3://{self._originals}/{key}"
 
     def delete_some(self, request_id: str) -> bool:
-        """Delete up to 1,000 objects of a request in each bucket; False if more are left."""
+        """Delete up to 1,000 objects of a request in each bucket, with their versions; False if more are left."""
         with _storage_errors("delete a request's objects"):
-            emptied = [self._delete_page(bucket, f"{request_id}/") for bucket in (self._originals, self._outputs)]
+            buckets = (self._originals, self._outputs)
+            emptied = [delete_page(self._s3(), bucket, f"{request_id}/") for bucket in buckets]
             return all(emptied)
 
     def ping(self) -> None:
@@ -185,17 +186,6 @@ class Store:
 
     def _s3(self) -> S3Client:
         return self._clients.get().s3
-
-    def _delete_page(self, bucket: str, prefix: str) -> bool:
-        s3 = self._s3()
-        # A page of a listing holds up to 1,000 keys, and so does a deletion.
-        page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
-        if found := page.get("Contents"):
-            keys: list[ObjectIdentifierTypeDef] = [{"Key": each["Key"]} for each in found]
-            kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
-            if kept:
-                raise StorageUnavailable(f"The object store kept {len(kept)} objects ({kept[0].get('Code')}).")
-        return not page["IsTruncated"]
 
 
 @contextmanager
