@@ -69,7 +69,7 @@ def copied(dockerfile: str) -> list[str]:
 
 def adapted(command: str, *, python: str, folder: Path) -> str:
     """The same command with this interpreter, and with `folder` instead of the root of the image."""
-    command = re.sub(r"(?<![\w/])/(venv|requirements\.txt)\b", rf"{folder}/\1", command)
+    command = re.sub(r"(?<![\w/])/(venv|requirements-image\.txt)\b", rf"{folder}/\1", command)
     return re.sub(r"^python(?= -m venv)", python, command)
 
 
@@ -87,7 +87,7 @@ def interpreter(version: str) -> str | None:
 def build_and_use(python: str, folder: Path) -> None:
     """Build the layer in `folder`, copy the files of the image there, and run the probe."""
     dockerfile = (ROOT / "Dockerfile").read_text()
-    shutil.copy(ROOT / "requirements.txt", folder)
+    shutil.copy(ROOT / "requirements-image.txt", folder)
     command = adapted(install_command(dockerfile), python=python, folder=folder)
     subprocess.run(["sh", "-ec", command], check=True, env=os.environ | {"PIP_QUIET": "1"})
     app = folder / "app"
@@ -102,7 +102,7 @@ def build_and_use(python: str, folder: Path) -> None:
 def wheels(version: str, platform: str, *, target: Path) -> list[str]:
     """The command that installs the wheels for any Python and platform into a folder and compares their hashes."""
     where = ["--target", str(target), "--python-version", version, "--python-platform", platform]
-    return [*UV, *where, "-r", str(ROOT / "requirements.txt")]
+    return [*UV, *where, "-r", str(ROOT / "requirements-image.txt")]
 
 
 def steps(folder: Path) -> Iterator[str]:

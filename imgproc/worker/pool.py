@@ -17,6 +17,7 @@ from flask import Flask
 from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
+from imgproc.core import heartbeat
 from imgproc.core.config import Settings
 from imgproc.core.process import delayed_stop_signals
 from imgproc.queue.connection import connect_redis, redis_url
@@ -57,6 +58,7 @@ class Pool(WorkerPool):
         self.app = app
         self.jobs = jobs  # imported by the caller, so that every worker has it in memory
         self.memory_limit = settings.worker_memory_limit
+        self.heartbeat_file = settings.heartbeat_file
         self.patience = settings.lease_seconds
         self.watches: dict[str, Watch] = {}  # by the name of the worker
         self.roles: dict[str, Role] = {}  # by the name of the worker
@@ -87,6 +89,7 @@ class Pool(WorkerPool):
 
     def check_workers(self, respawn: bool = True) -> None:
         """Replace dead workers, at every round of the pool; a missing one starts once its servers answer."""
+        heartbeat.beat(self.heartbeat_file)
         self.reap_workers()
         missing = self.num_workers - self.number_of_active_workers
         if not missing or not respawn or not self.readiness.is_ready():

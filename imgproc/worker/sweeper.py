@@ -18,6 +18,7 @@ from flask import Flask
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
 
+from imgproc.core import heartbeat
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
@@ -60,17 +61,27 @@ def run_forever(app: Flask, stop: threading.Event) -> None:
     waits = threading.Thread(target=_repeat, args=(app, stop, enqueue_due, WAIT_INTERVAL), name="waits")
     removals.start()
     waits.start()
-    _repeat(app, stop, Repairs())
+    _repeat(app, stop, Repairs(), beat=True)
     removals.join()
     waits.join()
 
 
-def _repeat(app: Flask, stop: threading.Event, run_pass: Callable[[], None], at_most: float = math.inf) -> None:
+def _repeat(
+    app: Flask,
+    stop: threading.Event,
+    run_pass: Callable[[], None],
+    at_most: float = math.inf,
+    *,
+    beat: bool = False,
+) -> None:
     """Run passes until `stop` is set. While a server is away, each try is one line in the log and pauses grow."""
     with app.app_context():
-        interval = min(services().settings.sweep_interval, at_most)
+        settings = services().settings
+    interval = min(settings.sweep_interval, at_most)
     pause, pauses = interval, growing_pauses(interval, LONGEST_PAUSE)
     while not stop.wait(pause):
+        if beat:
+            heartbeat.beat(settings.heartbeat_file)
         error = _try_pass(app, run_pass)
         if error is not None and is_away(error):
             pause = next(pauses)

@@ -165,6 +165,6 @@ def test_originals_have_no_bucket_policy() -> None:
     """The script makes the bucket private, and applies the public policy only to outputs."""
     script = (MINIO / "init.sh").read_text()
     assert re.findall(r"^mc anonymous (.+)$", script, re.MULTILINE) == [
-        "set private store/originals",
-        "set-json outputs-public-read.json store/outputs",
+        'set private "store/$S3_ORIGINALS_BUCKET"',
+        'set-json /tmp/outputs-public-read.json "store/$S3_OUTPUTS_BUCKET"',
     ]

@@ -62,7 +62,7 @@ def test_the_image_check_copies_the_files_of_the_image() -> None:
 def test_an_install_that_fails_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """The error is printed, and the exit code is not 0."""
     (tmp_path / "Dockerfile").write_text("FROM a:1 AS b\nRUN false # pip install\nFROM a:1\n")
-    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "requirements-image.txt").touch()
     monkeypatch.setattr(image_check, "ROOT", tmp_path)
     monkeypatch.setattr(image_check, "interpreter", lambda version: "python3")
     assert image_check.main() == 1

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Literal, cast
 from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
@@ -45,7 +45,8 @@ _CSV_CACHE = "private, no-store"
 class Store:
     """The two buckets. Connects on first use; threads may share it, and forked children until an image was put.
 
-    `endpoint_url` None means AWS, credentials None the default chain of AWS; `public_url` is the base of public URLs.
+    `endpoint_url` None means AWS, credentials None the default chain of AWS; `public_url` is the base of public URLs;
+    `addressing` is `path` or `virtual`.
     Timeouts are in seconds per attempt; `total_timeout` is that of an image. Every method that calls the server raises
     `StorageUnavailable` (retryable).
     """
@@ -60,6 +61,7 @@ class Store:
         originals_bucket: str,
         outputs_bucket: str,
         public_url: str,
+        addressing: Literal["path", "virtual"] = "path",
         pool_size: int = 16,
         connect_timeout: float = 5,
         read_timeout: float = 20,
@@ -73,6 +75,7 @@ class Store:
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
             region=region,
+            addressing=addressing,
             buckets=(originals_bucket, outputs_bucket),
             pool_size=pool_size,
             connect_timeout=connect_timeout,
