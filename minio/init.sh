@@ -8,9 +8,14 @@ cd "$(dirname "$0")"
 # Keys go in by standard input: arguments can be read in the process list.
 printf '%s\n' "$MINIO_ROOT_USER" "$MINIO_ROOT_PASSWORD" | mc --quiet alias set store "$S3_ENDPOINT_URL"
 
-# The policies name the buckets `originals` and `outputs`; .env may name others.
+# The policies name the buckets `originals` and `outputs`, each at most once a line; .env may name others. Images of object
+# stores may lack sed.
 for policy in outputs-public-read.json worker-policy.json; do
-  sed -e "s|:::originals|:::$S3_ORIGINALS_BUCKET|g" -e "s|:::outputs|:::$S3_OUTPUTS_BUCKET|g" "$policy" > "/tmp/$policy"
+  while IFS= read -r line; do
+    case $line in *:::originals*) line=${line%%:::originals*}:::$S3_ORIGINALS_BUCKET${line#*:::originals} ;; esac
+    case $line in *:::outputs*) line=${line%%:::outputs*}:::$S3_OUTPUTS_BUCKET${line#*:::outputs} ;; esac
+    printf '%s\n' "$line"
+  done < "$policy" > "/tmp/$policy"
 done
 
 mc mb --ignore-existing "store/$S3_ORIGINALS_BUCKET" "store/$S3_OUTPUTS_BUCKET"
