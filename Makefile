@@ -57,7 +57,7 @@ audit: $(DEV_STAMP) ## Look up known vulnerabilities of the pinned packages (ADV
 image-check: $(DEV_STAMP) ## Build the Python layer of the image with the Dockerfile's own command, and use it
 	@$(BIN)/python -m scripts.image_check
 
-compose-check: $(DEV_STAMP) ## Run the compose file for real: a journey, more workers, faults, a removal (needs root and docker; else skipped)
+compose-check: $(DEV_STAMP) ## Run the compose file for real: a journey, more workers, faults, a removal (skipped without docker)
 	@$(BIN)/python -m scripts.compose_check
 
 compose-images: $(DEV_STAMP) ## Make the images that compose pulls from Debian packages and Go modules (ARGS=/path/to/python3.13)

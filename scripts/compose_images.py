@@ -52,7 +52,8 @@ NGINX = f"FROM {BASE}\n"
 POSTGRES = f"""FROM {BASE}
 ENV PATH=/usr/lib/postgresql/17/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/data
 COPY postgres-start /usr/local/bin/
-RUN mkdir -p /var/run/postgresql $PGDATA && chown postgres /var/run/postgresql $PGDATA && chmod 700 $PGDATA
+RUN mkdir -p /var/run/postgresql $PGDATA && chown postgres /var/run/postgresql $PGDATA && chmod 700 $PGDATA \
+    && chmod 3777 /var/run/postgresql
 VOLUME /var/lib/postgresql/data
 ENTRYPOINT ["/usr/local/bin/postgres-start"]
 CMD ["postgres"]
