@@ -1,8 +1,8 @@
-"""Run the compose file for real: a journey by the published ports, more workers, faults, a new password, a removal.
+"""Run the compose file for real: a journey through its ports, more workers, faults, a new password, a removal.
 
-`make compose-check` needs an engine that `docker info` reaches, and `docker compose`; it is skipped without them. It uses
-a project, ports and a .env of its own, and removes them. `make compose-images` makes the images where no registry of
-images can be reached.
+`make compose-check` needs an engine that `docker info` reaches, and `docker compose`; it is skipped without them.
+It uses a project, ports and a .env of its own, and removes them. Where no registry of images can be reached,
+`make compose-images` makes the images.
 """
 
 from __future__ import annotations
