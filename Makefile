@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser ops-check lock env clean
+.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser ops-check compose-check compose-images lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -60,6 +60,12 @@ audit: $(DEV_STAMP) ## Look up known vulnerabilities of the pinned packages (ADV
 
 image-check: $(DEV_STAMP) ## Build the Python layer of the image with the Dockerfile's own command, and use it
 	@$(BIN)/python -m scripts.image_check
+
+compose-check: $(DEV_STAMP) ## Run the compose file for real: a journey, more workers, faults, a removal (skipped without docker)
+	@$(BIN)/python -m scripts.compose_check
+
+compose-images: $(DEV_STAMP) ## Make the images that compose pulls from Debian packages and Go modules (ARGS=/path/to/python3.13)
+	@$(BIN)/python -m scripts.compose_images $(ARGS)
 
 pin-images: ## Pin the container images by their digests (ARGS=--check only looks)
 	@$(PYTHON) scripts/pin_images.py $(ARGS)
@@ -116,6 +122,7 @@ format: $(DEV_STAMP) ## Format the code
 lock: $(DEV_STAMP) ## Pin and hash the newest versions that the *.in files allow
 	$(COMPILE) --upgrade requirements.in requirements-embedded.in -o requirements.txt
 	$(COMPILE) --upgrade requirements-heic.in -c requirements.txt -o requirements-heic.txt
+	$(COMPILE) -c requirements.txt requirements.in -o requirements-image.txt
 	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) --upgrade requirements-docs.in -o requirements-docs.txt
 	$(COMPILE) --upgrade requirements-bench.in -o requirements-bench.txt

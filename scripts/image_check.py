@@ -20,7 +20,7 @@ VERSIONS = ("3.13", "3.14")  # the Python of the image, and the next one
 SUPPORTED = ("3.10", "3.11", "3.12", *VERSIONS)
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "x86_64-apple-darwin", "aarch64-apple-darwin")
 HERE = PLATFORMS[0]
-LOCKS = ("requirements.txt", "requirements-heic.txt")  # that the image installs
+LOCKS = ("requirements-image.txt", "requirements-heic.txt")
 UV = (
     str(Path(sys.executable).parent / "uv"),
     "pip",
@@ -75,7 +75,7 @@ def copied(dockerfile: str) -> list[str]:
 
 def adapted(command: str, *, python: str, folder: Path) -> str:
     """The same command with this interpreter, and with `folder` instead of the root of the image."""
-    command = re.sub(r"(?<![\w/])/(venv|requirements(?:-heic)?\.txt)\b", rf"{folder}/\1", command)
+    command = re.sub(r"(?<![\w/])/(venv|requirements-(?:image|heic)\.txt)\b", rf"{folder}/\1", command)
     return re.sub(r"^python(?= -m venv)", python, command)
 
 

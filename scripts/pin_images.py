@@ -55,7 +55,7 @@ def digest(image: str) -> str:
 
 def main(*, check: bool, root: Path = ROOT) -> int:
     """Pin every image or, with `check`, print those that are not pinned."""
-    found = list(images(root))
+    found = list(dict.fromkeys(images(root)))  # two services may run one image
     if check:
         loose = [f"{image} ({name})" for name, image in found if not DIGEST.search(image)]
         print(f"pin-images: without a digest: {', '.join(loose)}" if loose else "pin-images: every image has a digest.")

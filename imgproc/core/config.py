@@ -59,6 +59,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "data_dir": data_dir,
         "metrics_dir": Path(values["metrics_dir"] or data_dir / "metrics").absolute(),
         "embedded_outputs_dir": Path(outputs_dir) if outputs_dir else None,
+        "heartbeat_file": Path(values["heartbeat_file"]) if values["heartbeat_file"] else None,
         "database_url": _driver(values["database_url"] or f"sqlite:///{data_dir / 'imgproc.db'}"),
         "s3_public_url": _public_url(values),
         "samples_url": _samples_url(values["samples_url"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 from imgproc.core import setting_types as types
 from imgproc.core.setting_types import Network, Setting, operator, tuning, user
@@ -87,6 +88,12 @@ class Settings:
     s3_access_key_id: str | None = operator(types.text(), "Name of the S3 user.", secret=True, compose=None)
     s3_secret_access_key: str | None = operator(types.text(), "Secret of the S3 user.", secret=True, compose=None)
     s3_region: str = operator(types.text("us-east-1"), "Region of the buckets.", compose=None)
+    s3_addressing: Literal["path", "virtual"] = operator(
+        types.choice("path", "virtual"),
+        "Where the bucket stands in the address of an object: `path` (`https://HOST/BUCKET/KEY`) or `virtual` "
+        "(`https://BUCKET.HOST/KEY`).",
+        compose=None,
+    )
     s3_originals_bucket: str = operator(
         types.text("originals"), "Private bucket: uploaded files and working data.", compose=None
     )
@@ -172,6 +179,11 @@ class Settings:
     max_image_pixels: int = operator(
         types.whole(50_000_000), "Most pixels of a source image. Formats whose decoders need more memory allow fewer."
     )
+    heartbeat_file: Path | None = operator(
+        types.text(),
+        "File that a pool of workers or a sweeper touches in every round, for health checks.",
+        compose=None,
+    )
     log_format: str = operator(types.choice("text", "json"), "`text` or `json`.", compose=None)
     access_log: bool = operator(types.switch(default=False), "Log every call of the API.", compose="true")
     metrics_dir: Path = operator(
@@ -206,6 +218,7 @@ class Settings:
     workers: int = tuning(
         types.whole(min(16 * (os.cpu_count() or 1), 32)),
         "Worker processes of a pool. Each takes some 55 MB.",
+        compose="16",
         shown="16 for each core, at most 32",
     )
     worker_memory_limit: int = tuning(

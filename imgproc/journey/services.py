@@ -51,6 +51,7 @@ def init_app(app: Flask, settings: Settings) -> None:
             access_key_id=settings.s3_access_key_id,
             secret_access_key=settings.s3_secret_access_key,
             region=settings.s3_region,
+            addressing=settings.s3_addressing,
             originals_bucket=settings.s3_originals_bucket,
             outputs_bucket=settings.s3_outputs_bucket,
             public_url=settings.s3_public_url,

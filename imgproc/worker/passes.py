@@ -10,6 +10,7 @@ import structlog
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
+from imgproc.core import heartbeat
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.timeouts import LONG, allow
 from imgproc.journey.outage import describe, growing_pauses, is_away
@@ -20,12 +21,25 @@ LONGEST_PAUSE = 5.0  # seconds between two passes while a server is away; after 
 log = structlog.get_logger(__name__)
 
 
-def repeat(app: Flask, stop: threading.Event, run_pass: Callable[[], None], at_most: float = math.inf) -> None:
-    """Run passes until `stop` is set. While a server is away, each try is one line in the log and pauses grow."""
+def repeat(
+    app: Flask,
+    stop: threading.Event,
+    run_pass: Callable[[], None],
+    at_most: float = math.inf,
+    *,
+    beat: bool = False,
+) -> None:
+    """Run passes until `stop` is set. While a server is away, each try is one line in the log and pauses grow.
+
+    With `beat` each try also tells the health check that the process is alive.
+    """
     with app.app_context():
-        interval = min(services().settings.sweep_interval, at_most)
+        settings = services().settings
+    interval = min(settings.sweep_interval, at_most)
     pause, pauses = interval, growing_pauses(interval, LONGEST_PAUSE)
     while not stop.wait(pause):
+        if beat:
+            heartbeat.beat(settings.heartbeat_file)
         error = _try_pass(app, run_pass)
         if error is not None and is_away(error):
             pause = next(pauses)

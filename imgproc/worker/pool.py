@@ -18,7 +18,7 @@ from flask import Flask
 from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
-from imgproc.core import metrics
+from imgproc.core import heartbeat, metrics
 from imgproc.core.config import Settings
 from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import delayed_stop_signals
@@ -65,6 +65,7 @@ class Pool(WorkerPool):
         self.app = app
         self.jobs = jobs  # imported by the caller, so that every worker has it in memory
         self.memory_limit = settings.worker_memory_limit
+        self.heartbeat_file = settings.heartbeat_file
         self.patience = settings.lease_seconds
         self.watches: dict[str, Watch] = {}  # by the name of the worker
         self.roles: dict[str, Role] = {}  # by the name of the worker
@@ -100,6 +101,7 @@ class Pool(WorkerPool):
 
     def check_workers(self, respawn: bool = True) -> None:
         """Replace dead workers, at every round of the pool; a missing one starts once its servers answer."""
+        heartbeat.beat(self.heartbeat_file)
         self.reap_workers()
         self.exporter.keep_alive()
         self.report()

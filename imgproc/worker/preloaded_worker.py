@@ -28,6 +28,7 @@ from imgproc.core import metrics
 from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import accept_stop_signals, die_with_parent, dump_no_core, limit_memory
 from imgproc.db.engine import db
+from imgproc.db.idle import close_idle_connections
 from imgproc.journey.lease import stopping
 from imgproc.queue.connection import connect_redis
 from imgproc.queue.enqueue import KEY_TYPES
@@ -170,6 +171,8 @@ def run_worker(
     os.nice(NICENESS + role.niceness)
     with app.app_context():
         db.engine.dispose(close=False)  # the connections belong to the parent
+        if db.engine.dialect.name != "sqlite":
+            close_idle_connections(db.engine)
     PreloadedWorker.app = app
     try:
         connection = connect_redis(redis_url)

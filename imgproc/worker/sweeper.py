@@ -61,7 +61,7 @@ def run_forever(app: Flask, stop: threading.Event) -> None:
     waits = threading.Thread(target=repeat, args=(app, stop, enqueue_waiting, WAIT_INTERVAL), name="waits")
     removals.start()
     waits.start()
-    repeat(app, stop, Repairs())
+    repeat(app, stop, Repairs(), beat=True)
     removals.join()
     waits.join()
 

@@ -17,11 +17,14 @@ from imgproc.queue.enqueue import QUEUES
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ROLES = ("migrate", "web", "worker", "deliveries", "sweeper")
 ENV_EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 SECRETS = {name for name in ENV_EXAMPLE if re.search("PASSWORD|SECRET", name)}
 BUCKETS = {"originals", "outputs"}
+ONE_SHOT = {"minio-owner", "minio-init", "postgres-init", "migrate"}
+CONNECTIONS_OF_A_WORKER = 2  # one of the job, one of the thread that renews its lease
 
 # Fixed by the container, or only for the embedded stack or the command line.
 NOT_PASSED_ON = {"HOST", "PORT", "DATA_DIR", "EMBEDDED_OUTPUTS_DIR", "SAMPLES_URL", "API_KEY", "IMGPROC_URL"}
@@ -35,8 +38,8 @@ def statements(policy: str) -> list[dict[str, Any]]:
 
 
 def test_every_variable_is_documented_and_used() -> None:
-    """`.env.example` and the compose file have the same variables."""
-    assert set(ENV_EXAMPLE) == set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
+    """`.env.example` and the compose file have the same variables; compose itself reads COMPOSE_PROFILES."""
+    assert set(ENV_EXAMPLE) == {*re.findall(r"\$\{(\w+)", COMPOSE_TEXT), "COMPOSE_PROFILES"}
 
 
 def test_no_secret_has_a_default() -> None:
@@ -66,8 +69,10 @@ def test_every_setting_reaches_every_role(role: str) -> None:
 @pytest.mark.parametrize(
     ("service", "waits_for"),
     [
+        pytest.param("minio", {"minio-owner": "service_completed_successfully"}, id="minio"),
         pytest.param("minio-init", {"minio": "service_healthy"}, id="minio-init"),
-        pytest.param("migrate", {"postgres": "service_healthy"}, id="migrate"),
+        pytest.param("postgres-init", {"postgres": "service_healthy"}, id="postgres-init"),
+        pytest.param("migrate", {"postgres-init": "service_completed_successfully"}, id="migrate"),
         pytest.param("proxy", {"web": "service_healthy"}, id="proxy"),
         *(
             pytest.param(
@@ -107,12 +112,64 @@ def test_only_the_proxy_and_the_store_are_published() -> None:
     subprocess.run(["sh", "-n", str(ROOT / "nginx" / "start.sh")], check=True)
 
 
+def test_every_process_is_watched() -> None:
+    """Each service that goes on running has a health check."""
+    running = {name for name, service in SERVICES.items() if service.get("restart") != "no"}
+    assert running - ONE_SHOT == {name for name, service in SERVICES.items() if "healthcheck" in service}
+
+
+def test_pools_and_the_sweeper_touch_the_file_that_is_checked() -> None:
+    """The file is in the memory of each container, so that another one cannot touch it."""
+    for role in ("worker", "deliveries", "sweeper"):
+        assert SERVICES[role]["environment"]["HEARTBEAT_FILE"] in SERVICES[role]["healthcheck"]["test"][1]
+        assert not any("/dev/shm" in volume for volume in SERVICES[role].get("volumes", ()))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_containers_have_limits(service: str) -> None:
+    """No container takes all memory or processes, fills the disk with its log, or leaves a volume without a name."""
+    found = SERVICES[service]
+    assert {"mem_limit", "pids_limit"} <= found.keys()
+    assert {"max-size", "max-file"} <= found["logging"]["options"].keys()
+    volumes = [volume.partition(":")[0] for volume in found.get("volumes", ())]
+    assert all(volume.startswith("./") or volume in COMPOSE["volumes"] for volume in volumes)
+
+
+def test_without_the_profile_the_object_store_is_left_out() -> None:
+    """Then nothing waits for it, and the variables of .env name another."""
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {
+        "minio-owner",
+        "minio",
+        "minio-init",
+    }
+    assert ENV_EXAMPLE["COMPOSE_PROFILES"] == "minio"
+    for role in ("web", "worker", "deliveries", "sweeper"):
+        assert SERVICES[role]["depends_on"]["minio-init"]["required"] is False
+
+
+def test_the_app_is_no_superuser_of_the_database() -> None:
+    """The role of .env has its own name, and the superuser has no password that could be stolen."""
+    script = (ROOT / "postgres" / "role.sql").read_text()
+    user = SERVICES["worker"]["environment"]["DATABASE_URL"].partition("//")[2].partition(":")[0]
+    assert f"ALTER ROLE {user} LOGIN NOSUPERUSER" in script
+    assert f"ALTER ROLE {SERVICES['postgres']['environment']['POSTGRES_USER']} PASSWORD NULL" in script
+
+
+def test_the_connections_of_the_documented_scale_fit() -> None:
+    """Four pools, a pool of deliveries, two web containers and a sweeper leave some for administrators."""
+    default = SettingsSchema().fields
+    of_pools = 4 * int(ENV_EXAMPLE["WORKERS"]) * CONNECTIONS_OF_A_WORKER
+    of_process = default["WEB_THREADS"].load_default + 10  # SQLAlchemy's overflow
+    assert of_pools + of_process * (2 * 2 + 2) < int(ENV_EXAMPLE["POSTGRES_MAX_CONNECTIONS"]) - 10
+
+
 def test_the_proxy_has_the_limits_of_web() -> None:
     """The start script fills in every name of nginx.conf from variables that compose sets."""
-    names = set(re.findall(r"@([A-Z_]+)@", (ROOT / "nginx" / "nginx.conf").read_text()))
+    templates = ((ROOT / "nginx" / name).read_text() for name in ("nginx.conf", "outputs.conf"))
+    names = set(re.findall(r"@([A-Z_]+)@", "".join(templates)))
     script = (ROOT / "nginx" / "start.sh").read_text()
     assert names == set(re.findall(r"@([A-Z_]+)@", script))
-    given = {*SERVICES["proxy"]["environment"], "RUN_DIR", "LISTEN"}
+    given = {*SERVICES["proxy"]["environment"], "RUN_DIR", "LISTEN", "TLS_LISTEN"}
     assert set(re.findall(r"\$\{?\(*\$?\{?([A-Z_]+)", script)) == given
     assert f":-{SettingsSchema().fields['MAX_UPLOAD_BYTES'].load_default}}}" in script
 
@@ -124,7 +181,16 @@ def test_web_listens_for_the_proxy() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_containers_are_hardened(service: str) -> None:
-    """No container can write to its image or have capabilities; its image is pinned, or ours."""
+    """No container can write to its image or have capabilities; its image is pinned, or ours.
+
+    One may give a volume to its user. It is the only one that runs as root, and it has no network.
+    """
+    if service == "minio-owner":
+        assert (SERVICES[service]["network_mode"], SERVICES[service]["restart"]) == ("none", "no")
+    else:
+        assert "cap_add" not in SERVICES[service]
+        assert SERVICES[service].get("user", "10001").split(":")[0] not in {"0", "root"}
+        assert service in ROLES or "user" in SERVICES[service]
     assert SERVICES[service]["read_only"] is True
     assert SERVICES[service]["cap_drop"] == ["ALL"]
     assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
@@ -157,14 +223,17 @@ def test_workers_may_only_use_objects_of_the_two_buckets() -> None:
     allowed = {action: set(each["Resource"]) for each in statements("worker-policy.json") for action in each["Action"]}
     objects = {f"arn:aws:s3:::{bucket}/*" for bucket in BUCKETS}
     multipart = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-    on_objects = dict.fromkeys(("s3:DeleteObject", "s3:GetObject", "s3:PutObject", *multipart), objects)
-    assert allowed == on_objects | {"s3:ListBucket": {f"arn:aws:s3:::{bucket}" for bucket in BUCKETS}}
+    actions = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject", *multipart)
+    buckets = {f"arn:aws:s3:::{bucket}" for bucket in BUCKETS}
+    on_buckets = dict.fromkeys(("s3:ListBucket", "s3:ListBucketVersions"), buckets)
+    assert allowed == dict.fromkeys(actions, objects) | on_buckets
 
 
 def test_the_buckets_are_those_of_the_policies() -> None:
     """The policies name the buckets that the containers use and the init script makes."""
     environment = SERVICES["worker"]["environment"]
-    assert {environment["S3_ORIGINALS_BUCKET"], environment["S3_OUTPUTS_BUCKET"]} == BUCKETS
+    named = {environment["S3_ORIGINALS_BUCKET"], environment["S3_OUTPUTS_BUCKET"]}
+    assert named == {f"${{S3_{bucket.upper()}_BUCKET:-{bucket}}}" for bucket in BUCKETS}
 
 
 def test_the_init_script_applies_every_policy() -> None:

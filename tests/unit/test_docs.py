@@ -39,12 +39,13 @@ ERRORS, DESIGN, SECURITY = (
 SETTINGS = SettingsSchema().fields
 PACKAGES = package_map.packages()
 FORMATS = {"jpeg", "heic", "icon", "formula"}  # words that look like codes to the search below
-NAMED_PATH = r"(?:docs|tests|imgproc|scripts|benchmarks|migrations|minio|nginx|postman)/[\w./-]*"
+NAMED_PATH = r"(?:docs|tests|imgproc|scripts|benchmarks|migrations|minio|nginx|ops|postgres|postman)/[\w./-]*"
 
 # Variables for compose itself rather than for imgproc: secrets of the servers, published ports, images.
 COMPOSE_OWN = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}
 COMPOSE_OWN |= {"WEB_PUBLISH", "S3_PUBLISH", "MINIO_IMAGE", "REDIS_IMAGE", "POSTGRES_IMAGE", "IMGPROC_IMAGE"}
-COMPOSE_OWN |= {"ADDRESS_CONNECTIONS"}
+COMPOSE_OWN |= {"ADDRESS_CONNECTIONS", "OUTPUTS_MAX_AGE", "TLS_PUBLISH", "COMPOSE_PROFILES", "POSTGRES_MAX_CONNECTIONS"}
+COMPOSE_OWN |= {f"{role}_CONTAINER_{limit}" for role in ("WEB", "WORKER") for limit in ("CPUS", "MEMORY")}
 
 
 def _words(text: str) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import boto3
 import botocore.session
@@ -39,6 +39,7 @@ class ClientsOfProcess:
         access_key_id: str | None,
         secret_access_key: str | None,
         region: str,
+        addressing: Literal["path", "virtual"],
         buckets: tuple[str, str],
         pool_size: int,
         connect_timeout: float,
@@ -57,7 +58,7 @@ class ClientsOfProcess:
         self._config = Config(
             signature_version="s3v4",
             # TLS protects the bytes of a file, as it does those of images, so they are not hashed for the signature.
-            s3={"addressing_style": "path", "payload_signing_enabled": False},
+            s3={"addressing_style": addressing, "payload_signing_enabled": False},
             # S3 servers other than AWS refuse or mishandle the checksums that boto3 adds by default.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -72,6 +73,7 @@ class ClientsOfProcess:
             ImageObjects,
             endpoint_url=endpoint_url,
             region=region,
+            addressing=addressing,
             connect_timeout=connect_timeout,
             total_timeout=total_timeout,
         )

@@ -54,6 +54,7 @@ class ImageObjects:
         credentials: Any,
         ca_bundle: str | None,
         region: str,
+        addressing: str,
         connect_timeout: float,
         total_timeout: float,
     ) -> None:
@@ -66,14 +67,16 @@ class ImageObjects:
         """
         if credentials is None:
             raise NoCredentialsError
-        config: Any = {"region": region, "virtual_hosted_style_request": False}
+        virtual = addressing == "virtual"
+        config: Any = {"region": region, "virtual_hosted_style_request": virtual}
         client: Any = {
             "connect_timeout": timedelta(seconds=connect_timeout),
             "timeout": timedelta(seconds=total_timeout),
             "pool_idle_timeout": _IDLE,
         }
         if endpoint_url:  # A server given by its URL is reached directly, whatever HTTP_PROXY says.
-            config["endpoint"] = endpoint_url
+            # With virtual addressing obstore expects the bucket in the endpoint.
+            config["endpoint"] = endpoint_url.replace("://", f"://{bucket}.", 1) if virtual else endpoint_url
             client |= {"proxy_url": endpoint_url, "proxy_excludes": urlsplit(endpoint_url).hostname, "allow_http": True}
         if ca_bundle:
             client["root_certificate"] = Path(ca_bundle).read_bytes()

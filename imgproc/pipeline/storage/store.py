@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Literal, cast
 from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
@@ -23,12 +23,12 @@ from urllib3.exceptions import HTTPError
 from imgproc.core.errors import ImgprocError, StorageUnavailable
 from imgproc.core.spool import Spool
 from imgproc.pipeline.storage.clients import ClientsOfProcess
+from imgproc.pipeline.storage.deletion import delete_page
 from imgproc.pipeline.storage.downloads import attachment, content_type_of
 from imgproc.pipeline.storage.object_keys import input_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 MIB = 1024 * 1024
 
@@ -45,7 +45,8 @@ _CSV_CACHE = "private, no-store"
 class Store:
     """The two buckets. Connects on first use; threads may share it, and forked children until an image was put.
 
-    `endpoint_url` None means AWS, credentials None the default chain of AWS; `public_url` is the base of public URLs.
+    `endpoint_url` None means AWS, credentials None the default chain of AWS; `public_url` is the base of public URLs;
+    `addressing` is `path` or `virtual`.
     Timeouts are in seconds per attempt; `total_timeout` is that of an image. Every method that calls the server raises
     `StorageUnavailable` (retryable).
     """
@@ -60,6 +61,7 @@ class Store:
         originals_bucket: str,
         outputs_bucket: str,
         public_url: str,
+        addressing: Literal["path", "virtual"] = "path",
         pool_size: int = 16,
         connect_timeout: float = 5,
         read_timeout: float = 20,
@@ -73,6 +75,7 @@ class Store:
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
             region=region,
+            addressing=addressing,
             buckets=(originals_bucket, outputs_bucket),
             pool_size=pool_size,
             connect_timeout=connect_timeout,
@@ -178,9 +181,10 @@ class Store:
         return f"s3://{self._originals}/{key}"
 
     def delete_some(self, request_id: str) -> bool:
-        """Delete up to 1,000 objects of a request in each bucket; False if more are left."""
+        """Delete up to 1,000 objects of a request in each bucket, with their versions; False if more are left."""
         with storage_errors("delete a request's objects"):
-            emptied = [self._delete_page(bucket, f"{request_id}/") for bucket in (self._originals, self._outputs)]
+            buckets = (self._originals, self._outputs)
+            emptied = [delete_page(self._s3(), bucket, f"{request_id}/") for bucket in buckets]
             return all(emptied)
 
     def ping(self) -> None:
@@ -203,17 +207,6 @@ class Store:
 
     def _s3(self) -> S3Client:
         return self._clients.get().s3
-
-    def _delete_page(self, bucket: str, prefix: str) -> bool:
-        s3 = self._s3()
-        # A page of a listing holds up to 1,000 keys, and so does a deletion.
-        page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
-        if found := page.get("Contents"):
-            keys: list[ObjectIdentifierTypeDef] = [{"Key": each["Key"]} for each in found]
-            kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
-            if kept:
-                raise StorageUnavailable(f"The object store kept {len(kept)} objects ({kept[0].get('Code')}).")
-        return not page["IsTruncated"]
 
 
 @contextmanager

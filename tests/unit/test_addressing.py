@@ -1,0 +1,47 @@
+"""Where the bucket stands in the address of an object, for both clients of the store."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pytest
+
+from imgproc.core.config import ConfigError, load_settings
+from imgproc.pipeline.storage.store import Store
+
+
+@pytest.mark.parametrize(
+    ("addressing", "files", "images"),
+    [
+        pytest.param("path", "s3.example:9000/outputs/a.jpg", "https://s3.example:9000", id="path"),
+        pytest.param("virtual", "outputs.s3.example:9000/a.jpg", "https://outputs.s3.example:9000", id="virtual"),
+    ],
+)
+def test_both_clients_address_objects_alike(addressing: Literal["path", "virtual"], files: str, images: str) -> None:
+    """boto3 puts the bucket where the setting says; obstore expects it in the endpoint."""
+    store = Store(
+        endpoint_url="https://s3.example:9000",
+        access_key_id="key",
+        secret_access_key="secret",
+        region="us-east-1",
+        addressing=addressing,
+        originals_bucket="originals",
+        outputs_bucket="outputs",
+        public_url="https://cdn.example",
+    )
+    clients = store._clients.get()
+    url = urlsplit(clients.s3.generate_presigned_url("get_object", Params={"Bucket": "outputs", "Key": "a.jpg"}))
+    assert f"{url.netloc}{url.path}" == files
+    config = clients.outputs._store.config
+    assert (config.get("endpoint"), str(config["virtual_hosted_style_request"]).lower()) == (
+        images,
+        str(addressing == "virtual").lower(),
+    )
+
+
+def test_another_word_is_refused() -> None:
+    """The message names the setting."""
+    assert load_settings({"S3_ADDRESSING": "virtual"}).s3_addressing == "virtual"
+    with pytest.raises(ConfigError, match="S3_ADDRESSING"):
+        load_settings({"S3_ADDRESSING": "dns"})
