@@ -65,6 +65,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.ports['WEB_PUBLISH']}"
         self.set(S3_PUBLIC_URL=f"{self.url}/outputs")
         self.set(**{name: f"127.0.0.1:{port}" for name, port in self.ports.items()})
+        self.volumes_before = volumes()
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -207,6 +208,11 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def volumes() -> set[str]:
+    """The names of all volumes of the engine."""
+    return set(docker("volume", "ls", "--quiet").split())
+
+
 def kill_a_container(stack: Stack, service: str) -> None:
     """Kill all processes of a container, as the kernel may where memory runs out; docker starts it again."""
     container = stack.compose("ps", "--quiet", service).split()[0]
@@ -282,12 +288,9 @@ def check_idle(stack: Stack, _images: str) -> None:
 
 
 def check_volumes(stack: Stack, _images: str) -> None:
-    """`down` leaves only the volumes that the compose file names."""
-    named = set(json.loads(stack.compose("config", "--format", "json"))["volumes"])
-    before = set(docker("volume", "ls", "--quiet").split())
+    """`down` leaves only the volumes that the compose file names, besides those that were there before."""
     stack.compose("down")
-    extra = {name for name in before if name.removeprefix(f"{PROJECT}_") not in named and len(name) == 64}
-    left = extra & set(docker("volume", "ls", "--quiet").split())
+    left = {name for name in volumes() - stack.volumes_before if not name.startswith(f"{PROJECT}_")}
     if left:
         raise Failed(f"`down` left {len(left)} anonymous volumes.")
 
