@@ -56,7 +56,14 @@ def test_the_image_check_runs_the_dockerfiles_command() -> None:
 
 def test_the_image_check_copies_the_files_of_the_image() -> None:
     """It copies the files of the last build stage, and none of the first."""
-    assert image_check.copied(DOCKERFILE) == ["migrations", "imgproc", "wsgi.py", "rq_worker.py", "gunicorn.conf.py"]
+    assert image_check.copied(DOCKERFILE) == [
+        "migrations",
+        "imgproc",
+        "docs",
+        "wsgi.py",
+        "rq_worker.py",
+        "gunicorn.conf.py",
+    ]
 
 
 def test_an_install_that_fails_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
