@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIFlask
-from flask import Response
+from flask import Response, request
 
 from imgproc import __version__
 from imgproc.api import auth
@@ -61,7 +61,10 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
 
 def _keep_private(response: Response) -> Response:
-    """Let no cache between keep a page, because it may belong to one caller. Browsers ask again each time."""
-    if response.mimetype == "text/html":
+    """Let no cache between keep a page, because it may belong to one caller. Browsers ask again each time.
+
+    The redirects of the API are HTML, too; no cache at all keeps those.
+    """
+    if response.mimetype == "text/html" and not request.path.startswith("/api/"):
         response.headers.setdefault("Cache-Control", "private, no-cache")
     return response

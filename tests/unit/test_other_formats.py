@@ -429,7 +429,7 @@ def test_a_crash_of_the_program_ends_one_picture(
 
 def test_the_program_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that takes more memory than its program may ends in an error."""
-    monkeypatch.setattr(apart, "MEMORY_BYTES", 200_000_000)
+    monkeypatch.setattr(apart, "MEMORY_BYTES", 120_000_000)
     error = failure(heic(Image.new("RGB", (4000, 4000))))
     assert error.code in {"too_many_pixels", "unsupported_format", "encode_failed"}
 

@@ -20,7 +20,7 @@ from imgproc.pipeline.images.memory import MemoryBudget
 from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.programs import End, end_of, started
 
-MEMORY_BYTES = 530 * MB  # of the program, beside its source; some 80 are reserved and never used
+MEMORY_BYTES = 450 * MB  # of the program, beside its source
 IDLE_BYTES = 60 * MB  # of the program before it decodes
 CPU_SECONDS = 10  # of the program; a HEIC of 48 megapixels takes 3
 WAIT_SECONDS = 600  # until an overloaded machine has given it that time
