@@ -167,7 +167,8 @@ def _text(delimiter: str, *, at_most: int) -> str:
 
 def _unquoted(cells: tuple[str, ...]) -> tuple[str, ...]:
     """The cells without the quotes around them; plain cells have no others."""
-    return tuple(map(str.strip, cells, repeat('"'))) if '"' in "".join(cells) else cells
+    text = "\n".join(cells)
+    return tuple(text.replace('"', "").split("\n")) if '"' in text else cells
 
 
 def _parse(columns: int, indices: tuple[int, ...], delimiter: str, block: str) -> Columns | None:

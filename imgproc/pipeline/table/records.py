@@ -18,7 +18,7 @@ MAX_ROW_CHARS = 1024 * 1024
 MAX_ROW_LINES = 10_000
 CLOSE_IT = "close it after the text of its cell, or remove it."
 _BLANK_AFTER_QUOTE = re.compile(r'"[ \t\xa0]+(?=[,;|\r\n]|$)')
-BLOCK_CHARS = 16 * 1024  # of the rows that PlainReader tries together
+BLOCK_CHARS = 32 * 1024  # of the rows that PlainReader tries together
 
 
 class RowTooLongError(Exception):

@@ -53,8 +53,8 @@ class SerialNumbers:
         if not self.rising or not is_rising:
             return False
         self._greatest = (len(serials[-1]), serials[-1])
-        self._hashes.extend(map(hash, serials))
-        self._lines.extend(range(first_line, first_line + len(serials)))
+        self._hashes.fromlist(list(map(hash, serials)))  # faster than extending by an iterator
+        self._lines.fromlist(list(range(first_line, first_line + len(serials))))
         return True
 
     def _find_or_place(self, key: int) -> int:
