@@ -5,12 +5,9 @@ Pillow shows damaged rows as they come, and libtiff writes a line to stderr for 
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 from cffi import FFI
 
-from imgproc.pipeline.images import mozjpeg
+from imgproc.pipeline.images.libvips import functions_of
 
 FUNCTIONS = """
     int vips_tiffload_buffer(void *data, size_t size, void **image, ...);
@@ -30,7 +27,7 @@ def decode_fax(tiff: bytes, *, pixels: int) -> bytes:
     Raises:
         OSError: the data is damaged or cut.
     """
-    lib = _library()
+    lib = functions_of(_ffi)
     image, size = _ffi.new("void **"), _ffi.new("size_t *")
     memory = _ffi.NULL
     try:
@@ -45,12 +42,3 @@ def decode_fax(tiff: bytes, *, pixels: int) -> bytes:
         lib.g_free(memory)
         if image[0]:
             lib.g_object_unref(image[0])
-
-
-@cache
-def _library() -> Any:
-    """The functions above, of the libvips that the encoder of JPEGs has started."""
-    mozjpeg.start()
-    import _libvips  # noqa: PLC0415 - loads libvips, which most workers never need
-
-    return _ffi.dlopen(_libvips.__file__)

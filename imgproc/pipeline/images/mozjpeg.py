@@ -9,9 +9,7 @@ functions ourselves; they belong to the stable interface of libvips 8
 from __future__ import annotations
 
 import io
-import os
 from functools import cache
-from threading import Lock
 from typing import Any
 
 from cffi import FFI
@@ -19,11 +17,9 @@ from PIL import Image
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.encode import keeps_full_colours
+from imgproc.pipeline.images.libvips import functions_of
 
 FUNCTIONS = """
-    int vips_init(const char *program);
-    void vips_concurrency_set(int threads);
-    void vips_cache_set_max(int operations);
     void *vips_image_new_from_memory(const void *pixels, size_t size, int width, int height, int bands, int format);
     int vips_jpegsave_buffer(void *image, void **body, size_t *size, ...);
     void vips_error_clear(void);
@@ -43,7 +39,6 @@ OPTIONS = {
     "optimize_scans": 1,
     "keep": 0,
 }
-_starting = Lock()
 _ffi = FFI()
 _ffi.cdef(FUNCTIONS)
 
@@ -71,7 +66,7 @@ def _white_quality(quality: int) -> int:
 
 
 def _encode(picture: Image.Image, **options: int) -> bytes:
-    lib = start()
+    lib = functions_of(_ffi)
     pixels = picture.tobytes()  # libvips reads them in place, so they must outlive the image.
     bands = len(picture.getbands())
     image = lib.vips_image_new_from_memory(_ffi.from_buffer(pixels), len(pixels), *picture.size, bands, UCHAR)
@@ -92,26 +87,3 @@ def _arguments(**options: int) -> list[Any]:
     """Names and values in turn, then NULL: the way libvips takes optional arguments."""
     pairs = [(_ffi.new("char[]", name.encode()), _ffi.cast("int", number)) for name, number in options.items()]
     return [each for pair in pairs for each in pair] + [_ffi.NULL]
-
-
-def start() -> Any:
-    """The library, started once under a lock: vips_init does not wait for a call of another thread."""
-    with _starting:
-        return _start()
-
-
-@cache
-def _start() -> Any:
-    """Load libvips at first use: most workers never need it or its memory.
-
-    The extension module of pyvips-binary is linked to libvips, so its handle finds the functions.
-    """
-    import _libvips  # noqa: PLC0415 - see above
-
-    os.environ.setdefault("VIPS_WARNING", "off")  # any value keeps warnings about damaged files off stderr
-    lib = _ffi.dlopen(_libvips.__file__)
-    if lib.vips_init(b"imgproc"):
-        raise CompressError("libvips does not start; reinstall pyvips-binary.", code="encode_failed")
-    lib.vips_concurrency_set(1)  # Other images keep the cores busy.
-    lib.vips_cache_set_max(0)
-    return lib

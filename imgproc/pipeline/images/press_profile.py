@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from cffi import FFI
 
-from imgproc.pipeline.images import mozjpeg
+from imgproc.pipeline.images.libvips import functions_of
 
 _ffi = FFI()
 _ffi.cdef("""
@@ -21,10 +20,7 @@ _ffi.cdef("""
 @cache
 def press_profile() -> bytes | None:
     """An ICC profile of a usual offset press, which libvips includes; None where it cannot be loaded."""
-    mozjpeg.start()
-    import _libvips  # noqa: PLC0415 - loads libvips, which most workers never need
-
-    lib: Any = _ffi.dlopen(_libvips.__file__)
+    lib = functions_of(_ffi)
     profile, size = _ffi.new("void **"), _ffi.new("size_t *")
     if lib.vips_profile_load(b"cmyk", profile, _ffi.NULL):
         lib.vips_error_clear()

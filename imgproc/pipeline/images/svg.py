@@ -7,7 +7,6 @@ entities. It runs in a process of its own all the same, because filters may take
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -16,11 +15,9 @@ from cffi import FFI
 from PIL import Image, ImageFile
 
 from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.libvips import functions_of
 
 FUNCTIONS = """
-    int vips_init(const char *program);
-    void vips_concurrency_set(int threads);
-    void vips_cache_set_max(int operations);
     int vips_svgload_buffer(void *source, size_t size, void **image, ...);
     int vips_image_get_width(const void *image);
     int vips_image_get_height(const void *image);
@@ -54,7 +51,7 @@ class Svg(ImageFile.ImageFile):
             detail = "The drawing has text, and the server has no fonts; convert the text to paths, or give a PNG."
             raise CompressError(detail, code="unsupported_format")
         _check_sides(self._source)
-        lib, found = _library(), _ffi.new("void **")
+        lib, found = functions_of(_ffi), _ffi.new("void **")
         given = [_ffi.new("char[]", b"dpi"), _ffi.cast("double", DPI), _ffi.new("char[]", b"scale"), SCALE, _ffi.NULL]
         if lib.vips_svgload_buffer(_ffi.from_buffer(self._source), len(self._source), found, *given):
             raise _load_error(lib)
@@ -65,7 +62,7 @@ class Svg(ImageFile.ImageFile):
     def load(self) -> Any:
         """Draw at first use."""
         if self._image is not None:
-            lib, size = _library(), _ffi.new("size_t *")
+            lib, size = functions_of(_ffi), _ffi.new("size_t *")
             pixels = lib.vips_image_write_to_memory(self._image, size)
             if not pixels:
                 raise CompressError(_TOO_MUCH, code="unsupported_format")
@@ -144,16 +141,3 @@ def _load_error(lib: Any) -> Exception:
     if re.search("exceed|Excessive|amplification", said):
         return CompressError(_TOO_MUCH, code="unsupported_format")
     return SyntaxError(said)
-
-
-@cache
-def _library() -> Any:
-    """libvips, as `mozjpeg` loads it."""
-    import _libvips  # noqa: PLC0415 - its memory is that of this process alone
-
-    lib = _ffi.dlopen(_libvips.__file__)
-    if lib.vips_init(b"imgproc"):
-        raise CompressError("libvips does not start; reinstall pyvips-binary.", code="encode_failed")
-    lib.vips_concurrency_set(1)
-    lib.vips_cache_set_max(0)
-    return lib
