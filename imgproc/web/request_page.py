@@ -78,9 +78,9 @@ def show_progress(request_id: str) -> Response:
     return progress_response(find_request(request_id))
 
 
-def progress_response(found: ProcessingRequest, **context: Any) -> Response:
-    """The progress of a request, see `show_progress`; `context` replaces what it shows."""
-    response = Response(render_template("_progress.html", **progress_context(found) | context))
+def progress_response(found: ProcessingRequest, *, is_shared: bool = False) -> Response:
+    """The progress of a request, see `show_progress`."""
+    response = Response(render_template("_progress.html", **progress_context(found, is_shared=is_shared)))
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:24], weak=True)
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Images"] = str(found.images_completed + found.images_failed)
@@ -163,8 +163,8 @@ def download_workbook(request_id: str) -> Any:
     return get_output_xlsx(request_id)
 
 
-def progress_context(found: ProcessingRequest) -> dict[str, Any]:
-    """What the head of every page of a request shows."""
+def progress_context(found: ProcessingRequest, *, is_shared: bool = False) -> dict[str, Any]:
+    """What the head of every page of a request shows; a shared one names no host that is waited for."""
     progress, ended = reads.progress_of(found), reads.has_ended(found)
     size = reads.bytes_of(found)
     return {
@@ -176,7 +176,7 @@ def progress_context(found: ProcessingRequest) -> dict[str, Any]:
         "saved_percent": size.saved_percent,
         "rate": _rate(found),
         "unstarted": found.images_total - found.images_completed - found.images_failed - found.images_cancelled,
-        "waiting": [] if ended else [(each, REASONS[each.reason]) for each in waiting_products(found.id)],
+        "waiting": [] if ended or is_shared else [(each, REASONS[each.reason]) for each in waiting_products(found.id)],
         "has_workbook": wants_xlsx(found),
         "poll_after": poll_after(found),
     }

@@ -34,7 +34,7 @@ def show_shared(token: str) -> str:
     pictures, pages = pictures_of(found, show)
     return render_template(
         "shared.html",
-        **progress_context(found) | {"waiting": []},
+        **progress_context(found, is_shared=True),
         token=token,
         pictures=pictures,
         pages=pages,
@@ -45,7 +45,7 @@ def show_shared(token: str) -> str:
 @blueprint.get("/progress")
 def show_progress(token: str) -> Response:
     """The part of the page that changes while the request runs."""
-    return progress_response(find_shared(token), waiting=[])
+    return progress_response(find_shared(token), is_shared=True)
 
 
 @blueprint.get("/images/<image_id>")
