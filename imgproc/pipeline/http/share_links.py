@@ -153,30 +153,23 @@ def _box(parts: SplitResult) -> str | None:
     return _url(host, f"/shared/static/{found[1]}") if found else None
 
 
-def _git_hub(parts: SplitResult) -> str | None:
-    """`/raw/` redirects to the file, also where Git LFS keeps it."""
-    found = re.fullmatch(r"(/[\w.-]+/[\w.-]+)/blob(/.+)", parts.path)
-    return _url("github.com", f"{found[1]}/raw{found[2]}") if found else None
+def _file_of_page(host: str, pattern: str, file: str) -> Callable[[SplitResult], str | None]:
+    """Converts pages around the files of a repository: a path that matches `pattern` becomes `file` at `host`."""
+    page = re.compile(pattern)
+
+    def convert(parts: SplitResult) -> str | None:
+        found = page.fullmatch(parts.path)
+        return _url(host, found.expand(file)) if found else None
+
+    return convert
 
 
-def _git_lab(parts: SplitResult) -> str | None:
-    found = re.fullmatch(r"(/.+?)/(?:-/)?blob(/.+)", parts.path)
-    return _url(parts.hostname, f"{found[1]}/-/raw{found[2]}") if found else None
-
-
-def _bitbucket(parts: SplitResult) -> str | None:
-    found = re.fullmatch(r"(/[\w.{}-]+/[\w.{}-]+)/src(/[^/]+/.+)", parts.path)
-    return _url(parts.hostname, f"{found[1]}/raw{found[2]}") if found else None
-
-
-def _codeberg(parts: SplitResult) -> str | None:
-    found = re.fullmatch(r"(/[\w.-]+/[\w.-]+)/src(/(?:branch|commit|tag)/.+)", parts.path)
-    return _url(parts.hostname, f"{found[1]}/raw{found[2]}") if found else None
-
-
-def _hugging_face(parts: SplitResult) -> str | None:
-    found = re.fullmatch(r"(/.+?)/blob(/.+)", parts.path)
-    return _url(parts.hostname, f"{found[1]}/resolve{found[2]}") if found else None
+# `/raw/` of GitHub redirects to the file, also where Git LFS keeps it.
+_git_hub = _file_of_page("github.com", r"(/[\w.-]+/[\w.-]+)/blob(/.+)", r"\1/raw\2")
+_git_lab = _file_of_page("gitlab.com", r"(/.+?)/(?:-/)?blob(/.+)", r"\1/-/raw\2")
+_bitbucket = _file_of_page("bitbucket.org", r"(/[\w.{}-]+/[\w.{}-]+)/src(/[^/]+/.+)", r"\1/raw\2")
+_codeberg = _file_of_page("codeberg.org", r"(/[\w.-]+/[\w.-]+)/src(/(?:branch|commit|tag)/.+)", r"\1/raw\2")
+_hugging_face = _file_of_page("huggingface.co", r"(/.+?)/blob(/.+)", r"\1/resolve\2")
 
 
 def _imgur(parts: SplitResult) -> str | None:

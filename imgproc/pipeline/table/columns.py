@@ -153,8 +153,7 @@ def _name_column(
     best = min(filled, key=lambda index: filled[index])
     strong = [index for index in filled if key(header[index]) not in WEAK_NAMES]
     _check_choice(header, sample, best, filled, line=line, column="productName")
-    if best not in strong or len(strong) > 1:
-        _note_choice(header, sample, best, strong, line=line, notes=notes, column="productName")
+    _note_choice(header, sample, best, strong, line=line, notes=notes, column="productName")
     return best
 
 
@@ -183,8 +182,7 @@ def _serial_column(
     if 2 * explained[best] < len(sample):
         best = min(candidates, key=lambda index: (explained[index] < len(sample), index != best, candidates[index]))
     _check_choice(header, sample, best, candidates, line=line, column="serialNumber")
-    if best not in strong or len(strong) > 1:
-        _note_choice(header, sample, best, strong, line=line, notes=notes, column="serialNumber")
+    _note_choice(header, sample, best, strong, line=line, notes=notes, column="serialNumber")
     return best
 
 
