@@ -81,14 +81,20 @@ class _Value:
     """A value in the files of this process. Where they cannot be used, nothing is counted, and the work goes on."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kind: Any = _MappedValue if _slots.folder else values.MutexValue
-        try:
-            self._kept: Any = kind(*args, **kwargs)
-        except OSError:
-            self._kept = values.MutexValue(*args, **kwargs)  # type: ignore[no-untyped-call]  # not typed
+        self._arguments = args, kwargs
+        self._kept: Any = values.MutexValue(*args, **kwargs)  # type: ignore[no-untyped-call]  # not typed
+        self._move()
+
+    def _move(self) -> None:
+        """Move a value that is in memory to the files, as soon as there is a folder that can be used."""
+        if _slots.folder and isinstance(self._kept, values.MutexValue):
+            args, kwargs = self._arguments
+            with suppress(OSError):
+                self._kept = _MappedValue(*args, **kwargs)
 
     def inc(self, amount: float) -> None:
         """Add `amount`."""
+        self._move()
         with suppress(OSError):
             self._kept.inc(amount)
 
@@ -105,10 +111,7 @@ values.ValueClass = _Value  # the metrics of prometheus_client make their values
 
 
 def use(folder: Path) -> None:
-    """Keep what this process counts from now on in `folder`, which is made at the first count.
-
-    Values made before there was any folder stay in memory.
-    """
+    """Keep what this process counts from now on in `folder`, which is made at the first count."""
     os.environ[FOLDER_VARIABLE] = str(folder)
     _slots.folder = folder
 

@@ -117,6 +117,22 @@ def test_a_forked_process_has_files_of_its_own(tmp_path: Path) -> None:
     assert count_in(tmp_path) == 111
 
 
+EARLY = """
+import sys
+from pathlib import Path
+from imgproc.core import metric_files, metrics
+metrics.IMAGES.labels("completed", "").inc()
+metric_files.use(Path(sys.argv[1]))
+metrics.IMAGES.labels("completed", "").inc(10)
+"""
+
+
+def test_a_value_from_before_there_was_a_folder_counts_in_it(tmp_path: Path) -> None:
+    """A library may have counted before the app named the folder."""
+    subprocess.run([sys.executable, "-c", EARLY, str(tmp_path)], check=True)
+    assert count_in(tmp_path) == 10
+
+
 FULL = """
 import os, sys
 from pathlib import Path
