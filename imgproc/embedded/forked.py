@@ -5,6 +5,7 @@ Fork only where one thread runs: a lock that another thread holds at the fork is
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import signal
@@ -35,6 +36,7 @@ class ForkedProcess:
         parent = os.getpid()
         sys.stdout.flush()  # else the child would write what is in these buffers again
         sys.stderr.flush()
+        gc.freeze()  # A collection in the child would write to every object, and so copy the pages of all.
         with delayed_stop_signals():
             self.pid = os.fork()
             if not self.pid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,30 @@ def test_a_forked_child_is_as_an_executed_one(tmp_path: Path) -> None:
     executed = facts_of_child(tmp_path, forked=False)
     assert (executed["arguments"], executed["folder"], executed["input"]) == (["a", "b c"], str(tmp_path), "")
     assert facts_of_child(tmp_path, forked=True) == executed
+
+
+# Collects garbage beside 50 MB of its parent's objects, then says how many kilobytes became its own.
+COLLECTOR = """
+import gc
+from pathlib import Path
+
+gc.collect()
+lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("Private_Dirty")), flush=True)
+"""
+OWNER = """
+import sys
+from pathlib import Path
+from imgproc.embedded.forked import ForkedProcess
+
+objects = [{number: []} for number in range(200_000)]
+sys.path.insert(0, sys.argv[1])
+ForkedProcess(["collector"], environ={}, log_file=Path(sys.argv[1]) / "log").wait()
+"""
+
+
+def test_a_child_that_collects_garbage_shares_the_memory_of_its_parent(tmp_path: Path) -> None:
+    """A collection writes to every object that is not frozen, and a page that is written is copied."""
+    (tmp_path / "collector.py").write_text(COLLECTOR)
+    subprocess.run([sys.executable, "-c", OWNER, str(tmp_path)], check=True)
+    assert int((tmp_path / "log").read_text()) < 10_000
