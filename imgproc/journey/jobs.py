@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from structlog.contextvars import bind_contextvars
 
-from imgproc.core import metrics
+from imgproc.core import metrics, tracing
 from imgproc.core.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.db import reads
 from imgproc.db.statuses import RequestStatus
@@ -78,7 +78,11 @@ def plan(services: Services, request_id: str) -> None:
     if claim is None:
         requests.step_back(request_id, delay=LARGE_DELAY)
         return
-    with _request_lease(request_id, token=token, seconds=seconds) as lease:
+    ids = {"imgproc.request_id": request_id}
+    with (
+        tracing.joined(claim.traceparent, "plan", attributes=ids),
+        _request_lease(request_id, token=token, seconds=seconds) as lease,
+    ):
         try:
             save_products(services, request_id, claim, lease, token=token)
         except (InfrastructureError, LeaseLost):
@@ -98,11 +102,9 @@ def process_product(services: Services, product_id: int) -> None:
     if claim is None:
         return
     bind_contextvars(request_id=claim.request_id)
-    if claim.queued_at:
-        metrics.STAGES.labels("wait").observe((claim.claimed_at - claim.queued_at).total_seconds())
     deadline = _product_seconds(services, claim)
     lease = _hold(product_id, products.renew_lease, products.give_back, token=token, seconds=seconds, deadline=deadline)
-    with clean_up_if_removed(services, claim.request_id), lease:
+    with _traced_product(product_id, claim), clean_up_if_removed(services, claim.request_id), lease:
         outcomes = ProductImages(services, claim, lease.check).make()
         settled = retry_on_outage(partial(settle, services, product_id, claim, outcomes, token=token))
     turns.enqueue_products(settled.released)
@@ -128,8 +130,10 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
         request = reads.get_request(request_id)
         if request is None:
             return
-        files = output_files.write_csvs(services, request, lease.check)
-        delivery_id = retry_on_outage(partial(outcome.complete, services, request, files, token=token))
+        ids = {"imgproc.request_id": request_id}
+        with tracing.joined(request.traceparent, "finalize", attributes=ids):
+            files = output_files.write_csvs(services, request, lease.check)
+            delivery_id = retry_on_outage(partial(outcome.complete, services, request, files, token=token))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:
         turns.enqueue_deliveries([delivery_id])
@@ -152,8 +156,15 @@ def deliver(services: Services, delivery_id: str) -> None:
         return
     bind_contextvars(request_id=claim.request_id)
     renew, give_back = deliveries.renew_lease, deliveries.give_back
-    with _hold(delivery_id, renew, give_back, token=token, seconds=SENDING_SECONDS, deadline=ATTEMPT_SECONDS):
+    ids = {"imgproc.request_id": claim.request_id, "imgproc.delivery_id": delivery_id}
+    with (
+        tracing.joined(claim.traceparent, "deliver", attributes=ids) as span,
+        _hold(delivery_id, renew, give_back, token=token, seconds=SENDING_SECONDS, deadline=ATTEMPT_SECONDS),
+    ):
         attempted = attempt(services, delivery_id, claim)
+        span.note({"http.response.status_code": attempted.response_status})
+        if attempted.error_code:
+            span.fail(attempted.error_code)
     log.info("delivery_attempted", delivery_id=delivery_id, status=attempted.status.value, code=attempted.error_code)
     if retry_on_outage(partial(deliveries.record, delivery_id, attempted, token=token)):
         metrics.DELIVERIES.labels(attempted.status.value, attempted.error_code or "").inc()
@@ -212,6 +223,24 @@ def _hold(
         deadline=deadline,
         give_back=partial(give_back, row_id, token=token),
     )
+
+
+@contextmanager
+def _traced_product(product_id: int, claim: ProductClaim) -> Iterator[None]:
+    """The span of a product, which begins when the product was queued. Also measures how long it waited."""
+    waited = (claim.claimed_at - claim.queued_at).total_seconds() if claim.queued_at else 0.0
+    if claim.queued_at:
+        metrics.STAGES.labels("wait").observe(waited)
+    ids: tracing.Attributes = {
+        "imgproc.request_id": claim.request_id,
+        "imgproc.product_id": product_id,
+        "imgproc.row": claim.row,
+        "imgproc.attempt": claim.attempt,
+    }
+    recorded = tracing.is_recorded(claim.row)
+    with tracing.joined(claim.traceparent, "process_product", seconds_ago=waited, attributes=ids, recorded=recorded):
+        tracing.past_span("wait", seconds=waited)
+        yield
 
 
 @contextmanager
