@@ -43,7 +43,6 @@ class SentryReporter:
             include_source_context=False,
             max_request_body_size="never",
             max_breadcrumbs=0,
-            send_default_pii=False,
             send_client_reports=False,
             spotlight=False,
             before_send=_without_values,
