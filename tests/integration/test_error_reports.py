@@ -58,7 +58,7 @@ def fail(*_: object, **__: object) -> None:
     try:
         raise KeyError(answer["name"] + email)
     except KeyError as error:
-        raise ValueError(f"No 'Ada Lovelace' at https://shop.example/a?token=hunter2\nrow: {email}") from error
+        raise RuntimeError(f"No 'Ada Lovelace' at https://shop.example/a?token=hunter2\nrow: {email}") from error
 
 
 def test_a_call_that_fails_is_reported_with_the_id_of_its_answer(
@@ -67,16 +67,16 @@ def test_a_call_that_fails_is_reported_with_the_id_of_its_answer(
     """The caller tells the id, and the report is found by it."""
     monkeypatch.setattr(requests.reads, "get_request", fail)
     monkeypatch.setitem(current_app.config, "PROPAGATE_EXCEPTIONS", False)
-    path = "/api/status/00000000-0000-4000-8000-000000000000?key=hunter2"
-    headers = {"Cookie": "session=hunter2", "User-Agent": "Ada Lovelace"}
+    path = "/api/status/00000000-0000-4000-8000-000000000000"
+    headers = {"Cookie": "session=hunter2", "Referer": "https://x/?key=hunter2", "User-Agent": "Ada Lovelace"}
     answer = current_app.test_client().get(path, headers=headers)
+    assert answer.status_code == 500, answer.text
     (event,) = events_of(sentry)
-    assert answer.status_code == 500
     assert event["tags"]["error_id"] == answer.get_json()["errorId"]
     assert event["tags"]["route"] == "/api/status/<request_id>"
     assert len(event["tags"]["trace_id"]) == 32
     assert event["environment"] == "staging"
-    assert event["exception"]["values"][-1]["type"] == "ValueError"
+    assert event["exception"]["values"][-1]["type"] == "RuntimeError"
     assert event["exception"]["values"][-1]["value"] == "No '…' at https://shop.example/a"
     assert event["exception"]["values"][-1]["stacktrace"]["frames"][-1]["function"] == "fail"
     assert [secret for secret in SECRETS if secret in str(sentry.bodies)] == []
