@@ -222,7 +222,7 @@ class Settings:
         "Which traces are recorded. `parentbased_…`: as the caller's `traceparent` says, if there is one.",
     )
     otel_traces_sampler_arg: float = operator(
-        types.share(1.0), "Share of the traces that `…traceidratio` records, from 0 to 1."
+        types.share(1), "Share of the traces that `…traceidratio` records, from 0 to 1."
     )
     otel_sdk_disabled: bool = operator(types.switch(default=False), "Record no traces, whatever else is set.")
     sentry_dsn: str | None = operator(

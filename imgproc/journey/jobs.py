@@ -32,6 +32,7 @@ from imgproc.journey.outage import describe, is_away, is_outage, retry_on_outage
 from imgproc.journey.plan import save_products
 from imgproc.journey.services import Services, services
 from imgproc.journey.settle import OUTAGE_DELAY, settle
+from imgproc.journey.traced_product import traced_product
 from imgproc.journey.webhook import attempt
 from imgproc.queue.calls import JobName
 
@@ -78,9 +79,8 @@ def plan(services: Services, request_id: str) -> None:
     if claim is None:
         requests.step_back(request_id, delay=LARGE_DELAY)
         return
-    ids = {"imgproc.request_id": request_id}
     with (
-        tracing.joined(claim.traceparent, "plan", attributes=ids),
+        tracing.joined(claim.traceparent, "plan", attributes={"imgproc.request_id": request_id}),
         _request_lease(request_id, token=token, seconds=seconds) as lease,
     ):
         try:
@@ -102,9 +102,11 @@ def process_product(services: Services, product_id: int) -> None:
     if claim is None:
         return
     bind_contextvars(request_id=claim.request_id)
-    deadline = _product_seconds(services, claim)
-    lease = _hold(product_id, products.renew_lease, products.give_back, token=token, seconds=seconds, deadline=deadline)
-    with _traced_product(product_id, claim), clean_up_if_removed(services, claim.request_id), lease:
+    with (
+        traced_product(product_id, claim),
+        clean_up_if_removed(services, claim.request_id),
+        _product_lease(services, product_id, claim, token=token) as lease,
+    ):
         outcomes = ProductImages(services, claim, lease.check).make()
         settled = retry_on_outage(partial(settle, services, product_id, claim, outcomes, token=token))
     turns.enqueue_products(settled.released)
@@ -118,22 +120,22 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
     """Store the output CSV and the failed CSV, then end the request and announce it."""
     token, seconds = new_token(), services.settings.lease_seconds
     most_large = _most_large(services)
-    if not finalization.claim_finalize(
+    claim = finalization.claim_finalize(
         request_id, epoch=epoch, token=token, lease_seconds=seconds, most_large=most_large
-    ):
+    )
+    if claim is None:
         requests.step_back(request_id, delay=LARGE_DELAY)
         return
     with (
+        tracing.joined(claim.traceparent, "finalize", attributes={"imgproc.request_id": request_id}),
         clean_up_if_removed(services, request_id),
         _request_lease(request_id, token=token, seconds=seconds) as lease,
     ):
         request = reads.get_request(request_id)
         if request is None:
             return
-        ids = {"imgproc.request_id": request_id}
-        with tracing.joined(request.traceparent, "finalize", attributes=ids):
-            files = output_files.write_csvs(services, request, lease.check)
-            delivery_id = retry_on_outage(partial(outcome.complete, services, request, files, token=token))
+        files = output_files.write_csvs(services, request, lease.check)
+        delivery_id = retry_on_outage(partial(outcome.complete, services, request, files, token=token))
     log.info("request_ended", request_id=request_id, epoch=epoch)
     if delivery_id:
         turns.enqueue_deliveries([delivery_id])
@@ -207,6 +209,11 @@ def _product_seconds(services: Services, claim: ProductClaim) -> float:
     return (full_rounds + 2) * (settings.longest_download + ENCODE_SECONDS + OUTAGE_PATIENCE)
 
 
+def _product_lease(services: Services, product_id: int, claim: ProductClaim, *, token: str) -> Lease:
+    seconds, deadline = services.settings.lease_seconds, _product_seconds(services, claim)
+    return _hold(product_id, products.renew_lease, products.give_back, token=token, seconds=seconds, deadline=deadline)
+
+
 def _hold(
     row_id: str | int,
     renew: Callable[..., bool],
@@ -223,24 +230,6 @@ def _hold(
         deadline=deadline,
         give_back=partial(give_back, row_id, token=token),
     )
-
-
-@contextmanager
-def _traced_product(product_id: int, claim: ProductClaim) -> Iterator[None]:
-    """The span of a product, which begins when the product was queued. Also measures how long it waited."""
-    waited = (claim.claimed_at - claim.queued_at).total_seconds() if claim.queued_at else 0.0
-    if claim.queued_at:
-        metrics.STAGES.labels("wait").observe(waited)
-    ids: tracing.Attributes = {
-        "imgproc.request_id": claim.request_id,
-        "imgproc.product_id": product_id,
-        "imgproc.row": claim.row,
-        "imgproc.attempt": claim.attempt,
-    }
-    recorded = tracing.is_recorded(claim.row)
-    with tracing.joined(claim.traceparent, "process_product", seconds_ago=waited, attributes=ids, recorded=recorded):
-        tracing.past_span("wait", seconds=waited)
-        yield
 
 
 @contextmanager

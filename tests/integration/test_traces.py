@@ -12,10 +12,12 @@ from flask import current_app
 
 from imgproc.core import trace_context, tracing
 from imgproc.core.otel import OtelTracer
-from imgproc.db.models import ProcessingRequest
+from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.transitions import deliveries, products, requests
 from imgproc.journey import jobs
 from imgproc.journey.services import services
-from tests.integration.driver import burst, drain, planned, row, submit, upload, work
+from imgproc.worker import sweeper
+from tests.integration.driver import LEASE, burst, configure, drain, pass_time, planned, row, rows, submit, upload, work
 from tests.integration.test_log_ids import events
 from tests.support.collector import Collector, Received, open_collector
 from tests.support.csv_files import csv_of
@@ -166,6 +168,31 @@ def test_a_request_of_the_last_release_is_processed(shop: ImageHost, collector: 
     assert drain(request_id)["status"] == "completed"
     names = Counter(span.name for span in spans_of(collector) if not span.parent_id)
     assert names == {"POST /api/upload": 1, "plan": 1, "process_product": 1, "finalize": 1}
+
+
+def test_what_the_sweeper_ends_has_the_ids_too(shop: ImageHost, caplog: pytest.LogCaptureFixture) -> None:
+    """A worker that dies logs nothing; the lines about its work are found by the request and by the trace."""
+    configure(max_attempts=1)
+    hook = shop.says("/hook", Answer(200))
+    upload(csv_of(f"{shop.url}/chelsea.jpg"), headers={"traceparent": CALLER}, webhookUrl=hook)
+    work(most=1)
+    products.claim(row(Product).id, **LEASE)
+    expire()
+    work(most=1)
+    deliveries.claim(row(WebhookDelivery).id, **LEASE)
+    expire()
+    upload(csv_of(f"{shop.url}/chelsea.jpg"), headers={"traceparent": CALLER})
+    requests.claim_plan(rows(ProcessingRequest, by=ProcessingRequest.created_at.desc())[0].id, **LEASE)
+    expire()
+    found = [event for name in ("product_failed", "delivery_lost", "request_failed") for event in events(caplog, name)]
+    assert [event["trace_id"] for event in found] == [TRACE_ID] * 3
+    assert {event["request_id"] for event in found} == {each.id for each in rows(ProcessingRequest)}
+
+
+def expire() -> None:
+    """Let every lease expire, and sweep."""
+    pass_time(60)
+    sweeper.sweep()
 
 
 def test_the_access_log_has_the_ids_and_no_secret(
