@@ -3,11 +3,11 @@ ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS builder
 # Without the embedded Redis and S3 servers, which only `imgproc up` and `imgproc demo` start.
-COPY requirements-image.txt requirements-heic.txt /
+COPY requirements-image.txt requirements-heic.txt requirements-otel.txt requirements-sentry.txt /
 # Wheels only: nothing is compiled, so the image needs no compiler and runs no build script of a package.
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
-       -r /requirements-image.txt -r /requirements-heic.txt
+       -r /requirements-image.txt -r /requirements-heic.txt -r /requirements-otel.txt -r /requirements-sentry.txt
 
 FROM ${PYTHON_IMAGE}
 ENV PATH=/venv/bin:$PATH \

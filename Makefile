@@ -57,6 +57,8 @@ check: lint ## Run the linters and the unit tests, as before every commit
 audit: $(DEV_STAMP) ## Look up known vulnerabilities of the pinned packages (ADVISORIES=folder: in a local database)
 	@$(BIN)/python -m scripts.audit requirements.txt
 	@$(BIN)/python -m scripts.audit requirements-heic.txt
+	@$(BIN)/python -m scripts.audit requirements-otel.txt
+	@$(BIN)/python -m scripts.audit requirements-sentry.txt
 
 image-check: $(DEV_STAMP) ## Build the Python layer of the image with the Dockerfile's own command, and use it
 	@$(BIN)/python -m scripts.image_check
@@ -122,6 +124,8 @@ format: $(DEV_STAMP) ## Format the code
 lock: $(DEV_STAMP) ## Pin and hash the newest versions that the *.in files allow
 	$(COMPILE) --upgrade requirements.in requirements-embedded.in -o requirements.txt
 	$(COMPILE) --upgrade requirements-heic.in -c requirements.txt -o requirements-heic.txt
+	$(COMPILE) --upgrade requirements-otel.in -c requirements.txt -o requirements-otel.txt
+	$(COMPILE) --upgrade requirements-sentry.in -c requirements.txt -o requirements-sentry.txt
 	$(COMPILE) -c requirements.txt requirements.in -o requirements-image.txt
 	$(COMPILE) --upgrade requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) --upgrade requirements-docs.in -o requirements-docs.txt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import APIFlask
 
 from imgproc import __version__, api, web
-from imgproc.core import logs, metric_files
+from imgproc.core import logs, metric_files, telemetry
 from imgproc.core.config import Settings, load_settings
 from imgproc.db import engine
 from imgproc.journey import services
@@ -21,6 +21,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     settings = settings or load_settings()
     logs.configure(log_format=settings.log_format, level=settings.log_level)
     metric_files.use(settings.metrics_dir)
+    telemetry.configure(settings)
     app = APIFlask("imgproc", title="imgproc", version=__version__, docs_path=None, static_folder="web/static")
     engine.init_app(app, settings)
     connection.init_app(app, settings)

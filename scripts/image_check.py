@@ -20,7 +20,7 @@ VERSIONS = ("3.13", "3.14")  # the Python of the image, and the next one
 SUPPORTED = ("3.10", "3.11", "3.12", *VERSIONS)
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "x86_64-apple-darwin", "aarch64-apple-darwin")
 HERE = PLATFORMS[0]
-LOCKS = ("requirements-image.txt", "requirements-heic.txt")
+LOCKS = ("requirements-image.txt", "requirements-heic.txt", "requirements-otel.txt", "requirements-sentry.txt")
 UV = (
     str(Path(sys.executable).parent / "uv"),
     "pip",
@@ -35,7 +35,7 @@ UV = (
 PROBE = """
 import io, sys
 from PIL import Image
-import pillow_heif, psycopg, obstore, simplejpeg, wsgi, rq_worker
+import pillow_heif, psycopg, obstore, simplejpeg, wsgi, rq_worker, imgproc.core.otel, imgproc.core.sentry
 from imgproc.pipeline.images.compress import CompressOptions, compress
 source = io.BytesIO()
 Image.effect_mandelbrot((640, 480), (-2, -1, 1, 1), 60).convert("RGB").save(source, "PNG")
@@ -75,7 +75,7 @@ def copied(dockerfile: str) -> list[str]:
 
 def adapted(command: str, *, python: str, folder: Path) -> str:
     """The same command with this interpreter, and with `folder` instead of the root of the image."""
-    command = re.sub(r"(?<![\w/])/(venv|requirements-(?:image|heic)\.txt)\b", rf"{folder}/\1", command)
+    command = re.sub(r"(?<![\w/])/(venv|requirements-(?:image|heic|otel|sentry)\.txt)\b", rf"{folder}/\1", command)
     return re.sub(r"^python(?= -m venv)", python, command)
 
 

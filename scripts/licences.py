@@ -1,4 +1,4 @@
-"""Write the licences of the packages in requirements.txt into a table, and refuse those that are not allowed."""
+"""Write the licences of the packages in the lock files into tables, and refuse those that are not allowed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+TABLES = {"made": ("requirements.txt",), "made of extras": ("requirements-otel.txt", "requirements-sentry.txt")}
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+?)(?: ; (.+?))?(?: \\)?$", re.MULTILINE)
 
 # Permissive licences, and those that ask only to publish changes of the library itself: we change no library, and ship
@@ -28,6 +29,7 @@ SPDX = {
     "BSD License": "BSD-3-Clause",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "LGPL-3.0": "LGPL-3.0-only",
+    "3-Clause BSD License": "BSD-3-Clause",
     "ZPL 2.1": "ZPL-2.1",
 }
 # Read by a person: packages without usable metadata, and pins for other platforms.
@@ -81,12 +83,19 @@ def table(requirements: str) -> str:
     return "\n".join(["| package | licence |", "|---|---|", *lines])
 
 
+def locked() -> dict[str, str]:
+    """The lock files of each table of the page, one after the other."""
+    return {name: "".join((ROOT / file).read_text() for file in files) for name, files in TABLES.items()}
+
+
 def main(page: Path) -> int:
-    """Write the table between the marks of `page`; 1 if a licence is refused."""
+    """Write the tables between the marks of `page`; 1 if a licence is refused."""
     text = page.read_text()
-    made = table((ROOT / "requirements.txt").read_text())
-    page.write_text(re.sub(r"(?s)(<!-- made -->\n).*(\n<!-- end -->)", lambda marks: marks[1] + made + marks[2], text))
-    refused = [name for name in pins((ROOT / "requirements.txt").read_text()) if not is_allowed(licence(name))]
+    for name, requirements in locked().items():
+        before, mark, rest = text.partition(f"<!-- {name} -->\n")
+        text = before + mark + table(requirements) + rest[rest.index("\n<!-- end -->") :]
+    page.write_text(text)
+    refused = [name for name in pins("".join(locked().values())) if not is_allowed(licence(name))]
     print(f"licences: {page}" + (f"; REFUSED: {', '.join(refused)}" if refused else ": all are on the allow-list."))
     return bool(refused)
 

@@ -32,7 +32,7 @@ LABELS_HEAD = """
 | label | values |
 |---|---|
 | `code` | an [error code](errors.md); empty where nothing failed |
-| `outcome` | of images `completed`, `failed`; of requests their final status; of webhooks `delivered`, `failed`, and `pending` for one that is tried again |
+| `outcome` | of images `completed`, `failed`; of requests their final status; of webhooks `delivered`, `failed`, and `pending` for one that is tried again; of spans `sent`, `failed` (the collector did not take them), `dropped` (they had no room, or the process ended) |
 | `direction` | `in`: sources; `out`: renditions |
 | `reason` | why a host is waited for: `busy`, `away`, `slow`, or `limit` where others take its places |
 | `work` | `plan`, `process_product`, `finalize`, `deliver` |

@@ -78,6 +78,7 @@ ROWS: dict[str, list[Panel]] = {
         ),
         ("Errors of jobs", "short", {"{{queue}}": "sum by (queue) (increase(imgproc_job_failures_total[1h]))"}),
         ("Dead workers", "short", {"{{role}}": "sum by (role) (increase(imgproc_worker_deaths_total[1h]))"}),
+        ("Spans of traces", "cps", {"{{outcome}}": "sum by (outcome) (rate(imgproc_spans_total[$__rate_interval]))"}),
         ("Expired leases", "short", {"{{work}}": "sum by (work) (increase(imgproc_leases_expired_total[1h]))"}),
         (
             "Lost jobs enqueued again",

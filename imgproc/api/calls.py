@@ -1,18 +1,20 @@
-"""Measures and logs every call. What is logged while a call is served carries the id of the request that it names."""
+"""Measures, traces and logs every call. What is logged meanwhile carries its trace and the request that it names."""
 
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 import structlog
 from flask import Flask, Response, g, request
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
-from imgproc.core import metrics
+from imgproc.core import metrics, tracing
 from imgproc.core.config import Settings
 
 UNKNOWN = "unknown"  # the route of addresses that do not exist, which strangers choose
 SECRET_PATHS = {"outputs.get_output"}  # whoever knows the key of a CSV can read it
+CHANGES = {"POST", "DELETE"}  # the methods whose calls have spans; polls would be most of a trace
 METHODS = {"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
 
 log = structlog.get_logger(__name__)
@@ -22,20 +24,34 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Register the measurement, which must come before every check, so that refused calls count as well."""
     app.before_request(_begin)
     app.after_request(_log if settings.access_log else _measure)
-    app.teardown_request(lambda _error: clear_contextvars())
+    app.teardown_request(_end)
 
 
 def _begin() -> None:
     """Note when the call began, once its body is here."""
     g.began = time.monotonic()
     clear_contextvars()
+    g.trace = ExitStack()
+    name, attributes = f"{_method()} {_route()}", {"http.request.method": _method(), "http.route": _route()}
+    g.span = g.trace.enter_context(
+        tracing.joined(
+            request.headers.get("traceparent"),
+            name,
+            kind="server",
+            attributes=attributes,
+            recorded=request.method in CHANGES,
+        )
+    )
     if request_id := (request.view_args or {}).get("request_id"):
         bind_contextvars(request_id=request_id)
 
 
 def _measure(response: Response) -> Response:
-    method = request.method if request.method in METHODS else UNKNOWN
-    metrics.HTTP.labels(method, _route(), str(response.status_code)).observe(_seconds())
+    metrics.HTTP.labels(_method(), _route(), str(response.status_code)).observe(_seconds())
+    if "span" in g:
+        g.span.note({"http.response.status_code": response.status_code, "imgproc.request_id": _request_id()})
+        if response.status_code >= 500:
+            g.span.fail(str(response.status_code))
     return response
 
 
@@ -54,6 +70,22 @@ def _log(response: Response) -> Response:
         agent=request.user_agent.string[:200],
     )
     return _measure(response)
+
+
+def _end(_error: BaseException | None) -> None:
+    if "trace" in g:
+        g.trace.close()
+    clear_contextvars()
+
+
+def _request_id() -> str | None:
+    """The request that the call names, or has made."""
+    found: str | None = get_contextvars().get("request_id")
+    return found
+
+
+def _method() -> str:
+    return request.method if request.method in METHODS else UNKNOWN
 
 
 def _route() -> str:

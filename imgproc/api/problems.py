@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import HTTP_STATUS_CODES
 
 from imgproc.api import rate_limits
+from imgproc.core.error_reports import report
 from imgproc.core.errors import (
     FILE_TOO_LARGE,
     SERVER_FAILED,
@@ -172,6 +173,8 @@ def _http_exception(error: HTTPException) -> Response:
     if status == 500:
         error_id = secrets.token_hex(6)
         log.error("call_failed", error_id=error_id, path=request.path, method=request.method)
+        route = request.url_rule.rule if request.url_rule else ""
+        report(getattr(error, "original_exception", None) or error, error_id=error_id, route=route)
         return problem(status, CODE_OF[status], detail, headers=headers, errorId=error_id)
     return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 

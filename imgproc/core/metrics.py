@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 # Before prometheus_client makes any value.
 from imgproc.core import metric_files  # noqa: F401 - it says where values are kept
+from imgproc.core.tracing import span
 
 STAGE_BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -29,6 +30,7 @@ LEASES_EXPIRED = Counter("imgproc_leases_expired", "Leases that expired.", ["wor
 REPAIRS = Counter("imgproc_sweeper_repairs", "Jobs that Redis had lost, enqueued again.", ["work"], registry=None)
 JOB_FAILURES = Counter("imgproc_job_failures", "Jobs that raised an unexpected error.", ["queue"], registry=None)
 WORKER_DEATHS = Counter("imgproc_worker_deaths", "Worker processes that died.", ["role"], registry=None)
+SPANS = Counter("imgproc_spans", "Spans of traces.", ["outcome"], registry=None)
 STAGES = Histogram("imgproc_stage_seconds", "Seconds per stage.", ["stage"], buckets=STAGE_BUCKETS, registry=None)
 HTTP = Histogram(
     "imgproc_http_request_seconds",
@@ -47,6 +49,7 @@ KEPT = (
     REPAIRS,
     JOB_FAILURES,
     WORKER_DEATHS,
+    SPANS,
     STAGES,
     HTTP,
 )
@@ -82,9 +85,10 @@ def gauge(name: str) -> GaugeMetricFamily:
 
 @contextmanager
 def timed(stage: str) -> Iterator[None]:
-    """Measure how long the body takes, as `stage`; a body that raises counts too."""
+    """Measure how long the body takes, as `stage`; a body that raises counts too. In a trace it is a span."""
     started = time.monotonic()
     try:
-        yield
+        with span(stage):
+            yield
     finally:
         STAGES.labels(stage).observe(time.monotonic() - started)

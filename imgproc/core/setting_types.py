@@ -96,6 +96,11 @@ def above_zero(default: float | None) -> fields.Float:
     return fields.Float(load_default=default, validate=Range(min=0, min_inclusive=False))
 
 
+def share(default: float) -> fields.Float:
+    """A number from 0 to 1."""
+    return fields.Float(load_default=default, validate=Range(min=0, max=1))
+
+
 def switch(*, default: bool) -> fields.Boolean:
     """True or false."""
     return fields.Boolean(load_default=default)

@@ -197,6 +197,41 @@ class Settings:
         "Port on which pools and sweepers serve `/metrics` of this machine, on all addresses; 0 is none.",
         compose="9100",
     )
+    otel_exporter_otlp_endpoint: str | None = operator(
+        types.text(validate=types.is_http_url),
+        "Collector of traces, by OTLP over HTTP, e.g. `http://collector:4318`. Needs the extra `otel`.",
+        shown="no traces",
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = operator(
+        types.text(validate=types.is_http_url),
+        "The whole URL for traces, where it is not `/v1/traces` of the collector.",
+    )
+    otel_exporter_otlp_headers: str | None = operator(
+        types.text(), "Headers for the collector: `name=value,name=value`, values percent-encoded.", secret=True
+    )
+    otel_service_name: str | None = operator(types.text(), "Name of this service in traces.", shown="`imgproc`")
+    otel_traces_sampler: str = operator(
+        types.choice(
+            "parentbased_always_on",
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ),
+        "Which traces are recorded. `parentbased_…`: as the caller's `traceparent` says, if there is one.",
+    )
+    otel_traces_sampler_arg: float = operator(
+        types.share(1), "Share of the traces that `…traceidratio` records, from 0 to 1."
+    )
+    otel_sdk_disabled: bool = operator(types.switch(default=False), "Record no traces, whatever else is set.")
+    sentry_dsn: str | None = operator(
+        types.text(validate=types.is_http_url),
+        "Address at Sentry for unexpected errors. Needs the extra `sentry`.",
+        secret=True,
+        shown="no reports",
+    )
+    sentry_environment: str = operator(types.text("production"), "Name of this installation at Sentry.")
 
     web_threads: int = tuning(
         types.whole(8), "Threads of a web process. Each works on one whole request, never on a slow client."

@@ -98,6 +98,7 @@ class ProcessingRequest(Base):
     csv_token: Mapped[str | None] = mapped_column(String(32))
     csv_private: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     api_url: Mapped[str | None] = mapped_column(Text)
+    traceparent: Mapped[str | None] = mapped_column(String(55))
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
 

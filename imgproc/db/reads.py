@@ -58,6 +58,13 @@ def count_open_deliveries(owner: str, *, at_most: int) -> int:
         return connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
 
 
+def request_of(delivery_id: str) -> str | None:
+    """The id of the request that a delivery announces; None if it is removed."""
+    statement = sa.select(WebhookDelivery.request_id).where(WebhookDelivery.id == delivery_id)
+    with db.engine.connect() as connection:
+        return connection.execute(statement).scalar_one_or_none()
+
+
 def webhook_secrets(key_id: str) -> tuple[str, ...] | None:
     """The webhook secrets of a key, active or revoked: None if the key never had any, empty if there is no such key."""
     statement = sa.select(ApiKey.webhook_secrets).where(ApiKey.id == key_id)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from structlog.contextvars import bind_contextvars
 
+from imgproc.core import tracing
 from imgproc.core.errors import (
     ForbiddenAddress,
     InfrastructureError,
@@ -90,6 +91,7 @@ def accept(services: Services, upload: Upload, *, owner: str = "", api_url: str 
     require_valid(scan, skip_invalid=upload.skip_invalid)
     shown = reading_json(reading, scan)
     columns = {"webhook_url": webhook_url, "fingerprint": fingerprint, "api_url": api_url, "reading": stored(shown)}
+    columns["traceparent"] = tracing.traceparent()
     request_id = _reserve(services, upload, scan, owner=owner, **columns)
     bind_contextvars(request_id=request_id)
     _store(services, request_id, upload.stream)

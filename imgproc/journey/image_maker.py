@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 import structlog
 
+from imgproc.core.error_reports import report
 from imgproc.core.errors import HostWait, ImageError, ImgprocError, InfrastructureError
 from imgproc.core.metrics import timed
+from imgproc.core.tracing import span
 from imgproc.db.transitions.products import PendingImage, ProductClaim
 from imgproc.db.transitions.results import FailedImage, ImageResult, MadeImage
 from imgproc.journey.lease import stopping
@@ -88,12 +91,16 @@ class ImageMaker:
             LeaseLost: another worker has taken over the product.
         """
         started = time.monotonic()
-        try:
-            made = self._make(image, earlier)
-        except (ImageError, InfrastructureError, HostWait) as error:
-            return FailedAttempt(image, error)
-        except MemoryError:  # the other images of the product may have used it up, so this one may be tried again
-            return FailedAttempt(image, ImageError(OUT_OF_MEMORY, code="too_many_pixels", retryable=True))
+        with span("image", lambda: _attributes(image)) as traced:
+            try:
+                made = self._make(image, earlier)
+            except (ImageError, InfrastructureError, HostWait) as error:
+                traced.fail(error.code)
+                return FailedAttempt(image, error)
+            except MemoryError:  # the other images of the product may have used it up, so this one may be tried again
+                exhausted = ImageError(OUT_OF_MEMORY, code="too_many_pixels", retryable=True)
+                traced.fail(exhausted.code)
+                return FailedAttempt(image, exhausted)
         return _result(image, made, started)
 
     def copy(self, image: PendingImage, made: MadeImage) -> ImageResult | None:
@@ -103,7 +110,8 @@ class ImageMaker:
             LeaseLost: another worker has taken over the product.
         """
         started = time.monotonic()
-        copied = self._copy(image, made)
+        with span("copy", lambda: _attributes(image)):
+            copied = self._copy(image, made)
         return _result(image, copied, started) if copied else None
 
     def _make(self, image: PendingImage, earlier: MadeImage | None) -> MadeImage:
@@ -233,6 +241,14 @@ class ImageMaker:
                 return
 
 
+def _attributes(image: PendingImage) -> dict[str, str | int]:
+    """What a trace says of an image: the host, not the URL."""
+    attributes: dict[str, str | int] = {"imgproc.image_id": image.id, "imgproc.position": image.position}
+    with suppress(ValueError):  # a URL that the download will refuse
+        attributes["server.address"] = host_and_port(image.source_url)
+    return attributes
+
+
 def _run_stage(image: PendingImage, fault: Fault, stage: Callable[[], Result]) -> Result:
     """The result of a stage. An exception that is not one of ours becomes the fault of this image alone.
 
@@ -246,6 +262,7 @@ def _run_stage(image: PendingImage, fault: Fault, stage: Callable[[], Result]) -
         raise
     except Exception as error:
         log.exception("stage_failed", image_id=image.id, code=fault.code)
+        report(error, stage=fault.code)
         raise ImageError(fault.detail, code=fault.code, retryable=fault.retryable) from error
 
 

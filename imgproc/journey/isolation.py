@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from imgproc.core import metrics
+from imgproc.core.error_reports import report
 from imgproc.db.engine import db
 from imgproc.journey.outage import is_away
 
@@ -29,4 +30,5 @@ def isolated(step: str, **ids: Any) -> Iterator[None]:
             raise
         db.session.rollback()
         log.exception("sweep_step_failed", step=step, **ids)
+        report(error, step=step, **{name: str(value) for name, value in ids.items()})
         metrics.JOB_FAILURES.labels("sweeper").inc()

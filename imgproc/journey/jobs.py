@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from structlog.contextvars import bind_contextvars
 
-from imgproc.core import metrics
+from imgproc.core import metrics, tracing
 from imgproc.core.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.db import reads
 from imgproc.db.statuses import RequestStatus
@@ -32,6 +32,7 @@ from imgproc.journey.outage import describe, is_away, is_outage, retry_on_outage
 from imgproc.journey.plan import save_products
 from imgproc.journey.services import Services, services
 from imgproc.journey.settle import OUTAGE_DELAY, settle
+from imgproc.journey.traced_product import traced_product
 from imgproc.journey.webhook import attempt
 from imgproc.queue.calls import JobName
 
@@ -78,7 +79,10 @@ def plan(services: Services, request_id: str) -> None:
     if claim is None:
         requests.step_back(request_id, delay=LARGE_DELAY)
         return
-    with _request_lease(request_id, token=token, seconds=seconds) as lease:
+    with (
+        tracing.joined(claim.traceparent, "plan", attributes={"imgproc.request_id": request_id}),
+        _request_lease(request_id, token=token, seconds=seconds) as lease,
+    ):
         try:
             save_products(services, request_id, claim, lease, token=token)
         except (InfrastructureError, LeaseLost):
@@ -98,11 +102,11 @@ def process_product(services: Services, product_id: int) -> None:
     if claim is None:
         return
     bind_contextvars(request_id=claim.request_id)
-    if claim.queued_at:
-        metrics.STAGES.labels("wait").observe((claim.claimed_at - claim.queued_at).total_seconds())
-    deadline = _product_seconds(services, claim)
-    lease = _hold(product_id, products.renew_lease, products.give_back, token=token, seconds=seconds, deadline=deadline)
-    with clean_up_if_removed(services, claim.request_id), lease:
+    with (
+        traced_product(product_id, claim),
+        clean_up_if_removed(services, claim.request_id),
+        _product_lease(services, product_id, claim, token=token) as lease,
+    ):
         outcomes = ProductImages(services, claim, lease.check).make()
         settled = retry_on_outage(partial(settle, services, product_id, claim, outcomes, token=token))
     turns.enqueue_products(settled.released)
@@ -116,12 +120,14 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
     """Store the output CSV and the failed CSV, then end the request and announce it."""
     token, seconds = new_token(), services.settings.lease_seconds
     most_large = _most_large(services)
-    if not finalization.claim_finalize(
+    claim = finalization.claim_finalize(
         request_id, epoch=epoch, token=token, lease_seconds=seconds, most_large=most_large
-    ):
+    )
+    if claim is None:
         requests.step_back(request_id, delay=LARGE_DELAY)
         return
     with (
+        tracing.joined(claim.traceparent, "finalize", attributes={"imgproc.request_id": request_id}),
         clean_up_if_removed(services, request_id),
         _request_lease(request_id, token=token, seconds=seconds) as lease,
     ):
@@ -152,8 +158,15 @@ def deliver(services: Services, delivery_id: str) -> None:
         return
     bind_contextvars(request_id=claim.request_id)
     renew, give_back = deliveries.renew_lease, deliveries.give_back
-    with _hold(delivery_id, renew, give_back, token=token, seconds=SENDING_SECONDS, deadline=ATTEMPT_SECONDS):
+    ids = {"imgproc.request_id": claim.request_id, "imgproc.delivery_id": delivery_id}
+    with (
+        tracing.joined(claim.traceparent, "deliver", attributes=ids) as span,
+        _hold(delivery_id, renew, give_back, token=token, seconds=SENDING_SECONDS, deadline=ATTEMPT_SECONDS),
+    ):
         attempted = attempt(services, delivery_id, claim)
+        span.note({"http.response.status_code": attempted.response_status})
+        if attempted.error_code:
+            span.fail(attempted.error_code)
     log.info("delivery_attempted", delivery_id=delivery_id, status=attempted.status.value, code=attempted.error_code)
     if retry_on_outage(partial(deliveries.record, delivery_id, attempted, token=token)):
         metrics.DELIVERIES.labels(attempted.status.value, attempted.error_code or "").inc()
@@ -194,6 +207,11 @@ def _product_seconds(services: Services, claim: ProductClaim) -> float:
     full_rounds = -(-len(claim.images) // settings.image_threads)
     # Add two rounds: one to wait for other workers, one to make the images that they failed to make.
     return (full_rounds + 2) * (settings.longest_download + ENCODE_SECONDS + OUTAGE_PATIENCE)
+
+
+def _product_lease(services: Services, product_id: int, claim: ProductClaim, *, token: str) -> Lease:
+    seconds, deadline = services.settings.lease_seconds, _product_seconds(services, claim)
+    return _hold(product_id, products.renew_lease, products.give_back, token=token, seconds=seconds, deadline=deadline)
 
 
 def _hold(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from imgproc.core import tracing
 from imgproc.core.errors import DeliveryError, ReceiverAnswer
 from imgproc.db import reads
 from imgproc.db.statuses import DeliveryStatus
@@ -56,7 +57,12 @@ def _send(services: Services, url: str, payload: Mapping[str, Any], *, webhook_i
     started = time.monotonic()
     webhook = answer = failure = None
     try:
-        webhook = sign(payload, webhook_id=webhook_id, secrets=signing_secrets(services, owner))
+        webhook = sign(
+            payload,
+            webhook_id=webhook_id,
+            secrets=signing_secrets(services, owner),
+            traceparent=tracing.traceparent(),
+        )
         answer = services.notifier.notify(url, webhook)
     except DeliveryError as error:
         answer, failure = error.answer, error

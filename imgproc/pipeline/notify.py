@@ -55,8 +55,12 @@ def body_of(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, separators=(",", ":"))
 
 
-def sign(payload: Mapping[str, Any], *, webhook_id: str, secrets: Sequence[str]) -> SignedWebhook:
+def sign(
+    payload: Mapping[str, Any], *, webhook_id: str, secrets: Sequence[str], traceparent: str | None = None
+) -> SignedWebhook:
     """Sign `payload` for one attempt; `webhook_id` is the same for all attempts.
+
+    `traceparent` names the trace of the request, for a receiver that has traces too (W3C Trace Context).
 
     Each of `secrets` (`whsec_` and base64) adds a signature, separated by a space. A receiver accepts any one that
     matches, so a secret can be replaced while both are valid.
@@ -73,6 +77,8 @@ def sign(payload: Mapping[str, Any], *, webhook_id: str, secrets: Sequence[str])
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(Webhook(secret).sign(webhook_id, now, body) for secret in secrets),
     }
+    if traceparent:
+        headers["traceparent"] = traceparent
     return SignedWebhook(headers, body)
 
 

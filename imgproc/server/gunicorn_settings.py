@@ -10,6 +10,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from imgproc.core import telemetry
 from imgproc.core.config import settings_or_exit
 from imgproc.core.hosts import bracketed
 from imgproc.core.logs import TextFormatter
@@ -43,3 +44,8 @@ def post_fork(_server: Any, _worker: Any) -> None:
     """
     die_with_parent()
     limit_memory(_settings.web_memory_limit)
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Send the spans and the reports that are waiting."""
+    telemetry.flush()

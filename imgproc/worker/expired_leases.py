@@ -6,12 +6,14 @@ outage of our servers are not attempts: the work is given back, and they do not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 import structlog
+from structlog.contextvars import bound_contextvars
 
-from imgproc.core import metrics
+from imgproc.core import metrics, tracing
 from imgproc.core.config import Settings
 from imgproc.db import reads
 from imgproc.db.engine import db
@@ -63,7 +65,8 @@ def _fail_product(settings: Settings, product_id: int) -> None:
         detail=PRODUCT_LOST.format(attempts=settings.max_attempts),
     )
     if lost:
-        log.error("product_failed", request_id=lost.request_id, product_id=product_id, code="worker_lost")
+        with _traced(lost.request_id):
+            log.error("product_failed", product_id=product_id, code="worker_lost")
         _count(JobName.PROCESS_PRODUCT)
         metrics.IMAGES.labels("failed", "worker_lost").inc(lost.images)
         turns.enqueue_products(lost.released)
@@ -127,7 +130,8 @@ def _fail_request(settings: Settings, request_id: str, *, step: RequestStatus, c
     )
     db.session.rollback()
     if failed:
-        log.error("request_failed", request_id=request_id, code=code)
+        with _traced(request_id):
+            log.error("request_failed", code=code)
         _count(JobName.FINALIZE if step is RequestStatus.FINALIZING else JobName.PLAN)
         metrics.REQUESTS.labels(RequestStatus.FAILED.value, code).inc()
         turns.enqueue_deliveries([failed.delivery_id] if failed.delivery_id else [])
@@ -140,9 +144,20 @@ def return_deliveries(settings: Settings) -> None:
         with isolated("return_deliveries", delivery_id=delivery_id):
             status = deliveries.lose(delivery_id, max_attempts=max_attempts, code="worker_lost", detail=DELIVERY_LOST)
             if status:
-                log.warning("delivery_lost", delivery_id=delivery_id, status=status.value)
+                with _traced(reads.request_of(delivery_id)):
+                    log.warning("delivery_lost", delivery_id=delivery_id, status=status.value)
                 _count(JobName.DELIVER)
                 metrics.DELIVERIES.labels(status.value, "worker_lost").inc()
+
+
+@contextmanager
+def _traced(request_id: str | None) -> Iterator[None]:
+    """Log the ids of the request and of its trace, as its own jobs do."""
+    request = reads.get_request(request_id) if request_id else None
+    ids = {"request_id": request_id, "trace_id": tracing.trace_id_of(request.traceparent) if request else None}
+    db.session.rollback()
+    with bound_contextvars(**ids):
+        yield
 
 
 def _count(work: JobName, leases: int = 1) -> None:

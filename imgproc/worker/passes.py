@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.core import heartbeat
+from imgproc.core.error_reports import report
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.timeouts import LONG, allow
 from imgproc.journey.outage import describe, growing_pauses, is_away
@@ -56,6 +57,7 @@ def _try_pass(app: Flask, run_pass: Callable[[], None]) -> Exception | None:
             run_pass()
         except (DBAPIError, InfrastructureError) as error:
             return error
-        except Exception:  # a bug must not end the thread, because no other would sweep in its place
+        except Exception as error:  # a bug must not end the thread, because no other would sweep in its place
             log.exception("sweep_failed")
+            report(error, step="sweep")
     return None

@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from structlog.contextvars import clear_contextvars
 
-from imgproc.core import metrics
+from imgproc.core import error_reports, metrics, telemetry
 from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import accept_stop_signals, die_with_parent, dump_no_core, limit_memory
 from imgproc.db.engine import db
@@ -89,8 +89,9 @@ class PreloadedWorker(SimpleWorker):
         try:
             with self.app.app_context():
                 job.perform()
-        except Exception:  # noqa: BLE001 - all are logged, and none may end the worker
+        except Exception as error:  # noqa: BLE001 - all are logged, and none may end the worker
             self.report_failure(job, queue)
+            error_reports.report(error, job=job.id, queue=queue.name)
             metrics.JOB_FAILURES.labels(queue.name).inc()
         finally:
             clear_contextvars()
@@ -181,3 +182,5 @@ def run_worker(
         worker.work(logging_level="WARNING")
     except (RedisError, QueueUnavailable) as error:
         log.warning("worker_ended", error=str(error))  # the pool starts another once Redis answers
+    finally:
+        telemetry.flush()

@@ -9,9 +9,11 @@ import pytest
 from flask import current_app
 from structlog.contextvars import get_contextvars
 
+from imgproc.core.tracing import trace_id_of
+from imgproc.db.models import ProcessingRequest
 from imgproc.journey import jobs
 from imgproc.journey.services import services
-from tests.integration.driver import burst, submit, work
+from tests.integration.driver import burst, row, submit, work
 from tests.support.csv_files import csv_of
 from tests.support.image_host import ImageHost
 
@@ -49,8 +51,10 @@ def test_a_worker_forgets_the_ids_of_a_job_that_has_ended(shop: ImageHost, monke
 
     monkeypatch.setattr(jobs, "save_products", fail)
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"))
+    trace_id = trace_id_of(row(ProcessingRequest).traceparent)
     assert burst()
-    assert (bound, get_contextvars()) == ([{"request_id": request_id}], {})
+    assert (bound, get_contextvars()) == ([{"request_id": request_id, "trace_id": trace_id}], {})
+    assert trace_id
 
 
 def test_calls_are_logged_only_if_that_is_wanted(caplog: pytest.LogCaptureFixture) -> None:

@@ -160,6 +160,7 @@ MOVES: list[tuple[Scene, str, dict[str, str], float | None]] = [
 ]
 ELSEWHERE = {
     "imgproc_up",  # the next test but one takes Redis away
+    "imgproc_spans",  # tests/unit/test_tracing.py has a collector
     "imgproc_worker_deaths",  # tests/e2e/test_metrics.py kills workers
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from imgproc.db.batch import Batch
 from imgproc.db.dialects import db_now
@@ -15,13 +15,14 @@ from imgproc.db.models import DeliveryAttempt, ProcessingRequest, WebhookDeliver
 from imgproc.db.statuses import DeliveryStatus
 from imgproc.db.transitions.leases import renew
 
-OWNER = (
-    sa.select(ProcessingRequest.owner)
-    .where(ProcessingRequest.id == WebhookDelivery.request_id)
-    .correlate(WebhookDelivery)
-    .scalar_subquery()
-    .label("owner")
-)
+
+def _of_request(column: InstrumentedAttribute[Any]) -> sa.Label[Any]:
+    """SQL: a column of the delivery's request."""
+    found = sa.select(column).where(ProcessingRequest.id == WebhookDelivery.request_id).correlate(WebhookDelivery)
+    return found.scalar_subquery().label(column.key)
+
+
+OWNER = _of_request(ProcessingRequest.owner)
 MOST = 1000  # deliveries of one owner, or to one receiver, being sent at a time, unless the caller gives other limits
 KEPT_ATTEMPTS = 25  # of a delivery; the log drops older ones, however often it is sent again
 CLAIMS_LOCK = 0x64656C69  # the advisory lock of PostgreSQL under which deliveries are counted and claimed
@@ -39,6 +40,7 @@ class DeliveryClaim:
     payload: dict[str, Any]
     retries: int
     request_id: str = ""
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,12 @@ def claim(
             lease_until=db_now(lease_seconds),
         )
         .returning(
-            OWNER, WebhookDelivery.url, WebhookDelivery.payload, WebhookDelivery.retries, WebhookDelivery.request_id
+            OWNER,
+            WebhookDelivery.url,
+            WebhookDelivery.payload,
+            WebhookDelivery.retries,
+            WebhookDelivery.request_id,
+            _of_request(ProcessingRequest.traceparent),
         )
     )
     with single_statement() as connection:

@@ -29,6 +29,13 @@ Announce = Callable[[datetime], dict[str, Any]]
 CSV_TOKEN_BYTES = 16  # 128 bits, written in hexadecimal so that file systems that ignore case keep tokens apart
 
 
+@dataclass(frozen=True)
+class FinalizeClaim:
+    """The finalization of a request is leased; `traceparent` names its trace."""
+
+    traceparent: str | None
+
+
 def elect_finalizer(request_id: str) -> int | None:
     """Make the caller the one that enqueues the finalization. Returns its epoch, or None if another was elected.
 
@@ -60,10 +67,10 @@ def all_products_ended() -> sa.ColumnElement[bool]:
 
 def claim_finalize(
     request_id: str, *, epoch: int, token: str, lease_seconds: int, most_large: int = MOST_LARGE
-) -> bool:
-    """Lease the finalization of this epoch. Returns False if it is done, superseded or leased.
+) -> FinalizeClaim | None:
+    """Lease the finalization of this epoch. Returns None if it is done, superseded or leased.
 
-    Also returns False for a large file while `most_large` are planned or finalized.
+    Also returns None for a large file while `most_large` are planned or finalized.
 
     The first claim makes the random part of the CSVs' keys. Later claims keep it, so that a finalizer that runs again,
     or after a retry, writes the same objects.
@@ -76,9 +83,11 @@ def claim_finalize(
             **leased(token, lease_seconds=lease_seconds),
             csv_token=sa.func.coalesce(ProcessingRequest.csv_token, secrets.token_hex(CSV_TOKEN_BYTES)),
         )
+        .returning(ProcessingRequest.traceparent)
     )
     with single_statement() as connection:
-        return connection.execute(statement).rowcount == 1
+        claimed = connection.execute(statement).one_or_none()
+    return FinalizeClaim(claimed.traceparent) if claimed else None
 
 
 def supersede_finalizer(request_id: str, *, epoch: int, max_attempts: int) -> int | None:

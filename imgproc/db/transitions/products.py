@@ -54,6 +54,7 @@ class ProductClaim:
     claimed_at: datetime = field(compare=False)
     images: tuple[PendingImage, ...]
     queued_at: datetime | None = field(default=None, compare=False)
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,9 @@ _CLAIM = (
         Product.attempt,
         # IN, because inside RETURNING SQLite reads all requests for `==`.
         sa.select(ProcessingRequest.options).where(ProcessingRequest.id.in_([Product.request_id])).label("options"),
+        sa.select(ProcessingRequest.traceparent)
+        .where(ProcessingRequest.id.in_([Product.request_id]))
+        .label("traceparent"),
         Product.queued_at,
         db_now().label("claimed_at"),
         advisory_lock(Product.request_id).label("lock"),

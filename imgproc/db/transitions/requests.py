@@ -40,11 +40,15 @@ class PlannedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class PlanClaim:
-    """What a plan needs: the key of the file, how it is read, and the last row that an earlier attempt has saved."""
+    """What a plan needs: the key of the file, how it is read, and the last row that an earlier attempt has saved.
+
+    `traceparent` names the trace of the request.
+    """
 
     input_key: str
     file_options: dict[str, Any] | None
     last_row: int
+    traceparent: str | None = None
 
 
 def claim_plan(request_id: str, *, token: str, lease_seconds: int, most_large: int = MOST_LARGE) -> PlanClaim | None:
@@ -61,7 +65,7 @@ def claim_plan(request_id: str, *, token: str, lease_seconds: int, most_large: i
             started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()),
             **leased(token, lease_seconds=lease_seconds),
         )
-        .returning(ProcessingRequest.input_key, ProcessingRequest.file_options)
+        .returning(ProcessingRequest.input_key, ProcessingRequest.file_options, ProcessingRequest.traceparent)
     )
     last_row = sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")
     saved = sa.select(last_row).where(Product.request_id == request_id)

@@ -1,0 +1,41 @@
+"""Turns traces and reports of errors on, if they are set. Neither is loaded otherwise."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import structlog
+
+from imgproc.core import error_reports, tracing
+from imgproc.core.settings import Settings
+
+FLUSH_SECONDS = 2.0  # that the end of a process may be delayed by what was not sent yet
+
+log = structlog.get_logger(__name__)
+
+
+def configure(settings: Settings) -> None:
+    """Send traces and errors where the settings say. An extra that is missing is a line in the log, no failure."""
+    collector = settings.otel_exporter_otlp_endpoint or settings.otel_exporter_otlp_traces_endpoint
+    wants_traces = collector and not settings.otel_sdk_disabled
+    tracing.use(_load("otel", "OtelTracer", settings) if wants_traces else None)
+    error_reports.use(_load("sentry", "SentryReporter", settings) if settings.sentry_dsn else None)
+
+
+def flush() -> None:
+    """Send what is waiting before a process ends, for a bounded time."""
+    tracing.flush(FLUSH_SECONDS)
+    error_reports.flush(FLUSH_SECONDS)
+
+
+def _load(extra: str, name: str, settings: Settings) -> Any:
+    """The class `name` of the module that is called as the extra, made with the settings; None if it cannot be made."""
+    try:
+        return getattr(import_module(f"imgproc.core.{extra}"), name)(settings)
+    except ImportError as error:
+        detail = f"Install the extra: pip install 'imgproc[{extra}]'."
+        log.warning("telemetry_off", extra=extra, error=str(error), detail=detail)
+    except Exception as error:  # noqa: BLE001 - libraries read variables of their own, and none may stop the service
+        log.warning("telemetry_off", extra=extra, error=str(error), detail=f"Correct the settings of {extra}.")
+    return None
