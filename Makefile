@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser programs s3-check ops-check compose-check compose-images lock env clean
+.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser programs store-check ops-check compose-check compose-images lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -73,7 +73,7 @@ pin-images: ## Pin the container images by their digests (ARGS=--check only look
 programs: $(DEV_STAMP) ## Install the S3 servers and tools of other projects that some checks use (ARGS="minio helm": only those)
 	@$(BIN)/python -m scripts.programs $(ARGS)
 
-s3-check: programs ## Run the contract of the object store against every S3 server that can be installed
+store-check: programs ## Run the contract of the object store against every S3 server that can be installed
 	$(BIN)/python -m pytest --verbose tests/integration/test_store_contract.py
 
 ops-check: $(DEV_STAMP) ## Check the alert rules and the dashboard in ops/ with promtool, where it is installed

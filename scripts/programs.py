@@ -1,7 +1,7 @@
 """Install the programs of other projects that some checks use into var/programs (`make programs`).
 
-They are S3 servers and the tools of Kubernetes. Go builds those that are Go modules. The others are wheels, in a virtual
-environment of their own. What is there already stays. Without a program its checks are skipped, and say so.
+They are S3 servers and the tools of Kubernetes. Go builds those that are Go modules. The others are wheels, in
+a virtual environment of their own. What is there already stays. Without a program its checks are skipped, and say so.
 """
 
 from __future__ import annotations

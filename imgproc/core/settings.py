@@ -107,14 +107,15 @@ class Settings:
         shown="endpoint + outputs bucket",
         compose=None,
     )
-    s3_key_prefix: str = operator(
+    s3_prefix: str = operator(
         types.KeyPrefix(load_default=""),
         "What the keys of all objects start with, such as `imgproc/`. It stands in public URLs too.",
         shown="none",
     )
-    s3_image_cache_control: str = operator(
-        types.text("public, max-age=3600", validate=types.is_header_value),
+    s3_image_cache_control: str | None = operator(
+        types.text(validate=types.is_header_value),
         "`Cache-Control` of compressed images. A retry or a removal changes what is under a URL.",
+        shown="`public, max-age=3600`",
     )
     s3_image_storage_class: str | None = operator(
         types.text(validate=types.is_header_value),
@@ -129,6 +130,7 @@ class Settings:
     s3_kms_key_id: str | None = operator(
         types.text(validate=types.is_header_value),
         "Key of `S3_ENCRYPTION=aws:kms`.",
+        secret=True,
         shown="the one that S3 manages",
     )
     embedded_outputs_dir: Path | None = operator(

@@ -186,14 +186,14 @@ def test_the_policy_covers_the_prefix() -> None:
 )
 def test_a_prefix_ends_with_a_slash(given: str, read: str) -> None:
     """Whether it is given with one or not."""
-    assert load_settings({"S3_KEY_PREFIX": given}).s3_key_prefix == read
+    assert load_settings({"S3_PREFIX": given}).s3_prefix == read
 
 
 @pytest.mark.parametrize("given", ["/shop", "a//b", "../a", "a/../b", "./a", "a b", "a?b", "é", "/", "a\nb"])
 def test_a_prefix_that_servers_refuse_is_refused(given: str) -> None:
     """Servers that keep files refuse empty, `.` and `..` segments; others would need escapes in policies."""
-    with pytest.raises(ConfigError, match="S3_KEY_PREFIX"):
-        load_settings({"S3_KEY_PREFIX": given})
+    with pytest.raises(ConfigError, match="S3_PREFIX"):
+        load_settings({"S3_PREFIX": given})
 
 
 @pytest.mark.parametrize(
