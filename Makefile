@@ -76,7 +76,7 @@ programs: $(DEV_STAMP) ## Install the S3 servers and tools of other projects tha
 store-check: programs ## Run the contract of the object store against every S3 server that can be installed
 	$(BIN)/python -m pytest --verbose tests/integration/test_store_contract.py
 
-ops-check: $(DEV_STAMP) ## Check the alert rules and the dashboard in ops/ with promtool, where it is installed
+ops-check: $(DEV_STAMP) ## Check the alert rules, the dashboard and the Helm chart in ops/, with what is installed
 	@$(BIN)/python -m scripts.ops_check
 
 sbom: $(DEV_STAMP) ## Write a bill of materials (CycloneDX) of requirements.txt to var/sbom.json
@@ -105,6 +105,7 @@ pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command 
 	@$(BIN)/python -m scripts.file_messages
 	@$(BIN)/python -m scripts.metrics_reference
 	@$(BIN)/python -m scripts.ops_dashboard
+	@$(BIN)/python -m scripts.helm_chart
 
 screenshots: $(DEV_STAMP) browser ## Take the pictures of the console in docs/images/
 	@$(BIN)/python -m scripts.screenshots
