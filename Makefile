@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser ops-check compose-check compose-images lock env clean
+.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser programs store-check ops-check compose-check compose-images lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -72,7 +72,13 @@ compose-images: $(DEV_STAMP) ## Make the images that compose pulls from Debian p
 pin-images: ## Pin the container images by their digests (ARGS=--check only looks)
 	@$(PYTHON) scripts/pin_images.py $(ARGS)
 
-ops-check: $(DEV_STAMP) ## Check the alert rules and the dashboard in ops/ with promtool, where it is installed
+programs: $(DEV_STAMP) ## Install the S3 servers and tools of other projects that some checks use (ARGS="minio helm": only those)
+	@$(BIN)/python -m scripts.programs $(ARGS)
+
+store-check: programs ## Run the contract of the object store against every S3 server that can be installed
+	$(BIN)/python -m pytest --verbose tests/integration/test_store_contract.py
+
+ops-check: $(DEV_STAMP) ## Check the alert rules, the dashboard and the Helm chart in ops/, with what is installed
 	@$(BIN)/python -m scripts.ops_check
 
 sbom: $(DEV_STAMP) ## Write a bill of materials (CycloneDX) of requirements.txt to var/sbom.json
@@ -101,6 +107,7 @@ pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command 
 	@$(BIN)/python -m scripts.file_messages
 	@$(BIN)/python -m scripts.metrics_reference
 	@$(BIN)/python -m scripts.ops_dashboard
+	@$(BIN)/python -m scripts.helm_chart
 
 screenshots: $(DEV_STAMP) browser ## Take the pictures of the console in docs/images/
 	@$(BIN)/python -m scripts.screenshots

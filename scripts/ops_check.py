@@ -1,6 +1,7 @@
-"""Check `ops/` (`make ops-check`): the alert rules with promtool, their tests, and the queries of the dashboard.
+"""Check `ops/` (`make ops-check`): the alert rules with promtool, the queries of the dashboard, and the Helm chart.
 
-promtool is in Debian's package `prometheus`. Without it one line says so, and the exit status is 0.
+promtool is in Debian's package `prometheus`; `make programs` installs the others. Without a program one line says so,
+and its part is skipped.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scripts import helm_chart
 from scripts.ops_dashboard import queries
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,8 +22,26 @@ RULES = ROOT / "ops/prometheus"
 
 def main() -> int:
     """Run every check; the exit status is 1 if one fails."""
+    return max(_prometheus(), _chart())
+
+
+def _chart() -> int:
+    """Lint the chart, render it with each example, and validate the manifests."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            wrong = list(helm_chart.wrong(Path(folder)))
+        except LookupError as error:
+            print(f"SKIPPED: {error}, so ops/helm was not checked.")
+            return 0
+    for text in wrong:
+        print(text, file=sys.stderr)
+    print("ops/helm: " + ("wrong" if wrong else f"{len(helm_chart.EXAMPLES)} sets of values are rendered, and valid"))
+    return 1 if wrong else 0
+
+
+def _prometheus() -> int:
     if shutil.which("promtool") is None:
-        print("SKIPPED: promtool is missing (Debian: apt install prometheus), so ops/ was not checked.")
+        print("SKIPPED: promtool is missing (Debian: apt install prometheus), so ops/prometheus was not checked.")
         return 0
     with tempfile.TemporaryDirectory() as folder:
         recorded = Path(folder) / "dashboard.yml"

@@ -132,7 +132,7 @@ def _public_outputs(settings: Settings) -> Finding | None:
     originals = f"{settings.s3_endpoint_url.rstrip('/')}/{settings.s3_originals_bucket}"
     try:
         with probe(store) as key:
-            shown, hidden = _get(store.public_url(key)), _get(f"{originals}/{key}")
+            shown, hidden = _get(store.public_url(key)), _get(f"{originals}/{store.full_key(key)}")
     except InfrastructureError:
         return None  # `buckets` has said it
     if hidden == PROBE:

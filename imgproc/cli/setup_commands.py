@@ -27,8 +27,13 @@ COLOURS = {"ok": "green", "wrong": "red", "note": "yellow"}
 
 @click.command()
 @click.option("--no-policy", is_flag=True, help="Leave the policy of the outputs bucket: a CDN reads it.")
+@click.option(
+    "--grant",
+    metavar="PRINCIPAL",
+    help="Let this user do imgproc's work, by the buckets' policies: an ARN on AWS, an access key on versitygw.",
+)
 @json_option
-def init(*, no_policy: bool, as_json: bool) -> None:
+def init(*, no_policy: bool, grant: str | None, as_json: bool) -> None:
     """Create the buckets and the tables that are missing, and let everyone read objects of the outputs bucket.
 
     Safe to run again: what is there stays. `imgproc up` does this for its own servers.
@@ -37,7 +42,7 @@ def init(*, no_policy: bool, as_json: bool) -> None:
     app = create_app(settings)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with app.app_context():
-        _conclude([_tables(), *_buckets(settings, no_policy=no_policy)], as_json=as_json)
+        _conclude([_tables(), *_buckets(settings, no_policy=no_policy, grant=grant)], as_json=as_json)
 
 
 def _tables() -> checks.Finding:
@@ -58,7 +63,7 @@ def _tables() -> checks.Finding:
     )
 
 
-def _buckets(settings: Settings, *, no_policy: bool) -> list[checks.Finding]:
+def _buckets(settings: Settings, *, no_policy: bool, grant: str | None) -> list[checks.Finding]:
     if settings.s3_endpoint_url is None:
         text = "No object store is configured: set S3_ENDPOINT_URL, or run imgproc up, which starts one of its own."
         return [checks.wrong("buckets", text=text)]
@@ -68,6 +73,9 @@ def _buckets(settings: Settings, *, no_policy: bool) -> list[checks.Finding]:
         for bucket in store.buckets:
             made = buckets.create(store, bucket, region=settings.s3_region)
             found.append(checks.ok("buckets", text=f"{bucket} is made." if made else f"{bucket} was there."))
+            if grant:
+                buckets.grant(store, bucket, principal=grant)
+                found.append(checks.ok("policy", text=f"The policy of {bucket} lets {grant} do imgproc's work."))
         if settings.embedded_outputs_dir:
             found.append(checks.ok("policy", text=f"The web process serves the objects of {outputs} to everyone."))
         elif not no_policy:

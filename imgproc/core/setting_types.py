@@ -24,6 +24,7 @@ CREDENTIALS = re.compile(r"(?<=://)[^:/@]*:[^@]*@")  # SQLAlchemy takes a passwo
 # A header's name is a token (RFC 9110, 5.6.2). Those that frame a message, or change with each request, cannot be set.
 HEADER_HOST = re.compile(r"\.?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+KEY_PREFIX = re.compile(r"(?:(?!\.\.?/)[A-Za-z0-9._-]{1,100}/){1,5}")  # S3 servers on files refuse `.`, `..` and `//`
 HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,8190}[!-~])?")
 OWN_HEADERS = re.compile(
     r"host|connection|keep-alive|te|trailer|upgrade|expect|range|accept-encoding|transfer-encoding|content-.*|if-.*"
@@ -76,9 +77,9 @@ def text(default: str | None = None, **options: Any) -> fields.String:
     return fields.String(load_default=default, **options)
 
 
-def choice(default: str, *others: str) -> fields.String:
-    """One of a few words."""
-    return text(default, validate=OneOf([default, *others]))
+def choice(default: str | None, *others: str) -> fields.String:
+    """One of a few words; without a default also none."""
+    return text(default, validate=OneOf([*filter(None, [default]), *others]))
 
 
 def whole(default: int, at_least: int = 1, at_most: int | None = None) -> fields.Integer:
@@ -126,6 +127,18 @@ class Hosts(fields.Field[tuple[str, ...]]):
         return hosts
 
 
+class KeyPrefix(fields.Field[str]):
+    """The start of an object's key: empty, or folders with a slash after each."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:  # noqa: ARG002 - marshmallow's signature
+        prefix = f"{value.rstrip('/')}/"
+        if not KEY_PREFIX.fullmatch(prefix):
+            raise ValidationError(
+                "Give names of letters, digits, `.`, `_` and `-` with a slash between, e.g. shop/imgproc/."
+            )
+        return prefix
+
+
 class HostHeaders(fields.Field[dict[str, dict[str, str]]]):
     """A JSON object: host -> header -> value. Values may be secrets, so messages quote none."""
 
@@ -170,6 +183,12 @@ def is_header_name(value: str) -> None:
     """Accept the name of a header with a hyphen or none; servers drop names with underscores."""
     if not HEADER_NAME.fullmatch(value) or "_" in value:
         raise ValidationError("Give the name of a header without underscores, e.g. X-Forwarded-User.")
+
+
+def is_header_value(value: str) -> None:
+    """Accept one line of ASCII, as a header's value is."""
+    if not HEADER_VALUE.fullmatch(value):
+        raise ValidationError("Give one line of text in ASCII.")
 
 
 def is_http_url(value: str) -> None:

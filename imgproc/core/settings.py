@@ -87,6 +87,9 @@ class Settings:
     )
     s3_access_key_id: str | None = operator(types.text(), "Name of the S3 user.", secret=True, compose=None)
     s3_secret_access_key: str | None = operator(types.text(), "Secret of the S3 user.", secret=True, compose=None)
+    s3_session_token: str | None = operator(
+        types.text(), "Session token, where the S3 user's credentials are temporary.", secret=True
+    )
     s3_region: str = operator(types.text("us-east-1"), "Region of the buckets.", compose=None)
     s3_addressing: Literal["path", "virtual"] = operator(
         types.choice("path", "virtual"),
@@ -103,6 +106,32 @@ class Settings:
         "Base of public URLs: `{S3_PUBLIC_URL}/{key}`.",
         shown="endpoint + outputs bucket",
         compose=None,
+    )
+    s3_prefix: str = operator(
+        types.KeyPrefix(load_default=""),
+        "What the keys of all objects start with, such as `imgproc/`. It stands in public URLs too.",
+        shown="none",
+    )
+    s3_image_cache_control: str | None = operator(
+        types.text(validate=types.is_header_value),
+        "`Cache-Control` of compressed images. A retry or a removal changes what is under a URL.",
+        shown="`public, max-age=3600`",
+    )
+    s3_image_storage_class: str | None = operator(
+        types.text(validate=types.is_header_value),
+        "Storage class of images, such as `STANDARD_IA`. It must allow reading at once.",
+        shown="that of the bucket",
+    )
+    s3_encryption: str | None = operator(
+        types.choice(None, "AES256", "aws:kms"),
+        "Encryption that every put asks for: `AES256` or `aws:kms`.",
+        shown="that of the bucket",
+    )
+    s3_kms_key_id: str | None = operator(
+        types.text(validate=types.is_header_value),
+        "Key of `S3_ENCRYPTION=aws:kms`.",
+        secret=True,
+        shown="the one that S3 manages",
     )
     embedded_outputs_dir: Path | None = operator(
         types.text(), "Folder of outputs that the web process serves. Only the embedded stack sets it.", compose=None

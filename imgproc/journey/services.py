@@ -12,6 +12,7 @@ from imgproc.pipeline.http.body import Pace
 from imgproc.pipeline.http.request_headers import HostHeaders, Identity, user_agent
 from imgproc.pipeline.images.compress import MemoryBudget
 from imgproc.pipeline.notify import Notifier
+from imgproc.pipeline.storage.object_options import IMAGE_CACHE, ObjectOptions
 from imgproc.pipeline.storage.store import Store
 from imgproc.pipeline.table.read import CsvLimits
 from imgproc.queue.connection import connect_redis, redis_url
@@ -50,11 +51,19 @@ def init_app(app: Flask, settings: Settings) -> None:
             endpoint_url=settings.s3_endpoint_url,
             access_key_id=settings.s3_access_key_id,
             secret_access_key=settings.s3_secret_access_key,
+            session_token=settings.s3_session_token,
             region=settings.s3_region,
             addressing=settings.s3_addressing,
             originals_bucket=settings.s3_originals_bucket,
             outputs_bucket=settings.s3_outputs_bucket,
             public_url=settings.s3_public_url,
+            options=ObjectOptions(
+                prefix=settings.s3_prefix,
+                image_cache_control=settings.s3_image_cache_control or IMAGE_CACHE,
+                image_storage_class=settings.s3_image_storage_class,
+                encryption=settings.s3_encryption,
+                kms_key_id=settings.s3_kms_key_id,
+            ),
         ),
         downloader=Downloader(
             allowed_networks=networks,

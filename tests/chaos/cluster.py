@@ -190,14 +190,18 @@ def open_cluster(
     network: Loopback | None = None,
     settings: Mapping[str, str] | None = None,
     clocks: Sequence[float] = CLOCKS,
+    route: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {},
 ) -> Iterator[Cluster]:
-    """A running cluster in an empty folder, on `postgresql` or `sqlite`; all its processes end with the block."""
+    """A running cluster in an empty folder, on `postgresql` or `sqlite`; all its processes end with the block.
+
+    `route` changes settings once the servers listen, such as their addresses.
+    """
     with ExitStack() as cleanup:
         spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
         cleanup.callback(spawner.shutdown)
         network = network or Loopback()
         servers, environ = _start_servers(folder, database, spawner, cleanup, network)
-        environ |= {**(settings or {}), start.MUTATION: mutation}
+        environ |= {**route(environ), **(settings or {}), start.MUTATION: mutation}
         cluster = Cluster(folder, environ, spawner, *servers, network=network, clocks=list(clocks))
         for process in [cluster.receiver, *cluster.ours]:
             cleanup.callback(process.end)

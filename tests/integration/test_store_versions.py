@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from imgproc.pipeline.storage import deletion
 from imgproc.pipeline.storage.store import Store
-from tests.integration.test_store_contract import make_store
 from tests.support.s3 import create_buckets
+from tests.support.store_operations import make_store
 
 REQUEST_ID = "0d5b6c1a-7d0c-4f2e-8a55-3f0c2f9f7f10"
 OTHER = "another-request/1/1.jpg"

@@ -24,7 +24,7 @@ from imgproc.core.config import MIB, SettingsSchema, load_settings
 from imgproc.core.errors import ImgprocError
 from imgproc.db.engine import Base
 from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
-from scripts import cli_reference, diagrams, file_messages, metrics_reference, package_map, upload_options
+from scripts import cli_reference, diagrams, file_messages, helm_chart, metrics_reference, package_map, upload_options
 from scripts.drawing import svg
 
 ROOT = Path(__file__).parent.parent.parent
@@ -98,6 +98,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     upload_options.FILE: upload_options.text,
     file_messages.PAGE: file_messages.page,
     metrics_reference.FILE: metrics_reference.page,
+    helm_chart.PAGE: helm_chart.page,
     package_map.PAGE: lambda: package_map.page(PACKAGES, package_map.imports(PACKAGES)),
     package_map.PICTURE: lambda: svg(package_map.drawing(package_map.imports(PACKAGES))),
     **{diagrams.FOLDER / f"{name}.svg": partial(svg, drawing) for name, drawing in diagrams.DRAWINGS.items()},

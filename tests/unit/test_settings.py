@@ -17,7 +17,7 @@ from imgproc.pipeline.http.request_headers import HostHeaders
 from scripts import write_settings
 
 ROOT = Path(__file__).parents[2]
-SECRET_WORDS = ("SECRET", "KEY", "PASSWORD", "DATABASE_URL", "REDIS_URL")
+SECRET_WORDS = ("SECRET", "TOKEN", "KEY", "PASSWORD", "DATABASE_URL", "REDIS_URL")
 UNNAMED_SECRETS = {"HOST_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS", "SENTRY_DSN"}
 
 

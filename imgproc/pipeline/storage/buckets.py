@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,21 +19,44 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType
 
 SID = "AnybodyGetsWhatTheyHaveTheUrlOf"
+WORK_SID = "ImgprocKeepsReadsAndDeletes"
+OBJECT_ACTIONS = [
+    "s3:PutObject",
+    "s3:GetObject",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+]
+BUCKET_ACTIONS = ["s3:ListBucket", "s3:ListBucketVersions"]
 DEFAULT_REGION = "us-east-1"  # the one that AWS does not take as a constraint
 MISSING = {"404", "NoSuchBucket"}
 NO_POLICY = {"NoSuchBucketPolicy", "404"}
 PROBE = b"imgproc check: this object can be deleted.\n"
 
 
-def public_read(bucket: str) -> dict[str, Any]:
-    """The statement that lets everyone get an object of the bucket by its key, and list none."""
+def public_read(bucket: str, *, prefix: str = "") -> dict[str, Any]:
+    """The statement that lets everyone get an object of the bucket by its key below `prefix`, and list none."""
     return {
-        "Sid": SID,
+        "Sid": SID + re.sub(r"[^A-Za-z0-9]", "", prefix),
         "Effect": "Allow",
         "Principal": {"AWS": ["*"]},
         "Action": ["s3:GetObject"],
-        "Resource": [f"arn:aws:s3:::{bucket}/*"],
+        "Resource": [f"arn:aws:s3:::{bucket}/{prefix}*"],
     }
+
+
+def for_user(bucket: str, *, prefix: str = "", principal: str) -> list[dict[str, Any]]:
+    """The statements that let a user do imgproc's work, for servers where a bucket's policy gives users their rights.
+
+    Some servers check the deletion of several objects on the bucket, AWS on each object, so both are named.
+    """
+    arn = f"arn:aws:s3:::{bucket}"
+    statement = {"Effect": "Allow", "Principal": {"AWS": [principal]}}
+    return [
+        {**statement, "Sid": f"{WORK_SID}Objects", "Action": OBJECT_ACTIONS, "Resource": [arn, f"{arn}/{prefix}*"]},
+        {**statement, "Sid": f"{WORK_SID}Lists", "Action": BUCKET_ACTIONS, "Resource": [arn]},
+    ]
 
 
 def create(store: Store, bucket: str, *, region: str) -> bool:
@@ -71,11 +95,28 @@ def open_to_readers(store: Store, bucket: str) -> bool:
     with storage_errors(f"set the policy of {bucket}"):
         s3 = store.client()
         policy = _policy(s3, bucket)
-        kept = [each for each in policy["Statement"] if each.get("Sid") != SID]
-        if len(kept) < len(policy["Statement"]):
+        ours = public_read(bucket, prefix=store.prefix)
+        if any(each.get("Sid") == ours["Sid"] for each in policy["Statement"]):
             return False
-        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy | {"Statement": [*kept, public_read(bucket)]}))
+        _put_policy(s3, bucket, policy, [*policy["Statement"], ours])
         return True
+
+
+def grant(store: Store, bucket: str, *, principal: str) -> None:
+    """Add the statements of `for_user` to the policy of a bucket; they replace those of an earlier call.
+
+    Raises:
+        StorageUnavailable: as `open_to_readers`.
+    """
+    with storage_errors(f"set the policy of {bucket}"):
+        s3 = store.client()
+        policy = _policy(s3, bucket)
+        kept = [each for each in policy["Statement"] if not str(each.get("Sid")).startswith(WORK_SID)]
+        _put_policy(s3, bucket, policy, [*kept, *for_user(bucket, prefix=store.prefix, principal=principal)])
+
+
+def _put_policy(s3: S3Client, bucket: str, policy: dict[str, Any], statements: list[dict[str, Any]]) -> None:
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy | {"Statement": statements}))
 
 
 def _policy(s3: S3Client, bucket: str) -> dict[str, Any]:
@@ -93,7 +134,7 @@ def _policy(s3: S3Client, bucket: str) -> dict[str, Any]:
 
 @contextmanager
 def probe(store: Store) -> Iterator[str]:
-    """A small object in both buckets while the block runs, under a key that nothing else has; the key.
+    """A small object in both buckets while the block runs, under a key that nothing else has; the key, without prefix.
 
     Raises:
         StorageUnavailable: it cannot be stored or deleted.
@@ -102,7 +143,7 @@ def probe(store: Store) -> Iterator[str]:
     try:
         with storage_errors("store an object"):
             for bucket in store.buckets:
-                store.client().put_object(Bucket=bucket, Key=key, Body=PROBE, ContentType="text/plain")
+                store.client().put_object(Bucket=bucket, Key=store.full_key(key), Body=PROBE, ContentType="text/plain")
     except StorageUnavailable:
         with suppress(StorageUnavailable):
             _delete(store, key)
@@ -114,4 +155,4 @@ def probe(store: Store) -> Iterator[str]:
 def _delete(store: Store, key: str) -> None:
     with storage_errors("delete an object"):
         for bucket in store.buckets:
-            store.client().delete_object(Bucket=bucket, Key=key)
+            store.client().delete_object(Bucket=bucket, Key=store.full_key(key))

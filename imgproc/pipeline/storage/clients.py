@@ -12,6 +12,7 @@ import botocore.session
 from botocore.config import Config
 
 from imgproc.pipeline.storage.image_puts import ImageObjects
+from imgproc.pipeline.storage.object_options import ObjectOptions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,9 +39,11 @@ class ClientsOfProcess:
         endpoint_url: str | None,
         access_key_id: str | None,
         secret_access_key: str | None,
+        session_token: str | None,
         region: str,
         addressing: Literal["path", "virtual"],
         buckets: tuple[str, str],
+        options: ObjectOptions,
         pool_size: int,
         connect_timeout: float,
         read_timeout: float,
@@ -53,6 +56,7 @@ class ClientsOfProcess:
             boto3.session.Session,
             aws_access_key_id=access_key_id,
             aws_secret_access_key=secret_access_key,
+            aws_session_token=session_token,
             region_name=region,
         )
         self._config = Config(
@@ -74,6 +78,7 @@ class ClientsOfProcess:
             endpoint_url=endpoint_url,
             region=region,
             addressing=addressing,
+            options=options,
             connect_timeout=connect_timeout,
             total_timeout=total_timeout,
         )

@@ -20,6 +20,8 @@ from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from imgproc.pipeline.storage.object_options import ObjectOptions
+
 if TYPE_CHECKING:
     from obstore.store import S3Credential
 
@@ -46,7 +48,7 @@ class ImageObjects:
     would hang.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword per setting
         self,
         bucket: str,
         *,
@@ -55,6 +57,7 @@ class ImageObjects:
         ca_bundle: str | None,
         region: str,
         addressing: str,
+        options: ObjectOptions,
         connect_timeout: float,
         total_timeout: float,
     ) -> None:
@@ -68,7 +71,7 @@ class ImageObjects:
         if credentials is None:
             raise NoCredentialsError
         virtual = addressing == "virtual"
-        config: Any = {"region": region, "virtual_hosted_style_request": virtual}
+        config: Any = {"region": region, "virtual_hosted_style_request": virtual, **options.encryption_config}
         client: Any = {
             "connect_timeout": timedelta(seconds=connect_timeout),
             "timeout": timedelta(seconds=total_timeout),

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, cast
 from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
@@ -26,6 +26,7 @@ from imgproc.pipeline.storage.clients import ClientsOfProcess
 from imgproc.pipeline.storage.deletion import delete_page
 from imgproc.pipeline.storage.downloads import attachment, content_type_of
 from imgproc.pipeline.storage.object_keys import input_key
+from imgproc.pipeline.storage.object_options import KMS, ObjectOptions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,10 +37,9 @@ MIB = 1024 * 1024
 # need not buffer later ones.
 _TRANSFER = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
 
-# A retry overwrites a rendition under its key and a DELETE removes it, so caches may keep it for an hour. The CSV of a
-# retried request changes under its key, and its content is private, so no cache may keep it.
-_RENDITION_CACHE = "public, max-age=3600"
+# The CSV of a retried request changes under its key, and its content is private, so no cache may keep it.
 _CSV_CACHE = "private, no-store"
+_DEFAULTS = ObjectOptions()
 
 
 class Store:
@@ -62,6 +62,8 @@ class Store:
         outputs_bucket: str,
         public_url: str,
         addressing: Literal["path", "virtual"] = "path",
+        session_token: str | None = None,
+        options: ObjectOptions = _DEFAULTS,
         pool_size: int = 16,
         connect_timeout: float = 5,
         read_timeout: float = 20,
@@ -70,13 +72,16 @@ class Store:
         self._originals = originals_bucket
         self._outputs = outputs_bucket
         self._public_url = public_url.rstrip("/")
+        self._options = options
         self._clients = ClientsOfProcess(
             endpoint_url=endpoint_url,
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
+            session_token=session_token,
             region=region,
             addressing=addressing,
             buckets=(originals_bucket, outputs_bucket),
+            options=options,
             pool_size=pool_size,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -87,7 +92,13 @@ class Store:
         """Store the uploaded file from the stream's position, and return its key; takes 8 MiB of memory."""
         key = input_key(request_id)
         with storage_errors("store the uploaded file"):
-            self._s3().upload_fileobj(_unclosable(stream), self._originals, key, Config=_TRANSFER)
+            self._s3().upload_fileobj(
+                _unclosable(stream),
+                self._originals,
+                self.full_key(key),
+                ExtraArgs=self._options.encryption_arguments,
+                Config=_TRANSFER,
+            )
         return key
 
     def open_input(self, key: str) -> BinaryIO:
@@ -99,7 +110,7 @@ class Store:
         with storage_errors("read the uploaded file"):
             s3 = self._s3()
             try:
-                body = s3.get_object(Bucket=self._originals, Key=key)["Body"]
+                body = s3.get_object(Bucket=self._originals, Key=self.full_key(key))["Body"]
             except s3.exceptions.NoSuchKey as error:
                 detail = "The uploaded file is no longer stored; upload it again."
                 raise ImgprocError(detail, code="input_missing") from error
@@ -108,28 +119,36 @@ class Store:
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store an original in the private bucket; it replaces the object under the same key."""
         with storage_errors("store an original"):
-            self._clients.get().originals.put(key, body, {"Content-Type": content_type})
+            headers = {"Content-Type": content_type} | self._image_headers
+            self._clients.get().originals.put(self.full_key(key), body, headers)
 
     def put_rendition(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a rendition in the public bucket; it replaces the object under the same key."""
         with storage_errors("store a rendition"):
-            headers = {"Content-Type": content_type, "Cache-Control": _RENDITION_CACHE}
-            self._clients.get().outputs.put(key, body, headers)
+            cache = self._options.image_cache_control
+            headers = {"Content-Type": content_type, "Cache-Control": cache} | self._image_headers
+            self._clients.get().outputs.put(self.full_key(key), body, headers)
 
     def copy_original(self, source_key: str, key: str) -> None:
         """Copy an original with its headers to another key, inside the object store."""
         with storage_errors("copy an original"):
-            self._clients.get().originals.copy(source_key, key)
+            self._copy(self._originals, source_key, key)
 
     def copy_rendition(self, source_key: str, key: str) -> None:
         """Copy a rendition with its headers to another key, inside the object store."""
         with storage_errors("copy a rendition"):
-            self._clients.get().outputs.copy(source_key, key)
+            self._copy(self._outputs, source_key, key)
 
     def original_is(self, key: str, body: bytes) -> bool:
-        """Whether the stored original is `body`, by its entity-tag: most servers use the MD5 of the bytes."""
+        """Whether the stored original is `body`, by its entity-tag: most servers use the MD5 of the bytes.
+
+        With `aws:kms` the tag is another hash, so the bytes are read.
+        """
         with storage_errors("look at an original"):
-            etag = self._clients.get().originals.etag(key)
+            if self._options.encryption == KMS:
+                found = self._s3().get_object(Bucket=self._originals, Key=self.full_key(key))
+                return found["ContentLength"] == len(body) and found["Body"].read() == body
+            etag = self._clients.get().originals.etag(self.full_key(key))
         return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
     def put_csv(self, key: str, chunks: Iterable[bytes], *, private: bool, filename: str = "") -> None:
@@ -138,7 +157,7 @@ class Store:
         The chunks are written to a local file first: memory stays bounded, and the database cursor that yields them is
         closed before the upload starts.
         """
-        headers = {"ContentType": content_type_of(key), "CacheControl": _CSV_CACHE}
+        headers = {"ContentType": content_type_of(key), "CacheControl": _CSV_CACHE} | self._options.encryption_arguments
         if filename:
             headers["ContentDisposition"] = attachment(filename)
         with tempfile.TemporaryFile() as spooled:
@@ -146,14 +165,14 @@ class Store:
             spooled.seek(0)
             bucket = self._csv_bucket(private=private)
             with storage_errors("store a CSV"):
-                self._s3().upload_fileobj(spooled, bucket, key, ExtraArgs=headers, Config=_TRANSFER)
+                self._s3().upload_fileobj(spooled, bucket, self.full_key(key), ExtraArgs=headers, Config=_TRANSFER)
 
     def open_csv(self, key: str) -> StreamingBody | None:
         """Open a CSV of the private bucket as a stream that the caller closes; None where there is none."""
         with storage_errors("read a CSV"):
             s3 = self._s3()
             try:
-                return s3.get_object(Bucket=self._originals, Key=key)["Body"]
+                return s3.get_object(Bucket=self._originals, Key=self.full_key(key))["Body"]
             except s3.exceptions.NoSuchKey:
                 return None
 
@@ -162,7 +181,8 @@ class Store:
         with storage_errors("read a picture"):
             s3 = self._s3()
             try:
-                return s3.get_object(Bucket=self._originals if original else self._outputs, Key=key)["Body"]
+                bucket = self._originals if original else self._outputs
+                return s3.get_object(Bucket=bucket, Key=self.full_key(key))["Body"]
             except s3.exceptions.NoSuchKey:
                 return None
 
@@ -170,21 +190,22 @@ class Store:
         """Delete CSVs of the public bucket, or of the `private` one; a missing CSV is no error."""
         with storage_errors("delete a CSV"):
             for key in keys:
-                self._s3().delete_object(Bucket=self._csv_bucket(private=private), Key=key)
+                self._s3().delete_object(Bucket=self._csv_bucket(private=private), Key=self.full_key(key))
 
     def public_url(self, key: str) -> str:
         """The public URL of an object in the outputs bucket."""
-        return f"{self._public_url}/{quote(key)}"
+        return f"{self._public_url}/{quote(self.full_key(key))}"
 
     def original_url(self, key: str) -> str:
         """The `s3://` address of an original; reading it takes credentials, because its bucket is private."""
-        return f"s3://{self._originals}/{key}"
+        return f"s3://{self._originals}/{self.full_key(key)}"
 
     def delete_some(self, request_id: str) -> bool:
         """Delete up to 1,000 objects of a request in each bucket, with their versions; False if more are left."""
         with storage_errors("delete a request's objects"):
             buckets = (self._originals, self._outputs)
-            emptied = [delete_page(self._s3(), bucket, f"{request_id}/") for bucket in buckets]
+            prefix = self.full_key(f"{request_id}/")
+            emptied = [delete_page(self._s3(), bucket, prefix) for bucket in buckets]
             return all(emptied)
 
     def ping(self) -> None:
@@ -201,6 +222,30 @@ class Store:
     def client(self) -> S3Client:
         """The boto3 client of this process, for `buckets`."""
         return self._s3()
+
+    def full_key(self, key: str) -> str:
+        """The key as the server knows it: rows of the database leave out the prefix."""
+        return f"{self._options.prefix}{key}"
+
+    @property
+    def prefix(self) -> str:
+        """What all keys start with; empty, or with a slash at its end."""
+        return self._options.prefix
+
+    @property
+    def _image_headers(self) -> dict[str, str]:
+        chosen = self._options.image_storage_class
+        return {"Storage-Class": chosen} if chosen else {}
+
+    def _copy(self, bucket: str, source_key: str, key: str) -> None:
+        """Copy inside a bucket. obstore cannot give a copy a storage class, and AWS gives it none of its source's."""
+        source, target = self.full_key(source_key), self.full_key(key)
+        clients = self._clients.get()
+        if not (chosen := self._options.image_storage_class):
+            (clients.originals if bucket == self._originals else clients.outputs).copy(source, target)
+            return
+        arguments: Any = {"StorageClass": chosen, **self._options.encryption_arguments}
+        clients.s3.copy_object(Bucket=bucket, Key=target, CopySource={"Bucket": bucket, "Key": source}, **arguments)
 
     def _csv_bucket(self, *, private: bool) -> str:
         return self._originals if private else self._outputs
