@@ -59,9 +59,8 @@ def judge(
             f"{error.host} did not serve the image for {_minutes(refused_for)}. Last: {error.detail} "
             "Retry the request once it does."
         )
-    # The growing pauses are for an image that is refused while others are served. A host that serves none has a pace of its
-    # own, and is asked by whichever image is next.
-    serves = standing.pause is None
+    # The growing pauses are for an image that is refused while others are served. A host that serves none has a pace of
+    # its own, and is asked by whichever image is next.
     pause = _backoff(image.refusals) if standing.pause is None else max(FIRST_PAUSE, standing.pause)
     seconds = min(patience, max(pause, error.retry_after or 0.0))
     refused = RefusedImage(image.id, answered, host_serves=standing.pause is None)

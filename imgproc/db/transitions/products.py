@@ -28,7 +28,8 @@ class PendingImage:
 
     `duplicate` is another image of the request with this URL, `holder` the lease under which that image is being made,
     and `earlier` an image of an earlier request with this URL. Each is None if there is none. `refusals` counts how
-    often a host that serves others has refused the image since `refused_since`; `host_answered` says that the host has answered before.
+    often a host that serves others has refused the image, `refused_since` is when any host did so first, and
+    `host_answered` says that the host has answered before.
     """
 
     id: int
