@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imgproc.core.errors import DeliveryError, ReceiverAnswer
+from imgproc.core.delivery_errors import DeliveryError, ReceiverAnswer
 from imgproc.db import reads
 from imgproc.db.statuses import DeliveryStatus
 from imgproc.db.transitions.deliveries import DeliveryClaim, Outcome

@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
-from imgproc.core.errors import DeliveryError
+from imgproc.core.delivery_errors import DeliveryError
 from imgproc.pipeline.notify import Notifier, SignedWebhook, generate_secret, sign
 from tests.support.hostile_servers import Behaviour, answer, answer_then_drip, never_answer, serving
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin
 
-from imgproc.core.errors import ReceiverAnswer
+from imgproc.core.delivery_errors import ReceiverAnswer
 
 LOGIN = re.compile(r"log-?[io]n|sign-?in|\bsso\b|oauth|/auth", re.I)
 

@@ -37,6 +37,11 @@ def direct_form(url: str) -> DirectLink | None:
     return _direct_form(url, MAX_NESTED)
 
 
+def is_of_service(host: str) -> bool:
+    """Whether some links of the host are share links."""
+    return _service_of(host.lower()) is not None
+
+
 def _direct_form(url: str, nested: int) -> DirectLink | None:
     parts = split_link(url)
     service = _service_of(parts.hostname or "") if parts and nested else None
