@@ -143,7 +143,6 @@ class Downloader:
         try:
             trip.deadline.step(self._pace.seconds)
             with session.request("GET", parts, headers=headers) as response:
-                trip.deadline.remaining()  # An expired deadline may look like the end of the head.
                 visit.pause = requested_pause(response.headers, refused=response.status in ASK_TO_WAIT)
                 if followed := self._follow(response, parts, request, trip):
                     trip.cookies.keep(response, parts)
