@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 
 import pytest
 from redis import Redis
 
-from imgproc.core.errors import HostWait
+from imgproc.core.config import load_settings
+from imgproc.core.errors import DownloadError, HostWait
+from imgproc.db.transitions.products import PendingImage, RefusedImage
+from imgproc.journey.patience import HostPause, judge
 from imgproc.pipeline.http.host_gate import Answer, Trouble
 from imgproc.queue.host_limits import HostLimits
 from tests.support.host_simulation import Model, Outcome, Simulation
@@ -171,6 +175,24 @@ def test_a_request_to_pause_holds_for_every_worker(redis: Redis) -> None:
         pass
     assert 25 < waits.value.seconds < 35
     assert waits.value.trouble == "busy"
+
+
+@pytest.mark.parametrize("serves", [True, False], ids=["while others are served", "while nothing is served"])
+def test_only_an_image_that_its_host_refuses_alone_has_growing_pauses(redis: Redis, serves: bool) -> None:
+    """A host that serves nothing is asked at its own pace; that is no fault of the image, and is not counted."""
+    redis.flushdb()
+    gate = limits(redis)
+    for trouble in (None, Trouble.BUSY, None if serves else Trouble.BUSY, Trouble.BUSY):
+        redis.hset("imgproc:host:shop:443", mapping={"pause_at": 0, "cut_at": 0, "next_at": 0})
+        with gate.visit("shop:443") as visit:
+            visit.report(Answer(trouble))
+    error = DownloadError("busy", code="http_503", retryable=True, trouble="busy")
+    error.host = "shop:443"
+    image = PendingImage(1, 1, "https://shop/a.jpg", refusals=7)
+    pause = judge(gate, load_settings({}), image, error, claimed_at=datetime.now(timezone.utc))
+    assert isinstance(pause, HostPause)
+    assert pause.refused == RefusedImage(1, host_answered=True, host_serves=serves)
+    assert (pause.seconds > 40) == serves
 
 
 def test_the_permit_of_a_killed_worker_expires(redis: Redis) -> None:
