@@ -18,8 +18,6 @@ from werkzeug.http import HTTP_STATUS_CODES
 from imgproc.api import rate_limits
 from imgproc.core.error_reports import report
 from imgproc.core.errors import (
-    FILE_TOO_LARGE,
-    SERVER_FAILED,
     InfrastructureError,
     InvalidCsv,
     InvalidInput,
@@ -31,6 +29,7 @@ from imgproc.core.errors import (
     TooManyUploads,
     UnsupportedFile,
 )
+from imgproc.core.problem_details import FILE_TOO_LARGE, SERVER_FAILED
 from imgproc.db.timeouts import is_outage
 from imgproc.journey.accept import KeyReused
 

@@ -13,7 +13,8 @@ from flask import Response, redirect
 from imgproc.api import auth
 from imgproc.api.inputs import ProductsIn, RequestsIn
 from imgproc.api.problems import Problem
-from imgproc.api.schemas import AcceptedOut, ProductsOut, RequestsOut
+from imgproc.api.product_schemas import ProductsOut
+from imgproc.api.schemas import AcceptedOut, RequestsOut
 from imgproc.api.views import (
     accepted,
     csv_url,

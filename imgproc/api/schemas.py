@@ -1,4 +1,4 @@
-"""The JSON of requests and products. The OpenAPI document is generated from these schemas."""
+"""The JSON of requests. The OpenAPI document is generated from these schemas and those of their parts."""
 
 # Field names are the JSON names.
 # ruff: noqa: N815
@@ -8,10 +8,11 @@ from __future__ import annotations
 from enum import Enum
 
 from apiflask import Schema
-from apiflask.fields import UUID, Boolean, Field, Float, Integer, List, Nested, String
+from apiflask.fields import UUID, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf, Range
 
-from imgproc.db.statuses import AT_LIMIT, DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
+from imgproc.api.reading_schemas import Reading
+from imgproc.db.statuses import AT_LIMIT, DeliveryStatus, RequestStatus
 from imgproc.pipeline.http.host_gate import Trouble
 from imgproc.pipeline.images.formats import FORMAT_OPTIONS, LARGER_OPTIONS, MAX_QUALITY, MAX_SIZE, MIN_QUALITY, SMART
 
@@ -104,51 +105,6 @@ class ErrorOut(Schema):
     detail = String()
 
 
-class ImageErrorOut(ErrorOut):
-    """Why an image failed, and whether trying again may help."""
-
-    retryable = Boolean()
-
-
-class ReadingColumns(Schema):
-    """The headings of our columns."""
-
-    serialNumber = String()
-    productName = String()
-    inputImageUrls = List(String(), metadata={"description": "In order: the columns together are one list."})
-
-
-class NoteOut(Schema):
-    """Something that the reader decided where the file left a choice."""
-
-    code = String()
-    line = Integer(allow_none=True, metadata={"description": "The first line it concerns; null for the whole file."})
-    detail = String()
-
-
-class ReadRow(Schema):
-    """One row as it was read."""
-
-    line = Integer()
-    serialNumber = String()
-    productName = String()
-    urls = List(String())
-
-
-class Reading(Schema):
-    """How a file was read, so that a person can confirm it at a glance."""
-
-    kind = String(metadata={"description": "Such as `csv` or `xlsx`, by the content of the file."})
-    sheet = String(allow_none=True, metadata={"description": "The worksheet of a workbook."})
-    encoding = String(allow_none=True)
-    delimiter = String(allow_none=True)
-    headerLine = Integer()
-    columns = Nested(ReadingColumns)
-    unused = List(String(), metadata={"description": "The headings of the columns that are only passed on."})
-    notes = List(Nested(NoteOut))
-    rows = List(Nested(ReadRow), metadata={"description": "The first 20 rows, or fewer where they are long."})
-
-
 class RequestSummary(Schema):
     """One request in a list."""
 
@@ -198,75 +154,6 @@ class RequestsOut(Schema):
     """A page of requests, newest first."""
 
     items = List(Nested(RequestSummary))
-    nextCursor = String(allow_none=True)
-
-
-class Picture(Schema):
-    """The size and format of one encoded image."""
-
-    bytes = Integer()
-    width = Integer()
-    height = Integer()
-    format = String()
-
-
-class OutputPicture(Picture):
-    """The size and format of a rendition."""
-
-    kept = Boolean(
-        metadata={
-            "description": (
-                "The pixels are the source's: `quality=smart` found nothing smaller, or `larger=source` chose them."
-            )
-        }
-    )
-
-
-class ImageNoteOut(Schema):
-    """Something to know of an image that succeeded."""
-
-    code = String()
-    detail = String()
-
-
-class ImageOut(Schema):
-    """One image of a product."""
-
-    position = Integer()
-    sourceUrl = String()
-    outputUrl = String(allow_none=True)
-    originalUrl = String(allow_none=True)
-    status = String(validate=OneOf(values(ImageStatus)))
-    error = Nested(ImageErrorOut, allow_none=True)
-    source = Nested(Picture, allow_none=True)
-    output = Nested(OutputPicture, allow_none=True)
-    notes = List(
-        Nested(ImageNoteOut),
-        metadata={
-            "description": (
-                "What the output does not show as the source has it, or which option did not apply; not there where"
-                " there is nothing to note."
-            )
-        },
-    )
-    durationMs = Integer(allow_none=True)
-
-
-class ProductOut(Schema):
-    """One row of the CSV."""
-
-    line = Integer()
-    serialNumber = String()
-    productName = String()
-    status = String(validate=OneOf(values(ProductStatus)))
-    error = Nested(ErrorOut, allow_none=True, metadata={"description": "Why the row was skipped."})
-    images = List(Nested(ImageOut))
-
-
-class ProductsOut(Schema):
-    """A page of products, in row order."""
-
-    items = List(Nested(ProductOut))
     nextCursor = String(allow_none=True)
 
 

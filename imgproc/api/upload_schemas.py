@@ -9,7 +9,8 @@ from apiflask import Schema
 from apiflask.fields import UUID, Boolean, Dict, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
-from imgproc.api.schemas import Reading, moment
+from imgproc.api.reading_schemas import Reading
+from imgproc.api.schemas import moment
 
 
 class RowErrorOut(Schema):

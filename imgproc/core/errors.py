@@ -16,7 +16,7 @@ ImgprocError
 ├── ImageError                 one image cannot be processed; only that image fails
 │   ├── DownloadError          the source could not be downloaded
 │   └── CompressError          the source is not an image that we can encode
-├── DeliveryError              one attempt at a webhook failed
+├── DeliveryError              one attempt at a webhook failed (in `delivery_errors`)
 ├── InfrastructureError        storage, queue or database is away: always retryable, no product fails
 │   ├── StorageUnavailable     the object store did not answer or refused
 │   ├── QueueUnavailable       Redis did not answer or refused
@@ -31,10 +31,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imgproc.core.redaction import redact
-
-# The details of two problems that both the API and the server in front of it respond with.
-FILE_TOO_LARGE = "The upload is larger than this server accepts; split the file, and keep the other parts short."
-SERVER_FAILED = "The server failed to answer this call; try again later."
 
 
 class ImgprocError(Exception):
@@ -198,34 +194,6 @@ class HostWait(ImgprocError):
 
 class CompressError(ImageError):
     """The source is not an image that we can decode and encode."""
-
-
-@dataclass(frozen=True)
-class ReceiverAnswer:
-    """What a webhook's receiver answered: a few of its headers, and the beginning of its body as safe text."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
-
-
-class DeliveryError(ImgprocError):
-    """One webhook attempt failed. `answer` is None if the receiver gave none; `retry_after` is in seconds."""
-
-    code = "delivery_failed"
-
-    def __init__(
-        self,
-        detail: str,
-        *,
-        code: str,
-        retryable: bool = True,
-        answer: ReceiverAnswer | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(detail, code=code, retryable=retryable)
-        self.answer = answer
-        self.retry_after = retry_after
 
 
 class InfrastructureError(ImgprocError):

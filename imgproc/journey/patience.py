@@ -17,7 +17,7 @@ from imgproc.db.transitions.products import PendingImage, RefusedImage
 from imgproc.pipeline.http.host_gate import Trouble
 from imgproc.queue.host_limits import HostLimits, Standing
 
-LONGEST_PAUSE = 60.0  # seconds between two requests for an image that its host refuses
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between two requests for an image that its host refuses
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,12 @@ def judge(
             f"{error.host} did not serve the image for {_minutes(refused_for)}. Last: {error.detail} "
             "Retry the request once it does."
         )
-    seconds = max(_backoff(image.refusals), error.retry_after or 0.0)
-    return HostPause(error.host, Trouble(error.trouble).value, min(seconds, patience), RefusedImage(image.id, answered))
+    # The growing pauses are for an image that is refused while others are served. A host that serves none has a pace of
+    # its own, and is asked by whichever image is next.
+    pause = _backoff(image.refusals) if standing.pause is None else max(FIRST_PAUSE, standing.pause)
+    seconds = min(patience, max(pause, error.retry_after or 0.0))
+    refused = RefusedImage(image.id, answered, host_serves=standing.pause is None)
+    return HostPause(error.host, Trouble(error.trouble).value, seconds, refused)
 
 
 def _given_up(error: HostWait) -> HostUnavailable:
@@ -76,5 +80,5 @@ def _minutes(seconds: float) -> str:
 
 
 def _backoff(refusals: int) -> float:
-    """Seconds until an image is asked for again: 1, 2, 4 … at most 60, give or take a quarter."""
-    return min(LONGEST_PAUSE, 2.0 ** min(refusals, 10)) * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret
+    """Seconds until an image is asked for again: 1/2, 1, 2 … at most 60, give or take a quarter."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(refusals, 10)) * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imgproc.core import tracing
-from imgproc.core.errors import DeliveryError, ReceiverAnswer
+from imgproc.core.delivery_errors import DeliveryError, ReceiverAnswer
 from imgproc.db import reads
 from imgproc.db.statuses import DeliveryStatus
 from imgproc.db.transitions.deliveries import DeliveryClaim, Outcome

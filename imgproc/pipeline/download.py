@@ -19,7 +19,7 @@ from imgproc.pipeline.http.failures import NETWORK_ERRORS
 from imgproc.pipeline.http.host_gate import HostGate, OpenGate, Visit
 from imgproc.pipeline.http.pages import is_page, page_error, picture_of
 from imgproc.pipeline.http.rate_headers import requested_pause
-from imgproc.pipeline.http.redirects import MAX_REDIRECTS, redirect_target, too_many_redirects
+from imgproc.pipeline.http.redirects import MAX_REDIRECTS, redirect_target, refresh_target, too_many_redirects
 from imgproc.pipeline.http.refusals import challenged, refused
 from imgproc.pipeline.http.request_headers import IMAGE_HEADERS, Identity
 from imgproc.pipeline.http.resume import beginning, content_range, continues
@@ -143,7 +143,6 @@ class Downloader:
         try:
             trip.deadline.step(self._pace.seconds)
             with session.request("GET", parts, headers=headers) as response:
-                trip.deadline.remaining()  # An expired deadline may look like the end of the head.
                 visit.pause = requested_pause(response.headers, refused=response.status in ASK_TO_WAIT)
                 if followed := self._follow(response, parts, request, trip):
                     trip.cookies.keep(response, parts)
@@ -214,16 +213,16 @@ class Downloader:
                 return replace(request, known=UNKNOWN, begun=begun, pause=0.0, resumes=request.resumes + 1)
         body = decompress(body, response, host, max_bytes=self._max_bytes)
         doubt = doubt or (explain_download(body.broken, host, trip.deadline) if body.broken else None)
-        if not body.data:
-            raise doubt or DownloadError(
-                f"{host} sent an empty file; check that the picture is there.", code="not_an_image"
-            )
-        if is_page(body.data):
-            if target := picture_of(body.data, parts):
+        if not body.data or is_page(body.data):
+            if target := picture_of(body.data, parts) or refresh_target(response, body.data, parts):
                 if request.redirects >= MAX_REDIRECTS:
                     raise too_many_redirects(host)
                 return replace(request, url=target, redirects=request.redirects + 1, known=UNKNOWN, begun=None)
             if error := page_error(body.data, parts):
                 raise error
+        if not body.data:
+            raise doubt or DownloadError(
+                f"{host} sent an empty file; check that the picture is there.", code="not_an_image"
+            )
         disguise = unreadable_coding(response, host)
         return Download(body.data, UNKNOWN if request.redirects or doubt else found, doubt=doubt, disguise=disguise)

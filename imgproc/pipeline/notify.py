@@ -15,7 +15,8 @@ from standardwebhooks import Webhook
 from urllib3 import BaseHTTPResponse
 from urllib3.util import Url
 
-from imgproc.core.errors import DeliveryError, ForbiddenAddress, InvalidInput, ReceiverAnswer
+from imgproc.core.delivery_errors import DeliveryError, ReceiverAnswer
+from imgproc.core.errors import ForbiddenAddress, InvalidInput
 from imgproc.core.redaction import redact
 from imgproc.core.terminal import printable, printable_lines
 from imgproc.pipeline.http.addresses import Network, check_url

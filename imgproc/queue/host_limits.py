@@ -1,7 +1,7 @@
 """The limit of each host that images are downloaded from, shared by all workers through Redis.
 
-The law that finds the limit is in `host_law.lua`. A request takes one round trip to begin and one to report. While
-Redis is away downloads go on without limits.
+The law that finds the limit is in `host_law.lua` and the files that it names. A request takes one round trip to begin
+and one to report. While Redis is away downloads go on without limits.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from imgproc.core.errors import HostWait
 
 PREFIX = "imgproc:host"
 KEPT_SECONDS = 3 * 3600  # that the state of an unused host is kept
+LAW = "host_window", "host_rate", "host_law", "host_state"  # in the order in which they need each other
 HOLD_SECONDS = 0.5  # that a request waits inside the gate, at most
 AWAY_SECONDS = 5.0  # between two tries at a Redis that is away
 
@@ -47,10 +48,14 @@ class Answer(Protocol):
 
 @dataclass(frozen=True)
 class Standing:
-    """What a host was last known for: whether it ever answered, and whether it served others meanwhile."""
+    """What a host was last known for: whether it ever answered, and whether it served others meanwhile.
+
+    `pause` is the seconds until a host that serves nothing is asked again; None if it serves.
+    """
 
     answered: bool
     serves: bool
+    pause: float | None = None
 
 
 class HostLimits:
@@ -205,8 +210,9 @@ class _Visit:
         permit, self._permit = self._permit, None
         told = self._limits.tell(self._host, self._id, *answer, int(self._again), *permit)
         if told is not None:
-            spare, answered, serves = told
-            self._limits.learn(self._host, standing=Standing(bool(answered), bool(serves)), spare=spare)
+            spare, answered, serves, pause = told
+            standing = Standing(bool(answered), bool(serves), float(pause) if pause else None)
+            self._limits.learn(self._host, standing=standing, spare=spare)
 
 
 def _wait(host: str, verdict: str, seconds: float, reason: str) -> HostWait:
@@ -226,4 +232,4 @@ def _keys(host: str) -> list[str]:
 def _script(name: str) -> str:
     """The text of a script, with the law and the state in front."""
     folder = Path(__file__).parent
-    return "".join((folder / f"{part}.lua").read_text() for part in ("host_law", "host_state", name))
+    return "".join((folder / f"{part}.lua").read_text() for part in (*LAW, name))

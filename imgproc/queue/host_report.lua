@@ -1,5 +1,6 @@
 -- Takes back a permit and learns from the answer. Returns {how many more could begin, whether the host has ever
--- answered, whether it has served another request since this one began}.
+-- answered, whether it has served another request since this one began, seconds until it is asked again if it serves
+-- nothing, else an empty text}.
 local trouble, pause_asked, answered, again = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
 local visit = { n = tonumber(ARGV[9]), rate = tonumber(ARGV[10]), start = tonumber(ARGV[11]), paced = ARGV[12] == '1' }
 local RECENT = 60 -- seconds
@@ -22,8 +23,8 @@ if trouble == '' then
 elseif trouble ~= 'none' then
   s.answered = math.max(s.answered, answered)
   -- An image that was refused again and again while the host served others is itself the reason.
-  if not (again and now - s.served_at < RECENT) then
-    refused(s, visit, now, trouble, under_way)
+  if is_outage(s) or not (again and now - s.served_at < RECENT) then
+    refused(s, visit, now, trouble, under_way, pause_asked)
     s.because = trouble
   end
 end
@@ -32,4 +33,5 @@ if pause_asked > 0 then
   s.because = 'busy'
 end
 save(s)
-return { spare(s, now), s.answered, serves and 1 or 0 }
+local again_in = is_outage(s) and tostring(math.max(0, s.pause_at - now)) or ''
+return { spare(s, now), s.answered, serves and 1 or 0, again_in }

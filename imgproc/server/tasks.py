@@ -9,7 +9,7 @@ from typing import Any
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
-from imgproc.core.errors import FILE_TOO_LARGE, SERVER_FAILED
+from imgproc.core.problem_details import FILE_TOO_LARGE, SERVER_FAILED
 
 CODE_OF = {
     408: "too_slow",

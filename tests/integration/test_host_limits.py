@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 
 import pytest
 from redis import Redis
 
-from imgproc.core.errors import HostWait
+from imgproc.core.config import load_settings
+from imgproc.core.errors import DownloadError, HostWait
+from imgproc.db.transitions.products import PendingImage, RefusedImage
+from imgproc.journey.patience import HostPause, judge
 from imgproc.pipeline.http.host_gate import Answer, Trouble
 from imgproc.queue.host_limits import HostLimits
 from tests.support.host_simulation import Model, Outcome, Simulation
@@ -30,6 +34,21 @@ def allows(meter: Meter) -> Model:
     return lambda now, _n: Outcome("busy", 0.002) if meter.wait(now) else Outcome("", SERVED)
 
 
+def tells(meter: Meter, *, penalty: float = 0.0) -> Model:
+    """A host that tells those it refuses when to come back, in whole seconds; it refuses all for `penalty` seconds."""
+    blocked = 0.0
+
+    def model(now: float, _n: int) -> Outcome:
+        nonlocal blocked
+        wait = max(0.0, blocked - now) or meter.wait(now)
+        if wait and now >= blocked:
+            wait = max(wait, penalty)
+            blocked = now + penalty
+        return Outcome("busy", 0.002, pause=int(now + wait) + 1 - int(now)) if wait else Outcome("", SERVED)
+
+    return model
+
+
 def holds(most: int, *, trouble: str = "busy", seconds: float = 0.3) -> Model:
     """A host that serves `most` requests at a time, each in `seconds`."""
     refusal = Outcome(trouble, 0.002, answered=trouble == "busy")
@@ -43,6 +62,7 @@ def holds(most: int, *, trouble: str = "busy", seconds: float = 0.3) -> Model:
         pytest.param(lambda: allows(SlidingWindow(5)), 5, id="5 in any second"),
         pytest.param(lambda: allows(FixedWindow(20)), 20, id="20 in each second"),
         pytest.param(lambda: allows(SlidingWindow(20)), 20, id="20 in any second"),
+        pytest.param(lambda: tells(SlidingWindow(20, window=4)), 5, id="20 in any 4 s, told by dates"),
         pytest.param(lambda: holds(4), 4 / 0.3, id="4 at a time"),
         pytest.param(lambda: holds(4, trouble="away"), 4 / 0.3, id="4 connections, others reset"),
         pytest.param(lambda: holds(2), 2 / 0.3, id="2 at a time"),
@@ -58,6 +78,25 @@ def test_finds_what_a_host_allows(redis: Redis, make: Callable[[], Model], allow
     assert len(result.served) == IMAGES
     assert result.requests_per_image <= 1.15
     assert result.rate(images=IMAGES * 9 // 10) >= 0.85 * allowed
+
+
+def test_a_refusal_that_costs_much_is_made_seldom(redis: Redis) -> None:
+    """A host that allows 10 in a second punishes each refusal with 10 s: soon it has no more reason to."""
+    result = Simulation(redis, tells(SlidingWindow(10), penalty=10), images=IMAGES, contenders=32).run()
+    assert len(result.served) == IMAGES
+    assert result.requests_per_image <= 1.05
+    assert result.served[-1] < 150
+
+
+def test_a_lone_image_is_asked_for_soon_after_its_host_is_back(redis: Redis) -> None:
+    """Its pauses follow the time for which the host has been away, and do not double."""
+
+    def model(now: float, _n: int) -> Outcome:
+        return Outcome("", 0.1) if now > 100 else Outcome("away", 0.002)
+
+    result = Simulation(redis, model, images=1).run()
+    assert 100 < result.served[0] < 100 * 1.25 + 2
+    assert result.requests < 30
 
 
 def test_a_healthy_host_is_asked_as_much_as_the_setting_allows(redis: Redis) -> None:
@@ -136,6 +175,24 @@ def test_a_request_to_pause_holds_for_every_worker(redis: Redis) -> None:
         pass
     assert 25 < waits.value.seconds < 35
     assert waits.value.trouble == "busy"
+
+
+@pytest.mark.parametrize("serves", [True, False], ids=["while others are served", "while nothing is served"])
+def test_only_an_image_that_its_host_refuses_alone_has_growing_pauses(redis: Redis, serves: bool) -> None:
+    """A host that serves nothing is asked at its own pace; that is no fault of the image, and is not counted."""
+    redis.flushdb()
+    gate = limits(redis)
+    for trouble in (None, Trouble.BUSY, None if serves else Trouble.BUSY, Trouble.BUSY):
+        redis.hset("imgproc:host:shop:443", mapping={"pause_at": 0, "cut_at": 0, "next_at": 0})
+        with gate.visit("shop:443") as visit:
+            visit.report(Answer(trouble))
+    error = DownloadError("busy", code="http_503", retryable=True, trouble="busy")
+    error.host = "shop:443"
+    image = PendingImage(1, 1, "https://shop/a.jpg", refusals=7)
+    pause = judge(gate, load_settings({}), image, error, claimed_at=datetime.now(timezone.utc))
+    assert isinstance(pause, HostPause)
+    assert pause.refused == RefusedImage(1, host_answered=True, host_serves=serves)
+    assert (pause.seconds > 40) == serves
 
 
 def test_the_permit_of_a_killed_worker_expires(redis: Redis) -> None:

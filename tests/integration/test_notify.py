@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
-from imgproc.core.errors import DeliveryError
+from imgproc.core.delivery_errors import DeliveryError
 from imgproc.pipeline.notify import Notifier, SignedWebhook, generate_secret, sign
 from tests.support.hostile_servers import Behaviour, answer, answer_then_drip, never_answer, serving
 
@@ -134,6 +134,7 @@ def test_a_broken_body_does_not_matter_either(notifier: Notifier, rest: bytes, s
     [
         pytest.param(never_answer, "timeout", id="silent"),
         pytest.param(answer_then_drip(b"", b"H"), "timeout", id="dripped-status"),
+        pytest.param(answer_then_drip(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"), "timeout", id="dripped-head"),
         pytest.param(answer(b""), "connect_failed", id="hangs-up"),
         pytest.param(answer(b"hello\r\n"), "connect_failed", id="not-http"),
     ],

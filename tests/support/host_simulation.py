@@ -160,10 +160,18 @@ class Simulation:
     def _end(self, name: str, permit: list[Any], outcome: Outcome, refusals: int) -> None:
         told = self._call(1, name, outcome.trouble, outcome.pause, int(outcome.answered), int(refusals > 2), *permit)
         if outcome.trouble:
-            self._parked.append((self.now + max(outcome.pause, min(60, 2.0**refusals)), True, refusals + 1))
+            self._park_refused(told[3], outcome, refusals)
         else:
             self.result.served.append(self.now)
         self._at(self.now + WAKE_SECONDS, lambda: self._leave(told[0]))
+
+    def _park_refused(self, again_in: bytes, outcome: Outcome, refusals: int) -> None:
+        """As `journey.patience` does; an image of a host that never answered fails after its patience."""
+        if self.now > LIMITS[3] and not outcome.answered and not self.result.served:
+            self.result.gone += 1
+            return
+        pause = max(0.5, float(again_in)) if again_in else min(60, 0.5 * 2.0**refusals)
+        self._parked.append((self.now + max(outcome.pause, pause), True, refusals + (not again_in)))
 
     def _leave(self, spare: int) -> None:
         self._busy -= 1

@@ -10,7 +10,8 @@ from typing import NoReturn
 import pytest
 from urllib3.util import parse_url
 
-from imgproc.core.errors import DeliveryError, ForbiddenAddress, InvalidInput
+from imgproc.core.delivery_errors import DeliveryError
+from imgproc.core.errors import ForbiddenAddress, InvalidInput
 from imgproc.pipeline.http.addresses import check_address, check_url, is_public, literal_address
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, explain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgproc.core.errors import ReceiverAnswer
+from imgproc.core.delivery_errors import ReceiverAnswer
 from imgproc.pipeline.http.receiver_faults import explain_answer, explain_failure, note_of
 
 URL = "https://shop.example/hooks/images"

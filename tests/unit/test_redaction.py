@@ -13,7 +13,8 @@ import structlog
 from urllib3.exceptions import MaxRetryError
 
 from imgproc.core import logs
-from imgproc.core.errors import DeliveryError, StorageUnavailable
+from imgproc.core.delivery_errors import DeliveryError
+from imgproc.core.errors import StorageUnavailable
 from imgproc.core.redaction import REDACTED, redact, redact_all
 
 SECRET = "s3cr3t-V4lue"

@@ -115,6 +115,11 @@ CASES = {
         403, {}, "", "http_403", "SharePoint", url="https://a.sharepoint.com/:i:/g/x?download=1"
     ),
     "Dropbox, private": Case(403, {}, "", "http_403", "Dropbox", url="https://uc1.dl.dropboxusercontent.com/cd/0/x"),
+    "Airtable, expired": Case(410, {}, "The requested attachment link has expired.", "http_410", "expired"),
+    "Facebook, expired": Case(403, {}, "URL signature expired", "http_403", "expired"),
+    "Instagram, changed": Case(403, {}, "", "http_403", "give a new one", url=f"{SHOE}?oh=1&oe=5F000000"),
+    "Alibaba, changed": Case(403, {}, "", "http_403", "give a new one", url=f"{SHOE}?auth_key=1-0-0-a"),
+    "a token, expired": Case(401, {}, '{"message":"Token has expired"}', "http_401", "expired"),
     "Discord, expired": Case(404, {}, "This content is no longer available.", "http_404", "expired"),
     "Cloudinary refuses": Case(
         401, {"X-Cld-Error": "Transformation w_9 is not allowed"}, "", "http_401", "Cloudinary account"
@@ -284,6 +289,17 @@ FOLLOWED = {
         '<input type="hidden" name="id" value="1AbC"><input type="hidden" name="confirm" value="t&amp;u"></form>',
         "https://drive.usercontent.google.com/download?id=1AbC&confirm=t%26u",
     ),
+    "Nextcloud": (
+        "https://cloud.shop.example/index.php/s/AbCdEfGhIjKlMnO",
+        "<html><title>shoe.jpg - Nextcloud</title>",
+        "https://cloud.shop.example/index.php/s/AbCdEfGhIjKlMnO/download",
+    ),
+    "ownCloud": (
+        "https://shop.example:8443/owncloud/s/AbCdEfGhIjKlMnO/",
+        "<html><title>ownCloud</title>",
+        "https://shop.example:8443/owncloud/s/AbCdEfGhIjKlMnO/download",
+    ),
+    "a path as of a cloud": ("https://shop.example/s/AbCdEfGhIjKlMnO", "<html><title>Shoes</title>", None),
     "an unknown page": (SHOE, '<html><meta property="og:image" content="https://i.ibb.co/a/b.jpg">', None),
     "a page that leads elsewhere": (
         "https://ibb.co/t8njdPT",

@@ -28,7 +28,8 @@ class PendingImage:
 
     `duplicate` is another image of the request with this URL, `holder` the lease under which that image is being made,
     and `earlier` an image of an earlier request with this URL. Each is None if there is none. `refusals` counts how
-    often a host has refused the image since `refused_since`; `host_answered` says that the host has answered before.
+    often a host that serves others has refused the image, `refused_since` is when any host did so first, and
+    `host_answered` says that the host has answered before.
     """
 
     id: int
@@ -67,10 +68,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class RefusedImage:
-    """An image that its host has refused in this attempt."""
+    """An image that its host has refused in this attempt; `host_serves` says that it serves others."""
 
     image_id: int
     host_answered: bool
+    host_serves: bool = True
 
 
 # The statements of a product are built once, because building them takes longer than running them. `this` is bound to
@@ -194,7 +196,7 @@ _SAVE_REFUSAL = (
     sa.update(ProductImage)
     .where(ProductImage.id == sa.bindparam("image_id"), ProductImage.status == ImageStatus.PENDING)
     .values(
-        refusals=ProductImage.refusals + 1,
+        refusals=ProductImage.refusals + sa.bindparam("more", type_=sa.Integer),
         refused_since=sa.func.coalesce(ProductImage.refused_since, db_now()),
         host_answered=sa.bindparam("answered", type_=sa.Boolean),
     )
@@ -203,9 +205,11 @@ _SAVE_REFUSAL = (
 
 def _save_refusals(connection: Connection, refused: Sequence[RefusedImage]) -> None:
     if refused:
-        connection.execute(
-            _SAVE_REFUSAL, [{"image_id": image.image_id, "answered": image.host_answered} for image in refused]
-        )
+        values = [
+            {"image_id": image.image_id, "answered": image.host_answered, "more": int(image.host_serves)}
+            for image in refused
+        ]
+        connection.execute(_SAVE_REFUSAL, values)
 
 
 def give_back(product_id: int, *, token: str) -> None:

@@ -33,6 +33,10 @@ _PICTURE_PAGES = {
 _PICTURE = re.compile(r"<meta\s[^<>]{0,300}?property\s*=\s*[\"']?og:image(?::url)?[\"']?[^<>]{0,900}>", re.I)
 _CONTENT = re.compile(r"\bcontent\s*=\s*[\"']([^\"'<>]{1,800})[\"']", re.I)
 
+# The page of a file that is shared from a cloud of one's own, at any host.
+_OWN_CLOUD_PATH = re.compile(r"(?:/[\w.-]+){0,3}/s/\w{15}/?")
+_OWN_CLOUD = re.compile(r"\b(?:nextcloud|owncloud)\b", re.I)
+
 _INPUT = re.compile(r"<input[^<>]{0,500}>", re.I)
 _FORM = re.compile(r"<form[^<>]{0,500}\baction\s*=\s*[\"']([^\"'<>]{1,500})[\"']", re.I)
 
@@ -51,11 +55,13 @@ def is_page(body: bytes) -> bool:
 def picture_of(body: bytes, url: Url) -> str | None:
     """The URL that the page at `url` leads to: the picture it is about, or the file behind a warning; None if neither.
 
-    Only pages of known services are followed, and only to the hosts of their own files.
+    Only pages of known services are followed, and only to the hosts of their own files, or to the same host.
     """
     host, page = (url.host or "").lower(), body[:MAX_PAGE_CHARS].decode("utf-8", "replace")
     if host in {"drive.usercontent.google.com", "drive.google.com"}:
         return _behind_the_warning(page, url)
+    if _OWN_CLOUD_PATH.fullmatch(url.path or "") and _OWN_CLOUD.search(page):
+        return f"{url.scheme}://{url.netloc}{(url.path or '').rstrip('/')}/download"
     hosts = _PICTURE_PAGES.get(host) or (_PICTURE_PAGES["pinterest.com"] if _is_pinterest(host) else None)
     if not hosts:
         return None

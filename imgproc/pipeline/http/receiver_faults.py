@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin
 
-from imgproc.core.errors import ReceiverAnswer
+from imgproc.core.delivery_errors import ReceiverAnswer
 
 LOGIN = re.compile(r"log-?[io]n|sign-?in|\bsso\b|oauth|/auth", re.I)
 
@@ -52,6 +52,15 @@ _REMEDY_OF_CODE = {
     "tls_failed": "give it a valid certificate for this host name, with its chain, and TLS 1.2 or newer",
 }
 
+# Where one code has several reasons, words of the detail tell them apart.
+_REMEDY_OF_WORDS = {
+    "not HTTP": "check that the port and the http or https of the webhook URL are those of your receiver",
+    "closed the connection": (
+        "check that its application runs, and that no proxy or firewall before it ends the connection; on a port for "
+        "TLS, give the https URL"
+    ),
+}
+
 
 def explain_answer(answer: ReceiverAnswer, *, host: str, url: str) -> str:
     """Why an answer other than 2xx is no success, in a sentence with the remedy."""
@@ -82,7 +91,7 @@ def _absolute(location: str, *, url: str) -> str:
 
 def explain_failure(code: str, detail: str) -> str:
     """A failure to reach the receiver. What is wrong stays, up to the semicolon; the remedy is about receivers."""
-    remedy = _REMEDY_OF_CODE.get(code)
+    remedy = next((text for words, text in _REMEDY_OF_WORDS.items() if words in detail), _REMEDY_OF_CODE.get(code))
     return f"{detail.partition(';')[0].rstrip('.')}; {remedy}." if remedy else detail
 
 

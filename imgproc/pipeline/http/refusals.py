@@ -26,6 +26,11 @@ MAX_SECONDS = 2.0  # for the body of a refusal
 TEXT = re.compile(r"text/|application/(?:\w+\+)?(?:xml|json|xhtml)|\Z")
 COMPRESSIONS = {"gzip", "x-gzip", "deflate"}
 
+# Parameters with a signature: CloudFront, S3, Google, others and Azure, Akamai, Alibaba, Tencent, Meta, Discord.
+SIGNATURES = {
+    *("key-pair-id", "x-amz-signature", "x-goog-signature", "signature", "sig", "hdnea", "hdnts", "verify"),
+    *("x-oss-signature", "auth_key", "q-signature", "oe", "hm", "token"),
+}
 RETRYABLE = {408, 420, 425, 429, 430}  # and all of 5xx
 TROUBLES = dict.fromkeys((420, 429, 430, 503, 508, 509, 529), Trouble.BUSY)
 TROUBLES |= dict.fromkeys((502, 504, 520, 521, 522, 523, 524, 530), Trouble.AWAY)
@@ -152,10 +157,7 @@ def _password_remedy(headers: Mapping[str, str]) -> str | None:
 
 def _is_signed(url: Url) -> bool:
     """Whether the URL carries a signature as CDNs and stores sign them."""
-    names = {name.lower() for name, _ in parse_qsl(url.query or "")}
-    return bool(
-        names & {"key-pair-id", "x-amz-signature", "x-goog-signature", "signature", "sig", "hdnea", "hdnts", "verify"}
-    )
+    return not SIGNATURES.isdisjoint(name.lower() for name, _ in parse_qsl(url.query or ""))
 
 
 def _said_by_image_service(headers: Mapping[str, str]) -> str:

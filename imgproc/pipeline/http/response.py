@@ -104,6 +104,13 @@ class Response(http.client.HTTPResponse):
             raise ValueError("negative size of a chunk")  # http.client raises IncompleteRead for it
         return size
 
+    def _safe_read(self, amt: int) -> bytes:
+        if amt == 2 and self.chunk_left == 0:  # the end of a chunk, which some hosts write as a line feed alone
+            end = self.fp.read(1)
+            return end if end == b"\n" else end + super()._safe_read(1)  # type: ignore[misc]  # not in the stubs
+        data: bytes = super()._safe_read(amt)  # type: ignore[misc]  # not in the stubs
+        return data
+
     def _close_conn(self) -> None:
         # Whatever follows the announced body is unsolicited. One or two bytes are the end of a body whose length was
         # computed wrongly; decoders ignore them if not.

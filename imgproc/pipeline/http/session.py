@@ -130,6 +130,11 @@ class GuardedSession:
             preload_content=False,
             decode_content=False,
         )
+        try:
+            Deadline.current().remaining()  # One that has expired may look like the end of the head.
+        except TimeoutError:
+            response.close()
+            raise
         return response
 
     def _certificate(self, url: Url) -> bytes:

@@ -37,6 +37,11 @@ def direct_form(url: str) -> DirectLink | None:
     return _direct_form(url, MAX_NESTED)
 
 
+def is_of_service(host: str) -> bool:
+    """Whether some links of the host are share links."""
+    return _service_of(host.lower()) is not None
+
+
 def _direct_form(url: str, nested: int) -> DirectLink | None:
     parts = split_link(url)
     service = _service_of(parts.hostname or "") if parts and nested else None
@@ -83,10 +88,16 @@ def _google_storage(parts: SplitResult) -> str | None:
     return _url("storage.googleapis.com", parts.path) if re.match(r"/[^/]+/.", parts.path) else None
 
 
+_WRAPPED_IN = {
+    "/imgres": ("imgurl",), "/url": ("url", "q"), "/l.php": ("u",), "/": ("url",),
+    "/images/search": ("mediaurl", "img_url"), "/media": ("url",),
+}  # fmt: skip
+
+
 def _wrapped(parts: SplitResult) -> str | None:
     """The link inside a link of a search engine, a network or a mail filter."""
     query = _query(parts)
-    names = {"/imgres": ("imgurl",), "/url": ("url", "q"), "/l.php": ("u",), "/": ("url",)}.get(parts.path, ())
+    names = _WRAPPED_IN.get(parts.path, ())
     found = next((query[name] for name in names if name in query), "")
     return found if split_link(found) else None
 
@@ -212,6 +223,9 @@ _SERVICES: dict[str, tuple[str, Callable[[SplitResult], str | None]]] = {
     "l.facebook.com": ("Facebook", _wrapped),
     "lm.facebook.com": ("Facebook", _wrapped),
     "l.instagram.com": ("Instagram", _wrapped),
+    **dict.fromkeys(("www.bing.com", "bing.com"), ("Bing", _wrapped)),
+    **dict.fromkeys(("yandex.com", "yandex.ru"), ("Yandex", _wrapped)),
+    "www.reddit.com": ("Reddit", _wrapped),
     ".safelinks.protection.outlook.com": ("Outlook", _wrapped),
     ".dropbox.com": ("Dropbox", _dropbox),
     "1drv.ms": ("OneDrive", _one_drive_short),

@@ -15,6 +15,15 @@ STORES = (
         None,
         _EXPIRED,
     ),
+    Rule(
+        sign(
+            r"\b(?:link|url|token|signature|attachment) (?:has |is |was )?expired",
+            r"\bexpired (?:link|url|token|signature)",
+        ),
+        None,
+        _EXPIRED,
+        frozenset({400, 401, 403, 404, 410}),
+    ),
     Rule(sign(r"<code>(?:tokenrefreshrequired|invalidtoken)</code>"), None, _EXPIRED),
     Rule(
         sign(

@@ -15,28 +15,29 @@ class Note:
 
 
 class Notes:
-    """The notes of one reading. Of each code it keeps the first, and counts the others."""
+    """The notes of one reading. Of each code, and each kind of a code that has some, it keeps the first, and counts."""
 
     def __init__(self) -> None:
-        self._first: dict[str, Note] = {}
-        self._more: dict[str, int] = {}
+        self._first: dict[tuple[str, str], Note] = {}
+        self._more: dict[tuple[str, str], int] = {}
 
-    def add(self, code: str, detail: str, *, line: int | None = None) -> None:
+    def add(self, code: str, detail: str, *, line: int | None = None, kind: str = "") -> None:
         """Note a decision."""
-        if code in self._first:
-            self._more[code] = self._more.get(code, 0) + 1
+        key = code, kind
+        if key in self._first:
+            self._more[key] = self._more.get(key, 0) + 1
         else:
-            self._first[code] = Note(code, line, detail)
+            self._first[key] = Note(code, line, detail)
 
     def count(self, code: str) -> int:
         """How often a decision was noted."""
-        return (code in self._first) + self._more.get(code, 0)
+        return ((code, "") in self._first) + self._more.get((code, ""), 0)
 
     def all(self) -> tuple[Note, ...]:
-        """The notes so far, one for each code, in the order they were made."""
+        """The notes so far, one for each code and kind, in the order they were made."""
         return tuple(
-            Note(code, note.line, f"{note.detail}{_also(self._more.get(code, 0))}")
-            for code, note in self._first.items()
+            Note(note.code, note.line, f"{note.detail}{_also(self._more.get(key, 0))}")
+            for key, note in self._first.items()
         )
 
 

@@ -20,6 +20,7 @@ from imgproc.pipeline.table.parts import read_parts, read_sheet_rows
 from imgproc.pipeline.table.plain import PlainRows
 from imgproc.pipeline.table.records import Lines
 from imgproc.pipeline.table.rows import CsvLimits, Row
+from imgproc.pipeline.table.share_notes import note_share_links
 from imgproc.pipeline.table.sheet_header import find_header, read_sheet_records
 from imgproc.pipeline.table.text import open_text
 from imgproc.pipeline.table.workbooks import kind_of, open_sheet
@@ -143,7 +144,7 @@ def _read_workbook(
 
 
 def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
-    """Count all rows and collect the first 100 errors; `stop_at_errors` ends the pass where there are more.
+    """Count all rows, note share links, and collect the first 100 errors; `stop_at_errors` ends it beyond them.
 
     Raises:
         InvalidCsv: as `CsvReading.parts` does.
@@ -152,6 +153,7 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
     errors: list[RowError] = []
     first: list[Row] = []
     for part in reading.parts:
+        note_share_links(part, reading._notes)
         if len(first) < FIRST_ROWS:
             first += [part] if isinstance(part, Row) else islice(part, FIRST_ROWS - len(first))
         if isinstance(part, PlainRows):
