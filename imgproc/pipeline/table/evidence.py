@@ -12,7 +12,8 @@ from imgproc.pipeline.table.known_words import count_known
 from imgproc.pipeline.table.letters import IDEOGRAPHIC, languages, score_characters, score_pairs
 from imgproc.pipeline.table.signs import UNREADABLE, script
 
-_URL = re.compile(rb"https?://[^\s|]*", re.I)
+# Up to the quotes after it.
+_URL = re.compile(rb"https?://[^\s|]*?(?=[\x80-\xff]{0,3}(?:[\s|]|$))", re.I)
 _DIGITS = re.compile(rb"[0-9]+")
 UNLIKELY = -1e6
 _BEST_GROUPS = 10  # that are scored language by language
@@ -37,11 +38,11 @@ class Reading:
 
 
 def tokens(cells: Iterable[bytes]) -> list[bytes]:
-    """The distinct words of cells that have bytes beyond ASCII; those of URLs are left out.
+    """The distinct words of cells that have bytes beyond ASCII; each URL counts as one letter.
 
     Words that only differ in their digits are one: a hundred sizes in inches tell no more than one.
     """
-    words = (word for cell in cells for word in _URL.sub(b" ", cell).split() if not word.isascii())
+    words = (word for cell in cells for word in _URL.sub(b"u", cell).split() if not word.isascii())
     return list({_DIGITS.sub(b"0", word): word for word in words}.values())
 
 

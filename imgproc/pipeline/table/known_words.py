@@ -32,7 +32,10 @@ decoración cocina almohadón cuñas español española más según línea telé
 città qualità caffè più tè perché novità
 não coração café chá maçã pão mão mãe irmão botão botões calção cabeça criança crianças proteção iluminação
 """
-_KNOWN = frozenset(word for word in f"{_ENGLISH}{_OTHERS}".split() if not word.isascii() and len(word) > 2) | {"ø"}
+_KNOWN = frozenset(word for word in f"{_ENGLISH}{_OTHERS}".split() if not word.isascii() and len(word) > 2) | {
+    "ø",
+    "nº",
+}
 _WORD = re.compile(r"[^\W\d_]+(?:’[^\W\d_]+)*(?:(?<=s)’)?")
 
 

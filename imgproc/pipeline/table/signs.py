@@ -25,8 +25,9 @@ _OTHER: tuple[float, str, str] = (_RARE, "DB", "DB")
 # Where a sign by itself tells that it is one: there, other code pages have a letter that no word of theirs has.
 _TELLING = {
     **{sign: (before, after) for sign, (_, before, after) in _SIGNS.items()},
-    "’": ("", ""), "·": ("B", "B"), "–": ("BD", "BD"), "—": ("B", "B"), "…": ("L", "B"), "\xa0": ("", ""),
-}  # fmt: skip
+    **dict.fromkeys("’¿¡\xa0", ("", "")),
+    **{"º": ("D", "B"), "·": ("B", "B"), "–": ("BD", "BD"), "—": ("B", "B"), "…": ("L", "B")},
+}
 
 
 @cache
