@@ -20,6 +20,7 @@ _SIGNS = {
     "«": (-3.5, "B", "L"), "»": (-3.5, "LDB", "B"), "·": (-6, "BL", "BL"), "•": (-4, "B", "BL"),
     "\xa0": (-4, "LDB", "DB"), "±": (-5, "BD", "D"), "¿": (-4, "B", "L"), "¡": (-4, "B", "L"), "µ": (-5, "DB", "L"),
     "№": (-3.5, "B", "BD"), "§": (-6, "B", "BD"), "‰": (-6, "DB", "B"), "฿": (-4, "DB", "DB"), "₪": (-4, "DB", "DB"),
+    "،": (-4, "LDB", "LDB"),
 }  # fmt: skip
 _OTHER: tuple[float, str, str] = (_RARE, "DB", "DB")
 # Where a sign by itself tells that it is one: there, other code pages have a letter that no word of theirs has.
