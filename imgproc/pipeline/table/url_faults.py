@@ -37,6 +37,10 @@ _FORMS = (
     ),
     (r"/\S", "is a path without its host: put the address of the website before it, such as https://your-shop"),
     (
+        r"[^\s:?#./][^\s:?#]{0,300}/[^\s:?#/]{1,300}\.(?:jpe?g|png|gif|webp)$",
+        "is a path without its host: put the address of the website before it, such as https://your-shop/",
+    ),
+    (
         _FILE_NAME,
         "is the name of a file, not its address: put that of its folder before it, such as https://your-shop/images/",
     ),
