@@ -149,6 +149,33 @@ def test_reads_the_signs_of_english_names() -> None:
     assert (outcome(names, "cp1252"), outcome(names, "mac_roman")) == ("right", "right")
 
 
+# Names with one word beyond ASCII, as English shops write them.
+ALONE = (
+    "Men’s shirt;Women’s;Kids’ cup;Don’t worry;“Best” mug;Mug “Best”;‘Mug’;Mug – red;10 – 12;Mug — red;"
+    "Lego® set;Brand™;Brand™ mug;© Acme;30° wash;30°C wash;½ inch;1½ inch;¼ cup;10×15;10 × 15;£5 mug;5€;€5;"
+    "Mug • red;Mug · red;«Mug»;5 µm;m²;100 m² foil;Nº 5;§ 5;±5 mm;Ø 5 mm;Café;Café mug;Crème;Piñata;"
+    "Jalapeño mug;Zoë;Noël;Señor;naïve;façade;Brontë;Über;Straße;Müller;Ångström;coupé"
+)
+
+
+@pytest.mark.parametrize("page", ["utf-8", "cp1252", "mac_roman"])
+def test_reads_one_sign_or_known_word_that_is_alone(page: str) -> None:
+    """A sign where only signs stand is evidence for the usual pages, and so is a word that shops write."""
+    found = {name: outcome([name, "Mug"], page) for name in ALONE.split(";") if _can_write(page, name)}
+    assert set(found.values()) <= {"right", "refused"}
+    assert page == "mac_roman" or [name for name, each in found.items() if each != "right"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [("sofà", "cp850"), ("París", "mac_roman"), ("país", "mac_roman"), ("camión", "mac_roman"), ("así", "mac_roman"),
+     ("día", "mac_roman"), ("są", "cp1250"), ("żona", "cp1250"), ("Łuk", "cp1250"), ("perchè", "cp850")],
+)  # fmt: skip
+def test_takes_no_letter_for_a_sign(name: str, page: str) -> None:
+    """Letters of other pages that would be signs in Windows-1252 are not taken for them."""
+    assert outcome([name, "Mug"], page) in ("right", "refused")
+
+
 def test_notes_the_encoding_and_its_evidence() -> None:
     """The note names encoding and language, and shows a cell; UTF-8 and ASCII need none."""
     reading = read(table(["Mug", "Lampa stołowa", "Drewniane krzesło", "Mała gęś"]).encode("cp1250"))

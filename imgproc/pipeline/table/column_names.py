@@ -31,7 +31,9 @@ SERIAL_NUMBER = (
         "ID oferty",
         "Product Token",
     ),
-    *("ID", "Product Reference", "External Id", "ASIN", "GTIN", "EAN", "UPC", "Barcode", "ISBN", "MPN"),
+    *("Identifier", "salsify:id", "p_model", "IE_XML_ID", "Variation.number", "IDSKU", "Seller SKU Id", "Partner SKU"),
+    *("Référence vendeur", "판매자 상품코드", "Mã SKU", "Variant Id"),
+    *("ID", "Product Reference", "External Id", "ASIN", "GTIN", "EAN", "UPC", "Barcode", "Barkod", "ISBN", "MPN"),
     # French, German, Spanish, Italian, Portuguese, Dutch, Polish, Turkish.
     *("Référence", "Réf", "Réf.", "Référence produit", "Code produit", "Code article", "Numéro de série", "N° série"),
     *(
@@ -94,6 +96,7 @@ PRODUCT_NAME = (
     ),
     *("Product Name EN", "Name EN", "Title EN", "Name (en-gb)", "Product Name English", "English Name"),
     *("translations.DEFAULT.name", "OXTITLE", "Tytuł oferty", "Название позиции", "宝贝标题"),
+    *("IE_NAME", "p_name.de", "NomeProduto", "Label (en_US)"),
     *("Variant Title", "Display Name", "Model Name", "Produktname", "Artikelname"),
     *(
         "Produktbezeichnung",
@@ -136,6 +139,7 @@ PRODUCT_NAME = (
 WEAK_PRODUCT_NAME = (
     *("Product", "Item", "Article", "Model", "Description", "Produkt", "Artikel", "Produit", "Article", "Producto"),
     *("Artículo", "Prodotto", "Articolo", "Produto", "Artigo", "Product description", "Beschreibung", "Omschrijving"),
+    *("Item Description", "Short Description", "Label"),
     *("Opis", "Ürün", "商品", "产品", "產品", "製品"),
 )
 INPUT_IMAGE_URLS = ("Input Image Urls", "Image Urls", "Images", "Image Src", "Image Link")
@@ -161,7 +165,20 @@ PICTURES = (
     *("inputurl",),
 )
 # These name pictures by themselves, with or without a number.
-PICTURES_ALONE = ("Pic", "OXPIC", "Kép", "Kuva", "Gallery", "Galerie", "Galería", "Media Gallery", "Ảnh", "Фото", "عکس")
+PICTURES_ALONE = (
+    "副图",
+    "Pic",
+    "OXPIC",
+    "Kép",
+    "Kuva",
+    "Gallery",
+    "Galerie",
+    "Galería",
+    "Media Gallery",
+    "Ảnh",
+    "Фото",
+    "عکس",
+)
 # What else is said of a picture: its description, place, size or file.
 NOT_PICTURES = (
     "output",  # the column that our own files add
@@ -205,6 +222,10 @@ WEAK_IMAGE_URLS = (
     "Media Urls",
     "Media Url",
     "Cover",
+    "Cover Media Url",
+    "Assets",
+    "File Url",
+    "Link hình",
     "Attachments",
     "Attachment",
     "Lien",

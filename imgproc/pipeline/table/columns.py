@@ -86,6 +86,15 @@ def find_columns(
     return Columns(serial, name, images, rules)
 
 
+def repeats_header(cells: Sequence[str], header: Sequence[str], columns: Columns) -> bool:
+    """Whether a row has the names of our columns in them, perhaps in other capitals: files appended to each other."""
+    picture = cell(cells, columns.images[0])
+    if not picture or "://" in picture:
+        return False
+    ours = (columns.images[0], columns.name, columns.serial)
+    return all(key(cell(cells, index)) == key(header[index]) for index in ours)
+
+
 def too_many_columns(count: int, *, line: int) -> InvalidCsv:
     """The refusal of a header with more columns than a file may have."""
     most = f"The header on line {line} has {count:,} columns, more than the {MAX_COLUMNS:,} allowed"

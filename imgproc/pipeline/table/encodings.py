@@ -13,9 +13,10 @@ from imgproc.pipeline.table.beyond_ascii import BeyondAscii, line_at
 from imgproc.pipeline.table.code_pages import label, named, option
 from imgproc.pipeline.table.evidence import Reading, readings, score_as, score_utf8, tokens
 from imgproc.pipeline.table.kinds import SAVE_AS_CSV, refuse_other_kinds
-from imgproc.pipeline.table.letters import LANGUAGES, UNREADABLE
+from imgproc.pipeline.table.letters import LANGUAGES
 from imgproc.pipeline.table.marks import unicode_of
 from imgproc.pipeline.table.notes import Notes
+from imgproc.pipeline.table.signs import UNREADABLE, are_telling
 from imgproc.pipeline.table.text import invalid_csv
 
 SAMPLE_BYTES = 64 * 1024
@@ -30,6 +31,7 @@ LEAST_LIKELIHOOD = -7.0  # of a byte beyond ASCII, or the text is in no language
 FIRST_MARGIN, LESS_A_WORD, LEAST_MARGIN = 10.2, 0.3, 6.5
 # The same by the words alone that two readings differ in. Where a file has enough words, those need only not disagree.
 ALONE_MARGIN, ENOUGH_WORDS = 8.5, 12
+SIGNS_MARGIN = 3.0  # the same where the reading has signs where only signs stand, and the rival has letters there
 SHOWN = 60  # characters of a cell in a message
 MAX_LINES = 100
 
@@ -109,7 +111,8 @@ def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
     if not any(_UNSEEN.sub(b"", cell).strip(_ASCII_BYTES) for cell in found.utf8):
         return True  # nothing but marks, where files were appended to each other, and spaces
     utf8 = score_utf8(found.utf8)
-    return all(utf8.score - UTF8_MARGIN >= each.score for each in readings(found.utf8, found.present))
+    margin = 0.0 if all(are_telling(utf8.read(word)) for word in tokens(found.utf8)) else UTF8_MARGIN
+    return all(utf8.score - margin >= each.score for each in readings(found.utf8, found.present))
 
 
 def _by_letters(stream: BinaryIO, start: int, notes: Notes) -> str:
@@ -144,11 +147,14 @@ def _is_close(best: Reading, rival: Reading, words: list[bytes]) -> bool:
     if not differing:
         return False
     margin = max(FIRST_MARGIN - LESS_A_WORD * (len(differing) - 1), LEAST_MARGIN)
+    are_signs = all(are_telling(best.read(word)) and not are_telling(rival.read(word)) for word in differing)
+    if are_signs:
+        margin = SIGNS_MARGIN
     if best.score - rival.score < margin:
         return True
     # A word with bytes that are no text is an error on its line, whatever else it may be.
     alone = [word for word in differing if UNREADABLE not in best.read(word)]
-    needed = ALONE_MARGIN if len(words) < ENOUGH_WORDS else 0.0
+    needed = min(margin, ALONE_MARGIN) if len(words) < ENOUGH_WORDS else 0.0
     return bool(alone) and score_as(alone, best.codec) - score_as(alone, rival.codec) < needed
 
 

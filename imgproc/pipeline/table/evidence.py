@@ -8,21 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from imgproc.pipeline.table.code_pages import CODE_PAGES, FOREIGN, LANGUAGES_OF, WIDE
-from imgproc.pipeline.table.letters import (
-    IDEOGRAPHIC,
-    UNREADABLE,
-    languages,
-    score_characters,
-    score_pairs,
-    script,
-)
+from imgproc.pipeline.table.known_words import count_known
+from imgproc.pipeline.table.letters import IDEOGRAPHIC, languages, score_characters, score_pairs
+from imgproc.pipeline.table.signs import UNREADABLE, script
 
-_URL = re.compile(rb"https?://[^\s|]*", re.I)
+# Up to the quotes after it.
+_URL = re.compile(rb"https?://[^\s|]*?(?=[\x80-\xff]{0,3}(?:[\s|]|$))", re.I)
 _DIGITS = re.compile(rb"[0-9]+")
 UNLIKELY = -1e6
 _BEST_GROUPS = 10  # that are scored language by language
 # The likelihood that a run of characters beyond ASCII ends, touches a small Latin letter or digit, is a single one.
 _END, _TOUCHING, _LONELY = -1.0, -3.0, -4.0
+_NO_WORD = -6.0  # of a text in which no two letters of its script stand side by side
+KNOWN_WORD = 12.0  # how much likelier a reading is by each word that shops write
 _RUN = re.compile(r"([a-z0-9]?)([^\x00-\x7f]+)(?=([a-z0-9]?))")
 
 
@@ -40,11 +38,11 @@ class Reading:
 
 
 def tokens(cells: Iterable[bytes]) -> list[bytes]:
-    """The distinct words of cells that have bytes beyond ASCII; those of URLs are left out.
+    """The distinct words of cells that have bytes beyond ASCII; each URL counts as one letter.
 
     Words that only differ in their digits are one: a hundred sizes in inches tell no more than one.
     """
-    words = (word for cell in cells for word in _URL.sub(b" ", cell).split() if not word.isascii())
+    words = (word for cell in cells for word in _URL.sub(b"u", cell).split() if not word.isascii())
     return list({_DIGITS.sub(b"0", word): word for word in words}.values())
 
 
@@ -65,7 +63,7 @@ def score_utf8(cells: Iterable[bytes]) -> Reading:
     narrow = _best_language([(a, b, times) for (a, b), times in pairs.items() if not (a + b).isascii()])
     wide = max((sum(score_characters(word, codec) for word in text), IDEOGRAPHIC[codec]) for codec in WIDE)
     score, language = max(narrow, wide)
-    return Reading("utf-8", score, language)
+    return Reading("utf-8", score + KNOWN_WORD * count_known(" ".join(text)), language)
 
 
 def score_as(words: list[bytes], codec: str) -> float:
@@ -77,7 +75,11 @@ def score_as(words: list[bytes], codec: str) -> float:
         return wide.score if wide else UNLIKELY
     table = bytes(range(256)).decode(codec, "replace")
     pairs = [(table[first], table[second], times) for first, second, times in _pairs(words)]
-    return _best_language(pairs, codec)[0] + CODE_PAGES[codec][1]
+    return _best_language(pairs, codec)[0] + CODE_PAGES[codec][1] + _by_known_words(words, codec)
+
+
+def _by_known_words(words: list[bytes], codec: str) -> float:
+    return KNOWN_WORD * count_known(b" ".join(words).decode(codec, "replace"))
 
 
 def _wide(words: list[bytes], codec: str) -> Reading | None:
@@ -86,7 +88,9 @@ def _wide(words: list[bytes], codec: str) -> Reading | None:
     if text.count(UNREADABLE) * 10 > len(text) - text.count(" "):
         return None
     score = score_characters(text, codec) + WIDE[codec][1]
-    for before, run, after in _RUN.findall(text):
+    runs = _RUN.findall(text)
+    score += _NO_WORD if all(len(run) == 1 for _, run, _ in runs) else 0.0
+    for before, run, after in runs:
         touching = bool(before) + bool(after)
         score += _END + touching * _TOUCHING + (_LONELY if touching and len(run) == 1 else 0.0)
     return Reading(codec, score, IDEOGRAPHIC[codec])
@@ -107,7 +111,8 @@ def _narrow(words: list[bytes], present: bytes) -> list[Reading]:
     found = []
     for codec in likely:
         score, language = _best_language(decoded[codec], codec)
-        found.append(Reading(codec, score + CODE_PAGES[codec][1], language))
+        score += CODE_PAGES[codec][1] + _by_known_words(words, codec)
+        found.append(Reading(codec, score, language))
     return found
 
 
@@ -130,13 +135,22 @@ def _main_script(pairs: list[tuple[str, str, int]]) -> str:
 
 
 def _rough(pairs: list[tuple[str, str, int]]) -> float:
-    return score_pairs(pairs, languages()[_main_script(pairs)][0])
+    main = _main_script(pairs)
+    return score_pairs(pairs, languages()[main][0]) + _without_words(pairs, main)
+
+
+def _without_words(pairs: list[tuple[str, str, int]], main: str) -> float:
+    """What tells against letters of a script none of which stands beside another."""
+    with_letters = [pair for pair in pairs if any(script(each) == main and not each.isascii() for each in pair[:2])]
+    alone = with_letters and not any(script(first) == script(second) for first, second, _ in with_letters)
+    return _NO_WORD if alone else 0.0
 
 
 def _best_language(pairs: list[tuple[str, str, int]], codec: str = "") -> tuple[float, str]:
     own = LANGUAGES_OF.get(codec)
-    _, *each = languages()[_main_script(pairs)]
-    return max(
+    main = _main_script(pairs)
+    score, language = max(
         (score_pairs(pairs, language) + (FOREIGN if own and language.code not in own else 0.0), language.code)
-        for language in each
+        for language in languages()[main][1:]
     )
+    return score + _without_words(pairs, main), language

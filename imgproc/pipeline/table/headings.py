@@ -13,11 +13,12 @@ from imgproc.pipeline.table.names_by_language import words
 MAX_COLUMNS = 1000
 ADDED = ("outputimageurls", "error")  # the keys of the columns that our own files add begin so
 MAX_HEADING_CHARS = 100  # No column of ours has a longer name, and normalizing one takes quadratic time.
-_REMARK = re.compile(r"\((?!\d)[^()]*\)|\[(?!\d)[^\[\]]*\]|\{[^{}]*\}")
+_REMARK = re.compile(r"</?[a-z]{1,6}>|\((?!\d)[^()]*\)|\[(?!\d)[^\[\]]*\]|\{[^{}]*\}")
 _NUMBERED = re.compile(r"\s*[(\[]?\d{1,2}\s*[.):\]-]\s*(?=[^\W\d])")  # `1. Product Name`
 _AMAZON_PATH = re.compile(r"#\d+(?:\.\w+)*$")  # `item_name[language_tag=en_US]#1.value`
 _LOCALE = re.compile(r"[-_.][a-z]{2}[-_][A-Z]{2}$")  # `name-en_US`, as Akeneo writes
 _NUMBER_SIGN = re.compile(r"(?<=\w)\s*#\s*$")  # `Item #`
+_ALTERNATE = re.compile("alternat(?:e|iva?e?)s?(?=[0-9]|$)|^alternat(?:e|ive)")  # a further picture; no text of one
 _LETTERS = str.maketrans("\u0131łøđ", "ilod")
 
 # The names of our columns as the caller gives them: of the pictures there may be several.
@@ -63,6 +64,7 @@ def names_pictures(heading: str) -> bool:
     rest = text
     for picture in _PICTURES:
         rest = rest.replace(picture, "")
+    rest = _ALTERNATE.sub("", rest)
     return rest != text and not any(other in rest or text == other for other in names.NOT_PICTURES)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
 
+from imgproc.pipeline.table.signs import BROKEN, UNREADABLE, place, score_after, score_sign, script
+
 LANGUAGES = {
     "fr": "French", "de": "German", "es": "Spanish", "it": "Italian", "pt": "Portuguese", "nl": "Dutch", "da": "Danish",
     "sv": "Swedish", "nb": "Norwegian", "fi": "Finnish", "is": "Icelandic", "ga": "Irish", "cy": "Welsh",
@@ -22,41 +24,15 @@ LANGUAGES = {
 }  # fmt: skip
 SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI")
 IDEOGRAPHIC = {"cp932": "ja", "euc_jp": "ja", "gb18030": "zh", "cp950": "tw", "cp949": "ko"}
-UNREADABLE = "\ufffd"
 # Natural logarithms of probabilities.
-_BROKEN, _BOX, _RARE_SYMBOL, _MISPLACED = -15.0, -11.0, -8.0, -9.0
-_DAMAGE = -4.5  # a byte that is no text, by itself; within a word it tells against the encoding
 _MIXED_SCRIPTS, _CAPITAL_INSIDE, _CAPITALS, _AFTER_DIGIT = -7.0, -7.0, -0.7, -4.0
 _FOREIGN = 0.04  # how much of a text is in other languages of the same script
 _BORROWED = 4.0  # how many occurrences the letters by themselves count for in a pair
-# The likelihood of a symbol, and what may stand before and after it: Letters, Digits, or the Border of a word.
-_SYMBOLS = {
-    "’": (-1.5, "LD", "LB"), "‘": (-4, "B", "L"), "“": (-3.5, "B", "LD"), "”": (-3.5, "LDB", "B"),
-    "„": (-5.5, "B", "LD"), "–": (-3, "BLD", "BD"), "—": (-4, "BLD", "B"), "…": (-4, "L", "B"),
-    "®": (-3, "LD", "B"), "™": (-3, "LD", "B"), "©": (-4, "B", "BD"), "°": (-3, "DB", "LB"), "º": (-4, "DL", "B"),
-    "ª": (-5, "DL", "B"), "×": (-3.5, "DB", "DB"), "€": (-3, "DB", "DB"), "£": (-3.5, "B", "D"),
-    "½": (-3.5, "DB", "B"), "¼": (-4, "DB", "B"), "¾": (-4, "DB", "B"), "²": (-3.5, "L", "B"), "³": (-4, "L", "B"),
-    "«": (-3.5, "B", "L"), "»": (-3.5, "LDB", "B"), "·": (-6, "L", "L"), "•": (-4, "B", "BL"),
-    "\xa0": (-4, "LDB", "DB"), "±": (-5, "BD", "D"), "¿": (-4, "B", "L"), "¡": (-4, "B", "L"), "µ": (-5, "DB", "L"),
-    "№": (-3.5, "B", "BD"), "Ø": (-5, "B", "BD"), "฿": (-4, "DB", "DB"), "₪": (-4, "DB", "DB"),
-}  # fmt: skip
-
-
-_ELSEWHERE: tuple[float, str, str] = (_RARE_SYMBOL, "DB", "DB")
 
 
 def fold(letter: str) -> str:
     """The letter in lower case, where that is one letter."""
     return letter.lower() if len(letter.lower()) == 1 else letter
-
-
-@cache
-def script(character: str) -> str:
-    """The script of a letter; empty for anything else."""
-    if unicodedata.category(character)[0] not in "LM" or character in "µºª":
-        return ""
-    name = unicodedata.name(character, "").split(" ")[0]
-    return "LATIN" if name == "COMBINING" else name
 
 
 @dataclass(frozen=True)
@@ -160,45 +136,26 @@ def score_pairs(pairs: Iterable[tuple[str, str, int]], language: Language) -> fl
     return sum(times * _pair(before, after, language) for before, after, times in pairs)
 
 
-@cache
-def _class(character: str) -> str:
-    if character.isdigit() and character.isascii():
-        return "D"
-    return "L" if script(character) else "B"
-
-
 def _pair(before: str, after: str, language: Language) -> float:
     first, second = script(before), script(after)
     if after.isascii() and before.isascii():
         return 0.0
-    if not first and not before.isascii():  # a symbol, which counted when it came second
-        misplaced = 0.0 if _class(after) in _SYMBOLS.get(before, _ELSEWHERE)[2] else _MISPLACED
+    if not first and not before.isascii():  # a sign, which counted when it came second
+        misplaced = score_after(before, place(after))
         if after.isascii():
             return misplaced
-        return misplaced + (language.likelihood(" ", fold(after)) if second else _symbol("B", after))
+        return misplaced + (language.likelihood(" ", fold(after)) if second else score_sign("B", after))
     if not second and not after.isascii():
-        return _symbol(_class(before), after)
+        return score_sign(place(before), after)
     cost = 0.0
     if first and second:
         if first != second:
             first, second, cost = (first, "", _MIXED_SCRIPTS) if after.isascii() else ("", second, _MIXED_SCRIPTS)
         elif after.isupper():
             cost = _CAPITALS if before.isupper() else _CAPITAL_INSIDE
-    elif second == "LATIN" and _class(before) == "D":  # units of measure are ASCII in Latin script, and not in others
+    elif second == "LATIN" and place(before) == "D":  # units of measure are ASCII in Latin script, and not in others
         cost = _AFTER_DIGIT
     return cost + language.likelihood(fold(before) if first else " ", fold(after) if second else " ")
-
-
-@cache
-def _symbol(before: str, symbol: str) -> float:
-    if symbol == UNREADABLE and before != "L":
-        return _DAMAGE
-    if unicodedata.category(symbol) in ("Cc", "Cn", "Co") or symbol == UNREADABLE:
-        return _BROKEN
-    if "\u2190" <= symbol <= "\u2bff":
-        return _BOX
-    likelihood, left, _ = _SYMBOLS.get(symbol, _ELSEWHERE)
-    return likelihood + (0.0 if before in left else _MISPLACED)
 
 
 def score_characters(text: str, codec: str) -> float:
@@ -209,7 +166,7 @@ def score_characters(text: str, codec: str) -> float:
 @cache
 def _character(character: str, codec: str) -> float:
     if character == UNREADABLE:
-        return 1.5 * _BROKEN
+        return 1.5 * BROKEN
     language = IDEOGRAPHIC[codec]
     plain = unicodedata.normalize("NFKC", character)[0]
     narrow = 0.4 if "\uff61" <= character <= "\uff9f" else 0.0

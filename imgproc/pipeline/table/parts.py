@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from imgproc.core.errors import InvalidCsv
-from imgproc.pipeline.table.columns import Columns
+from imgproc.pipeline.table.columns import Columns, repeats_header
 from imgproc.pipeline.table.damage import note_damage
 from imgproc.pipeline.table.dialect import is_blank
 from imgproc.pipeline.table.formulas import unguard
 from imgproc.pipeline.table.header_faults import Dialect
-from imgproc.pipeline.table.headings import cleaned
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.plain import PlainReader, PlainRows
 from imgproc.pipeline.table.products import Products
@@ -32,10 +31,10 @@ def read_parts(
     """
     lines.quotes = dialect.quotes
     records = read_records(lines, dialect.delimiter, notes)
-    _, header, fault = next(records, (0, [], None))
+    *_, fault = next(records, (0, [], None))
     if fault:
         raise InvalidCsv(fault.detail, errors=[fault])
-    pass_ = _Pass(dialect, header, columns, limits, notes, all_cells=all_cells)
+    pass_ = _Pass(dialect, columns, limits, notes, all_cells=all_cells)
     plain = _plain_reader(dialect, columns, limits, all_cells=all_cells)
     while True:
         yield from _plain_blocks(lines, dialect, plain, pass_, notes)
@@ -53,7 +52,7 @@ def read_sheet_rows(
     Raises:
         InvalidCsv: there are too many rows, or none.
     """
-    pass_ = _Pass(dialect, dialect.header, columns, limits, notes, all_cells=all_cells)
+    pass_ = _Pass(dialect, columns, limits, notes, all_cells=all_cells)
     for record in records:
         yield from pass_.take(record)
     yield from pass_.end()
@@ -82,7 +81,6 @@ class _Pass:
     def __init__(
         self,
         dialect: Dialect,
-        header: Sequence[str],
         columns: Columns,
         limits: CsvLimits,
         notes: Notes,
@@ -93,7 +91,7 @@ class _Pass:
         self.rows = 0
         self._reader = RowReader(dialect.header, columns, dialect.delimiter, limits, notes, all_cells=all_cells)
         self._line, self._most = dialect.line, limits.max_rows
-        self._header = _trimmed(header)
+        self._header, self._columns = dialect.header, columns
         self._notes = notes
         self._all_cells = all_cells
 
@@ -137,6 +135,10 @@ class _Pass:
         yield from self.products.end()
         if not self.rows:
             detail = "The file has a header and no rows: add a row for each product."
+            if any("://" in heading for heading in self._header):
+                detail = (
+                    "The rows are on the line of the header: save the table as “CSV UTF-8”, with a line for each row."
+                )
             raise invalid_csv(self._line, None, "no_rows", detail)
 
     def _is_no_row(self, line: int, cells: Sequence[str]) -> bool:
@@ -148,18 +150,10 @@ class _Pass:
         if len(text) > 2 and not text.strip(f"{RULES} "):
             notes.add("ruler_left_out", "A line that only divides the table is not read.", line=line)
             return True
-        if cleaned(cells[:1]) == self._header[:1] and _trimmed(cells) == self._header:
+        if repeats_header(cells, self._header, self._columns):
             notes.add("header_repeated", "A line that repeats the header is not read.", line=line)
             return True
         return False
-
-
-def _trimmed(cells: Sequence[str]) -> list[str]:
-    """The cells without white space around them, up to the last that is not blank."""
-    texts = cleaned(cells)
-    while len(texts) > 1 and not texts[-1]:
-        texts.pop()
-    return texts
 
 
 def _plain_reader(dialect: Dialect, columns: Columns, limits: CsvLimits, *, all_cells: bool) -> PlainReader | None:

@@ -15,7 +15,8 @@ class Platform:
 
     The first column of `serials` that a row fills has its serial number. A row whose cell in the column `kind` is one
     of `belonging` belongs to the product above it, unless it has a name and a picture of its own. Without `belonging`,
-    any cell there says that the row belongs to the one above with the same serial number.
+    any cell there says that the row belongs to the one above with the same serial number. Where rows are `separate`,
+    two of one name are two products.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Platform:
     serials: tuple[str, ...]
     kind: str = ""
     belonging: frozenset[str] = frozenset()
+    separate: bool = False
 
 
 _WOOCOMMERCE = Platform("WooCommerce", (), (), belonging=frozenset({"variation"}))
@@ -50,7 +52,7 @@ PLATFORMS = (
         frozenset({"sku", "rule"}),
     ),
     # A listing of Etsy has a title, and only perhaps an SKU.
-    Platform("Etsy", ("TITLE", "DESCRIPTION", "PRICE", "IMAGE1"), ("SKU", "TITLE")),
+    Platform("Etsy", ("TITLE", "DESCRIPTION", "PRICE", "IMAGE1"), ("SKU", "TITLE"), separate=True),
     Platform(
         "Ecwid",
         ("type", "product_internal_id", "product_sku", "product_name"),

@@ -61,6 +61,8 @@ class Products:
         self._started = False  # whether it has a good row
         self._images = 0
         self._held: list[Row] = []  # its rows, while none has a URL
+        self._separate = columns.rules is not None and columns.rules.platform.separate
+        self._numbers: dict[str, int] = {}  # the last number of each serial number that came again
 
     def after(self, row: Row) -> None:
         """Note the last row of a block of plain rows, each of which is a product of its own."""
@@ -115,6 +117,8 @@ class Products:
     def _continues(self, row: Row, before: Row) -> bool:
         if not row.serial_number and not row.product_name:
             return True
+        if self._separate and row.product_name:
+            return False
         rules = self._columns.rules
         if row.belongs and rules and (rules.platform.belonging or row.serial_number in ("", before.serial_number)):
             return True
@@ -126,6 +130,8 @@ class Products:
         serial = row.serial_number
         is_short = 0 < len(serial) <= MAX_SERIAL_CHARS
         first_line = self.serials.first_line(serial, row.line) if is_short else None
+        if first_line is not None and self._separate and serial == row.product_name:
+            row, first_line = self._numbered(row), None
         faults = [
             (self._columns.serial, serial_fault(serial, first_line)),
             (self._columns.name, None if row.product_name or first_line is not None else name_fault("")),
@@ -137,6 +143,18 @@ class Products:
         named = [(self._header[index], fault) for index, fault in faults if fault]
         errors = [RowError(row.line, column, *fault) for column, fault in named if column not in known]
         return row._replace(errors=(*errors, *row.errors)) if errors else row
+
+    def _numbered(self, row: Row) -> Row:
+        """The row with a number after its name as its serial number, because another listing has the same title."""
+        number, name = self._numbers.get(row.product_name, 1) + 1, row.product_name
+        while self.serials.first_line(f"{name} ({number})", row.line) is not None:
+            number += 1
+        self._numbers[name] = number
+        note = (
+            "Listings of one title without an SKU are numbered: “Mug”, “Mug (2)”. Give each an SKU to name it yourself."
+        )
+        self._notes.add("listings_numbered", note, line=row.line)
+        return row._replace(serial_number=f"{name} ({number})")
 
     def _count(self, row: Row) -> Iterator[Row]:
         """Hold back rows until their product has a URL; refuse those beyond the limit of a product."""

@@ -104,7 +104,7 @@ def read_csv(
     """Find out how the seekable `stream` is written and what its columns are, and read its rows on demand.
 
     The same bytes and options always give the same rows. With `all_cells` each row has all its cells. Memory grows by
-    12 to 28 bytes a row.
+    8 to 32 bytes a row.
 
     Raises:
         UnsupportedFile: the file is not a table, or cannot be unpacked.

@@ -27,7 +27,7 @@ _FORMS = (
     (r"(?:blob|about|javascript|mailto|cid|content|chrome):", f"is no address of a picture on the web: {_PUBLISH}"),
     (r"//\S", "has no https: before the //: add it"),
     (r"www\.", "has no https:// before the www.: add it"),
-    (r"h..?ps?:/{0,3}\S|https?[^:/]", f"is misspelled at its beginning: {_IN_FULL}"),
+    (r"h?h?t{1,3}ps?:/{0,3}\S|h..?ps?:/{0,3}\S|https?[^:/]", f"is misspelled at its beginning: {_IN_FULL}"),
     (_NOTHING, "stands for no picture: leave it out, or remove the row if it has no other picture"),
     (r"#\S+[!?]$|#n/?\S+$|err:\d+$", "is the error of a formula: correct it in the spreadsheet, or leave it out"),
     (r"=", "is a formula: copy its column in the spreadsheet, paste it as values, and save again"),
@@ -36,6 +36,10 @@ _FORMS = (
         "is a path without its host, as Magento exports it: put https://your-shop/media/catalog/product before it",
     ),
     (r"/\S", "is a path without its host: put the address of the website before it, such as https://your-shop"),
+    (
+        r"[^\s:?#./][^\s:?#]{0,300}/[^\s:?#/]{1,300}\.(?:jpe?g|png|gif|webp)$",
+        "is a path without its host: put the address of the website before it, such as https://your-shop/",
+    ),
     (
         _FILE_NAME,
         "is the name of a file, not its address: put that of its folder before it, such as https://your-shop/images/",
@@ -54,7 +58,7 @@ def fault_of(url: str) -> str | None:
         parts = urlsplit(url)
         if not fault and "@" in parts.netloc:  # The URL is not shown, because it may hold a password.
             return "carries a user name or password: publish the image without one."
-        has_address = parts.port != 0 and re.search(r"[\w:]", parts.hostname or "")
+        has_address = parts.port != 0 and "%20" not in parts.netloc and re.search(r"[\w:]", parts.hostname or "")
     except ValueError:
         has_address = None
     fault = fault or (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
-from imgproc.pipeline.table.url_remarks import PICTURE, is_sign, without_remarks, without_signs_after
+from imgproc.pipeline.table.url_lists import listed_urls, without_breaks
+from imgproc.pipeline.table.url_remarks import PICTURE, is_sign, without_remarks, without_signs_around
 
 # What `split_items` may change, by the code of its note.
 CHANGES = {
@@ -16,9 +15,10 @@ CHANGES = {
     "formula_read": "The URL of a formula (IMAGE, HYPERLINK) is read.",
     "html_read": "The URLs of HTML tags are read.",
     "markdown_read": "The URLs of Markdown links are read.",
-    "json_read": "The URLs of a JSON list are read.",
+    "json_read": "The URLs of a list in the notation of a program (JSON, Python, PHP) are read.",
     "attachments_read": "URLs in brackets after a file name are read.",
-    "entity_decoded": "`&amp;` in URLs is read as `&`.",
+    "entity_decoded": "`&amp;` in URLs is read as `&`, and other such signs of HTML as what they stand for.",
+    "full_width_read": "Full-width letters and signs of URLs are read as the usual ones.",
     "space_encoded": "Spaces inside URLs are read as %20.",
     "wix_media_read": "Names of Wix media are read as https://static.wixstatic.com/media/ and the name.",
     "glued_split": "URLs that follow each other without a separator are read as several.",
@@ -34,17 +34,15 @@ _IMAGE_NAME = re.compile(rf"{PICTURE}$", re.I)
 _INVISIBLE = re.compile("[\u00ad\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]")
 _AROUND = " \t\r\n\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-_FORMULA = re.compile(r'=\s*(?:@|_xlfn\.)?(?:IMAGE|HYPERLINK)\s*\(\s*"([^"]*)"', re.I)
-_TAG = re.compile(r"""<(?:img|source|a)\b[^<>]*?\b(?:src|href)\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""", re.I)
-_BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>|\[/?(?:img|url)\]", re.I)
-_MARKDOWN = re.compile(r"!?\[[^\[\]]*\]\(\s*(https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)[^()]*\)", re.I)
-_ATTACHMENT = re.compile(r"[^(),;|\n]*\((https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)", re.I)
 _ENTITY = re.compile(r"&(?:amp|#0{0,4}38|#x0{0,4}26);", re.I)
+_OTHER_ENTITY = re.compile(r"&(?:lt|gt|quot|apos|nbsp|#0{0,4}(?!38;)[0-9]{2,5}|#x0{0,4}(?!26;)[0-9a-f]{2,4});", re.I)
+_FULL_WIDTH = re.compile("[hｈＨ][tｔＴ]{2}[pｐＰ][sｓＳ]?[:：][/／]{2}", re.I)  # noqa: RUF001
+_USUAL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_SPACE_IN_SCHEME = re.compile(r"\b(https?)[ \t]{0,3}:[ \t]{0,3}//[ \t]{0,3}(?=\S)", re.I)
 # Wix exports the names of its media, which are public at one address.
 _WIX_MEDIA = re.compile(r"(?:wix:image://v1/)?([0-9a-f]{6}_[0-9a-f]{32}(?:~mv2\w*)?\.[a-z]{3,5})(?:[/#].*)?", re.I)
 _WIX_BASE = "https://static.wixstatic.com/media/"
 _GLUED = re.compile(r"(?<=[^\s/=:?&#,;|%(\[{\"'“„‘«‹`<，、；،])(?=https?://)", re.I)  # noqa: RUF001
-_LABELLED = re.compile(r"\bProduct Image URL:\s*(https?://[^\s,|]+)", re.I)  # as BigCommerce writes
 _WRAPPERS = {
     '"': '"',
     "'": "'",
@@ -82,61 +80,24 @@ def split_items(cell: str) -> tuple[list[str], list[str]]:
     if text != cell:
         changes.append("invisible_removed")
     text = _SPACES.sub(" ", text).strip(_AROUND)
-    if "&lt;" in text:
-        text = html.unescape(text)
-    listed = _listed(text, changes)
-    items = listed if listed is not None else [*_split_text(_unwrap(text), changes)]
+    if "&" in text and _OTHER_ENTITY.search(text):
+        text = _OTHER_ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text)
+        if "<" not in text:  # or the note about HTML says it
+            changes.append("entity_decoded")
+    if not starts_url(text) and _FULL_WIDTH.match(text):
+        text = text.translate(_USUAL_WIDTH)
+        changes.append("full_width_read")
+    text = _SPACE_IN_SCHEME.sub(r"\1://", text)
+    listed = listed_urls(text)
+    if listed:
+        changes.append(listed[0])
+    items = listed[1] if listed else [*_split_text(_unwrap(text), changes)]
     return [_decoded(item, changes) for item in items if item], changes
-
-
-def _listed(text: str, changes: list[str]) -> list[str] | None:
-    """The URLs of a formula, of JSON, HTML or Markdown; None for plain text."""
-    if text[:1] == "=" and (formula := _FORMULA.match(text)):
-        changes.append("formula_read")
-        return [formula[1].strip()]
-    if text[:1] in ("[", "{") and (found := _json_urls(text)):
-        changes.append("json_read")
-        return found
-    if found := _LABELLED.findall(text):
-        changes.append("labels_read")
-        return found
-    for code, pattern, sign in (
-        ("html_read", _TAG, "<"),
-        ("markdown_read", _MARKDOWN, "]("),
-        ("attachments_read", _ATTACHMENT, "("),
-    ):
-        if sign in text and not starts_url(text) and (matches := list(pattern.finditer(text))):
-            rest = _BREAK.sub("", pattern.sub("", text)) if code != "html_read" else ""
-            if not rest.strip(" \t\r\n,;|"):
-                changes.append(code)
-                pictures = [match for match in matches if not match[0].lower().startswith("<a")]
-                matches = pictures or matches  # a link around a picture leads to a page
-                return [next(group for group in match.groups() if group is not None).strip() for match in matches]
-    return None
-
-
-def _json_urls(text: str) -> list[str]:
-    """The texts of a JSON list, and of the `url` and `src` of objects in it; none if it is not JSON."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    found: list[str] = []
-    waiting: list[Any] = [value]
-    while waiting:
-        each = waiting.pop(0)
-        if isinstance(each, str):
-            found.append(each.strip())
-        elif isinstance(each, list):
-            waiting[:0] = each
-        elif isinstance(each, dict):
-            waiting[:0] = [each[key] for key in ("url", "src", "image", "href", "link") if key in each][:1]
-    return found
 
 
 def _split_text(text: str, changes: list[str]) -> Iterator[str]:
     if "<" in text or "[/" in text:
-        broken = _BREAK.sub("\n", text)
+        broken = without_breaks(text)
         if broken != text:
             changes.append("html_read")
         text = broken
@@ -150,7 +111,7 @@ def _split_text(text: str, changes: list[str]) -> Iterator[str]:
             if is_sign(item) and (has_url or item == text):
                 remarks = True
                 continue
-            kept = without_signs_after(item) if starts_url(item) else item
+            kept = without_signs_around(item)
             remarks = remarks or kept != item
             yield kept
     if remarks:

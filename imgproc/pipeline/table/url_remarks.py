@@ -11,8 +11,14 @@ _BETWEEN = re.compile(rf"({PICTURE})[^\w\s/?%=,;|\"'“”‘’«»<>()\[\]{{}}
 _ESCAPED_BREAK = re.compile(r"(?:\\[rn]){1,4}(?=\s|https?://|$)", re.I)
 _LABEL = re.compile(r"(^|[,;|\n])[ \t]?(?!https?:|blob:|feed:)[^\W\d][\w .()-]{0,30}:[ \t]{0,3}(?=https?://)", re.I)
 _TITLES = re.compile(r"\s!\s*(?:alt|title|desc|caption|featured)\s?:[^|]*", re.I)
-_SIGNS = re.compile(r"(?!://)[^\w\s.…?\"'“”‘’«»\\]{1,3}|\(?\d{1,2}[.)]")  # noqa: RUF001
-_AFTER_PICTURE = re.compile(rf"({PICTURE})[^\w/?%=&#]{{1,3}}$", re.I)
+# The last two are the sizes of a `srcset`.
+_SIGNS = re.compile(
+    r"(?!://)[^\w\s.…?\"'“”‘’«»\\]{1,3}|\(?(?:\d{1,2}|[A-Za-z])[.)]|\d{2,5}w|\d(?:\.\d{1,2})?x"  # noqa: RUF001
+)
+_AFTER_PICTURE = re.compile(rf"({PICTURE})(?:[^\w/?%=&#]{{1,3}}|:\d{{1,2}})$", re.I)
+_IN_BRACKETS = re.compile(r"(^|[\s,;|])\((?!https?:)[^()/\\:]{1,40}\)(?=$|[\s,;|])", re.I)
+_ANY_LABEL = re.compile(r"(^|[,;|\n])[ \t]{0,3}[^\W\d][\w ]{0,30}(?:=|[ \t][-–][ \t])[ \t]{0,3}(?=https?://)", re.I)  # noqa: RUF001
+_WRAPPED = re.compile(r"([>)\]}])\s{0,3}(?=[<(\[{]https?://)", re.I)
 
 
 def without_remarks(text: str) -> str:
@@ -21,7 +27,11 @@ def without_remarks(text: str) -> str:
         text = _TITLES.sub("", text)
     text = _ESCAPED_BREAK.sub("\n", text)
     if text.count("://") > 1:
-        text = _BETWEEN.sub(r"\1\n", text)
+        text = _WRAPPED.sub(r"\1\n", _BETWEEN.sub(r"\1\n", text))
+    if "(" in text and "://" in text:
+        text = _IN_BRACKETS.sub(r"\1", text)
+    if 0 < text.count("://") == len(_ANY_LABEL.findall(text)):
+        text = _ANY_LABEL.sub(r"\1", text)
     return _LABEL.sub(r"\1", text) if text[:4].lower() != "http" or text.count(":") > text.count("://") else text
 
 
@@ -30,6 +40,7 @@ def is_sign(item: str) -> bool:
     return _SIGNS.fullmatch(item) is not None
 
 
-def without_signs_after(url: str) -> str:
-    """The URL without the signs after the name of a picture at its end."""
-    return _AFTER_PICTURE.sub(r"\1", url)
+def without_signs_around(item: str) -> str:
+    """The URL without a quote that opens before it, and without the signs after the name of a picture at its end."""
+    bare = item.lstrip("\"'“‘")  # noqa: RUF001
+    return _AFTER_PICTURE.sub(r"\1", bare) if bare[:4].lower() == "http" else item

@@ -17,8 +17,8 @@ __all__ = ["MAX_URL_CHARS", "PLAIN_LISTS", "PLAIN_URL", "parse_urls", "starts_ur
 
 MAX_FAULTS = 10  # of one cell; explaining more would take many times the cell's own text
 
-# A plain URL is ASCII without any separator, quote, bracket or misleading character.
-PLAIN_URL = r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,3}|)(?:[/?#][!#-%'*+\--:=?-Z_a-z~&]*|)"
+# A plain URL is ASCII without any separator, quote, bracket or misleading character, and ends in no full stop.
+PLAIN_URL = r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[1-9][0-9]{0,3}|)(?:[/?#][!#-%'*+\--:=?-Z_a-z~&]*|)(?<![.!])"
 _PLAIN_LIST = re.compile(rf"{PLAIN_URL}(?:,{PLAIN_URL})*")
 PLAIN_LISTS = re.compile(rf"{PLAIN_URL}(?:[,\n]{PLAIN_URL})*")  # one such list a line
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from imgproc.pipeline.table.cells import value
-from imgproc.pipeline.table.columns import COLUMNS, OUR_NAMES, Columns, key
+from imgproc.pipeline.table.columns import COLUMNS, OUR_NAMES, Columns, key, repeats_header
 from imgproc.pipeline.table.formulas import guard, unguard
-from imgproc.pipeline.table.headings import cleaned
 from imgproc.pipeline.table.rows import Row
 
 OUTPUT, ERROR = "Output Image Urls", "Error"
@@ -46,7 +45,7 @@ def output_lines(layout: Layout, rows: Iterable[FileRow]) -> Iterator[list[str]]
     fit = _Fit(layout, added=OUTPUT)
     yield fit.line(layout.header, OUTPUT)
     for each in rows:
-        is_header = not each.row.row and cleaned(each.row.cells)[: len(layout.header)] == [*layout.header]
+        is_header = not each.row.row and repeats_header(each.row.cells, layout.header, layout.columns)
         yield fit.line(each.row.cells, OUTPUT if is_header else ",".join(slot or "" for slot in each.outputs))
 
 
