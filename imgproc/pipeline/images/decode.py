@@ -27,7 +27,7 @@ def output_factor(image: Image.Image, options: CompressOptions) -> float:
 def decode_resized(
     image: ImageFile.ImageFile, source: bytes, *, factor: float, options: CompressOptions, target: str
 ) -> Image.Image:
-    """Decode, resize by `factor` and convert to sRGB: L, RGB or RGBA (never RGBA for a JPEG), in the file's orientation.
+    """Decode, resize by `factor`, convert to sRGB: L, RGB or RGBA (never RGBA for a JPEG), in the file's orientation.
 
     Averaging whole blocks of pixels, in libjpeg or by `reduce`, looks as good as LANCZOS for one halving. Below a scale
     of 1/4 the averaging stops at twice the output's size, and LANCZOS does the rest.
