@@ -9,15 +9,21 @@ MAIN, HIGH, PROFESSIONAL = 0, 1, 2  # profiles
 
 
 class HeaderColours(NamedTuple):
-    """Code points of ITU-T H.273; 2 is unspecified."""
+    """Code points of ITU-T H.273, where 2 is unspecified, and at which bit of the data `color_range` is."""
 
     primaries: int
     transfer: int
+    range_bit: int
 
 
 class _Bits:
-    def __init__(self, data: bytes) -> None:
-        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
+    def __init__(self, data: bytes, *, at: int) -> None:
+        self._value, self._end, self._left = int.from_bytes(data, "big"), 8 * len(data), 8 * len(data) - at
+
+    @property
+    def at(self) -> int:
+        """The number of the next bit."""
+        return self._end - self._left
 
     def read(self, count: int) -> int:
         """The next `count` bits.
@@ -50,7 +56,7 @@ def sequence_colours(data: bytes) -> HeaderColours | None:
             at, shift, sized = at + 1, shift + 7, data[at] >> 7
         if kind == SEQUENCE_HEADER:
             try:
-                return _colours(_Bits(data[at : at + size]))
+                return _colours(_Bits(data[: at + size], at=8 * at))
             except EOFError:
                 return None
         at += size
@@ -79,7 +85,7 @@ def _colours(bits: _Bits) -> HeaderColours | None:
         bits.read(1)
     if profile != HIGH:
         bits.read(1)  # mono_chrome
-    return HeaderColours(bits.read(8), bits.read(8)) if bits.read(1) else None
+    return HeaderColours(bits.read(8), bits.read(8), bits.at + 8) if bits.read(1) else None  # 8 of the matrix
 
 
 def _skip_operating_points(bits: _Bits) -> None:

@@ -23,6 +23,7 @@ from imgproc.pipeline.images.colour_spaces import (
 )
 
 UNSHOWN_CURVES = range(9, 13)  # Chromium shows no picture that has one of these.
+UNSPECIFIED = HeaderColours(2, 2, 0)
 MOST_HEADER = 1024  # bytes of an AV1 sequence header, and more than any has
 TO_SAMPLE_ENTRY = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"av01")
 BEFORE_BOXES = {b"stsd": 8, b"av01": 78, b"meta": 4}
@@ -45,15 +46,16 @@ def colours_of_avif(source: bytes) -> AvifColours:
     Raises:
         CompressError: `unsupported_format`, for a transfer curve that no browser shows.
     """
-    properties, data = _animation(source) if source[BRAND] == ANIMATION else _picture(source)
+    properties, place = _animation(source) if source[BRAND] == ANIMATION else primary_item(source)
+    data = source[place : place + MOST_HEADER] if place else b""
     found = {name: source[start:end] for name, start, end in properties if name != b"colr"}
     header = found.get(b"av1C", b"")
     codes = next((source[start:end] for name, start, end in properties if _is_nclx(source, name, start)), b"")
     if len(codes) >= 8:
         primaries, transfer = int.from_bytes(codes[4:6], "big"), int.from_bytes(codes[6:8], "big")
     else:
-        coded = sequence_colours(header[4 : 4 + MOST_HEADER]) or sequence_colours(data) or HeaderColours(2, 2)
-        primaries, transfer = coded
+        coded = sequence_colours(header[4 : 4 + MOST_HEADER]) or sequence_colours(data) or UNSPECIFIED
+        primaries, transfer = coded.primaries, coded.transfer
     is_grey = len(header) > 2 and bool(header[2] & 0x10)
     return AvifColours(coded_space(primaries, transfer, _peak(found)), is_grey, found.get(b"clap", b""))
 
@@ -99,12 +101,12 @@ def _peak(found: dict[bytes, bytes]) -> float:
     return peak_of(content=int.from_bytes(levels[:2], "big"), display=int.from_bytes(mastered[16:20], "big") / 10_000)
 
 
-def _animation(source: bytes) -> tuple[list[Box], bytes]:
-    """The boxes of the first track that has AV1, and no data: its av1C has the header."""
+def _animation(source: bytes) -> tuple[list[Box], None]:
+    """The boxes of the first track that has AV1, and no place of its data: its av1C has the header."""
     inside: list[Box] = [(b"", 0, len(source))]
     for name in TO_SAMPLE_ENTRY:
         inside = [box for outer in inside for box in _inside(source, outer) if box[0] == name]
-    return (_inside(source, inside[0]) if inside else []), b""
+    return (_inside(source, inside[0]) if inside else []), None
 
 
 def _inside(source: bytes, outer: Box) -> list[Box]:
@@ -112,12 +114,12 @@ def _inside(source: bytes, outer: Box) -> list[Box]:
     return list(boxes(source, start + BEFORE_BOXES.get(name, 0), end))
 
 
-def _picture(source: bytes) -> tuple[list[Box], bytes]:
-    """The properties of the primary item and the start of its data; of its first tile where it is made of tiles."""
+def primary_item(source: bytes) -> tuple[list[Box], int | None]:
+    """The properties of the primary item and where its data starts; of its first tile where it is made of tiles."""
     meta = next((box for box in boxes(source, 0, len(source)) if box[0] == b"meta"), None)
     parts = {box[0]: box for box in _inside(source, meta)} if meta else {}
     if not {b"pitm", b"iprp"} <= parts.keys():
-        return [], b""
+        return [], None
     _, start, _ = parts[b"pitm"]
     item = int.from_bytes(source[start + 4 : start + (6 if source[start] == 0 else 8)], "big")
     properties = _properties(source, parts[b"iprp"], item)
@@ -125,8 +127,7 @@ def _picture(source: bytes) -> tuple[list[Box], bytes]:
     if b"av1C" not in names and b"iref" in parts and (tile := _first_tile(source, parts[b"iref"], item)):
         item = tile
         properties += [box for box in _properties(source, parts[b"iprp"], tile) if box[0] not in names]
-    place = _place(source, parts[b"iloc"], item) if b"iloc" in parts else None
-    return properties, source[place : place + MOST_HEADER] if place else b""
+    return properties, _place(source, parts[b"iloc"], item) if b"iloc" in parts else None
 
 
 def _properties(source: bytes, iprp: Box, item: int) -> list[Box]:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from imgproc.pipeline.images.avif_boxes import CONTAINERS, boxes
 from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.white_avif import has_white_areas, marked_limited, to_limited
 
 TILE = 2048  # pixels a side at most; encoding one takes 130 MB
 FASTEST = 10  # the encoder's speed when the usual one would take too long
@@ -41,6 +42,7 @@ def encode_grid(picture: Image.Image, *, quality: int, time: CpuTime, **settings
     rows, height = _split(picture.height)
     places = [(x * width, y * height, (x + 1) * width, (y + 1) * height) for y in range(rows) for x in range(columns)]
     settings["subsampling"] = _subsampling(picture)
+    is_limited = has_white_areas(picture)
     pace = _Pace(time, len(places) * (2 if picture.mode == "RGBA" else 1), settings.pop("speed"))
     colours, alphas = [], []
     for place in places:
@@ -48,7 +50,8 @@ def encode_grid(picture: Image.Image, *, quality: int, time: CpuTime, **settings
         if part.mode == "RGBA":
             alphas.append(pace.encode(part.getchannel("A"), quality=quality, **settings | {"subsampling": "4:0:0"}))
             part = part.convert("RGB")
-        colours.append(pace.encode(part, quality=quality, **settings))
+        part = to_limited(part, quality=quality) if is_limited else part
+        colours.append(pace.encode(part, is_limited=is_limited, quality=quality, **settings))
     return _file(colours, alphas, size=picture.size, tile=(width, height), grid=(rows, columns))
 
 
@@ -89,8 +92,8 @@ class _Pace:
     def __init__(self, time: CpuTime, count: int, speed: int) -> None:
         self._time, self._left, self._speed = time, count, speed
 
-    def encode(self, part: Image.Image, **settings: Any) -> _Tile:
-        """Encode one tile.
+    def encode(self, part: Image.Image, *, is_limited: bool = False, **settings: Any) -> _Tile:
+        """Encode one tile, whose samples may be of limited range.
 
         Raises:
             TimeoutError: no time is left.
@@ -102,7 +105,8 @@ class _Pace:
         self._left -= 1
         if (before - self._time.left) * self._left > self._time.left:
             self._speed = FASTEST
-        return _read(stream.getvalue())
+        body = stream.getvalue()
+        return _read(marked_limited(body) if is_limited else body)
 
 
 def _read(avif: bytes) -> _Tile:

@@ -100,9 +100,9 @@ def compress(
         factor = output_factor(image, options)
         check_sides(scaled_size(image.size, factor), target=target, scale=factor)
         full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
-        with _hold_memory(memory, image, target, options):
+        with _hold_memory(memory, image, factor, target, options):
             with timed("decode"):
-                picture = decode_resized(image, source, options=options, target=target)
+                picture = decode_resized(image, source, factor=factor, options=options, target=target)
             orientation = orientation_of(image)
             facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
             may_keep = _may_keep(image, facts, target, options)
@@ -125,12 +125,12 @@ def _made_apart(answer: dict[str, Any], body: bytes) -> Rendition:
 
 
 def _hold_memory(
-    memory: MemoryBudget | None, image: ImageFile.ImageFile, target: str, options: CompressOptions
+    memory: MemoryBudget | None, image: ImageFile.ImageFile, factor: float, target: str, options: CompressOptions
 ) -> AbstractContextManager[None]:
     """Hold the bytes that the decoder or the encoder takes at most, beside the source."""
     if memory is None:
         return nullcontext()
-    width, height = scaled_size(image.size, output_factor(image, options))
+    width, height = scaled_size(image.size, factor)
     quality = MAX_QUALITY if options.quality == SMART else options.quality
     alpha = image.has_transparency_data and target != "jpeg"
     encoding = min(encoder_bytes(width * height, target=target, quality=quality, alpha=alpha), IMAGE_BYTES)

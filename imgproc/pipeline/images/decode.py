@@ -24,15 +24,16 @@ def output_factor(image: Image.Image, options: CompressOptions) -> float:
     return factor_of(turned_size(image.size, orientation_of(image)), options)
 
 
-def decode_resized(image: ImageFile.ImageFile, source: bytes, *, options: CompressOptions, target: str) -> Image.Image:
-    """Decode, resize and convert to sRGB: L, RGB or RGBA (never RGBA for a JPEG), in the file's orientation.
+def decode_resized(
+    image: ImageFile.ImageFile, source: bytes, *, factor: float, options: CompressOptions, target: str
+) -> Image.Image:
+    """Decode, resize by `factor`, convert to sRGB: L, RGB or RGBA (never RGBA for a JPEG), in the file's orientation.
 
     Averaging whole blocks of pixels, in libjpeg or by `reduce`, looks as good as LANCZOS for one halving. Below a scale
     of 1/4 the averaging stops at twice the output's size, and LANCZOS does the rest.
     """
     image.decodermaxblock = len(source)  # One long call releases the GIL once, and not for every 64 KiB.
-    full_size, factor = image.size, output_factor(image, options)
-    size = scaled_size(full_size, factor)
+    size = scaled_size(image.size, factor)
     gap = 1 if factor > 0.25 else 2
     decoded, box = _decode(image, source, (size[0] * gap, size[1] * gap), by_eighths=_may_use_eighths(options, target))
     white, meaning = white_of(decoded), meaning_of(image)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import zlib
-from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -18,7 +17,7 @@ from imgproc.pipeline.images.formats import INPUT_FORMATS
 from imgproc.pipeline.images.plain_jpeg import save_jpeg
 from imgproc.pipeline.images.plain_webp import save_webp
 from imgproc.pipeline.images.thin_colours import has_thin_colours
-from imgproc.pipeline.images.white_avif import with_white
+from imgproc.pipeline.images.white_avif import has_white_areas, marked_limited, to_limited
 
 # These settings give nearly the bytes of the slower defaults in a fraction of their time. AVIF stays on one thread,
 # because other images keep the cores busy.
@@ -96,9 +95,9 @@ def encode(
     try:
         if target == "avif" and not effort and not _fits_one_call(picture, quality=quality):
             return encode_grid(picture, quality=quality, time=time or CpuTime(), **settings)
-        if target == "avif" and not effort:
-            save = partial(_save, picture, target, time, **settings)
-            return with_white(picture, quality, lambda each: save(quality=each), time or CpuTime())
+        if target == "avif" and has_white_areas(picture):
+            limited = to_limited(picture, quality=quality)
+            return marked_limited(_save(limited, target, time, quality=quality, **settings))
         return _save(picture, target, time, quality=quality, **settings)
     except FAULTS as error:
         sides = f"{picture.width} x {picture.height} pixels"

@@ -43,20 +43,28 @@ class MemoryBudget:
         if need > self.size:
             detail = "The picture needs more memory than a worker has; give a smaller one, or a smaller scale."
             raise CompressError(detail, code="too_many_pixels")
-        waiter = _Waiter(need, threading.Event())
-        with self._lock:
-            self._waiting.append(waiter)
-            self._admit()
+        waiter = self._admit_now(need)
         try:
-            waiter.admitted.wait()
+            if waiter:
+                waiter.admitted.wait()
             yield
         finally:
             with self._lock:
-                if waiter.admitted.is_set():
+                if waiter is None or waiter.admitted.is_set():
                     self._free += need
                 else:  # An exception ended the wait.
                     self._waiting.remove(waiter)
                 self._admit()
+
+    def _admit_now(self, need: int) -> _Waiter | None:
+        """Take `need` bytes if they are free and no image waits; otherwise the place in the queue."""
+        with self._lock:
+            if need <= self._free and not self._waiting:
+                self._free -= need
+                return None
+            waiter = _Waiter(need, threading.Event())
+            self._waiting.append(waiter)
+            return waiter
 
     def _admit(self) -> None:
         while self._waiting and self._waiting[0].need <= self._free:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
-import sys
-import tempfile
 from functools import cache
-from typing import IO, Any
+from typing import Any
 
 from PIL import Image
+
+from imgproc.pipeline.images.scratch import written
 
 # Huffman tables of its own save 2% of a photograph's bytes, and take as long as the rest of the encoder. So only a
 # picture of few pixels gets them, which saves 5% to 20%, and one that its file shows to be smooth: 15% to 60% (ADR 31).
@@ -46,13 +45,4 @@ def _white_tables(quality: int) -> list[list[int]] | None:
 
 def _save(picture: Image.Image, **settings: Any) -> bytes:
     """Encode to a real file descriptor: libjpeg writes to it without holding the GIL."""
-    with _scratch_file() as file:
-        picture.save(file, format="jpeg", **settings)
-        file.seek(0)
-        return file.read()
-
-
-def _scratch_file() -> IO[bytes]:
-    if sys.platform == "linux":
-        return os.fdopen(os.memfd_create("rendition"), "w+b")
-    return tempfile.TemporaryFile()
+    return written(lambda file: picture.save(file, format="jpeg", **settings))

@@ -2,13 +2,16 @@
 
 JPEG and AVIF usually store colours at half the width and height (4:2:0). A stroke of a pixel or two then shares its
 colour with what is beside it: red on white turns dark. Edges of larger things only blur, which is not seen.
+
+Every picture is looked at, and few have such strokes. So the samples are few, and each step is one call of Pillow's
+core: with so few samples, the public functions around it would take three times as long.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 STEP = 2  # Of a sampled line every second pixel is looked at.
 REACH = 2  # samples to either side; a stroke is up to about 6 pixels wide
@@ -28,26 +31,35 @@ def has_thin_colours(picture: Image.Image) -> bool:
     if picture.mode not in {"RGB", "RGBA"} or min(width, height) <= STEP * REACH * 2:
         return False
     count = min(height, max(ROWS[0], min(ROWS[1], height // ROW_DISTANCE)))
-    rows = picture.resize((width // STEP, count), Image.Resampling.NEAREST)
-    columns = picture.resize((COLUMNS, height // STEP), Image.Resampling.NEAREST)
-    lines = Image.new(picture.mode, (max(rows.width, columns.height), rows.height + columns.width))
-    lines.paste(rows)
-    lines.paste(columns.transpose(Image.Transpose.TRANSPOSE), (0, rows.height))
-    samples = rows.width * rows.height + columns.width * columns.height
-    strokes = _strokes(lines)
-    found = strokes.histogram()[255]
-    if found < LEAST:
-        return False
-    _, most = strokes.reduce((strokes.width, 1)).getextrema()  # of the means of the lines
-    return found >= SHARE * samples or cast("float", most) >= SHARE_OF_LINE * 255
+    strokes = _strokes(_lines(picture.im, rows=(width // STEP, count), columns=(COLUMNS, height // STEP)))
+    found = sum(strokes.histogram()[STRONG:])
+    samples = width // STEP * count + COLUMNS * (height // STEP)
+    return found >= LEAST and (found >= SHARE * samples or _most_of_line(strokes) >= SHARE_OF_LINE)
 
 
-def _strokes(lines: Image.Image) -> Image.Image:
-    """255 for each sample whose saturation differs strongly from both that are REACH to its sides, 0 for others."""
+def _lines(picture: Any, *, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
+    """The nearest pixels of a grid of rows, and below them those of a grid of columns, which lie on their side."""
+    whole = (0, 0, *picture.size)
+    lying = picture.resize(columns, Image.Resampling.NEAREST, whole).transpose(Image.Transpose.TRANSPOSE)
+    width, height = max(rows[0], columns[1]), rows[1]
+    lines: Any = Image.new(picture.mode, (width, height + columns[0])).im
+    lines.paste(picture.resize(rows, Image.Resampling.NEAREST, whole), (0, 0, *rows))
+    lines.paste(lying, (0, height, columns[1], height + columns[0]))
+    return lines
+
+
+def _strokes(lines: Any) -> Any:
+    """The levels by which the saturation of each sample differs from that of both which are REACH to its sides."""
     red, green, blue = lines.split()[:3]
-    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    saturation = ImageChops.subtract(most, ImageChops.darker(ImageChops.darker(red, green), blue))
-    width, height = lines.width - 2 * REACH, lines.height
+    most, least = red.chop_lighter(green).chop_lighter(blue), red.chop_darker(green).chop_darker(blue)
+    saturation = most.chop_difference(least)
+    width, height = lines.size[0] - 2 * REACH, lines.size[1]
     left, here, right = (saturation.crop((turn * REACH, 0, turn * REACH + width, height)) for turn in range(3))
-    differences = ImageChops.darker(ImageChops.difference(here, left), ImageChops.difference(here, right))
-    return differences.point(IS_STRONG)
+    return here.chop_difference(left).chop_darker(here.chop_difference(right))
+
+
+def _most_of_line(strokes: Any) -> float:
+    """The largest share of strong strokes in a line."""
+    width, height = strokes.size
+    means = strokes.point(IS_STRONG, None).reduce((width, 1), (0, 0, width, height))
+    return float(means.getextrema()[1] / 255)
