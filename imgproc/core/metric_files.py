@@ -20,7 +20,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import structlog
 from prometheus_client import CollectorRegistry, Metric, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -30,7 +29,11 @@ RETRY_SECONDS = 60.0  # until a folder that could not be used is tried again
 FILE_BYTES = 256 * 1024  # of a new file; one grows when it is full
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client looks for the folder
 
-log = structlog.get_logger(__name__)
+
+def _warn(event: str, **said: str) -> None:
+    import structlog  # noqa: PLC0415 - half of the start of a program that decodes one picture, and logs nothing
+
+    structlog.get_logger(__name__).warning(event, **said)
 
 
 class _Slots:
@@ -69,7 +72,7 @@ class _Slots:
             self._taken[key] = _take_slot(key[1])
         except OSError as error:
             self._retry_at = time.monotonic() + RETRY_SECONDS
-            log.warning("metrics_not_kept", folder=str(key[1]), error=str(error))
+            _warn("metrics_not_kept", folder=str(key[1]), error=str(error))
             raise
 
 
@@ -144,7 +147,7 @@ class Kept:
         try:
             yield from merged(self._folder)
         except (OSError, RuntimeError, ValueError, struct.error) as error:
-            log.warning("metrics_omitted", service="files", error=str(error))
+            _warn("metrics_omitted", service="files", error=str(error))
 
 
 def registry_of(folder: Path) -> CollectorRegistry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -42,21 +43,23 @@ class BeyondAscii:
     def _add(self, offset: int, chunk: bytes) -> None:
         if unseen := chunk.translate(None, _ASCII + bytes(self.present)):
             self.present.update(unseen)
-        for cell in chunk.translate(_TO_LINE_END).split(b"\n"):
-            if not cell.isascii() and cell.strip():
-                self._add_cell(offset, cell)
-            offset += len(cell) + 1
+        cells = b"\n%b\n" % chunk.translate(_TO_LINE_END)
+        for cell, count in Counter(cells.split(b"\n")).items():
+            if not cell.isascii() and cell.strip() and (kind := self._count(cell, count)) is not None:
+                self._keep(kind, cell[:MAX_CELL_BYTES], offset + cells.index(b"\n%b\n" % cell))
 
-    def _add_cell(self, offset: int, cell: bytes) -> None:
-        if _is_utf8(cell):
-            self.utf8_cells += 1
-            cells = self.utf8
+    def _count(self, cell: bytes, count: int) -> dict[bytes, int] | None:
+        """Count a cell that is there so many times; the cells that it belongs to, if they take more."""
+        if is_utf8 := _is_utf8(cell):
+            self.utf8_cells += count
         else:
-            self.other_cells += 1
-            cells = self.others
-        cell = cell[:MAX_CELL_BYTES]
+            self.other_cells += count
+        cells = self.utf8 if is_utf8 else self.others
         # A first cell of each kind is always kept.
-        if (self._kept < MAX_KEPT_BYTES or not cells) and cell not in cells:
+        return cells if self._kept < MAX_KEPT_BYTES or not cells else None
+
+    def _keep(self, cells: dict[bytes, int], cell: bytes, offset: int) -> None:
+        if cell not in cells:
             cells[cell] = offset
             self._kept += len(cell)
 
