@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import render_template
+from flask_babel import gettext
 
 from imgproc.api import auth
 from imgproc.core.errors import InvalidInput
@@ -17,13 +18,14 @@ from imgproc.db import request_list
 from imgproc.db.models import ProcessingRequest
 from imgproc.web import display
 from imgproc.web.curl import upload_command
+from imgproc.web.marks import N_
 from imgproc.web.option_fields import changed_options, option_fields
 
 MAX_HEADINGS = 100  # that a select offers
 COLUMN_LABELS = {
-    "serialNumber": "Serial number",
-    "productName": "Product name",
-    "inputImageUrls": "Image addresses",
+    "serialNumber": N_("Serial number"),
+    "productName": N_("Product name"),
+    "inputImageUrls": N_("Image addresses"),
 }
 
 
@@ -44,7 +46,7 @@ def render(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mappin
         fault=faults.get("file"),
         headings=_headings(shown["header"], chosen),
         chosen=chosen,
-        column_labels=COLUMN_LABELS,
+        column_labels=display.translated(COLUMN_LABELS),
         stored=stored,
         hosts=_hosts(reading.get("rows", [])),
         main_options=main,
@@ -85,9 +87,10 @@ def _estimate(images: int) -> str | None:
     pace = request_list.pace(auth.owner())
     if not pace or not images:
         return None
-    return (
-        f"By your last requests this takes about {display.duration(max(1, pace.seconds * images))} and saves "
-        f"{display.size(round(pace.saved_bytes * images))}."
+    return gettext(
+        "By your last requests this takes about %(duration)s and saves %(size)s.",
+        duration=display.duration(max(1, pace.seconds * images)),
+        size=display.size(round(pace.saved_bytes * images)),
     )
 
 
