@@ -58,7 +58,7 @@ def duration(seconds: float) -> str:
     if seconds < 1:
         return gettext("under a second")
     if seconds < 60:
-        return gettext("%(seconds)s s", seconds=f"{seconds:.0f}")
+        return gettext("%(seconds)s s", seconds=number(seconds))
     hours, minutes = divmod(round(seconds / 60), 60)
     if not hours:
         return gettext("%(minutes)s min", minutes=minutes)

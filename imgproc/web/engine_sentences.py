@@ -12,6 +12,8 @@ from imgproc.web.marks import N_
 SENTENCES = (
     # Files that are no table
     N_("The file is {part_kind}: {part_remedy}."),
+    N_("The file is XML: {part_remedy}."),
+    N_("The file is JSON: {part_remedy}."),
     N_("The file is empty: upload a CSV with a header line and product rows."),
     N_("The file is not plain text: {part_remedy}."),
     N_("The file begins with blank lines only: begin it with a header, then product rows."),
@@ -37,7 +39,7 @@ SENTENCES = (
     ),
     N_("The header on line {number} is {header}: {part_remedy}."),
     N_("On line {number} {part_rivals}: rename or remove one."),
-    N_("On line {number} {names} could each have the pictures: rename the right one to 'Input Image Urls'."),
+    N_("On line {number} '{name}' and '{other}' could each have the pictures: rename the right one to 'Input Image Urls'."),
     N_(
         "Line {number} is {header}, which names none of our columns: begin the file with a header line, such as "
         "{example}, or rename the columns so."
@@ -121,6 +123,7 @@ SENTENCES = (
     ),
     N_("The column {name} is read for the {part_column}."),
     N_("The column {name} is read for the {part_column}, and not {names}."),
+    N_("The columns '{names}' and '{last}' are read as one list of images."),
     N_("The columns {names} are read as one list of images."),
     N_("A line that only divides the table is not read."),
     N_("A line that repeats the header is not read."),
@@ -233,8 +236,6 @@ PARTS = (
     N_("a PDF document"),
     N_("a Word document"),
     N_("a web page"),
-    N_("XML"),
-    N_("JSON"),
     N_("plain text"),
     N_("a very old Excel workbook"),
     N_("a picture"),
@@ -254,7 +255,7 @@ PARTS = (
     N_("product names"),
     N_("serial numbers"),
     N_("image URLs"),
-    N_("{heading} and {other} could each be {name}"),
+    N_("'{heading}' and '{other}' could each be {name}"),
     N_("commas"),
     N_("semicolons"),
     N_("tabs"),
