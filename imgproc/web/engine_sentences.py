@@ -39,7 +39,10 @@ SENTENCES = (
     ),
     N_("The header on line {number} is {header}: {part_remedy}."),
     N_("On line {number} {part_rivals}: rename or remove one."),
-    N_("On line {number} '{name}' and '{other}' could each have the pictures: rename the right one to 'Input Image Urls'."),
+    N_(
+        "On line {number} '{name}' and '{other}' could each have the pictures: rename the right one to 'Input Image "
+        "Urls'."
+    ),
     N_(
         "Line {number} is {header}, which names none of our columns: begin the file with a header line, such as "
         "{example}, or rename the columns so."
@@ -170,6 +173,7 @@ SENTENCES = (
     # Pictures
     N_("The file is empty; check that the URL still serves the picture."),
     N_("This is {part_kind}, not an image; {part_remedy}."),
+    N_("This is JSON, not an image; {part_remedy}."),
     N_("This variety of {format} is not supported; export it as an ordinary JPEG or PNG."),
     N_("The {format} file is damaged and cannot be decoded; export it again."),
     N_("The {format} file ends too early: {part}; replace it with the whole file."),
@@ -221,6 +225,13 @@ SENTENCES = (
     N_("Give a whole number from {number} to {number_most}, or {word}."),
     N_("Give a whole number of pixels from 1 to {number}."),
     N_("Give at most {number} characters."),
+    N_("Must be greater than or equal to {number} and less than or equal to {number_most}."),
+    N_("Must be greater than {least} and less than or equal to {most}."),
+    N_("Must be one of: {names}."),
+    N_("Not a valid integer."),
+    N_("Not a valid number."),
+    N_("Not a valid boolean."),
+    N_("Leave out the NUL character."),
     N_("The most pixels of width, as displayed, after scale; nothing is enlarged."),
     N_("The most pixels of height, likewise."),
     N_("No side is shrunk below so many pixels, whatever scale, maxWidth and maxHeight say."),
@@ -233,6 +244,10 @@ SENTENCES = (
 PARTS = (
     N_("an HTML page, perhaps the sign-in or error page of the site it was to come from"),
     N_("an HTML page"),
+    N_("an XML document"),
+    N_("a login form"),
+    N_("a ZIP archive"),
+    N_("a video"),
     N_("a PDF document"),
     N_("a Word document"),
     N_("a web page"),
@@ -249,6 +264,9 @@ PARTS = (
     N_("copy its table into a spreadsheet, save that as “CSV UTF-8”, and upload it"),
     N_("unpack it, and upload the file inside"),
     N_("link to the picture file itself"),
+    N_("open the page, right-click the picture, choose Copy image address, and give that URL"),
+    N_("export its page as JPEG or PNG, in Preview by File › Export, and link to that"),
+    N_("unpack it, upload each picture, and link to the picture file itself"),
     N_("rename the column with the {part_column} to {name}, or add it"),
     N_("rename {heading} to {name}"),
     N_("{part_remedy}; {part_other}"),

@@ -13,7 +13,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from babel import Locale
 from flask import Flask, Response, current_app, redirect, request
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, get_locale, refresh
 
 from imgproc.api import sessions
 from imgproc.web.login_page import own_path
@@ -31,6 +31,7 @@ def init_app(app: Flask) -> None:
     Babel(app, default_locale=DEFAULT, default_translation_directories=str(FOLDER), locale_selector=chosen)
     app.jinja_env.globals |= {"languages": names(), "language": language, "language_next": page_path}
     app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.before_request(refresh)  # calls that share an application context, as in tests, may differ in their language
     app.after_request(_vary)
     app.register_blueprint(blueprint)
 
@@ -44,12 +45,19 @@ def names() -> dict[str, str]:
 
 def chosen() -> str:
     """The language of this call."""
-    known = names()
     remembered = request.cookies.get(sessions.cookie_name(COOKIE), "")
-    if remembered in known:
+    if remembered in names():
         return remembered
-    wanted = request.accept_languages.best_match([code.replace("_", "-") for code in known], DEFAULT)
-    return str(wanted).replace("-", "_")
+    # Werkzeug's `best_match` would prefer `de;q=0.1` to the `en` that is meant by `en-GB`.
+    wanted = (_known(tag) for tag, quality in request.accept_languages if quality > 0)
+    return next(filter(None, wanted), DEFAULT)
+
+
+def _known(tag: str) -> str | None:
+    """The language of a tag, by its region too if there is a translation for that."""
+    whole = tag.replace("-", "_").lower()
+    by_tag = {code.lower(): code for code in names()}
+    return by_tag.get(whole) or by_tag.get(whole.partition("_")[0])
 
 
 def language() -> str:

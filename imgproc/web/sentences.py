@@ -86,7 +86,7 @@ def _cut(text: str, most: int | None) -> str:
 def _translated(text: str, *, depth: int = 0) -> str | None:
     if not text or len(text) > MAX_CHARS or depth > MAX_DEPTH:
         return None
-    if (known := gettext(text)) != text:
+    if "{" not in text and "%(" not in text and (known := gettext(text)) != text:
         return known
     for pattern, values in _matches(text, is_part=depth > 0):
         wording = gettext(pattern.text)

@@ -75,9 +75,7 @@ def _draft(file: FileStorage, filename: str) -> str | Response:
     size = file.stream.seek(0, 2)
     most = services().settings.max_upload_bytes
     if size > most:
-        raise Problem(
-            413, "file_too_large", N_("The file is larger than %(count)s bytes; split it.") % {"count": f"{most:,}"}
-        )
+        raise Problem(413, "file_too_large", f"The file is larger than {most:,} bytes; split it.")
     upload = Upload(cast("HashedSpool", file.stream), size, filename, CompressOptions(), skip_invalid=True)
     try:
         shown = describe(upload)
