@@ -29,10 +29,10 @@ from imgproc.web import (
     thumbnails,
 )
 from imgproc.web.curl import command
-from imgproc.web.marks import N_
 from imgproc.web.option_fields import option_label
 from imgproc.web.script_texts import script_texts
 from imgproc.web.sentences import said
+from imgproc.web.texts import N_
 
 # The main navigation: the names and the endpoints of the pages that every page links to.
 LINKS = [(N_("Requests"), "start.show_start"), (N_("Help"), "help_pages.show_help"), (N_("API"), "docs.show_docs")]

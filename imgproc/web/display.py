@@ -8,10 +8,10 @@ from typing import Any
 
 from babel import Locale, dates, numbers
 from babel.units import format_unit
-from flask_babel import get_locale, gettext, ngettext
+from flask_babel import get_locale
 
 from imgproc.journey.summary import rfc3339
-from imgproc.web.marks import N_
+from imgproc.web.texts import N_, gettext, ngettext
 
 BYTE_UNITS = ("kilobyte", "megabyte", "gigabyte", "terabyte")
 ISO_TIME, ISO_CLOCK = "yyyy-MM-dd HH:mm:ss", "HH:mm:ss"

@@ -26,8 +26,8 @@ from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.table.columns import COLUMNS
 from imgproc.pipeline.table.read import ReadOptions
 from imgproc.web import draft_view, thumbnails
-from imgproc.web.marks import N_
 from imgproc.web.option_fields import changed_options, load_options
+from imgproc.web.texts import N_
 
 blueprint = APIBlueprint("draft_page", __name__, enable_openapi=False, url_prefix="/files/<draft_id>")
 

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import render_template
-from flask_babel import gettext
 
 from imgproc.api import auth
 from imgproc.core.errors import InvalidInput
@@ -18,8 +17,8 @@ from imgproc.db import request_list
 from imgproc.db.models import ProcessingRequest
 from imgproc.web import display
 from imgproc.web.curl import upload_command
-from imgproc.web.marks import N_
 from imgproc.web.option_fields import changed_options, option_fields
+from imgproc.web.texts import N_, gettext
 
 MAX_HEADINGS = 100  # that a select offers
 COLUMN_LABELS = {

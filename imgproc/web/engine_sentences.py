@@ -7,7 +7,7 @@ with what the engine says about small files and pictures.
 
 from __future__ import annotations
 
-from imgproc.web.marks import N_
+from imgproc.web.texts import N_
 
 SENTENCES = (
     # Files that are no table

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 from flask import Flask, Response, redirect, render_template, request, url_for
-from flask_babel import gettext
 
 from imgproc.api import auth
 from imgproc.api.problems import PROBLEM_TYPE
-from imgproc.web.marks import N_
+from imgproc.web.texts import N_, gettext
 
 HEADINGS = {
     400: N_("This call cannot be understood"),

@@ -13,8 +13,8 @@ from imgproc.api import api_keys, auth, keys
 from imgproc.api.problems import Problem
 from imgproc.core.errors import InvalidOption
 from imgproc.web import display
-from imgproc.web.marks import N_
 from imgproc.web.request_page import message
+from imgproc.web.texts import N_
 
 PAGE = 50  # keys
 SCOPES = {

@@ -10,7 +10,7 @@ from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from imgproc.api import api_keys, sessions
-from imgproc.web.marks import N_
+from imgproc.web.texts import N_
 
 MAX_PATH_CHARS = 2000
 WRONG_KEY = N_(

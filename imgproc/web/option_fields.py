@@ -9,14 +9,13 @@ from typing import Any
 from apiflask.fields import Boolean, Field, Number
 from apiflask.validators import Length, OneOf, Range
 from flask import request
-from flask_babel import gettext
 from marshmallow import ValidationError
 from werkzeug.datastructures import MultiDict
 
 from imgproc.api.inputs import UploadIn
 from imgproc.api.option_names import require_known
 from imgproc.pipeline.images.formats import DEFAULT_QUALITY, DEFAULT_SCALE, SMART
-from imgproc.web.marks import N_
+from imgproc.web.texts import N_, gettext
 
 # The page of a file asks for these in its own way.
 ABOUT_THE_FILE = ("file", "filename", "columns", "encoding", "sheet", "invalidRows")

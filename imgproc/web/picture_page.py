@@ -14,8 +14,8 @@ from imgproc.api.problems import Problem
 from imgproc.api.views import find_request
 from imgproc.journey.services import services
 from imgproc.pipeline.images.formats import content_type_of
-from imgproc.web.marks import N_
 from imgproc.web.request_page import find_shown
+from imgproc.web.texts import N_
 
 CHUNK_BYTES = 256 * 1024
 CACHE_SECONDS = 3600

@@ -17,8 +17,8 @@ from imgproc.core.errors import InvalidWebhookUrl, TooManyPings
 from imgproc.db import gallery
 from imgproc.journey import delete
 from imgproc.journey.services import services
-from imgproc.web.marks import N_
 from imgproc.web.request_page import render_webhook
+from imgproc.web.texts import N_
 
 blueprint = APIBlueprint("request_actions", __name__, enable_openapi=False, url_prefix="/requests/<request_id>")
 

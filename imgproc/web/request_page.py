@@ -9,7 +9,6 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, render_template, request
-from flask_babel import gettext, ngettext
 
 from imgproc.api.deliveries import page_of
 from imgproc.api.problems import Problem
@@ -24,7 +23,7 @@ from imgproc.db.waiting_products import waiting_products
 from imgproc.journey.output_files import wants_xlsx
 from imgproc.web import display
 from imgproc.web.curl import command
-from imgproc.web.marks import N_
+from imgproc.web.texts import N_, gettext, ngettext
 
 PICTURES = 24  # of a page
 PRODUCTS = 25  # of a page; of each up to MOST_IMAGES are shown

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext
-
-from imgproc.web.marks import N_
+from imgproc.web.texts import N_, gettext
 
 TEXTS = {
     "tooLarge": N_("{name} is larger than {size}. Split it, or zip it."),

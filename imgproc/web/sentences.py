@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from flask_babel import get_locale, gettext
+from flask_babel import get_locale
 from markupsafe import Markup
 
 from imgproc.web import display
 from imgproc.web.engine_sentences import PARTS, SENTENCES
 from imgproc.web.languages import DEFAULT
+from imgproc.web.texts import gettext
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 MAX_CHARS = 2000  # longer texts stay English

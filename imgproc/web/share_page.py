@@ -14,8 +14,8 @@ from imgproc.api.problems import Problem
 from imgproc.api.views import find_request
 from imgproc.db.models import ProcessingRequest
 from imgproc.web import display
-from imgproc.web.marks import N_
 from imgproc.web.request_page import message, progress_context
+from imgproc.web.texts import N_
 
 LIVES = {
     "1": N_("In a day"),

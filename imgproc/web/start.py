@@ -29,7 +29,7 @@ from imgproc.pipeline.images.options import CompressOptions
 from imgproc.web import display, sample_catalogue
 from imgproc.web.curl import upload_command
 from imgproc.web.error_pages import prefers_json
-from imgproc.web.marks import N_
+from imgproc.web.texts import N_
 
 PAGE = 20  # requests
 MAX_SEARCH_CHARS = 100

@@ -15,8 +15,8 @@ from imgproc.core.errors import HostWait, ImageError, ServerBusy, TooManyUploads
 from imgproc.journey.previews import previews
 from imgproc.pipeline.images.compress import CompressOptions, Rendition
 from imgproc.pipeline.images.formats import content_type_of
-from imgproc.web.marks import N_
 from imgproc.web.sentences import said_text
+from imgproc.web.texts import N_
 
 THREADS_PER_THUMBNAIL = 4  # most threads stay free for other calls
 CACHE_SECONDS = 3600
