@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from imgproc.journey.summary import rfc3339
+from imgproc.web.timeline import timeline
 
 BYTE_UNITS = ("kB", "MB", "GB", "TB")
 MAX_URL_CHARS = 56
@@ -59,6 +60,13 @@ def duration(seconds: float) -> str:
     if hours < 48:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{round(hours / 24)} days"
+
+
+def milliseconds(count: int) -> str:
+    """A short time to read: `under 1 ms`, `240 ms`, `3.4 s`, and longer ones as `duration` has them."""
+    if count < 1000:
+        return f"{count} ms" if count else "under 1 ms"
+    return f"{count / 1000:.1f} s" if count < 9950 else duration(count / 1000)
 
 
 def ago(moment: datetime) -> str:
@@ -135,6 +143,11 @@ def saved_percent(sizes: tuple[int | None, int | None]) -> str:
     return f"−{-percent} %" if percent < 0 else f"+{percent} %" if percent else "same size"  # noqa: RUF001 - a minus
 
 
+def likeness(value: float) -> str:
+    """How much a rendition looks like its source, in whole percent; 100 % only if it is the same."""
+    return f"{100 if value == 1 else min(99, round(100 * value))} %"
+
+
 def safe_link(url: str) -> str:
     """The URL if a browser may follow it, else an address that leads nowhere: no `javascript:` becomes a link."""
     return url if url.lower().startswith(("http://", "https://")) else "#"
@@ -155,6 +168,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "size": size,
     "duration": duration,
+    "milliseconds": milliseconds,
+    "likeness": likeness,
+    "timeline": timeline,
     "ago": ago,
     "exact": exact,
     "plural": plural,
