@@ -8,10 +8,11 @@ from __future__ import annotations
 from enum import Enum
 
 from apiflask import Schema
-from apiflask.fields import UUID, Boolean, Field, Float, Integer, List, Nested, String
+from apiflask.fields import UUID, Boolean, Dict, Field, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf, Range
 
 from imgproc.db.statuses import AT_LIMIT, DeliveryStatus, ImageStatus, ProductStatus, RequestStatus
+from imgproc.journey.stage_times import STAGES
 from imgproc.pipeline.http.host_gate import Trouble
 from imgproc.pipeline.images.formats import FORMAT_OPTIONS, LARGER_OPTIONS, MAX_QUALITY, MAX_SIZE, MIN_QUALITY, SMART
 
@@ -21,6 +22,8 @@ QUALITY = {
         {"type": "string", "enum": [SMART]},
     ]
 }
+
+STAGE_NAMES = {stage: "firstByte" if stage == "first_byte" else stage for stage in STAGES}  # as the API writes them
 
 
 def values(enum: type[Enum]) -> list[str]:
@@ -249,7 +252,26 @@ class ImageOut(Schema):
             )
         },
     )
+    likeness = Float(
+        metadata={
+            "description": (
+                "How much the output looks like the source at its size: 1 is the same. Not there where nothing has"
+                " measured it, which only `quality=smart` does."
+            )
+        }
+    )
     durationMs = Integer(allow_none=True)
+    stagesMs = Dict(
+        String(),
+        Integer(),
+        metadata={
+            "description": (
+                "The milliseconds of the stages of its last attempt, in order: "
+                + ", ".join(f"`{name}`" for name in STAGE_NAMES)
+                + ". A stage that did not take place is not there."
+            )
+        },
+    )
 
 
 class ProductOut(Schema):

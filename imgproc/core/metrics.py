@@ -17,6 +17,9 @@ from prometheus_client.core import GaugeMetricFamily
 # Before prometheus_client makes any value.
 from imgproc.core import metric_files  # noqa: F401 - it says where values are kept
 
+# What the stages of one image have taken so far, by their names. Each stage adds its own.
+StageSeconds = dict[str, float]
+
 STAGE_BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -81,10 +84,17 @@ def gauge(name: str) -> GaugeMetricFamily:
 
 
 @contextmanager
-def timed(stage: str) -> Iterator[None]:
-    """Measure how long the body takes, as `stage`; a body that raises counts too."""
+def timed(stage: str, spent: StageSeconds | None = None) -> Iterator[None]:
+    """Measure how long the body takes, as `stage`; a body that raises counts too. The time is added to `spent`."""
     started = time.monotonic()
     try:
         yield
     finally:
-        STAGES.labels(stage).observe(time.monotonic() - started)
+        observe(stage, time.monotonic() - started, spent)
+
+
+def observe(stage: str, seconds: float, spent: StageSeconds | None = None) -> None:
+    """Count a stage that took `seconds`, and add them to `spent`."""
+    STAGES.labels(stage).observe(seconds)
+    if spent is not None:
+        spent[stage] = spent.get(stage, 0.0) + seconds

@@ -12,6 +12,7 @@ from flask_babel import get_locale
 
 from imgproc.journey.summary import rfc3339
 from imgproc.web.texts import N_, gettext, ngettext
+from imgproc.web.timeline import timeline
 
 BYTE_UNITS = ("kilobyte", "megabyte", "gigabyte", "terabyte")
 ISO_TIME, ISO_CLOCK = "yyyy-MM-dd HH:mm:ss", "HH:mm:ss"
@@ -67,6 +68,14 @@ def duration(seconds: float) -> str:
     if minutes:
         return gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
     return gettext("%(hours)s h", hours=hours)
+
+
+def milliseconds(count: int) -> str:
+    """A short time to read: `under 1 ms`, `240 ms`, `3.4 s`, and longer ones as `duration` has them."""
+    if count < 1000:
+        return gettext("%(count)s ms", count=count) if count else gettext("under 1 ms")
+    seconds = count / 1000
+    return gettext("%(seconds)s s", seconds=number(seconds, "0.0")) if count < 9950 else duration(seconds)
 
 
 def ago(moment: datetime) -> str:
@@ -219,6 +228,11 @@ def saved_percent(sizes: tuple[int | None, int | None]) -> str:
     return f"−{-percent} %" if percent < 0 else f"+{percent} %" if percent else gettext("same size")  # noqa: RUF001 - a minus
 
 
+def likeness(value: float) -> str:
+    """How much a rendition looks like its source, in whole percent; 100 % only if it is the same."""
+    return f"{100 if value == 1 else min(99, round(100 * value))} %"
+
+
 def safe_link(url: str) -> str:
     """The URL if a browser may follow it, else an address that leads nowhere: no `javascript:` becomes a link."""
     return url if url.lower().startswith(("http://", "https://")) else "#"
@@ -234,6 +248,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "size": size,
     "duration": duration,
+    "milliseconds": milliseconds,
+    "likeness": likeness,
+    "timeline": timeline,
     "ago": ago,
     "exact": exact,
     "images": images,

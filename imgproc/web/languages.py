@@ -12,7 +12,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from babel import Locale
-from flask import Flask, Response, current_app, redirect, request
+from flask import Flask, Response, current_app, has_request_context, redirect, request
 from flask_babel import Babel, get_locale, refresh
 
 from imgproc.api import sessions
@@ -44,7 +44,9 @@ def names() -> dict[str, str]:
 
 
 def chosen() -> str:
-    """The language of this call."""
+    """The language of this call; English outside of one."""
+    if not has_request_context():
+        return DEFAULT
     remembered = request.cookies.get(sessions.cookie_name(COOKIE), "")
     if remembered in names():
         return remembered
