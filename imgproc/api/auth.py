@@ -20,6 +20,7 @@ from imgproc.journey.services import services
 
 SIGN_IN = "login.sign_in"
 SIGN_IN_PAGES = {SIGN_IN, "login.show_login", "login.sign_out"}
+LANGUAGE = "languages.choose_language"  # a choice that the browser keeps
 SHARED = {
     "shared_request.show_shared",
     "shared_request.show_progress",
@@ -42,6 +43,7 @@ OPEN = {
     "samples.get_picture",
     "samples.show_samples",
     "static",
+    LANGUAGE,
     *SIGN_IN_PAGES,
     *SHARED,
 }

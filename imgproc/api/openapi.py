@@ -85,7 +85,7 @@ REDELIVER = "/api/requests/{request_id}/deliveries/{delivery_id}/redeliver"
 QUOTAS = dict.fromkeys(("/api/upload", "/api/requests/{request_id}/retry", REDELIVER), "quota_exceeded")
 QUOTAS["/api/webhooks/test"] = "too_many_pings"
 UNSAFE = {"post", "delete"}
-OPTIONAL_OF = {("ImageOut", "notes")}  # the same, of one schema alone
+OPTIONAL_OF = {("ImageOut", name) for name in ("notes", "likeness", "stagesMs")}  # the same, of one schema alone
 OPTIONAL = {
     "errors",
     "errorsTruncated",

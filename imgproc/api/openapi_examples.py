@@ -74,6 +74,16 @@ STATUS = SUMMARY | {
     "webhook": {"url": HOOK} | DELIVERED,
     "links": {"self": f"{BASE}/api/status/{ID}", "outputCsv": f"{BASE}/api/requests/{ID}/output.csv"} | LINKS,
 }
+STAGES_MS = {
+    "wait": 2,
+    "dns": 1,
+    "connect": 6,
+    "firstByte": 18,
+    "download": 14,
+    "decode": 19,
+    "encode": 21,
+    "store": 5,
+}
 PRODUCT = {
     "line": 2,
     "serialNumber": "1.",
@@ -91,6 +101,7 @@ PRODUCT = {
             "source": {"bytes": 799192, "width": 2000, "height": 2000, "format": "jpeg"},
             "output": {"bytes": 78945, "width": 1000, "height": 1000, "format": "jpeg", "kept": False},
             "durationMs": 84,
+            "stagesMs": STAGES_MS,
         }
     ],
 }

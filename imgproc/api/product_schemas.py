@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Integer, List, Nested, String
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
 from imgproc.api.schemas import ErrorOut, values
 from imgproc.db.statuses import ImageStatus, ProductStatus
+from imgproc.journey.stage_times import STAGES
+
+STAGE_NAMES = {stage: "firstByte" if stage == "first_byte" else stage for stage in STAGES}  # as the API writes them
 
 
 class ImageErrorOut(ErrorOut):
@@ -67,7 +70,26 @@ class ImageOut(Schema):
             )
         },
     )
+    likeness = Float(
+        metadata={
+            "description": (
+                "How much the output looks like the source at its size: 1 is the same. Not there where nothing has"
+                " measured it, which only `quality=smart` does."
+            )
+        }
+    )
     durationMs = Integer(allow_none=True)
+    stagesMs = Dict(
+        String(),
+        Integer(),
+        metadata={
+            "description": (
+                "The milliseconds of the stages of its last attempt, in order: "
+                + ", ".join(f"`{name}`" for name in STAGE_NAMES)
+                + ". A stage that did not take place is not there."
+            )
+        },
+    )
 
 
 class ProductOut(Schema):

@@ -13,7 +13,7 @@ from flask import Response, redirect
 from imgproc.api import auth
 from imgproc.api.inputs import ProductsIn, RequestsIn
 from imgproc.api.problems import Problem
-from imgproc.api.product_schemas import ProductsOut
+from imgproc.api.product_schemas import STAGE_NAMES, ProductsOut
 from imgproc.api.schemas import AcceptedOut, RequestsOut
 from imgproc.api.views import (
     accepted,
@@ -107,6 +107,14 @@ def _product(product: Any, images: list[Any]) -> dict[str, Any]:
     }
 
 
+def _where_known(image: Any) -> dict[str, Any]:
+    """The members that are left out where there is nothing to say."""
+    stages = {STAGE_NAMES[stage]: taken for stage, taken in (image.stages_ms or {}).items()}
+    likeness = None if image.likeness is None else round(image.likeness, 3)
+    found = {"notes": image.notes, "likeness": likeness, "stagesMs": stages}
+    return {name: value for name, value in found.items() if value not in (None, {}, [])}
+
+
 def _image(image: Any) -> dict[str, Any]:
     store, output = services().store, _picture(image, "output")
     error = {"code": image.error_code, "detail": image.error_detail, "retryable": bool(image.error_retryable)}
@@ -120,7 +128,7 @@ def _image(image: Any) -> dict[str, Any]:
         "source": _picture(image, "source"),
         "output": output and output | {"kept": bool(image.output_kept)},
         "durationMs": image.duration_ms,
-        **({"notes": image.notes} if image.notes else {}),
+        **_where_known(image),
     }
 
 

@@ -178,7 +178,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Image:
-    """One image of a product."""
+    """One image of a product. `likeness` is 1 where the output looks like the source, if it was measured."""
 
     position: int
     source_url: str
@@ -189,6 +189,8 @@ class Image:
     source: Picture | None
     output: Picture | None
     duration_ms: int | None
+    likeness: float | None = None
+    stages_ms: Json | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,9 @@ from prometheus_client.core import GaugeMetricFamily
 from imgproc.core import metric_files  # noqa: F401 - it says where values are kept
 from imgproc.core.tracing import span
 
+# What the stages of one image have taken so far, by their names. Each stage adds its own.
+StageSeconds = dict[str, float]
+
 STAGE_BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -84,12 +87,15 @@ def gauge(name: str) -> GaugeMetricFamily:
 
 
 class timed:  # noqa: N801 - it reads as a function, but a generator would take longer than what it adds to
-    """Measure how long the body takes, as `stage`; a body that raises counts too. In a trace it is a span."""
+    """Measure how long the body takes, as `stage`; a body that raises counts too. In a trace it is a span.
 
-    __slots__ = ("_span", "_stage", "_started")
+    The time is added to `spent`.
+    """
 
-    def __init__(self, stage: str) -> None:
-        self._stage = stage
+    __slots__ = ("_span", "_spent", "_stage", "_started")
+
+    def __init__(self, stage: str, spent: StageSeconds | None = None) -> None:
+        self._stage, self._spent = stage, spent
 
     def __enter__(self) -> None:
         self._started = time.monotonic()
@@ -98,7 +104,14 @@ class timed:  # noqa: N801 - it reads as a function, but a generator would take 
 
     def __exit__(self, *raised: Any) -> None:
         self._span.__exit__(*raised)
-        _stage(self._stage).observe(time.monotonic() - self._started)
+        observe(self._stage, time.monotonic() - self._started, self._spent)
+
+
+def observe(stage: str, seconds: float, spent: StageSeconds | None = None) -> None:
+    """Count a stage that took `seconds`, and add them to `spent`."""
+    _stage(stage).observe(seconds)
+    if spent is not None:
+        spent[stage] = spent.get(stage, 0.0) + seconds
 
 
 @cache

@@ -51,11 +51,15 @@ def _read(statement: sa.Select[Any]) -> list[Shown]:
 
 
 def worst(request_id: str, *, status: ImageStatus | None, limit: int, offset: int) -> list[Shown]:
-    """Ended images of a request with up to MOST_SORTED: failed ones, then those that save least."""
+    """Ended images of a request with up to MOST_SORTED: failed ones, then those that save least, in whole percent.
+
+    Of those that save the same, the least like their source come first, and those whose likeness is unknown last.
+    """
     is_made = sa.case((ProductImage.status == ImageStatus.FAILED, 0), else_=1)
     ratio = sa.cast(ProductImage.output_bytes, sa.Float) / sa.func.nullif(ProductImage.source_bytes, 0)
     statement = _images(request_id).where(ProductImage.status.in_([status] if status else _SHOWN))
-    order = is_made, ratio.desc(), Product.row, ProductImage.position
+    likeness = ProductImage.likeness.asc().nulls_last()
+    order = is_made, sa.func.round(ratio * 100).desc(), likeness, Product.row, ProductImage.position
     return _read(statement.order_by(*order).limit(limit).offset(offset))
 
 

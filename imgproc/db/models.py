@@ -172,10 +172,12 @@ class ProductImage(Base):
     output_height: Mapped[int | None]
     output_format: Mapped[str | None] = mapped_column(String(16))
     output_kept: Mapped[bool | None]
+    likeness: Mapped[float | None] = mapped_column(sa.REAL)
     notes: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
     etag: Mapped[str | None] = mapped_column(String(255))
     last_modified: Mapped[str | None] = mapped_column(String(64))
     duration_ms: Mapped[int | None]
+    stages_ms: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
     refusals: Mapped[int] = mapped_column(server_default="0")
     refused_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     host_answered: Mapped[bool | None]

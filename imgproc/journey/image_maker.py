@@ -5,54 +5,34 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import NamedTuple, TypeVar
 
 import structlog
 
-from imgproc.core.error_reports import report
 from imgproc.core.errors import HostWait, ImageError, ImgprocError, InfrastructureError
-from imgproc.core.metrics import timed
+from imgproc.core.metrics import StageSeconds, timed
 from imgproc.core.tracing import span
 from imgproc.db.transitions.products import PendingImage, ProductClaim
 from imgproc.db.transitions.results import FailedImage, ImageResult, MadeImage
 from imgproc.journey.lease import stopping
 from imgproc.journey.outage import growing_pauses
 from imgproc.journey.services import Services
+from imgproc.journey.stage_faults import BROKEN_DOWNLOAD, BROKEN_PICTURE, BROKEN_STORE, run_stage
+from imgproc.journey.stage_times import stages_ms
 from imgproc.pipeline.download import Download
 from imgproc.pipeline.http.host_gate import host_and_port
 from imgproc.pipeline.http.validators import UNKNOWN, Validators
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress, content_type_of, extension_of
 from imgproc.pipeline.storage.object_keys import original_key, rendition_key
-from imgproc.queue.rq_classes import JobTimeoutException
 
 OFTEN = 3  # refusals of an image after which it, not its host, may be the reason
 OUTAGE_PATIENCE = 60.0  # seconds that a worker keeps the bytes of an image while the store is away
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds between two tries at the store
 
-Result = TypeVar("Result")
-
 log = structlog.get_logger(__name__)
 
 
-class Fault(NamedTuple):
-    """The error of an image if a stage raises an unexpected exception."""
-
-    code: str
-    detail: str
-    retryable: bool
-
-
-BROKEN_DOWNLOAD = Fault(
-    "connect_failed", "The host's answer could not be read; give the picture from another host.", retryable=True
-)
-BROKEN_PICTURE = Fault(
-    "corrupt_image", "The picture cannot be processed; export it again as an ordinary JPEG or PNG.", retryable=False
-)
-BROKEN_STORE = Fault(
-    "worker_lost", "The image could not be stored because of a fault of ours; retry the request.", retryable=True
-)
 OUT_OF_MEMORY = "A worker did not have enough memory for this image; give one with fewer pixels."
 
 
@@ -62,14 +42,15 @@ class FailedAttempt:
 
     image: PendingImage
     error: ImgprocError
+    stages_ms: dict[str, int] | None = None
 
 
 ImageOutcome = ImageResult | FailedAttempt
 
 
-def failed(image: PendingImage, error: ImgprocError) -> ImageResult:
+def failed(image: PendingImage, error: ImgprocError, *, stages_ms: dict[str, int] | None = None) -> ImageResult:
     """The result of an image that fails for good."""
-    return ImageResult(image.id, FailedImage(error.code, error.detail, error.retryable))
+    return ImageResult(image.id, FailedImage(error.code, error.detail, error.retryable, stages_ms))
 
 
 @dataclass(frozen=True)
@@ -83,6 +64,7 @@ class ImageMaker:
     services: Services
     claim: ProductClaim
     check: Callable[[], None]
+    claimed_at: float = field(default_factory=time.monotonic)
 
     def make(self, image: PendingImage, *, earlier: MadeImage | None = None) -> ImageOutcome:
         """Make one image from its source URL. If the picture has not changed since `earlier`, that is copied.
@@ -90,18 +72,18 @@ class ImageMaker:
         Raises:
             LeaseLost: another worker has taken over the product.
         """
-        started = time.monotonic()
+        started, spent = time.monotonic(), self._waited()
         with span("image", lambda: _attributes(image)) as traced:
             try:
-                made = self._make(image, earlier)
+                made = self._make(image, earlier, spent)
             except (ImageError, InfrastructureError, HostWait) as error:
                 traced.fail(error.code)
-                return FailedAttempt(image, error)
+                return FailedAttempt(image, error, stages_ms(spent))
             except MemoryError:  # the other images of the product may have used it up, so this one may be tried again
                 exhausted = ImageError(OUT_OF_MEMORY, code="too_many_pixels", retryable=True)
                 traced.fail(exhausted.code)
-                return FailedAttempt(image, exhausted)
-        return _result(image, made, started)
+                return FailedAttempt(image, exhausted, stages_ms(spent))
+        return _result(image, made, started, spent)
 
     def copy(self, image: PendingImage, made: MadeImage) -> ImageResult | None:
         """Copy what was made of a duplicate; None if its objects are gone, or the store cannot copy them.
@@ -109,31 +91,37 @@ class ImageMaker:
         Raises:
             LeaseLost: another worker has taken over the product.
         """
-        started = time.monotonic()
+        started, spent = time.monotonic(), self._waited()
         with span("copy", lambda: _attributes(image)):
-            copied = self._copy(image, made)
-        return _result(image, copied, started) if copied else None
+            copied = self._copy(image, made, spent)
+        return _result(image, copied, started, spent) if copied else None
 
-    def _make(self, image: PendingImage, earlier: MadeImage | None) -> MadeImage:
+    def _waited(self) -> StageSeconds:
+        """What the image has waited for: a worker, then its turn among the images of the product."""
+        queued_at, claimed_at = self.claim.queued_at, self.claim.claimed_at
+        in_queue = (claimed_at - queued_at).total_seconds() if queued_at else 0.0
+        return {"wait": max(0.0, in_queue) + time.monotonic() - self.claimed_at}
+
+    def _make(self, image: PendingImage, earlier: MadeImage | None, spent: StageSeconds) -> MadeImage:
         known = Validators(earlier.etag or "", earlier.last_modified or "") if earlier else UNKNOWN
-        download = self._download(image, known)
+        download = self._download(image, known, spent)
         if earlier and self._is_unchanged(image, download, earlier):
-            if copied := self._copy(image, earlier):
+            if copied := self._copy(image, earlier, spent):
                 return self._with_validators(copied, download)
             if download.not_modified:
-                download = self._download(image, UNKNOWN)
-        rendition = self._compress(image, download)
+                download = self._download(image, UNKNOWN, spent)
+        rendition = self._compress(image, download, spent)
         made = self._with_validators(self._made(image, rendition), download)
-        self._store(image, made, download.body, rendition)
+        self._store(image, made, download.body, rendition, spent)
         return made
 
-    def _download(self, image: PendingImage, known: Validators) -> Download:
+    def _download(self, image: PendingImage, known: Validators, spent: StageSeconds) -> Download:
         again = image.refusals >= OFTEN
         if image.host_answered:
             self.services.host_limits.restore(host_and_port(image.source_url))
-        download = partial(self.services.downloader.download, image.source_url, known=known, again=again)
-        with timed("download"):
-            return _run_stage(image, BROKEN_DOWNLOAD, download)
+        download = partial(self.services.downloader.download, image.source_url, known=known, again=again, spent=spent)
+        with timed("download", spent):
+            return run_stage(image, BROKEN_DOWNLOAD, download)
 
     def _is_unchanged(self, image: PendingImage, download: Download, earlier: MadeImage) -> bool:
         """Whether the host says that the picture is unchanged, or sent the same bytes as the stored original."""
@@ -143,20 +131,21 @@ class ImageMaker:
             return False
         compare = partial(self.services.store.original_is, earlier.original_key, download.body)
         try:
-            return _run_stage(image, BROKEN_STORE, compare)
+            return run_stage(image, BROKEN_STORE, compare)
         except (ImageError, InfrastructureError):
             return False
 
-    def _compress(self, image: PendingImage, download: Download) -> Rendition:
+    def _compress(self, image: PendingImage, download: Download, spent: StageSeconds) -> Rendition:
         make = partial(
             compress,
             download.body,
             options=CompressOptions.from_json(self.claim.options),
             max_pixels=self.services.settings.max_image_pixels,
             memory=self.services.memory,
+            spent=spent,
         )
         try:
-            rendition = _run_stage(image, BROKEN_PICTURE, make)
+            rendition = run_stage(image, BROKEN_PICTURE, make)
         except ImageError as error:
             if reason := download.reason_of(error.code):
                 raise reason from error
@@ -180,6 +169,7 @@ class ImageMaker:
             output_height=output.height,
             output_format=output.format,
             output_kept=rendition.kept,
+            likeness=rendition.likeness,
             notes=[asdict(note) for note in rendition.notes] or None,
         )
 
@@ -200,29 +190,32 @@ class ImageMaker:
             ),
         )
 
-    def _copy(self, image: PendingImage, made: MadeImage) -> MadeImage | None:
+    def _copy(self, image: PendingImage, made: MadeImage, spent: StageSeconds) -> MadeImage | None:
         """The copy, without the validators: they belong to the download of `made`, which can be reused by itself."""
         original, rendered = self._keys(image, source_format=made.source_format, output_format=made.output_format)
         store = self.services.store
         try:
-            self.check()
-            _run_stage(image, BROKEN_STORE, partial(store.copy_original, made.original_key, original))
-            self.check()
-            _run_stage(image, BROKEN_STORE, partial(store.copy_rendition, made.output_key, rendered))
+            with timed("copy", spent):
+                self.check()
+                run_stage(image, BROKEN_STORE, partial(store.copy_original, made.original_key, original))
+                self.check()
+                run_stage(image, BROKEN_STORE, partial(store.copy_rendition, made.output_key, rendered))
         except (ImageError, InfrastructureError):
             return None
         return replace(made, original_key=original, output_key=rendered, etag=None, last_modified=None)
 
-    def _store(self, image: PendingImage, made: MadeImage, source: bytes, rendition: Rendition) -> None:
+    def _store(
+        self, image: PendingImage, made: MadeImage, source: bytes, rendition: Rendition, spent: StageSeconds
+    ) -> None:
         store, source_type = self.services.store, content_type_of(rendition.source.format)
         put_original = partial(store.put_original, made.original_key, source, content_type=source_type)
         put_rendition = partial(
             store.put_rendition, made.output_key, rendition.body, content_type=rendition.content_type
         )
-        self._put(partial(_run_stage, image, BROKEN_STORE, put_original))
-        self._put(partial(_run_stage, image, BROKEN_STORE, put_rendition))
+        self._put(partial(run_stage, image, BROKEN_STORE, put_original), spent)
+        self._put(partial(run_stage, image, BROKEN_STORE, put_rendition), spent)
 
-    def _put(self, put: Callable[[], None]) -> None:
+    def _put(self, put: Callable[[], None], spent: StageSeconds) -> None:
         """Store the bytes; in a short outage of the store keep them and try again, which saves another download.
 
         Raises:
@@ -232,7 +225,7 @@ class ImageMaker:
         for pause in growing_pauses(FIRST_PAUSE, LONGEST_PAUSE):
             self.check()
             try:
-                with timed("put"):
+                with timed("put", spent):
                     put()
             except InfrastructureError:
                 if time.monotonic() + pause > give_up or stopping.wait(pause):
@@ -249,22 +242,6 @@ def _attributes(image: PendingImage) -> dict[str, str | int]:
     return attributes
 
 
-def _run_stage(image: PendingImage, fault: Fault, stage: Callable[[], Result]) -> Result:
-    """The result of a stage. An exception that is not one of ours becomes the fault of this image alone.
-
-    Raises:
-        ImgprocError: the stage raised it, or an unexpected exception, which is logged.
-        MemoryError, JobTimeoutException: the stage raised it; neither is the fault of the image.
-    """
-    try:
-        return stage()
-    except (ImgprocError, MemoryError, JobTimeoutException):
-        raise
-    except Exception as error:
-        log.exception("stage_failed", image_id=image.id, code=fault.code)
-        report(error, stage=fault.code)
-        raise ImageError(fault.detail, code=fault.code, retryable=fault.retryable) from error
-
-
-def _result(image: PendingImage, made: MadeImage, started: float) -> ImageResult:
-    return ImageResult(image.id, replace(made, duration_ms=round((time.monotonic() - started) * 1000)))
+def _result(image: PendingImage, made: MadeImage, started: float, spent: StageSeconds) -> ImageResult:
+    duration_ms = round((time.monotonic() - started) * 1000)
+    return ImageResult(image.id, replace(made, duration_ms=duration_ms, stages_ms=stages_ms(spent)))

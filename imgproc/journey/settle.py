@@ -89,7 +89,7 @@ def _sort(services: Services, claim: ProductClaim, outcomes: list[ImageOutcome])
         elif verdict.retryable and not is_last and not isinstance(verdict, HostUnavailable):
             found.again.append(verdict)
         else:
-            found.results.append(failed(outcome.image, verdict))
+            found.results.append(failed(outcome.image, verdict, stages_ms=outcome.stages_ms))
     return found
 
 

@@ -12,6 +12,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.util import Url
 
 from imgproc.core.errors import DownloadError, ForbiddenAddress, InvalidInput
+from imgproc.core.metrics import StageSeconds
 from imgproc.pipeline.http.addresses import ANY_NETWORK, Network, check_url
 from imgproc.pipeline.http.body import Body, Pace, decompress, receive, unreadable_coding
 from imgproc.pipeline.http.deadline import Deadline
@@ -98,17 +99,19 @@ class Downloader:
         self._session.close()
         self._samples.close()
 
-    def download(self, url: str, *, known: Validators = UNKNOWN, again: bool = False) -> Download:
+    def download(
+        self, url: str, *, known: Validators = UNKNOWN, again: bool = False, spent: StageSeconds | None = None
+    ) -> Download:
         """Download `url` over at most 10 redirects, unless the picture is still the `known` version.
 
         A share link is replaced by the URL of the file. `again` says that its host has refused the picture several
-        times.
+        times. What its stages take is added to `spent`, also if it fails.
 
         Raises:
             DownloadError: with a code of an image; `retryable` says whether another attempt may help.
             HostWait: the host needs a pause before it is asked.
         """
-        with Deadline(self._timeout) as deadline:
+        with Deadline(self._timeout, spent=spent) as deadline:
             trip = Trip(deadline, again)
             received: Download | Request = Request(url, known)
             while isinstance(received, Request):

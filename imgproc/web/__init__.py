@@ -16,6 +16,7 @@ from imgproc.web import (
     error_pages,
     help_pages,
     keys_page,
+    languages,
     login_page,
     outputs,
     picture_page,
@@ -29,22 +30,27 @@ from imgproc.web import (
 )
 from imgproc.web.curl import command
 from imgproc.web.option_fields import option_label
+from imgproc.web.script_texts import script_texts
+from imgproc.web.sentences import said
+from imgproc.web.texts import N_
 
 # The main navigation: the names and the endpoints of the pages that every page links to.
-LINKS = [("Requests", "start.show_start"), ("Help", "help_pages.show_help"), ("API", "docs.show_docs")]
+LINKS = [(N_("Requests"), "start.show_start"), (N_("Help"), "help_pages.show_help"), (N_("API"), "docs.show_docs")]
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
     """Register the pages, and what only the embedded stack serves: the outputs bucket and the sample catalogue."""
     has_help = help_pages.folder() is not None
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= display.FILTERS | {"option_label": option_label}
+    app.jinja_env.filters |= display.FILTERS | {"option_label": option_label, "said": said}
     app.jinja_env.globals |= {
         "console_links": LINKS if has_help else [link for link in LINKS if link[0] != "Help"],
         "imgproc_version": __version__,
         "curl_command": command,
         "caller": auth.caller,
+        "script_texts": script_texts,
     }
+    languages.init_app(app)
     app.after_request(_keep_private)
     error_pages.init_app(app)
     previews.init_app(app, settings)

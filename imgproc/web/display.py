@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from imgproc.journey.summary import rfc3339
+from babel import Locale, dates, numbers
+from babel.units import format_unit
+from flask_babel import get_locale
 
-BYTE_UNITS = ("kB", "MB", "GB", "TB")
+from imgproc.journey.summary import rfc3339
+from imgproc.web.texts import N_, gettext, ngettext
+from imgproc.web.timeline import timeline
+
+BYTE_UNITS = ("kilobyte", "megabyte", "gigabyte", "terabyte")
+ISO_TIME, ISO_CLOCK = "yyyy-MM-dd HH:mm:ss", "HH:mm:ss"
 MAX_URL_CHARS = 56
 STATUS_TEXTS = {
-    "pending": "Waiting to start",
-    "processing": "In progress",
-    "finalizing": "Writing files",
-    "completed": "Done",
-    "completed_with_errors": "Done, some failed",
-    "failed": "Failed",
-    "cancelled": "Cancelled",
+    "pending": N_("Waiting to start"),
+    "processing": N_("In progress"),
+    "finalizing": N_("Writing files"),
+    "completed": N_("Done"),
+    "completed_with_errors": N_("Done, some failed"),
+    "failed": N_("Failed"),
+    "cancelled": N_("Cancelled"),
 }
 STATUS_TONES = {
     "pending": "live",
@@ -30,56 +37,141 @@ STATUS_TONES = {
 }
 
 
-def number(value: int) -> str:
-    """A whole number with separators of thousands."""
-    return f"{value:,}"
+def number(value: float, pattern: str | None = None) -> str:
+    """A number as the language writes it: `1,234` or `1.234`. A whole one unless `pattern` says otherwise."""
+    return numbers.format_decimal(value, format=pattern or "#,##0", locale=_locale())
 
 
 def size(count: int) -> str:
     """Bytes in units of 1,000, with three digits or fewer: `812 bytes`, `3.4 MB`, `128 kB`."""
     if count < 1000:
-        return f"{count} byte{'' if count == 1 else 's'}"
+        return ngettext("%(count)s byte", "%(count)s bytes", count, count=count)
     value, units = count / 1000, iter(BYTE_UNITS)
     unit = next(units)
     while round(value) >= 1000 and (larger := next(units, None)):
         value, unit = value / 1000, larger
-    return f"{value:.1f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
+    pattern = "0.0" if value < 10 else "#,##0"
+    return format_unit(value, f"digital-{unit}", "short", format=pattern, locale=_locale())
 
 
 def duration(seconds: float) -> str:
     """A duration to read: `under a second`, `40 s`, `4 min`, `2 h 5 min`, `3 days`."""
     if seconds < 1:
-        return "under a second"
+        return gettext("under a second")
     if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{round(hours / 24)} days"
+        return gettext("%(seconds)s s", seconds=number(seconds))
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if not hours:
+        return gettext("%(minutes)s min", minutes=minutes)
+    if hours >= 48:
+        return ngettext("%(count)s day", "%(count)s days", days := round(hours / 24), count=number(days))
+    if minutes:
+        return gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
+    return gettext("%(hours)s h", hours=hours)
+
+
+def milliseconds(count: int) -> str:
+    """A short time to read: `under 1 ms`, `240 ms`, `3.4 s`, and longer ones as `duration` has them."""
+    if count < 1000:
+        return gettext("%(count)s ms", count=count) if count else gettext("under 1 ms")
+    seconds = count / 1000
+    return gettext("%(seconds)s s", seconds=number(seconds, "0.0")) if count < 9950 else duration(seconds)
 
 
 def ago(moment: datetime) -> str:
     """How long ago a time was."""
     seconds = (datetime.now(timezone.utc) - moment).total_seconds()
-    return "just now" if seconds < 45 else f"{duration(max(60, seconds))} ago"
+    if seconds < 45:
+        return gettext("just now")
+    days = round(seconds / 86400)
+    if days >= 2:  # other languages decline the noun after "ago"
+        return ngettext("%(count)s day ago", "%(count)s days ago", days, count=number(days))
+    return gettext("%(duration)s ago", duration=duration(max(60, seconds)))
 
 
-def exact(moment: datetime) -> str:
-    """A time in UTC, to the second."""
-    return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+def exact(moment: datetime | str) -> str:
+    """A time in UTC, to the second; as text it is RFC 3339's."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return f"{_moment(dates.format_datetime, moment, ISO_TIME)} UTC"
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """A count with its noun: `1 image`, `2,000 images`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def clock(moment: datetime) -> str:
+    """The time of day in UTC."""
+    return f"{_moment(dates.format_time, moment, ISO_CLOCK)} UTC"
+
+
+def _moment(write: Callable[..., str], moment: datetime, english: str) -> str:
+    """A time as the language writes it. English readers do not agree on the order of day and month, so it has ISO's."""
+    pattern = english if _locale().language == "en" else "medium"
+    return write(moment.astimezone(timezone.utc), pattern, locale=_locale())
+
+
+def _locale() -> Locale:
+    return get_locale() or Locale("en")
+
+
+def images(count: int) -> str:
+    """A number of images."""
+    return ngettext("%(count)s image", "%(count)s images", count, count=number(count))
+
+
+def done_of(progress: Any) -> str:
+    """How many of the images of a request are made: `15 of 16 images`."""
+    done, total = number(progress.completed), number(progress.total)
+    return ngettext(
+        "%(done)s of %(count)s image", "%(done)s of %(count)s images", progress.total, done=done, count=total
+    )
+
+
+def products(count: int) -> str:
+    """A number of products."""
+    return ngettext("%(count)s product", "%(count)s products", count, count=number(count))
+
+
+WORDS = {
+    "pending": N_("Pending"),
+    "processing": N_("Processing"),
+    "queued": N_("Queued"),
+    "sending": N_("Sending"),
+    "completed": N_("Completed"),
+    "failed": N_("Failed"),
+    "skipped": N_("Skipped"),
+    "cancelled": N_("Cancelled"),
+    "delivered": N_("Delivered"),
+    "active": N_("Active"),
+    "expired": N_("Expired"),
+    "revoked": N_("Revoked"),
+}
+
+
+def word(state: str) -> str:
+    """The state of a product, an image, a delivery or a key."""
+    return gettext(WORDS.get(state, state.capitalize()))
+
+
+DELIMITERS = {
+    ",": N_("separated by commas"),
+    ";": N_("separated by semicolons"),
+    "\t": N_("separated by tabs"),
+    "|": N_("separated by vertical bars"),
+}
+
+
+def separated_by(delimiter: str) -> str:
+    """What is between the cells of a line."""
+    known = DELIMITERS.get(delimiter)
+    return gettext(known) if known else gettext("separated by “%(character)s”", character=delimiter)
+
+
+def translated(texts: Mapping[str, str]) -> dict[str, str]:
+    """The marked texts of a table in the language of the page."""
+    return {name: gettext(text) for name, text in texts.items()}
 
 
 def status_text(status: str) -> str:
     """The status of a request in words."""
-    return STATUS_TEXTS[status]
+    return gettext(STATUS_TEXTS[status])
 
 
 def status_tone(status: str) -> str:
@@ -88,37 +180,38 @@ def status_tone(status: str) -> str:
 
 
 FAILURE_TITLES = {
-    "invalid_url": "The address is not a URL",
-    "forbidden_address": "The address may not be reached",
-    "dns_failed": "The host name does not exist",
-    "connect_failed": "The host cannot be reached",
-    "tls_failed": "The host's certificate is wrong",
-    "timeout": "The host did not answer in time",
-    "too_slow": "The host sends too slowly",
-    "too_many_redirects": "The address redirects in circles",
-    "http_401": "The host wants a password",
-    "http_403": "The host refuses to give the picture",
-    "http_404": "The picture is not there",
-    "http_410": "The picture was removed",
-    "http_429": "The host asks for fewer requests",
-    "not_an_image": "Something else than a picture came",
-    "unsupported_format": "The format cannot be read",
-    "file_too_large": "The picture has too many bytes",
-    "too_many_pixels": "The picture has too many pixels",
-    "corrupt_image": "The picture is damaged",
-    "truncated_image": "The picture is cut off",
-    "encode_failed": "The picture could not be written",
-    "worker_lost": "Our worker stopped while making it",
-    "cancelled": "Cancelled before it was started",
-    "bot_blocked": "The host blocks programs",
-    "login_required": "The host wants a login",
-    "host_unavailable": "The host was away for too long",
+    "invalid_url": N_("The address is not a URL"),
+    "forbidden_address": N_("The address may not be reached"),
+    "dns_failed": N_("The host name does not exist"),
+    "connect_failed": N_("The host cannot be reached"),
+    "tls_failed": N_("The host's certificate is wrong"),
+    "timeout": N_("The host did not answer in time"),
+    "too_slow": N_("The host sends too slowly"),
+    "too_many_redirects": N_("The address redirects in circles"),
+    "http_401": N_("The host wants a password"),
+    "http_403": N_("The host refuses to give the picture"),
+    "http_404": N_("The picture is not there"),
+    "http_410": N_("The picture was removed"),
+    "http_429": N_("The host asks for fewer requests"),
+    "not_an_image": N_("Something else than a picture came"),
+    "unsupported_format": N_("The format cannot be read"),
+    "file_too_large": N_("The picture has too many bytes"),
+    "too_many_pixels": N_("The picture has too many pixels"),
+    "corrupt_image": N_("The picture is damaged"),
+    "truncated_image": N_("The picture is cut off"),
+    "encode_failed": N_("The picture could not be written"),
+    "worker_lost": N_("Our worker stopped while making it"),
+    "cancelled": N_("Cancelled before it was started"),
+    "bot_blocked": N_("The host blocks programs"),
+    "login_required": N_("The host wants a login"),
+    "host_unavailable": N_("The host was away for too long"),
 }
 
 
 def failure_title(code: str) -> str:
     """Why an image failed, in a few words."""
-    return FAILURE_TITLES.get(code) or f"{code.replace('http_', 'HTTP ').replace('_', ' ').capitalize()}"
+    title = FAILURE_TITLES.get(code)
+    return gettext(title) if title else code.replace("http_", "HTTP ").replace("_", " ").capitalize()
 
 
 def saving(image: Any) -> str:
@@ -132,7 +225,12 @@ def saved_percent(sizes: tuple[int | None, int | None]) -> str:
     if not before or after is None:
         return ""
     percent = round(100 * (after / before - 1))
-    return f"−{-percent} %" if percent < 0 else f"+{percent} %" if percent else "same size"  # noqa: RUF001 - a minus
+    return f"−{-percent} %" if percent < 0 else f"+{percent} %" if percent else gettext("same size")  # noqa: RUF001 - a minus
+
+
+def likeness(value: float) -> str:
+    """How much a rendition looks like its source, in whole percent; 100 % only if it is the same."""
+    return f"{100 if value == 1 else min(99, round(100 * value))} %"
 
 
 def safe_link(url: str) -> str:
@@ -146,18 +244,20 @@ def short_url(url: str) -> str:
     return rest if len(rest) <= MAX_URL_CHARS else f"{rest[:26]}…{rest[-(MAX_URL_CHARS - 27) :]}"
 
 
-def clock(moment: datetime) -> str:
-    """The time of day in UTC."""
-    return f"{moment.astimezone(timezone.utc):%H:%M:%S} UTC"
-
-
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "size": size,
     "duration": duration,
+    "milliseconds": milliseconds,
+    "likeness": likeness,
+    "timeline": timeline,
     "ago": ago,
     "exact": exact,
-    "plural": plural,
+    "images": images,
+    "products": products,
+    "done_of": done_of,
+    "word": word,
+    "separated_by": separated_by,
     "rfc3339": rfc3339,
     "status_text": status_text,
     "status_tone": status_tone,

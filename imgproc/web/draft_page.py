@@ -27,6 +27,7 @@ from imgproc.pipeline.table.columns import COLUMNS
 from imgproc.pipeline.table.read import ReadOptions
 from imgproc.web import draft_view, thumbnails
 from imgproc.web.option_fields import changed_options, load_options
+from imgproc.web.texts import N_
 
 blueprint = APIBlueprint("draft_page", __name__, enable_openapi=False, url_prefix="/files/<draft_id>")
 
@@ -125,7 +126,7 @@ def _url_at(draft: ProcessingRequest, line: str, position: str) -> str:
     urls = {(str(row["line"]), str(number)): url for row in rows for number, url in enumerate(row["urls"], 1)}
     if found := urls.get((line, position)):
         return str(found)
-    raise Problem(404, "image_not_found", "The first rows of this file have no such picture.")
+    raise Problem(404, "image_not_found", N_("The first rows of this file have no such picture."))
 
 
 def find_draft(draft_id: str) -> ProcessingRequest:
@@ -141,7 +142,7 @@ def find_draft(draft_id: str) -> ProcessingRequest:
 
 
 def _gone() -> Problem:
-    detail = "This file is no longer here: files that are not started are deleted after an hour. Choose it again."
+    detail = N_("This file is no longer here: files that are not started are deleted after an hour. Choose it again.")
     return Problem(404, "draft_not_found", detail)
 
 

@@ -18,12 +18,13 @@ from imgproc.db.models import ProcessingRequest
 from imgproc.web import display
 from imgproc.web.curl import upload_command
 from imgproc.web.option_fields import changed_options, option_fields
+from imgproc.web.texts import N_, gettext
 
 MAX_HEADINGS = 100  # that a select offers
 COLUMN_LABELS = {
-    "serialNumber": "Serial number",
-    "productName": "Product name",
-    "inputImageUrls": "Image addresses",
+    "serialNumber": N_("Serial number"),
+    "productName": N_("Product name"),
+    "inputImageUrls": N_("Image addresses"),
 }
 
 
@@ -44,7 +45,7 @@ def render(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mappin
         fault=faults.get("file"),
         headings=_headings(shown["header"], chosen),
         chosen=chosen,
-        column_labels=COLUMN_LABELS,
+        column_labels=display.translated(COLUMN_LABELS),
         stored=stored,
         hosts=_hosts(reading.get("rows", [])),
         main_options=main,
@@ -85,9 +86,10 @@ def _estimate(images: int) -> str | None:
     pace = request_list.pace(auth.owner())
     if not pace or not images:
         return None
-    return (
-        f"By your last requests this takes about {display.duration(max(1, pace.seconds * images))} and saves "
-        f"{display.size(round(pace.saved_bytes * images))}."
+    return gettext(
+        "By your last requests this takes about %(duration)s and saves %(size)s.",
+        duration=display.duration(max(1, pace.seconds * images)),
+        size=display.size(round(pace.saved_bytes * images)),
     )
 
 

@@ -8,19 +8,20 @@ from flask import Flask, Response, redirect, render_template, request, url_for
 
 from imgproc.api import auth
 from imgproc.api.problems import PROBLEM_TYPE
+from imgproc.web.texts import N_, gettext
 
 HEADINGS = {
-    400: "This call cannot be understood",
-    401: "Sign in first",
-    403: "This is not allowed",
-    404: "There is nothing here",
-    409: "That does not work right now",
-    413: "The file is too large",
-    415: "This is not a file that can be read",
-    422: "Something has to be changed first",
-    429: "Too many calls",
-    500: "Something went wrong on the server",
-    503: "The server cannot do this right now",
+    400: N_("This call cannot be understood"),
+    401: N_("Sign in first"),
+    403: N_("This is not allowed"),
+    404: N_("There is nothing here"),
+    409: N_("That does not work right now"),
+    413: N_("The file is too large"),
+    415: N_("This is not a file that can be read"),
+    422: N_("Something has to be changed first"),
+    429: N_("Too many calls"),
+    500: N_("Something went wrong on the server"),
+    503: N_("The server cannot do this right now"),
 }
 
 
@@ -47,7 +48,7 @@ def _show_page(response: Response) -> Response:
         asked = request.full_path.removesuffix("?")
         return cast("Response", redirect(url_for("login.show_login", next=asked if asked != "/" else None)))
     problem = response.get_json(force=True)
-    heading = HEADINGS.get(response.status_code, problem["title"])
+    heading = gettext(HEADINGS.get(response.status_code, problem["title"]))
     response.set_data(render_template("error.html", problem=problem, heading=heading))
     response.content_type = "text/html; charset=utf-8"
     response.headers["Cache-Control"] = "no-store"

@@ -12,21 +12,24 @@ from werkzeug.wrappers import Response
 from imgproc.api import api_keys, auth, keys
 from imgproc.api.problems import Problem
 from imgproc.core.errors import InvalidOption
+from imgproc.web import display
+from imgproc.web.request_page import message
+from imgproc.web.texts import N_
 
 PAGE = 50  # keys
 SCOPES = {
-    "read": "Read only",
-    "write": "Read and write",
-    "admin": "Admin",
+    "read": N_("Read only"),
+    "write": N_("Read and write"),
+    "admin": N_("Admin"),
 }
-LIVES = {"": "Never", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
+LIVES = {"": N_("Never"), "30": N_("In 30 days"), "90": N_("In 90 days"), "365": N_("In a year")}
 OVERLAPS = {
-    "0": "Stops at once",
-    "3600": "Works for 1 hour more",
-    "86400": "Works for 1 day more",
-    "604800": "Works for 7 days more",
+    "0": N_("Stops at once"),
+    "3600": N_("Works for 1 hour more"),
+    "86400": N_("Works for 1 day more"),
+    "604800": N_("Works for 7 days more"),
 }
-MESSAGES = {"revoked": "The key is revoked. It stopped working at once."}
+MESSAGES = {"revoked": N_("The key is revoked. It stopped working at once.")}
 
 blueprint = APIBlueprint("keys_page", __name__, enable_openapi=False, url_prefix="/keys")
 
@@ -34,7 +37,7 @@ blueprint = APIBlueprint("keys_page", __name__, enable_openapi=False, url_prefix
 @blueprint.get("")
 def show_keys() -> str:
     """The list, newest first, and the form for a new key."""
-    return _page(message=MESSAGES.get(request.args.get("did", "")))
+    return _page(message=message(MESSAGES))
 
 
 @blueprint.post("")
@@ -42,7 +45,7 @@ def create_key() -> Any:
     """Create a key and show it, once."""
     name, scope = request.form.get("name", "").strip(), request.form.get("scope", "")
     if scope not in SCOPES:
-        return _page(fault="Choose what the key may do.")
+        return _page(fault=N_("Choose what the key may do."))
     try:
         issued = api_keys.issue_key(name, scope=scope, expires_at=_expiry())
     except InvalidOption as error:
@@ -67,7 +70,13 @@ def rotate_key(key_id: str) -> Any:
         secret = keys.rotate(key, keep_seconds=int(overlap) if overlap in OVERLAPS else 0, expiry=given)
     except (InvalidOption, Problem) as error:
         return _page(fault=error.detail)
-    return _page(made={"name": key.name, "key": secret, "overlap": OVERLAPS.get(overlap)})
+    return _page(
+        made={
+            "name": key.name,
+            "key": secret,
+            "overlap": OVERLAPS.get(overlap) and display.translated(OVERLAPS)[overlap],
+        }
+    )
 
 
 def _expiry() -> datetime | None:
@@ -82,9 +91,9 @@ def _page(**context: Any) -> str:
         keys=[(key, _state(key)) for key in found],
         next_cursor=cursor,
         is_later_page="before" in request.args,
-        scopes=SCOPES,
-        lives=LIVES,
-        overlaps=OVERLAPS,
+        scopes=display.translated(SCOPES),
+        lives=display.translated(LIVES),
+        overlaps=display.translated(OVERLAPS),
         own_id=auth.owner(),
         form=request.form,
         **context,

@@ -10,13 +10,14 @@ from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from imgproc.api import api_keys, sessions
+from imgproc.web.texts import N_
 
 MAX_PATH_CHARS = 2000
-WRONG_KEY = (
+WRONG_KEY = N_(
     "No active key is like this one. Check that you copied it whole: it begins with imgproc_ and has 51 characters. It "
     "may also have expired or been revoked; then ask for another."
 )
-NO_KEY = "Paste your key first."
+NO_KEY = N_("Paste your key first.")
 
 blueprint = APIBlueprint("login", __name__, enable_openapi=False)
 

@@ -15,55 +15,54 @@ from werkzeug.datastructures import MultiDict
 from imgproc.api.inputs import UploadIn
 from imgproc.api.option_names import require_known
 from imgproc.pipeline.images.formats import DEFAULT_QUALITY, DEFAULT_SCALE, SMART
+from imgproc.web.texts import N_, gettext
 
 # The page of a file asks for these in its own way.
 ABOUT_THE_FILE = ("file", "filename", "columns", "encoding", "sheet", "invalidRows")
 FIRST = ("format", "quality", "scale")  # the others are below these, folded
 LABELS = {
-    "webhookUrl": "Webhook",
-    "reference": "Your reference",
-    "outputFormat": "Result file",
-    "bom": "Byte order mark",
-    "maxWidth": "Largest width",
-    "maxHeight": "Largest height",
-    "minSide": "Smallest side",
+    "format": N_("Format"),
+    "quality": N_("Quality"),
+    "scale": N_("Scale"),
+    "larger": N_("Larger"),
+    "columns": N_("Columns"),
+    "encoding": N_("Encoding"),
+    "sheet": N_("Sheet"),
+    "invalidRows": N_("Invalid rows"),
+    "webhookUrl": N_("Webhook"),
+    "reference": N_("Your reference"),
+    "outputFormat": N_("Result file"),
+    "bom": N_("Byte order mark"),
+    "maxWidth": N_("Largest width"),
+    "maxHeight": N_("Largest height"),
+    "minSide": N_("Smallest side"),
 }
 HINTS = {
-    "format": "Of all results.",
-    "quality": "Smart tries each picture, and takes the smallest file that looks as good as quality 50.",
-    "scale": "Of width and height. Pictures are never enlarged.",
-    "webhookUrl": "An address of yours that is told when everything is done.",
-    "reference": "Any text, such as an order number. The list and the webhook repeat it.",
-    "outputFormat": "A workbook comes beside the CSV.",
-    "bom": "Tells Excel that the CSV is UTF-8. By default as your file has it.",
+    "format": N_("Of all results."),
+    "quality": N_("Smart tries each picture, and takes the smallest file that looks as good as quality 50."),
+    "scale": N_("Of width and height. Pictures are never enlarged."),
+    "webhookUrl": N_("An address of yours that is told when everything is done."),
+    "reference": N_("Any text, such as an order number. The list and the webhook repeat it."),
+    "outputFormat": N_("A workbook comes beside the CSV."),
+    "bom": N_("Tells Excel that the CSV is UTF-8. By default as your file has it."),
 }
-PRESETS: dict[str, list[tuple[str, str]]] = {
-    "quality": [
-        (SMART, "Smart"),
-        ("30", "30, smallest"),
-        (str(DEFAULT_QUALITY), f"{DEFAULT_QUALITY}, balanced"),
-        ("65", "65"),
-        ("80", "80, fine"),
-        ("95", "95, largest"),
-    ],
-    "scale": [
-        ("1", "100 %, same size"),
-        ("0.75", "75 %"),
-        (str(DEFAULT_SCALE), f"{DEFAULT_SCALE * 100:.0f} %"),
-        ("0.33", "33 %"),
-        ("0.25", "25 %"),
-    ],
+QUALITIES = {
+    "30": N_("smallest"),
+    str(DEFAULT_QUALITY): N_("balanced"),
+    "65": "",
+    "80": N_("fine"),
+    "95": N_("largest"),
 }
-
-
+SCALES = {"1": N_("same size"), "0.75": "", str(DEFAULT_SCALE): "", "0.33": "", "0.25": ""}
 TEXTS = {
-    "jpeg": "JPEG, shown everywhere",
-    "webp": "WebP, smaller",
-    "avif": "AVIF, smallest",
-    "png": "PNG, lossless",
-    "keep": "As each picture is",
+    "jpeg": N_("JPEG, shown everywhere"),
+    "webp": N_("WebP, smaller"),
+    "avif": N_("AVIF, smallest"),
+    "png": N_("PNG, lossless"),
+    "keep": N_("As each picture is"),
+    "source": N_("source"),
     "csv": "CSV",
-    "xlsx": "CSV and Excel",
+    "xlsx": N_("CSV and Excel"),
 }
 
 
@@ -136,9 +135,9 @@ def changed_options(given: Mapping[str, str]) -> dict[str, str]:
 
 def _field(name: str, field: Field[Any], given: str | None, fault: str | None) -> OptionField:
     value = given if given is not None else _default(field)
-    choices = list(PRESETS.get(name) or _choices(field))
+    choices = _presets(name) or _choices(field)
     if choices and value not in dict(choices):
-        choices.append((value, value or "By default"))
+        choices.append((value, value or gettext("By default")))
     return OptionField(
         name=name,
         label=option_label(name),
@@ -156,20 +155,25 @@ def _default(field: Field[Any]) -> str:
     return str(default) if isinstance(default, (str, int, float)) else ""
 
 
+def _presets(name: str) -> list[tuple[str, str]]:
+    if name == "quality":
+        return [(SMART, gettext("Smart")), *((value, _named(value, word)) for value, word in QUALITIES.items())]
+    if name == "scale":
+        return [(value, _named(f"{float(value) * 100:.0f} %", word)) for value, word in SCALES.items()]
+    return []
+
+
+def _named(value: str, word: str) -> str:
+    return f"{value}, {gettext(word)}" if word else value
+
+
 def _choices(field: Field[Any]) -> list[tuple[str, str]]:
     if isinstance(field, Boolean):
-        return (
-            [("true", "Yes"), ("false", "No")]
-            if field.load_default in {True, False}
-            else [
-                ("", "By default"),
-                ("true", "Yes"),
-                ("false", "No"),
-            ]
-        )
+        yes_or_no = [("true", gettext("Yes")), ("false", gettext("No"))]
+        return yes_or_no if field.load_default in {True, False} else [("", gettext("By default")), *yes_or_no]
     for validator in field.validators:
         if isinstance(validator, OneOf):
-            return [(str(each), TEXTS.get(str(each), str(each))) for each in validator.choices]
+            return [(str(each), gettext(TEXTS.get(str(each), str(each)))) for each in validator.choices]
     return []
 
 
@@ -191,7 +195,7 @@ def option_label(name: str) -> str:
     """The name of an option as the pages write it; `max_width` and `maxWidth` are the same option."""
     first, *rest = name.split("_")
     camel = first + "".join(word.capitalize() for word in rest)
-    return LABELS.get(camel) or _spaced(camel)
+    return gettext(LABELS.get(camel) or _spaced(camel))
 
 
 def _spaced(name: str) -> str:

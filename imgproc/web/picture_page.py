@@ -15,6 +15,7 @@ from imgproc.api.views import find_request
 from imgproc.journey.services import services
 from imgproc.pipeline.images.formats import content_type_of
 from imgproc.web.request_page import find_shown
+from imgproc.web.texts import N_
 
 CHUNK_BYTES = 256 * 1024
 CACHE_SECONDS = 3600
@@ -60,7 +61,7 @@ def picture(key: str | None, picture_format: str | None, *, original: bool) -> R
     if body is None or picture_format not in SHOWN_BY_BROWSERS:
         if body is not None:
             body.close()
-        raise Problem(404, "image_not_found", "This picture is not stored, or no browser shows its format.")
+        raise Problem(404, "image_not_found", N_("This picture is not stored, or no browser shows its format."))
     response = Response(body.iter_chunks(CHUNK_BYTES), content_type=content_type_of(picture_format))
     response.call_on_close(body.close)
     response.headers["Cache-Control"] = f"private, max-age={CACHE_SECONDS}"

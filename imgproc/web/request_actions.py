@@ -18,6 +18,7 @@ from imgproc.db import gallery
 from imgproc.journey import delete
 from imgproc.journey.services import services
 from imgproc.web.request_page import render_webhook
+from imgproc.web.texts import N_
 
 blueprint = APIBlueprint("request_actions", __name__, enable_openapi=False, url_prefix="/requests/<request_id>")
 
@@ -65,7 +66,7 @@ def test_webhook(request_id: str) -> str:
     """Send a ping to the webhook of the request, and show what came back."""
     found = find_request(request_id)
     if found.webhook_url is None:
-        raise Problem(409, "no_webhook", "This request has no webhook.")
+        raise Problem(409, "no_webhook", N_("This request has no webhook."))
     try:
         return render_webhook(found, ping=send_ping(found.webhook_url))
     except (InvalidWebhookUrl, TooManyPings) as error:

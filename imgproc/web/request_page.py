@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -22,6 +23,7 @@ from imgproc.db.waiting_products import waiting_products
 from imgproc.journey.output_files import wants_xlsx
 from imgproc.web import display
 from imgproc.web.curl import command
+from imgproc.web.texts import N_, gettext, ngettext
 
 PICTURES = 24  # of a page
 PRODUCTS = 25  # of a page; of each up to MOST_IMAGES are shown
@@ -32,15 +34,15 @@ DELIVERIES = 10
 FILTERS = {"all": None, "failed": ImageStatus.FAILED, "done": ImageStatus.COMPLETED}
 # What the pages say after an action, by the name in their query.
 MESSAGES = {
-    "retried": "The failed images are being tried again.",
-    "cancelled": "Cancelled. What is done stays; what has not started will not.",
-    "resent": "The webhook is being sent again.",
+    "retried": N_("The failed images are being tried again."),
+    "cancelled": N_("Cancelled. What is done stays; what has not started will not."),
+    "resent": N_("The webhook is being sent again."),
 }
 REASONS = {
-    AT_LIMIT: "it is at its limit, or has asked for a pause",
-    "busy": "it asks for fewer requests",
-    "away": "it cannot be reached",
-    "slow": "it does not answer",
+    AT_LIMIT: N_("it is at its limit, or has asked for a pause"),
+    "busy": N_("it asks for fewer requests"),
+    "away": N_("it cannot be reached"),
+    "slow": N_("it does not answer"),
 }
 
 blueprint = APIBlueprint("request_page", __name__, enable_openapi=False, url_prefix="/requests/<request_id>")
@@ -59,7 +61,7 @@ def show_request(request_id: str) -> str:
         "request.html",
         **progress_context(found),
         tab="pictures",
-        message=MESSAGES.get(request.args.get("did", "")),
+        message=message(MESSAGES),
         groups=groups[:GROUPS],
         groups_total=len(groups),
         is_partial=found.images_failed > gallery.MOST_FAILED,
@@ -125,7 +127,7 @@ def render_webhook(found: ProcessingRequest, **context: Any) -> str:
         "webhook.html",
         **progress_context(found),
         tab="webhook",
-        message=MESSAGES.get(request.args.get("did", "")),
+        message=message(MESSAGES),
         deliveries=deliveries["items"],
         next_cursor=deliveries["nextCursor"],
         list_command=command("deliveries.list_deliveries", request_id=found.id),
@@ -172,11 +174,16 @@ def progress_context(found: ProcessingRequest, *, is_shared: bool = False) -> di
         "progress": progress,
         "ended": ended,
         "headline": headline(found, progress),
+        "title": gettext(
+            "%(done)s of %(total)s",
+            done=display.number(progress.images.completed),
+            total=display.number(progress.images.total),
+        ),
         "saved": max(0, size.source - size.output),
         "saved_percent": size.saved_percent,
         "rate": _rate(found),
         "unstarted": found.images_total - found.images_completed - found.images_failed - found.images_cancelled,
-        "waiting": [] if ended or is_shared else [(each, REASONS[each.reason]) for each in waiting_products(found.id)],
+        "waiting": [] if ended or is_shared else _waiting(found),
         "has_workbook": wants_xlsx(found),
         "poll_after": poll_after(found),
     }
@@ -185,14 +192,24 @@ def progress_context(found: ProcessingRequest, *, is_shared: bool = False) -> di
 def headline(found: ProcessingRequest, progress: Progress) -> str:
     """The request in one line: `15 of 16 images · 1 needs you · 4 min left`."""
     images = progress.images
-    parts = [f"{images.completed:,} of {display.plural(images.total, 'image')}"]
-    if images.failed:
-        parts.append(f"{images.failed:,} need{'s' if images.failed == 1 else ''} you")
-    if found.images_cancelled:
-        parts.append(f"{found.images_cancelled:,} cancelled")
+    parts = [display.done_of(images)]
+    if count := images.failed:
+        parts.append(ngettext("%(count)s needs you", "%(count)s need you", count, count=display.number(count)))
+    if count := found.images_cancelled:
+        parts.append(ngettext("%(count)s cancelled", "%(count)s cancelled", count, count=display.number(count)))
     if progress.eta_seconds is not None:
-        parts.append(f"{display.duration(progress.eta_seconds)} left")
+        parts.append(gettext("%(duration)s left", duration=display.duration(progress.eta_seconds)))
     return " · ".join(parts)
+
+
+def message(texts: Mapping[str, str]) -> str | None:
+    """What a page says after an action, by the name in its query."""
+    text = texts.get(request.args.get("did", ""))
+    return gettext(text) if text else None
+
+
+def _waiting(found: ProcessingRequest) -> list[tuple[Any, str]]:
+    return [(each, gettext(REASONS[each.reason])) for each in waiting_products(found.id)]
 
 
 def _rate(found: ProcessingRequest) -> float | None:
@@ -252,5 +269,5 @@ def shown_in(found: ProcessingRequest, image_id: str) -> gallery.Shown:
     is_id = image_id.isdecimal() and len(image_id) <= MAX_ID_DIGITS
     shown = gallery.find_image(found.id, int(image_id)) if is_id else None
     if shown is None:
-        raise Problem(404, "image_not_found", "This request has no such image; go back to its page.")
+        raise Problem(404, "image_not_found", N_("This request has no such image; go back to its page."))
     return shown

@@ -13,10 +13,18 @@ from imgproc.api import shares
 from imgproc.api.problems import Problem
 from imgproc.api.views import find_request
 from imgproc.db.models import ProcessingRequest
-from imgproc.web.request_page import progress_context
+from imgproc.web import display
+from imgproc.web.request_page import message, progress_context
+from imgproc.web.texts import N_
 
-LIVES = {"1": "In a day", "7": "In a week", "30": "In 30 days", "90": "In 90 days", "365": "In a year"}
-MESSAGES = {"revoked": "The link is revoked. It stopped working at once."}
+LIVES = {
+    "1": N_("In a day"),
+    "7": N_("In a week"),
+    "30": N_("In 30 days"),
+    "90": N_("In 90 days"),
+    "365": N_("In a year"),
+}
+MESSAGES = {"revoked": N_("The link is revoked. It stopped working at once.")}
 
 blueprint = APIBlueprint("share_page", __name__, enable_openapi=False, url_prefix="/requests/<request_id>/share")
 
@@ -24,7 +32,7 @@ blueprint = APIBlueprint("share_page", __name__, enable_openapi=False, url_prefi
 @blueprint.get("")
 def show_shares(request_id: str) -> str:
     """The links that work, and the form for a new one."""
-    return _page(find_request(request_id), message=MESSAGES.get(request.args.get("did", "")))
+    return _page(find_request(request_id), message=message(MESSAGES))
 
 
 @blueprint.post("")
@@ -49,5 +57,11 @@ def revoke_share(request_id: str, share_id: str) -> Response:
 def _page(found: ProcessingRequest, **context: Any) -> str:
     links, page = shares.links_of(found.id), progress_context(found)
     return render_template(
-        "share.html", **page, tab="share", links=links, lives=LIVES, default_days=str(shares.DAYS), **context
+        "share.html",
+        **page,
+        tab="share",
+        links=links,
+        lives=display.translated(LIVES),
+        default_days=str(shares.DAYS),
+        **context,
     )

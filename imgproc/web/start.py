@@ -26,17 +26,18 @@ from imgproc.journey import drafts
 from imgproc.journey.accept import Upload
 from imgproc.journey.services import services
 from imgproc.pipeline.images.options import CompressOptions
-from imgproc.web import sample_catalogue
+from imgproc.web import display, sample_catalogue
 from imgproc.web.curl import upload_command
 from imgproc.web.error_pages import prefers_json
+from imgproc.web.texts import N_
 
 PAGE = 20  # requests
 MAX_SEARCH_CHARS = 100
 FILTERS = {
-    "open": ("In progress", OPEN),
-    "done": ("Done", (RequestStatus.COMPLETED,)),
-    "problems": ("With failures", (RequestStatus.COMPLETED_WITH_ERRORS, RequestStatus.FAILED)),
-    "cancelled": ("Cancelled", (RequestStatus.CANCELLED,)),
+    "open": (N_("In progress"), OPEN),
+    "done": (N_("Done"), (RequestStatus.COMPLETED,)),
+    "problems": (N_("With failures"), (RequestStatus.COMPLETED_WITH_ERRORS, RequestStatus.FAILED)),
+    "cancelled": (N_("Cancelled"), (RequestStatus.CANCELLED,)),
 }
 
 blueprint = APIBlueprint("start", __name__, enable_openapi=False, template_folder="templates")
@@ -55,7 +56,7 @@ def read_file() -> Any:
     """Keep the chosen file and show how it is read; what is no table is refused on this page."""
     file = request.files.get("file")
     if file is None or not file.filename:
-        return render_page(fault="No file was chosen. Choose one, then read it.")
+        return render_page(fault=N_("No file was chosen. Choose one, then read it."))
     return _draft(file, filename_of(file))
 
 
@@ -63,7 +64,7 @@ def read_file() -> Any:
 def read_sample() -> Any:
     """Read the sample catalogue, as if it had been chosen."""
     if "samples" not in current_app.blueprints:
-        raise Problem(404, "not_found", "This server has no sample catalogue; choose a file of yours.")
+        raise Problem(404, "not_found", N_("This server has no sample catalogue; choose a file of yours."))
     with TemporaryFile() as file, HashedSpool(file) as stream:
         stream.write(sample_catalogue.catalogue())
         stream.seek(0)
@@ -114,7 +115,7 @@ def render_page(**context: Any) -> str:
         next_cursor=cursor,
         is_later_page=before is not None,
         query={"q": text, "show": chosen if chosen in FILTERS else ""},
-        filters=FILTERS,
+        filters=display.translated({name: text for name, (text, _) in FILTERS.items()}),
         max_bytes=services().settings.max_upload_bytes,
         command=upload_command("products.csv", {"quality": "smart"}),
         has_sample="samples" in current_app.blueprints,

@@ -15,6 +15,8 @@ from imgproc.core.errors import HostWait, ImageError, ServerBusy, TooManyUploads
 from imgproc.journey.previews import previews
 from imgproc.pipeline.images.compress import CompressOptions, Rendition
 from imgproc.pipeline.images.formats import content_type_of
+from imgproc.web.sentences import said_text
+from imgproc.web.texts import N_
 
 THREADS_PER_THUMBNAIL = 4  # most threads stay free for other calls
 CACHE_SECONDS = 3600
@@ -43,7 +45,7 @@ class Preview:
 def preview(urls: Sequence[str], options: CompressOptions) -> Preview:
     """What the options make of the first of some pictures that can be made; few are tried, because a person waits."""
     slots: Slots = current_app.extensions["thumbnail_slots"]
-    fault = "The first rows have no picture."
+    fault = N_("The first rows have no picture.")
     try:
         with slots.hold(auth.bucket()):
             for url in urls[:MOST_TRIES]:
@@ -55,7 +57,7 @@ def preview(urls: Sequence[str], options: CompressOptions) -> Preview:
                 before = _data_url(source, content_type_of(made.source.format)) if len(source) <= MOST_SHOWN else None
                 return Preview(url, before, _data_url(made.body, made.content_type), made)
     except (TooManyUploads, ServerBusy, HostWait):
-        fault = "Another picture is being made, or its host needs a pause; try again in a moment."
+        fault = N_("Another picture is being made, or its host needs a pause; try again in a moment.")
     return Preview(fault=fault)
 
 
@@ -76,7 +78,7 @@ def answer(url: str) -> Response:
     except (TooManyUploads, ServerBusy, HostWait):
         return Response(status=202, headers={"Retry-After": "1"})
     except ImageError as error:
-        return jsonify({"code": error.code, "detail": error.detail})
+        return jsonify({"code": error.code, "detail": said_text(error.detail)})
     response = Response(body, content_type="image/jpeg")
     response.headers["Cache-Control"] = f"private, max-age={CACHE_SECONDS}"
     return response

@@ -18,6 +18,7 @@ from imgproc.journey import delete, previews
 from imgproc.journey.services import services
 from imgproc.web.option_fields import ABOUT_THE_FILE
 from tests.integration.driver import configure, drain, get, pass_time, row, rows, status_of, the_app
+from tests.integration.pages import ask, text_of
 from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost
@@ -25,7 +26,6 @@ from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
 
-PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 TWO_COLUMNS = "Key,Label,Pictures A,Pictures B\n1,Mug,{0}/chelsea.jpg,{0}/coffee.png\n"
 # Thumbnails may not reach these, whatever a file says.
 HOSTILE = (
@@ -39,24 +39,12 @@ HOSTILE = (
 )
 
 
-def ask(path: str, *, method: str = "GET", **given: Any) -> Any:
-    """Ask for a page as a browser does; the response."""
-    return current_app.test_client().open(path, method=method, headers=PAGE, **given)
-
-
 def choose(content: str, *, name: str = "products.csv") -> str:
     """Choose a file on the start page; the path of the page that shows how it is read."""
     response = ask("/", method="POST", data={"file": (io.BytesIO(content.encode()), name)})
     assert response.status_code == 303, response.text
     path: str = response.location
     return path
-
-
-def text_of(path: str) -> str:
-    """The text of a page, with its entities decoded and its space collapsed."""
-    response = ask(path)
-    assert response.status_code == 200, response.text
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", response.text)))
 
 
 def test_the_start_page_has_one_file_input_and_answers_json_with_links() -> None:

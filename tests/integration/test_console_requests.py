@@ -1,47 +1,24 @@
-"""The console's pages of a request: counts, failures, retries of a group, actions, pictures, webhooks, errors."""
+"""The console's pages of a request: counts, failures, retries of a group, actions, products, webhooks, errors."""
 
 from __future__ import annotations
 
 import html
 import re
-from typing import Any
 
 import pytest
 from flask import Flask, current_app
 
 from imgproc.db import gallery
-from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.web import request_page
 from tests.integration.driver import codes_of, drain, get, rows, status_of, submit, upload
+from tests.integration.pages import ask, made, text_of
 from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost
 from tests.support.photographs import photo_file
 
 pytestmark = pytest.mark.usefixtures("app")
-
-PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-
-
-def ask(path: str, *, method: str = "GET", **given: Any) -> Any:
-    """Ask for a page as a browser does; the response. The session is reset first, as for a separate caller."""
-    db.session.rollback()
-    return current_app.test_client().open(path, method=method, headers=PAGE | given.pop("headers", {}), **given)
-
-
-def text_of(path: str) -> str:
-    """The text of a page, with its entities decoded and its space collapsed."""
-    response = ask(path)
-    assert response.status_code == 200, response.text
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", response.text)))
-
-
-def made(shop: ImageHost, *paths: str, **options: Any) -> str:
-    """A request with one product for each path of the shop, processed to its end; its id."""
-    request_id = submit(csv_of(*(f"{shop.url}{path}" for path in paths)), **options)
-    drain(request_id)
-    return request_id
 
 
 def test_failures_are_grouped_by_cause_and_host(shop: ImageHost) -> None:
@@ -134,53 +111,6 @@ def test_the_progress_is_polled_by_its_entity_tag(shop: ImageHost) -> None:
     ended = ask(f"/requests/{request_id}/progress", headers={"If-None-Match": first.headers["ETag"]})
     assert (ended.status_code, "Retry-After" in ended.headers) == (200, False)
     assert "1 of 1 image" in ended.text
-
-
-def test_pictures_come_worst_first_and_through_this_server(shop: ImageHost) -> None:
-    """Failed ones, then those that save least. No page names the host of a bucket."""
-    request_id = made(shop, "/coffee.png", "/chelsea.jpg", "/missing.jpg")
-    shown = gallery.worst(request_id, status=None, limit=9, offset=0)
-    ratios = [each.image.output_bytes / each.image.source_bytes for each in shown[1:]]
-    assert (shown[0].image.error_code, ratios) == ("http_404", sorted(ratios, reverse=True))
-    page = ask(f"/requests/{request_id}").text
-    assert not re.findall(r'src="http', page)
-    for image in shown[1:]:
-        path = f"/requests/{request_id}/images/{image.image.id}"
-        assert "Before" in text_of(path)
-        after, before = ask(f"{path}/after"), ask(f"{path}/before")
-        assert (after.content_type, len(after.data)) == ("image/jpeg", image.image.output_bytes)
-        assert before.content_type == f"image/{image.image.source_format}"
-        assert "sandbox" in after.headers["Content-Security-Policy"]
-        assert after.headers["X-Content-Type-Options"] == "nosniff"
-
-
-@pytest.mark.parametrize("image_id", ["0", "-1", "1e3", "9" * 30, "x"])
-def test_an_image_that_there_is_not_is_not_found(shop: ImageHost, image_id: str) -> None:
-    """Whatever the id is."""
-    request_id = made(shop, "/chelsea.jpg")
-    assert ask(f"/requests/{request_id}/images/{image_id}").status_code == 404
-
-
-def test_an_image_of_another_request_is_not_found(shop: ImageHost) -> None:
-    """Although both belong to the caller."""
-    one, two = made(shop, "/chelsea.jpg"), made(shop, "/coffee.png")
-    image_id = gallery.worst(one, status=None, limit=1, offset=0)[0].image.id
-    assert [ask(f"/requests/{each}/images/{image_id}/after").status_code for each in (one, two)] == [200, 404]
-
-
-def test_large_requests_are_shown_in_row_order(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pages follow each other without a gap, and the filters hold."""
-    request_id = made(shop, *["/chelsea.jpg"] * 4, "/missing.jpg")
-    monkeypatch.setattr(gallery, "MOST_SORTED", 3)
-    monkeypatch.setattr(request_page, "PICTURES", 2)
-    path, lines = f"/requests/{request_id}", []
-    while path:
-        page = ask(path).text
-        lines += re.findall(r"SKU (\d)(?:</p>|, image)", page.partition('id="pictures"')[2].partition("</section>")[0])
-        following = re.search(r'rel="next" href="([^"#]*)', page)
-        path = html.unescape(following[1]) if following else ""
-    assert list(dict.fromkeys(lines)) == ["1", "2", "3", "4", "5"]
-    assert "SKU 5" in text_of(f"/requests/{request_id}?show=failed")
 
 
 def test_products_are_listed_in_pages(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:

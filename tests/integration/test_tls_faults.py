@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from urllib3.util import Url, parse_url
 
 from imgproc.core.errors import HostWait
+from imgproc.core.metrics import StageSeconds
 from imgproc.pipeline.http.aia import MOST_FETCHES
 from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, Failure, explain
@@ -278,6 +279,19 @@ def test_a_missing_intermediate_is_fetched_once(
     with serving(keep_alive, tls=leaf.server()) as one, serving(keep_alive, tls=leaf.server()) as other, Deadline(5):
         assert [get(session, url) for url in (one.url, other.url, one.url)] == [b"ok"] * 3
     assert library.asked == ["/middle"]
+
+
+def test_the_handshake_is_measured_apart_from_the_connection(session: GuardedSession, authorities: Authorities) -> None:
+    """Over a connection that is open already, neither takes place."""
+    leaf, stages = issue("x", by=authorities.root), []
+    with serving(keep_alive, tls=leaf.server()) as server:
+        for _ in range(2):
+            spent: StageSeconds = {}
+            with Deadline(5, spent=spent), session.request("GET", parse_url(server.url), headers={}) as response:
+                response.read(2)
+            stages.append(set(spent))
+        session.close()  # A TLS server of these waits for the end of its connections.
+    assert stages == [{"connect", "tls", "first_byte"}, {"first_byte"}]
 
 
 def test_two_missing_intermediates_are_fetched(

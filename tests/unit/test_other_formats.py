@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from imgproc.core.errors import CompressError
+from imgproc.core.metrics import StageSeconds
 from imgproc.pipeline import programs
 from imgproc.pipeline.images import apart
 from imgproc.pipeline.images import svg as drawings
@@ -304,6 +305,13 @@ def test_a_drawing_reads_nothing_else(address: str) -> None:
     rendition = run(svg(f"{parts}<style>@import url({address});</style>"))
     assert corners(rendition.body) == (WHITE,) * 4
     assert shown(rendition) == ["reference_left_out"]
+
+
+def test_the_other_process_says_what_it_took() -> None:
+    """As if the picture had been made here."""
+    spent: StageSeconds = {}
+    compress(svg("<rect/>"), options=CompressOptions(), max_pixels=10**6, spent=spent)
+    assert set(spent) == {"decode", "encode"}
 
 
 def test_text_of_a_drawing_is_noted() -> None:

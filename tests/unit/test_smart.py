@@ -123,6 +123,23 @@ def test_png_of_few_colours_gets_a_palette() -> None:
     assert decode(run(source, format="png", quality="smart", scale=1.0).body).mode == "P"
 
 
+@pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
+def test_says_how_much_it_looks_like_the_picture(target: str) -> None:
+    """By the measure of the search, which a PNG has no need of."""
+    source = encode(photo("coffee"), "PNG")
+    made = run(source, format=target, quality="smart")
+    reference = layers(decode(run(source, format="png").body))
+    assert made.likeness == pytest.approx(1 - distance(reference, layers(Image.open(io.BytesIO(made.body)))), abs=1e-6)
+    assert run(source, format=target).likeness == (1.0 if target == "png" else None)
+
+
+def test_the_pixels_of_the_source_are_wholly_alike() -> None:
+    """They are the source."""
+    source = encode(photo("coffee"), "JPEG", quality=20)
+    kept = run(source, scale=1.0, quality=90, larger="source")
+    assert (kept.kept, kept.likeness) == (True, 1.0)
+
+
 def test_transparency_is_kept() -> None:
     """The search compares transparency as well."""
     for target in ("webp", "avif"):

@@ -19,6 +19,7 @@ CANCELLED_IMAGE = {
     "error_detail": "The request was cancelled before this image was started; retry the request to process it.",
     "error_retryable": True,
 }
+NOT_FAILED = dict.fromkeys(("error_code", "error_detail", "error_retryable", "stages_ms"))
 NOT_REFUSED = {"refusals": 0, "refused_since": None, "host_answered": None}
 UNSUCCESSFUL = (ProductStatus.FAILED, ProductStatus.CANCELLED)
 _CLEARED = dict.fromkeys(("finished_at", "cancel_requested_at", "error_code", "error_detail"))
@@ -149,7 +150,7 @@ def _reopen_products(connection: Connection, product_ids: sa.Select[Any]) -> int
         sa.update(ProductImage)
         .where(ProductImage.status.in_([ImageStatus.FAILED, ImageStatus.CANCELLED]))
         .where(ProductImage.product_id.in_(product_ids))
-        .values(status=ImageStatus.PENDING, error_code=None, error_detail=None, error_retryable=None, **NOT_REFUSED)
+        .values(status=ImageStatus.PENDING, **NOT_FAILED, **NOT_REFUSED)
     )
     connection.execute(
         sa.update(Product)

@@ -20,7 +20,7 @@ from imgproc.db.statuses import ImageStatus, ProductStatus
 from imgproc.db.transitions.results import FailedImage, MadeImage
 
 CANDIDATES = 20  # images with the same URL that are checked for a lease, or for the same owner and options
-MADE = tuple(column.name for column in fields(MadeImage) if column.name != "duration_ms")
+MADE = tuple(column.name for column in fields(MadeImage) if column.name not in {"duration_ms", "stages_ms"})
 
 
 @dataclass(frozen=True)

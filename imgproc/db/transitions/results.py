@@ -22,7 +22,8 @@ class MadeImage:
     """A made image: its two objects, the facts of both, and the host's validators (RFC 9110, 8.8).
 
     Each field is a column of `product_images`. `output_kept` says that the rendition has the pixels of the source;
-    `notes` are what else a caller should know of it, each a code and a detail, or None if there are none.
+    `likeness` is from 0 to 1, or None if it was not measured. `notes` are what else a caller should know of it, each a
+    code and a detail, or None if there are none. `stages_ms` are the milliseconds of each stage of the last attempt.
     An `etag` of None says that no later request may reuse the image; an empty one, that the host gave none.
     """
 
@@ -37,10 +38,12 @@ class MadeImage:
     output_height: int
     output_format: str
     output_kept: bool
+    likeness: float | None = None
     notes: list[dict[str, str]] | None = None
     etag: str | None = None
     last_modified: str | None = None
     duration_ms: int | None = None
+    stages_ms: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class FailedImage:
     error_code: str
     error_detail: str | None = None
     error_retryable: bool | None = None
+    stages_ms: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)

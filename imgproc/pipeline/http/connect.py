@@ -45,7 +45,7 @@ def connect(host: str, port: int, *, seconds: float, check: Check) -> socket.soc
     if not addresses:
         raise OSError(f"{host} has no addresses")
     try:
-        with timed("connect"):
+        with timed("connect", Deadline.current().spent):
             connection = _dial(addresses, min(seconds, Deadline.current().remaining()))
     except TimeoutError as error:
         raise Unreachable(f"{host} did not accept a connection in time") from error
@@ -85,7 +85,7 @@ def _look_up(host: str, port: int) -> Sequence[AddressInfo]:
 
     threading.Thread(target=ask, name="look-up", daemon=True).start()
     try:
-        with timed("dns"):
+        with timed("dns", Deadline.current().spent):
             return answer.result(timeout=Deadline.current().remaining())
     except futures.TimeoutError as error:  # Not the built-in TimeoutError before Python 3.11.
         raise NoDNSAnswer("DNS did not answer in time") from error

@@ -15,7 +15,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from imgproc.core.metrics import timed
+from imgproc.core.metrics import observe, timed
 from imgproc.pipeline.http.addresses import Address, Network, check_address
 from imgproc.pipeline.http.connect import connect
 from imgproc.pipeline.http.deadline import Deadline
@@ -44,9 +44,12 @@ class _Connection(HTTPConnection):
         self._connect_timeout = connect_timeout
         self._max_idle = max_idle
         self._answered_at: float | None = None  # None until this connection has answered once
+        self._dialled_at: float | None = None  # None until it has been dialled
 
     def _new_conn(self) -> socket.socket:
-        return connect(self._dns_host, self.port, seconds=self._connect_timeout, check=self._check)
+        connection = connect(self._dns_host, self.port, seconds=self._connect_timeout, check=self._check)
+        self._dialled_at = time.monotonic()
+        return connection
 
     def _check(self, address: Address) -> None:
         check_address(address, self.port, host=self.host, allowed_networks=self._allowed_networks)
@@ -77,7 +80,7 @@ class _Connection(HTTPConnection):
             StaleConnection: the connection was reused and broke or timed out.
         """
         try:
-            with timed("first_byte"):
+            with timed("first_byte", Deadline.current().spent):
                 response = super().getresponse()
         except OSError as error:
             if self._answered_at is not None:
@@ -88,7 +91,15 @@ class _Connection(HTTPConnection):
 
 
 class _TLSConnection(_Connection, HTTPSConnection):
-    pass
+    """Measures the handshake, too."""
+
+    def connect(self) -> None:
+        self._dialled_at = None
+        try:
+            super().connect()
+        finally:
+            if self._dialled_at is not None:
+                observe("tls", time.monotonic() - self._dialled_at, Deadline.current().spent)
 
 
 class _AsWritten(HTTPConnectionPool):

@@ -11,6 +11,8 @@ import time
 from contextlib import suppress
 from contextvars import ContextVar, Token
 
+from imgproc.core.metrics import StageSeconds
+
 _current: ContextVar[Deadline] = ContextVar("deadline")
 
 
@@ -83,11 +85,13 @@ class Deadline:
     A read time-out starts again with every byte, so a server that sends single bytes never reaches it. A deadline
     bounds the whole exchange: callers wait for at most `remaining`. At the end the watched socket is shut down, which
     wakes its reader with an error or an early end of data; `expired` tells that from a real end. `seconds` is what the
-    current step was given, and `received` counts the bytes of all answers.
+    current step was given, and `received` counts the bytes of all answers. The stages of the exchange add what they
+    take to `spent`.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, spent: StageSeconds | None = None) -> None:
         self.seconds = self._total = seconds
+        self.spent = spent
         self.expired = False
         self.met = False
         self.ends = 0.0

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from imgproc.core.errors import CompressError
+from imgproc.core.metrics import StageSeconds
 from imgproc.core.process import confine
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, compress
 
@@ -39,13 +40,16 @@ def _say(message: dict[str, Any], body: bytes = b"") -> None:
 def main(task: dict[str, Any]) -> None:
     """Compress the picture, and print the answer."""
     source = sys.stdin.buffer.read(task["bytes"])
-    options = CompressOptions(**task["options"])
+    options, spent = CompressOptions(**task["options"]), StageSeconds()
+    memory = _MemoryOfParent()
     try:
-        made = compress(source, options=options, max_pixels=task["max_pixels"], memory=_MemoryOfParent(), is_apart=True)
+        made = compress(
+            source, options=options, max_pixels=task["max_pixels"], memory=memory, is_apart=True, spent=spent
+        )
     except CompressError as error:
         _say({"error": {"code": error.code, "detail": error.detail}})
         return
-    body, said = made.body, asdict(made) | {"body": len(made.body)}
+    body, said = made.body, asdict(made) | {"body": len(made.body), "spent": spent}
     _say(said, body)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from imgproc.core.metrics import timed
+from imgproc.core.metrics import StageSeconds, observe, timed
 from imgproc.pipeline.images.apart import run_apart
 from imgproc.pipeline.images.colours import is_srgb
 from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.decode import decode_resized, output_factor
-from imgproc.pipeline.images.encode import check_sides, encode
+from imgproc.pipeline.images.encode import check_sides
 from imgproc.pipeline.images.faults import FAULTS, explain
 from imgproc.pipeline.images.formats import APART, MAX_QUALITY, SMART, SOURCE, content_type_of, extension_of, identify
 from imgproc.pipeline.images.keep import keep
@@ -30,7 +30,7 @@ from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of, turn_up
 from imgproc.pipeline.images.parts import check_parts
 from imgproc.pipeline.images.readers import open_image, silence_pillow
 from imgproc.pipeline.images.sizes import fits, scaled_size, size_notes
-from imgproc.pipeline.images.smart import encode_smart
+from imgproc.pipeline.images.smart import Encoded, encode_plain, encode_smart
 from imgproc.pipeline.images.source_notes import notes_of
 
 # The names that code outside this folder imports.
@@ -55,7 +55,9 @@ class Rendition:
     """The encoded image, how to serve it, and the facts of the source and the output.
 
     `kept` is True where the output shows the source's own pixels at full size, because encoding them again made no
-    smaller file, or one larger than the source. `notes` say what else a caller should know.
+    smaller file, or one larger than the source. `likeness` is 1 where the output looks as the resized source does, and
+    less the more it differs; None if it was not measured, which only `quality=smart` does. `notes` say what else a
+    caller should know.
     """
 
     body: bytes
@@ -63,6 +65,7 @@ class Rendition:
     source: ImageFacts
     output: ImageFacts
     kept: bool = False
+    likeness: float | None = None
     notes: tuple[ImageNote, ...] = ()
 
 
@@ -73,13 +76,15 @@ def compress(
     max_pixels: int,
     memory: MemoryBudget | None = None,
     is_apart: bool = False,
+    spent: StageSeconds | None = None,
 ) -> Rendition:
     """Make one rendition of `source`: its first frame, upright, scaled, in sRGB, without metadata.
 
     Each side becomes as many times the source's as `factor_of` says, rounded as by `scaled_size`. WebP, AVIF and PNG
     keep transparency; a JPEG shows it as white. The call waits until `memory`, which all threads share, has what the
     image needs.
-    A picture of a format in `APART` is compressed by another process, which sets `is_apart`.
+    A picture of a format in `APART` is compressed by another process, which sets `is_apart`. What decoding and encoding
+    take is added to `spent`.
 
     Raises:
         CompressError: `not_an_image`, `unsupported_format`, `too_many_pixels`, `corrupt_image`, `truncated_image`,
@@ -90,7 +95,7 @@ def compress(
     source_format = identify(source)
     if source_format in APART and not is_apart:
         answer = run_apart(source, source_format=source_format, options=options, max_pixels=max_pixels, memory=memory)
-        return _made_apart(*answer)
+        return _made_apart(*answer, spent)
     target = options.output_format(source_format)
     image: ImageFile.ImageFile | None = None
     try:
@@ -101,7 +106,7 @@ def compress(
         check_sides(scaled_size(image.size, factor), target=target, scale=factor)
         full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
         with _hold_memory(memory, image, factor, target, options):
-            with timed("decode"):
+            with timed("decode", spent):
                 picture = decode_resized(image, source, factor=factor, options=options, target=target)
             orientation = orientation_of(image)
             facts = ImageFacts(len(source), *turned_size(full_size, orientation), source_format)
@@ -109,16 +114,18 @@ def compress(
             notes = notes_of(image, source, source_format)
             image = None  # Frees the picture at full size.
             picture = turn_upright(picture, orientation)
-            with timed("encode"):
-                body = _encode(picture, target, factor, options, time)
-                kept = _keep(source, facts, body, options, time) if may_keep else None
+            with timed("encode", spent):
+                made = _encode(picture, target, factor, options, time)
+                kept = _keep(source, facts, made.body, options, time) if may_keep else None
     except FAULTS as error:
         raise explain(error, source, source_format, image) from error
-    return _rendition(facts, ImageFacts(len(body), *picture.size, target), body, kept, options, notes)
+    return _rendition(facts, ImageFacts(len(made.body), *picture.size, target), made, kept, options, notes)
 
 
-def _made_apart(answer: dict[str, Any], body: bytes) -> Rendition:
+def _made_apart(answer: dict[str, Any], body: bytes, spent: StageSeconds | None) -> Rendition:
     """The rendition that another process made and described."""
+    for stage, seconds in answer.pop("spent").items():
+        observe(stage, seconds, spent)
     parts = {name: ImageFacts(**answer[name]) for name in ("source", "output")}
     notes = tuple(ImageNote(**note) for note in answer["notes"])
     return Rendition(**answer | parts | {"body": body, "notes": notes})
@@ -151,10 +158,10 @@ def _may_keep(image: ImageFile.ImageFile, facts: ImageFacts, target: str, option
     )
 
 
-def _encode(picture: Image.Image, target: str, scale: float, options: CompressOptions, time: CpuTime) -> bytes:
+def _encode(picture: Image.Image, target: str, scale: float, options: CompressOptions, time: CpuTime) -> Encoded:
     if options.quality == SMART:
         return encode_smart(picture, target=target, scale=scale, time=time)
-    return encode(picture, target=target, quality=options.quality, scale=scale)
+    return encode_plain(picture, target=target, quality=options.quality, scale=scale)
 
 
 def _keep(source: bytes, facts: ImageFacts, body: bytes, options: CompressOptions, time: CpuTime) -> bytes | None:
@@ -169,19 +176,21 @@ def _keep(source: bytes, facts: ImageFacts, body: bytes, options: CompressOption
 def _rendition(
     source: ImageFacts,
     made: ImageFacts,
-    body: bytes,
+    encoded: Encoded,
     kept: bytes | None,
     options: CompressOptions,
     notes: tuple[ImageNote, ...],
 ) -> Rendition:
     output = made if kept is None else replace(source, bytes=len(kept))
+    error = encoded.error if kept is None else 0.0
     notes += size_notes((source.width, source.height), (output.width, output.height), options)
     return Rendition(
-        body=body if kept is None else kept,
+        body=encoded.body if kept is None else kept,
         content_type=content_type_of(output.format),
         source=source,
         output=output,
         kept=kept is not None,
+        likeness=None if error is None else max(0.0, 1.0 - error),
         notes=(*notes, *_larger_notes(source, made, output, options)),
     )
 

@@ -37,7 +37,14 @@ class _Probe(NamedTuple):
     excess: float
 
 
-def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTime) -> bytes:
+class Encoded(NamedTuple):
+    """A file, and its visible difference from the picture; None if nothing has measured it."""
+
+    body: bytes
+    error: float | None
+
+
+def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTime) -> Encoded:
     """The smallest file of `target` found within `time` that looks no worse than the plain file of quality 50.
 
     If none is found, it is the plain file.
@@ -47,35 +54,48 @@ def encode_smart(picture: Image.Image, *, target: str, scale: float, time: CpuTi
     Raises:
         CompressError: `encode_failed`, where the format cannot hold the picture.
     """
-    plain = encode(picture, target=target, quality=PLAIN_QUALITY, scale=scale)
+    best = encode_plain(picture, target=target, quality=PLAIN_QUALITY, scale=scale)
     pixels = picture.width * picture.height
     each = SEARCH_BYTES[target, picture.mode == "RGBA"]
     if pixels > SEARCHED_PIXELS or pixels * each > IMAGE_BYTES:
-        return plain
-    best = plain
+        return best
     try:
-        for body in _smaller(picture, plain, target=target, time=time):
-            best = min(best, body, key=len)
+        for found in _smaller(picture, best.body, target=target, time=time):
+            best = min(found, best, key=_size)
     except (CompressError, *FAULTS):  # A failed search loses nothing.
         return best
     return best
 
 
-def _smaller(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> Iterator[bytes]:
+def encode_plain(picture: Image.Image, *, target: str, quality: int, scale: float) -> Encoded:
+    """The file of one quality. Only a PNG is known to look the same.
+
+    Raises:
+        CompressError: `encode_failed`, where the format cannot hold the picture.
+    """
+    body = encode(picture, target=target, quality=quality, scale=scale)
+    return Encoded(body, 0.0 if target == "png" else None)
+
+
+def _size(encoded: Encoded) -> int:
+    return len(encoded.body)
+
+
+def _smaller(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> Iterator[Encoded]:
     if target == "png":
         yield from _lossless(picture, time)
     else:
         yield _search(picture, plain, target=target, time=time)
 
 
-def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> bytes:
+def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> Encoded:
     """The smallest of a few probes that are good enough, or `plain`; the errors of earlier probes choose the next."""
     encoder, quality = STRONGER[target]
     cost = _first_cost(picture, plain, target)
     reference = layers(picture)
     allowed = _error(reference, plain, target)
     worse = better = None
-    best = plain
+    best = kept = Encoded(plain, allowed)
     for _ in range(PROBES):
         before = time.left
         if cost > before:
@@ -86,12 +106,12 @@ def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -
         if excess > 0:
             worse = _Probe(quality, excess)
         else:
-            better, best = _Probe(quality, excess), body
+            better, best = _Probe(quality, excess), Encoded(body, error)
         cost = DEARER * (before - time.left)
         if -CLOSE <= excess <= 0 or (next_one := _next(worse, better)) is None:
             break
         quality = next_one
-    return best
+    return min(best, kept, key=_size)
 
 
 def _first_cost(picture: Image.Image, plain: bytes, target: str) -> float:
@@ -150,12 +170,12 @@ def _webp_method(picture: Image.Image) -> int:
     return 4 if picture.mode == "RGBA" else 6
 
 
-def _lossless(picture: Image.Image, time: CpuTime) -> Iterator[bytes]:
+def _lossless(picture: Image.Image, time: CpuTime) -> Iterator[Encoded]:
     """The same picture as PNG with more effort, and with a palette or without alpha where that loses nothing."""
     if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (255, 255):
         picture = picture.convert("RGB")
-    yield encode(picture, target="png", quality=PLAIN_QUALITY, time=time, compress_level=9)
+    yield Encoded(encode(picture, target="png", quality=PLAIN_QUALITY, time=time, compress_level=9), 0.0)
     if picture.mode == "RGB" and picture.getcolors(256):
         paletted = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         if ImageChops.difference(paletted.convert("RGB"), picture).getbbox() is None:
-            yield encode(paletted, target="png", quality=PLAIN_QUALITY, time=time, compress_level=9)
+            yield Encoded(encode(paletted, target="png", quality=PLAIN_QUALITY, time=time, compress_level=9), 0.0)

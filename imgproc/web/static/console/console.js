@@ -3,6 +3,8 @@
 document.documentElement.classList.add("js");
 
 const every = (selector, act, root = document) => root.querySelectorAll(selector).forEach(act);
+const texts = JSON.parse(document.body.dataset.texts);
+const text = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 // Choosing a file, or dropping it anywhere on the page, reads it at once and shows how much has been sent.
@@ -10,7 +12,7 @@ const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000
 function readAtOnce(form) {
   const input = form.querySelector("input[type=file]");
   const progress = form.querySelector(".drop-progress");
-  const say = (text) => { form.querySelector("[data-drop-text]").textContent = text; };
+  const say = (said) => { form.querySelector("[data-drop-text]").textContent = said; };
 
   function send() {
     const file = input.files[0];
@@ -18,23 +20,23 @@ function readAtOnce(form) {
     progress.hidden = false;
     if (file.size > Number(form.dataset.maxBytes)) {
       progress.querySelector("progress").hidden = true;
-      say(`${file.name} is larger than ${form.dataset.maxText}. Split it, or zip it.`);
+      say(text("tooLarge", { name: file.name, size: form.dataset.maxText }));
       input.value = "";
       return;
     }
     progress.querySelector("progress").hidden = false;
-    say(`Sending ${file.name} …`);
+    say(text("sending", { name: file.name }));
     const call = new XMLHttpRequest();
     call.upload.addEventListener("progress", (event) => {
       progress.querySelector("progress").value = event.lengthComputable ? (100 * event.loaded) / event.total : 0;
-      if (event.loaded === event.total) say("Reading it …");
+      if (event.loaded === event.total) say(text("reading"));
     });
     call.addEventListener("load", () => {
       const isRead = call.status < 300 && new URL(call.responseURL).pathname !== location.pathname;
       if (isRead) location.assign(call.responseURL);
       else replacePage(call.responseText);
     });
-    call.addEventListener("error", () => say("The connection broke off. Choose the file again."));
+    call.addEventListener("error", () => say(text("broken")));
     call.open("POST", form.action);
     call.setRequestHeader("Accept", "text/html");
     call.send(new FormData(form));
@@ -159,9 +161,9 @@ async function poll(place) {
     if (answer.status === 200) {
       etag = answer.headers.get("ETag");
       place.innerHTML = await answer.text();
-      const headline = place.querySelector("strong").textContent;
-      document.querySelector("[data-live]").textContent = headline;
-      document.title = document.title.replace(/^[^·]*/, `${headline.replace(/ images?.*$/s, "")} `);
+      const headline = place.querySelector("strong");
+      document.querySelector("[data-live]").textContent = headline.textContent;
+      document.title = document.title.replace(/^[^·]*/, () => `${headline.dataset.title} `);
     }
     wait = Number(answer.headers.get("Retry-After"));
     if (!wait) return refresh();
@@ -211,18 +213,18 @@ function addSlider(compare) {
   compare.style.setProperty("--ratio", before.getAttribute("width") / before.getAttribute("height"));
   const scroll = Object.assign(document.createElement("div"), { className: "compare-scroll", tabIndex: 0 });
   scroll.setAttribute("role", "group");
-  scroll.setAttribute("aria-label", "Before and after");
+  scroll.setAttribute("aria-label", text("compare"));
   stage.replaceWith(scroll);
   scroll.append(stage);
   const tools = Object.assign(document.createElement("div"), { className: "compare-tools" });
   const id = `slider-${compare.dataset.width}-${Math.floor(Math.random() * 1e6)}`;
-  const label = Object.assign(document.createElement("label"), { htmlFor: id, textContent: "Before ↔ after" });
+  const label = Object.assign(document.createElement("label"), { htmlFor: id, textContent: text("slider") });
   const slider = Object.assign(document.createElement("input"), { type: "range", id, min: 0, max: 100, value: 50 });
-  const exact = Object.assign(document.createElement("button"), { type: "button", className: "button button-small", textContent: "Show 1:1" });
+  const exact = Object.assign(document.createElement("button"), { type: "button", className: "button button-small", textContent: text("exact") });
   exact.setAttribute("aria-pressed", "false");
   const move = () => {
     compare.style.setProperty("--at", `${slider.value}%`);
-    slider.setAttribute("aria-valuetext", `${slider.value} % before`);
+    slider.setAttribute("aria-valuetext", text("before", { percent: slider.value }));
   };
   slider.addEventListener("input", move);
   const drag = (event) => {
@@ -240,7 +242,7 @@ function addSlider(compare) {
   exact.addEventListener("click", () => {
     const isExact = compare.classList.toggle("compare-exact");
     exact.setAttribute("aria-pressed", String(isExact));
-    exact.textContent = isExact ? "Fit the window" : "Show 1:1";
+    exact.textContent = text(isExact ? "fit" : "exact");
   });
   tools.append(label, slider, exact);
   compare.append(tools);
@@ -258,7 +260,7 @@ function openOverGallery(link) {
     if (!picture) return location.assign(link.href);
     const dialog = Object.assign(document.createElement("dialog"), { className: "dialog" });
     dialog.setAttribute("aria-label", picture.querySelector("h1").textContent);
-    const close = Object.assign(document.createElement("button"), { type: "button", className: "button button-small dialog-close", textContent: "Close" });
+    const close = Object.assign(document.createElement("button"), { type: "button", className: "button button-small dialog-close", textContent: text("close") });
     close.addEventListener("click", () => dialog.close());
     dialog.append(close, picture);
     dialog.addEventListener("click", (click) => { if (click.target === dialog) dialog.close(); });
@@ -280,16 +282,16 @@ addEventListener("click", (event) => every("details.pop[open]", (each) => { if (
 
 // Commands can be copied where the browser allows it (it wants HTTPS or loopback).
 
-function addCopyButton(text) {
+function addCopyButton(command) {
   if (!navigator.clipboard) return;
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "button button-small copy", textContent: "Copy" });
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "button button-small copy", textContent: text("copy") });
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text.textContent);
-    button.textContent = "Copied";
+    await navigator.clipboard.writeText(command.textContent);
+    button.textContent = text("copied");
     await pause(2);
-    button.textContent = "Copy";
+    button.textContent = text("copy");
   });
-  text.after(button);
+  command.after(button);
 }
 
 function enhance(root) {

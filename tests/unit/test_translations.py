@@ -1,0 +1,178 @@
+"""The translations of the console: complete, with the same placeholders and tags, and compiled as they are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
+from flask import Flask
+
+from imgproc.core.errors import ImageError
+from imgproc.pipeline.images.compress import CompressOptions, compress
+from imgproc.web import display, languages
+from imgproc.web.engine_sentences import PARTS, SENTENCES
+from imgproc.web.sentences import MAX_CHARS, said, said_text
+from scripts import translations
+from scripts.file_messages import SECTIONS, message
+
+FILES = sorted(translations.FOLDER.glob("*/LC_MESSAGES/messages.po"))
+# What a translation keeps: values to be filled in, and tags.
+KEPT = re.compile(r"%\(\w+\)s|\{\w+\}|</?\w+[^>]*>")
+each_language = pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.parent.name)
+
+
+def catalogue(path: Path) -> Catalog:
+    """The translations of a file."""
+    with path.open("rb") as file:
+        return read_po(file, locale=path.parent.parent.name)
+
+
+def texts(entry: Message) -> list[tuple[str, str]]:
+    """The texts of an entry, each with its translation; of plurals the last form with each."""
+    if isinstance(entry.id, str):
+        return [(entry.id, entry.string)]
+    return [(entry.id[-1], each) for each in entry.string[1:]] + [(entry.id[0], entry.string[0])]
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    """A call for a page in German."""
+    app = Flask("pages")
+    languages.init_app(app)
+    with app.test_request_context(headers={"Accept-Language": "de"}):
+        yield
+
+
+@each_language
+def test_every_text_is_translated(path: Path) -> None:
+    """None is missing, and none is a guess."""
+    found = catalogue(path)
+    assert translations.missing(found) == []
+    assert [each.id for each in found if each.fuzzy and each.id] == []
+
+
+@each_language
+def test_a_translation_keeps_values_and_tags(path: Path) -> None:
+    """Else a page would fail, or show a name in place of a number."""
+    for entry in catalogue(path):
+        for text, translation in texts(entry) if entry.id else []:
+            assert Counter(KEPT.findall(translation)) == Counter(KEPT.findall(text)), text
+
+
+@each_language
+def test_the_files_are_those_of_the_texts(path: Path) -> None:
+    """`make translations` has nothing to do."""
+    catalog = translations.updated(path, translations.template())
+    assert translations.written(catalog) == path.read_bytes(), "run make translations"
+    assert translations.compiled(catalog) == path.with_suffix(".mo").read_bytes(), "run make translations"
+
+
+def test_no_sentence_of_the_engine_is_listed_twice() -> None:
+    """Each has one translation."""
+    assert [each for each, count in Counter((*SENTENCES, *PARTS)).items() if count > 1] == []
+
+
+@pytest.mark.usefixtures("german")
+@pytest.mark.parametrize("text", [text for files in SECTIONS.values() for text in files.values()])
+def test_every_fault_of_a_file_is_said_in_german(text: str) -> None:
+    """All that the documentation lists."""
+    _, detail = message(text)
+    shown = said(detail)
+    assert shown != detail
+    assert "lang=" not in shown
+
+
+@pytest.mark.usefixtures("german")
+@pytest.mark.parametrize(
+    "source", [b"", b"<!doctype html><html>", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"%PDF-1.7", b"no picture at all"]
+)
+def test_common_faults_of_a_picture_are_said_in_german(source: bytes) -> None:
+    """As the engine says them."""
+    with pytest.raises(ImageError) as caught:
+        compress(source, options=CompressOptions(), max_pixels=1_000_000)
+    assert "lang=" not in said(caught.value.detail)
+
+
+@pytest.mark.usefixtures("german")
+def test_values_are_put_into_the_translation() -> None:
+    """Numbers are written as the language does, names stay, and a part is translated itself."""
+    text = (
+        "The columns 'Bild and more' and 'Bild 2' are read as one list of images. The same holds for 1,234 more lines."
+    )
+    assert said(text) == (
+        "Die Spalten 'Bild and more' und 'Bild 2' werden als eine Liste von Bildern gelesen. "
+        "Das gilt auch für 1.234 weitere Zeilen."
+    )
+    text = "The serial number '<b>{0} %s' is already on line 2: give the row one of its own, or move it directly below "
+    text += "line 2 and give it the same name, if it is the same product."
+    assert said(text).startswith("Die Artikelnummer '<b>{0} %s' steht schon in Zeile 2")
+
+
+@pytest.mark.usefixtures("german")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Something that no translator has seen.",
+        "The file is <script>alert(1)</script>: unpack it, and upload the file inside.",
+        f"The file {'x' * MAX_CHARS} of the ZIP archive is read.",
+        "{part} Try again in a few seconds.",
+    ],
+)
+def test_a_text_without_a_translation_stays_english(text: str) -> None:
+    """Screen readers are told, and the text is escaped, because it may come from a file."""
+    shown = said(text)
+    assert shown.startswith('<span lang="en">')
+    assert "<script" not in shown
+    assert said_text(text) == text
+
+
+@pytest.mark.usefixtures("german")
+def test_numbers_and_times_are_german() -> None:
+    """With the comma and the point where Germans have them."""
+    assert display.number(1234567) == "1.234.567"
+    assert display.number(1234.5, "#,##0.0") == "1.234,5"
+    assert (display.size(3_400_000), display.size(1), display.size(128_000)) == ("3,4 MB", "1 Byte", "128 kB")
+    assert (display.duration(400_000), display.duration(7500)) == ("5 Tage", "2 h 5 min")
+    assert display.exact("2026-11-28T17:05:09Z") == "28.11.2026, 17:05:09 UTC"
+    assert display.images(1) == "1 Bild"
+
+
+@pytest.mark.parametrize(
+    ("header", "cookie", "language"),
+    [
+        ("de", None, "de"),
+        ("de-AT,de;q=0.9,en;q=0.5", None, "de"),
+        ("fr, de;q=0.5", None, "de"),
+        ("en-GB, de;q=0.9", None, "en"),
+        ("fr", None, "en"),
+        (None, None, "en"),
+        ("", None, "en"),
+        ("*", None, "en"),
+        ("de;q=0", None, "en"),
+        (";q=nan, ;;;, =, -de, q=1;de", None, "en"),
+        ("\x00\xff../../etc", None, "en"),
+        ("de," * 20_000, None, "de"),
+        ("x-" * 20_000, None, "en"),
+        ("en", "de", "de"),
+        ("de", "en", "en"),
+        ("de", "../../../etc/passwd", "de"),
+        ("de", "xx" * 2000, "de"),
+        ("en", "DE", "en"),
+        ("en", "", "en"),
+    ],
+)
+def test_the_language_is_the_chosen_one_or_what_the_browser_asks_for(
+    header: str | None, cookie: str | None, language: str
+) -> None:
+    """Whatever is sent, it is a language that there is."""
+    app = Flask("pages")
+    languages.init_app(app)
+    environ = {} if header is None else {"HTTP_ACCEPT_LANGUAGE": header}
+    cookies = {} if cookie is None else {"HTTP_COOKIE": f"{languages.COOKIE}={cookie}"}
+    with app.test_request_context(environ_overrides=environ | cookies):
+        assert languages.chosen() == language
