@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -12,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from imgproc.core import metrics, telemetry, trace_context, tracing
+from imgproc.core import metrics, span_queue, telemetry, trace_context, tracing
 from imgproc.core.config import load_settings
 from imgproc.core.metrics import timed
 from imgproc.core.otel import OtelTracer
 from imgproc.core.span_queue import QUEUE
 from imgproc.core.trace_context import TraceContext
 from tests.support.collector import Collector, open_collector
-from tests.support.hostile_servers import Server, read_request, serving
+from tests.support.hostile_servers import Behaviour, Server, read_request, serving
 from tests.support.http_server import Answer
 
 ROOT = Path(__file__).parents[2]
@@ -221,19 +222,28 @@ def test_a_silent_collector_delays_no_work(collector: Collector) -> None:
     assert len(collector.calls) == 1
 
 
-def endless(connection: object, _server: Server) -> None:
+def endless(connection: socket.socket, _server: Server) -> None:
     """Answer 200 with a body that never ends."""
-    read_request(connection)  # type: ignore[arg-type]  # a socket
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")  # type: ignore[attr-defined]
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
     while True:
-        connection.sendall(bytes(65536))  # type: ignore[attr-defined]
+        connection.sendall(bytes(65536))
 
 
-def test_an_answer_without_an_end_is_not_read_on() -> None:
-    """Its status has arrived, and the rest would fill the memory."""
+def dripping(connection: socket.socket, server: Server) -> None:
+    """Answer 200 with a body that comes byte by byte."""
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    server.drip(connection, b"x")
+
+
+@pytest.mark.parametrize("behaviour", [endless, dripping])
+def test_an_answer_without_an_end_is_not_read_on(behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status has arrived. The rest would fill the memory, or hold the thread for hours."""
+    monkeypatch.setattr(span_queue, "ANSWER_SECONDS", 0.2)
     before = counted()
-    with serving(endless) as server:
-        trace_to(f"http://127.0.0.1:{server.port}")
+    with serving(behaviour) as server:
+        trace_to(server.url)
         make_spans(3)
         tracing.flush(10)
     assert moved(before) == {"sent": 3}
