@@ -7,7 +7,7 @@ import threading
 import click
 
 from imgproc.app import create_app
-from imgproc.core import process
+from imgproc.core import process, telemetry
 from imgproc.core.config import load_settings
 from imgproc.journey import delete, jobs
 from imgproc.queue.enqueue import QUEUES
@@ -42,6 +42,7 @@ def sweep(*, loop: bool) -> None:
             options = {"port": settings.metrics_port, "folder": settings.metrics_dir}
             threading.Thread(target=exporter.serve, kwargs=options, name="exporter", daemon=True).start()
         sweeper.run_forever(app, process.stop_on_signals())
+        telemetry.flush()
         return
     with app.app_context():
         sweeper.sweep()

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import structlog
 from structlog.contextvars import get_contextvars
 
 IDS = ("request_id", "product_id", "delivery_id", "trace_id")  # of the work, as every log line carries them
+
+log = structlog.get_logger(__name__)
 
 
 class Reporter(Protocol):
@@ -33,9 +36,13 @@ def use(reporter: Reporter | None) -> None:
 
 def report(error: BaseException, **tags: str) -> None:
     """Report an error with the ids of the present work. `tags` are ids, codes and routes, never values of a file."""
-    if _reporter is not None:
-        bound = get_contextvars()
+    if _reporter is None:
+        return
+    bound = get_contextvars()
+    try:
         _reporter.report(error, {name: str(bound[name]) for name in IDS if name in bound} | tags)
+    except Exception as failure:  # noqa: BLE001 - whoever reports an error handles it, and must not meet another
+        log.warning("report_failed", error=str(failure))
 
 
 def flush(seconds: float) -> None:

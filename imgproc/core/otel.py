@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -33,6 +34,8 @@ from imgproc.core.tracing import Attributes, Kind, Span
 
 NO_SPAN = Span()
 
+log = structlog.get_logger(__name__)
+
 logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it logs each failed batch; `span_queue` logs the first
 
 
@@ -49,7 +52,7 @@ class OtelTracer:
         self._lock = threading.Lock()
         self._pid = 0
         self._tracer: trace.Tracer
-        self._processor: BoundedProcessor
+        self._processor: BoundedProcessor | None = None
         os.register_at_fork(after_in_child=self._renew_lock)
 
     def _renew_lock(self) -> None:
@@ -60,14 +63,18 @@ class OtelTracer:
             with self._lock:
                 if self._pid != os.getpid():
                     self._start()
+                    self._pid = os.getpid()
         return self._tracer
 
     def _start(self) -> None:
-        provider = _provider(self._settings)
-        self._processor = BoundedProcessor(_exporter(self._settings))
-        provider.add_span_processor(self._processor)
-        self._tracer = provider.get_tracer("imgproc", __version__)
-        self._pid = os.getpid()
+        self._tracer, self._processor = trace.NoOpTracer(), None
+        try:
+            provider = _provider(self._settings)
+            self._processor = BoundedProcessor(_exporter(self._settings))
+            provider.add_span_processor(self._processor)
+            self._tracer = provider.get_tracer("imgproc", __version__)
+        except Exception as error:  # noqa: BLE001 - no thread can be started, for one; the work goes on without spans
+            log.warning("telemetry_off", extra="otel", error=str(error), detail="This process sends no spans.")
 
     @contextmanager
     def joined(
@@ -102,7 +109,7 @@ class OtelTracer:
 
     def flush(self, seconds: float) -> None:
         """Send what is waiting, for at most so long."""
-        if self._pid == os.getpid():
+        if self._processor is not None and self._pid == os.getpid():
             self._processor.flush(seconds)
 
 
@@ -112,11 +119,12 @@ class OtelSpan(Span):
     def __init__(self, span: trace.Span) -> None:
         self._span = span
         context = span.get_span_context()
-        self.context = TraceContext(
-            trace.format_trace_id(context.trace_id),
-            trace.format_span_id(context.span_id),
-            sampled=context.trace_flags.sampled,
-        )
+        if context.is_valid:
+            self.context = TraceContext(
+                trace.format_trace_id(context.trace_id),
+                trace.format_span_id(context.span_id),
+                sampled=context.trace_flags.sampled,
+            )
 
     def note(self, attributes: Attributes) -> None:
         """Add attributes."""

@@ -17,7 +17,7 @@ from imgproc.core import metrics
 QUEUE = 2048  # spans that wait in a process
 BATCH = 512  # spans sent at a time
 BATCH_SECONDS = 5  # between two batches
-ANSWER_BYTES, ANSWER_PIECE = 64 * 1024, 1024  # that are read of an answer in all, and at a time
+ANSWER_BYTES = 64 * 1024  # that are read of an answer; ours are about ten
 ANSWER_SECONDS = 5.0  # for them
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ class BoundedProcessor(BatchSpanProcessor):
         self._unsent = 0
         self._count_lock = threading.Lock()
         self._is_away = self._has_given_up = False
+        metrics.start_at_zero(metrics.SPANS, "sent", "failed", "dropped")
         super().__init__(
             _CountingExporter(exporter, self._count),
             max_queue_size=QUEUE,
@@ -98,7 +99,7 @@ class BoundedSession(requests.Session):
         """Send a batch; the answer has no body."""
         response = super().send(request, **options | {"stream": True})
         give_up, size = time.monotonic() + ANSWER_SECONDS, 0
-        for piece in response.raw.stream(ANSWER_PIECE):
+        while piece := response.raw.read1(ANSWER_BYTES):
             size += len(piece)
             if size > ANSWER_BYTES or time.monotonic() > give_up:
                 response.close()

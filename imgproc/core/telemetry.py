@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib import import_module
 from typing import Any
 
@@ -24,9 +25,10 @@ def configure(settings: Settings) -> None:
 
 
 def flush() -> None:
-    """Send what is waiting before a process ends, for a bounded time."""
-    tracing.flush(FLUSH_SECONDS)
-    error_reports.flush(FLUSH_SECONDS)
+    """Send what is waiting before a process ends, for a bounded time in all."""
+    give_up = time.monotonic() + FLUSH_SECONDS
+    error_reports.flush(FLUSH_SECONDS / 2)
+    tracing.flush(max(0.0, give_up - time.monotonic()))
 
 
 def _load(extra: str, name: str, settings: Settings) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 
 import pytest
+import sentry_sdk
 
-from imgproc.core import error_reports
+from imgproc.core import error_reports, telemetry
 from imgproc.core.config import load_settings
 from imgproc.core.sentry import SentryReporter, message_of
 from tests.support.http_server import Answer
@@ -48,6 +50,30 @@ def test_a_server_that_is_away_costs_nothing() -> None:
     error_reports.report(ValueError("x"))
     error_reports.flush(0.1)
     error_reports.use(None)
+
+
+def test_forked_workers_report_too(sentry: SentryServer) -> None:
+    """The pool has reported before it forks, or not."""
+
+    def work() -> None:
+        error_reports.report(ValueError("in the child"))
+        telemetry.flush()
+
+    for _ in range(2):
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        child.join(30)
+        assert child.exitcode == 0
+        error_reports.report(ValueError("in the parent"))
+        error_reports.flush(10)
+    messages = [event["exception"]["values"][0]["value"] for event in sentry.events]
+    assert sorted(messages) == ["in the child"] * 2 + ["in the parent"] * 2
+
+
+def test_a_report_that_fails_breaks_nothing(sentry: SentryServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker reports the error of a job, and takes the next."""
+    monkeypatch.setattr(sentry_sdk.Client, "capture_event", lambda *_: 1 / 0)
+    error_reports.report(ValueError("x"))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -12,19 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from imgproc.core import metrics, otel, telemetry, trace_context, tracing
+from imgproc.core import metrics, span_queue, telemetry, trace_context, tracing
 from imgproc.core.config import load_settings
 from imgproc.core.metrics import timed
 from imgproc.core.otel import OtelTracer
+from imgproc.core.span_queue import QUEUE
 from imgproc.core.trace_context import TraceContext
 from tests.support.collector import Collector, open_collector
-from tests.support.hostile_servers import Server, read_request, serving
+from tests.support.hostile_servers import Behaviour, Server, read_request, serving
 from tests.support.http_server import Answer
 
 ROOT = Path(__file__).parents[2]
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SDKS = {"opentelemetry.sdk.trace", "opentelemetry.exporter", "google.protobuf", "sentry_sdk"}
 WITHOUT_EXTRAS = "import sys; sys.modules['opentelemetry'] = sys.modules['sentry_sdk'] = None"
+CONFIGURE = "from imgproc.core import config, telemetry; telemetry.configure(config.load_settings())"
+BOTH = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "SENTRY_DSN": "http://key@127.0.0.1:1/1"}
 OUTCOMES = ("sent", "failed", "dropped")
 
 
@@ -102,14 +106,19 @@ def test_a_trace_of_a_large_file_has_bounded_spans() -> None:
     assert tracing.is_recorded(990_000)
 
 
-@pytest.mark.parametrize("variables", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}])
-def test_what_is_off_is_not_loaded(variables: dict[str, str], tmp_path: Path) -> None:
+def test_what_is_off_is_not_loaded(tmp_path: Path) -> None:
     """Neither SDK is imported by a web process or a worker, so they cost no memory.
 
     redis-py imports the part of OpenTelemetry for metrics where that is installed.
     """
-    assert loaded("wsgi, rq_worker", tmp_path, **variables) & SDKS == set()
-    assert "opentelemetry" not in loaded("imgproc.core.metrics, imgproc.core.telemetry", tmp_path, **variables)
+    assert loaded("import wsgi, rq_worker", tmp_path) & SDKS == set()
+    found = loaded(CONFIGURE, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1", OTEL_SDK_DISABLED="true")
+    assert found & (SDKS | {"opentelemetry"}) == set()
+
+
+def test_what_is_set_is_loaded(tmp_path: Path) -> None:
+    """The test above would notice."""
+    assert loaded(CONFIGURE, tmp_path, **BOTH) >= SDKS
 
 
 def test_without_the_extras_nothing_is_missed(tmp_path: Path) -> None:
@@ -118,27 +127,18 @@ def test_without_the_extras_nothing_is_missed(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "imgproc\n", "")
 
 
-def test_what_is_set_is_loaded(tmp_path: Path) -> None:
-    """The test above would notice."""
-    sentry = {"SENTRY_DSN": "http://key@127.0.0.1:1/1"}
-    found = loaded("wsgi", tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1", **sentry)
-    assert found >= SDKS
-
-
 @pytest.mark.parametrize(
-    ("program", "variables"),
+    ("before", "variables"),
     [
-        (f"{WITHOUT_EXTRAS}; import wsgi", {}),
-        ("import wsgi", {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many", "SENTRY_DSN": "http://key@host.example/"}),
+        (WITHOUT_EXTRAS, BOTH),
+        ("pass", BOTH | {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many", "SENTRY_DSN": "http://key@host.example/"}),
     ],
     ids=["the extras are missing", "values that the SDKs refuse"],
 )
-def test_telemetry_that_cannot_start_stops_no_service(program: str, variables: dict[str, str], tmp_path: Path) -> None:
-    """A line in the log says what to do; the app is made."""
-    given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "SENTRY_DSN": "http://key@127.0.0.1:1/1"} | variables
-    done = run(f"{program}; print(wsgi.app.name)", tmp_path, **given)
-    assert (done.returncode, done.stdout) == (0, "imgproc\n"), done.stderr
-    assert done.stderr.count("telemetry_off") == 2, done.stderr
+def test_telemetry_that_cannot_start_stops_no_service(before: str, variables: dict[str, str], tmp_path: Path) -> None:
+    """A line in the log says what to do."""
+    done = run(f"{before}; {CONFIGURE}", tmp_path, **variables)
+    assert (done.returncode, (done.stdout + done.stderr).count("telemetry_off")) == (0, 2), done.stderr
 
 
 def test_a_span_costs_nothing_when_off() -> None:
@@ -211,7 +211,7 @@ def test_the_standard_samplers_decide(
 def test_a_silent_collector_delays_no_work(collector: Collector) -> None:
     """Work ends while the collector holds the first call. Spans beyond the queue are dropped, and all are counted."""
     collector.speak.clear()
-    before, number = counted(), otel.QUEUE + 500
+    before, number = counted(), QUEUE + 500
     make_spans(number)
     assert collector.asked.wait(10)
     make_spans(100)
@@ -222,19 +222,28 @@ def test_a_silent_collector_delays_no_work(collector: Collector) -> None:
     assert len(collector.calls) == 1
 
 
-def endless(connection: object, _server: Server) -> None:
+def endless(connection: socket.socket, _server: Server) -> None:
     """Answer 200 with a body that never ends."""
-    read_request(connection)  # type: ignore[arg-type]  # a socket
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")  # type: ignore[attr-defined]
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
     while True:
-        connection.sendall(bytes(65536))  # type: ignore[attr-defined]
+        connection.sendall(bytes(65536))
 
 
-def test_an_answer_without_an_end_is_not_read_on() -> None:
-    """Its status has arrived, and the rest would fill the memory."""
+def dripping(connection: socket.socket, server: Server) -> None:
+    """Answer 200 with a body that comes byte by byte."""
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    server.drip(connection, b"x")
+
+
+@pytest.mark.parametrize("behaviour", [endless, dripping])
+def test_an_answer_without_an_end_is_not_read_on(behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status has arrived. The rest would fill the memory, or hold the thread for hours."""
+    monkeypatch.setattr(span_queue, "ANSWER_SECONDS", 0.2)
     before = counted()
-    with serving(endless) as server:
-        trace_to(f"http://127.0.0.1:{server.port}")
+    with serving(behaviour) as server:
+        trace_to(server.url)
         make_spans(3)
         tracing.flush(10)
     assert moved(before) == {"sent": 3}
@@ -246,7 +255,7 @@ def test_a_collector_that_fails_costs_only_spans(collector: Collector, answer: A
     collector.answer = answer
     before = counted()
     make_spans(3)
-    tracing.flush(3)
+    tracing.flush(1)
     lost = moved(before)
     assert sum(lost.values()) == 3
     assert "sent" not in lost
@@ -271,6 +280,17 @@ def test_an_outage_is_logged_once(collector: Collector, capsys: pytest.CaptureFi
         tracing.flush(10)
     written = "".join(capsys.readouterr())
     assert (written.count("traces_suspended"), written.count("traces_resumed")) == (1, 1)
+
+
+def test_a_process_that_can_start_no_thread_works_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a limit of threads or memory; the trace of the caller goes on."""
+    trace_to("http://127.0.0.1:1")
+    monkeypatch.setattr(threading.Thread, "start", lambda _self: 1 / 0)
+    with tracing.joined(f"00-{TRACE}-{SPAN}-01", "work", attributes={}), timed("decode"):
+        assert tracing.traceparent() == f"00-{TRACE}-{SPAN}-01"
+    with tracing.joined(None, "work", attributes={}):
+        assert trace_context.parse(tracing.traceparent())
+    tracing.flush(1)
 
 
 def in_a_fork(work: Callable[[], None]) -> int:
@@ -318,8 +338,8 @@ def run(program: str, folder: Path, **variables: str) -> subprocess.CompletedPro
     )
 
 
-def loaded(module: str, folder: Path, **variables: str) -> set[str]:
-    """The names of all modules that importing these loads."""
-    done = run(f"import sys, {module}; print(*sys.modules)", folder, **variables)
+def loaded(program: str, folder: Path, **variables: str) -> set[str]:
+    """The names of all modules that a Python program has loaded."""
+    done = run(f"{program}; import sys; print(*sys.modules)", folder, **variables)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
