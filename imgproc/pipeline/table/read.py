@@ -12,6 +12,7 @@ from imgproc.pipeline.table.archives import peek, unpack
 from imgproc.pipeline.table.columns import COLUMNS, Columns, find_columns
 from imgproc.pipeline.table.dialect import HEAD_CHARS, find_dialect
 from imgproc.pipeline.table.encodings import find_encoding
+from imgproc.pipeline.table.excel_marks import note_shortened
 from imgproc.pipeline.table.headings import Choice
 from imgproc.pipeline.table.image_columns import spread_headings
 from imgproc.pipeline.table.kinds import refuse_other_kinds
@@ -20,7 +21,7 @@ from imgproc.pipeline.table.parts import read_parts, read_sheet_rows
 from imgproc.pipeline.table.plain import PlainRows
 from imgproc.pipeline.table.records import Lines
 from imgproc.pipeline.table.rows import CsvLimits, Row
-from imgproc.pipeline.table.sheet_header import find_header, read_sheet_records
+from imgproc.pipeline.table.sheet_header import find_header, note_columns, read_sheet_records
 from imgproc.pipeline.table.text import open_text
 from imgproc.pipeline.table.workbooks import kind_of, open_sheet
 
@@ -122,6 +123,7 @@ def read_csv(
     dialect = find_dialect(open_text(stream, encoding).read(HEAD_CHARS), notes=notes, choice=options.columns)
     header = spread_headings(dialect.header, dialect.rows)
     columns = find_columns(header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
+    note_shortened(header, dialect.rows, columns, line=dialect.line, notes=notes)
     lines = Lines(open_text(stream, encoding))
     lines.skip(dialect.line - 1)
     parts = read_parts(lines, replace(dialect, header=header), columns, limits, notes, all_cells=all_cells)
@@ -137,6 +139,7 @@ def _read_workbook(
     dialect = find_header(sheet, notes=notes, choice=options.columns)
     header = spread_headings(dialect.header, dialect.rows)
     columns = find_columns(header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
+    note_columns(sheet, header, columns, line=dialect.line, notes=notes)
     records = read_sheet_records(sheet, dialect, header, columns, notes)
     parts = read_sheet_rows(records, replace(dialect, header=header), columns, limits, notes, all_cells=all_cells)
     return CsvReading(kind, sheet.name, None, None, dialect.line, dialect.header, columns, parts, notes)

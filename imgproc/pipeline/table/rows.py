@@ -12,6 +12,7 @@ from typing import NamedTuple
 from imgproc.core.errors import RowError
 from imgproc.pipeline.table.cells import INVISIBLE, name_fault, value
 from imgproc.pipeline.table.columns import Columns
+from imgproc.pipeline.table.excel_marks import note_made_dates
 from imgproc.pipeline.table.header_faults import NAMES_OF_DELIMITERS
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
@@ -105,6 +106,7 @@ class RowReader:
         if not (serial.isascii() and name.isascii()) and INVISIBLE.search(f"{serial}{name}"):
             detail = "A serial number or name holds an invisible character, which is kept."
             self._notes.add("invisible_kept", detail, line=line)
+        note_made_dates(serial, name, line=line, notes=self._notes)
         if (rules := columns.rules) is None:
             return serial, name
         for other in rules.serials:
