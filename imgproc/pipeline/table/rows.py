@@ -19,7 +19,6 @@ from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.url_items import CHANGES, starts_url
 from imgproc.pipeline.table.urls import parse_urls
 
-SURPLUS_URLS = "Where a row has more cells than the header, those that begin with a URL are read as its images."
 MAX_TRIED = 20_000  # columns by image columns, to find the cell that was split
 _DECIMAL = re.compile(r"\d+,\d{1,2}")
 

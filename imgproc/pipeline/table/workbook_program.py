@@ -12,7 +12,8 @@ import errno
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -107,40 +108,52 @@ def _write(
 ) -> dict[str, Any]:
     """Write each row that is not blank: its number, its texts, and the details of its cells."""
     merge = _Details(details, sheet.start[1] if sheet.start else 0)
-    width, size, shortened = 0, 0, 0
-    dates: dict[int, int] = {}  # the first row with a date, by column
-    hidden: list[int] = []
+    found = _Found()
+    size = 0
     for number, row in enumerate(sheet.iter_rows(), start=1):
         cells = [cell if type(cell) is str else text(cell) for cell in row]
-        for index, cell in enumerate(row):
-            if type(cell) is str:
-                continue
-            if not shortened and type(cell) is float and abs(cell) >= EXACT:
-                shortened = number
-            if isinstance(cell, datetime.date):
-                dates.setdefault(index, number)
-        found = merge.into(number, cells)
+        found.look(number, row)
+        more = merge.into(number, cells)
         while cells and not cells[-1].strip():
             cells.pop()
-        if not cells and not found:
+        if not cells and not more:
             continue
         if hides(number):
-            hidden.append(number)
-        width = max(width, len(cells), *(index + 1 for index, *_ in found))
-        line = json.dumps([number, cells, found] if found else [number, cells])
+            found.hidden.append(number)
+        found.width = max(found.width, len(cells), *(index + 1 for index, *_ in more))
+        line = json.dumps([number, cells, more] if more else [number, cells])
         size += len(line)
         if len(line) > MAX_ROW_CHARS:
             return {"refusal": "row_too_long", "line": number}
         if size > max_chars:
             return {"refusal": "too_large"}
         rows.write(line + "\n")
-    return {
-        "width": width,
-        "shortened": shortened,
-        "dates": dates,
-        "hidden_rows": len(hidden),
-        "first_hidden": hidden[:1],
-    }
+    return found.answer()
+
+
+@dataclass
+class _Found:
+    """What is told of the sheet as a whole."""
+
+    width: int = 0
+    shortened: int = 0  # the first row with a number of more digits than Excel keeps
+    dates: dict[int, int] = field(default_factory=dict)  # the first row with a date, by column
+    hidden: list[int] = field(default_factory=list)  # rows
+
+    def look(self, number: int, row: Sequence[Cell]) -> None:
+        """Look at the kinds of cells of a row."""
+        for index, cell in enumerate(row):
+            if type(cell) is str:
+                continue
+            if not self.shortened and type(cell) is float and abs(cell) >= EXACT:
+                self.shortened = number
+            if isinstance(cell, datetime.date):
+                self.dates.setdefault(index, number)
+
+    def answer(self) -> dict[str, Any]:
+        """The part of the answer."""
+        hidden = {"hidden_rows": len(self.hidden), "first_hidden": self.hidden[:1]}
+        return {"width": self.width, "shortened": self.shortened, "dates": self.dates, **hidden}
 
 
 class _Details:
