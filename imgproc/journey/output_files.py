@@ -85,6 +85,7 @@ def _store(
     """Write all files in one pass over `rows`, and store them."""
     private = services.settings.private_csvs
     output_key, failed_key = _keys(request)
+    put = partial(_put, services, request, check)
     with ExitStack() as stack:
         failed_stream, book_stream = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         failed = FailedFile(layout, failed_stream, bom=bom)
@@ -92,13 +93,7 @@ def _store(
         if book:
             stack.callback(book.discard)
         lines = output_lines(layout, _calling(failed.add, _redacted(services, layout, rows)))
-        chunks = write_csv(_calling(book.add, lines) if book else lines, bom=bom)
-
-        def put(key: str, chunks: Iterable[bytes], made: str) -> None:
-            filename = name_after(request.filename, made)
-            services.store.put_csv(key, _checked(chunks, check), private=private, filename=filename)
-
-        put(output_key, chunks, "output.csv")
+        put(output_key, write_csv(_calling(book.add, lines) if book else lines, bom=bom), "output.csv")
         failed.finish()
         if failed.rows:
             put(failed_key, _chunks(failed_stream), "failed.csv")
@@ -106,6 +101,19 @@ def _store(
             book.close()
             put(xlsx_key(output_key), _chunks(book_stream), "output.xlsx")
     return CsvFiles(output_key, failed_key if failed.rows else None, private)
+
+
+def _put(
+    services: Services,
+    request: ProcessingRequest,
+    check: Callable[[], None],
+    key: str,
+    chunks: Iterable[bytes],
+    made: str,
+) -> None:
+    """Store one file under the name of the input with `made` after it."""
+    filename = name_after(request.filename, made)
+    services.store.put_csv(key, _checked(chunks, check), private=services.settings.private_csvs, filename=filename)
 
 
 def wants_xlsx(request: ProcessingRequest) -> bool:

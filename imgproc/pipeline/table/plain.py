@@ -16,6 +16,7 @@ from itertools import count, repeat
 
 from imgproc.pipeline.http.unshareable_links import any_unshareable, has_rules
 from imgproc.pipeline.table.cells import FORMULA_ERRORS, INVISIBLE, MAX_NAME_CHARS, MAX_SERIAL_CHARS
+from imgproc.pipeline.table.excel_marks import is_made_date
 from imgproc.pipeline.table.records import BLOCK_CHARS, Lines
 from imgproc.pipeline.table.rows import Row
 from imgproc.pipeline.table.serials import SerialNumbers
@@ -122,7 +123,9 @@ def _may_be_unshareable(urls: str, images: int) -> bool:
 
 
 def _needs_a_look(block: str, images: int, urls: str, serials: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a cell has a URL too many, an invisible character, an error of a formula or a shortened number."""
+    """Whether a cell has a URL too many, an invisible character, an error of a formula, or a date."""
+    if any("-" in "\n".join(cells) and any(map(is_made_date, cells)) for cells in (serials, names)):
+        return True
     if block.isascii() and block.count(":") == images and "#" not in block and "+" not in block:
         return False
     text = f"{''.join(serials)}\n{''.join(names)}"

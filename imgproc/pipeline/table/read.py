@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ from imgproc.pipeline.table.archives import peek, unpack
 from imgproc.pipeline.table.columns import COLUMNS, Columns, find_columns
 from imgproc.pipeline.table.dialect import HEAD_CHARS, find_dialect
 from imgproc.pipeline.table.encodings import find_encoding
+from imgproc.pipeline.table.excel_marks import note_shortened
 from imgproc.pipeline.table.headings import Choice
 from imgproc.pipeline.table.image_columns import spread_headings
 from imgproc.pipeline.table.kinds import refuse_other_kinds
@@ -21,7 +22,7 @@ from imgproc.pipeline.table.plain import PlainRows
 from imgproc.pipeline.table.records import Lines
 from imgproc.pipeline.table.rows import CsvLimits, Row
 from imgproc.pipeline.table.share_notes import note_share_links
-from imgproc.pipeline.table.sheet_header import find_header, read_sheet_records
+from imgproc.pipeline.table.sheet_header import find_header, note_columns, read_sheet_records
 from imgproc.pipeline.table.text import open_text
 from imgproc.pipeline.table.workbooks import kind_of, open_sheet
 
@@ -123,6 +124,7 @@ def read_csv(
     dialect = find_dialect(open_text(stream, encoding).read(HEAD_CHARS), notes=notes, choice=options.columns)
     header = spread_headings(dialect.header, dialect.rows)
     columns = find_columns(header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
+    note_shortened(header, dialect.rows, columns, line=dialect.line, notes=notes)
     lines = Lines(open_text(stream, encoding))
     lines.skip(dialect.line - 1)
     parts = read_parts(lines, replace(dialect, header=header), columns, limits, notes, all_cells=all_cells)
@@ -138,6 +140,7 @@ def _read_workbook(
     dialect = find_header(sheet, notes=notes, choice=options.columns)
     header = spread_headings(dialect.header, dialect.rows)
     columns = find_columns(header, dialect.rows, line=dialect.line, notes=notes, choice=options.columns)
+    note_columns(sheet, header, columns, line=dialect.line, notes=notes)
     records = read_sheet_records(sheet, dialect, header, columns, notes)
     parts = read_sheet_rows(records, replace(dialect, header=header), columns, limits, notes, all_cells=all_cells)
     return CsvReading(kind, sheet.name, None, None, dialect.line, dialect.header, columns, parts, notes)
@@ -149,38 +152,56 @@ def scan_csv(reading: CsvReading, *, stop_at_errors: bool = False) -> Scan:
     Raises:
         InvalidCsv: as `CsvReading.parts` does.
     """
-    products = images = good_rows = skipped_rows = 0
-    errors: list[RowError] = []
-    first: list[Row] = []
+    count = _Count()
     for part in reading.parts:
         note_share_links(part, reading._notes)
-        if len(first) < FIRST_ROWS:
-            first += [part] if isinstance(part, Row) else islice(part, FIRST_ROWS - len(first))
+        if len(count.first) < FIRST_ROWS:
+            count.first += [part] if isinstance(part, Row) else islice(part, FIRST_ROWS - len(count.first))
         if isinstance(part, PlainRows):
-            products += len(part)
-            good_rows += len(part)
-            images += part.images
-        elif not part.errors:
-            products += not part.continues
-            images += len(part.urls)
-            good_rows += 1
-        else:
-            skipped_rows += 1
-            if len(errors) <= MAX_ERRORS:
-                errors.extend(part.errors)
-            elif stop_at_errors:
-                break
-    truncated = len(errors) > MAX_ERRORS
-    return Scan(
-        rows=good_rows + skipped_rows,
-        products=products,
-        images=images,
-        skipped_rows=skipped_rows,
-        errors=tuple(errors[:MAX_ERRORS]),
-        errors_truncated=truncated,
-        stopped=truncated and stop_at_errors,
-        first=tuple(first),
-    )
+            count.products += len(part)
+            count.good_rows += len(part)
+            count.images += part.images
+        elif count.is_enough(part) and stop_at_errors:
+            return count.scan(stopped=True)
+    return count.scan(stopped=False)
+
+
+@dataclass
+class _Count:
+    """The counts of a pass so far."""
+
+    products: int = 0
+    images: int = 0
+    good_rows: int = 0
+    skipped_rows: int = 0
+    errors: list[RowError] = field(default_factory=list)
+    first: list[Row] = field(default_factory=list)
+
+    def is_enough(self, row: Row) -> bool:
+        """Count a row; whether it is bad, and there were more than 100 errors before it."""
+        if not row.errors:
+            self.products += not row.continues
+            self.images += len(row.urls)
+            self.good_rows += 1
+            return False
+        self.skipped_rows += 1
+        if len(self.errors) > MAX_ERRORS:
+            return True
+        self.errors.extend(row.errors)
+        return False
+
+    def scan(self, *, stopped: bool) -> Scan:
+        """The result of the pass."""
+        return Scan(
+            rows=self.good_rows + self.skipped_rows,
+            products=self.products,
+            images=self.images,
+            skipped_rows=self.skipped_rows,
+            errors=tuple(self.errors[:MAX_ERRORS]),
+            errors_truncated=len(self.errors) > MAX_ERRORS,
+            stopped=stopped,
+            first=tuple(self.first),
+        )
 
 
 def require_valid(scan: Scan, *, skip_invalid: bool) -> None:

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from imgproc.core.errors import RowError
 from imgproc.pipeline.table.cells import INVISIBLE, name_fault, value
 from imgproc.pipeline.table.columns import Columns
+from imgproc.pipeline.table.excel_marks import note_made_dates
 from imgproc.pipeline.table.header_faults import NAMES_OF_DELIMITERS
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.records import Record
 from imgproc.pipeline.table.url_items import CHANGES, starts_url
 from imgproc.pipeline.table.urls import parse_urls
 
-SURPLUS_URLS = "Where a row has more cells than the header, those that begin with a URL are read as its images."
 MAX_TRIED = 20_000  # columns by image columns, to find the cell that was split
 _DECIMAL = re.compile(r"\d+,\d{1,2}")
 
@@ -105,6 +105,7 @@ class RowReader:
         if not (serial.isascii() and name.isascii()) and INVISIBLE.search(f"{serial}{name}"):
             detail = "A serial number or name holds an invisible character, which is kept."
             self._notes.add("invisible_kept", detail, line=line)
+        note_made_dates(serial, name, line=line, notes=self._notes)
         if (rules := columns.rules) is None:
             return serial, name
         for other in rules.serials:

@@ -48,6 +48,21 @@ def find_header(sheet: Sheet, *, notes: Notes, choice: Choice | None) -> Dialect
     return best
 
 
+def note_columns(sheet: Sheet, header: Sequence[str], columns: Columns, *, line: int, notes: Notes) -> None:
+    """Note which of our columns are hidden, and which hold dates: a spreadsheet makes dates of texts such as 1-2."""
+    hidden = [header[i] for i in (columns.serial, columns.name, *columns.images) if sheet.hides(i)]
+    if hidden:
+        which = f"column {hidden[0]!r} is" if len(hidden) == 1 else f"columns {', '.join(map(repr, hidden))} are"
+        notes.add("hidden_column_read", f"The {which} hidden in the sheet, and read.", line=line)
+    for index in (columns.serial, columns.name):
+        if (row := sheet.dates.get(index)) is not None and row > line:
+            detail = (
+                f"{header[index]!r} has a date, which is read in the form 2024-12-31: if a text such as 1-2 was meant, "
+                "format the column as text, and enter it again."
+            )
+            notes.add("date_read", detail, line=row)
+
+
 def read_sheet_records(
     sheet: Sheet, dialect: Dialect, header: Sequence[str], columns: Columns, notes: Notes
 ) -> Iterator[Record]:

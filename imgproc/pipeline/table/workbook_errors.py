@@ -69,34 +69,45 @@ def _records(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
 
 def _workbook_stream(data: bytes) -> bytes:
     """The stream of the workbook in a compound file (MS-CFB 2)."""
-    size = 1 << int.from_bytes(data[30:32], "little")
-
-    def sector(number: int) -> bytes:
-        return data[(number + 1) * size : (number + 2) * size]
-
-    def numbers(block: bytes) -> tuple[int, ...]:
-        return struct.unpack(f"<{len(block) // 4}I", block)
-
-    listed = list(numbers(data[76:512]))  # where the table of sectors is
-    following, more = struct.unpack_from("<II", data, 68)
-    for _ in range(min(more, len(data) // size)):
-        *places, following = numbers(sector(following))
-        listed += places
-    table = [number for place in listed if place < 0xFFFFFFFA for number in numbers(sector(place))]
-
-    def chain(start: int) -> bytes:
-        found: list[bytes] = []
-        while start < len(table) and len(found) <= len(table):
-            found.append(sector(start))
-            start = table[start]
-        return b"".join(found)
-
-    directory = chain(int.from_bytes(data[48:52], "little"))
+    table = _sector_table(data)
+    directory = _chain(data, table, int.from_bytes(data[48:52], "little"))
     for entry in (directory[at : at + 128] for at in range(0, len(directory), 128)):
         name = entry[: max(int.from_bytes(entry[64:66], "little") - 2, 0)].decode("utf-16-le", "replace")
         if name.lower() in ("workbook", "book"):
-            return chain(int.from_bytes(entry[116:120], "little"))
+            return _chain(data, table, int.from_bytes(entry[116:120], "little"))
     raise KeyError("Workbook")
+
+
+def _sector_table(data: bytes) -> list[int]:
+    """The number of the sector that follows each one."""
+    listed = list(_numbers(data[76:512]))  # where the table is
+    following, more = struct.unpack_from("<II", data, 68)
+    for _ in range(min(more, len(data) // _sector_size(data))):
+        *places, following = _numbers(_sector(data, following))
+        listed += places
+    return [number for place in listed if place < 0xFFFFFFFA for number in _numbers(_sector(data, place))]
+
+
+def _chain(data: bytes, table: list[int], start: int) -> bytes:
+    """The sectors from `start` on, each named by the one before."""
+    found: list[bytes] = []
+    while start < len(table) and len(found) <= len(table):
+        found.append(_sector(data, start))
+        start = table[start]
+    return b"".join(found)
+
+
+def _sector_size(data: bytes) -> int:
+    return 1 << int.from_bytes(data[30:32], "little")
+
+
+def _sector(data: bytes, number: int) -> bytes:
+    size = _sector_size(data)
+    return data[(number + 1) * size : (number + 2) * size]
+
+
+def _numbers(block: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(block) // 4}I", block)
 
 
 def _in_xlsb(path: str, sheet: str, _: int) -> Iterator[Detail]:

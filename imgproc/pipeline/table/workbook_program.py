@@ -12,7 +12,8 @@ import errno
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -64,15 +65,16 @@ def _read(workbook: CalamineWorkbook, rows: TextIO, task: dict[str, Any]) -> dic
     if not sheets:
         return answer | {"refusal": "no_sheet"}
     chosen, sheet = _choose(workbook, sheets, task["columns"])
-    details = _details(task["workbook"], chosen.name, [each.name for each in workbook.sheets_metadata])
     answer["sheet"], answer["hidden"] = chosen.name, chosen.visible != SheetVisibleEnum.Visible
-    return answer | _write(sheet, details, rows, max_chars=task["max_chars"])
-
-
-def _details(path: str, sheet: str, names: list[str]) -> Iterator[Detail]:
-    if path.endswith(".xlsx"):
-        return XlsxDetails(path).of(sheet)
-    return iter(find_errors(path, sheet, names.index(sheet)))
+    if not task["workbook"].endswith(".xlsx"):
+        names = [each.name for each in workbook.sheets_metadata]
+        details = iter(find_errors(task["workbook"], chosen.name, names.index(chosen.name)))
+        return answer | _write(sheet, details, rows, max_chars=task["max_chars"])
+    more = XlsxDetails(task["workbook"])
+    answer |= _write(sheet, more.of(chosen.name), rows, max_chars=task["max_chars"], hides=more.hides)
+    first = sheet.start[1] if sheet.start else 0
+    hidden = [(start - first, end - first) for start, end in more.hidden_columns]
+    return answer | {"hidden_columns": hidden}
 
 
 def _choose(
@@ -96,38 +98,84 @@ def _first_rows(sheet: CalamineSheet) -> Iterator[list[str]]:
     return islice((row for row in rows if any(row)), MAX_HEADER_ROWS)
 
 
-def _write(sheet: CalamineSheet, details: Iterator[Detail], rows: TextIO, *, max_chars: int) -> dict[str, Any]:
+def _write(
+    sheet: CalamineSheet,
+    details: Iterator[Detail],
+    rows: TextIO,
+    *,
+    max_chars: int,
+    hides: Callable[[int], bool] = lambda _: False,
+) -> dict[str, Any]:
     """Write each row that is not blank: its number, its texts, and the details of its cells."""
-    first_column = sheet.start[1] if sheet.start else 0
-    width, size, shortened = 0, 0, 0
-    waiting = next(details, None)
+    merge = _Details(details, sheet.start[1] if sheet.start else 0)
+    found = _Found()
+    size = 0
     for number, row in enumerate(sheet.iter_rows(), start=1):
         cells = [cell if type(cell) is str else text(cell) for cell in row]
-        if not shortened and any(type(cell) is float and abs(cell) >= EXACT for cell in row):
-            shortened = number
-        found: list[tuple[int, str, str]] = []
-        while waiting is not None and waiting.row <= number:
-            index = waiting.column - first_column
-            if waiting.row == number and index >= 0:
-                cells += [""] * (index + 1 - len(cells))
-                if waiting.kind in ("text", "error"):
-                    cells[index] = waiting.text
-                if waiting.kind != "text":
-                    found.append((index, waiting.kind, waiting.text))
-            waiting = next(details, None)
+        found.look(number, row)
+        more = merge.into(number, cells)
         while cells and not cells[-1].strip():
             cells.pop()
-        if not cells and not found:
+        if not cells and not more:
             continue
-        width = max(width, len(cells), *(index + 1 for index, *_ in found))
-        line = json.dumps([number, cells, found] if found else [number, cells])
+        if hides(number):
+            found.hidden.append(number)
+        found.width = max(found.width, len(cells), *(index + 1 for index, *_ in more))
+        line = json.dumps([number, cells, more] if more else [number, cells])
         size += len(line)
         if len(line) > MAX_ROW_CHARS:
             return {"refusal": "row_too_long", "line": number}
         if size > max_chars:
             return {"refusal": "too_large"}
         rows.write(line + "\n")
-    return {"width": width, "shortened": shortened}
+    return found.answer()
+
+
+@dataclass
+class _Found:
+    """What is told of the sheet as a whole."""
+
+    width: int = 0
+    shortened: int = 0  # the first row with a number of more digits than Excel keeps
+    dates: dict[int, int] = field(default_factory=dict)  # the first row with a date, by column
+    hidden: list[int] = field(default_factory=list)  # rows
+
+    def look(self, number: int, row: Sequence[Cell]) -> None:
+        """Look at the kinds of cells of a row."""
+        for index, cell in enumerate(row):
+            if type(cell) is str:
+                continue
+            if not self.shortened and type(cell) is float and abs(cell) >= EXACT:
+                self.shortened = number
+            if isinstance(cell, datetime.date):
+                self.dates.setdefault(index, number)
+
+    def answer(self) -> dict[str, Any]:
+        """The part of the answer."""
+        hidden = {"hidden_rows": len(self.hidden), "first_hidden": self.hidden[:1]}
+        return {"width": self.width, "shortened": self.shortened, "dates": self.dates, **hidden}
+
+
+class _Details:
+    """The details of a sheet, which come in the order of its rows."""
+
+    def __init__(self, details: Iterator[Detail], first_column: int) -> None:
+        self._details, self._first_column = details, first_column
+        self._waiting = next(details, None)
+
+    def into(self, number: int, cells: list[str]) -> list[tuple[int, str, str]]:
+        """Put what a row shows into its cells; the details that say more than a text are returned."""
+        found: list[tuple[int, str, str]] = []
+        while (each := self._waiting) is not None and each.row <= number:
+            index = each.column - self._first_column
+            if each.row == number and index >= 0:
+                cells += [""] * (index + 1 - len(cells))
+                if each.kind in ("text", "error"):
+                    cells[index] = each.text
+                if each.kind != "text":
+                    found.append((index, each.kind, each.text))
+            self._waiting = next(self._details, None)
+        return found
 
 
 def text(cell: Cell) -> str:

@@ -12,8 +12,8 @@ import subprocess
 import tempfile
 import weakref
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +30,7 @@ MAX_TEXT_CHARS = 512 * 1024 * 1024  # of the rows as JSON
 MEMORY_BYTES = 1024 * 1024 * 1024  # of the program: a million rows of five columns take 0.3 GB
 CPU_SECONDS = 60  # of the program: a million rows of five columns take 10
 WAIT_SECONDS = 600
+_LIMITS = {"max_chars": MAX_TEXT_CHARS, "memory": MEMORY_BYTES, "seconds": CPU_SECONDS, "wait": WAIT_SECONDS}
 _PROGRAM = "imgproc.pipeline.table.workbook_program"
 _TOO_LARGE = (
     "The workbook takes more memory or time to read than a file may: remove cells that stand far from the table, or "
@@ -102,6 +103,12 @@ class Sheet:
     name: str
     width: int
     rows: Rows
+    dates: Mapping[int, int] = field(default_factory=dict)  # the first row with a date, by column
+    hidden_columns: Sequence[Sequence[int]] = ()  # the first and last of each range
+
+    def hides(self, index: int) -> bool:
+        """Whether a column is hidden."""
+        return any(first <= index <= last for first, last in self.hidden_columns)
 
     def records(self, first: int = 1) -> Iterator[tuple[int, list[str], list[tuple[int, str, str]]]]:
         """The number of each row from row `first` that is not blank, its cells, and the details of its cells."""
@@ -126,20 +133,12 @@ def open_sheet(stream: BinaryIO, kind: str, *, wanted: str | None, choice: Choic
         stream.seek(0)
         with workbook.open("wb") as copy:
             shutil.copyfileobj(stream, copy)
-        answer = _run(
-            {
-                "workbook": str(workbook),
-                "rows": str(rows),
-                "sheet": wanted,
-                "columns": {name: list(given) for name, given in choice.items()} if choice else None,
-                "max_chars": MAX_TEXT_CHARS,
-                "memory": MEMORY_BYTES,
-                "seconds": CPU_SECONDS,
-                "wait": WAIT_SECONDS,
-            }
-        )
+        columns = {name: list(given) for name, given in choice.items()} if choice else None
+        answer = _run({"workbook": str(workbook), "rows": str(rows), "sheet": wanted, "columns": columns, **_LIMITS})
         _check(answer, wanted)
-        sheet = Sheet(answer["sheet"], answer["width"], Rows(rows.open("rb")))
+        dates = {int(index): row for index, row in answer["dates"].items()}
+        hidden = answer.get("hidden_columns", ())
+        sheet = Sheet(answer["sheet"], answer["width"], Rows(rows.open("rb")), dates, hidden)
     _note(answer, wanted, notes)
     return sheet
 
@@ -193,6 +192,12 @@ def _note(answer: dict[str, Any], wanted: str | None, notes: Notes) -> None:
         hidden = "hidden " if answer["hidden"] else ""
         listed = ", ".join(others[:20]) + (f" and {len(others) - 20} more" if len(others) > 20 else "")
         notes.add("sheet_chosen", f"The {hidden}sheet {answer['sheet']!r} is read, and not {listed}.")
+    if count := answer["hidden_rows"]:
+        one = "1 row of the sheet is hidden, perhaps by a filter, and is"
+        rows = one if count == 1 else f"{count:,} rows of the sheet are hidden, perhaps by a filter, and are"
+        notes.add(
+            "hidden_rows_read", f"{rows} read, too: delete what is not to be read.", line=answer["first_hidden"][0]
+        )
     if line := answer["shortened"]:
         detail = "Numbers of more than 15 digits are not exact, because Excel keeps 15: enter them as text."
         notes.add("number_shortened", detail, line=line)

@@ -1,4 +1,4 @@
-"""What python-calamine does not tell of the cells of an .xlsx sheet: formulas of pictures and links, errors, digits.
+"""What python-calamine does not tell of an .xlsx sheet: formulas of pictures and links, errors, digits, what is hidden.
 
 The XML of the sheet is read a block at a time, and only cells with a sign of one of these are looked at.
 """
@@ -10,12 +10,18 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from typing import IO, NamedTuple
 from xml.etree import ElementTree
+
+from imgproc.pipeline.table.number_formats import Mask, mask_of
+from imgproc.pipeline.table.number_formats import shown as shown_as
 
 BLOCK = 1024 * 1024
 MAX_CELL_BYTES = 512 * 1024
 MAX_PART_BYTES = 64 * 1024 * 1024  # of the parts that are read as a whole
+MAX_ROWS = 1_048_576
+MAX_HIDDEN = 1000  # ranges of columns
 MAX_LINKS = 70_000  # Excel allows 65,530 a sheet
 _PLACE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 _STYLE = re.compile(rb'\bs="([0-9]{1,6})"')
@@ -26,7 +32,12 @@ _LINK = re.compile(rb"<(?:\w+:)?hyperlink\b[^<>]*>")
 _LINK_REF = re.compile(rb'\bref="\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::[^"]*)?"')
 _LINK_ID = re.compile(rb'\b\w+:id="([^"]*)"')
 _SHOWS_URL = re.compile(r"(?:IMAGE|HYPERLINK)\s*\(", re.I)
-_PADDED = re.compile(r'(?:"([^"]+)")?(0+)(?:;.*)?')  # a number format such as 00000 or "A-"0
+_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row\b(?=[^<>]*\bhidden="(?:1|true)")[^<>]*?\br="([0-9]{1,7})"')
+_HIDDEN_COLUMN = re.compile(rb'<(?:\w+:)?col\b(?=[^<>]*\bhidden="(?:1|true)")[^<>]*>')
+_RANGE = re.compile(rb'\b(?:min|max)="([0-9]{1,5})"')
+
+
+_SIGNS = (b't="e"', b"IMAGE", b"HYPERLINK", b"v/>", b"v />", b"v></", b"f></")
 
 
 class Detail(NamedTuple):
@@ -47,7 +58,13 @@ class XlsxDetails:
 
     def __init__(self, path: str) -> None:
         self._archive = zipfile.ZipFile(path)
+        self._hidden_rows = bytearray(MAX_ROWS + 1)
+        self.hidden_columns: list[tuple[int, int]] = []  # the first and last of each range, counted from 0
         self._names = {name.replace("\\", "/").lstrip("/").lower(): name for name in self._archive.namelist()}
+
+    def hides(self, row: int) -> bool:
+        """Whether a row is hidden, perhaps by a filter. It is known once the details of a later row are."""
+        return row < MAX_ROWS and bool(self._hidden_rows[row])
 
     def of(self, sheet: str) -> Iterator[Detail]:
         """The details of a sheet in the order of its rows; none where the workbook is put together in another way."""
@@ -56,14 +73,22 @@ class XlsxDetails:
             if part is None:
                 return
             links = self._links(part)
-            padded = self._padded_styles()
+            masks = self._masks()
             with self._archive.open(self._names[part.lower()]) as packed:
-                for detail in _cells(packed, padded):
+                for detail in self._cells(packed, masks):
                     while links and links[-1][:2] <= detail[:2]:
                         yield links.pop()
                     yield detail
             yield from reversed(links)
-        except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, EOFError, NotImplementedError, RuntimeError):
+        except (
+            zipfile.BadZipFile,
+            ElementTree.ParseError,
+            KeyError,
+            EOFError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ):
             return
 
     def _xml(self, name: str) -> ElementTree.Element | None:
@@ -92,19 +117,43 @@ class XlsxDetails:
                 return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/") if target else None
         return None
 
-    def _padded_styles(self) -> dict[bytes, tuple[str, int]]:
-        """The cell styles that show whole numbers with leading zeros: their prefix, and how many digits."""
+    def _masks(self) -> dict[bytes, Mask]:
+        """The masks of the cell styles that show more than the digits of a whole number."""
         root = self._xml("xl/styles.xml")
         if root is None:
             return {}
         cells = next((each for each in root if each.tag.endswith("}cellXfs")), ())
-        found: dict[bytes, tuple[str, int]] = {}
+        found: dict[bytes, Mask] = {}
         codes = {each.get("numFmtId"): each.get("formatCode") for each in root.iter() if each.get("formatCode")}
         for number, each in enumerate(cells):
-            match = _PADDED.fullmatch(codes.get(each.get("numFmtId")) or "")
-            if match and match[0] != "0":
-                found[b"%d" % number] = (match[1] or "", len(match[2]))
+            if mask := mask_of(codes.get(each.get("numFmtId")) or ""):
+                found[b"%d" % number] = mask
         return found
+
+    def _cells(self, packed: IO[bytes], masks: dict[bytes, Mask]) -> Iterator[Detail]:
+        """The details of the cells in a sheet's XML."""
+        signs = [*_SIGNS, *(b's="%s"' % style for style in masks)]
+        rest = b""
+        while block := packed.read(BLOCK):
+            joined = rest + block
+            end = joined.rfind(b"c>") + 2
+            if end < 2:
+                rest = joined[-MAX_CELL_BYTES:]
+                continue
+            whole, rest = joined[:end], joined[end:][-MAX_CELL_BYTES:]
+            if b"hidden=" in whole:
+                self._note_hidden(whole)
+            if any(sign in whole for sign in signs) or _LONG_NUMBER.search(whole):
+                for piece in whole.split(b"c>"):
+                    if any(sign in piece for sign in signs) or _LONG_NUMBER.search(piece):
+                        yield from _detail(piece, masks)
+
+    def _note_hidden(self, xml: bytes) -> None:
+        for match in _HIDDEN_ROW.finditer(xml):
+            self._hidden_rows[min(int(match[1]), MAX_ROWS)] = 1
+        for match in islice(_HIDDEN_COLUMN.finditer(xml), MAX_HIDDEN):
+            first, last = (int(number) - 1 for number in sorted(_RANGE.findall(match[0]), key=int)[:2])
+            self.hidden_columns.append((first, last))
 
     def _links(self, part: str) -> list[Detail]:
         """The cells that a click leads from, the last first. They stand behind the rows of the sheet."""
@@ -133,33 +182,7 @@ class XlsxDetails:
         return sorted(found, reverse=True)
 
 
-def _cells(packed: IO[bytes], padded: dict[bytes, tuple[str, int]]) -> Iterator[Detail]:
-    """The details of the cells in a sheet's XML."""
-    signs = [
-        b't="e"',
-        b"IMAGE",
-        b"HYPERLINK",
-        b"v/>",
-        b"v />",
-        b"v></",
-        b"f></",
-        *(b's="%s"' % style for style in padded),
-    ]
-    rest = b""
-    while block := packed.read(BLOCK):
-        joined = rest + block
-        end = joined.rfind(b"c>") + 2
-        if end < 2:
-            rest = joined[-MAX_CELL_BYTES:]
-            continue
-        whole, rest = joined[:end], joined[end:][-MAX_CELL_BYTES:]
-        if any(sign in whole for sign in signs) or _LONG_NUMBER.search(whole):
-            for piece in whole.split(b"c>"):
-                if any(sign in piece for sign in signs) or _LONG_NUMBER.search(piece):
-                    yield from _detail(piece, padded)
-
-
-def _detail(piece: bytes, padded: dict[bytes, tuple[str, int]]) -> Iterator[Detail]:
+def _detail(piece: bytes, masks: dict[bytes, Mask]) -> Iterator[Detail]:
     """The detail of the cell that a piece of XML ends with."""
     start = max(piece.rfind(b"<c "), piece.rfind(b":c "))
     tag_end = piece.find(b">", start)
@@ -181,9 +204,9 @@ def _detail(piece: bytes, padded: dict[bytes, tuple[str, int]]) -> Iterator[Deta
     elif b't="s"' in tag and not shown:  # python-calamine reads the first text of the workbook instead of none
         yield Detail(row, column, "text", "")
     elif shown.isascii() and shown.isdigit() and b' t="' not in tag:
-        prefix, digits = padded.get(style[1], ("", 0)) if style else ("", 0)
-        if len(shown) > 15 or prefix or len(shown) < digits:
-            yield Detail(row, column, "text", prefix + shown.zfill(digits))
+        mask = masks.get(style[1]) if style else None
+        if mask or len(shown) > 15:
+            yield Detail(row, column, "text", shown_as(shown, mask) if mask else shown)
 
 
 def _column(letters: bytes) -> int:

@@ -8,7 +8,10 @@ from tests.unit.table import (
     column_cases,
     header_cases,
     language_cases,
+    layout_cases,
+    notation_cases,
     own_shop_cases,
+    platform_cases,
     quote_cases,
     row_cases,
     shop_cases,
@@ -17,12 +20,13 @@ from tests.unit.table import (
 from tests.unit.table.case import Case, outcome
 
 TABLES = (shop_cases, own_shop_cases, language_cases, header_cases, row_cases, quote_cases, url_cases, column_cases)
-CASES = {f"{name}": case for table in TABLES for name, case in table.CASES.items()}
+MORE = (layout_cases, notation_cases, platform_cases)
+CASES = {f"{name}": case for table in (*TABLES, *MORE) for name, case in table.CASES.items()}
 
 
 def test_no_case_hides_another() -> None:
     """Names are unique over all tables."""
-    assert sum(len(table.CASES) for table in TABLES) == len(CASES)
+    assert sum(len(table.CASES) for table in (*TABLES, *MORE)) == len(CASES)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES.items()])
