@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 GRID = 24  # blocks a side whose means are compared, so that another filter or rounding is no difference
-DRAWING_GRID = 4  # the same of a drawing, because small ones are mostly edges, and renderers smooth them differently
+DRAWING_GRID = 4  # the same of a drawing, because renderers smooth edges differently
+DRAWING_BLOCK = 16  # pixels a side of such a block at least; smaller drawings are mostly edges
 LEVELS = 4  # of 255, by which the mean of a block may differ
 
 
@@ -32,6 +33,11 @@ def difference(ours: Shown, theirs: Shown, *, grid: int = GRID) -> str | None:
         return f"size {ours.size[0]} x {ours.size[1]} instead of {theirs.size[0]} x {theirs.size[1]}"
     levels = float(np.abs(_means(ours.pixels, grid) - _means(theirs.pixels, grid)).max())
     return f"blocks differ by {levels:.0f} levels" if levels > LEVELS else None
+
+
+def drawing_grid(size: tuple[int, int]) -> int:
+    """The number of blocks a side in which a drawing is compared."""
+    return max(1, min(DRAWING_GRID, min(size) // DRAWING_BLOCK))
 
 
 def _means(pixels: NDArray[np.uint8], grid: int) -> NDArray[np.float64]:

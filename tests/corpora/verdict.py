@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgproc.core.errors import CompressError
-from tests.corpora.shown import DRAWING_GRID, GRID, Shown, difference
+from tests.corpora.shown import GRID, Shown, difference, drawing_grid
 
 AGREED, ON_PURPOSE = "agreed", "on purpose"
 
@@ -58,7 +58,7 @@ def _compare(file: Path, kind: str, judge_name: str, ours: Shown | CompressError
         return Verdict(file, AGREED, f"{kind}: {judge_name} does not show it, we do", ours)
     if not theirs.is_whole:
         return Verdict(file, f"{kind}: {judge_name} shows a part, we took it as whole", "", ours, theirs)
-    if differs := difference(ours, theirs, grid=DRAWING_GRID if kind == "svg" else GRID):
+    if differs := difference(ours, theirs, grid=drawing_grid(theirs.size) if kind == "svg" else GRID):
         return Verdict(file, f"{kind}: looks different from {judge_name}", differs, ours, theirs)
     return Verdict(file, AGREED, f"{kind}: same as {judge_name}", ours, theirs)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pillow_heif
 from PIL import Image
 
-COLOURS = {"1": 0, "L": 1, "P": 2, "RGB": 3, "CMYK": 4}  # of a Photoshop document, by the mode of Pillow
+COLOURS = {"1": 0, "L": 1, "P": 2, "RGB": 3, "CMYK": 4, "LAB": 9}  # of a Photoshop document, by the mode of Pillow
 SVG_NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
 from collections.abc import Callable
@@ -140,6 +141,11 @@ PICTURES: dict[str, tuple[Callable[[], bytes], tuple[Colour, ...]]] = {
     "a PSB": (lambda: psd(quadrants(), large=True, packed=True), CORNERS),
     "a PSB of 16 bits": (lambda: psd(quadrants(), large=True, depth=16), CORNERS),
     "a PSD with a saved selection": (lambda: psd(quadrants(), alpha=HALF), CORNERS),
+    "a PSD in Lab": (lambda: psd(quadrants("L").convert("RGB").convert("LAB")), SHADES),
+    "a PSD in Lab of 16 bits, packed": (
+        lambda: psd(Image.new("RGB", (64, 32), (180, 90, 60)).convert("LAB"), depth=16, packed=True),
+        ((180, 90, 60),) * 4,
+    ),
     # TGA
     "a TGA": (tga, CORNERS),
     "a TGA of run lengths": (lambda: tga(compression="tga_rle"), CORNERS),
@@ -162,6 +168,10 @@ PICTURES: dict[str, tuple[Callable[[], bytes], tuple[Colour, ...]]] = {
     "an icon with a mask": (lambda: icon(dib(24, b"\0\0\xff", mask=RED_WHITE)), (WHITE, RED, WHITE, RED)),
     "an icon of two colours": (lambda: icon(dib(1, b"\xf0"), bits=1), (RED,) * 4),
     "an icon without a mask": (lambda: icon(dib(24, b"\0\0\xff", mask=b"")), (RED,) * 4),
+    "an icon whose directory says that its picture is shorter": (
+        lambda: icon(encode(quadrants(), "PNG"))[:14] + struct.pack("<I", 8) + icon(encode(quadrants(), "PNG"))[18:],
+        CORNERS,
+    ),
     "a cursor": (lambda: icon(encode(quadrants(), "PNG"), kind=2), CORNERS),
     # PNM
     "a PBM in digits": (lambda: b"P1\n2 2\n0 1\n10", (WHITE, BLACK, BLACK, WHITE)),
@@ -177,6 +187,7 @@ PICTURES: dict[str, tuple[Callable[[], bytes], tuple[Colour, ...]]] = {
     "a PAM of grey and transparency": (lambda: pam(2, b"GRAYSCALE_ALPHA", bytes([0, 0])), (WHITE,) * 4),
     # SVG
     "a drawing": (svg, (RED,) * 4),
+    "a compressed drawing": (lambda: gzip.compress(svg()), (RED,) * 4),
     "a drawing that is half transparent": (
         lambda: svg('<rect width="64" height="32" fill="red" opacity="0.5"/>'),
         (mixed(RED, 128),) * 4,
@@ -353,7 +364,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "unsupported_format",
         "Maximize",
     ),
-    "a PSD in Lab": (lambda: _changed(psd(quadrants()), 25, 9), "unsupported_format", "Lab"),
+    "a PSD of many inks": (lambda: _changed(psd(quadrants()), 25, 7), "unsupported_format", "multichannel"),
     "a PSD of 32 bits": (lambda: _changed(psd(quadrants()), 23, 32), "unsupported_format", "32 bits"),
     "a PSD of 3 bits": (lambda: _changed(psd(quadrants()), 23, 3), "corrupt_image", "damaged"),
     "half a TGA": (lambda: tga()[:200], "truncated_image", "ends too early"),
@@ -363,6 +374,14 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "half a PPM in digits": (lambda: b"P3 9 9 255\n1 2 3", "truncated_image", "ends too early"),
     "a PPM of words": (lambda: b"P3 1 1 255\none two three", "corrupt_image", "PNM"),
     "a PAM of ink": (lambda: pam(4, b"CMYK", bytes(4)), "unsupported_format", "PAM"),
+    "half a compressed drawing": (lambda: gzip.compress(svg())[:-9], "truncated_image", "ends too early"),
+    "a damaged compressed drawing": (lambda: gzip.compress(svg())[:-8] + bytes(8), "corrupt_image", "SVG"),
+    "a compressed drawing of 40 MB": (
+        lambda: gzip.compress(svg("<!--" + " " * 40_000_000 + "-->"), 1),
+        "unsupported_format",
+        "32 MiB",
+    ),
+    "a gzip archive of a text": (lambda: gzip.compress(b"<p>svg</p>"), "not_an_image", "gzip"),
     "half a drawing": (lambda: svg()[:-9], "truncated_image", "ends too early"),
     "a drawing that is not closed": (lambda: svg("<rect"), "corrupt_image", "SVG"),
     "a drawing of no size": (lambda: svg(attributes='width="0" height="9"'), "unsupported_format", "no size"),

@@ -283,8 +283,31 @@ def test_keeps_no_pixels_of_an_animation() -> None:
     assert not compress(HIDDEN, options=options, max_pixels=1_000_000).kept
 
 
-def test_refuses_an_animation_whose_first_frame_is_small() -> None:
-    """What surrounds the frame would have to be made up."""
-    error = refusal(ONE + control(0, 8, 8) + FRAME + END)
-    assert error.code == "unsupported_format"
-    assert "first frame" in error.detail
+SMALL = zlib.compress(rows_of(INVERSE[:4, :8]))
+
+
+def small(left: int, top: int, *head: bytes) -> bytes:
+    """An animation whose hidden picture is followed by a frame of 8 x 4 pixels."""
+    place = struct.pack(">IIIIIHHBB", 0, 8, 4, left, top, 1, 1, 0, 0)
+    shape = HEAD + b"".join(head) + frames(1) + DATA + png_chunk(b"fcTL", place)
+    return shape + png_chunk(b"fdAT", struct.pack(">I", 1) + SMALL) + END
+
+
+def test_shows_a_small_first_frame_on_the_canvas_of_its_animation() -> None:
+    """What is around it is transparent, as in browsers."""
+    made = shown(small(3, 2))
+    assert made.shape == (*COLOURS.shape[:2], 4)
+    assert np.array_equal(made[2:6, 3:11, :3], INVERSE[:4, :8])
+    assert made[2:6, 3:11, 3].min() == 255
+    assert made[..., 3].astype(bool).sum() == 32
+
+
+def test_a_small_first_frame_has_the_colours_of_its_file() -> None:
+    """They come before the frame, and are not copied with it."""
+    assert not np.array_equal(shown(small(3, 2, gamma(1)))[2:6, 3:11, :3], INVERSE[:4, :8])
+
+
+@pytest.mark.parametrize(("left", "top"), [(COLOURS.shape[1] - 7, 0), (0, 2**32 - 1), (2**31, 2**31)])
+def test_a_frame_beyond_its_canvas_counts_as_none(left: int, top: int) -> None:
+    """The still picture is shown."""
+    assert np.array_equal(shown(small(left, top))[..., :3], COLOURS)

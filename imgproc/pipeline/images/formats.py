@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.other_kinds import EXPORT, OTHER_FILES, RARE_PICTURES, RAW_FILES, REMEDIES
+from imgproc.pipeline.images.svgz import GZIP, head_of
 
 MAX_SIGNATURE = 65_536  # bytes at the beginning of a file that tell its format
 # What a caller may ask for.
@@ -115,7 +116,7 @@ IS_WHOLE: dict[str, Callable[[bytes], bool]] = {
     "tiff": lambda source: len(source) > int.from_bytes(source[4:8], "little" if source[:1] == b"I" else "big"),
     "heic": lambda source: len(source) >= _boxes_end(source),
     "jp2": lambda source: b"\xff\xd9" in source[-1024:],
-    "svg": lambda source: b"</" in source[-1024:] or source.rstrip().endswith(b"/>"),
+    "svg": lambda source: source.startswith(GZIP) or b"</" in source[-1024:] or source.rstrip().endswith(b"/>"),
     **dict.fromkeys(
         ("psd", "ico", "pnm", "tga"), lambda _: True
     ),  # Their readers say themselves that bytes are missing.
@@ -163,6 +164,8 @@ def identify(source: bytes) -> str:
     for name, image_format in INPUT_FORMATS.items():
         if image_format.signature.match(source, 0, MAX_SIGNATURE):
             return name
+    if INPUT_FORMATS["svg"].signature.match(head_of(source, MAX_SIGNATURE)):
+        return "svg"
     for kind, pattern in {**RAW_FILES, **UNSUPPORTED, **RARE_PICTURES}.items():
         if pattern.match(source):
             detail = f"This is {kind}; {REMEDIES.get(kind, EXPORT)}."

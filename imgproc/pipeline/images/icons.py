@@ -36,9 +36,11 @@ def open_icon(stream: IO[bytes]) -> ImageFile.ImageFile:
     if count > MAX_ENTRIES:
         raise unusual("icon", "too many pictures")
     best = max(_entry(source, 6 + 16 * number, is_cursor=kind == CURSOR) for number in range(count))
-    body = source[best.offset : best.offset + best.size]
+    body = source[best.offset :]  # Browsers ignore the size in the directory, unless bytes are missing.
     if len(body) < best.size:
         raise EOFError("truncated")
+    if best.offset < 6 + 16 * count:
+        raise SyntaxError("a picture in the directory")
     if body.startswith(PNG):
         check_parts(body, "png")
         return PngImageFile(io.BytesIO(body))

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from imgproc.core.errors import CompressError
-
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
 NEEDED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # A decoder checks these itself.
@@ -22,6 +20,14 @@ PALETTE = 3  # a colour type
 KEY_LENGTHS = {0: range(2, 257), 2: range(6, 257), PALETTE: range(1, 257)}  # of tRNS by colour type
 LENGTHS = {b"acTL": range(8, 9), b"fcTL": range(26, 27), b"fdAT": range(4, 2**31)}
 MAX_FRAMES = 2**31 - 1
+
+
+class SmallFrame(Exception):
+    """The first frame of an animation does not fill it: `body` is a PNG of the frame, `left` and `top` its place."""
+
+    def __init__(self, body: bytes, *, canvas: tuple[int, int], left: int, top: int) -> None:
+        super().__init__(canvas, left, top)
+        self.body, self.canvas, self.left, self.top = body, canvas, left, top
 
 
 class _Chunk(NamedTuple):
@@ -58,13 +64,13 @@ def read_chunks(source: bytes) -> PngChunks:
     """Sort the chunks of a PNG; the body is `source` itself where nothing was dropped.
 
     Raises:
-        CompressError: `unsupported_format`, for an animation whose first frame does not fill it.
+        SmallFrame: the file is an animation whose first frame does not fill it.
     """
     found = _Found()
     for chunk in _chunks(source):
         _sort(source, chunk, found)
     kinds = found.kinds
-    if found.is_hidden and b"acTL" in kinds and (frame := _first_frame(source, found.kept)):
+    if found.is_hidden and b"acTL" in kinds and (frame := _first_frame(source, found)):
         return PngChunks(frame, found.colours, found.key, frames=2)
     if ANIMATION & kinds and (found.is_hidden or b"acTL" not in kinds):
         found.kept = [chunk for chunk in found.kept if chunk.kind not in ANIMATION]
@@ -145,24 +151,34 @@ def _is_all(kept: list[_Chunk]) -> bool:
     return all(chunk.start == start for chunk, start in zip(kept, starts, strict=False))
 
 
-def _first_frame(source: bytes, kept: list[_Chunk]) -> bytes | None:
+def _first_frame(source: bytes, found: _Found) -> bytes | None:
     """A PNG of the first frame that has pixels, for browsers do not show the still picture before it.
 
     None where its chunks are out of order. The still picture is shown then, as the standard says.
+
+    Raises:
+        SmallFrame: the frame does not fill the picture.
     """
-    parts = [chunk for chunk in kept if chunk.kind in ANIMATION - {b"acTL"}]
+    parts = [chunk for chunk in found.kept if chunk.kind in ANIMATION - {b"acTL"}]
     first = next((number for number, chunk in enumerate(parts) if chunk.kind == b"fdAT"), 0)
     after = next((number for number, chunk in enumerate(parts) if number > first and chunk.kind == b"fcTL"), len(parts))
     numbers = [int.from_bytes(source[chunk.start + 8 : chunk.start + 12], "big") for chunk in parts[:after]]
     if not first or numbers != list(range(after)):
         return None
-    control = parts[first - 1]
-    if source[control.start + 12 : control.start + 20] != source[16:24]:
-        detail = "The first frame of the animated PNG does not fill the picture; export it as a still picture."
-        raise CompressError(detail, code="unsupported_format")
+    control = parts[first - 1].start + 8
+    width, height, left, top = struct.unpack_from(">4I", source, control + 4)
+    canvas = struct.unpack_from(">2I", source, 16)
+    if not (0 < width <= canvas[0] - left and 0 < height <= canvas[1] - top):
+        return None
     data = b"".join(source[chunk.start + 12 : chunk.end - 4] for chunk in parts[first:after])
-    head = [chunk for chunk in kept if chunk.kind not in ANIMATION | {b"IDAT", b"IEND"}]
-    return _join(source, head) + write_chunk(b"IDAT", data) + write_chunk(b"IEND", b"")
+    pixels = write_chunk(b"IDAT", data) + write_chunk(b"IEND", b"")
+    head = [chunk for chunk in found.kept if chunk.kind not in ANIMATION | {b"IDAT", b"IEND"}]
+    if (width, height) == canvas:
+        return _join(source, head) + pixels
+    header = SIGNATURE + write_chunk(b"IHDR", source[control + 4 : control + 12] + source[24:29])
+    colours = b"".join(write_chunk(kind, content) for kind, content in found.colours.items())
+    others = b"".join(source[chunk.start : chunk.end] for chunk in head if chunk.kind != b"IHDR")
+    raise SmallFrame(header + colours + others + pixels, canvas=canvas, left=left, top=top)
 
 
 def write_chunk(kind: bytes, content: bytes | bytearray) -> bytes:

@@ -7,10 +7,11 @@ import struct
 from functools import lru_cache
 from typing import Any, cast
 
-from PIL import Image, ImageChops, ImagePalette
+from PIL import Image, ImageChops, ImageFile, ImagePalette
 from PIL.PngImagePlugin import PngImageFile
 
-from imgproc.pipeline.images.png_chunks import PALETTE, read_chunks
+from imgproc.pipeline.images.colours import to_plain, white_of
+from imgproc.pipeline.images.png_chunks import PALETTE, SmallFrame, read_chunks
 from imgproc.pipeline.images.png_colours import colours_of_png
 from imgproc.pipeline.images.png_rows import check_rows, mend
 
@@ -117,6 +118,40 @@ class PngFile(PngImageFile):
                 part = Image.merge("LA", (part, strip.point(_all_but(key), "L")))
             plain.paste(part, (0, top))
         self._mode, self.im = plain.mode, plain.im
+
+
+class _OnCanvas(ImageFile.ImageFile):
+    """The first frame of an animation that it does not fill; what is around the frame is transparent."""
+
+    format, format_description = "PNG", "Animated PNG"
+
+    def __init__(self, found: SmallFrame) -> None:
+        self._found = found
+        super().__init__(io.BytesIO(found.body))
+
+    def _open(self) -> None:
+        self._frame: PngFile | None = PngFile(io.BytesIO(self._found.body))
+        self._size, self._mode, self.n_frames = self._found.canvas, "RGBA", 2
+        self.info = {name: self._frame.info.get(name) for name in ("icc_profile", "colour_space", "is_grey")}
+
+    def load(self) -> Any:
+        """Decode the frame at first use, and put it in its place."""
+        if self._frame is not None:
+            frame, self._frame = self._frame, None
+            frame.load()
+            plain = to_plain(frame, white=white_of(frame)).convert("RGBA")
+            self.im = Image.new("RGBA", self.size).im
+            left, top = self._found.left, self._found.top
+            self.im.paste(plain.im, (left, top, left + plain.width, top + plain.height))
+        return Image.Image.load(self)
+
+
+def open_png(stream: io.BytesIO) -> ImageFile.ImageFile:
+    """Read the headers of a PNG."""
+    try:
+        return PngFile(stream)
+    except SmallFrame as found:
+        return _OnCanvas(found)
 
 
 @lru_cache(maxsize=1)

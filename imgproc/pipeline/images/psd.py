@@ -17,9 +17,9 @@ from imgproc.pipeline.images.parts import unusual
 MAX_RESOURCES = 5000
 MAX_CHANNELS = 56
 STRIP = 4 * 1024 * 1024  # pixels
-BITMAP, GREY, INDEXED, RGB, CMYK, DUOTONE = 0, 1, 2, 3, 4, 8
-MODES = {BITMAP: "1", GREY: "L", DUOTONE: "L", INDEXED: "P", RGB: "RGB", CMYK: "CMYK"}
-REFUSED = {7: "multichannel colours", 9: "Lab colours"}
+BITMAP, GREY, INDEXED, RGB, CMYK, DUOTONE, LAB = 0, 1, 2, 3, 4, 8, 9
+MODES = {BITMAP: "1", GREY: "L", DUOTONE: "L", INDEXED: "P", RGB: "RGB", CMYK: "CMYK", LAB: "LAB"}
+REFUSED = {7: "multichannel colours"}
 ICC_PROFILE, TRANSPARENT_INDEX, VERSION_INFO = 1039, 1047, 1057
 RAW, PACKBITS = 0, 1
 INVERT_COLOURS = [*(255 - value for value in range(256))] * 3 + list(range(256))
@@ -111,7 +111,9 @@ class Psd(ImageFile.ImageFile):
         """The name that Pillow's decoders have for the samples of a channel. Photoshop stores ink as its opposite."""
         if self._mode == "CMYK":
             return "CMYK"[band] + ";I"
-        return {"1": "1;I", "RGB": "RGB"[band : band + 1], "RGBA": "RGBA"[band : band + 1]}.get(self._mode, self._mode)
+        if self._mode in {"RGB", "RGBA", "LAB"}:
+            return self._mode[band]
+        return "1;I" if self._mode == "1" else self._mode
 
     def _tile(self, place: int, raw: str) -> ImageFile._Tile:
         rows = (0, 0, *self.size)
@@ -185,7 +187,7 @@ def _check(header: _Header) -> None:
         raise SyntaxError("no such depth")
     if header.colours not in MODES or not 1 <= header.channels <= MAX_CHANNELS:
         raise SyntaxError("no such colours")
-    if header.channels < {RGB: 3, CMYK: 4}.get(header.colours, 1):
+    if header.channels < {RGB: 3, CMYK: 4, LAB: 3}.get(header.colours, 1):
         raise SyntaxError("too few channels")
 
 

@@ -20,7 +20,7 @@ from imgproc.pipeline.images.icc import is_usable
 from imgproc.pipeline.images.icons import open_icon
 from imgproc.pipeline.images.jpeg2000 import Jpeg2000
 from imgproc.pipeline.images.jpeg_reader import open_jpeg
-from imgproc.pipeline.images.png_reader import PngFile
+from imgproc.pipeline.images.png_reader import open_png
 from imgproc.pipeline.images.psd import Psd
 from imgproc.pipeline.images.screens import Gif, open_bmp
 from imgproc.pipeline.images.svg import Svg
@@ -75,7 +75,7 @@ def _open_pnm(stream: io.BytesIO) -> ImageFile.ImageFile:
 # Image.open would also try MPO, and hides the decoder's message behind one error.
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": open_jpeg,
-    "png": PngFile,
+    "png": open_png,
     "webp": _WebP,
     "avif": _Avif,
     "gif": Gif,

@@ -6,6 +6,7 @@ from PIL import ImageFile
 
 from imgproc.pipeline.images.notes import ImageNote
 from imgproc.pipeline.images.svg import has_references, has_text
+from imgproc.pipeline.images.svgz import unpacked
 
 MAX_EXTENSIONS = 100  # of a GIF up to its second frame
 MAX_BLOCKS = 200_000  # of a GIF's first frame; encoders write 255 bytes in each, so 50 MiB have as many
@@ -17,10 +18,11 @@ def notes_of(image: ImageFile.ImageFile, source: bytes, source_format: str) -> t
     if _has_more(image, source, source_format):
         detail = "The source is an animation or has several pictures; the first one is shown."
         notes.append(ImageNote("first_frame", detail))
-    if source_format == "svg" and has_text(source):
+    drawing = unpacked(source) if source_format == "svg" else b""
+    if has_text(drawing):
         detail = "The drawing's text is shown in a font of the server; convert the text to paths to keep its own."
         notes.append(ImageNote("font_replaced", detail))
-    if source_format == "svg" and has_references(source):
+    if has_references(drawing):
         detail = "The drawing names other files, which are left out; embed them as data: URLs."
         notes.append(ImageNote("reference_left_out", detail))
     return tuple(notes)

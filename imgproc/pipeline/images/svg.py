@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.libvips import functions_of
+from imgproc.pipeline.images.svgz import unpacked
 
 FUNCTIONS = """
     int vips_svgload_buffer(void *source, size_t size, void **image, ...);
@@ -46,7 +47,7 @@ class Svg(ImageFile.ImageFile):
     format_description = "Scalable Vector Graphics"
 
     def _open(self) -> None:
-        self._source = self.fp.read()
+        self._source = unpacked(self.fp.read())
         if has_text(self._source) and not _has_fonts():
             detail = "The drawing has text, and the server has no fonts; convert the text to paths, or give a PNG."
             raise CompressError(detail, code="unsupported_format")
