@@ -17,6 +17,7 @@ from imgproc.core.hosts import bracketed, is_loopback
 from imgproc.db import revisions
 from imgproc.db.engine import db
 from imgproc.db.models import ApiKey
+from imgproc.db.timeouts import is_limited
 from imgproc.embedded.ports import local_url
 from imgproc.journey.outage import describe
 from imgproc.journey.services import services
@@ -79,7 +80,15 @@ def _database(settings: Settings) -> Finding:
         return wrong("database", text=f"{place} has the tables of a newer version ({found}): update imgproc.")
     if found != newest:
         return wrong("database", text=f"{place} has the tables of an older version ({found}): run imgproc init.")
+    if settings.database_pooling == "transaction" and not _is_limited():
+        remedy = "run imgproc init, then RECONNECT in PgBouncer's console"
+        return wrong("database", text=f"{place} does not limit the statements of our role: {remedy}.")
     return ok("database", text=f"{place} answers, and its tables are up to date ({found}).")
+
+
+def _is_limited() -> bool:
+    with db.engine.connect() as connection:
+        return is_limited(connection)
 
 
 def _redis(settings: Settings) -> Finding:

@@ -17,7 +17,8 @@ from imgproc.core.errors import InfrastructureError
 from imgproc.core.redaction import redact
 from imgproc.core.terminal import printable
 from imgproc.db import revisions
-from imgproc.db.engine import db
+from imgproc.db.engine import POSTGRESQL_SETTINGS, db, transaction
+from imgproc.db.timeouts import limit_role
 from imgproc.journey.outage import describe
 from imgproc.journey.services import services
 from imgproc.pipeline.storage import buckets
@@ -51,6 +52,9 @@ def _tables() -> checks.Finding:
         if before is not None and before not in revisions.known():
             return checks.wrong("tables", text=f"They are of a newer version ({before}): update imgproc.")
         flask_migrate.upgrade()
+        if load_settings().database_pooling == "transaction":
+            with transaction() as connection:
+                limit_role(connection, settings=POSTGRESQL_SETTINGS)
     except DBAPIError as error:
         return checks.wrong(
             "tables", text=f"The database cannot be used ({describe(error)}): check that it runs, and DATABASE_URL."

@@ -75,6 +75,10 @@ class Settings:
         shown="SQLite in `DATA_DIR`",
         compose=None,
     )
+    database_pooling: Literal["session", "transaction"] = operator(
+        types.choice("session", "transaction"),
+        "How a PgBouncer before PostgreSQL pools connections: `session` (also without one) or `transaction`.",
+    )
     redis_url: str | None = operator(
         types.text(validate=types.is_redis_url),
         "Redis or Valkey, version 7 or newer.",

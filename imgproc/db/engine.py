@@ -88,6 +88,8 @@ def init_app(app: Flask, settings: Settings) -> None:
             "pool_recycle": POOL_RECYCLE,
             "connect_args": timeouts.postgresql_arguments(),
         }
+        if settings.database_pooling == "transaction":  # the next transaction may be in another session
+            engine["connect_args"] |= {"prepare_threshold": None}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
@@ -96,7 +98,9 @@ def init_app(app: Flask, settings: Settings) -> None:
             _make_database_private(db.engine, settings.data_dir)
             _tune_sqlite(db.engine)
         else:
-            timeouts.limit_sessions(db.engine, settings=POSTGRESQL_SETTINGS)
+            timeouts.limit_transactions(db.engine)
+            if settings.database_pooling == "session":
+                timeouts.limit_sessions(db.engine, settings=POSTGRESQL_SETTINGS)
 
 
 def _make_database_private(engine: Engine, data_dir: Path) -> None:

@@ -97,6 +97,23 @@ def limit_sessions(engine: Engine, *, settings: dict[str, str]) -> None:
         _set(connection, SESSION | settings)
         connection.autocommit = False
 
+
+def limit_role(connection: Connection, *, settings: dict[str, str]) -> None:
+    """Make SHORT and `settings` the defaults of our role in new sessions, where a pooler shares sessions."""
+    for name, value in (SHORT.settings() | settings).items():
+        connection.exec_driver_sql(f"ALTER ROLE CURRENT_USER SET {name} = '{value}'")
+
+
+def is_limited(connection: Connection) -> bool:
+    """Whether the session that the connection has now, of a pooler too, has the limits."""
+    names = ", ".join(f"current_setting('{name}')" for name in SHORT.settings())
+    found = connection.exec_driver_sql(f"SELECT {names}").one()
+    return list(found) == list(SHORT.settings().values())
+
+
+def limit_transactions(engine: Engine) -> None:
+    """Give transactions the limits of `allow`, and take a session that a limit ended for disconnected."""
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         limits = _limits.get()
