@@ -1,4 +1,4 @@
-"""How xdist spreads the tests over its processes: a file at a time, the longest first."""
+"""How xdist spreads the tests over its processes (a file at a time, the longest first), and what coverage traces."""
 
 from __future__ import annotations
 
@@ -56,8 +56,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: WorkerController) ->
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first."""
+    """Put the longest first, and trace none whose many cases run the same lines: tracing makes them slower."""
     items.sort(key=lambda item: _rank(item.nodeid))
+    for item in items:
+        if item.get_closest_marker("exhaustive"):
+            item.add_marker("no_cover")
 
 
 def _rank(nodeid: str) -> int:
