@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser programs store-check ops-check compose-check compose-images lock env clean
+.PHONY: help demo up test check lint format docs pages translations settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser programs store-check ops-check compose-check compose-images lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -108,6 +108,9 @@ pages: $(DEV_STAMP) ## Write the generated pages and pictures of docs/ (command 
 	@$(BIN)/python -m scripts.metrics_reference
 	@$(BIN)/python -m scripts.ops_dashboard
 	@$(BIN)/python -m scripts.helm_chart
+
+translations: $(DEV_STAMP) ## Bring the translations of the console up to date, and compile them (ARGS=fr begins a language)
+	@$(BIN)/python -m scripts.translations $(ARGS)
 
 screenshots: $(DEV_STAMP) browser ## Take the pictures of the console in docs/images/
 	@$(BIN)/python -m scripts.screenshots

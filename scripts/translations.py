@@ -60,7 +60,9 @@ def compiled(catalog: Catalog) -> bytes:
 
 def missing(catalog: Catalog) -> list[Any]:
     """The texts without a translation."""
-    return [each.id for each in catalog if each.id and not (all(each.string) if each.pluralizable else each.string)]
+    return [
+        each.id for each in catalog if each.id and not (all(each.string or ()) if each.pluralizable else each.string)
+    ]
 
 
 def main(new: list[str]) -> None:

@@ -11,8 +11,10 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 from flask import Flask
+from urllib3.util import parse_url
 
 from imgproc.core.errors import ImageError
+from imgproc.pipeline.http.refusals import REMEDIES, explain_refusal
 from imgproc.pipeline.images.compress import CompressOptions, compress
 from imgproc.web import display, languages
 from imgproc.web.engine_sentences import PARTS, SENTENCES
@@ -33,10 +35,12 @@ def catalogue(path: Path) -> Catalog:
 
 
 def texts(entry: Message) -> list[tuple[str, str]]:
-    """The texts of an entry, each with its translation; of plurals the last form with each."""
+    """The texts of an entry, each with its translation; all forms of a plural after the first belong to the second."""
     if isinstance(entry.id, str):
-        return [(entry.id, entry.string)]
-    return [(entry.id[-1], each) for each in entry.string[1:]] + [(entry.id[0], entry.string[0])]
+        return [(entry.id, str(entry.string))]
+    one, many = entry.id
+    first, *others = tuple(entry.string or ())
+    return [(one, first), *((many, each) for each in others)]
 
 
 @pytest.fixture
@@ -96,6 +100,14 @@ def test_common_faults_of_a_picture_are_said_in_german(source: bytes) -> None:
     with pytest.raises(ImageError) as caught:
         compress(source, options=CompressOptions(), max_pixels=1_000_000)
     assert "lang=" not in said(caught.value.detail)
+
+
+@pytest.mark.usefixtures("german")
+@pytest.mark.parametrize("status", sorted(REMEDIES))
+def test_refusals_of_hosts_are_said_in_german(status: int) -> None:
+    """Every status that the engine has a remedy for."""
+    error = explain_refusal(status, {}, b"", url=parse_url("https://shop.example/1.jpg"))
+    assert "lang=" not in said(error.detail)
 
 
 @pytest.mark.usefixtures("german")
