@@ -16,7 +16,7 @@ from benchmarks.results import MEMORY, Table, markdown, save
 
 TABLES = (
     "codec", "scales", "smart", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
-    "journey", "naive", "shell", "small", "status", "growth",
+    "journey", "naive", "shell", "small", "status", "growth", "footprint", "accept",
 )  # fmt: skip
 
 
