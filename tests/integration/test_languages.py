@@ -98,7 +98,7 @@ def test_the_pages_of_a_request_are_german(mixed: str) -> None:
         assert untranslated(f"/requests/{request_id}{page}") == set(), page
     for image in rows(ProductImage):
         assert untranslated(f"/requests/{image.request_id}/images/{image.id}") == set()
-    assert "1 von 4 Bildern · 3 brauchen Sie" in text_of(German().get(f"/requests/{mixed}"))
+    assert "1 von 4 Bildern · 3 zu klären" in text_of(German().get(f"/requests/{mixed}"))
     assert "Der Test kam an." in text_of(German().post(f"/requests/{mixed}/webhook/test"))
     link = current_app.test_client().post(f"/api/requests/{mixed}/shares").get_json()["url"]
     shared = "/share/" + link.rpartition("/")[2]
