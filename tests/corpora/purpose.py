@@ -11,13 +11,13 @@ from typing import Any
 from PIL import Image
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images import icc
-from imgproc.pipeline.images.faults import FAULTS
+from imgproc.pipeline.images.child_process.svg import attributes_of_root
+from imgproc.pipeline.images.colour import icc
+from imgproc.pipeline.images.guards.faults import FAULTS
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of
-from imgproc.pipeline.images.png_chunks import read_chunks
+from imgproc.pipeline.images.png.png_chunks import read_chunks
 from imgproc.pipeline.images.readers import open_image
-from imgproc.pipeline.images.svg import attributes_of_root
-from imgproc.pipeline.images.tiff_pages import picture_page
+from imgproc.pipeline.images.tiff.tiff_pages import picture_page
 
 BITS, COMPRESSION, PHOTOMETRIC, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE = 258, 259, 262, 284, 338, 339, 34675
 OLD_JPEG, LZMA, ZSTD = 6, 34925, 50000
