@@ -71,6 +71,14 @@ def _has_long_codes(body: bytes) -> bool:
     return found is not None and found[1][0] > 8
 
 
+def _has_no_trailer(body: bytes) -> bool:
+    return not body.rstrip(b"\0").endswith(b";")
+
+
+def _tells_no_bits(body: bytes) -> bool:
+    return not any(body[at + 6] for at in range(6, 6 + 16 * body[4], 16))
+
+
 def _tags(body: bytes) -> dict[int, Any]:
     try:
         return dict(getattr(open_image(io.BytesIO(body), "tiff"), "tag_v2", {}))
@@ -107,7 +115,11 @@ REASONS: dict[str, tuple[Reason, ...]] = {
     "webp": (("WebP with an Exif orientation", _is_turned),),
     "svg": (("SVG without a width and height", _has_no_size),),
     "bmp": (("BMP that places its pixels in its palette", _starts_in_palette),),
-    "gif": (("GIF with codes that start at more than 8 bits", _has_long_codes),),
+    "gif": (
+        ("GIF with codes that start at more than 8 bits", _has_long_codes),
+        ("GIF without its end", _has_no_trailer),
+    ),
+    "ico": (("icon whose directory tells no bits a pixel", _tells_no_bits),),
     "tiff": (
         ("TIFF that begins with a thumbnail", lambda body: picture_page(body) is not None),
         ("TIFF of a kind that libvips misreads", _is_rare_tiff),
