@@ -11,13 +11,13 @@ from typing import Any
 from PIL import Image
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images import icc
-from imgproc.pipeline.images.faults import FAULTS
+from imgproc.pipeline.images.child_process.svg import attributes_of_root
+from imgproc.pipeline.images.colour import icc
+from imgproc.pipeline.images.guards.faults import FAULTS
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of
-from imgproc.pipeline.images.png_chunks import read_chunks
+from imgproc.pipeline.images.png.png_chunks import read_chunks
 from imgproc.pipeline.images.readers import open_image
-from imgproc.pipeline.images.svg import attributes_of_root
-from imgproc.pipeline.images.tiff_pages import picture_page
+from imgproc.pipeline.images.tiff.tiff_pages import picture_page
 
 BITS, COMPRESSION, PHOTOMETRIC, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT, PROFILE = 258, 259, 262, 284, 338, 339, 34675
 OLD_JPEG, LZMA, ZSTD = 6, 34925, 50000
@@ -71,6 +71,14 @@ def _has_long_codes(body: bytes) -> bool:
     return found is not None and found[1][0] > 8
 
 
+def _has_no_trailer(body: bytes) -> bool:
+    return not body.rstrip(b"\0").endswith(b";")
+
+
+def _tells_no_bits(body: bytes) -> bool:
+    return not any(body[at + 6] for at in range(6, 6 + 16 * body[4], 16))
+
+
 def _tags(body: bytes) -> dict[int, Any]:
     try:
         return dict(getattr(open_image(io.BytesIO(body), "tiff"), "tag_v2", {}))
@@ -107,7 +115,11 @@ REASONS: dict[str, tuple[Reason, ...]] = {
     "webp": (("WebP with an Exif orientation", _is_turned),),
     "svg": (("SVG without a width and height", _has_no_size),),
     "bmp": (("BMP that places its pixels in its palette", _starts_in_palette),),
-    "gif": (("GIF with codes that start at more than 8 bits", _has_long_codes),),
+    "gif": (
+        ("GIF with codes that start at more than 8 bits", _has_long_codes),
+        ("GIF without its end", _has_no_trailer),
+    ),
+    "ico": (("icon whose directory tells no bits a pixel", _tells_no_bits),),
     "tiff": (
         ("TIFF that begins with a thumbnail", lambda body: picture_page(body) is not None),
         ("TIFF of a kind that libvips misreads", _is_rare_tiff),

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images.avif_boxes import boxes
-from imgproc.pipeline.images.avif_mend import join_associations
+from imgproc.pipeline.images.avif.avif_boxes import boxes
+from imgproc.pipeline.images.avif.avif_mend import join_associations
 from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.support import profiles
 from tests.support.photographs import decode, encode

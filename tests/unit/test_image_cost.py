@@ -16,13 +16,15 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images import avif_grid, cost, keep, smart
-from imgproc.pipeline.images import encode as encoding
-from imgproc.pipeline.images.avif_boxes import has_long_tables
+from imgproc.pipeline.images import keep
+from imgproc.pipeline.images.avif.avif_boxes import has_long_tables
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress
-from imgproc.pipeline.images.cost import CpuTime
-from imgproc.pipeline.images.limits import check_memory
-from imgproc.pipeline.images.parts import check_parts
+from imgproc.pipeline.images.encoders import avif_grid, smart
+from imgproc.pipeline.images.encoders import encode as encoding
+from imgproc.pipeline.images.guards import cost
+from imgproc.pipeline.images.guards.cost import CpuTime
+from imgproc.pipeline.images.guards.limits import check_memory
+from imgproc.pipeline.images.guards.parts import check_parts
 from imgproc.pipeline.images.readers import open_image
 from tests.support.photographs import decode, encode, photo
 

@@ -24,7 +24,7 @@ def loaded_by(module: str) -> set[str]:
     ("module", "unwanted"),
     [
         ("imgproc", FRAMEWORKS | S3_CLIENTS | {"PIL", "requests", "structlog"}),
-        ("imgproc.pipeline.images.apart_program", FRAMEWORKS | S3_CLIENTS | {"requests", "structlog"}),
+        ("imgproc.pipeline.images.child_process.apart_program", FRAMEWORKS | S3_CLIENTS | {"requests", "structlog"}),
         ("imgproc.pipeline.images.compress", FRAMEWORKS | S3_CLIENTS | {"requests"}),
         ("imgproc.pipeline.table.read", FRAMEWORKS | S3_CLIENTS | {"PIL", "requests"}),
         ("imgproc.pipeline.table.write", FRAMEWORKS | S3_CLIENTS | {"PIL", "requests"}),

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
-from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.guards.cost import CpuTime
 from imgproc.pipeline.images.keep import keep as keep_below
 from tests.support.photographs import decode, encode, photo
 from tests.unit.hostile_images import swapped_profile

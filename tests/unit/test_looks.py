@@ -9,14 +9,14 @@ from typing import Any, cast
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageStat, JpegImagePlugin
 
-from imgproc.pipeline.images.avif_grid import encode_grid
-from imgproc.pipeline.images.colours import flatten
+from imgproc.pipeline.images.colour.colours import flatten
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from imgproc.pipeline.images.cost import CpuTime
-from imgproc.pipeline.images.encode import encode as encode_rendition
-from imgproc.pipeline.images.mozjpeg import encode_mozjpeg
-from imgproc.pipeline.images.plain_jpeg import save_jpeg
-from imgproc.pipeline.images.thin_colours import has_thin_colours
+from imgproc.pipeline.images.encoders.avif_grid import encode_grid
+from imgproc.pipeline.images.encoders.encode import encode as encode_rendition
+from imgproc.pipeline.images.encoders.mozjpeg import encode_mozjpeg
+from imgproc.pipeline.images.encoders.plain_jpeg import save_jpeg
+from imgproc.pipeline.images.encoders.thin_colours import has_thin_colours
+from imgproc.pipeline.images.guards.cost import CpuTime
 from tests.support.photographs import decode, encode, photo, psnr
 
 Bands = tuple[tuple[int, int], ...]  # the darkest and brightest sample of each

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images.mozjpeg import encode_mozjpeg
+from imgproc.pipeline.images.encoders.mozjpeg import encode_mozjpeg
 from tests.support.photographs import decode, photo
 
 # Runs in its own process, because an earlier test may have loaded the library.
@@ -16,7 +16,8 @@ FIRST_USE = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
-from imgproc.pipeline.images import compress, mozjpeg
+from imgproc.pipeline.images import compress
+from imgproc.pipeline.images.encoders import mozjpeg
 assert "_libvips" not in sys.modules, "loaded before its first use"
 picture = Image.effect_mandelbrot((400, 300), (-2, -1, 1, 1), 60).convert("RGB")
 with ThreadPoolExecutor(8) as pool:

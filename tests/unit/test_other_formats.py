@@ -16,8 +16,8 @@ from PIL import Image
 from imgproc.core.errors import CompressError
 from imgproc.core.metrics import StageSeconds
 from imgproc.pipeline import programs
-from imgproc.pipeline.images import apart
-from imgproc.pipeline.images import svg as drawings
+from imgproc.pipeline.images.child_process import apart
+from imgproc.pipeline.images.child_process import svg as drawings
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress, content_type_of
 from tests.support.other_pictures import bitmap, heic, icon, psd, svg
 from tests.support.photographs import DISPLAY_P3, as_srgb, decode, encode, exif, icc_profile, quadrants

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.guards.cost import CpuTime
 from imgproc.pipeline.images.lossless.png import keep_png
 from tests.support import profiles
 from tests.support.photographs import DISPLAY_P3, decode, encode, quadrants

@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from ssimulacra2 import compute_ssimulacra2
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images import smart
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
-from imgproc.pipeline.images.likeness import distance, layers
+from imgproc.pipeline.images.encoders import smart
+from imgproc.pipeline.images.encoders.likeness import distance, layers
 from tests.support.photographs import decode, encode, photo, quadrants
 
 

@@ -14,23 +14,23 @@ from typing import Any
 from PIL import Image, ImageFile
 
 from imgproc.core.metrics import StageSeconds, observe, timed
-from imgproc.pipeline.images.apart import run_apart
-from imgproc.pipeline.images.colours import is_srgb
-from imgproc.pipeline.images.cost import IMAGE_BYTES, CpuTime, encoder_bytes
+from imgproc.pipeline.images.child_process.apart import run_apart
+from imgproc.pipeline.images.colour.colours import is_srgb
 from imgproc.pipeline.images.decode import decode_resized, output_factor
-from imgproc.pipeline.images.encode import check_sides
-from imgproc.pipeline.images.faults import FAULTS, explain
+from imgproc.pipeline.images.encoders.encode import check_sides
+from imgproc.pipeline.images.encoders.smart import Encoded, encode_plain, encode_smart
 from imgproc.pipeline.images.formats import APART, MAX_QUALITY, SMART, SOURCE, content_type_of, extension_of, identify
+from imgproc.pipeline.images.guards.cost import IMAGE_BYTES, CpuTime, encoder_bytes
+from imgproc.pipeline.images.guards.faults import FAULTS, explain
+from imgproc.pipeline.images.guards.limits import BYTES_A_PIXEL, check_memory, coded_pixels
+from imgproc.pipeline.images.guards.memory import MemoryBudget
+from imgproc.pipeline.images.guards.parts import check_parts
 from imgproc.pipeline.images.keep import keep
-from imgproc.pipeline.images.limits import BYTES_A_PIXEL, check_memory, coded_pixels
-from imgproc.pipeline.images.memory import MemoryBudget
 from imgproc.pipeline.images.notes import ImageNote
 from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of, turn_upright, turned_size
-from imgproc.pipeline.images.parts import check_parts
 from imgproc.pipeline.images.readers import open_image, silence_pillow
 from imgproc.pipeline.images.sizes import fits, scaled_size, size_notes
-from imgproc.pipeline.images.smart import Encoded, encode_plain, encode_smart
 from imgproc.pipeline.images.source_notes import notes_of
 
 # The names that code outside this folder imports.

@@ -6,9 +6,9 @@ from functools import partial
 
 from PIL import Image, ImageFile
 
-from imgproc.pipeline.images.colours import flatten, meaning_of, to_plain, to_srgb, white_of
+from imgproc.pipeline.images.colour.colours import flatten, meaning_of, to_plain, to_srgb, white_of
 from imgproc.pipeline.images.formats import SMART
-from imgproc.pipeline.images.jpeg_eighths import decode_eighths
+from imgproc.pipeline.images.jpeg.jpeg_eighths import decode_eighths
 from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.images.orientation import orientation_of, turned_size
 from imgproc.pipeline.images.resize import Box, reduce

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.child_process.svgz import GZIP, head_of
 from imgproc.pipeline.images.other_kinds import EXPORT, OTHER_FILES, RARE_PICTURES, RAW_FILES, REMEDIES
-from imgproc.pipeline.images.svgz import GZIP, head_of
 
 MAX_SIGNATURE = 65_536  # bytes at the beginning of a file that tell its format
 # What a caller may ask for.

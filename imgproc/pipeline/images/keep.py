@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from imgproc.pipeline.images.cost import CpuTime
-from imgproc.pipeline.images.faults import FAULTS
+from imgproc.pipeline.images.guards.cost import CpuTime
+from imgproc.pipeline.images.guards.faults import FAULTS
 from imgproc.pipeline.images.lossless.jpeg import keep_jpeg
 from imgproc.pipeline.images.lossless.png import keep_png
 from imgproc.pipeline.images.lossless.webp import keep_webp

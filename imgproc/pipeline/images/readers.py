@@ -13,19 +13,19 @@ from PIL import AvifImagePlugin, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from imgproc.pipeline.images.avif_colours import colours_of_avif, shown_size
-from imgproc.pipeline.images.avif_mend import join_associations
-from imgproc.pipeline.images.heic import Heic
-from imgproc.pipeline.images.icc import is_usable
-from imgproc.pipeline.images.icons import open_icon
-from imgproc.pipeline.images.jpeg2000 import Jpeg2000
-from imgproc.pipeline.images.jpeg_reader import open_jpeg
-from imgproc.pipeline.images.png_reader import open_png
-from imgproc.pipeline.images.psd import Psd
-from imgproc.pipeline.images.screens import Gif, open_bmp
-from imgproc.pipeline.images.svg import Svg
-from imgproc.pipeline.images.tga import Tga
-from imgproc.pipeline.images.tiff_reader import open_tiff
+from imgproc.pipeline.images.avif.avif_colours import colours_of_avif, shown_size
+from imgproc.pipeline.images.avif.avif_mend import join_associations
+from imgproc.pipeline.images.child_process.heic import Heic
+from imgproc.pipeline.images.child_process.jpeg2000 import Jpeg2000
+from imgproc.pipeline.images.child_process.svg import Svg
+from imgproc.pipeline.images.colour.icc import is_usable
+from imgproc.pipeline.images.gif_bmp.screens import Gif, open_bmp
+from imgproc.pipeline.images.jpeg.jpeg_reader import open_jpeg
+from imgproc.pipeline.images.png.png_reader import open_png
+from imgproc.pipeline.images.tiff.tiff_reader import open_tiff
+from imgproc.pipeline.images.uncommon.icons import open_icon
+from imgproc.pipeline.images.uncommon.psd import Psd
+from imgproc.pipeline.images.uncommon.tga import Tga
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -67,7 +67,7 @@ class _WebP(WebPImageFile):
 
 
 def _open_pnm(stream: io.BytesIO) -> ImageFile.ImageFile:
-    from imgproc.pipeline.images.pnm import Pnm  # noqa: PLC0415 - imports numpy, seldom needed
+    from imgproc.pipeline.images.uncommon.pnm import Pnm  # noqa: PLC0415 - imports numpy, seldom needed
 
     return Pnm(stream)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PIL import ImageFile
 
+from imgproc.pipeline.images.child_process.svg import has_references, has_text
+from imgproc.pipeline.images.child_process.svgz import unpacked
 from imgproc.pipeline.images.notes import ImageNote
-from imgproc.pipeline.images.svg import has_references, has_text
-from imgproc.pipeline.images.svgz import unpacked
 
 MAX_EXTENSIONS = 100  # of a GIF up to its second frame
 MAX_BLOCKS = 200_000  # of a GIF's first frame; encoders write 255 bytes in each, so 50 MiB have as many

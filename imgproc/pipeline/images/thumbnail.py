@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 
 from imgproc.pipeline.images.compress import Rendition, compress
-from imgproc.pipeline.images.faults import FAULTS, explain
 from imgproc.pipeline.images.formats import identify
-from imgproc.pipeline.images.memory import MemoryBudget
+from imgproc.pipeline.images.guards.faults import FAULTS, explain
+from imgproc.pipeline.images.guards.memory import MemoryBudget
+from imgproc.pipeline.images.guards.parts import check_parts
 from imgproc.pipeline.images.options import CompressOptions
-from imgproc.pipeline.images.parts import check_parts
 from imgproc.pipeline.images.readers import open_image, silence_pillow
 
 QUALITY = 70

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.guards.cost import CpuTime
 
 PROGRAM = Path(__file__).with_name("jpeg_program.py")
 TIME_LIMIT = 60  # seconds; 16 million pixels take one

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Container, Iterator
 
-from imgproc.pipeline.images.cost import CpuTime
+from imgproc.pipeline.images.guards.cost import CpuTime
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type

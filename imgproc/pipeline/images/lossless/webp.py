@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from imgproc.pipeline.images.cost import CpuTime
-from imgproc.pipeline.images.encode import encode
+from imgproc.pipeline.images.encoders.encode import encode
+from imgproc.pipeline.images.guards.cost import CpuTime
 from imgproc.pipeline.images.readers import open_image
 
 LOSSLESS_CHUNK = b"VP8L"  # RFC 9649, 2.6

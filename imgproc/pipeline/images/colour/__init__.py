@@ -1,0 +1,1 @@
+"""Converts what the samples of a picture mean to sRGB."""

@@ -1,0 +1,1 @@
+"""Reads GIF and BMP as Chromium shows them."""

@@ -1,0 +1,1 @@
+"""Reads PNG as Chromium shows it."""

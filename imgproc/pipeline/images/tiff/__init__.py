@@ -1,0 +1,1 @@
+"""Reads TIFF, sample by sample where Pillow misreads it."""

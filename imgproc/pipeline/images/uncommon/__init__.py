@@ -1,0 +1,1 @@
+"""Reads Photoshop documents, TGA, icons and PNM in the worker."""
