@@ -45,6 +45,7 @@ _SYMBOLS = {
 _ELSEWHERE: tuple[float, str, str] = (_RARE_SYMBOL, "DB", "DB")
 
 
+@cache
 def fold(letter: str) -> str:
     """The letter in lower case, where that is one letter."""
     return letter.lower() if len(letter.lower()) == 1 else letter
