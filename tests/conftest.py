@@ -9,6 +9,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from tests.support.parts import part_of
+
 # Tests that take longest, the longest first: no process is left with one of these when the others have ended.
 LONGEST = (
     "tests/chaos/test_short_run.py",
@@ -24,10 +26,19 @@ LONGEST = (
 )
 # Files whose tests share no fixture: several processes may take parts of them.
 BY_TEST = ("tests/chaos/test_short_run.py", "tests/chaos/test_mutations.py")
-# Functions of a file that have a slow fixture of their own.
+# Functions of a file that have a slow fixture or a stack of their own.
 BY_FUNCTION = (
-    "tests/unit/test_hostile_images.py::test_a_hostile_image_ends_so_in_smart_mode_too",
     "tests/unit/test_hostile_images.py::test_a_hostile_image_stays_in_bounds_in_every_format",
+    "tests/e2e/test_dying_workers.py::test_every_job_that_kills_its_workers_fails",
+    "tests/e2e/test_dying_workers.py::test_a_worker_that_was_suspended_is_not_killed",
+    "tests/e2e/test_dying_workers.py::test_rolling_restarts_lose_nothing_and_repeat_little",
+    "tests/e2e/test_dying_workers.py::test_long_work_is_given_back_in_time",
+    "tests/e2e/test_dying_workers.py::test_a_request_survives_the_death_of_every_process",
+)
+# Functions whose cases are measured in parts.
+BY_PART = (
+    "tests/unit/test_hostile_images.py::test_a_hostile_image_ends_as_it_should",
+    "tests/unit/test_hostile_images.py::test_a_hostile_image_ends_as_it_should_in_smart_mode",
 )
 
 # Else every process would compile all of our modules again, and pytest all tests.
@@ -36,13 +47,15 @@ sys.dont_write_bytecode = False
 
 
 class LongestFirst(LoadScopeScheduling):
-    """Gives each process a file, a function of a file or a single test, in the order of collection."""
+    """Gives each process a file, a function, a part of its cases or a single test, in the order of collection."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         if file in BY_TEST:
             return nodeid
-        function = nodeid.partition("[")[0]
+        function, _, case = nodeid.partition("[")
+        if function in BY_PART:
+            return f"{function} {part_of(case[:-1])}"
         return function if function in BY_FUNCTION else file
 
 

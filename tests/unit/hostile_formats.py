@@ -151,7 +151,7 @@ CASES: dict[str, Case] = {
     "a HEIC of 100,000 locations": (lambda: _as_heic(growing.avif_of_locations(100_000)), "too_many_pixels"),
     "a HEIC of 100,000 items": (lambda: _as_heic(growing.avif_of_items(100_000)), "too_many_pixels"),
     "a HEIC of 100,000 references": (lambda: _as_heic(growing.avif_of_references(100_000)), "corrupt_image"),
-    "a JP2 at the limit in one tile": (lambda: _jp2(SIDE), "too_many_pixels"),
+    "a JP2 at the limit in one tile": (lambda: _jp2_of(SIDE, SIDE, tile=SIDE), "too_many_pixels"),
     "the largest JP2 of tiles": (lambda: _jp2(SIDE, tile=1024), "rendition"),
     "a JP2 of 4 billion squared": (lambda: _jp2_of(2**32 - 1, 2**32 - 1, tile=2**32 - 1), "too_many_pixels"),
     "a JP2 of 49 million tiles": (lambda: _jp2_of(7000, 7000, tile=1), "corrupt_image"),

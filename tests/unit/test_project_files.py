@@ -209,3 +209,11 @@ def test_every_code_owner_is_a_user_or_a_team() -> None:
     rules = [line.split() for line in (GITHUB / "CODEOWNERS").read_text().splitlines() if line and line[0] != "#"]
     assert rules
     assert all(len(rule) > 1 and all(owner.startswith("@") for owner in rule[1:]) for rule in rules)
+
+
+def test_tests_that_are_spread_by_name_exist() -> None:
+    """A renamed test would run with the rest of its file in one process, and the others would wait for it."""
+    named = re.findall(r'"(tests/[\w/.]+)(?:::(\w+))?"', (ROOT / "tests/conftest.py").read_text())
+    assert [file for file, _ in named if not (ROOT / file).exists()] == []
+    assert [test for file, test in named if test and f"def {test}(" not in (ROOT / file).read_text()] == []
+    assert sum(bool(test) for _, test in named) >= 5

@@ -30,6 +30,7 @@ _FOREIGN = 0.04  # how much of a text is in other languages of the same script
 _BORROWED = 4.0  # how many occurrences the letters by themselves count for in a pair
 
 
+@cache
 def fold(letter: str) -> str:
     """The letter in lower case, where that is one letter."""
     return letter.lower() if len(letter.lower()) == 1 else letter
