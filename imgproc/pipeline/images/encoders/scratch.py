@@ -25,7 +25,7 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def written(write: Callable[[IO[bytes]], None]) -> bytes:
+def written(write: Callable[[IO[bytes]], object]) -> bytes:
     """What `write` writes to the file descriptor of a file, which starts empty."""
     number = _take()
     try:
