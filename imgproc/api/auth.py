@@ -34,6 +34,8 @@ SHARED = {
 # later.
 OPEN = {
     "docs.show_docs",
+    "error_reference.list_errors",
+    "error_reference.show_error",
     "health.get_health",
     "health.get_readiness",
     "help_pages.show_help",

@@ -203,7 +203,7 @@ def problem(status: int, code: str) -> dict[str, Any]:
     """A problem with this code."""
     title = HTTP_STATUS_CODES[status]
     standard: dict[str, Any] = {
-        "type": "about:blank",
+        "type": f"{BASE}/docs/errors/{code}",
         "title": title,
         "status": status,
         "detail": DETAILS[code],

@@ -6,17 +6,19 @@ import errno
 import json
 import secrets
 from typing import Any
+from urllib.parse import urljoin
 
 import structlog
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from flask_limiter import RateLimitExceeded
 from sqlalchemy.exc import DBAPIError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 from werkzeug.http import HTTP_STATUS_CODES
 
 from imgproc.api import rate_limits
 from imgproc.core.errors import (
+    ERROR_PAGES,
     FILE_TOO_LARGE,
     SERVER_FAILED,
     InfrastructureError,
@@ -62,11 +64,21 @@ class Problem(Exception):
 
 
 def problem(status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """A problem response. `members` are added to the standard ones."""
+    """A problem response. Its type is the address of the page about the code; `members` are added."""
     title = HTTP_STATUS_CODES.get(status, "Error")
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, **members}
+    body = {"type": _page_about(code), "title": title, "status": status, "detail": detail, "code": code, **members}
     text = json.dumps(body, ensure_ascii=False)
     return Response(text, status=status, content_type=PROBLEM_TYPE, headers=headers)
+
+
+def _page_about(code: str) -> str:
+    """The URL of the page; without a host where the call names none, or one that is not ours."""
+    path = f"{ERROR_PAGES}{code}"
+    try:
+        is_usable = 0 < len(request.host) <= MAX_HOST_CHARS and code != "untrusted_host"
+    except SecurityError:
+        is_usable = False
+    return urljoin(request.host_url, path) if is_usable else path
 
 
 def init_app(app: APIFlask) -> None:

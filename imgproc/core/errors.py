@@ -32,6 +32,7 @@ from typing import Any
 
 from imgproc.core.redaction import redact
 
+ERROR_PAGES = "/docs/errors/"  # with a code behind it, the path of the page about it
 # The details of two problems that both the API and the server in front of it respond with.
 FILE_TOO_LARGE = "The upload is larger than this server accepts; split the file, and keep the other parts short."
 SERVER_FAILED = "The server failed to answer this call; try again later."

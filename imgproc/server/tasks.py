@@ -9,7 +9,7 @@ from typing import Any
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
-from imgproc.core.errors import FILE_TOO_LARGE, SERVER_FAILED
+from imgproc.core.errors import ERROR_PAGES, FILE_TOO_LARGE, SERVER_FAILED
 
 CODE_OF = {
     408: "too_slow",
@@ -109,12 +109,13 @@ class ProblemTask(ErrorTask):
 
 def problem(error: Error) -> dict[str, Any]:
     """The problem that describes `error`."""
+    code = CODE_OF.get(error.code, "bad_request")
     return {
-        "type": "about:blank",
+        "type": f"{ERROR_PAGES}{code}",
         "title": error.reason,
         "status": error.code,
         "detail": DETAIL_OF.get(error.code, error.body),
-        "code": CODE_OF.get(error.code, "bad_request"),
+        "code": code,
     }
 
 

@@ -14,6 +14,7 @@ from imgproc.web import (
     docs,
     draft_page,
     error_pages,
+    error_reference,
     help_pages,
     keys_page,
     languages,
@@ -55,7 +56,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     error_pages.init_app(app)
     previews.init_app(app, settings)
     thumbnails.init_app(app, settings)
-    pages = (docs, start, draft_page, request_page, picture_page, request_actions)
+    pages = (docs, error_reference, start, draft_page, request_page, picture_page, request_actions)
     for module in (*pages, login_page, keys_page, share_page, shared_request):
         app.register_blueprint(module.blueprint)
     if has_help:

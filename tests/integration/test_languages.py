@@ -131,7 +131,8 @@ def test_keys_and_the_sign_in_are_german() -> None:
 
 def test_error_pages_are_german_and_the_api_is_english() -> None:
     """Also for a client that asks for German."""
-    assert untranslated("/nowhere") == set()
+    for path in ("/nowhere", "/docs/errors/", "/docs/errors/http_404", "/docs/errors/unsupported_format"):
+        assert untranslated(path) == set()
     assert untranslated("/requests/4b3c1d52-0000-4000-8000-000000000000") == set()
     answer = German().client.get("/api/nowhere", headers={"Accept-Language": "de"})
     assert answer.get_json()["detail"] == "There is nothing at this address; /docs lists the API."

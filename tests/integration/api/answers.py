@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.http import HTTP_STATUS_CODES
@@ -20,7 +21,7 @@ def problem(response: Any, status: int, code: str) -> dict[str, Any]:
     assert (response.status_code, response.content_type) == (status, "application/problem+json"), response.text
     body: dict[str, Any] = response.json
     assert (body["status"], body["code"]) == (status, code), body
-    assert (body["type"], body["title"]) == ("about:blank", HTTP_STATUS_CODES[status])
+    assert (urlsplit(body["type"]).path, body["title"]) == (f"/docs/errors/{code}", HTTP_STATUS_CODES[status])
     assert body["detail"].endswith(".")
     assert "Traceback" not in response.text
     return body
