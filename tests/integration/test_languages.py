@@ -26,7 +26,8 @@ SHOWN = re.compile(r'>([^<>]+)<|(?:aria-label|title|alt|placeholder|data-alt)="(
 # Names that are the same in German, and values of files.
 NAMES = re.compile(
     r"imgproc.*|API|OpenAPI|Deutsch|English|[A-Z]+|Webhook.*|Status|Name|Link|Format|Smart|[\W\d]*|"
-    r"(CSV|JPEG|HTTP).*|[\d.,:]+ (kB|ms|s|min)|S\. No\.|Product Name|Input Image Urls|Key|Label|utf-8|jpeg|Frühling|.*(\.csv|SKU \d|\d\.jpg|chelsea|://|_|127\.0\.0\.1).*"
+    r"(CSV|JPEG|HTTP).*|[\d.,:]+ (kB|ms|s|min)|S\. No\.|Product Name|Input Image Urls|"
+    r"Key|Label|utf-8|jpeg|Frühling|Bytes|\d+ . \d+ [A-Z]+|.*(\.csv|SKU \d|\d\.jpg|chelsea|://|_|127\.0\.0\.1).*"
 )
 
 
