@@ -27,6 +27,7 @@ SHARED = {
     "shared_request.show_picture",
     "shared_request.get_original",
     "shared_request.get_rendition",
+    "shared_request.download_failed",
     "shared_request.download_output",
     "shared_request.download_workbook",
 }

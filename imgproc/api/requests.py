@@ -158,8 +158,17 @@ def output_csv(request: ProcessingRequest) -> Any:
 @blueprint.doc(summary="Get the failed rows", responses={302: "To the bucket URL, if CSVs are public."})
 def get_failed_csv(request_id: str) -> Any:
     """The failed rows as a CSV that can be uploaded as it is, or a redirect to its bucket URL."""
+    return failed_csv(find_request(request_id))
+
+
+def failed_csv(request: ProcessingRequest) -> Any:
+    """The failed rows of a request, or a redirect to them.
+
+    Raises:
+        Problem: 409 `not_finished`, or 404 `nothing_failed`.
+    """
     detail = "No row of this request failed, so there is no failed CSV."
-    return _csv(_ended(find_request(request_id)), "failed", "nothing_failed", detail)
+    return _csv(_ended(request), "failed", "nothing_failed", detail)
 
 
 @blueprint.get("/<request_id>/output.xlsx")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from imgproc.cli.listing import print_json, print_json_list, print_rows
@@ -54,3 +56,21 @@ def redeliver(client: Client, request_id: str, delivery_id: str | None, *, as_js
         delivery_id = newest.id
     started = client.redeliver(request_id, delivery_id)
     print_json(started.json) if as_json else click.echo("It is sent again; imgproc deliveries shows the answer.")
+
+
+@click.command("webhook-test")
+@click.argument("receiver", metavar="URL")
+@calls_api
+def webhook_test(client: Client, receiver: str, *, as_json: bool) -> None:
+    """Let the server send a signed ping to URL, and show the answer. The exit status is 1 where it did not arrive."""
+    ping = client.test_webhook(receiver)
+    if as_json:
+        print_json(ping.json)
+    else:
+        status = (ping.response or {}).get("status")
+        answer = f"HTTP {status}" if status else "no answer"
+        click.echo(f"{'Arrived' if ping.delivered else 'Did not arrive'}: {answer} after {ping.duration_ms} ms.")
+        for text in filter(None, (ping.error and ping.error.detail, ping.note)):
+            click.echo(text)
+    if not ping.delivered:
+        sys.exit(1)

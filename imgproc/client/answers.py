@@ -231,3 +231,15 @@ class Delivery(Answer):
     next_attempt_at: datetime | None
     last_response_status: int | None
     attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ping(Answer):
+    """What came back from a webhook's receiver that was tested; `note` is what is doubtful about it."""
+
+    delivered: bool
+    duration_ms: int
+    error: Reason | None
+    request: Json | None
+    response: Json | None
+    note: str | None

@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
 from imgproc.client import form
-from imgproc.client.answers import Accepted, Delivery, Page, Product, Request, Started, Validation
+from imgproc.client.answers import Accepted, Delivery, Page, Ping, Product, Request, Started, Validation
 from imgproc.client.api_errors import ApiError, Json, NoAnswer, is_outage, retry_after
 from imgproc.client.from_json import read
 from imgproc.client.saving import save
@@ -189,6 +189,10 @@ class Client:
     def redeliver(self, request_id: str, delivery_id: str) -> Started:
         """Send a webhook again under the same `webhook-id`."""
         return self._act(request_id, f"deliveries/{_segment(delivery_id)}/redeliver")
+
+    def test_webhook(self, url: str) -> Ping:
+        """Let the server send a signed ping to a receiver, and tell what came back."""
+        return self._read(Ping, "POST", "/api/webhooks/test", json={"url": url}, repeatable=False)
 
     def ready(self) -> None:
         """Return if the server is ready.

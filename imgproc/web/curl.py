@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 
@@ -18,6 +19,11 @@ def command(endpoint: str, *arguments: str, method: str = "GET", **values: str) 
     url = shlex.quote(url_for(endpoint, _external=True, **values))
     key = [KEY] if services().settings.api_keys_required else []
     return " ".join([*map(shlex.quote, words), *key, url])
+
+
+def json_command(endpoint: str, body: Mapping[str, str]) -> str:
+    """The command that sends a JSON object to an endpoint."""
+    return command(endpoint, "--json", json.dumps(body), method="POST")
 
 
 def upload_command(filename: str, options: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from imgproc.db.statuses import AT_LIMIT, ImageStatus, ProductStatus
 from imgproc.db.waiting_products import waiting_products
 from imgproc.journey.output_files import wants_xlsx
 from imgproc.web import display
-from imgproc.web.curl import command
+from imgproc.web.curl import command, json_command
 from imgproc.web.texts import N_, gettext, ngettext
 
 PICTURES = 24  # of a page
@@ -131,6 +131,7 @@ def render_webhook(found: ProcessingRequest, **context: Any) -> str:
         deliveries=deliveries["items"],
         next_cursor=deliveries["nextCursor"],
         list_command=command("deliveries.list_deliveries", request_id=found.id),
+        test_command=json_command("pings.ping_receiver", {"url": found.webhook_url or ""}),
         **context,
     )
 

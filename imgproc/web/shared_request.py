@@ -10,7 +10,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, render_template, request
 
-from imgproc.api.requests import output_csv, output_workbook
+from imgproc.api.requests import failed_csv, output_csv, output_workbook
 from imgproc.api.shares import find_shared
 from imgproc.web.picture_page import SHOWN_BY_BROWSERS, picture
 from imgproc.web.request_page import FILTERS, pictures_of, progress_context, progress_response, shown_in
@@ -77,6 +77,12 @@ def get_rendition(token: str, image_id: str) -> Response:
 def download_output(token: str) -> Any:
     """The output CSV."""
     return output_csv(find_shared(token))
+
+
+@blueprint.get("/failed.csv")
+def download_failed(token: str) -> Any:
+    """The rows that failed."""
+    return failed_csv(find_shared(token))
 
 
 @blueprint.get("/output.xlsx")

@@ -222,6 +222,17 @@ def test_webhooks_are_listed_and_sent_again(shop: Shop, good: Path) -> None:
     assert "no delivery with this id" in shop.run("redeliver", request_id, UNKNOWN).stderr
 
 
+def test_a_receiver_is_tested(shop: Shop) -> None:
+    """The exit status tells a script whether the test arrived."""
+    good, bad = shop.host.says("/hook", Answer(204)), shop.host.says("/closed", Answer(404))
+    arrived, refused = shop.run("webhook-test", good), shop.run("webhook-test", bad)
+    assert (arrived.returncode, refused.returncode) == (0, 1)
+    assert re.fullmatch(r"Arrived: HTTP 204 after \d+ ms\.\n", arrived.stdout)
+    assert re.match(r"Did not arrive: HTTP 404 after \d+ ms\.\n.+", refused.stdout)
+    assert shop.json("webhook-test", good)["request"]["headers"]["webhook-id"]
+    assert shop.run("webhook-test", "ftp://example.com/").returncode == 1
+
+
 def test_redeliver_without_a_webhook_says_so(shop: Shop, good: Path) -> None:
     """There is nothing to send."""
     refused = shop.run("redeliver", shop.submit(good))

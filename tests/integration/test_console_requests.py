@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+import shlex
 
 import pytest
 from flask import Flask, current_app
@@ -137,6 +139,17 @@ def test_the_webhook_shows_what_was_sent_and_answered_and_sends_again(shop: Imag
     tested = ask(f"/requests/{request_id}/webhook/test", method="POST")
     assert "The test arrived" in tested.text
     assert "has no webhook" in text_of(f"/requests/{made(shop, '/coffee.png')}/webhook")
+
+
+def test_the_test_of_a_webhook_can_be_copied(shop: ImageHost) -> None:
+    """As a command for curl that sends the same call, whatever the address has in it."""
+    url = f"{shop.url}/hook?a='$(id)'&b=1"
+    request_id = made(shop, "/chelsea.jpg", webhookUrl=url)
+    page = html.unescape(ask(f"/requests/{request_id}/webhook").text)
+    found = re.search(r"data-copy>(curl[^<]*/api/webhooks/test)", page)
+    assert found
+    words = shlex.split(found[1])
+    assert (words[1:4], json.loads(words[4])) == (["-X", "POST", "--json"], {"url": url})
 
 
 def test_the_files_are_those_of_the_api(shop: ImageHost) -> None:

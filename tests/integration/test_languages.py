@@ -26,7 +26,8 @@ SHOWN = re.compile(r'>([^<>]+)<|(?:aria-label|title|alt|placeholder|data-alt)="(
 # Names that are the same in German, and values of files.
 NAMES = re.compile(
     r"imgproc.*|API|OpenAPI|Deutsch|English|[A-Z]+|Webhook.*|Status|Name|Link|Format|Smart|[\W\d]*|"
-    r"(CSV|JPEG|HTTP).*|[\d.,:]+ (kB|ms|s|min)|S\. No\.|Product Name|Input Image Urls|Key|Label|utf-8|.*(\.csv|SKU \d|\d\.jpg|chelsea|://|_|127\.0\.0\.1).*"
+    r"(CSV|JPEG|HTTP).*|[\d.,:]+ (kB|ms|s|min)|S\. No\.|Product Name|Input Image Urls|"
+    r"Key|Label|utf-8|jpeg|Frühling|Bytes|\d+ . \d+ [A-Z]+|.*(\.csv|SKU \d|\d\.jpg|chelsea|://|_|127\.0\.0\.1).*"
 )
 
 
@@ -131,7 +132,8 @@ def test_keys_and_the_sign_in_are_german() -> None:
 
 def test_error_pages_are_german_and_the_api_is_english() -> None:
     """Also for a client that asks for German."""
-    assert untranslated("/nowhere") == set()
+    for path in ("/nowhere", "/docs/errors/", "/docs/errors/http_404", "/docs/errors/unsupported_format"):
+        assert untranslated(path) == set()
     assert untranslated("/requests/4b3c1d52-0000-4000-8000-000000000000") == set()
     answer = German().client.get("/api/nowhere", headers={"Accept-Language": "de"})
     assert answer.get_json()["detail"] == "There is nothing at this address; /docs lists the API."

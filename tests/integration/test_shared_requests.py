@@ -53,6 +53,8 @@ def test_a_link_shows_the_request_without_a_key(shop: ImageHost) -> None:
     for side in ("before", "after"):
         assert visitor.get(f"{picture}/{side}").mimetype == "image/jpeg"
     assert visitor.get(f"{path}/output.csv").status_code == 302
+    assert "Download failed rows" in page.text
+    assert visitor.get(f"{path}/failed.csv").location.endswith("/failed.csv")
     assert visitor.get(f"{path}/progress").headers["ETag"]
     problem(visitor.client.get(f"{path}/output.xlsx"), 404, "no_output")
 
@@ -79,7 +81,7 @@ def test_a_link_shows_nothing_else(shop: ImageHost) -> None:
     foreign = next(each.id for each in rows(ProductImage) if each.request_id == other and each.output_key)
     for rest in (f"images/{foreign}", f"images/{foreign}/before", f"images/{foreign}/after", "images/x"):
         problem(visitor.client.get(f"{path}/{rest}"), 404, "image_not_found")
-    for rest in ("failed.csv", "products", "webhook", "file", "share"):
+    for rest in ("products", "webhook", "file", "share"):
         assert visitor.get(f"{path}/{rest}").status_code == 404
 
 
