@@ -34,6 +34,7 @@ from imgproc.core.redaction import redact
 
 ERROR_PAGES = "/docs/errors/"  # with a code behind it, the path of the page about it
 
+
 class ImgprocError(Exception):
     """Base of all our errors: `code` is stable, `detail` is one plain sentence with the remedy.
 

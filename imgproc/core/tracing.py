@@ -11,8 +11,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Literal, Protocol
 
-from structlog.contextvars import bind_contextvars
-
 from imgproc.core.trace_context import TraceContext, begin, parse
 
 Attributes = Mapping[str, str | int | None]
@@ -93,6 +91,9 @@ def joined(
         opened = _tracer.joined(parent, name, kind=kind, seconds_ago=seconds_ago, attributes=attributes)
     with opened as made:
         context = made.context or parent or begin()
+        # Loaded here, because a program that decodes one picture has no log.
+        from structlog.contextvars import bind_contextvars  # noqa: PLC0415
+
         bind_contextvars(trace_id=context.trace_id)
         token = _current.set(context)
         try:
