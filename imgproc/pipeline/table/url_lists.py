@@ -21,7 +21,7 @@ _BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>|\[/?(?:
 _IN_BRACKETS = r"https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*"
 _LINKED = rf"!\[[^\[\]]*\]\(\s*({_IN_BRACKETS})[^()]*\)"
 _MARKDOWN = re.compile(rf"!?\[(?:{_LINKED}|[^\[\]]*)\]\(\s*({_IN_BRACKETS})[^()]*\)", re.I)
-_ATTACHMENT = re.compile(rf"[^(),;|\n]*\(({_IN_BRACKETS})\)", re.I)
+_ATTACHMENT = re.compile(rf"(?:^|(?<=[(),;|\n]))[^(),;|\n]*\(({_IN_BRACKETS})\)", re.I)
 _WIDTHS = re.compile(r"\s{1,3}[0-9.]{1,8}[wx]\b.*$", re.S)  # the sizes of a `srcset`, and its other pictures
 _CSS = re.compile(
     r"(?:[\w-]{1,30}\s{0,3}:\s{0,3})?\burl\(\s{0,3}[\"']?(https?://[^\"'()\s]+)[\"']?\s{0,3}\)\s{0,3};?", re.I
