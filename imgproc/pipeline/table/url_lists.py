@@ -21,9 +21,11 @@ _BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|td|tr|span)\b[^<>]*>|\[/?(?:
 _IN_BRACKETS = r"https?://[^\s()]*(?:\([^\s()]*\)[^\s()]*)*"
 _LINKED = rf"!\[[^\[\]]*\]\(\s*({_IN_BRACKETS})[^()]*\)"
 _MARKDOWN = re.compile(rf"!?\[(?:{_LINKED}|[^\[\]]*)\]\(\s*({_IN_BRACKETS})[^()]*\)", re.I)
-_ATTACHMENT = re.compile(rf"[^(),;|\n]*\(({_IN_BRACKETS})\)", re.I)
-_WIDTHS = re.compile(r"\s+[0-9.]+[wx]\b.*$", re.S)  # the sizes of a `srcset`, and its other pictures
-_CSS = re.compile(r"(?:[\w-]+\s*:\s*)?\burl\(\s*[\"']?(https?://[^\"'()\s]+)[\"']?\s*\)\s*;?", re.I)
+_ATTACHMENT = re.compile(rf"(?:^|(?<=[(),;|\n]))[^(),;|\n]*\(({_IN_BRACKETS})\)", re.I)
+_WIDTHS = re.compile(r"\s{1,3}[0-9.]{1,8}[wx]\b.*$", re.S)  # the sizes of a `srcset`, and its other pictures
+_CSS = re.compile(
+    r"(?:[\w-]{1,30}\s{0,3}:\s{0,3})?\burl\(\s{0,3}[\"']?(https?://[^\"'()\s]+)[\"']?\s{0,3}\)\s{0,3};?", re.I
+)
 _PHP = re.compile(r's:[0-9]+:"(https?://[^"]*)"', re.I)
 _LABELLED = re.compile(r"\bProduct Image URL:\s*(https?://[^\s,|]+)", re.I)  # as BigCommerce writes
 # The keys of a JSON object that have its picture; the first of them that it has counts.
