@@ -183,7 +183,8 @@ def _user() -> Caller | None:
         return None
     if not (0 < len(name) <= MAX_USER_CHARS and name.isprintable() and name == name.strip()) or "," in name:
         return Caller(refusal="invalid_user", source="proxy")  # a comma: the client sent the header as well
-    return Caller(owner=str(uuid.uuid5(USERS, name)), name=name, source="proxy")
+    scope = "admin" if name in settings.remote_user_admins else "write"
+    return Caller(owner=str(uuid.uuid5(USERS, name)), scope=scope, name=name, source="proxy")
 
 
 def _is_trusted_proxy() -> bool:

@@ -139,6 +139,13 @@ class KeyPrefix(fields.Field[str]):
         return prefix
 
 
+class Names(fields.Field[tuple[str, ...]]):
+    """Names separated by commas."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> tuple[str, ...]:  # noqa: ARG002 - marshmallow's signature
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
 class HostHeaders(fields.Field[dict[str, dict[str, str]]]):
     """A JSON object: host -> header -> value. Values may be secrets, so messages quote none."""
 

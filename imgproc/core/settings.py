@@ -168,6 +168,10 @@ class Settings:
         types.Networks(load_default=()),
         "CIDR ranges of the proxies whose `REMOTE_USER_HEADER` is believed, separated by commas.",
     )
+    remote_user_admins: tuple[str, ...] = operator(
+        types.Names(load_default=()),
+        "Users of `REMOTE_USER_HEADER` who may manage the API keys on the pages, separated by commas.",
+    )
     trusted_proxies: int = operator(
         types.whole(0, at_least=0),
         "Proxies in front whose `X-Forwarded-*` headers are believed. One too many lets callers forge addresses.",

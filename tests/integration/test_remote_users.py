@@ -104,6 +104,18 @@ def test_a_user_of_the_proxy_is_no_admin_and_calls_no_api() -> None:
 
 
 @on_one_database
+def test_an_admin_among_the_users_manages_keys_on_the_pages_alone() -> None:
+    """Named as the proxy names them; the API still takes keys only."""
+    configure(remote_user_admins=("anna", "ben"))
+    assert [person(name).get("/keys").status_code for name in ("anna", "ben", "Anna", "carl")] == [200, 200, 403, 403]
+    created = person("anna").send("/keys", "/keys", name="shop", scope="read", expires="")
+    assert "imgproc_" in created.text
+    assert person("anna").get("/api/keys").status_code == 401
+    stranger = Browser(environ={"REMOTE_ADDR": "203.0.113.9", "HTTP_X_FORWARDED_USER": "anna"})
+    assert stranger.get("/keys").location.startswith("/login")
+
+
+@on_one_database
 def test_forms_of_a_user_of_the_proxy_need_a_token() -> None:
     """The proxy adds the name to forms of other sites as well."""
     anna = person("anna")

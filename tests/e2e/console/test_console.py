@@ -187,7 +187,7 @@ def test_every_page_is_accessible_and_fits(
         for path in ("", "?show=failed", "?show=done", "/products", "/webhook", "/file", image):
             visitor.open(f"/requests/{status['requestId']}{path}")
             visitor.check()
-        for path in ("/", "/?q=nothing+matches+this"):
+        for path in ("/", "/?q=nothing+matches+this", "/docs/errors/", "/docs/errors/timeout"):
             visitor.open(path)
             visitor.check()
 
