@@ -235,6 +235,8 @@ URLS = st.lists(st.sampled_from([URL, "http://b/w_1,h_2/c.png", "https://例え.
 @example(serial="-5", name="'=1", urls=[URL], separator="\n", other="=no")
 @example(serial="\u200b=1", name="'\ufeff=1", urls=[URL], separator=",", other="\u200b=no")
 @example(serial="'' =", name="'\tx", urls=[URL], separator=",", other="\n\t")
+@example(serial="1.", name="x", urls=[URL], separator=",", other=" ")
+@example(serial="1.", name="x", urls=[URL], separator=",", other="  y ")
 def test_reads_what_it_writes_as_the_same_upload(
     serial: str, name: str, urls: list[str], separator: str, other: str
 ) -> None:
@@ -249,7 +251,7 @@ def test_reads_what_it_writes_as_the_same_upload(
         found, (again,) = read_all(data)
         assert (again.serial_number, again.product_name) == (value(cells[0]), value(cells[2]))
         assert (again.urls, again.errors) == (tuple(urls), ())
-        assert write(FileRow(again, [None] * len(urls), "It failed."), layout=found).startswith(data[: len(data) // 2])
+        assert write(FileRow(again, [None] * len(urls), "It failed."), layout=found) == data
 
 
 FILES = {

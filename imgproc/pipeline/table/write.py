@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -62,8 +62,8 @@ class FailedFile:
         self._named: Row | None = None  # the last row with a serial number and a name of its own
         self._named_is_written = False
         self._text = io.TextIOWrapper(stream, "utf-8-sig" if bom else "utf-8", newline="")
-        self._writer = csv.writer(self._text, lineterminator="\r\n")
-        self._writer.writerow(self._fit.line(layout.header, ERROR))
+        self._write_line = _line_writer(self._text)
+        self._write_line(self._fit.line(layout.header, ERROR))
         self.rows = 0
 
     def add(self, each: FileRow) -> None:
@@ -86,7 +86,7 @@ class FailedFile:
         self._text.detach()
 
     def _write(self, row: Row, error: str) -> None:
-        self._writer.writerow(self._fit.line(row.cells, error))
+        self._write_line(self._fit.line(row.cells, error))
         self.rows += 1
 
 
@@ -100,14 +100,25 @@ def write_csv(lines: Iterable[Sequence[str]], *, bom: bool = False) -> Iterator[
     """Yield a CSV in chunks of about 64 KiB: UTF-8, with a byte order mark if asked for, by RFC 4180."""
     buffer = io.StringIO("\ufeff" if bom else "", newline="")
     buffer.seek(0, io.SEEK_END)
-    writer = csv.writer(buffer, lineterminator="\r\n")
+    write_line = _line_writer(buffer)
     for line in lines:
-        writer.writerow(line)
+        write_line(line)
         if buffer.tell() >= CHUNK_CHARS:
             yield buffer.getvalue().encode()
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue().encode()
+
+
+def _line_writer(stream: IO[str]) -> Callable[[Sequence[str]], object]:
+    """Writes a line by RFC 4180. One with a cell that begins with a space is quoted: readers drop such a space."""
+    plain = csv.writer(stream, lineterminator="\r\n")
+    quoted = csv.writer(stream, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+
+    def write(line: Sequence[str]) -> object:
+        return (quoted if any(cell[:1] == " " for cell in line) else plain).writerow(line)
+
+    return write
 
 
 class _Fit:
