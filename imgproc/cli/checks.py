@@ -15,8 +15,8 @@ from imgproc.core.config import Settings
 from imgproc.core.errors import InfrastructureError
 from imgproc.core.hosts import bracketed, is_loopback
 from imgproc.db import revisions
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import db
-from imgproc.db.models import ApiKey
 from imgproc.db.timeouts import is_limited
 from imgproc.embedded.ports import local_url
 from imgproc.journey.outage import describe

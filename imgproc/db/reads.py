@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import db
-from imgproc.db.models import ApiKey, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.statuses import ENDED, OPEN, UNDELIVERED, ImageStatus, ProductStatus
 from imgproc.db.transitions.reservations import open_bytes
 from imgproc.db.transitions.window import of_status
