@@ -116,8 +116,29 @@ def _fill(*, some: bool = False) -> sa.Executable:
     in_flight = sa.select(sa.func.count()).where(of_request, Product.status.in_(statuses)).scalar_subquery()
     room = sa.case((in_flight < window, window - in_flight), else_=0)
     pending = sa.literal(ProductStatus.PENDING, Product.status.type, literal_execute=True)
+    due = sa.select(_next_ids(of_request, window).c.id).limit(room)
+    if some:
+        ids = sa.bindparam("some", type_=Product.id.type, expanding=True)
+        due = sa.select(Product.id).where(Product.id.in_(ids), Product.status == pending).limit(room)
+    is_processing = (
+        sa.exists()
+        .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
+        .where(ProcessingRequest.status == RequestStatus.PROCESSING, ProcessingRequest.cancel_requested_at.is_(None))
+    )
+    return (
+        sa.update(Product)
+        .where(is_processing, Product.id.in_(due), Product.status == ProductStatus.PENDING)
+        .values(status=ProductStatus.QUEUED, queued_at=db_now())
+        .returning(Product.id)
+    )
+
+
+def _next_ids(of_request: sa.ColumnElement[bool], window: sa.BindParameter[int]) -> sa.Subquery:
+    """Which pending products come next: those that have waited for their host, then the others in row order.
+
+    PostgreSQL cannot know how much room there is, and would plan to read all products. So both have a fixed limit.
+    """
     waiting = waits_for_host(sa.bindparam("request", type_=Product.request_id.type))
-    # PostgreSQL cannot know how much room there is, and would plan to read all products. So both have a fixed limit.
     have_waited = (
         sa.select(Product.id)
         .where(waiting, Product.not_before <= db_now())
@@ -134,22 +155,7 @@ def _fill(*, some: bool = False) -> sa.Executable:
         .subquery()
     )
     few_wait = sa.select(sa.func.count()).where(waiting).scalar_subquery() < MOST_WAITING * window
-    either = sa.union_all(sa.select(have_waited.c.id), sa.select(next_ones.c.id).where(few_wait)).subquery()
-    due = sa.select(either.c.id).limit(room)
-    if some:
-        ids = sa.bindparam("some", type_=Product.id.type, expanding=True)
-        due = sa.select(Product.id).where(Product.id.in_(ids), Product.status == pending).limit(room)
-    is_processing = (
-        sa.exists()
-        .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
-        .where(ProcessingRequest.status == RequestStatus.PROCESSING, ProcessingRequest.cancel_requested_at.is_(None))
-    )
-    return (
-        sa.update(Product)
-        .where(is_processing, Product.id.in_(due), Product.status == ProductStatus.PENDING)
-        .values(status=ProductStatus.QUEUED, queued_at=db_now())
-        .returning(Product.id)
-    )
+    return sa.union_all(sa.select(have_waited.c.id), sa.select(next_ones.c.id).where(few_wait)).subquery()
 
 
 _LOCK = (
