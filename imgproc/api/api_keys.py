@@ -54,7 +54,7 @@ class Issued:
 
 
 def scopes_of(scope: str) -> tuple[str, ...]:
-    """A scope with those that it includes: `write` may read as well."""
+    """A scope and those that it includes: `write` includes `read`."""
     return SCOPES[: SCOPES.index(scope) + 1]
 
 
@@ -89,12 +89,12 @@ def issue_key(
 
 
 def rotate_key(key: Any, *, keep_seconds: float = 0, **expiry: datetime | None) -> str:
-    """Give a key another secret and return it. The key keeps its id, so its owner, its requests and its scope.
+    """Give a key another secret and return it. It keeps its id, and so its owner, its requests and its scope.
 
     The old secret works for `keep_seconds` more. Sessions that began with it end. `expires_at` changes the expiry.
 
     Raises:
-        InvalidInput: the key is revoked, or has expired and is given no later expiry, or is rotated right now.
+        InvalidInput: the key is revoked, or has expired and is given no later expiry, or was rotated just now.
     """
     expires_at = expiry.get("expires_at", key.expires_at)
     if key.revoked_at is not None:
@@ -119,7 +119,7 @@ def _new_secret() -> str:
 
 
 def _kept(secret: str) -> dict[str, str]:
-    """What is stored of a secret."""
+    """The columns that are stored instead of a secret."""
     return {"prefix": secret[:SHOWN_CHARS], "secret_hash": _hash(secret)}
 
 
@@ -140,7 +140,7 @@ def holder_of(secret: str) -> Holder | None:
 
 
 def holder_from(row: Any) -> Holder:
-    """The holder of a row of keys with `use_is_due`. Records that the key was used."""
+    """The holder of a key, from its row with `use_is_due`. Records that the key was used."""
     if row.use_is_due:
         api_keys.note_use(row.id)
     return Holder(str(row.id), row.name, row.scope)
@@ -153,7 +153,7 @@ def list_keys() -> Sequence[Any]:
 
 
 def page_of_keys(*, limit: int, before: tuple[datetime, str] | None = None) -> Sequence[Any]:
-    """Keys, newest first, with the revoked ones; those made before a place of the list."""
+    """A page of keys, newest first, with the revoked ones. `before` is the time and the id of the last key shown."""
     statement = _listed().order_by(ApiKey.created_at.desc(), ApiKey.id.desc()).limit(limit)
     if before is not None:
         time, key_id = before

@@ -150,7 +150,7 @@ def _complete_output(schema: dict[str, Any], name: str) -> None:
 
 
 def _describe_files(paths: dict[str, Any]) -> None:
-    """Describe the answers that are no JSON."""
+    """Describe the answers that are not JSON."""
     for name, example in (("output", openapi_examples.OUTPUT), ("failed", openapi_examples.FAILED)):
         paths[f"/api/requests/{{request_id}}/{name}.csv"]["get"]["responses"]["200"] = {
             "description": "The file, if CSVs are private.",
@@ -164,7 +164,7 @@ def _describe_files(paths: dict[str, Any]) -> None:
 
 
 def _require_above_zero(scale: dict[str, Any]) -> None:
-    """Write the bound that excludes itself, which APIFlask writes as one that does not."""
+    """Make the lower bound exclusive; APIFlask writes it as inclusive."""
     scale["exclusiveMinimum"] = scale.pop("minimum")
 
 

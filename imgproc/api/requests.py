@@ -215,7 +215,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
 
 
 def retry(request: ProcessingRequest, *, product_ids: sa.Select[Any] | None = None) -> None:
-    """Retry the failed images of an ended request: all and the cancelled ones, or those of some products.
+    """Retry the failed and cancelled images of an ended request, or the failed images of some products.
 
     Raises:
         Problem: 409 `nothing_to_retry`.

@@ -65,7 +65,7 @@ def end() -> None:
 
 
 def ignore() -> None:
-    """Answer as if the browser had no session, because it is about to `forget` it: forms get a token that lasts."""
+    """Treat the browser as without its session, which it is about to `forget`, so that forms get a lasting token."""
     request.environ[FORGOTTEN] = True
 
 

@@ -49,7 +49,7 @@ def wrong(part: str, *, text: str) -> Finding:
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """Check one part after the other, in an app context. A check that finds a server away is no error."""
+    """Check one part after the other, in an app context. A server that is away is a finding, not an exception."""
     checks: tuple[Callable[[Settings], Finding | None], ...] = (
         _database,
         _redis,
@@ -153,7 +153,7 @@ def _public_outputs(settings: Settings) -> Finding | None:
 
 
 def _get(url: str) -> bytes | None:
-    """The body at a URL of our own store, for a caller without credentials; None without one."""
+    """The body that our own store serves at a URL without credentials; None if it serves none."""
     with requests.Session() as session:
         session.trust_env = not is_loopback(bracketed(urlsplit(url).hostname or ""))
         try:

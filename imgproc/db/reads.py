@@ -195,7 +195,7 @@ def every_product(request_id: str, *, statuses: Sequence[ProductStatus] = ()) ->
 
 
 def every_output(request_id: str) -> Iterator[tuple[int, list[Any]]]:
-    """The row of each product in order, and of its images by position the `output_key` and the `error_detail`.
+    """For each product in row order: its row, and the `output_key` and `error_detail` of its images by position.
 
     It reads less of each row than `every_product` does, which halves its time.
     """

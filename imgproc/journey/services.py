@@ -1,4 +1,4 @@
-"""The services of the app: its settings, and the stages that are made from them, once a process."""
+"""The services of the app: its settings, and the stages, which each process makes from them once."""
 
 from __future__ import annotations
 

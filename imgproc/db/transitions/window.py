@@ -30,9 +30,9 @@ def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[
 
 
 def waits_for_host(request_id: sa.ColumnElement[str] | str) -> sa.ColumnElement[bool]:
-    """SQL: a request's products that wait for a host, and those of them that are queued again, which are few, too.
+    """SQL: a request's products that wait for a host, with the few of them that are queued again.
 
-    The time lets SQLite use `ix_products_waiting`; for a status it would read all pending products.
+    The condition on the time lets SQLite use `ix_products_waiting`. By the status it would read all pending products.
     """
     return sa.and_(Product.request_id == request_id, Product.waiting_host.is_not(None), Product.not_before > LONG_AGO)
 
@@ -58,7 +58,7 @@ def requests_with_due(*, limit: int) -> tuple[str, ...]:
 
 
 def hosts_waited_for(*, limit: int) -> tuple[str, ...]:
-    """Hosts for whose limit products wait that are not due within a second."""
+    """Hosts at whose limit products wait that are not due within a second."""
     hosts = (
         sa.select(Product.waiting_host)
         .where(Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING)
