@@ -1,7 +1,7 @@
 """Tokens in forms against cross-site requests: a form of another site does not know the token of this browser.
 
-The token is an HMAC of a secret that only a cookie of the browser has: the cookie of its session or, before the sign-in
-and where none is needed, one for this purpose. `edge` refuses forms of other sites as well, by the browser's own headers.
+The token is an HMAC of a secret that only a cookie of the browser has: that of its session or, before the sign-in and
+where none is needed, one for this purpose. `edge` refuses forms of other sites as well, by the browser's own headers.
 """
 
 from __future__ import annotations

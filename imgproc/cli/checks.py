@@ -111,7 +111,7 @@ def _workers(settings: Settings) -> Finding | None:
     try:
         counts = worker_counts()
     except InfrastructureError:
-        return None  # `redis` has said it
+        return None  # the finding `redis` says so
     idle = [queue for queue, count in counts.items() if not count]
     if idle:
         return wrong("workers", text=f"No worker takes jobs of {', '.join(idle)}: start imgproc worker.")
@@ -143,7 +143,7 @@ def _public_outputs(settings: Settings) -> Finding | None:
         with probe(store) as key:
             shown, hidden = _get(store.public_url(key)), _get(f"{originals}/{store.full_key(key)}")
     except InfrastructureError:
-        return None  # `buckets` has said it
+        return None  # the finding `buckets` says so
     if hidden == PROBE:
         return wrong("access", text=f"Everyone can read the bucket {settings.s3_originals_bucket}: make it private.")
     if shown != PROBE:
@@ -179,7 +179,7 @@ def _keys(settings: Settings) -> Finding | None:
     try:
         active = db.session.execute(sa.select(sa.func.count()).where(ApiKey.revoked_at.is_(None))).scalar_one()
     except DBAPIError:
-        return None  # `database` has said it
+        return None  # the finding `database` says so
     if settings.api_keys_required:
         if not active:
             return wrong("keys", text="API keys are required, and there is none: run imgproc keys create NAME.")
@@ -195,7 +195,7 @@ def _keys(settings: Settings) -> Finding | None:
 
 def _webhooks(settings: Settings) -> Finding:
     if settings.webhook_secret is None and not settings.api_keys_required:
-        remedy = "set WEBHOOK_SECRET, as make env writes one"
+        remedy = "set WEBHOOK_SECRET (make env generates one)"
         return wrong("webhooks", text=f"Webhooks of callers without an API key cannot be signed: {remedy}.")
     return ok("webhooks", text="Webhooks can be signed.")
 

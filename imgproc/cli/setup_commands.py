@@ -27,7 +27,11 @@ COLOURS = {"ok": "green", "wrong": "red", "note": "yellow"}
 
 
 @click.command()
-@click.option("--no-policy", is_flag=True, help="Leave the policy of the outputs bucket: a CDN reads it.")
+@click.option(
+    "--no-policy",
+    is_flag=True,
+    help="Do not change the policy of the outputs bucket, for example where a CDN reads it.",
+)
 @click.option(
     "--grant",
     metavar="PRINCIPAL",
@@ -63,7 +67,7 @@ def _tables() -> checks.Finding:
         db.engine.dispose()
     newest = revisions.newest()
     return checks.ok(
-        "tables", text=f"They were up to date ({newest})." if before == newest else f"They are made ({newest})."
+        "tables", text=f"They were up to date ({newest})." if before == newest else f"They are created ({newest})."
     )
 
 
@@ -76,7 +80,7 @@ def _buckets(settings: Settings, *, no_policy: bool, grant: str | None) -> list[
     try:
         for bucket in store.buckets:
             made = buckets.create(store, bucket, region=settings.s3_region)
-            found.append(checks.ok("buckets", text=f"{bucket} is made." if made else f"{bucket} was there."))
+            found.append(checks.ok("buckets", text=f"{bucket} is created." if made else f"{bucket} was there."))
             if grant:
                 buckets.grant(store, bucket, principal=grant)
                 found.append(checks.ok("policy", text=f"The policy of {bucket} lets {grant} do imgproc's work."))
@@ -89,7 +93,7 @@ def _buckets(settings: Settings, *, no_policy: bool, grant: str | None) -> list[
                 checks.ok("policy", text=f"The objects of {outputs} {text} by everyone, and listed by no one.")
             )
     except InfrastructureError as error:
-        remedy = "The user of S3_ACCESS_KEY_ID may lack the right: run init with those of an administrator."
+        remedy = "The user of S3_ACCESS_KEY_ID may lack the right: run init with the credentials of an administrator."
         found.append(checks.wrong("buckets", text=f"{error} {remedy}"))
     return found
 
