@@ -67,7 +67,7 @@ def _tables() -> checks.Finding:
         db.engine.dispose()
     newest = revisions.newest()
     return checks.ok(
-        "tables", text=f"They were up to date ({newest})." if before == newest else f"They are created ({newest})."
+        "tables", text=f"They were up to date ({newest})." if before == newest else f"They are made ({newest})."
     )
 
 
@@ -80,7 +80,7 @@ def _buckets(settings: Settings, *, no_policy: bool, grant: str | None) -> list[
     try:
         for bucket in store.buckets:
             made = buckets.create(store, bucket, region=settings.s3_region)
-            found.append(checks.ok("buckets", text=f"{bucket} is created." if made else f"{bucket} was there."))
+            found.append(checks.ok("buckets", text=f"{bucket} is made." if made else f"{bucket} was there."))
             if grant:
                 buckets.grant(store, bucket, principal=grant)
                 found.append(checks.ok("policy", text=f"The policy of {bucket} lets {grant} do imgproc's work."))
