@@ -1,4 +1,4 @@
-"""The tables of API keys, sessions and share links. They keep the hash of a secret, never the secret."""
+"""The tables of API keys, sessions, share links and the key that signs links. Keys and tokens are stored as hashes."""
 
 from __future__ import annotations
 
