@@ -20,7 +20,7 @@ SCOPE_LIST = {"type": "array", "items": {"type": "string", "enum": list(SCOPES)}
 
 
 class Scopes(Field[str]):
-    """A list of scopes, or one as a text. Each includes those before it, so the highest is what is kept."""
+    """A list of scopes, or one as text. Each scope includes those before it, so only the highest is stored."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:  # noqa: ARG002 - marshmallow's signature
         given = [value] if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""API keys: create, check, list, rotate and revoke them, and rotate their webhook secrets."""
+"""API keys: create, check, list, rotate and revoke them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from imgproc.core.errors import InvalidInput, InvalidOption
+from imgproc.db.access_models import ApiKey
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
-from imgproc.db.models import ApiKey
 from imgproc.db.transitions import api_keys, sessions
-from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 
 PREFIX = "imgproc_"
@@ -55,7 +54,7 @@ class Issued:
 
 
 def scopes_of(scope: str) -> tuple[str, ...]:
-    """A scope with those that it includes: `write` may read as well."""
+    """A scope and those that it includes: `write` includes `read`."""
     return SCOPES[: SCOPES.index(scope) + 1]
 
 
@@ -90,12 +89,12 @@ def issue_key(
 
 
 def rotate_key(key: Any, *, keep_seconds: float = 0, **expiry: datetime | None) -> str:
-    """Give a key another secret and return it. The key keeps its id, so its owner, its requests and its scope.
+    """Give a key another secret and return it. It keeps its id, and so its owner, its requests and its scope.
 
     The old secret works for `keep_seconds` more. Sessions that began with it end. `expires_at` changes the expiry.
 
     Raises:
-        InvalidInput: the key is revoked, or has expired and is given no later expiry, or is rotated right now.
+        InvalidInput: the key is revoked, or has expired and is given no later expiry, or was rotated just now.
     """
     expires_at = expiry.get("expires_at", key.expires_at)
     if key.revoked_at is not None:
@@ -120,7 +119,7 @@ def _new_secret() -> str:
 
 
 def _kept(secret: str) -> dict[str, str]:
-    """What is stored of a secret."""
+    """The columns that are stored instead of a secret."""
     return {"prefix": secret[:SHOWN_CHARS], "secret_hash": _hash(secret)}
 
 
@@ -141,7 +140,7 @@ def holder_of(secret: str) -> Holder | None:
 
 
 def holder_from(row: Any) -> Holder:
-    """The holder of a row of keys with `use_is_due`. Records that the key was used."""
+    """The holder of a key, from its row with `use_is_due`. Records that the key was used."""
     if row.use_is_due:
         api_keys.note_use(row.id)
     return Holder(str(row.id), row.name, row.scope)
@@ -154,7 +153,7 @@ def list_keys() -> Sequence[Any]:
 
 
 def page_of_keys(*, limit: int, before: tuple[datetime, str] | None = None) -> Sequence[Any]:
-    """Keys, newest first, with the revoked ones; those made before a place of the list."""
+    """A page of keys, newest first, with the revoked ones. `before` is the time and the id of the last key shown."""
     statement = _listed().order_by(ApiKey.created_at.desc(), ApiKey.id.desc()).limit(limit)
     if before is not None:
         time, key_id = before
@@ -191,50 +190,6 @@ def revoke_by_id(key_id: str) -> None:
     """Revoke a key at once, with the sessions that began with it."""
     api_keys.revoke(key_id)
     sessions.end_of_key(key_id)
-
-
-def rotate_webhook_secret(name: str) -> str:
-    """Give a key, named as for `revoke_key`, a new webhook secret and return it. It cannot be shown again.
-
-    The previous secret (the configured one, if the key had none) signs as well until it is dropped.
-
-    Raises:
-        InvalidInput: not exactly one active key is named, or two secrets sign for it already.
-    """
-    key = active_key(name)
-    known = _webhook_secrets(key.id)
-    before = services().settings.webhook_secrets if known is None else tuple(known.split())
-    if known and len(before) > 1:
-        raise InvalidInput("Two secrets sign for this key already; drop the older one first.")
-    return _replace(key.id, known, [generate_secret(), *before])
-
-
-def drop_webhook_secret(name: str) -> str:
-    """Drop the older of a key's two webhook secrets. Returns the name of the key.
-
-    Raises:
-        InvalidInput: not exactly one active key is named, or it has no older secret.
-    """
-    key = active_key(name)
-    known = _webhook_secrets(key.id)
-    newest, *older = (known or "").split() or [""]
-    if not older:
-        raise InvalidInput("This key has no older webhook secret; rotate it first.")
-    _replace(key.id, known, [newest])
-    return str(key.name)
-
-
-def _webhook_secrets(key_id: str) -> str | None:
-    """The column as stored, for the compare-and-swap that follows."""
-    with db.engine.connect() as connection:
-        return connection.execute(sa.select(ApiKey.webhook_secrets).where(ApiKey.id == key_id)).scalar_one()
-
-
-def _replace(key_id: str, known: str | None, secrets_: list[str]) -> str:
-    """Store these secrets, newest first, and return the newest."""
-    if not api_keys.replace_webhook_secrets(key_id, known=known, secrets=" ".join(secrets_)):
-        raise InvalidInput("The key's webhook secrets were changed just now; check the list, then try again.")
-    return secrets_[0]
 
 
 def active_key(name: str) -> Any:

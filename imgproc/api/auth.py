@@ -114,7 +114,7 @@ def require() -> None:
 
 
 def caller() -> Caller:
-    """The caller; one without a key before it is known who calls."""
+    """The caller; one without a key until `identify` has run."""
     found: Caller = g.get("caller") or Caller()
     return found
 
@@ -130,7 +130,7 @@ def is_open() -> bool:
 
 
 def is_unlimited() -> bool:
-    """True for open endpoints but those that look something up for strangers."""
+    """True for open endpoints, except those that look up a token for strangers."""
     return is_open() and request.endpoint not in SIGN_IN_PAGES | SHARED
 
 

@@ -1,4 +1,4 @@
-"""Measures, traces and logs every call. What is logged meanwhile carries its trace and the request that it names."""
+"""Measures, traces and logs every call. Lines logged meanwhile carry its trace and the id of its request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _begin() -> None:
-    """Note when the call began, once its body is here."""
+    """Note when the call began: its whole body has arrived by then."""
     g.began = time.monotonic()
     clear_contextvars()
     g.trace = ExitStack()

@@ -13,7 +13,7 @@ MAX_BYTES = 1024 * 1024  # A larger file has letters enough to tell its encoding
 
 
 def encoding_by_charset(stream: BinaryIO, *, charset: str | None, size: int) -> str | None:
-    """The codec of `charset`, if the file could be read in two ways; None if it need not be asked.
+    """The codec of `charset` if the bytes of the file leave a choice of encodings, else None.
 
     Many clients name a charset that their users never chose, so the bytes of the file count first.
     """

@@ -19,7 +19,7 @@ from imgproc.db.models import DeliveryAttempt, ProcessingRequest, WebhookDeliver
 from imgproc.db.statuses import UNDELIVERED
 from imgproc.db.transitions import deliveries
 from imgproc.journey import turns
-from imgproc.journey.accept import require_room_for_delivery
+from imgproc.journey.quotas import require_room_for_delivery
 from imgproc.journey.services import services
 from imgproc.journey.summary import error_json, rfc3339
 from imgproc.pipeline.http.receiver_faults import note_of

@@ -36,7 +36,7 @@ TRUE_WORDS, FALSE_WORDS = {"1", "yes", "on", "y", "t"}, {"0", "no", "off", "n", 
 
 
 def columns_of(value: str) -> dict[str, tuple[str, ...]]:
-    """The headings by our names of columns, from a JSON object.
+    """The file's heading for each of our columns, from a JSON object.
 
     Raises:
         ValueError: says what to write instead.
@@ -85,7 +85,7 @@ def codec_of(name: str) -> str | None:
 
 
 def explain_encoding(value: str) -> str:
-    """What to write instead of an encoding that there is not."""
+    """What to write instead of an unknown encoding."""
     known = {re.sub(r"[^a-z0-9]", "", each): each for each in (*aliases, *ENCODINGS)}
     close = get_close_matches(re.sub(r"[^a-z0-9]", "", value[:SHOWN].lower()), known, n=1, cutoff=0.7)
     if close:
@@ -94,7 +94,7 @@ def explain_encoding(value: str) -> str:
 
 
 def explain_output_format(value: str) -> str:
-    """What to write instead of an output format that there is not."""
+    """What to write instead of an unknown output format."""
     given = value.strip().lower().lstrip(".")
     meant = CSV if given in {"csv", "text", "text/csv", "tsv", "txt"} else None
     meant = XLSX if re.search(r"xls|excel|sheet|workbook|ods|numbers", given) else meant

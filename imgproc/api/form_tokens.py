@@ -1,7 +1,7 @@
 """Tokens in forms against cross-site requests: a form of another site does not know the token of this browser.
 
-The token is an HMAC of a secret that only the browser's cookie has: that of its session, or one of its own before the
-sign-in and where no sign-in is needed. `edge` refuses forms of other sites as well, by the browser's own headers.
+The token is an HMAC of a secret that only a cookie of the browser has: that of its session or, before the sign-in and
+where none is needed, one for this purpose. `edge` refuses forms of other sites as well, by the browser's own headers.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _token(secret: str) -> str:
 
 
 def _keep(response: Response) -> Response:
-    """Set the cookie of a new secret. No cache keeps a page of somebody who is known, also not their own browser's."""
+    """Set the cookie of a new secret. No cache, not even the browser's, keeps a page of a known user."""
     if new := request.environ.get(MADE_HERE):
         sessions.set_cookie(response, COOKIE, new)
     if auth.caller().source != "none" and response.mimetype == "text/html":

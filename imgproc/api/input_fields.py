@@ -1,4 +1,4 @@
-"""The types of the inputs: how the text of an option becomes its value, and what is said of a wrong one."""
+"""The types of the inputs: how the text of an option becomes its value, and the error of a wrong one."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Format(String):
 
 
 class ColumnChoice(String):
-    """A JSON object: headings of the file by our names of columns."""
+    """A JSON object: our names of columns, each with a heading of the file."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         try:

@@ -201,7 +201,7 @@ class PageIn(_Given):
 
 
 class DeliveriesIn(PageIn):
-    """Which deliveries a list holds. Each has its attempts in full, so a page has fewer than of other lists."""
+    """Which deliveries a list holds. Each has all its attempts, so a page holds fewer than in other lists."""
 
     limit = WholeNumber(load_default=20, validate=Range(min=1, max=50))
 

@@ -23,7 +23,7 @@ blueprint = APIBlueprint("keys", __name__, url_prefix="/api/keys", tag="Keys")
 
 @blueprint.before_request
 def require_json() -> None:
-    """Refuse a body that is not JSON; none is fine where all its members are optional."""
+    """Refuse a body that is not JSON. An empty body is fine where all members are optional."""
     require_json_if_any(
         '{"name": "Spring shop"}' if request.endpoint == "keys.create_key" else '{"keepOldSeconds": 60}'
     )

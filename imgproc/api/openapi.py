@@ -126,27 +126,12 @@ def _complete(spec: dict[str, Any], *, app: APIFlask, keys_required: bool) -> di
     add_webhooks(spec)
     schemas = spec["components"]["schemas"]
     schemas["Problem"] = _problem_schema()
-    for name, schema in schemas.items():
-        if name not in INPUTS:
-            schema["required"] = [
-                member
-                for member in schema["properties"]
-                if member not in OPTIONAL and (name, member) not in OPTIONAL_OF
-            ]
-            schema.pop("additionalProperties", None)  # a later version adds members
+    for name in schemas.keys() - INPUTS:
+        _complete_output(schemas[name], name)
     _require_above_zero(schemas["UploadIn"]["properties"]["scale"])
     for path in UPLOADS:
         openapi_parts.describe_upload(spec["paths"][path]["post"], schemas["UploadIn"])
-    for name, example in (("output", openapi_examples.OUTPUT), ("failed", openapi_examples.FAILED)):
-        spec["paths"][f"/api/requests/{{request_id}}/{name}.csv"]["get"]["responses"]["200"] = {
-            "description": "The file, if CSVs are private.",
-            "content": {"text/csv": {"schema": TEXT, "example": example}},
-        }
-    spec["paths"]["/api/requests/{request_id}/output.xlsx"]["get"]["responses"]["200"] = {
-        "description": "The workbook, if CSVs are private.",
-        "content": {XLSX_TYPE: {"schema": TEXT | {"format": "binary"}}},
-    }
-    spec["paths"]["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": TEXT}}
+    _describe_files(spec["paths"])
     openapi_parts.identify(spec, app)
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
@@ -156,8 +141,30 @@ def _complete(spec: dict[str, Any], *, app: APIFlask, keys_required: bool) -> di
     return spec
 
 
+def _complete_output(schema: dict[str, Any], name: str) -> None:
+    """Require the members that every answer has, and allow others, because a later version adds some."""
+    schema["required"] = [
+        member for member in schema["properties"] if member not in OPTIONAL and (name, member) not in OPTIONAL_OF
+    ]
+    schema.pop("additionalProperties", None)
+
+
+def _describe_files(paths: dict[str, Any]) -> None:
+    """Describe the answers that are not JSON."""
+    for name, example in (("output", openapi_examples.OUTPUT), ("failed", openapi_examples.FAILED)):
+        paths[f"/api/requests/{{request_id}}/{name}.csv"]["get"]["responses"]["200"] = {
+            "description": "The file, if CSVs are private.",
+            "content": {"text/csv": {"schema": TEXT, "example": example}},
+        }
+    paths["/api/requests/{request_id}/output.xlsx"]["get"]["responses"]["200"] = {
+        "description": "The workbook, if CSVs are private.",
+        "content": {XLSX_TYPE: {"schema": TEXT | {"format": "binary"}}},
+    }
+    paths["/metrics"]["get"]["responses"]["200"]["content"] = {"text/plain": {"schema": TEXT}}
+
+
 def _require_above_zero(scale: dict[str, Any]) -> None:
-    """Write the bound that excludes itself, which APIFlask writes as one that does not."""
+    """Make the lower bound exclusive; APIFlask writes it as inclusive."""
     scale["exclusiveMinimum"] = scale.pop("minimum")
 
 

@@ -69,7 +69,7 @@ def require_known(given: Collection[str], *, known: Collection[str]) -> None:
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name that is spelled or meant most like `name`, if any."""
+    """The known name closest to `name` in spelling or meaning, if any."""
     plain = _plain(name)
     spellings = {_plain(each): each for each in known}
     for each in known:

@@ -13,7 +13,8 @@ from flask import Response, redirect
 from imgproc.api import auth
 from imgproc.api.inputs import ProductsIn, RequestsIn
 from imgproc.api.problems import Problem
-from imgproc.api.product_schemas import STAGE_NAMES, ProductsOut
+from imgproc.api.product_json import product_json
+from imgproc.api.product_schemas import ProductsOut
 from imgproc.api.schemas import AcceptedOut, RequestsOut
 from imgproc.api.views import (
     accepted,
@@ -32,9 +33,8 @@ from imgproc.db.statuses import ProductStatus, RequestStatus
 from imgproc.db.transitions import actions
 from imgproc.db.transitions.window import release
 from imgproc.journey import delete, outcome, turns
-from imgproc.journey.accept import require_room
+from imgproc.journey.quotas import require_room
 from imgproc.journey.services import services
-from imgproc.journey.summary import error_json
 from imgproc.pipeline.storage.downloads import attachment, content_type_of, name_after
 from imgproc.pipeline.storage.object_keys import xlsx_key
 
@@ -93,48 +93,7 @@ def list_products(request_id: str, query: dict[str, Any]) -> dict[str, Any]:
     found = reads.products(request.id, statuses=statuses, after_row=after_row, limit=query["limit"] + 1)
     page = found[: query["limit"]]
     cursor = encode_cursor(page[-1][0].row) if len(found) > len(page) else None
-    return {"items": [_product(product, images) for product, images in page], "nextCursor": cursor}
-
-
-def _product(product: Any, images: list[Any]) -> dict[str, Any]:
-    return {
-        "line": product.line,
-        "serialNumber": product.serial_number,
-        "productName": product.product_name,
-        "status": product.status.value,
-        "error": error_json(product.error_code, product.error_detail),
-        "images": [_image(image) for image in images],
-    }
-
-
-def _where_known(image: Any) -> dict[str, Any]:
-    """The members that are left out where there is nothing to say."""
-    stages = {STAGE_NAMES[stage]: taken for stage, taken in (image.stages_ms or {}).items()}
-    likeness = None if image.likeness is None else round(image.likeness, 3)
-    found = {"notes": image.notes, "likeness": likeness, "stagesMs": stages}
-    return {name: value for name, value in found.items() if value not in (None, {}, [])}
-
-
-def _image(image: Any) -> dict[str, Any]:
-    store, output = services().store, _picture(image, "output")
-    error = {"code": image.error_code, "detail": image.error_detail, "retryable": bool(image.error_retryable)}
-    return {
-        "position": image.position,
-        "sourceUrl": image.source_url,
-        "outputUrl": store.public_url(image.output_key) if image.output_key else None,
-        "originalUrl": store.original_url(image.original_key) if image.original_key else None,
-        "status": image.status.value,
-        "error": error if image.error_code else None,
-        "source": _picture(image, "source"),
-        "output": output and output | {"kept": bool(image.output_kept)},
-        "durationMs": image.duration_ms,
-        **_where_known(image),
-    }
-
-
-def _picture(image: Any, side: str) -> dict[str, Any] | None:
-    facts = {name: getattr(image, f"{side}_{name}") for name in ("bytes", "width", "height", "format")}
-    return facts if facts["bytes"] is not None else None
+    return {"items": [product_json(product, images) for product, images in page], "nextCursor": cursor}
 
 
 @blueprint.get("/<request_id>/output.csv")
@@ -256,7 +215,7 @@ def retry_request(request_id: str) -> dict[str, Any]:
 
 
 def retry(request: ProcessingRequest, *, product_ids: sa.Select[Any] | None = None) -> None:
-    """Retry the failed images of an ended request: all and the cancelled ones, or those of some products.
+    """Retry the failed and cancelled images of an ended request, or the failed images of some products.
 
     Raises:
         Problem: 409 `nothing_to_retry`.

@@ -14,10 +14,9 @@ import sqlalchemy as sa
 from flask import request
 
 from imgproc.api.api_keys import Holder, holder_from
-from imgproc.db.access_models import Session
+from imgproc.db.access_models import ApiKey, Session
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import db
-from imgproc.db.models import ApiKey
 from imgproc.db.transitions import api_keys, sessions
 
 NAME = "imgproc_session"
@@ -66,7 +65,7 @@ def end() -> None:
 
 
 def ignore() -> None:
-    """Answer as if the browser had no session, because it is about to `forget` it: forms get a token that lasts."""
+    """Treat the browser as without its session, which it is about to `forget`, so that forms get a lasting token."""
     request.environ[FORGOTTEN] = True
 
 

@@ -42,7 +42,7 @@ blueprint = APIBlueprint("shares", __name__, url_prefix="/api/requests/<request_
 
 @blueprint.before_request
 def require_json() -> None:
-    """Refuse a body that is not JSON; none is fine."""
+    """Refuse a body that is not JSON. An empty body is fine."""
     require_json_if_any('{"expiresAt": "2027-01-31T00:00:00Z"}')
 
 

@@ -67,7 +67,7 @@ def csv_url(request: ProcessingRequest, name: Literal["output", "failed"]) -> st
 
 
 def xlsx_url(request: ProcessingRequest) -> str | None:
-    """The URL of the workbook, as of the output CSV; None if there is no such workbook."""
+    """The URL of the workbook, as `csv_url` gives that of a CSV; None if there is no workbook."""
     if request.output_key is None or not wants_xlsx(request):
         return None
     if request.csv_private:

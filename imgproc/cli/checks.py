@@ -15,8 +15,8 @@ from imgproc.core.config import Settings
 from imgproc.core.errors import InfrastructureError
 from imgproc.core.hosts import bracketed, is_loopback
 from imgproc.db import revisions
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import db
-from imgproc.db.models import ApiKey
 from imgproc.db.timeouts import is_limited
 from imgproc.embedded.ports import local_url
 from imgproc.journey.outage import describe
@@ -49,7 +49,7 @@ def wrong(part: str, *, text: str) -> Finding:
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """Check one part after the other, in an app context. A check that finds a server away is no error."""
+    """Check one part after the other, in an app context. A server that is away is a finding, not an exception."""
     checks: tuple[Callable[[Settings], Finding | None], ...] = (
         _database,
         _redis,
@@ -111,7 +111,7 @@ def _workers(settings: Settings) -> Finding | None:
     try:
         counts = worker_counts()
     except InfrastructureError:
-        return None  # `redis` has said it
+        return None  # the finding `redis` says so
     idle = [queue for queue, count in counts.items() if not count]
     if idle:
         return wrong("workers", text=f"No worker takes jobs of {', '.join(idle)}: start imgproc worker.")
@@ -143,7 +143,7 @@ def _public_outputs(settings: Settings) -> Finding | None:
         with probe(store) as key:
             shown, hidden = _get(store.public_url(key)), _get(f"{originals}/{store.full_key(key)}")
     except InfrastructureError:
-        return None  # `buckets` has said it
+        return None  # the finding `buckets` says so
     if hidden == PROBE:
         return wrong("access", text=f"Everyone can read the bucket {settings.s3_originals_bucket}: make it private.")
     if shown != PROBE:
@@ -153,7 +153,7 @@ def _public_outputs(settings: Settings) -> Finding | None:
 
 
 def _get(url: str) -> bytes | None:
-    """The body at a URL of our own store, for a caller without credentials; None without one."""
+    """The body that our own store serves at a URL without credentials; None if it serves none."""
     with requests.Session() as session:
         session.trust_env = not is_loopback(bracketed(urlsplit(url).hostname or ""))
         try:
@@ -179,7 +179,7 @@ def _keys(settings: Settings) -> Finding | None:
     try:
         active = db.session.execute(sa.select(sa.func.count()).where(ApiKey.revoked_at.is_(None))).scalar_one()
     except DBAPIError:
-        return None  # `database` has said it
+        return None  # the finding `database` says so
     if settings.api_keys_required:
         if not active:
             return wrong("keys", text="API keys are required, and there is none: run imgproc keys create NAME.")
@@ -195,7 +195,7 @@ def _keys(settings: Settings) -> Finding | None:
 
 def _webhooks(settings: Settings) -> Finding:
     if settings.webhook_secret is None and not settings.api_keys_required:
-        remedy = "set WEBHOOK_SECRET, as make env writes one"
+        remedy = "set WEBHOOK_SECRET (make env generates one)"
         return wrong("webhooks", text=f"Webhooks of callers without an API key cannot be signed: {remedy}.")
     return ok("webhooks", text="Webhooks can be signed.")
 

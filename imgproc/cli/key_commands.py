@@ -11,7 +11,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError
 
-from imgproc.api import api_keys
+from imgproc.api import api_keys, webhook_secrets
 from imgproc.api.keys import key_json
 from imgproc.app import create_app
 from imgproc.core.errors import InvalidInput
@@ -123,7 +123,7 @@ def rotate_key(key: str, *, keep_old: int, expires_in: int | None, as_json: bool
 def rotate_webhook_secret(key: str) -> None:
     """Create a second webhook secret for KEY and print it once. KEY is an id or a prefix that `keys list` shows."""
     with _database():
-        click.echo(api_keys.rotate_webhook_secret(key))
+        click.echo(webhook_secrets.rotate_webhook_secret(key))
     click.echo(f"Keep it safe: {SHOWN_ONCE}. Webhooks are signed with the old secret too,", err=True)
     click.echo("until you run keys drop-webhook-secret.", err=True)
 
@@ -133,7 +133,7 @@ def rotate_webhook_secret(key: str) -> None:
 def drop_webhook_secret(key: str) -> None:
     """Delete the older of two webhook secrets of KEY. KEY is an id or a prefix that `keys list` shows."""
     with _database():
-        click.echo(f"The older webhook secret of {api_keys.drop_webhook_secret(key)} is deleted.")
+        click.echo(f"The older webhook secret of {webhook_secrets.drop_webhook_secret(key)} is deleted.")
 
 
 def _print_json(value: dict[str, Any]) -> None:

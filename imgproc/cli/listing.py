@@ -40,7 +40,7 @@ def print_json_list(values: Iterable[Any]) -> None:
 def print_rows(rows: Iterable[Sequence[str]], headings: Sequence[str], *, empty: str) -> None:
     """A table, written as its rows come. `empty` is said on standard error where there is no row.
 
-    Like those of `gh`, it has headings only on a terminal, and is cut to its width only there.
+    As in `gh`, only a terminal gets headings, and rows cut to its width.
     """
     found = (tuple(map(printable, row)) for row in rows)
     first = list(islice(found, MEASURED))

@@ -130,7 +130,7 @@ class _Commands(click.Group):
             formatter.write_dl(list(HELP.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The names of commands that begin so; else the options of `imgproc` itself."""
+        """The names of commands that begin with `incomplete`; else the options of `imgproc` itself."""
         names = [name for name in MODULES if name.startswith(incomplete)]
         found = [CompletionItem(name, help=HELP[name]) for name in names]
         return found or click.Command.shell_complete(self, ctx, incomplete)

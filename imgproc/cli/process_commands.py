@@ -23,7 +23,7 @@ from imgproc.worker.pool import Pool
     default=QUEUES,
     type=click.Choice(QUEUES),
     help="Only take jobs of this queue; may be given several times. WORKERS processes take `express` and `bulk`, "
-    "another one `deliveries`. All unless given.",
+    "another one `deliveries`. Default: all queues.",
 )
 def worker(*, queues: tuple[str, ...]) -> None:
     """Run a pool of worker processes until SIGTERM."""

@@ -42,7 +42,12 @@ def status(client: Client, request_id: str, *, watch: bool, as_json: bool) -> No
 
 
 @click.command("list")
-@click.option("--status", "wanted", type=click.Choice([each.value for each in RequestStatus]), help="Only those.")
+@click.option(
+    "--status",
+    "wanted",
+    type=click.Choice([each.value for each in RequestStatus]),
+    help="Only requests with this status.",
+)
 @_limit(NEWEST, f"the newest {NEWEST}")
 @calls_api
 def list_requests(client: Client, *, wanted: str | None, limit: int, as_json: bool) -> None:
@@ -63,7 +68,12 @@ def _request_row(request: Request) -> tuple[str, ...]:
 
 @click.command()
 @request_argument
-@click.option("--status", "wanted", type=click.Choice([each.value for each in ProductStatus]), help="Only those.")
+@click.option(
+    "--status",
+    "wanted",
+    type=click.Choice([each.value for each in ProductStatus]),
+    help="Only products with this status.",
+)
 @_limit(None, "all")
 @calls_api
 def products(client: Client, request_id: str, *, wanted: str | None, limit: int | None, as_json: bool) -> None:

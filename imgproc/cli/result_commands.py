@@ -49,10 +49,10 @@ def download(
 
 
 def require_writable(target: Path, *, force: bool) -> None:
-    """Refuse a file that cannot be written before the work that fills it.
+    """Refuse a path that cannot be written, before the work that would fill it.
 
     Raises:
-        click.ClickException: it exists and may not be replaced, or its folder is none that we may write to.
+        click.ClickException: it exists and may not be replaced, or we may not write to its folder.
     """
     folder = target.parent
     if target.is_dir():
@@ -68,7 +68,7 @@ def require_writable(target: Path, *, force: bool) -> None:
 
 
 def save(client: Client, request: Request, target: str, *, file: str) -> int:
-    """Save a file of the request to a path, or to standard output for `-`; the bytes."""
+    """Save a file of the request to a path, or to standard output for `-`. Returns the number of bytes."""
     try:
         if target == "-":
             return client.download(request.request_id, sys.stdout.buffer, file=file)

@@ -33,7 +33,7 @@ json_option = click.option(
     is_flag=True,
     is_eager=True,
     callback=_remember,
-    help="Print JSON, that of the API where it answers; an error too, on standard error.",
+    help="Print the API's answer as JSON, and an error as JSON on standard error.",
 )
 
 

@@ -27,7 +27,11 @@ COLOURS = {"ok": "green", "wrong": "red", "note": "yellow"}
 
 
 @click.command()
-@click.option("--no-policy", is_flag=True, help="Leave the policy of the outputs bucket: a CDN reads it.")
+@click.option(
+    "--no-policy",
+    is_flag=True,
+    help="Do not change the policy of the outputs bucket, for example where a CDN reads it.",
+)
 @click.option(
     "--grant",
     metavar="PRINCIPAL",
@@ -89,7 +93,7 @@ def _buckets(settings: Settings, *, no_policy: bool, grant: str | None) -> list[
                 checks.ok("policy", text=f"The objects of {outputs} {text} by everyone, and listed by no one.")
             )
     except InfrastructureError as error:
-        remedy = "The user of S3_ACCESS_KEY_ID may lack the right: run init with those of an administrator."
+        remedy = "The user of S3_ACCESS_KEY_ID may lack the right: run init with the credentials of an administrator."
         found.append(checks.wrong("buckets", text=f"{error} {remedy}"))
     return found
 

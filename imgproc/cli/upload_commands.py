@@ -31,7 +31,7 @@ file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=Fal
     "-o",
     "--output",
     type=click.Path(),
-    help="Wait, then write the output to this file; `-` is standard output. The name of a workbook, `.xlsx`, sets "
+    help="Wait, then write the output to this file; `-` is standard output. A name that ends in `.xlsx` sets "
     "`--output-format xlsx`.",
 )
 @click.option("--force", is_flag=True, help="Replace the file of `--output`, if it exists.")

@@ -24,7 +24,7 @@ class _Value(click.ParamType[str]):
     def shell_complete(
         self, _context: click.Context, _parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The values that begin so."""
+        """The values that begin with `incomplete`."""
         return [CompletionItem(each) for each in self.choices if each.startswith(incomplete)]
 
 

@@ -63,7 +63,7 @@ class ApiError(Exception):
         return "\n".join([self.detail, *lines, *(["  ..."] if self.errors_truncated else [])])
 
     def _says(self, fault: Fault) -> bool:
-        """Whether the detail has this fault already, as it does where it is the only one, or that of an option."""
+        """Whether the detail already states this fault: it is the only one, or one of an option."""
         return fault.detail in self.detail if fault.option else fault.detail == self.detail
 
 

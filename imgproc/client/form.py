@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 class Form:
     """A `multipart/form-data` body (RFC 7578) with the options and the file, as an iterable with a length.
 
-    `on_progress` is called with the bytes sent and their number.
+    `on_progress` is called with the bytes sent so far and the length of the body.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from imgproc.client.transport import PIECE, Transport
 
 
 def save(transport: Transport, path: str, to: str | os.PathLike[str] | IO[bytes]) -> int:
-    """Write the body of an answer to a path, whose file it replaces, or to a stream; the bytes.
+    """Write the body of an answer to a stream, or to a path whose file it replaces. Returns the number of bytes.
 
     Raises:
         ApiError: the API refused, or did not answer.

@@ -42,7 +42,7 @@ class Client:
     Every method raises ApiError where the API refuses the call, and NoAnswer where nothing answers.
 
     Raises:
-        ValueError: the address or the key cannot be one.
+        ValueError: the address or the key is malformed.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Client:
 
         `options` are those of `POST /api/upload`, in snake case: `quality="smart"`, `max_width=1200`. A failed upload
         is sent again under the same `Idempotency-Key`, so that it makes one request; give `idempotency_key` to be as
-        safe from a restart of your own program. `on_progress` is called with the bytes sent and their number.
+        safe from a restart of your own program. `on_progress` is called with the bytes sent so far and the total.
 
         Raises:
             OSError: the file cannot be read.
@@ -119,7 +119,7 @@ class Client:
     def watch(self, request_id: str, *, timeout: float | None = None) -> Iterator[Request]:
         """Yield the request as often as the server suggests, until it has ended.
 
-        A server that is away for less than ten minutes is waited for, once it has answered.
+        Once the server has answered, an outage of less than ten minutes is waited out.
 
         Raises:
             TimeoutError: it has not ended after `timeout` seconds; it goes on.
@@ -146,7 +146,7 @@ class Client:
             time.sleep(min(pause, max(0.0, end - time.monotonic())))
 
     def wait(self, request_id: str, *, timeout: float | None = None) -> Request:
-        """The request once it has ended. As `watch` for its last value."""
+        """Wait until the request has ended, and return it; see `watch`."""
         return deque(self.watch(request_id, timeout=timeout), maxlen=1).pop()
 
     def requests(self, *, status: str | None = None, limit: int | None = None) -> Iterator[Request]:
@@ -161,7 +161,7 @@ class Client:
     def download(self, request_id: str, to: str | os.PathLike[str] | IO[bytes], *, file: str = "output.csv") -> int:
         """Write a file of an ended request to a path or a stream: `output.csv`, `output.xlsx` or `failed.csv`.
 
-        Nothing is written before the whole file has arrived. A file at the path is replaced. Returns the bytes.
+        Nothing is written before the whole file has arrived. A file at the path is replaced. Returns its size.
 
         Raises:
             OSError: it cannot be written.

@@ -32,7 +32,7 @@ class Transport:
     `on_pause` is called before each further try with the error and the seconds until then.
 
     Raises:
-        ValueError: the address or the key cannot be one.
+        ValueError: the address or the key is malformed.
     """
 
     def __init__(self, url: str, *, key: str | None, timeout: float, retries: int, on_pause: OnPause | None) -> None:
@@ -83,7 +83,7 @@ class Transport:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def fetch(self, path: str, to: IO[bytes]) -> int:
-        """Write the body of an answer to an empty file, also behind redirects; the bytes. Raises ApiError."""
+        """Write the body of an answer to an empty file, following redirects. Returns its size. Raises ApiError."""
         for left in reversed(range(self._retries + 1)):
             response = self.send("GET", path, allow_redirects=True, stream=True)
             try:

@@ -22,7 +22,7 @@ class Reporter(Protocol):
         """Queue a report, without waiting."""
 
     def flush(self, seconds: float) -> None:
-        """Send what is waiting, for at most so long."""
+        """Send what is waiting, for at most `seconds`."""
 
 
 _reporter: Reporter | None = None
@@ -46,6 +46,6 @@ def report(error: BaseException, **tags: str) -> None:
 
 
 def flush(seconds: float) -> None:
-    """Send the reports that are waiting, for at most so long."""
+    """Send the reports that are waiting, for at most `seconds`."""
     if _reporter is not None:
         _reporter.flush(seconds)

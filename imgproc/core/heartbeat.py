@@ -1,4 +1,4 @@
-"""Touches a file while a process does its rounds, for the health checks of containers and service managers."""
+"""Touches a file on each pass of a process, for the health checks of containers and service managers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 
 def beat(file: Path | None) -> None:
-    """Set the time of `file` to now, and create it if it is missing. A disk that refuses is one line in the log."""
+    """Set the time of `file` to now, and create it if it is missing. A failing disk is only logged."""
     if file is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Addresses and host names: to which subscriber an address belongs, which names mean loopback, and who receives."""
+"""Addresses and host names: the subscriber of an address, the names of loopback, the receiver that a URL names."""
 
 from __future__ import annotations
 

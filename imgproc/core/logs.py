@@ -42,6 +42,11 @@ def configure(*, log_format: str, level: str) -> None:
             root.removeHandler(earlier)
     root.addHandler(handler)
     root.setLevel(level)
+    _limit_libraries()
+
+
+def _limit_libraries() -> None:
+    """Keep only the warnings of chatty libraries, and stop gunicorn's own handler."""
     for name in ("rq", "rq.worker_pool", "botocore", "alembic"):
         logging.getLogger(name).setLevel("WARNING")
     logging.getLogger("urllib3").setLevel("ERROR")

@@ -108,7 +108,7 @@ class OtelTracer:
             self._tracer_of_process().start_span(name, start_time=now - round(seconds * 1e9)).end(now)
 
     def flush(self, seconds: float) -> None:
-        """Send what is waiting, for at most so long."""
+        """Send what is waiting, for at most `seconds`."""
         if self._processor is not None and self._pid == os.getpid():
             self._processor.flush(seconds)
 

@@ -78,7 +78,7 @@ def delayed_stop_signals() -> Iterator[None]:
 
 
 def accept_stop_signals() -> None:
-    """End this process at SIGTERM and SIGINT, those that were delayed included, and not as its parent handles them."""
+    """End this process on SIGTERM and SIGINT, also on delayed ones, instead of running its parent's handlers."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

@@ -1,6 +1,6 @@
 """Redacts credentials in text: in the query, fragment and user part of URLs, and our own secrets anywhere.
 
-Used for texts that are stored, or that others than the caller read: logs, error details, messages of the command line.
+Used for texts that are stored, or read by others than the caller: logs, error details, messages of the command line.
 URLs for downloads and webhooks are never redacted.
 """
 

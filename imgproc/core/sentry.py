@@ -57,7 +57,7 @@ class SentryReporter:
         self._client.capture_event(found, hint, scope)
 
     def flush(self, seconds: float) -> None:
-        """Send what is waiting, for at most so long."""
+        """Send what is waiting, for at most `seconds`."""
         self._client.flush(timeout=seconds)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import json
 import re
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,16 +20,7 @@ HOST = re.compile(r"\.?[\w.-]+")
 DATABASES = {"postgresql", "postgres", "postgresql+psycopg", "sqlite", "sqlite+pysqlite"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 CREDENTIALS = re.compile(r"(?<=://)[^:/@]*:[^@]*@")  # SQLAlchemy takes a password with any character but `@`
-# A header's name is a token (RFC 9110, 5.6.2). Those that frame a message, or change with each request, cannot be set.
-HEADER_HOST = re.compile(r"\.?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
-HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 KEY_PREFIX = re.compile(r"(?:(?!\.\.?/)[A-Za-z0-9._-]{1,100}/){1,5}")  # S3 servers on files refuse `.`, `..` and `//`
-HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,8190}[!-~])?")
-OWN_HEADERS = re.compile(
-    r"host|connection|keep-alive|te|trailer|upgrade|expect|range|accept-encoding|transfer-encoding|content-.*|if-.*"
-    r"|proxy-.*",
-    re.I,
-)
 MOST_WEBHOOK_SECRETS = 2  # the new one and the one it replaces
 
 
@@ -146,33 +136,6 @@ class Names(fields.Field[tuple[str, ...]]):
         return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-class HostHeaders(fields.Field[dict[str, dict[str, str]]]):
-    """A JSON object: host -> header -> value. Values may be secrets, so messages quote none."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> dict[str, dict[str, str]]:  # noqa: ARG002 - marshmallow's signature
-        try:
-            hosts = json.loads(value)
-        except ValueError:
-            hosts = None
-        if not isinstance(hosts, dict) or not all(isinstance(headers, dict) for headers in hosts.values()):
-            raise ValidationError('Give a JSON object, e.g. {"img.shop.example": {"Authorization": "Bearer …"}}.')
-        return {host.lower(): _headers(host, headers) for host, headers in hosts.items()}
-
-
-def _headers(host: str, headers: dict[str, Any]) -> dict[str, str]:
-    """The headers of a host, each name in one spelling."""
-    if not HEADER_HOST.fullmatch(host.lower()):
-        raise ValidationError("Give host names without scheme, port or path (`.shop.example` includes all below it).")
-    for name, value in headers.items():
-        if not HEADER_NAME.fullmatch(name):
-            raise ValidationError(f"A header of {host} has a name with characters that no header may have.")
-        if OWN_HEADERS.fullmatch(name):
-            raise ValidationError(f"The header {name} of {host} is set by imgproc itself; leave it out.")
-        if not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):
-            raise ValidationError(f"The header {name} of {host} must be one line of text in ASCII.")
-    return {name.title(): value for name, value in headers.items()}
-
-
 class Seconds(fields.Field[tuple[int, ...]]):
     """Comma-separated whole seconds."""
 
@@ -184,18 +147,6 @@ class Seconds(fields.Field[tuple[int, ...]]):
         if any(delay < 0 for delay in seconds):
             raise ValidationError("Give no negative delay: 0 or more seconds.")
         return seconds
-
-
-def is_header_name(value: str) -> None:
-    """Accept the name of a header with a hyphen or none; servers drop names with underscores."""
-    if not HEADER_NAME.fullmatch(value) or "_" in value:
-        raise ValidationError("Give the name of a header without underscores, e.g. X-Forwarded-User.")
-
-
-def is_header_value(value: str) -> None:
-    """Accept one line of ASCII, as a header's value is."""
-    if not HEADER_VALUE.fullmatch(value):
-        raise ValidationError("Give one line of text in ASCII.")
 
 
 def is_http_url(value: str) -> None:

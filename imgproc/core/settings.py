@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from imgproc.core import setting_types as types
+from imgproc.core.header_settings import HostHeaders, is_header_name, is_header_value
 from imgproc.core.setting_types import Network, Setting, operator, tuning, user
 
 MIB = 1024 * 1024
@@ -56,7 +57,7 @@ class Settings:
         "Page about whoever runs this imgproc, for the hosts of images: it stands in the User-Agent.",
     )
     host_headers: dict[str, dict[str, str]] = user(
-        types.HostHeaders(load_default={}),
+        HostHeaders(load_default={}),
         'JSON: headers for single hosts of images, `{"img.shop.example": {"Authorization": "Bearer …"}}`.',
         secret=True,
         shown="none",
@@ -117,12 +118,12 @@ class Settings:
         shown="none",
     )
     s3_image_cache_control: str | None = operator(
-        types.text(validate=types.is_header_value),
+        types.text(validate=is_header_value),
         "`Cache-Control` of compressed images. A retry or a removal changes what is under a URL.",
         shown="`public, max-age=3600`",
     )
     s3_image_storage_class: str | None = operator(
-        types.text(validate=types.is_header_value),
+        types.text(validate=is_header_value),
         "Storage class of images, such as `STANDARD_IA`. It must allow reading at once.",
         shown="that of the bucket",
     )
@@ -132,7 +133,7 @@ class Settings:
         shown="that of the bucket",
     )
     s3_kms_key_id: str | None = operator(
-        types.text(validate=types.is_header_value),
+        types.text(validate=is_header_value),
         "Key of `S3_ENCRYPTION=aws:kms`.",
         secret=True,
         shown="the one that S3 manages",
@@ -161,7 +162,7 @@ class Settings:
         types.switch(default=False), "Refuse callers without an API key.", compose="true"
     )
     remote_user_header: str | None = operator(
-        types.text(validate=types.is_header_name),
+        types.text(validate=is_header_name),
         "Header in which a proxy names the user who signed in there. It must replace what clients send.",
     )
     remote_user_networks: tuple[Network, ...] = operator(

@@ -51,7 +51,7 @@ class BoundedProcessor(BatchSpanProcessor):
             metrics.SPANS.labels("dropped").inc()
 
     def flush(self, seconds: float) -> None:
-        """Send the spans that wait. What is left after so long is counted as dropped, because the process ends."""
+        """Send the spans that wait. Those left after `seconds` count as dropped: the process ends."""
         sender = threading.Thread(target=self.force_flush, name="span-flush", daemon=True)
         sender.start()
         sender.join(seconds)

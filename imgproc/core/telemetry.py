@@ -1,4 +1,4 @@
-"""Turns traces and reports of errors on, if they are set. Neither is loaded otherwise."""
+"""Turns on traces and error reports where the settings ask for them. Otherwise neither is loaded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def flush() -> None:
 
 
 def _load(extra: str, name: str, settings: Settings) -> Any:
-    """The class `name` of the module that is called as the extra, made with the settings; None if it cannot be made."""
+    """An instance of the class `name` in the module named like the extra; None if it cannot be made."""
     try:
         return getattr(import_module(f"imgproc.core.{extra}"), name)(settings)
     except ImportError as error:

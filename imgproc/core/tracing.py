@@ -46,7 +46,7 @@ class Tracer(Protocol):
         """A span inside the current one that ends now."""
 
     def flush(self, seconds: float) -> None:
-        """Send what is waiting, for at most so long."""
+        """Send what is waiting, for at most `seconds`."""
 
 
 _tracer: Tracer | None = None
@@ -66,7 +66,7 @@ def span(name: str, describe: Callable[[], Attributes] | None = None) -> Abstrac
 
 
 def past_span(name: str, *, seconds: float) -> None:
-    """Record a step that took so long and ends now."""
+    """Record a step that took `seconds` and ends now."""
     if _tracer is not None:
         _tracer.past(name, seconds=seconds)
 
@@ -81,7 +81,7 @@ def joined(
     attributes: Attributes,
     recorded: bool = True,
 ) -> Iterator[Span]:
-    """Continue a trace, or begin one. Log lines carry its id until their ids are cleared, also after the body.
+    """Continue a trace, or begin one. Log lines carry its id, also after the body, until the ids are cleared.
 
     The span begins `seconds_ago`. Without a tracer, or if it is not `recorded`, the trace has no span here.
     """
@@ -123,6 +123,6 @@ def is_recorded(row: int) -> bool:
 
 
 def flush(seconds: float) -> None:
-    """Send the spans that are waiting, for at most so long; the rest is dropped and counted."""
+    """Send the spans that are waiting, for at most `seconds`; the rest is dropped and counted."""
     if _tracer is not None:
         _tracer.flush(seconds)

@@ -128,7 +128,7 @@ def add_examples(groups: Sequence[FailureGroup]) -> None:
 
 
 def products_of(request_id: str, *, code: str, hosts: Collection[str]) -> sa.Select[Any]:
-    """SQL: the ids of the request's products with an image that failed for a cause at one of the spelled hosts."""
+    """SQL: the ids of the request's products with an image that failed for this cause at one of these hosts."""
     return (
         sa.select(ProductImage.product_id)
         .join(Product, Product.id == ProductImage.product_id)
@@ -139,5 +139,5 @@ def products_of(request_id: str, *, code: str, hosts: Collection[str]) -> sa.Sel
 
 
 def host_name(spelled: str) -> str:
-    """The host of a URL to show: in lower case, without a query that follows it at once."""
+    """The host to show, in lower case. `spelled` may end with a query, where a URL has no slash before it."""
     return spelled.partition("?")[0].partition("#")[0].lower()

@@ -13,7 +13,7 @@ from imgproc.db.statuses import OPEN, UNDELIVERED, DeliveryStatus, ProductStatus
 
 
 def _is(column: Any, *statuses: Any) -> sa.ColumnElement[bool]:
-    """SQL: the status is one of these. As literals, because databases use a partial index only if they see them."""
+    """SQL: the status is one of these, as literals: databases use a partial index only if they see the values."""
     literals = [sa.literal(status, column.type, literal_execute=True) for status in statuses]
     is_one: sa.ColumnElement[bool] = column == literals[0] if len(literals) == 1 else column.in_(literals)
     return is_one

@@ -37,6 +37,6 @@ def close_idle_connections(engine: Engine, *, after: float = IDLE_SECONDS) -> No
 
 
 def _in_use(engine: Engine) -> int:
-    """How many connections are in use; each of them is noted when it comes back."""
+    """How many connections are in use."""
     pool: Any = engine.pool
     return int(pool.checkedout())

@@ -1,4 +1,4 @@
-"""The tables, with their constraints and indexes. `transitions/` changes their rows."""
+"""The tables of requests and webhooks, with their constraints and indexes. `transitions/` changes their rows."""
 
 from __future__ import annotations
 
@@ -234,25 +234,3 @@ class DeliveryAttempt(Base):
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None]
-
-
-class ApiKey(Base):
-    """A caller's key, stored as the SHA-256 of its secret. After a rotation the previous secret may work for a while.
-
-    `webhook_secrets` sign the holder's webhooks: newest first, separated by a space. Null means the configured ones.
-    """
-
-    __tablename__ = "api_keys"
-
-    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True)
-    name: Mapped[str] = mapped_column(String(100))
-    prefix: Mapped[str] = mapped_column(String(16))
-    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=db_now())
-    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    webhook_secrets: Mapped[str | None] = mapped_column(Text)
-    scope: Mapped[str] = mapped_column(String(8), default="write", server_default="write")
-    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    previous_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
-    previous_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

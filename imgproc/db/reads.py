@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import db
-from imgproc.db.models import ApiKey, ProcessingRequest, Product, ProductImage, WebhookDelivery
+from imgproc.db.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
 from imgproc.db.statuses import ENDED, OPEN, UNDELIVERED, ImageStatus, ProductStatus
 from imgproc.db.transitions.reservations import open_bytes
 from imgproc.db.transitions.window import of_status
@@ -194,7 +195,7 @@ def every_product(request_id: str, *, statuses: Sequence[ProductStatus] = ()) ->
 
 
 def every_output(request_id: str) -> Iterator[tuple[int, list[Any]]]:
-    """The row of each product in order, and of its images by position the `output_key` and the `error_detail`.
+    """For each product in row order: its row, and the `output_key` and `error_detail` of its images by position.
 
     It reads less of each row than `every_product` does, which halves its time.
     """

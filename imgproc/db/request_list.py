@@ -44,7 +44,7 @@ def page(wanted: Wanted, *, limit: int, before: Place | None = None) -> tuple[li
 
 @dataclass(frozen=True)
 class Pace:
-    """What an image has cost on average: seconds of a request, and bytes saved."""
+    """The averages for one image: seconds that its request took, and bytes saved."""
 
     seconds: float
     saved_bytes: float

@@ -105,14 +105,14 @@ def limit_role(connection: Connection, *, settings: dict[str, str]) -> None:
 
 
 def is_limited(connection: Connection) -> bool:
-    """Whether the session that the connection has now, of a pooler too, has the limits."""
+    """Whether the session behind the connection has the limits; a pooler may give it another one each time."""
     names = ", ".join(f"current_setting('{name}')" for name in SHORT.settings())
     found = connection.exec_driver_sql(f"SELECT {names}").one()
     return list(found) == list(SHORT.settings().values())
 
 
 def limit_transactions(engine: Engine) -> None:
-    """Give transactions the limits of `allow`, and take a session that a limit ended for disconnected."""
+    """Give transactions the limits of `allow`, and treat a session that a limit has ended as disconnected."""
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

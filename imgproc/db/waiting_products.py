@@ -16,7 +16,7 @@ from imgproc.db.transitions.window import waits_for_host
 
 @dataclass(frozen=True)
 class WaitingProducts:
-    """Products of a request that wait for a host, until the first of them is tried again, and why."""
+    """How many products of a request wait for a host, until when the first of them waits, and why."""
 
     host: str
     products: int
@@ -25,10 +25,10 @@ class WaitingProducts:
 
 
 def waiting_products(request_id: str) -> list[WaitingProducts]:
-    """The products that wait, by host; those that are queued again count until they are claimed.
+    """The waiting products, by host. Those that are queued again count until they are claimed.
 
-    They are few, because each request may have only a few windows of them. Where the host has refused some, their
-    reason counts.
+    They are few: a request may only have a few windows of them. If the host has refused some of them, their reason is
+    shown.
     """
     statement = (
         sa.select(Product.waiting_host, Product.waiting_reason, Product.not_before)

@@ -32,7 +32,7 @@ class ForkedProcess:
         folder: Path | None = None,
         log_file: Path | None = None,
     ) -> None:
-        """Start `python -m` of `module`, a name and its arguments, in a session of its own."""
+        """Start `python -m` in a session of its own. `module` is a name and its arguments."""
         parent = os.getpid()
         sys.stdout.flush()  # else the child would write what is in these buffers again
         sys.stderr.flush()
@@ -105,7 +105,7 @@ def prepare(*, environ: Mapping[str, str], folder: Path | None, outputs: tuple[i
 
 
 def run(module: Sequence[str]) -> int:
-    """Run `python -m` of `module`, a name and its arguments, in this process; its exit status."""
+    """Run `python -m` in this process, and return its exit status. `module` is a name and its arguments."""
     show_command(["python", "-m", *module])
     sys.argv[1:] = module[1:]
     return exit_status(lambda: runpy.run_module(module[0], run_name="__main__", alter_sys=True))

@@ -17,7 +17,6 @@ from imgproc.core.errors import (
     InfrastructureError,
     InvalidInput,
     InvalidWebhookUrl,
-    QuotaExceeded,
     StorageUnavailable,
 )
 from imgproc.core.spool import HashedSpool
@@ -28,6 +27,7 @@ from imgproc.db.transitions import reservations
 from imgproc.db.transitions.reservations import ReservationLost
 from imgproc.journey import turns
 from imgproc.journey.file_options import FileOptions
+from imgproc.journey.quotas import bytes_exceeded, require_room
 from imgproc.journey.reading import reading_json, stored
 from imgproc.journey.services import Services
 from imgproc.journey.webhook import signing_secrets
@@ -124,7 +124,7 @@ def _reserve(services: Services, upload: Upload, scan: Scan, *, owner: str, **va
         **values,
     )
     if not reserved:
-        raise _bytes_exceeded(services)
+        raise bytes_exceeded(services)
     return request_id
 
 
@@ -169,40 +169,6 @@ def check_webhook_url(services: Services, url: str | None, *, owner: str) -> str
     except (ForbiddenAddress, InvalidInput) as error:
         raise InvalidWebhookUrl(explain_failure(error.code, error.detail)) from error
     return url
-
-
-def require_room(services: Services, owner: str, *, size: int) -> None:
-    """Check both quotas before a file of `size` bytes is read, or processed again.
-
-    Simultaneous requests may pass the check together. For the bytes of uploads `reserve` checks again.
-
-    Raises:
-        QuotaExceeded: the owner has MAX_OPEN_REQUESTS open, or would have more than MAX_OPEN_BYTES.
-    """
-    most = services.settings.max_open_requests
-    if reads.count_open(owner) >= most:
-        raise QuotaExceeded(f"{most:,} requests are under way already; wait until some have ended, or cancel some.")
-    if reads.count_open_bytes(owner) + size > services.settings.max_open_bytes:
-        raise _bytes_exceeded(services)
-
-
-def _bytes_exceeded(services: Services) -> QuotaExceeded:
-    most = services.settings.max_open_bytes
-    return QuotaExceeded(
-        f"With this file more than {most:,} bytes of files would be under way; "
-        "wait until some requests have ended, or cancel some."
-    )
-
-
-def require_room_for_delivery(services: Services, owner: str) -> None:
-    """Check the quota before a webhook that has ended is sent again.
-
-    Raises:
-        QuotaExceeded: MAX_OPEN_DELIVERIES of the owner wait or are being sent.
-    """
-    most = services.settings.max_open_deliveries
-    if reads.count_open_deliveries(owner, at_most=most) >= most:
-        raise QuotaExceeded(f"{most:,} webhooks wait to be sent already; send this one again when some have been.")
 
 
 def _fingerprint(upload: Upload) -> str:

@@ -21,8 +21,9 @@ from imgproc.core.spool import HashedSpool
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.transitions import reservations
-from imgproc.journey.accept import Upload, require_room
+from imgproc.journey.accept import Upload
 from imgproc.journey.file_options import FileOptions
+from imgproc.journey.quotas import require_room
 from imgproc.journey.services import Services
 from imgproc.pipeline.storage.object_keys import input_key
 

@@ -20,10 +20,10 @@ def enqueue_due() -> None:
 
 
 def wake_idle_hosts() -> None:
-    """Enqueue waiting products of hosts at which nothing is under way, so that no end of a download wakes them.
+    """Enqueue waiting products of idle hosts: no download is under way there whose end would wake them.
 
-    A host may serve faster than it did when they were told to wait, a worker may be killed before it wakes others, and
-    once a host is given up all may know it.
+    The host may be faster than when they began to wait, a worker may be killed before it wakes others, and when a host
+    is given up all of them can fail at once.
     """
     hosts = window.hosts_waited_for(limit=DUE_AT_ONCE)
     for host, room in services().host_limits.room(hosts).items() if hosts else ():

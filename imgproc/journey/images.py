@@ -53,7 +53,7 @@ class ProductImages:
         return [copies.get(image) or outcomes[image.source_url] for image in self._claim.images]
 
     def _map(self, function: Callable[[Item], Result], items: list[Item]) -> Iterable[Result]:
-        """As `map` does, but several at a time. What the threads log carries the ids that this one has bound."""
+        """As `map`, but several at a time. The threads' log lines carry the ids that this thread has bound."""
         if len(items) <= 1:
             return map(function, items)
         contexts = [contextvars.copy_context() for _ in items]  # a context can be entered by one thread at a time

@@ -133,7 +133,7 @@ def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _calling(call: Callable[[Item], None], items: Iterable[Item]) -> Iterator[Item]:
-    """The items; `call` gets each of them first."""
+    """Yield the items, after passing each to `call`."""
     for item in items:
         call(item)
         yield item
@@ -170,7 +170,7 @@ def _rows_of_input(services: Services, request_id: str, reading: CsvReading) -> 
 
 
 class _Products:
-    """The products of a request, which are asked for by their rows, in order."""
+    """Finds the products of a request by their rows, which must be asked for in order."""
 
     def __init__(self, request_id: str) -> None:
         self._products = reads.every_output(request_id)

@@ -24,7 +24,7 @@ def encoding_name(codec: str) -> str:
 
 
 def reading_json(reading: CsvReading, scan: Scan) -> dict[str, Any]:
-    """The member `reading`, as the API's documentation describes it, with as many of the first rows as have room."""
+    """The member `reading`, as the API's documentation describes it, with as many of the first rows as fit."""
     used = {reading.indices.serial, reading.indices.name, *reading.indices.images}
     columns = reading.columns
     rows = [_row(row) for row in scan.first]

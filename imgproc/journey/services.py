@@ -1,4 +1,4 @@
-"""The services of the app: its settings, and the stages that are made from them, once a process."""
+"""The services of the app: its settings, and the stages, which each process makes from them once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ class Services:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Make the services of `app`."""
-    networks = settings.allowed_networks
     limits = HostLimits(
         connect_redis(redis_url(settings), timeout=1, retries=0),
         most=settings.host_downloads,
@@ -47,34 +46,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
     app.extensions["services"] = Services(
         settings=settings,
-        store=Store(
-            endpoint_url=settings.s3_endpoint_url,
-            access_key_id=settings.s3_access_key_id,
-            secret_access_key=settings.s3_secret_access_key,
-            session_token=settings.s3_session_token,
-            region=settings.s3_region,
-            addressing=settings.s3_addressing,
-            originals_bucket=settings.s3_originals_bucket,
-            outputs_bucket=settings.s3_outputs_bucket,
-            public_url=settings.s3_public_url,
-            options=ObjectOptions(
-                prefix=settings.s3_prefix,
-                image_cache_control=settings.s3_image_cache_control or IMAGE_CACHE,
-                image_storage_class=settings.s3_image_storage_class,
-                encryption=settings.s3_encryption,
-                kms_key_id=settings.s3_kms_key_id,
-            ),
-        ),
-        downloader=Downloader(
-            allowed_networks=networks,
-            timeout=settings.download_timeout,
-            max_bytes=settings.max_image_bytes,
-            pace=Pace(settings.first_byte_timeout, settings.least_download_speed),
-            samples_url=settings.samples_url,
-            gate=limits,
-            identity=Identity(user_agent(settings.contact_url), HostHeaders(settings.host_headers)),
-        ),
-        notifier=Notifier(allowed_networks=networks),
+        store=_store(settings),
+        downloader=_downloader(settings, gate=limits),
+        notifier=Notifier(allowed_networks=settings.allowed_networks),
         csv_limits=CsvLimits(
             max_rows=settings.max_rows,
             max_images_per_row=settings.max_images_per_row,
@@ -82,6 +56,39 @@ def init_app(app: Flask, settings: Settings) -> None:
         ),
         memory=MemoryBudget(settings.worker_memory_limit),
         host_limits=limits,
+    )
+
+
+def _store(settings: Settings) -> Store:
+    return Store(
+        endpoint_url=settings.s3_endpoint_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=settings.s3_secret_access_key,
+        session_token=settings.s3_session_token,
+        region=settings.s3_region,
+        addressing=settings.s3_addressing,
+        originals_bucket=settings.s3_originals_bucket,
+        outputs_bucket=settings.s3_outputs_bucket,
+        public_url=settings.s3_public_url,
+        options=ObjectOptions(
+            prefix=settings.s3_prefix,
+            image_cache_control=settings.s3_image_cache_control or IMAGE_CACHE,
+            image_storage_class=settings.s3_image_storage_class,
+            encryption=settings.s3_encryption,
+            kms_key_id=settings.s3_kms_key_id,
+        ),
+    )
+
+
+def _downloader(settings: Settings, *, gate: HostLimits) -> Downloader:
+    return Downloader(
+        allowed_networks=settings.allowed_networks,
+        timeout=settings.download_timeout,
+        max_bytes=settings.max_image_bytes,
+        pace=Pace(settings.first_byte_timeout, settings.least_download_speed),
+        samples_url=settings.samples_url,
+        gate=gate,
+        identity=Identity(user_agent(settings.contact_url), HostHeaders(settings.host_headers)),
     )
 
 

@@ -64,7 +64,7 @@ def settle(
 
 
 def count_images(results: list[ImageResult]) -> None:
-    """Count images that have ended. Call it after the commit: what a retry of the transaction repeats counts once."""
+    """Count ended images in the metrics. Call it after the commit, so that a retried transaction counts once."""
     for result in results:
         if isinstance(result.outcome, FailedImage):
             metrics.IMAGES.labels("failed", result.outcome.error_code).inc()
@@ -103,7 +103,7 @@ def _waiting(found: _Sorted) -> Waiting | None:
 
 
 def _delay(claim: ProductClaim, found: _Sorted) -> float:
-    """Seconds until the next attempt: the longest pause that something needs, else the first place in line."""
+    """Seconds until the next attempt: the longest pause that a failure needs, else until the first host is free."""
     needed = [pause.seconds for pause in found.pauses if pause.refused]
     if found.outages:
         needed.append(OUTAGE_DELAY)

@@ -1,4 +1,4 @@
-"""How long each stage of one image took, as the database keeps it: in whole milliseconds, without those inside it."""
+"""How long each stage of one image took, as stored: in whole milliseconds, without the stages inside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of a trace that one product is."""
+"""The span of one product in the trace of its request."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Download:
     disguise: DownloadError | None = field(default=None, compare=False)
 
     def reason_of(self, code: str) -> DownloadError | None:
-        """The error to report instead of the `code` of the image stage, if the host is the reason of that."""
+        """The error to report instead of the image stage's `code`, if the host is the cause."""
         return self.disguise if code == "not_an_image" else self.doubt if code in DAMAGED else None
 
 

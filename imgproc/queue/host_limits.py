@@ -98,7 +98,7 @@ class HostLimits:
         return self._standings.get(host)
 
     def restore(self, host: str) -> None:
-        """Tell Redis that the host has answered before, in case that Redis has lost it."""
+        """Tell Redis that the host has answered before, in case Redis has lost it."""
         pipeline = self._redis.pipeline()
         pipeline.hset(f"{PREFIX}:{host}", "answered", "1")
         pipeline.expire(f"{PREFIX}:{host}", KEPT_SECONDS)

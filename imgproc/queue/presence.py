@@ -41,7 +41,7 @@ return found
 
 
 def report_pool(client: Redis, name: str, workers: Mapping[str, int]) -> None:
-    """Say how many workers of each role the pool `name` has now; a pool that stops says none.
+    """Say how many workers of each role the pool `name` has now; a pool that stops reports none.
 
     Raises:
         QueueUnavailable: Redis is away.

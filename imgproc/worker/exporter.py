@@ -60,7 +60,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        """Let every process of this user listen on the port (SO_REUSEPORT, socket(7)): each has the same to tell."""
+        """Let every process of this user listen on the port (SO_REUSEPORT, socket(7)): each answers the same."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         super().server_bind()
 

@@ -37,7 +37,7 @@ def host_stays_silent(cluster: Cluster, fault: Fault) -> bool:
 
 
 def host_hangs(cluster: Cluster, fault: Fault) -> bool:
-    """A host sends the half of each picture, and then nothing more."""
+    """A host sends half of each picture, and then nothing more."""
     return _trouble(cluster, fault, hangs)
 
 

@@ -1,4 +1,4 @@
-"""What a judge, or we, make of a picture, and how far two of them differ."""
+"""A picture as a judge or we show it, and how far two of them differ."""
 
 from __future__ import annotations
 

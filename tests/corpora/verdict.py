@@ -1,4 +1,4 @@
-"""Ours beside a judge's: what each file comes to, as a kind of agreement or disagreement."""
+"""Compares our picture with a judge's: each file becomes a kind of agreement or disagreement."""
 
 from __future__ import annotations
 

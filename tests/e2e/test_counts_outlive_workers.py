@@ -73,7 +73,7 @@ def requests_delivered(found: Scrape) -> float:
 
 
 def counted(found: Scrape) -> dict[str, float]:
-    """What the requests of `finish` add to exactly."""
+    """The counters that grow by a known amount with each request of `finish`."""
     return {
         "ended": found.value("imgproc_requests_ended_total"),
         "completed": found.value("imgproc_images_total", outcome="completed"),

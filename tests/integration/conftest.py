@@ -14,8 +14,9 @@ from flask import Flask
 
 from imgproc.app import create_app
 from imgproc.core.config import load_settings
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import db, transaction
-from imgproc.db.models import ApiKey, ProcessingRequest
+from imgproc.db.models import ProcessingRequest
 from imgproc.journey import lease
 from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret

@@ -162,7 +162,7 @@ def test_a_full_disk_is_reported_in_one_line(
 
 
 def test_a_closed_standard_input_is_a_wrong_usage(environ: dict[str, str]) -> None:
-    """As in a service without one."""
+    """A service may be started without one."""
     command = f"{shlex.join([*IMGPROC, 'submit', '-'])} <&-"
     done = subprocess.run(command, shell=True, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, "name a file" in done.stderr) == (2, True)
@@ -197,7 +197,7 @@ def test_completion_has_a_script_for_each_shell(environ: dict[str, str], shell: 
     ],
 )
 def test_bash_completes(environ: dict[str, str], words: str, expected: set[str]) -> None:
-    """As the script of `completion bash` asks it."""
+    """The test asks as the script of `completion bash` does."""
     given = {**environ, "COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_IMGPROC_COMPLETE": "bash_complete"}
     done = subprocess.run(IMGPROC, env=given, cwd=ROOT, capture_output=True, text=True, check=False)
     completed = {line.partition(",")[2] for line in done.stdout.splitlines()}

@@ -304,7 +304,7 @@ def test_ctrl_c_leaves_the_request(shop: Shop, tmp_path: Path) -> None:
 
 
 def test_a_log_gets_few_lines(shop: Shop, tmp_path: Path) -> None:
-    """One for each status and each tenth of the images, not one for each look."""
+    """It gets one for each status and each tenth of the images, not one for each poll."""
     file = shop.file(tmp_path / "many.csv", *["/astronaut.jpg"] * 60)
     forced = shop._replace(environ=shop.environ | {"FORCE_COLOR": "1"})  # as services for CI set it
     said = forced.run("submit", str(file), "--wait").stderr.splitlines()

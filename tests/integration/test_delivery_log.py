@@ -28,7 +28,7 @@ on_one_database = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 
 
 def announce(shop: ImageHost, *answers: Answer) -> str:
-    """Run a request to its end and its first delivery, which gets the first of `answers`; its id."""
+    """Run a request to its end and its first delivery, which gets the first of `answers`. Returns its id."""
     shop.says("/webhook", *answers)
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     drain(request_id)

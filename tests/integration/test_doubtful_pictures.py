@@ -1,4 +1,4 @@
-"""The image stage decides whether a picture is whole whose host broke off or announced another length."""
+"""If a host breaks off or announces another length, the image stage decides whether the picture is whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that is forked from the supervisor is as one that an interpreter of its own runs."""
+"""A service that is forked from the supervisor behaves like one with an interpreter of its own."""
 
 from __future__ import annotations
 

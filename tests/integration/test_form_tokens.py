@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 
 from imgproc.api import auth
 from imgproc.api.api_keys import create_key, list_keys
-from imgproc.db.models import ApiKey
+from imgproc.db.access_models import ApiKey
 from tests.integration.driver import configure, drain, rows, submit, upload, work
 from tests.support.csv_files import csv_of
 from tests.support.image_host import ImageHost

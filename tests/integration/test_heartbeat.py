@@ -1,4 +1,4 @@
-"""The file by which health checks see that a pool or a sweeper does its rounds."""
+"""The file by which health checks see that a pool or a sweeper is at work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limit of each host: what the law finds in a simulation, and what workers do at real hosts."""
+"""The limit of each host: which limit the law finds in a simulation, and how workers keep it at real hosts."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from flask import Flask, current_app
 
 from imgproc.api import auth
 from imgproc.api.api_keys import SHAPE, create_key, list_keys, revoke_key
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import transaction
-from imgproc.db.models import ApiKey
 from tests.integration.driver import configure, pass_time, rows, upload, work
 from tests.support.csv_files import csv_of
 from tests.support.image_host import ImageHost

@@ -73,7 +73,7 @@ def test_a_chosen_file_is_read_in_german(shop: ImageHost) -> None:
 
 
 def test_a_faulty_option_is_said_in_german(shop: ImageHost) -> None:
-    """And the picture of a preview comes with its bytes as the language writes them."""
+    """The page with the error and the preview are in German."""
     path = choose(csv_of(f"{shop.url}/chelsea.jpg"))
     page = text_of(German().post(f"{path}/start", quality="smart", scale="0.5", format="jpeg", reference="x" * 999))
     assert "Geben Sie höchstens 500 Zeichen an." in page
@@ -188,7 +188,7 @@ def test_the_page_of_a_refused_form_leads_back_to_one_that_can_be_opened(shop: I
 
 
 def test_a_server_that_wants_keys_lets_strangers_choose() -> None:
-    """The sign-in is a page like others."""
+    """The sign-in page can be switched too."""
     configure(api_keys_required=True)
     assert Browser().get("/language/de?next=/login").location == "/login"
     assert COOKIE in Browser().get("/language/de").headers["Set-Cookie"]

@@ -184,7 +184,7 @@ def test_every_metric_has_a_test_that_moves_it() -> None:
 
 
 def test_a_service_that_is_away_is_down_and_the_rest_is_told(app: Flask, make_app: Callable[..., Flask]) -> None:
-    """Without Redis the database and what processes counted are still told."""
+    """Without Redis, a scrape still has the gauges of the database and the counters of all processes."""
     away = make_app(REDIS_URL="redis://127.0.0.1:1/0")
     found = parse(away.test_client().get("/metrics").text)
     assert (found.value("imgproc_up", service="redis"), found.value("imgproc_up", service="database")) == (0, 1)

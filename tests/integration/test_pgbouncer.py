@@ -173,7 +173,7 @@ def test_a_thousand_workers_fit(pooled_app: Flask, server: str) -> None:
 
 
 def test_sessions_keep_their_limits(pooled_app: Flask) -> None:
-    """Those of the role in every session, and those of long work in its transaction alone."""
+    """Every session has the limits of the role; only the transaction of long work has its own."""
     show = sa.text("SHOW statement_timeout")
     with db.engine.connect() as connection:
         assert connection.execute(show).scalar_one() == f"{SHORT.statement}s"

@@ -14,7 +14,8 @@ import pytest
 from flask import Flask, current_app
 from standardwebhooks import Webhook
 
-from imgproc.api.api_keys import create_key, rotate_webhook_secret
+from imgproc.api.api_keys import create_key
+from imgproc.api.webhook_secrets import rotate_webhook_secret
 from imgproc.app import create_app
 from imgproc.core.config import load_settings
 from imgproc.db.models import WebhookDelivery

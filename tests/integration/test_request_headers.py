@@ -1,4 +1,4 @@
-"""What hosts see of us, what they answer to it, and where the headers of a host go."""
+"""What hosts see of us, how they answer, and to which hosts an operator's headers go."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_longest_name_wins() -> None:
     "reply", [b"HTTP/1.1 403 No\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"noise"]
 )
 def test_no_error_shows_the_headers_of_a_host(downloader: Downloader, reply: bytes) -> None:
-    """Neither in its detail nor in what it is made of."""
+    """They are neither in its detail nor in its cause."""
     with serving(answer(reply)) as server:
         try:
             seen: BaseException | None = downloader.download(server.url).doubt

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 
 from imgproc.api import api_keys
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import db, transaction
-from imgproc.db.models import ApiKey, DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
+from imgproc.db.models import DeliveryAttempt, ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.statuses import DeliveryStatus, ProductStatus, RequestStatus
 from imgproc.db.transitions import finalization, products, window
 from imgproc.queue.connection import redis_client

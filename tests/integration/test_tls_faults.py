@@ -496,7 +496,7 @@ def test_a_certificate_waits_for_its_host(authorities: Authorities, library: Lib
 
 
 def test_a_host_of_certificates_in_trouble_is_reported(authorities: Authorities) -> None:
-    """So that no worker asks it for a while."""
+    """The report keeps workers from asking it for a while."""
     gate = Porter()
     with serving(lambda connection, _: connection.close()) as broken, behind(gate, authorities) as session:
         leaf = issue("x", by=authorities.middle, aia=[f"{broken.url}middle"])

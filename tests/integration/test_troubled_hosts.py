@@ -76,7 +76,7 @@ def test_a_host_allows_so_many_at_once(options: dict[str, object], counts: dict[
 
 
 def test_a_host_stops_while_visitors_wait() -> None:
-    """It hangs up on them."""
+    """It closes their connections."""
     with ThreadPoolExecutor(8) as threads:
         with troubled_host(BODY, rules=[silent]) as host:
             statuses = [threads.submit(_status, host.url, seconds=60) for _ in range(8)]

@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from flask import current_app
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from imgproc.api.api_keys import create_key, drop_webhook_secret, list_keys, revoke_key, rotate_webhook_secret
+from imgproc.api.api_keys import create_key, list_keys, revoke_key
+from imgproc.api.webhook_secrets import drop_webhook_secret, rotate_webhook_secret
 from imgproc.core.errors import InvalidInput
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import transaction
-from imgproc.db.models import ApiKey, DeliveryAttempt, WebhookDelivery
+from imgproc.db.models import DeliveryAttempt, WebhookDelivery
 from imgproc.db.statuses import DeliveryStatus
 from imgproc.db.transitions import deliveries
 from imgproc.journey import jobs

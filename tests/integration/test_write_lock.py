@@ -59,7 +59,7 @@ def test_a_writer_does_not_wait_for_ever(database: Path, monkeypatch: pytest.Mon
 
 
 def test_long_work_leaves_the_lock_to_others(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For as long as it held it, at most a second."""
+    """It leaves the lock free for as long as it held it, at most a second."""
     assert database.exists()
     pauses: list[float] = []
     clock = iter([100.0, 100.3, 200.0, 260.0])

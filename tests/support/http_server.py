@@ -74,7 +74,7 @@ def _handler(answer: Callable[[Call], Answer], closing: threading.Event) -> type
 
 @contextmanager
 def serve(answer: Callable[[Call], Answer], *, address: str = LOOPBACK, port: int = 0) -> Iterator[str]:
-    """Answer every GET and POST in a thread of its own while the block runs; the server's base URL."""
+    """Answer every GET and POST in a thread of its own while the block runs. Yields the server's base URL."""
     closing = threading.Event()
     with _Server((address, port), _handler(answer, closing)) as server:
         threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()

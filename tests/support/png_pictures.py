@@ -47,7 +47,7 @@ def damaged(chunk: bytes) -> bytes:
 
 
 def gamma(encoding: float) -> bytes:
-    """A gAMA."""
+    """A gAMA chunk."""
     return png_chunk(b"gAMA", struct.pack(">I", round(encoding * 100_000)))
 
 
@@ -72,5 +72,5 @@ def mastered(most: int) -> bytes:
 
 
 def profile_chunk(profile: bytes) -> bytes:
-    """An iCCP."""
+    """An iCCP chunk."""
     return png_chunk(b"iCCP", b"a\0\0" + zlib.compress(profile))

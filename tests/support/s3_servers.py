@@ -34,7 +34,7 @@ BUCKETS = ("originals", "outputs")
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: `user` and `admin` are pairs of key and secret; if it `opens`, strangers read outputs."""
+    """A running server: `user` and `admin` are pairs of key and secret; `opens`: strangers may read outputs."""
 
     endpoint: str
     user: tuple[str, str] = (ACCESS_KEY, SECRET)

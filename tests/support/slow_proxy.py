@@ -1,4 +1,4 @@
-"""A TCP proxy that is as slow as it is told: each piece that passes is late by some seconds."""
+"""A TCP proxy with a set delay: each piece of data passes some seconds late."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _samples(count: int, bits: int, *, photometric: int, kind: int = 1, rows: in
 
 
 def _runs_of_a_bmp() -> bytes:
-    """As many run lengths as pass, for the largest picture."""
+    """The largest picture, with as many run lengths as are allowed."""
     runs = b"\1\5" * 500_000
     header = struct.pack("<IiiHHIIiiII", 40, SIDE, SIDE, 1, 8, 1, len(runs), 0, 0, 256, 0)
     return b"BM" + struct.pack("<III", 0, 0, 54 + 1024) + header + bytes(1024) + runs + b"\0\1"

@@ -143,7 +143,7 @@ def test_the_firewall_blocks_private_addresses(helm: str, role: str, address: st
 
 @pytest.mark.parametrize("role", ["web", "sweeper", "migrate"])
 def test_the_others_reach_only_the_servers(helm: str, role: str) -> None:
-    """DNS and the configured services."""
+    """They reach DNS and the configured services, and nothing else."""
     names, services = _egress(helm, role)
     assert names == {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
     assert services["to"] == [{"ipBlock": {"cidr": "10.0.0.0/24"}}]

@@ -23,7 +23,7 @@ from benchmarks.hosts.figures import Figures, publish, save, saved
     ids=lambda given: given.title if isinstance(given, Figures) else "",
 )
 def test_a_row_names_the_bars_it_misses(row: Figures, misses: list[str]) -> None:
-    """Each bar of its own."""
+    """Each bar is judged by itself."""
     assert list(row.misses()) == misses
 
 

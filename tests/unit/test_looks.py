@@ -128,7 +128,7 @@ def sampling(body: bytes) -> int:
 
 
 def test_only_pictures_that_need_it_get_colours_at_full_size() -> None:
-    """Nor do pictures beyond 8 million pixels, whose strokes are wider."""
+    """Pictures beyond 8 million pixels do not get them, because their strokes are wider."""
     for encoder in (save_by_encode, lambda picture: encode_mozjpeg(picture, 57)):
         assert [sampling(encoder(picture)) for picture in (text(), photo("coffee"))] == [FULL, HALF]
     assert sampling(save_by_encode(text(size=(4200, 2100), height=60))) == HALF

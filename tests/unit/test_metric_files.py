@@ -47,7 +47,7 @@ class Processes:
         self._running: list[subprocess.Popen[str]] = []
 
     def start(self, images: int) -> subprocess.Popen[str]:
-        """Start one that has counted so many images when this returns."""
+        """Start a process, and return once it has counted `images` images."""
         command = [sys.executable, "-c", COUNTER, str(self.folder), str(images)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._running.append(process)

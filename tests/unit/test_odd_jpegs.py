@@ -51,7 +51,7 @@ def test_a_jpeg_that_lacks_more_is_truncated(kind: str, missing: int) -> None:
 
 
 def test_a_truncated_jpeg_tells_how_much_is_there() -> None:
-    """About as many rows as bytes."""
+    """The share of rows is about that of the bytes."""
     whole = encode(Image.effect_noise((160, 160), 80), "JPEG")
     assert "about 50% of the picture is there" in refused(whole[: len(whole) // 2 + 500]).detail
 

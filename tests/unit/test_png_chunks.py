@@ -213,7 +213,7 @@ def control(number: int, width: int = 16, height: int = 8) -> bytes:
 
 
 def frames(count: int) -> bytes:
-    """An acTL."""
+    """An acTL chunk."""
     return png_chunk(b"acTL", struct.pack(">II", count, 1))
 
 

@@ -336,7 +336,7 @@ def test_follows_the_pages_of_known_services_to_their_own_hosts(name: str) -> No
     ],
 )
 def test_a_hostile_page_costs_linear_time(piece: str) -> None:
-    """Whatever a page repeats."""
+    """This holds for anything that a page repeats."""
 
     def work(page: bytes) -> None:
         is_page(page)

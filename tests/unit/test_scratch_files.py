@@ -12,7 +12,7 @@ from imgproc.pipeline.images.encoders import scratch
 
 
 def put(body: bytes) -> bytes:
-    """What comes back of `body`."""
+    """Write `body`, and return what is read back."""
     return scratch.written(lambda file: file.write(body))
 
 

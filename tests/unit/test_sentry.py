@@ -31,7 +31,7 @@ def report_to(dsn: str) -> None:
 
 @pytest.mark.parametrize("answer", [None, Answer(500), Answer(429, headers={"Retry-After": "3600"}), Answer(0)])
 def test_a_server_that_fails_costs_nothing(sentry: SentryServer, answer: Answer | None) -> None:
-    """Silent, failing, or tired of us: reports end at once, a thousand of them too, and so does the process."""
+    """It is silent, fails or limits us: even a thousand reports return at once, and the process ends at once."""
     if answer is None:
         sentry.speak.clear()
     else:

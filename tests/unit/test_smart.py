@@ -134,7 +134,7 @@ def test_says_how_much_it_looks_like_the_picture(target: str) -> None:
 
 
 def test_the_pixels_of_the_source_are_wholly_alike() -> None:
-    """They are the source."""
+    """The output has these pixels, so its likeness is 1."""
     source = encode(photo("coffee"), "JPEG", quality=20)
     kept = run(source, scale=1.0, quality=90, larger="source")
     assert (kept.kept, kept.likeness) == (True, 1.0)

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from imgproc.db.access_models import ApiKey
 from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement
-from imgproc.db.models import ApiKey
 
 USE_NOTED_EVERY = 3600.0  # seconds; a write for each call would cost more than the call
 

@@ -211,23 +211,25 @@ def _end_attempt(delivery_id: str, condition: sa.ColumnElement[bool], outcome: O
         number: int | None = connection.execute(statement).scalar_one_or_none()
         if number is None:
             return False
-        connection.execute(
-            sa.insert(DeliveryAttempt).values(
-                delivery_id=delivery_id,
-                number=number,
-                request_headers=outcome.request_headers,
-                response_status=outcome.response_status,
-                response_headers=outcome.response_headers,
-                response_body=outcome.response_body,
-                error_code=outcome.error_code,
-                error_detail=outcome.error_detail,
-                duration_ms=outcome.duration_ms,
-            )
-        )
+        connection.execute(_log_attempt(delivery_id, number, outcome))
         if number > KEPT_ATTEMPTS:
             is_old = DeliveryAttempt.number <= number - KEPT_ATTEMPTS
             connection.execute(sa.delete(DeliveryAttempt).where(DeliveryAttempt.delivery_id == delivery_id, is_old))
         return True
+
+
+def _log_attempt(delivery_id: str, number: int, outcome: Outcome) -> sa.Insert:
+    return sa.insert(DeliveryAttempt).values(
+        delivery_id=delivery_id,
+        number=number,
+        request_headers=outcome.request_headers,
+        response_status=outcome.response_status,
+        response_headers=outcome.response_headers,
+        response_body=outcome.response_body,
+        error_code=outcome.error_code,
+        error_detail=outcome.error_detail,
+        duration_ms=outcome.duration_ms,
+    )
 
 
 def redeliver(request_id: str, delivery_id: str) -> bool:

@@ -48,7 +48,7 @@ _same_url = sa.and_(_found.url_hash == _ours.url_hash, _found.source_url == _our
 
 
 def _others(status: ImageStatus, most: int) -> tuple[sa.Select[Any], sa.Subquery]:
-    """SQL: the first `most` images with our URL and this status in other products of the request, and its subquery."""
+    """SQL: the first `most` images with our URL and this status in other products of the request; with its subquery."""
     place = (_next.url_hash, _next.request_id, _next.status, _next.id)
     start = (_ours.url_hash, _ours.request_id, sa.literal(status, _ours.status.type), sa.literal(0, _ours.id.type))
     behind = sa.and_(sa.tuple_(*place) >= sa.tuple_(*start), _next.url_hash == _ours.url_hash)

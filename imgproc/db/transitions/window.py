@@ -30,9 +30,9 @@ def of_status(status: ProductStatus, *, after_row: int = 0) -> sa.ColumnElement[
 
 
 def waits_for_host(request_id: sa.ColumnElement[str] | str) -> sa.ColumnElement[bool]:
-    """SQL: a request's products that wait for a host, and those of them that are queued again, which are few, too.
+    """SQL: a request's products that wait for a host, with the few of them that are queued again.
 
-    The time lets SQLite use `ix_products_waiting`; for a status it would read all pending products.
+    The condition on the time lets SQLite use `ix_products_waiting`. By the status it would read all pending products.
     """
     return sa.and_(Product.request_id == request_id, Product.waiting_host.is_not(None), Product.not_before > LONG_AGO)
 
@@ -58,7 +58,7 @@ def requests_with_due(*, limit: int) -> tuple[str, ...]:
 
 
 def hosts_waited_for(*, limit: int) -> tuple[str, ...]:
-    """Hosts for whose limit products wait that are not due within a second."""
+    """Hosts at whose limit products wait that are not due within a second."""
     hosts = (
         sa.select(Product.waiting_host)
         .where(Product.waiting_host.is_not(None), Product.status == ProductStatus.PENDING)
@@ -116,8 +116,29 @@ def _fill(*, some: bool = False) -> sa.Executable:
     in_flight = sa.select(sa.func.count()).where(of_request, Product.status.in_(statuses)).scalar_subquery()
     room = sa.case((in_flight < window, window - in_flight), else_=0)
     pending = sa.literal(ProductStatus.PENDING, Product.status.type, literal_execute=True)
+    due = sa.select(_next_ids(of_request, window).c.id).limit(room)
+    if some:
+        ids = sa.bindparam("some", type_=Product.id.type, expanding=True)
+        due = sa.select(Product.id).where(Product.id.in_(ids), Product.status == pending).limit(room)
+    is_processing = (
+        sa.exists()
+        .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
+        .where(ProcessingRequest.status == RequestStatus.PROCESSING, ProcessingRequest.cancel_requested_at.is_(None))
+    )
+    return (
+        sa.update(Product)
+        .where(is_processing, Product.id.in_(due), Product.status == ProductStatus.PENDING)
+        .values(status=ProductStatus.QUEUED, queued_at=db_now())
+        .returning(Product.id)
+    )
+
+
+def _next_ids(of_request: sa.ColumnElement[bool], window: sa.BindParameter[int]) -> sa.Subquery:
+    """Which pending products come next: those that have waited for their host, then the others in row order.
+
+    PostgreSQL cannot know how much room there is, and would plan to read all products. So both have a fixed limit.
+    """
     waiting = waits_for_host(sa.bindparam("request", type_=Product.request_id.type))
-    # PostgreSQL cannot know how much room there is, and would plan to read all products. So both have a fixed limit.
     have_waited = (
         sa.select(Product.id)
         .where(waiting, Product.not_before <= db_now())
@@ -134,22 +155,7 @@ def _fill(*, some: bool = False) -> sa.Executable:
         .subquery()
     )
     few_wait = sa.select(sa.func.count()).where(waiting).scalar_subquery() < MOST_WAITING * window
-    either = sa.union_all(sa.select(have_waited.c.id), sa.select(next_ones.c.id).where(few_wait)).subquery()
-    due = sa.select(either.c.id).limit(room)
-    if some:
-        ids = sa.bindparam("some", type_=Product.id.type, expanding=True)
-        due = sa.select(Product.id).where(Product.id.in_(ids), Product.status == pending).limit(room)
-    is_processing = (
-        sa.exists()
-        .where(ProcessingRequest.id == sa.bindparam("request", type_=ProcessingRequest.id.type))
-        .where(ProcessingRequest.status == RequestStatus.PROCESSING, ProcessingRequest.cancel_requested_at.is_(None))
-    )
-    return (
-        sa.update(Product)
-        .where(is_processing, Product.id.in_(due), Product.status == ProductStatus.PENDING)
-        .values(status=ProductStatus.QUEUED, queued_at=db_now())
-        .returning(Product.id)
-    )
+    return sa.union_all(sa.select(have_waited.c.id), sa.select(next_ones.c.id).where(few_wait)).subquery()
 
 
 _LOCK = (

@@ -94,7 +94,7 @@ def is_compressed(response: BaseHTTPResponse) -> bool:
 
 
 def codings_of(response: BaseHTTPResponse) -> list[str]:
-    """What the host says was done to the body (RFC 9110, 8.4), in lower case."""
+    """The codings that the host names for the body (RFC 9110, 8.4), in lower case."""
     return [coding.strip().lower() for coding in response.headers.get("Content-Encoding", "").split(",")]
 
 

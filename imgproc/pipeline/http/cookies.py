@@ -53,7 +53,7 @@ SHARED_DOMAINS = frozenset(
 
 
 class _Policy(DefaultCookiePolicy):
-    """Sends and keeps a cookie only for its own host or site; the names of a country's registry are no site."""
+    """Sends and keeps a cookie only for its own host or site; a registry's domain, such as `co.uk`, is no site."""
 
     def __init__(self) -> None:
         super().__init__(strict_domain=True, rfc2965=False)

@@ -74,7 +74,7 @@ def picture_of(body: bytes, url: Url) -> str | None:
 
 
 def page_error(body: bytes, url: Url) -> DownloadError | None:
-    """The error of a page that came with status 200, where it says more than that it is a page."""
+    """The error of a page that came with status 200; None where it is only known to be a page."""
     host, page = url.host or "", body[:MAX_PAGE_CHARS].decode("utf-8", "replace").lower()
     if _QUOTA.search(page):
         detail = (

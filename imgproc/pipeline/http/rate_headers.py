@@ -1,4 +1,4 @@
-"""How long a response asks not to be followed by another request.
+"""How long a response asks us to wait before the next request.
 
 `Retry-After` is RFC 9110, 10.2.3. `RateLimit` and `RateLimit-Reset` are those of the drafts of
 draft-ietf-httpapi-ratelimit-headers; many APIs use the same names with `X-`, and a time of day for the reset.

@@ -50,7 +50,7 @@ class _Counted(io.RawIOBase):
 
 
 class Response(http.client.HTTPResponse):
-    """An answer with interim ones before it, or with a length that is repeated or slightly too small."""
+    """An answer that may have interim ones before it, or a length that is repeated or slightly too small."""
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)

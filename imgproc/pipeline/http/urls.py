@@ -92,7 +92,7 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
 def _ascii_host(host: str) -> str:
     """The host in lower case and ASCII, as it is looked up.
 
-    A host that is not ASCII and maps to plain ASCII, such as full-width digits, is refused: other parsers read another.
+    A host that is not ASCII and maps to plain ASCII, such as full-width digits, is refused: parsers disagree about it.
     """
     if len(host) > MAX_HOST_CHARS:
         raise _invalid("This URL has too long a host")

@@ -34,7 +34,7 @@ def fits(size: Size, options: CompressOptions) -> bool:
 
 
 def size_notes(source: Size, output: Size, options: CompressOptions) -> tuple[ImageNote, ...]:
-    """Which of the sizes that were asked for the output does not have."""
+    """The notes on requested sizes that the output does not have."""
     sides, notes = f"{output[0]} x {output[1]} pixels", []
     if options.min_side and min(output) < options.min_side:
         detail = f"The picture has {sides}, less than minSide={options.min_side}, because its source has no more."

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from imgproc.core.errors import StorageUnavailable
-from imgproc.pipeline.storage.store import Store, storage_errors
+from imgproc.pipeline.storage.storage_errors import storage_errors
+from imgproc.pipeline.storage.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

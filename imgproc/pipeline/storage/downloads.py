@@ -1,4 +1,4 @@
-"""How browsers save the files that we give: their media type, and the name after that of the upload."""
+"""How browsers save the files that we serve: their media type, and a name made from that of the upload."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def content_type_of(key: str) -> str:
 
 
 def name_after(filename: str, made: str) -> str:
-    """The name of a file that was made of an upload: of `spring.csv` the `output.csv` is `spring-output.csv`."""
+    """The name of a file made from an upload: the `output.csv` of `spring.csv` is `spring-output.csv`."""
     stem = filename
     while (shorter := _EXTENSION.sub("", stem)) != stem:
         stem = shorter

@@ -7,26 +7,22 @@ work and never fails a product.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
-from urllib3.exceptions import HTTPError
 
-from imgproc.core.errors import ImgprocError, StorageUnavailable
-from imgproc.core.spool import Spool
+from imgproc.core.errors import ImgprocError
 from imgproc.pipeline.storage.clients import ClientsOfProcess
 from imgproc.pipeline.storage.deletion import delete_page
 from imgproc.pipeline.storage.downloads import attachment, content_type_of
 from imgproc.pipeline.storage.object_keys import input_key
 from imgproc.pipeline.storage.object_options import KMS, ObjectOptions
+from imgproc.pipeline.storage.storage_errors import storage_errors
+from imgproc.pipeline.storage.streams import spooled, unclosable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -93,7 +89,7 @@ class Store:
         key = input_key(request_id)
         with storage_errors("store the uploaded file"):
             self._s3().upload_fileobj(
-                _unclosable(stream),
+                unclosable(stream),
                 self._originals,
                 self.full_key(key),
                 ExtraArgs=self._options.encryption_arguments,
@@ -114,7 +110,7 @@ class Store:
             except s3.exceptions.NoSuchKey as error:
                 detail = "The uploaded file is no longer stored; upload it again."
                 raise ImgprocError(detail, code="input_missing") from error
-            return _spooled(body)
+            return spooled(body)
 
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store an original in the private bucket; it replaces the object under the same key."""
@@ -170,21 +166,19 @@ class Store:
     def open_csv(self, key: str) -> StreamingBody | None:
         """Open a CSV of the private bucket as a stream that the caller closes; None where there is none."""
         with storage_errors("read a CSV"):
-            s3 = self._s3()
-            try:
-                return s3.get_object(Bucket=self._originals, Key=self.full_key(key))["Body"]
-            except s3.exceptions.NoSuchKey:
-                return None
+            return self._open(self._originals, key)
 
     def open_picture(self, key: str, *, original: bool) -> StreamingBody | None:
         """Open an original or a rendition as a stream that the caller closes; None where there is none."""
         with storage_errors("read a picture"):
-            s3 = self._s3()
-            try:
-                bucket = self._originals if original else self._outputs
-                return s3.get_object(Bucket=bucket, Key=self.full_key(key))["Body"]
-            except s3.exceptions.NoSuchKey:
-                return None
+            return self._open(self._originals if original else self._outputs, key)
+
+    def _open(self, bucket: str, key: str) -> StreamingBody | None:
+        s3 = self._s3()
+        try:
+            return s3.get_object(Bucket=bucket, Key=self.full_key(key))["Body"]
+        except s3.exceptions.NoSuchKey:
+            return None
 
     def delete_csvs(self, keys: Iterable[str], *, private: bool) -> None:
         """Delete CSVs of the public bucket, or of the `private` one; a missing CSV is no error."""
@@ -252,34 +246,3 @@ class Store:
 
     def _s3(self) -> S3Client:
         return self._clients.get().s3
-
-
-@contextmanager
-def storage_errors(action: str) -> Iterator[None]:
-    """Turn every error of boto3, botocore and urllib3 into `StorageUnavailable`."""
-    try:
-        yield
-    except ClientError as error:
-        answer = f"{error.response['Error'].get('Code')} to {error.operation_name}"
-        raise StorageUnavailable(
-            f"The object store refused to {action} ({answer}); check the S3_* settings, the buckets and their policies."
-        ) from error
-    except (BotoCoreError, HTTPError) as error:
-        raise StorageUnavailable(
-            f"The object store did not {action} ({type(error).__name__}); check that S3_ENDPOINT_URL is right and up."
-        ) from error
-
-
-def _unclosable(stream: BinaryIO) -> IO[bytes]:
-    """The stream with only `read`: boto3 would close it, but the caller does that."""
-    return cast("IO[bytes]", SimpleNamespace(read=stream.read))
-
-
-def _spooled(body: StreamingBody) -> BinaryIO:
-    """A local copy. Before Python 3.11 a `SpooledTemporaryFile` lacks methods of a file."""
-    with ExitStack() as on_error:
-        local = Spool(on_error.enter_context(tempfile.TemporaryFile()))
-        shutil.copyfileobj(body, local)
-        local.seek(0)
-        on_error.pop_all()
-        return cast("BinaryIO", local)

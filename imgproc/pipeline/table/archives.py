@@ -36,7 +36,7 @@ class TemporarySpool(Spool):
 
 
 def unpack(stream: BinaryIO, *, max_bytes: int, notes: Notes) -> BinaryIO:
-    """The catalogue file inside the archive `stream`, or `stream` itself if it is none, or a workbook.
+    """The catalogue file inside the archive `stream`, or `stream` itself if it is no archive, or a workbook.
 
     The file inside has at most `max_bytes`. The same archive always gives the same bytes.
 

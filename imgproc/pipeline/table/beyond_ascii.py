@@ -49,7 +49,7 @@ class BeyondAscii:
                 self._keep(kind, cell[:MAX_CELL_BYTES], offset + cells.index(b"\n%b\n" % cell))
 
     def _count(self, cell: bytes, count: int) -> dict[bytes, int] | None:
-        """Count a cell that is there so many times; the cells that it belongs to, if they take more."""
+        """Count a cell that occurs `count` times. Returns the cells to keep it with; None if there is no room."""
         if is_utf8 := _is_utf8(cell):
             self.utf8_cells += count
         else:

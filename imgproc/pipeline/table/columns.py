@@ -87,7 +87,7 @@ def find_columns(
 
 
 def repeats_header(cells: Sequence[str], header: Sequence[str], columns: Columns) -> bool:
-    """Whether a row has the names of our columns in them, perhaps in other capitals: files appended to each other."""
+    """Whether a row repeats the names of our columns, in any case, as in files appended to each other."""
     picture = cell(cells, columns.images[0])
     if not picture or "://" in picture:
         return False
@@ -154,7 +154,7 @@ def unknown_headings(header: Sequence[str], choice: Choice, *, line: int) -> Inv
 def _name_column(
     header: Sequence[str], sample: Sequence[Sequence[str]], images: set[int], *, line: int, notes: Notes
 ) -> int | None:
-    """The column with the best name for names, of those that are filled."""
+    """Of the columns that are filled, the one whose heading suits product names best."""
     candidates = {i: NAMES[key(h)] for i, h in enumerate(header) if i not in images and key(h) in NAMES}
     filled = {i: rank for i, rank in candidates.items() if texts(sample, i)} or candidates
     if not filled:

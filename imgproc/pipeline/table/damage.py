@@ -39,7 +39,7 @@ def _note_double_encoding(block: str, line: int, notes: Notes) -> None:
 
 
 def _meant(text: str) -> str:
-    """The text before it was read wrong; empty if that is not what happened."""
+    """The text as it was before a wrong decoding; empty if it was decoded right."""
     try:
         return bytes(_BYTES.get(character) or ord(character) for character in text).decode("utf-8")
     except ValueError:

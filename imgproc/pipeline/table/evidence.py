@@ -140,7 +140,7 @@ def _rough(pairs: list[tuple[str, str, int]]) -> float:
 
 
 def _without_words(pairs: list[tuple[str, str, int]], main: str) -> float:
-    """What tells against letters of a script none of which stands beside another."""
+    """The penalty for letters of a script that never stand beside one another."""
     with_letters = [pair for pair in pairs if any(script(each) == main and not each.isascii() for each in pair[:2])]
     alone = with_letters and not any(script(first) == script(second) for first, second, _ in with_letters)
     return _NO_WORD if alone else 0.0

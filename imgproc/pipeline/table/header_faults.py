@@ -113,7 +113,7 @@ def _fault_of_quotes(best: Dialect, lines: list[str]) -> tuple[str, str] | None:
 
 
 def _fault_of_delimiter(best: Dialect, choice: Choice | None) -> tuple[str, str] | None:
-    """What is between the cells of a header that would be one if that were a delimiter."""
+    """The fault of a line that would be a header if the text between its cells were a delimiter."""
     for pattern, what in _OTHER_DELIMITERS.items():
         if len(best.header) == 1 and len(roles(re.split(pattern, best.header[0]), choice)) == len(COLUMNS):
             return (

@@ -1,4 +1,4 @@
-"""Which columns have the pictures of a file, and in which order their URLs are one list."""
+"""Which columns have the pictures of a file, and the order in which their URLs form one list."""
 
 from __future__ import annotations
 

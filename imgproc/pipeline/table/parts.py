@@ -76,7 +76,7 @@ def _plain_blocks(
 
 
 class _Pass:
-    """One pass over the records of a file: numbers its rows, and leaves out what is none."""
+    """One pass over the records of a file: numbers its rows, and leaves out records that are no rows."""
 
     def __init__(
         self,

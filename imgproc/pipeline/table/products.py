@@ -126,7 +126,7 @@ class Products:
         return same and row.product_name in ("", before.product_name)
 
     def _start(self, row: Row) -> Row:
-        """The row with the faults of a first row."""
+        """The row, with the faults that only the first row of a product can have."""
         serial = row.serial_number
         is_short = 0 < len(serial) <= MAX_SERIAL_CHARS
         first_line = self.serials.first_line(serial, row.line) if is_short else None
@@ -145,7 +145,7 @@ class Products:
         return row._replace(errors=(*errors, *row.errors)) if errors else row
 
     def _numbered(self, row: Row) -> Row:
-        """The row with a number after its name as its serial number, because another listing has the same title."""
+        """The row with its name and a number as its serial number, because another listing has the same title."""
         number, name = self._numbers.get(row.product_name, 1) + 1, row.product_name
         while self.serials.first_line(f"{name} ({number})", row.line) is not None:
             number += 1

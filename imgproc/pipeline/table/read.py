@@ -178,7 +178,7 @@ class _Count:
     first: list[Row] = field(default_factory=list)
 
     def is_enough(self, row: Row) -> bool:
-        """Count a row; whether it is bad, and there were more than 100 errors before it."""
+        """Count a row. True if it is bad and there were more than 100 errors before it."""
         if not row.errors:
             self.products += not row.continues
             self.images += len(row.urls)

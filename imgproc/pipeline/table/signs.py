@@ -63,7 +63,7 @@ def score_sign(before: str, sign: str) -> float:
 
 @cache
 def score_after(sign: str, after: str) -> float:
-    """What it tells against a reading that a sign stands before a letter, a digit or a border."""
+    """The penalty for a sign that does not usually stand before a letter, a digit or a border."""
     return 0.0 if after in _SIGNS.get(sign, _OTHER)[2] else MISPLACED
 
 

@@ -133,7 +133,7 @@ def _write(
 
 @dataclass
 class _Found:
-    """What is told of the sheet as a whole."""
+    """What the answer says of the sheet as a whole."""
 
     width: int = 0
     shortened: int = 0  # the first row with a number of more digits than Excel keeps
@@ -164,7 +164,7 @@ class _Details:
         self._waiting = next(details, None)
 
     def into(self, number: int, cells: list[str]) -> list[tuple[int, str, str]]:
-        """Put what a row shows into its cells; the details that say more than a text are returned."""
+        """Put the texts that a row shows into its cells. Returns the details that say more than a text."""
         found: list[tuple[int, str, str]] = []
         while (each := self._waiting) is not None and each.row <= number:
             index = each.column - self._first_column

@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from imgproc.api import auth
 from imgproc.api.api_keys import SHAPE, create_key, list_keys, revoke_key
 from imgproc.client import Client
+from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import transaction
-from imgproc.db.models import ApiKey, ProcessingRequest
+from imgproc.db.models import ProcessingRequest
 from tests.integration.api.answers import UNKNOWN, UNREACHABLE, AppFactory, problem, unavailable
 from tests.integration.driver import configure, pass_time, row, rows, work
 from tests.support.csv_files import csv_of

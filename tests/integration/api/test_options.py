@@ -214,7 +214,7 @@ def test_a_wrong_format_is_explained(value: str, meant: str | None) -> None:
 
 @pytest.mark.parametrize(("value", "meant"), [("SKIP", "skip"), ("true", "skip"), ("fail", "reject"), ("x", None)])
 def test_a_wrong_value_of_invalid_rows_is_explained(value: str, meant: str | None) -> None:
-    """There are two values."""
+    """The detail says what to write, if the value tells."""
     assert (f"write {meant} for" in explain_invalid_rows(value)) is bool(meant)
 
 

@@ -232,7 +232,7 @@ def test_options_of_the_file_are_stored_as_they_were_given() -> None:
 
 
 def test_options_of_a_bare_file_are_in_the_query() -> None:
-    """As all options are."""
+    """This holds for all options."""
     query = {"outputFormat": "xlsx", "bom": "true", "columns": '{"productName": "Was"}'}
     body = f"SKU,Was,Image\n1,Becher,{URL}\n"
     response = current_app.test_client().post("/api/upload", data=body, content_type="text/csv", query_string=query)

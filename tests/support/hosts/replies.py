@@ -32,7 +32,7 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to one request, sent after `delay` seconds. `piece` bytes a `pause` (seconds) are for `End.DRIP`."""
+    """The answer to one request, sent after `delay` seconds. For `End.DRIP`: `piece` bytes every `pause` seconds."""
 
     status: int = 200
     body: bytes = b""

@@ -102,7 +102,7 @@ def _peak(found: dict[bytes, bytes]) -> float:
 
 
 def _animation(source: bytes) -> tuple[list[Box], None]:
-    """The boxes of the first track that has AV1, and no place of its data: its av1C has the header."""
+    """The boxes of the first AV1 track. No place of its data follows, because its av1C has the header."""
     inside: list[Box] = [(b"", 0, len(source))]
     for name in TO_SAMPLE_ENTRY:
         inside = [box for outer in inside for box in _inside(source, outer) if box[0] == name]

@@ -125,7 +125,7 @@ def attributes_of_root(source: bytes) -> dict[str, str]:
 
 
 def _pixels(length: str) -> float:
-    """A length in CSS pixels; 0 for a share of the window and for what is none."""
+    """A length in CSS pixels; 0 for a share of the window, and for text that is no length."""
     match = _LENGTH.fullmatch(length)
     return float(match[1]) * UNITS[match[2].lower()] if match else 0
 

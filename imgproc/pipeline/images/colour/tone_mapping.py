@@ -92,7 +92,7 @@ def _hlg(np: Any, samples: Any) -> Any:
 
 
 def _gain(np: Any, brightest: Any, peak: float) -> Any:
-    """What to multiply a pixel by whose largest component is `brightest`, in units of diffuse white."""
+    """The factor on a pixel whose largest component is `brightest`, in units of diffuse white."""
     if peak <= 1:
         return np.ones_like(brightest)
     white = 1 - 0.5 * min(math.log(peak) / math.log(FULL_HEADROOM), 1)

@@ -1,1 +1,1 @@
-"""Encodes a picture in one of the formats that we write, with the settings that it deserves."""
+"""Encodes a picture in one of the formats that we write, with settings that suit it."""

@@ -106,7 +106,7 @@ def encode(
 
 
 def keeps_full_colours(picture: Image.Image, target: str) -> bool:
-    """Whether thin strokes need their colours at full size. WebP only gets the best half size; PNG always has all."""
+    """Whether thin strokes need colours at full size. PNG always has it; WebP only has a sharper half size."""
     return picture.width * picture.height <= FULL_COLOUR_PIXELS.get(target, 0) and has_thin_colours(picture)
 
 

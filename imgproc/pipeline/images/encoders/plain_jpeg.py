@@ -1,4 +1,4 @@
-"""Encodes JPEG by libjpeg-turbo, with the settings that a picture deserves."""
+"""Encodes JPEG by libjpeg-turbo, with settings that suit each picture."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def written(write: Callable[[IO[bytes]], object]) -> bytes:
-    """What `write` writes to the file descriptor of a file, which starts empty."""
+    """The bytes that `write` writes to an empty file with a file descriptor."""
     number = _take()
     try:
         with open(number, "wb", buffering=0, closefd=False) as file:

@@ -49,7 +49,7 @@ def _lines(picture: Any, *, rows: tuple[int, int], columns: tuple[int, int]) -> 
 
 
 def _strokes(lines: Any) -> Any:
-    """The levels by which the saturation of each sample differs from that of both which are REACH to its sides."""
+    """By how many levels the saturation of each sample differs from that of both samples REACH beside it."""
     red, green, blue = lines.split()[:3]
     most, least = red.chop_lighter(green).chop_lighter(blue), red.chop_darker(green).chop_darker(blue)
     saturation = most.chop_difference(least)

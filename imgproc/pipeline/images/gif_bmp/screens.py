@@ -30,7 +30,7 @@ class Gif(GifImageFile):
         return not self.tile or self.tile[0].extents == (0, 0, *self.size)
 
     def load_prepare(self) -> None:
-        """Note what Pillow forgets."""
+        """Note the place of the frame and whether it has a palette, which Pillow forgets."""
         frame = None if self._is_covered() else self.tile[0].extents
         has_palette = self._frame_palette is not None or "background" in self.info
         self._fix = (frame, has_palette)

@@ -45,7 +45,7 @@ def check_tags(image: TiffImageFile) -> None:
 
 
 def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) -> None:
-    """Refuse a picture of more than `max_pixels`, or one whose decoder needs more memory than that many usually take.
+    """Refuse a picture of more than `max_pixels`, or one that takes more memory to decode than those usually do.
 
     Raises:
         CompressError: `too_many_pixels`.

@@ -38,7 +38,7 @@ class _Chunk(NamedTuple):
 
 @dataclass
 class PngChunks:
-    """`body` is a PNG of the chunks that a decoder needs, `colours` the content of those about colours, `key` of tRNS.
+    """`body` is a PNG of the chunks that a decoder needs; `colours` are those about colours, `key` is that of tRNS.
 
     `frames` counts those of an animation that the body lacks, because a hidden still picture came first; 1 for others.
     """

@@ -161,15 +161,9 @@ def _is_plain(tags: Any, photometric: int, bits: tuple[int, ...], samples: int) 
 
 def _layout(tags: Any, photometric: int, bits: tuple[int, ...], samples: int, *, order: str) -> Layout:
     kind = _kind(tags, bits)
-    colours = COLOURS[photometric]
-    extras = _all(tags, EXTRA_SAMPLES, ())
-    if not colours <= samples <= MAX_SAMPLES:
+    if not COLOURS[photometric] <= samples <= MAX_SAMPLES:
         raise refusal(f"has {samples} samples a pixel")
-    alpha = next((colours + at for at, extra in enumerate(extras) if extra in {ASSOCIATED, UNASSOCIATED}), None)
-    if EXTRA_SAMPLES not in tags and samples == colours + 1:
-        alpha, extras = colours, (UNASSOCIATED,)
-    if alpha is not None and alpha >= samples:
-        alpha = None
+    alpha, is_associated = _alpha(tags, COLOURS[photometric], samples)
     is_tiled = TILE_PLACES in tags or TILE_WIDTH in tags
     width, height = tags[WIDTH], tags[HEIGHT]
     chunk_width = tags.get(TILE_WIDTH, 0) if is_tiled else width
@@ -195,11 +189,22 @@ def _layout(tags: Any, photometric: int, bits: tuple[int, ...], samples: int, *,
         sizes=_all(tags, TILE_SIZES if TILE_SIZES in tags else STRIP_SIZES, ()),
         is_tiled=is_tiled,
         alpha=alpha,
-        is_associated=alpha is not None and extras[alpha - colours] == ASSOCIATED,
+        is_associated=is_associated,
         colour_map=_all(tags, COLOUR_MAP, ()) if photometric == PALETTE else (),
     )
     _check(layout)
     return layout
+
+
+def _alpha(tags: Any, colours: int, samples: int) -> tuple[int | None, bool]:
+    """Which sample is the alpha, or None; and whether the colours are multiplied by it."""
+    extras = _all(tags, EXTRA_SAMPLES, ())
+    if EXTRA_SAMPLES not in tags and samples == colours + 1:
+        extras = (UNASSOCIATED,)
+    for sample, extra in zip(range(colours, samples), extras, strict=False):
+        if extra in {ASSOCIATED, UNASSOCIATED}:
+            return sample, extra == ASSOCIATED
+    return None, False
 
 
 def _kind(tags: Any, bits: tuple[int, ...]) -> str:

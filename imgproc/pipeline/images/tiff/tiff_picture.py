@@ -119,7 +119,7 @@ def _eight_bits(samples: Samples, layout: Layout, white: float, *, light: bool) 
 
 
 def _scaled(samples: Samples, white: float) -> Bytes:
-    """Samples as 0 to 255, which is `white`."""
+    """Samples scaled to 0 to 255, where 255 is `white`."""
     if samples.dtype == np.uint8 and white == 255:
         return samples  # type: ignore[return-value]  # the dtype says so
     if samples.dtype == np.uint16 and white == 65535:
@@ -130,7 +130,7 @@ def _scaled(samples: Samples, white: float) -> Bytes:
 
 
 def _shares(samples: Samples, white: float) -> npt.NDArray[np.float32]:
-    """Samples as 0 to 1, which is `white`."""
+    """Samples scaled to 0 to 1, where 1 is `white`."""
     known = np.nan_to_num(samples.astype(np.float32), posinf=white, neginf=0)
     shares: npt.NDArray[np.float32] = np.clip(known / np.float32(white), 0, 1)
     return shares

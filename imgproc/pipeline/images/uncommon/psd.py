@@ -108,7 +108,7 @@ class Psd(ImageFile.ImageFile):
         return places
 
     def _raw(self, band: int) -> str:
-        """The name that Pillow's decoders have for the samples of a channel. Photoshop stores ink as its opposite."""
+        """The name that Pillow's decoders have for the samples of a channel. Photoshop stores inks inverted."""
         if self._mode == "CMYK":
             return "CMYK"[band] + ";I"
         if self._mode in {"RGB", "RGBA", "LAB"}:
@@ -134,7 +134,7 @@ class Psd(ImageFile.ImageFile):
         return Image.Image.load(self)
 
     def _load_sixteen_bits(self) -> None:
-        """Decode each channel as bytes, twice as wide, of which the first of two is the high one."""
+        """Decode each channel as bytes, at twice its width: the high byte of each sample comes first."""
         self.im = Image.new(self._mode, self.size).im
         for band, place in enumerate(self._places):
             wide = _Wide(self.fp, size=(2 * self.width, self.height), place=place, compression=self._compression)
@@ -194,7 +194,7 @@ def _check(header: _Header) -> None:
 def _first_channel_is_alpha(layers: bytes, header: _Header) -> bool:
     """Whether the fourth channel is the transparency of the composite: the number of layers is then negative.
 
-    Otherwise it is a selection that somebody saved. A document of 16 bits has its layers in a block of their own.
+    Otherwise it is a saved selection. A document of 16 bits has its layers in a block of their own.
     """
     width = 8 if header.version == 2 else 4
     size = int.from_bytes(layers[:width], "big")

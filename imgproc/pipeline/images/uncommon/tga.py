@@ -62,7 +62,7 @@ class Tga(TgaImageFile):
         self.load_end()
 
     def load_end(self) -> None:
-        """Make the picture opaque where it is."""
+        """Make the picture opaque unless its header declares transparency."""
         super().load_end()
         if self.mode == "RGBA" and not self._has_alpha:
             self.im.fillband(3, OPAQUE)
