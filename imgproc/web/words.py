@@ -81,7 +81,7 @@ FAILURE_TITLES = {
     "http_404": N_("The picture is not there"),
     "http_410": N_("The picture was removed"),
     "http_429": N_("The host asks for fewer requests"),
-    "not_an_image": N_("Something else than a picture came"),
+    "not_an_image": N_("The address does not lead to a picture"),
     "unsupported_format": N_("The format cannot be read"),
     "file_too_large": N_("The picture has too many bytes"),
     "too_many_pixels": N_("The picture has too many pixels"),
