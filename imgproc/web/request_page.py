@@ -26,12 +26,13 @@ MAX_ID_DIGITS = 18  # a database has ids of 64 bits
 GROUPS = 12  # of failures
 DELIVERIES = 10
 FILTERS = {"all": None, "failed": ImageStatus.FAILED, "done": ImageStatus.COMPLETED}
-# What the pages say after an action, by the name in their query.
+# What the pages say after an action, by the name in their query; and once the request has ended.
 MESSAGES = {
     "retried": N_("The failed images are being tried again."),
     "cancelled": N_("Cancelled. What is done stays; what has not started will not."),
     "resent": N_("The webhook is being sent again."),
 }
+AT_THE_END = MESSAGES | {"retried": N_("The failed images were tried again.")}
 
 blueprint = APIBlueprint("request_page", __name__, enable_openapi=False, url_prefix="/requests/<request_id>")
 
@@ -49,7 +50,7 @@ def show_request(request_id: str) -> str:
         "request.html",
         **progress_context(found),
         tab="pictures",
-        message=message(MESSAGES),
+        message=message(AT_THE_END if reads.has_ended(found) else MESSAGES),
         groups=groups[:GROUPS],
         groups_total=len(groups),
         is_partial=found.images_failed > gallery.MOST_FAILED,

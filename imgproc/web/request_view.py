@@ -43,6 +43,7 @@ def progress_context(found: ProcessingRequest, *, is_shared: bool = False) -> di
         "saved": max(0, size.source - size.output),
         "saved_percent": size.saved_percent,
         "rate": _rate(found),
+        "was_retried": reads.was_retried(found),
         "unstarted": found.images_total - found.images_completed - found.images_failed - found.images_cancelled,
         "waiting": [] if ended or is_shared else _waiting(found),
         "has_workbook": wants_xlsx(found),
@@ -80,9 +81,9 @@ def _waiting(found: ProcessingRequest) -> list[tuple[Any, str]]:
 
 
 def _rate(found: ProcessingRequest) -> float | None:
-    """Images a second since the start; None before the first."""
+    """Images a second since the start; None before the first, and for a request that was retried."""
     done = found.images_completed + found.images_failed
-    if not done or found.started_at is None:
+    if not done or found.started_at is None or reads.was_retried(found):
         return None
     until = found.finished_at or datetime.now(timezone.utc)
     seconds = (until - found.started_at).total_seconds()

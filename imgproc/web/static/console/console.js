@@ -181,10 +181,8 @@ const fetchPage = async (url) => {
 async function refresh() {
   const page = await fetchPage(location.href);
   if (!page) return;
-  const message = document.querySelector(".message");
   document.title = page.title;
   document.querySelector("main").replaceWith(page.querySelector("main"));
-  message?.remove();
   enhance(document.querySelector("main"));
   const live = document.querySelector("[data-live]");
   if (live) live.textContent = document.querySelector("#progress strong").textContent;
