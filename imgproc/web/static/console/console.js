@@ -299,7 +299,7 @@ function enhance(root) {
   every("[data-copy]", addCopyButton, root);
   every("[data-poll]", poll, root);
   every("[data-slider]", addSlider, root);
-  every("a[data-compare]", openOverGallery, root);
+  every("a[data-compare], a[data-over]", openOverGallery, root);
   loadThumbnails(root.querySelectorAll("[data-thumb]"));
 }
 
