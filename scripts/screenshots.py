@@ -37,7 +37,7 @@ def main() -> None:
         request = f"/requests/{ended['requestId']}"
         with _page(browser, stack, DESKTOP, "light") as page:
             page.goto(stack.url)
-            _save(page, "console-start")
+            _save(page, "console-start", height=860)
             _choose(page, catalogue)
             _save(page, "console-reading", height=1000)
             page.goto(f"{stack.url}{request}")

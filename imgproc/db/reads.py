@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, ProductImage, WebhookDelivery
-from imgproc.db.statuses import ENDED, OPEN, UNDELIVERED, ImageStatus, ProductStatus
+from imgproc.db.statuses import ENDED, OPEN, UNDELIVERED, UNFINALIZED, ImageStatus, ProductStatus
 from imgproc.db.transitions.reservations import open_bytes
 from imgproc.db.transitions.window import of_status
 
@@ -130,11 +130,16 @@ def progress_of(request: ProcessingRequest, *, is_ending: bool = False) -> Progr
 
 
 def _eta_seconds(request: ProcessingRequest, done: int) -> int | None:
-    """Seconds left at the average speed so far; None before the first image."""
-    if not done or request.started_at is None:
+    """Seconds left at the average speed so far; None before the first image, and where that speed is not known."""
+    if not done or request.started_at is None or was_retried(request):
         return None
     elapsed = (datetime.now(timezone.utc) - request.started_at).total_seconds()
     return max(0, round(elapsed / done * (request.images_total - done - request.images_cancelled)))
+
+
+def was_retried(request: ProcessingRequest) -> bool:
+    """Whether the request was opened again after its end: the time since its start then tells nothing of its speed."""
+    return request.finalize_epoch > (0 if request.status in UNFINALIZED else 1)
 
 
 def bytes_of(request: ProcessingRequest) -> Bytes:

@@ -56,6 +56,7 @@ def pace(owner: str) -> Pace | None:
         sa.select(ProcessingRequest)
         .where(ProcessingRequest.owner == owner, ProcessingRequest.removed_at.is_(None))
         .where(ProcessingRequest.status.in_([RequestStatus.COMPLETED, RequestStatus.COMPLETED_WITH_ERRORS]))
+        .where(ProcessingRequest.finalize_epoch == 1)  # one that was retried took its pauses, too
         .order_by(ProcessingRequest.created_at.desc())
         .limit(5)
     )

@@ -78,7 +78,7 @@ def _hosts(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
         with suppress(ValueError):
             if host := urlsplit(url).hostname:
                 counted[host] += 1
-    return counted.most_common(5)
+    return counted.most_common()
 
 
 def _estimate(images: int) -> str | None:

@@ -19,7 +19,7 @@ from imgproc.web.texts import N_, gettext
 
 # The page of a file asks for these in its own way.
 ABOUT_THE_FILE = ("file", "filename", "columns", "encoding", "sheet", "invalidRows")
-FIRST = ("format", "quality", "scale")  # the others are below these, folded
+FIRST = ("format", "quality", "scale", "outputFormat")  # the others are below these, folded
 LABELS = {
     "format": N_("Format"),
     "quality": N_("Quality"),
@@ -38,12 +38,12 @@ LABELS = {
     "minSide": N_("Smallest side"),
 }
 HINTS = {
-    "format": N_("Of all results."),
+    "format": N_("Every result gets it."),
     "quality": N_("Smart tries each picture, and takes the smallest file that looks as good as quality 50."),
     "scale": N_("Of width and height. Pictures are never enlarged."),
     "webhookUrl": N_("An address of yours that is told when everything is done."),
     "reference": N_("Any text, such as an order number. The list and the webhook repeat it."),
-    "outputFormat": N_("A workbook comes beside the CSV."),
+    "outputFormat": N_("The CSV is separated by commas. Choose Excel too if you open the result there."),
     "bom": N_("Tells Excel that the CSV is UTF-8. By default as your file has it."),
 }
 QUALITIES = {

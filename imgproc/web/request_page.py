@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -13,17 +11,13 @@ from flask import Response, render_template, request
 from imgproc.api.deliveries import page_of
 from imgproc.api.problems import Problem
 from imgproc.api.requests import get_failed_csv, get_output_csv, get_output_xlsx
-from imgproc.api.status import poll_after
 from imgproc.api.views import decode_cursor, encode_cursor, find_request, invalid_cursor
 from imgproc.db import gallery, reads
 from imgproc.db.models import ProcessingRequest
-from imgproc.db.reads import Progress
-from imgproc.db.statuses import AT_LIMIT, ImageStatus, ProductStatus
-from imgproc.db.waiting_products import waiting_products
-from imgproc.journey.output_files import wants_xlsx
-from imgproc.web import display
+from imgproc.db.statuses import ImageStatus, ProductStatus
 from imgproc.web.curl import command, json_command
-from imgproc.web.texts import N_, gettext, ngettext
+from imgproc.web.request_view import progress_context, progress_response
+from imgproc.web.texts import N_, gettext
 
 PICTURES = 24  # of a page
 PRODUCTS = 25  # of a page; of each up to MOST_IMAGES are shown
@@ -32,18 +26,13 @@ MAX_ID_DIGITS = 18  # a database has ids of 64 bits
 GROUPS = 12  # of failures
 DELIVERIES = 10
 FILTERS = {"all": None, "failed": ImageStatus.FAILED, "done": ImageStatus.COMPLETED}
-# What the pages say after an action, by the name in their query.
+# What the pages say after an action, by the name in their query; and once the request has ended.
 MESSAGES = {
     "retried": N_("The failed images are being tried again."),
     "cancelled": N_("Cancelled. What is done stays; what has not started will not."),
     "resent": N_("The webhook is being sent again."),
 }
-REASONS = {
-    AT_LIMIT: N_("it is at its limit, or has asked for a pause"),
-    "busy": N_("it asks for fewer requests"),
-    "away": N_("it cannot be reached"),
-    "slow": N_("it does not answer"),
-}
+AT_THE_END = MESSAGES | {"retried": N_("The failed images were tried again.")}
 
 blueprint = APIBlueprint("request_page", __name__, enable_openapi=False, url_prefix="/requests/<request_id>")
 
@@ -61,7 +50,7 @@ def show_request(request_id: str) -> str:
         "request.html",
         **progress_context(found),
         tab="pictures",
-        message=message(MESSAGES),
+        message=message(AT_THE_END if reads.has_ended(found) else MESSAGES),
         groups=groups[:GROUPS],
         groups_total=len(groups),
         is_partial=found.images_failed > gallery.MOST_FAILED,
@@ -78,18 +67,6 @@ def show_progress(request_id: str) -> Response:
     `Retry-After` says when to ask again; without it the request has ended.
     """
     return progress_response(find_request(request_id))
-
-
-def progress_response(found: ProcessingRequest, *, is_shared: bool = False) -> Response:
-    """The progress of a request, see `show_progress`."""
-    response = Response(render_template("_progress.html", **progress_context(found, is_shared=is_shared)))
-    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:24], weak=True)
-    response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Images"] = str(found.images_completed + found.images_failed)
-    if not reads.has_ended(found):
-        response.headers["Retry-After"] = str(poll_after(found))
-    response.make_conditional(request)
-    return response
 
 
 @blueprint.get("/products")
@@ -166,61 +143,10 @@ def download_workbook(request_id: str) -> Any:
     return get_output_xlsx(request_id)
 
 
-def progress_context(found: ProcessingRequest, *, is_shared: bool = False) -> dict[str, Any]:
-    """What the head of every page of a request shows; a shared one names no host that is waited for."""
-    progress, ended = reads.progress_of(found), reads.has_ended(found)
-    size = reads.bytes_of(found)
-    return {
-        "found": found,
-        "progress": progress,
-        "ended": ended,
-        "headline": headline(found, progress),
-        "title": gettext(
-            "%(done)s of %(total)s",
-            done=display.number(progress.images.completed),
-            total=display.number(progress.images.total),
-        ),
-        "saved": max(0, size.source - size.output),
-        "saved_percent": size.saved_percent,
-        "rate": _rate(found),
-        "unstarted": found.images_total - found.images_completed - found.images_failed - found.images_cancelled,
-        "waiting": [] if ended or is_shared else _waiting(found),
-        "has_workbook": wants_xlsx(found),
-        "poll_after": poll_after(found),
-    }
-
-
-def headline(found: ProcessingRequest, progress: Progress) -> str:
-    """The request in one line: `15 of 16 images · 1 needs you · 4 min left`."""
-    images = progress.images
-    parts = [display.done_of(images)]
-    if count := images.failed:
-        parts.append(ngettext("%(count)s needs you", "%(count)s need you", count, count=display.number(count)))
-    if count := found.images_cancelled:
-        parts.append(ngettext("%(count)s cancelled", "%(count)s cancelled", count, count=display.number(count)))
-    if progress.eta_seconds is not None:
-        parts.append(gettext("%(duration)s left", duration=display.duration(progress.eta_seconds)))
-    return " · ".join(parts)
-
-
 def message(texts: Mapping[str, str]) -> str | None:
     """What a page says after an action, by the name in its query."""
     text = texts.get(request.args.get("did", ""))
     return gettext(text) if text else None
-
-
-def _waiting(found: ProcessingRequest) -> list[tuple[Any, str]]:
-    return [(each, gettext(REASONS[each.reason])) for each in waiting_products(found.id)]
-
-
-def _rate(found: ProcessingRequest) -> float | None:
-    """Images a second since the start; None before the first."""
-    done = found.images_completed + found.images_failed
-    if not done or found.started_at is None:
-        return None
-    until = found.finished_at or datetime.now(timezone.utc)
-    seconds = (until - found.started_at).total_seconds()
-    return done / seconds if seconds >= 1 else None
 
 
 def pictures_of(found: ProcessingRequest, show: str) -> tuple[list[gallery.Shown], dict[str, str | None]]:

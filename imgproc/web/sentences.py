@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from babel import Locale
 from flask_babel import get_locale
 from markupsafe import Markup
 
-from imgproc.web import display
+from imgproc.web import display, receiver_sentences
 from imgproc.web.engine_sentences import PARTS, SENTENCES
 from imgproc.web.languages import DEFAULT
 from imgproc.web.texts import gettext
@@ -64,7 +65,8 @@ def _patterns(texts: tuple[str, ...]) -> tuple[Pattern, ...]:
     return tuple(sorted(map(_pattern, texts), key=lambda each: -sum(map(len, each.fixed))))
 
 
-WHOLE, ALL = _patterns(SENTENCES), _patterns((*SENTENCES, *PARTS))
+SPOKEN = (*SENTENCES, *receiver_sentences.SENTENCES)
+WHOLE, ALL = _patterns(SPOKEN), _patterns((*SPOKEN, *PARTS, *receiver_sentences.PARTS))
 
 
 def said(text: str | None, most: int | None = None) -> str:
@@ -97,6 +99,12 @@ def _translated(text: str, *, depth: int = 0) -> str | None:
     return None
 
 
+def _language(english: str) -> str:
+    """The name of a language in that of the page, given its English name."""
+    code = next((code for code, name in Locale("en").languages.items() if name == english), None)
+    return str((get_locale() or Locale("en")).languages.get(code, english))
+
+
 @lru_cache(maxsize=4096)
 def _matches(text: str, *, is_part: bool) -> list[tuple[Pattern, dict[str, str]]]:
     found = ((pattern, pattern.values(text)) for pattern in (ALL if is_part else WHOLE) if pattern.names)
@@ -107,6 +115,8 @@ def _value(name: str, value: str, *, depth: int) -> str | None:
     """A value in the language of the page: a part is translated, a number is written its way, others stay."""
     if name.startswith("part"):
         return _translated(value, depth=depth + 1)
+    if name == "language":
+        return _language(value)
     if name.startswith("number"):
         plain = value.replace(",", "")
         return display.number(int(plain)) if plain.isdecimal() and len(plain) < 19 else None

@@ -14,7 +14,8 @@ from imgproc.api.problems import Problem
 from imgproc.api.views import find_request
 from imgproc.db.models import ProcessingRequest
 from imgproc.web import display
-from imgproc.web.request_page import message, progress_context
+from imgproc.web.request_page import message
+from imgproc.web.request_view import progress_context
 from imgproc.web.texts import N_
 
 LIVES = {

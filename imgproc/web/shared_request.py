@@ -13,7 +13,8 @@ from flask import Response, render_template, request
 from imgproc.api.requests import failed_csv, output_csv, output_workbook
 from imgproc.api.shares import find_shared
 from imgproc.web.picture_page import SHOWN_BY_BROWSERS, picture
-from imgproc.web.request_page import FILTERS, pictures_of, progress_context, progress_response, shown_in
+from imgproc.web.request_page import FILTERS, pictures_of, shown_in
+from imgproc.web.request_view import progress_context, progress_response
 
 blueprint = APIBlueprint("shared_request", __name__, enable_openapi=False, url_prefix="/share/<token>")
 

@@ -241,3 +241,16 @@ def test_a_draft_counts_against_the_quota_of_bytes() -> None:
     response = ask("/", method="POST", data={"file": (io.BytesIO(content.encode()), "b.csv")})
     assert response.status_code == 429
     assert row(ProcessingRequest).fingerprint == "draft"
+
+
+def test_an_empty_file_is_not_asked_for_its_columns() -> None:
+    """Nothing of the form could help."""
+    page = ask(choose("")).text
+    assert "The file is empty" in page
+    assert "Read it again" not in page
+
+
+def test_the_hosts_of_the_first_rows_are_listed() -> None:
+    """Five by name, the most frequent first, and the number of the others."""
+    page = text_of(choose(csv_of(*(f"https://h{number}.example/1.jpg" for number in (1, 2, 3, 4, 5, 6, 7, 7)))))
+    assert "From h7.example, h1.example, h2.example, h3.example, h4.example, and 2 more." in page

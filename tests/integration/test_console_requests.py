@@ -207,3 +207,37 @@ def test_links_of_a_file_lead_only_to_web_pages(shop: ImageHost) -> None:
         assert 'href="javascript:' not in page
         assert "<b>Mug" not in page
     assert rows(ProcessingRequest)
+
+
+def test_a_retry_does_not_count_the_pause_before_it(shop: ImageHost) -> None:
+    """How long it takes, and how fast it is, is not told of a request that was retried."""
+    request_id = made(shop, "/chelsea.jpg", "/missing.jpg")
+    assert "Took" in text_of(f"/requests/{request_id}")
+    ask(f"/requests/{request_id}/retry", method="POST")
+    running = status_of(request_id)
+    assert (running["status"], running["progress"]["etaSeconds"]) == ("processing", None)
+    page = text_of(f"/requests/{request_id}?did=retried")
+    assert "The failed images are being tried again." in page
+    assert "Images a second" not in page
+    drain(request_id)
+    page = text_of(f"/requests/{request_id}?did=retried")
+    assert "The failed images were tried again." in page
+    assert "Took" not in page
+    assert "Images a second" not in page
+
+
+def test_rows_with_faults_are_counted_and_lead_to_their_list(shop: ImageHost) -> None:
+    """They are no failed images, so that nothing else on the page of the pictures tells of them."""
+    request_id = submit(csv_of(f"{shop.url}/chelsea.jpg", "chelsea.jpg"), invalidRows="skip")
+    drain(request_id)
+    assert "1 row was left out, because it has a fault." in text_of(f"/requests/{request_id}")
+    assert f'href="/requests/{request_id}/products?status=skipped"' in ask(f"/requests/{request_id}").text
+
+
+def test_the_tile_of_a_failure_leads_to_its_reason(shop: ImageHost) -> None:
+    """A tile has room for a few words."""
+    request_id = made(shop, "/missing.jpg")
+    page = ask(f"/requests/{request_id}").text
+    path = re.search(r'class="tile-picture tile-fault break" href="([^"]+)"', page)
+    assert path is not None
+    assert "answered 404 instead of a picture" in text_of(path[1])

@@ -13,10 +13,12 @@ from babel.messages.pofile import read_po
 from flask import Flask
 from urllib3.util import parse_url
 
+from imgproc.core.delivery_errors import ReceiverAnswer
 from imgproc.core.errors import ImageError
+from imgproc.pipeline.http.receiver_faults import explain_answer, explain_failure
 from imgproc.pipeline.http.refusals import REMEDIES, explain_refusal
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from imgproc.web import display, languages
+from imgproc.web import display, languages, receiver_sentences
 from imgproc.web.engine_sentences import PARTS, SENTENCES
 from imgproc.web.sentences import MAX_CHARS, said, said_text
 from scripts import translations
@@ -78,7 +80,8 @@ def test_the_files_are_those_of_the_texts(path: Path) -> None:
 
 def test_no_sentence_of_the_engine_is_listed_twice() -> None:
     """Each has one translation."""
-    assert [each for each, count in Counter((*SENTENCES, *PARTS)).items() if count > 1] == []
+    listed = (*SENTENCES, *PARTS, *receiver_sentences.SENTENCES, *receiver_sentences.PARTS)
+    assert [each for each, count in Counter(listed).items() if count > 1] == []
 
 
 @pytest.mark.usefixtures("german")
@@ -108,6 +111,42 @@ def test_refusals_of_hosts_are_said_in_german(status: int) -> None:
     """Every status that the engine has a remedy for."""
     error = explain_refusal(status, {}, b"", url=parse_url("https://shop.example/1.jpg"))
     assert "lang=" not in said(error.detail)
+
+
+@pytest.mark.usefixtures("german")
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "text/html"}, {"Location": "https://shop.example/new"}])
+@pytest.mark.parametrize("status", [302, *range(400, 432), *range(500, 531)])
+def test_refusals_of_receivers_are_said_in_german(status: int, headers: dict[str, str]) -> None:
+    """Every status of an answer that is no success."""
+    answer = ReceiverAnswer(status, headers, "")
+    assert "lang=" not in said(explain_answer(answer, host="shop.example", url="https://shop.example/hook"))
+
+
+@pytest.mark.usefixtures("german")
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("connect_failed", "refuses connections; check that it is up"),
+        ("connect_failed", "closed the connection before it had answered; check that it is up"),
+        ("dns_failed", "was not found; check how the host is spelled"),
+        ("timeout", "did not answer in time; check that it is up and fast enough"),
+        ("tls_failed", "has a certificate that has expired; renew it"),
+        ("forbidden_address", "is at a private or reserved address; use a public URL"),
+    ],
+)
+def test_receivers_out_of_reach_are_said_in_german(code: str, fault: str) -> None:
+    """What the host does is said as for pictures, and the remedy is about receivers."""
+    assert "lang=" not in said(explain_failure(code, f"shop.example {fault}."))
+
+
+@pytest.mark.usefixtures("german")
+def test_languages_have_german_names() -> None:
+    """As in the note on how an encoding was found."""
+    text = (
+        "The file does not say its encoding. It is read as Windows-1252, because its letters follow each other as in "
+    )
+    text += "German: “Größe”. If that is wrong, name the encoding (encoding=…), or save the table as “CSV UTF-8”."
+    assert "in der Sprache Deutsch: „Größe“" in said(text)
 
 
 @pytest.mark.usefixtures("german")

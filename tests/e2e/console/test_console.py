@@ -89,7 +89,7 @@ def test_an_option_survives_another_choice_of_columns(visit: Visit, shop: ImageH
         page = visitor.choose(f"SKU,Title,Subtitle,Images\n1,Mug,Blue,{shop.url}/chelsea.jpg\n")
         page.get_by_label("Quality").select_option("80")
         page.get_by_label("Product name").select_option("Subtitle")
-        expect(page.get_by_role("cell", name="Blue")).to_be_visible()
+        expect(page.get_by_role("cell", name="Blue", exact=True)).to_be_visible()
         expect(page.get_by_label("Quality")).to_have_value("80")
 
 

@@ -181,10 +181,8 @@ const fetchPage = async (url) => {
 async function refresh() {
   const page = await fetchPage(location.href);
   if (!page) return;
-  const message = document.querySelector(".message");
   document.title = page.title;
   document.querySelector("main").replaceWith(page.querySelector("main"));
-  message?.remove();
   enhance(document.querySelector("main"));
   const live = document.querySelector("[data-live]");
   if (live) live.textContent = document.querySelector("#progress strong").textContent;
@@ -301,7 +299,7 @@ function enhance(root) {
   every("[data-copy]", addCopyButton, root);
   every("[data-poll]", poll, root);
   every("[data-slider]", addSlider, root);
-  every("a[data-compare]", openOverGallery, root);
+  every("a[data-compare], a[data-over]", openOverGallery, root);
   loadThumbnails(root.querySelectorAll("[data-thumb]"));
 }
 
