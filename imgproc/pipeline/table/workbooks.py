@@ -30,7 +30,6 @@ MAX_TEXT_CHARS = 512 * 1024 * 1024  # of the rows as JSON
 MEMORY_BYTES = 1024 * 1024 * 1024  # of the program: a million rows of five columns take 0.3 GB
 CPU_SECONDS = 60  # of the program: a million rows of five columns take 10
 WAIT_SECONDS = 600
-_LIMITS = {"max_chars": MAX_TEXT_CHARS, "memory": MEMORY_BYTES, "seconds": CPU_SECONDS, "wait": WAIT_SECONDS}
 _PROGRAM = "imgproc.pipeline.table.workbook_program"
 _TOO_LARGE = (
     "The workbook takes more memory or time to read than a file may: remove cells that stand far from the table, or "
@@ -134,7 +133,8 @@ def open_sheet(stream: BinaryIO, kind: str, *, wanted: str | None, choice: Choic
         with workbook.open("wb") as copy:
             shutil.copyfileobj(stream, copy)
         columns = {name: list(given) for name, given in choice.items()} if choice else None
-        answer = _run({"workbook": str(workbook), "rows": str(rows), "sheet": wanted, "columns": columns, **_LIMITS})
+        limits = {"max_chars": MAX_TEXT_CHARS, "memory": MEMORY_BYTES, "seconds": CPU_SECONDS, "wait": WAIT_SECONDS}
+        answer = _run({"workbook": str(workbook), "rows": str(rows), "sheet": wanted, "columns": columns} | limits)
         _check(answer, wanted)
         dates = {int(index): row for index, row in answer["dates"].items()}
         hidden = answer.get("hidden_columns", ())
