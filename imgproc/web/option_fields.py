@@ -38,7 +38,7 @@ LABELS = {
     "minSide": N_("Smallest side"),
 }
 HINTS = {
-    "format": N_("Every result gets it."),
+    "format": N_("All results are in this format."),
     "quality": N_("Smart tries each picture, and takes the smallest file that looks as good as quality 50."),
     "scale": N_("Of width and height. Pictures are never enlarged."),
     "webhookUrl": N_("An address of yours that is told when everything is done."),
