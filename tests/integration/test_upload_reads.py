@@ -13,7 +13,7 @@ from flask import current_app
 
 from imgproc.api import bodies
 from imgproc.db.models import Product
-from imgproc.pipeline.storage import store
+from imgproc.pipeline.storage import streams
 from tests.integration.driver import rows, status_of, work
 from tests.support.csv_files import HEADER
 
@@ -53,7 +53,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[CountedFile]
 
     with monkeypatch.context() as patched:
         patched.setattr(bodies, "default_stream_factory", lambda *_arguments, **_options: make(uploads))
-        patched.setattr(store, "tempfile", _Tempfile(lambda: make(copies)))
+        patched.setattr(streams, "tempfile", _Tempfile(lambda: make(copies)))
         yield uploads, copies
 
 
