@@ -84,9 +84,20 @@ def accept_stop_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
-def stop_on_signals() -> threading.Event:
+class SignalEvent(threading.Event):
+    """An event that a signal handler may set. `threading.Event` deadlocks if the handler interrupts its `wait`.
+
+    Wait with a time-out: a handler that interrupts the wait just before it sleeps does not wake it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cond = threading.Condition()  # its lock is one that the interrupted thread may take again
+
+
+def stop_on_signals() -> SignalEvent:
     """An event that SIGTERM, SIGINT (Ctrl-C) or SIGHUP (the terminal closed) sets."""
-    stop = threading.Event()
+    stop = SignalEvent()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     return stop

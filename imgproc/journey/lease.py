@@ -15,13 +15,14 @@ from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.errors import LeaseLost, WorkerStopping
+from imgproc.core.process import SignalEvent
 from imgproc.journey.outage import describe, retry_on_outage
 
 STUCK_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 STOP_GRACE = 8.0  # seconds that a process asked to stop may go on with its work; supervisors kill it after 15
 TICK = 0.5  # seconds between two looks at the clock
 
-stopping = threading.Event()  # set when this process is asked to stop
+stopping = SignalEvent()  # set when this process is asked to stop
 _held: set[Lease] = set()  # of this process, whose threads may hold several
 
 log = structlog.get_logger(__name__)
