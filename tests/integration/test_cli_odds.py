@@ -180,42 +180,6 @@ def test_reading_from_a_terminal_is_announced(environ: dict[str, str], httpserve
     assert (status, "Error: The file is empty.\n" in shown) == (1, True)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_has_a_script_for_each_shell(environ: dict[str, str], shell: str) -> None:
-    """The script asks the command for what it completes."""
-    script = run("completion", shell, environ=environ).stdout
-    assert f"_IMGPROC_COMPLETE={shell}_complete" in script
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        pytest.param("imgproc de", {"delete", "deliveries", "demo"}, id="commands"),
-        pytest.param("imgproc submit --invalid-r", {"--invalid-rows"}, id="options"),
-        pytest.param("imgproc submit --format w", {"webp"}, id="values of an upload option"),
-        pytest.param("imgproc list --status comp", {"completed", "completed_with_errors"}, id="statuses"),
-    ],
-)
-def test_bash_completes(environ: dict[str, str], words: str, expected: set[str]) -> None:
-    """The test asks as the script of `completion bash` does."""
-    given = {**environ, "COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_IMGPROC_COMPLETE": "bash_complete"}
-    done = subprocess.run(IMGPROC, env=given, cwd=ROOT, capture_output=True, text=True, check=False)
-    completed = {line.partition(",")[2] for line in done.stdout.splitlines()}
-    assert completed == expected
-
-
-def test_the_script_completes_in_bash(environ: dict[str, str], tmp_path: Path) -> None:
-    """A shell that has read it completes the word before the cursor."""
-    command = tmp_path / "imgproc"
-    command.write_text(f'#!/bin/sh\nexec {shlex.join(IMGPROC)} "$@"\n')
-    command.chmod(0o700)
-    script = """eval "$(imgproc completion bash)"; COMP_WORDS=(imgproc redel); COMP_CWORD=1
-        _imgproc_completion imgproc; echo "${COMPREPLY[@]}" """
-    given = {**environ, "PATH": f"{tmp_path}{os.pathsep}{environ['PATH']}"}
-    done = subprocess.run(["bash", "-c", script], env=given, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("redeliver\n", "")
-
-
 def test_help_lists_every_command() -> None:
     """The texts of the list are beside the modules, which the list does not import."""
     assert list(HELP) == list(MODULES)

@@ -1,4 +1,4 @@
-"""Runs the command line on a terminal of its own, as a person would."""
+"""Runs the command line, or a shell, on a terminal of its own, as a person would."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,12 +51,19 @@ class Terminal:
 
 def start_on_terminal(*arguments: str, environ: Mapping[str, str], columns: int = 100, term: str = "xterm") -> Terminal:
     """Start `imgproc` with a terminal as its input and outputs."""
+    return open_terminal([sys.executable, "-m", "imgproc", *arguments], environ=environ, columns=columns, term=term)
+
+
+def open_terminal(
+    command: Sequence[str], *, environ: Mapping[str, str], columns: int = 100, term: str = "xterm"
+) -> Terminal:
+    """Start a command with a terminal as its input and outputs."""
     screen, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     given = {name: value for name, value in environ.items() if name not in HIDDEN} | {"TERM": term}
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "imgproc", *arguments],
+            command,
             cwd=ROOT,
             env=given,
             stdin=terminal,
