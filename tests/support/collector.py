@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from tests.support.http_server import Answer, Call, serve
-
-PATIENCE = 30.0  # the longest time that a silent collector holds a call, in seconds
+from tests.support.holding_server import HoldingServer
+from tests.support.http_server import Answer, Call
 
 
 @dataclass(frozen=True)
@@ -32,26 +30,17 @@ class Received:
     resource: dict[str, str | int]
 
 
-class Collector:
-    """Keeps the bodies and headers of calls, and the spans in them. Answers with `answer`; waits while `silent` is set.
+class Collector(HoldingServer):
+    """Keeps the bodies and headers of calls, and the spans in them."""
 
-    `asked` is set at the first call.
-    """
-
-    def __init__(self, url: str = "") -> None:
-        self.url = url
+    def __init__(self) -> None:
+        super().__init__(Answer(200))
+        self.url = ""
         self.calls: list[Call] = []
-        self.answer = Answer(200)
-        self.asked = threading.Event()
-        self.speak = threading.Event()
-        self.speak.set()
 
-    def receive(self, call: Call) -> Answer:
+    def keep(self, call: Call) -> None:
         """Keep a call."""
         self.calls.append(call)
-        self.asked.set()
-        self.speak.wait(PATIENCE)
-        return self.answer
 
     @property
     def spans(self) -> list[Received]:
@@ -67,12 +56,8 @@ class Collector:
 def open_collector() -> Iterator[Collector]:
     """A collector on loopback."""
     collector = Collector()
-    with serve(collector.receive) as url:
-        collector.url = url
-        try:
-            yield collector
-        finally:
-            collector.speak.set()
+    with collector.opened() as collector.url:
+        yield collector
 
 
 def _spans(body: bytes) -> Iterator[Received]:

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.http_server import Answer, Call, serve
+from tests.support.holding_server import HoldingServer
+from tests.support.http_server import Answer, Call
 
-PATIENCE = 30.0  # the longest time that a silent server holds a call, in seconds
 
-
-class SentryServer:
-    """Keeps the bodies of calls, and the events in them. Waits while `speak` is not set."""
+class SentryServer(HoldingServer):
+    """Keeps the bodies of calls, and the events in them."""
 
     def __init__(self) -> None:
+        super().__init__(Answer(200, b"{}"))
         self.dsn = ""
         self.bodies: list[bytes] = []
-        self.answer = Answer(200, b"{}")
-        self.asked = threading.Event()
-        self.speak = threading.Event()
-        self.speak.set()
 
-    def receive(self, call: Call) -> Answer:
+    def keep(self, call: Call) -> None:
         """Keep an envelope."""
         zipped = call.headers.get("content-encoding") == "gzip"
         self.bodies.append(gzip.decompress(call.body) if zipped else call.body)
-        self.asked.set()
-        self.speak.wait(PATIENCE)
-        return self.answer
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -44,9 +36,6 @@ class SentryServer:
 def open_sentry() -> Iterator[SentryServer]:
     """A server on loopback."""
     server = SentryServer()
-    with serve(server.receive) as url:
+    with server.opened() as url:
         server.dsn = f"{url.replace('://', '://public-key@')}/7"
-        try:
-            yield server
-        finally:
-            server.speak.set()
+        yield server
