@@ -47,16 +47,16 @@ def init(*, no_policy: bool, grant: str | None, as_json: bool) -> None:
     app = create_app(settings)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with app.app_context():
-        _conclude([_tables(), *_buckets(settings, no_policy=no_policy, grant=grant)], as_json=as_json)
+        _conclude([_tables(settings), *_buckets(settings, no_policy=no_policy, grant=grant)], as_json=as_json)
 
 
-def _tables() -> checks.Finding:
+def _tables(settings: Settings) -> checks.Finding:
     try:
         before = revisions.current()
         if before is not None and before not in revisions.known():
             return checks.wrong("tables", text=f"They are of a newer version ({before}): update imgproc.")
         flask_migrate.upgrade()
-        if load_settings().database_pooling == "transaction":
+        if settings.database_pooling == "transaction":
             with transaction() as connection:
                 limit_role(connection, settings=POSTGRESQL_SETTINGS)
     except DBAPIError as error:

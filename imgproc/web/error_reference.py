@@ -78,7 +78,7 @@ def _known() -> tuple[Entry, ...]:
 
 @lru_cache(maxsize=1)
 def _entries(path: Path) -> tuple[Entry, ...]:
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown = help_pages.parser()
     tokens = markdown.parse(path.read_text(encoding="utf-8"))
     return tuple(_rows(tokens, markdown))
 

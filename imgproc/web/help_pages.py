@@ -30,6 +30,11 @@ def folder() -> Path | None:
     return None
 
 
+def parser() -> MarkdownIt:
+    """Reads Markdown with tables; HTML in it is shown as text."""
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
 @blueprint.get("/")
 @blueprint.get("/<path:name>")
 def show_help(name: str = INDEX) -> Any:
@@ -57,7 +62,7 @@ def _picture(root: Path, name: str) -> Response:
 @lru_cache(maxsize=128)
 def _rendered(path: Path) -> tuple[str, Markup]:
     """The title and the HTML of a page. Raw HTML in it is shown as text, apart from comments, which are left out."""
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown = parser()
     tokens = markdown.parse(COMMENT.sub("", path.read_text(encoding="utf-8")))
     title = path.stem
     for token, following in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from imgproc.web.texts import N_, gettext
+from imgproc.web.display import translated
+from imgproc.web.texts import N_
 
 TEXTS = {
     "tooLarge": N_("{name} is larger than {size}. Split it, or zip it."),
@@ -22,4 +23,4 @@ TEXTS = {
 
 def script_texts() -> dict[str, str]:
     """The texts by the names that the script has for them."""
-    return {name: gettext(text) for name, text in TEXTS.items()}
+    return translated(TEXTS)

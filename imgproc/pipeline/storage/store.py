@@ -104,12 +104,9 @@ class Store:
             ImgprocError: `input_missing`, not retryable: the object is gone.
         """
         with storage_errors("read the uploaded file"):
-            s3 = self._s3()
-            try:
-                body = s3.get_object(Bucket=self._originals, Key=self.full_key(key))["Body"]
-            except s3.exceptions.NoSuchKey as error:
-                detail = "The uploaded file is no longer stored; upload it again."
-                raise ImgprocError(detail, code="input_missing") from error
+            body = self._open(self._originals, key)
+            if body is None:
+                raise ImgprocError("The uploaded file is no longer stored; upload it again.", code="input_missing")
             return spooled(body)
 
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
@@ -156,12 +153,12 @@ class Store:
         headers = {"ContentType": content_type_of(key), "CacheControl": _CSV_CACHE} | self._options.encryption_arguments
         if filename:
             headers["ContentDisposition"] = attachment(filename)
-        with tempfile.TemporaryFile() as spooled:
-            spooled.writelines(chunks)
-            spooled.seek(0)
+        with tempfile.TemporaryFile() as local:
+            local.writelines(chunks)
+            local.seek(0)
             bucket = self._csv_bucket(private=private)
             with storage_errors("store a CSV"):
-                self._s3().upload_fileobj(spooled, bucket, self.full_key(key), ExtraArgs=headers, Config=_TRANSFER)
+                self._s3().upload_fileobj(local, bucket, self.full_key(key), ExtraArgs=headers, Config=_TRANSFER)
 
     def open_csv(self, key: str) -> StreamingBody | None:
         """Open a CSV of the private bucket as a stream that the caller closes; None where there is none."""
