@@ -17,7 +17,7 @@ from benchmarks.measure import in_turns
 from benchmarks.results import Table
 from benchmarks.scan import LIMITS, file_of
 from imgproc.app import create_app
-from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, load_settings
 from imgproc.db.engine import db
 from imgproc.db.transitions import requests, reservations
 from imgproc.db.transitions.duplicates import url_hash
@@ -48,7 +48,7 @@ def measure(*, quick: bool = False) -> Table:
 def _request() -> Iterator[tuple[str, Path]]:
     """A migrated database with one request; the request's id and the database file."""
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(load_settings(dict.fromkeys(SettingsSchema().fields, "") | {"DATA_DIR": folder}))
+        app = create_app(load_settings(UNSET_SETTINGS | {"DATA_DIR": folder}))
         with app.app_context():
             flask_migrate.upgrade()
             request_id = str(uuid.uuid4())

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from imgproc.app import create_app
-from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, load_settings
 from imgproc.db.engine import db, transaction
 from imgproc.db.models import ProcessingRequest, Product
 from imgproc.db.statuses import ProductStatus, RequestStatus
@@ -24,7 +24,7 @@ LONG_AGO, FAR_FUTURE = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2
 @contextmanager
 def migrated_app(environ: Mapping[str, str]) -> Iterator[Flask]:
     """An app on a migrated database, with its context pushed; settings outside `environ` have their defaults."""
-    given = {**dict.fromkeys(SettingsSchema().fields, ""), "LOG_LEVEL": "ERROR", **environ}
+    given = {**UNSET_SETTINGS, "LOG_LEVEL": "ERROR", **environ}
     app = create_app(load_settings(given))
     with app.app_context():
         flask_migrate.upgrade()

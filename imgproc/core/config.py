@@ -17,9 +17,13 @@ from marshmallow import EXCLUDE, Schema, ValidationError
 
 from imgproc.core.settings import MIB, TABLE, Settings
 
-__all__ = ["FORM_OVERHEAD", "MIB", "ConfigError", "Settings", "SettingsSchema", "load_settings", "settings_or_exit"]
+__all__ = [
+    "FORM_OVERHEAD", "MIB", "UNSET_SETTINGS",
+    "ConfigError", "Settings", "SettingsSchema", "load_settings", "settings_or_exit",
+]  # fmt: skip
 
 FORM_OVERHEAD = MIB  # bytes of a multipart body beside the file itself
+UNSET_SETTINGS = dict.fromkeys(TABLE, "")  # hides every setting of an environment; an empty value counts as unset
 EXIT_STATUS = 2  # as for a wrong option of a command
 
 

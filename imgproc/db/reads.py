@@ -131,10 +131,17 @@ def progress_of(request: ProcessingRequest, *, is_ending: bool = False) -> Progr
 
 def _eta_seconds(request: ProcessingRequest, done: int) -> int | None:
     """Seconds left at the average speed so far; None before the first image, and where that speed is not known."""
+    speed = images_per_second(request)
+    return None if speed is None else max(0, round((request.images_total - done - request.images_cancelled) / speed))
+
+
+def images_per_second(request: ProcessingRequest) -> float | None:
+    """The average speed so far; None before the first image, and where the time that it took is not known."""
+    done = request.images_completed + request.images_failed
     if not done or request.started_at is None or was_retried(request):
         return None
-    elapsed = (datetime.now(timezone.utc) - request.started_at).total_seconds()
-    return max(0, round(elapsed / done * (request.images_total - done - request.images_cancelled)))
+    until = request.finished_at or datetime.now(timezone.utc)
+    return done / max(1.0, (until - request.started_at).total_seconds())
 
 
 def was_retried(request: ProcessingRequest) -> bool:

@@ -21,7 +21,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from imgproc.client import ApiError, Client, Product, Request
 from imgproc.client.progress import follow
-from imgproc.core.config import Settings, SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, Settings, load_settings
 from imgproc.core.terminal import printable, printable_lines
 from imgproc.demo.catalogue import PICTURES, catalogue_csv
 from imgproc.demo.site import Site, serve_site
@@ -57,8 +57,8 @@ def run_demo(console: Console) -> None:
 @contextmanager
 def _running_stack(folder: Path) -> Iterator[Settings]:
     """A stack as `up` starts it, without the settings of this environment, and allowed to download from loopback."""
-    environ = dict.fromkeys(SettingsSchema().fields, "")  # an empty value is an unset one
-    environ |= {"DATA_DIR": str(folder / "var"), "PORT": str(free_port(DEMO_PORTS)), "ALLOWED_NETWORKS": "127.0.0.0/8"}
+    given = {"DATA_DIR": str(folder / "var"), "PORT": str(free_port(DEMO_PORTS)), "ALLOWED_NETWORKS": "127.0.0.0/8"}
+    environ = UNSET_SETTINGS | given
     url = local_url(load_settings(environ))
     stack = Service(
         "the stack",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timezone
 from typing import Any
 
 from flask import Response, render_template, request
@@ -42,7 +41,7 @@ def progress_context(found: ProcessingRequest, *, is_shared: bool = False) -> di
         ),
         "saved": max(0, size.source - size.output),
         "saved_percent": size.saved_percent,
-        "rate": _rate(found),
+        "rate": reads.images_per_second(found),
         "was_retried": reads.was_retried(found),
         "unstarted": found.images_total - found.images_completed - found.images_failed - found.images_cancelled,
         "waiting": [] if ended or is_shared else _waiting(found),
@@ -78,13 +77,3 @@ def progress_response(found: ProcessingRequest, *, is_shared: bool = False) -> R
 
 def _waiting(found: ProcessingRequest) -> list[tuple[Any, str]]:
     return [(each, gettext(REASONS[each.reason])) for each in waiting_products(found.id)]
-
-
-def _rate(found: ProcessingRequest) -> float | None:
-    """Images a second since the start; None before the first, and for a request that was retried."""
-    done = found.images_completed + found.images_failed
-    if not done or found.started_at is None or reads.was_retried(found):
-        return None
-    until = found.finished_at or datetime.now(timezone.utc)
-    seconds = (until - found.started_at).total_seconds()
-    return done / seconds if seconds >= 1 else None

@@ -16,7 +16,7 @@ import flask_migrate
 from flask import Flask
 
 from imgproc.app import create_app
-from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, load_settings
 from imgproc.db.engine import db
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready, listens
 from imgproc.embedded.supervisor import Service
@@ -223,7 +223,7 @@ def _start_servers(
     redis, redis_url = valkey_service(folder, network.address)
     objects, s3_url = s3.object_store_service(folder / "objects", network.address)
     database_server: ManagedProcess | None = None
-    environ = dict.fromkeys(SettingsSchema().fields, "") | SETTINGS
+    environ = UNSET_SETTINGS | SETTINGS
     environ |= {"DATA_DIR": str(folder / "data"), "REDIS_URL": redis_url, "S3_ENDPOINT_URL": s3_url}
     environ["ALLOWED_NETWORKS"] = network.subnet
     environ["HOST"] = "0.0.0.0"  # on loopback the API would accept only loopback host names

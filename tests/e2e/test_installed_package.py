@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from imgproc import __version__
-from imgproc.core.config import SettingsSchema
+from imgproc.core.config import UNSET_SETTINGS
 from imgproc.demo.catalogue import PICTURES
 from imgproc.demo.site import serve_site
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
@@ -58,7 +58,7 @@ def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environ(tmp_path: Path, scripts: Path) -> dict[str, str]:
     """A clean environment with a free port; the embedded servers are found on PATH."""
     path = f"{scripts}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    given = dict.fromkeys(SettingsSchema().fields, "") | {"PORT": str(free_port(DEMO_PORTS)), "WORKERS": "2"}
+    given = UNSET_SETTINGS | {"PORT": str(free_port(DEMO_PORTS)), "WORKERS": "2"}
     return _bare_environment() | given | {"ALLOWED_NETWORKS": "127.0.0.0/8", "PATH": path}
 
 

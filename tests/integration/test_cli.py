@@ -19,7 +19,7 @@ import requests
 
 from imgproc import __version__
 from imgproc.api.api_keys import SHAPE
-from imgproc.core.config import MIB, SettingsSchema
+from imgproc.core.config import MIB, UNSET_SETTINGS
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
 from tests.support import preloaded
 from tests.support.preloaded import PreloadedProcess
@@ -31,7 +31,7 @@ IMGPROC = ["-m", "imgproc"]
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
     """The environment of this process, with these settings and no other setting of imgproc."""
-    return {**os.environ, **dict.fromkeys(SettingsSchema().fields, ""), "DATA_DIR": str(data_dir), **settings}
+    return {**os.environ, **UNSET_SETTINGS, "DATA_DIR": str(data_dir), **settings}
 
 
 def run(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

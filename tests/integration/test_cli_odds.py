@@ -16,7 +16,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from imgproc.cli.main import HELP, MODULES
-from imgproc.core.config import SettingsSchema
+from imgproc.core.config import UNSET_SETTINGS
 from imgproc.embedded.ports import DEMO_PORTS, free_port
 from tests.support import preloaded
 from tests.support.stack import ROOT
@@ -38,7 +38,7 @@ IMGPROC = [sys.executable, "-m", "imgproc"]
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """An environment without any setting and without a stack."""
-    return {**os.environ, **dict.fromkeys(SettingsSchema().fields, ""), "DATA_DIR": str(tmp_path / "var")}
+    return {**os.environ, **UNSET_SETTINGS, "DATA_DIR": str(tmp_path / "var")}
 
 
 def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

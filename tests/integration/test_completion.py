@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imgproc.core.config import SettingsSchema
+from imgproc.core.config import UNSET_SETTINGS
 from tests.support import preloaded
 from tests.support.stack import ROOT
 from tests.support.terminals import open_terminal
@@ -27,7 +27,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     command.write_text(f'#!/bin/sh\ncd {shlex.quote(str(ROOT))} && exec {shlex.join(IMGPROC)} "$@"\n')
     command.chmod(0o700)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **dict.fromkeys(SettingsSchema().fields, ""), "PATH": path, "HOME": str(tmp_path)}
+    return {**os.environ, **UNSET_SETTINGS, "PATH": path, "HOME": str(tmp_path)}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 
 from imgproc.app import create_app
-from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, load_settings
 from imgproc.db import engine
 from imgproc.db.engine import SQLITE_BUSY_MS, db, giving_way, single_statement
 
@@ -22,7 +22,7 @@ from imgproc.db.engine import SQLITE_BUSY_MS, db, giving_way, single_statement
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Path]:
     """A migrated SQLite database; its file."""
-    app: Flask = create_app(load_settings(dict.fromkeys(SettingsSchema().fields, "") | {"DATA_DIR": str(tmp_path)}))
+    app: Flask = create_app(load_settings(UNSET_SETTINGS | {"DATA_DIR": str(tmp_path)}))
     with app.app_context():
         flask_migrate.upgrade()
         yield tmp_path / "imgproc.db"

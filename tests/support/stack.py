@@ -15,7 +15,7 @@ from typing import IO, Any
 import psutil
 import requests
 
-from imgproc.core.config import Settings, SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, Settings, load_settings
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
 from tests.support import preloaded
 from tests.support.processes import wait_until
@@ -92,7 +92,7 @@ def _start(
 @contextmanager
 def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
     """Start a stack on `folder`, and stop it as Ctrl-C would."""
-    given = dict.fromkeys(SettingsSchema().fields, "") | {
+    given = UNSET_SETTINGS | {
         "DATA_DIR": str(folder),
         "PORT": str(free_port(DEMO_PORTS)),
         "ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",

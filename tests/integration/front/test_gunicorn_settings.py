@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from imgproc.core.config import SettingsSchema
+from imgproc.core.config import UNSET_SETTINGS
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
 from tests.support.processes import wait_until
 
@@ -29,7 +29,7 @@ SETTINGS = "python:imgproc.server.gunicorn_settings"
 def test_obeys_the_settings(tmp_path: Path, arguments: list[str], folder: Path | None) -> None:
     """It listens only on that address, with that many threads."""
     port = free_port(DEMO_PORTS)
-    environ = os.environ | dict.fromkeys(SettingsSchema().fields, "") | {"DATA_DIR": str(tmp_path)}
+    environ = os.environ | UNSET_SETTINGS | {"DATA_DIR": str(tmp_path)}
     environ |= {"HOST": "127.0.0.1", "PORT": str(port), "WEB_THREADS": "3", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gunicorn", *arguments]
     with subprocess.Popen(command, cwd=folder or tmp_path, env=environ) as process:
