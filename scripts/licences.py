@@ -27,6 +27,7 @@ SPDX = {
     "Apache License 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD-3-Clause",
+    "ISC License (ISCL)": "ISC",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "LGPL-3.0": "LGPL-3.0-only",
     "3-Clause BSD License": "BSD-3-Clause",

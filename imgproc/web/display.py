@@ -9,6 +9,7 @@ from typing import Any
 from babel import Locale, dates, numbers
 from babel.units import format_unit
 from flask_babel import get_locale
+from markupsafe import Markup
 
 from imgproc.journey.summary import rfc3339
 from imgproc.web.texts import gettext, ngettext
@@ -23,6 +24,11 @@ MAX_URL_CHARS = 56
 def number(value: float, pattern: str | None = None) -> str:
     """A number as the language writes it: `1,234` or `1.234`. A whole one unless `pattern` says otherwise."""
     return numbers.format_decimal(value, format=pattern or "#,##0", locale=_locale())
+
+
+def percent(value: float) -> str:
+    """Whole percent as the language writes them: `90%` or `90 %`."""
+    return numbers.format_percent(value / 100, locale=_locale())
 
 
 def size(count: int) -> str:
@@ -72,11 +78,16 @@ def ago(moment: datetime) -> str:
     return gettext("%(duration)s ago", duration=duration(max(60, seconds)))
 
 
-def exact(moment: datetime | str) -> str:
-    """A time in UTC, to the second; as text it is RFC 3339's."""
+def exact(moment: datetime) -> str:
+    """A time in UTC, to the second."""
+    return f"{_moment(dates.format_datetime, moment, ISO_TIME)} UTC"
+
+
+def time_element(moment: datetime | str) -> Markup:
+    """A time in UTC as an element, which the page's script writes for the reader's time zone; a text is RFC 3339's."""
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
-    return f"{_moment(dates.format_datetime, moment, ISO_TIME)} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(rfc3339(moment), exact(moment))
 
 
 def clock(moment: datetime) -> str:
@@ -118,7 +129,7 @@ def translated(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def saving(image: Any) -> str:
-    """How much smaller the rendition of an image is, in percent; `+3 %` is larger."""
+    """How much smaller the rendition of an image is, in percent; `+3%` is larger."""
     return saved_percent((image.source_bytes, image.output_bytes))
 
 
@@ -127,13 +138,13 @@ def saved_percent(sizes: tuple[int | None, int | None]) -> str:
     before, after = sizes
     if not before or after is None:
         return ""
-    percent = round(100 * (after / before - 1))
-    return f"−{-percent} %" if percent < 0 else f"+{percent} %" if percent else gettext("same size")  # noqa: RUF001 - a minus
+    change = round(100 * (after / before - 1))
+    return f"{'−' if change < 0 else '+'}{percent(abs(change))}" if change else gettext("same size")  # noqa: RUF001 - a minus
 
 
 def likeness(value: float) -> str:
-    """How much a rendition looks like its source, in whole percent; 100 % only if it is the same."""
-    return f"{100 if value == 1 else min(99, round(100 * value))} %"
+    """How much a rendition looks like its source, in whole percent; 100 only if it is the same."""
+    return percent(100 if value == 1 else min(99, round(100 * value)))
 
 
 def safe_link(url: str) -> str:
@@ -149,6 +160,7 @@ def short_url(url: str) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
+    "percent": percent,
     "size": size,
     "duration": duration,
     "milliseconds": milliseconds,
@@ -156,6 +168,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "timeline": timeline,
     "ago": ago,
     "exact": exact,
+    "moment": time_element,
     "images": images,
     "products": products,
     "done_of": done_of,

@@ -14,7 +14,7 @@ TEXTS = {
     "slider": N_("Before ↔ after"),
     "exact": N_("Show 1:1"),
     "fit": N_("Fit the window"),
-    "before": N_("{percent} % before"),
+    "before": N_("{percent} before"),
     "close": N_("Close"),
     "copy": N_("Copy"),
     "copied": N_("Copied"),

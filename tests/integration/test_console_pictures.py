@@ -78,7 +78,7 @@ def test_the_timeline_of_an_image_is_drawn_and_written(shop: ImageHost) -> None:
 @pytest.mark.parametrize(
     ("options", "measured", "said"),
     [
-        ({"quality": "smart"}, True, "A likeness of 100 %"),
+        ({"quality": "smart"}, True, "A likeness of 100%"),
         ({"format": "png"}, True, "nothing of the picture was lost"),
         ({}, False, "only smart quality does that"),
     ],
@@ -91,7 +91,7 @@ def test_a_likeness_is_shown_where_it_was_measured(
     (image,) = products_of(request_id)[0]["images"]
     assert ("likeness" in image) is measured
     assert said in text_of(f"/requests/{request_id}/images/{rows(ProductImage)[0].id}")
-    assert (" % alike" in text_of(f"/requests/{request_id}")) is measured
+    assert ("% alike" in text_of(f"/requests/{request_id}")) is measured
 
 
 def test_a_retried_image_keeps_no_times_of_before(shop: ImageHost) -> None:

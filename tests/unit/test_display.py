@@ -44,7 +44,7 @@ def test_durations_are_rounded_to_what_matters(seconds: float, text: str) -> Non
 
 @pytest.mark.parametrize(
     ("sizes", "text"),
-    [((100, 38), "−62 %"), ((100, 103), "+3 %"), ((100, 100), "same size"), ((None, 3), "")],  # noqa: RUF001
+    [((100, 38), "−62%"), ((100, 103), "+3%"), ((100, 100), "same size"), ((None, 3), "")],  # noqa: RUF001
 )
 def test_savings_tell_smaller_from_larger(sizes: Any, text: str) -> None:
     """An image may become larger, and that is said."""

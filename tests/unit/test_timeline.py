@@ -90,7 +90,7 @@ def test_short_times_have_a_unit(count: int, text: str) -> None:
     assert display.milliseconds(count) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(1.0, "100 %"), (0.9999, "99 %"), (0.874, "87 %"), (0.0, "0 %")])
+@pytest.mark.parametrize(("value", "text"), [(1.0, "100%"), (0.9999, "99%"), (0.874, "87%"), (0.0, "0%")])
 def test_only_the_same_picture_is_wholly_alike(value: float, text: str) -> None:
     """Rounding makes nothing the same."""
     assert display.likeness(value) == text

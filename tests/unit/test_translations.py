@@ -189,7 +189,9 @@ def test_numbers_and_times_are_german() -> None:
     assert display.number(1234.5, "#,##0.0") == "1.234,5"
     assert (display.size(3_400_000), display.size(1), display.size(128_000)) == ("3,4 MB", "1 Byte", "128 kB")
     assert (display.duration(400_000), display.duration(7500)) == ("5 Tage", "2 h 5 min")
-    assert display.exact("2026-11-28T17:05:09Z") == "28.11.2026, 17:05:09 UTC"
+    assert display.time_element("2026-11-28T17:05:09Z") == (
+        '<time datetime="2026-11-28T17:05:09.000Z">28.11.2026, 17:05:09 UTC</time>'
+    )
     assert display.images(1) == "1 Bild"
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from anyascii import anyascii
 
 SLUG_LENGTH = 60
 
 
 def slugify(product_name: str) -> str:
-    """The name as 1 to 60 of `a-z`, `0-9` and inner `-`; `product` if nothing of it has an ASCII form."""
-    ascii_name = unicodedata.normalize("NFKD", product_name).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")
+    """The name as 1 to 60 of `a-z`, `0-9` and inner `-`, other scripts in Latin letters; `product` if none are left."""
+    slug = re.sub(r"[^a-z0-9]+", "-", anyascii(product_name).lower()).strip("-")
     return slug[:SLUG_LENGTH].rstrip("-") or "product"
 
 

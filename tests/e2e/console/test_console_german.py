@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -60,3 +62,25 @@ def test_the_switch_works_without_javascript(visit: Visit) -> None:
         assert page.url.endswith("/?show=done")
         visitor.open("/login")
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "pattern"),
+    [
+        ("en-US", "Asia/Kolkata", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"),
+        ("de-DE", "America/New_York", r"\d\d?\.\d\d\.\d{4}, \d\d:\d\d:\d\d"),
+    ],
+)
+def test_times_are_those_of_the_reader(visit: Visit, shop: ImageHost, locale: str, zone: str, pattern: str) -> None:
+    """The time of the server, in UTC, is the hint. The pages have the form that the server writes."""
+    with visit(locale=locale, timezone_id=zone) as visitor:
+        page = visitor.choose(csv_of(f"{shop.url}/chelsea.jpg"))
+        page.locator("#start-form .go button").click()
+        page.wait_for_url("**/requests/*")
+        page.goto(page.url.partition("?")[0] + "/file")
+        shown = page.locator("dd time").first
+        expect(shown).to_have_text(re.compile(f"^{pattern}$"))
+        expect(shown).to_have_attribute("title", re.compile(f"^{pattern} UTC$"))
+        moment = datetime.fromisoformat((shown.get_attribute("datetime") or "").replace("Z", "+00:00"))
+        assert f"{moment.astimezone(ZoneInfo(zone)):%H:%M:%S}" in shown.inner_text()
+        visitor.check()

@@ -161,6 +161,7 @@ async function poll(place) {
     if (answer.status === 200) {
       etag = answer.headers.get("ETag");
       place.innerHTML = await answer.text();
+      every("time", showLocalTime, place);
       const headline = place.querySelector("strong");
       document.querySelector("[data-live]").textContent = headline.textContent;
       document.title = document.title.replace(/^[^·]*/, () => `${headline.dataset.title} `);
@@ -222,7 +223,7 @@ function addSlider(compare) {
   exact.setAttribute("aria-pressed", "false");
   const move = () => {
     compare.style.setProperty("--at", `${slider.value}%`);
-    slider.setAttribute("aria-valuetext", text("before", { percent: slider.value }));
+    slider.setAttribute("aria-valuetext", text("before", { percent: (slider.value / 100).toLocaleString(document.documentElement.lang, { style: "percent" }) }));
   };
   slider.addEventListener("input", move);
   const drag = (event) => {
@@ -266,6 +267,7 @@ function openOverGallery(link) {
     document.body.append(dialog);
     dialog.showModal();
     every("[data-slider]", addSlider, dialog);
+    every("time", showLocalTime, dialog);
     dialog.querySelector("input[type=range]")?.focus();
   });
 }
@@ -277,6 +279,20 @@ addEventListener("keydown", (event) => {
   every("details.pop[open]", (each) => { each.open = false; each.querySelector("summary").focus(); });
 });
 addEventListener("click", (event) => every("details.pop[open]", (each) => { if (!each.contains(event.target)) each.open = false; }));
+
+// Times are written for the reader's time zone. The server does not know it, and writes UTC, which stays as the hint.
+
+function showLocalTime(place) {
+  const { lang } = document.documentElement;
+  const moment = new Date(place.dateTime);
+  const language = lang === "en" ? "sv-SE" : lang; // as the server does: Swedish times are those of ISO 8601
+  const local = moment.toLocaleString(language, { dateStyle: lang === "en" ? "short" : "medium", timeStyle: "medium" });
+  const written = place.textContent.trim();
+  if (place.title) place.title = local;
+  if (!written.endsWith(" UTC")) return;
+  place.title = written;
+  place.textContent = /^\d\d:/.test(written) ? moment.toLocaleTimeString(language) : local;
+}
 
 // Commands can be copied where the browser allows it (it wants HTTPS or loopback).
 
@@ -297,6 +313,7 @@ function enhance(root) {
   every("form[data-reread]", rereadAtOnce, root);
   every("form[data-once]", sendOnce, root);
   every("[data-copy]", addCopyButton, root);
+  every("time", showLocalTime, root);
   every("[data-poll]", poll, root);
   every("[data-slider]", addSlider, root);
   every("a[data-compare], a[data-over]", openOverGallery, root);
