@@ -80,15 +80,15 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
     return describe(upload)
 
 
-def describe(upload: Upload) -> dict[str, Any]:
-    """The JSON of how a file is read, and of its errors.
+def describe(upload: Upload, *, most_hosts: int = 0) -> dict[str, Any]:
+    """The JSON of how a file is read, and of its errors; with the hosts of its images, if `most_hosts` is not 0.
 
     Raises:
         UnsupportedFile: the file is no table.
     """
     try:
         with slot(upload):
-            reading, scan = accept.inspect(services(), upload)
+            reading, scan = accept.inspect(services(), upload, count_hosts=most_hosts > 0)
     except InvalidCsv as error:
         return {
             "valid": False,
@@ -113,6 +113,7 @@ def describe(upload: Upload) -> dict[str, Any]:
         "counts": _counts(scan.rows, scan.products, scan.images, scan.skipped_rows),
         "errors": [fault.as_dict() for fault in scan.errors],
         "errorsTruncated": scan.errors_truncated,
+        **({"hosts": [*scan.hosts[:most_hosts]], "hostsTotal": len(scan.hosts)} if most_hosts else {}),
     }
 
 

@@ -138,7 +138,7 @@ def _store(services: Services, request_id: str, stream: HashedSpool) -> None:
         raise
 
 
-def inspect(services: Services, upload: Upload) -> tuple[CsvReading, Scan]:
+def inspect(services: Services, upload: Upload, *, count_hosts: bool = False) -> tuple[CsvReading, Scan]:
     """Read the whole file once: how it is written, and what it holds. Changes nothing.
 
     Unless bad rows are skipped, reading stops once there are more errors than are listed.
@@ -147,7 +147,7 @@ def inspect(services: Services, upload: Upload) -> tuple[CsvReading, Scan]:
         InvalidCsv, UnsupportedFile: the file cannot be read at all.
     """
     reading = read_csv(cast("BinaryIO", upload.stream), limits=services.csv_limits, options=upload.file.read)
-    return reading, scan_csv(reading, stop_at_errors=not upload.skip_invalid)
+    return reading, scan_csv(reading, stop_at_errors=not upload.skip_invalid, count_hosts=count_hosts)
 
 
 def check_webhook_url(services: Services, url: str | None, *, owner: str) -> str | None:

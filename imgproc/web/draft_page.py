@@ -48,7 +48,7 @@ def read_again(draft_id: str) -> Response:
     with drafts.open_file(services(), draft) as stream:
         upload = Upload(stream, draft.input_bytes, draft.filename, CompressOptions(), file, skip_invalid=True)
         try:
-            shown = describe(upload)
+            shown = describe(upload, most_hosts=draft_view.MAX_HOSTS)
         except InvalidInput as error:  # no table, or a sheet that there is not
             shown = draft_view.unreadable(error)
     if not drafts.change(draft.id, file, shown):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import render_template
 
@@ -21,6 +18,7 @@ from imgproc.web.option_fields import changed_options, option_fields
 from imgproc.web.texts import N_, gettext
 
 MAX_HEADINGS = 100  # that a select offers
+MAX_HOSTS = 5  # that the page names
 COLUMN_LABELS = {
     "serialNumber": N_("Serial number"),
     "productName": N_("Product name"),
@@ -47,7 +45,7 @@ def render(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mappin
         chosen=chosen,
         column_labels=display.translated(COLUMN_LABELS),
         stored=stored,
-        hosts=_hosts(reading.get("rows", [])),
+        hosts=[host for host, _ in shown.get("hosts", [])],
         main_options=main,
         other_options=others,
         are_others_open=any(each.fault or each.name in changed_options(given) for each in others),
@@ -69,16 +67,6 @@ def _by_line(errors: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
     for error in errors:
         found.setdefault(error["line"], []).append(error)
     return found
-
-
-def _hosts(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
-    """The hosts of the rows that are shown, the most frequent first."""
-    counted: Counter[str] = Counter()
-    for url in (url for row in rows for url in row["urls"]):
-        with suppress(ValueError):
-            if host := urlsplit(url).hostname:
-                counted[host] += 1
-    return counted.most_common()
 
 
 def _estimate(images: int) -> str | None:

@@ -26,7 +26,7 @@ from imgproc.journey import drafts
 from imgproc.journey.accept import Upload
 from imgproc.journey.services import services
 from imgproc.pipeline.images.options import CompressOptions
-from imgproc.web import display, sample_catalogue
+from imgproc.web import display, draft_view, sample_catalogue
 from imgproc.web.curl import upload_command
 from imgproc.web.error_pages import prefers_json
 from imgproc.web.texts import N_
@@ -78,7 +78,7 @@ def _draft(file: FileStorage, filename: str) -> str | Response:
         raise Problem(413, "file_too_large", f"The file is larger than {most:,} bytes; split it.")
     upload = Upload(cast("HashedSpool", file.stream), size, filename, CompressOptions(), skip_invalid=True)
     try:
-        shown = describe(upload)
+        shown = describe(upload, most_hosts=draft_view.MAX_HOSTS)
     except InvalidInput as error:
         return render_page(fault=error.detail, filename=filename)
     draft_id = drafts.keep(services(), upload, shown, owner=auth.owner())

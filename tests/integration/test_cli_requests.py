@@ -295,7 +295,7 @@ def test_ctrl_c_leaves_the_request(shop: Shop, tmp_path: Path) -> None:
     waiting.process.send_signal(signal.SIGINT)
     status, shown = waiting.finish()
     (request_id,) = set(re.findall(UUID, shown))
-    assert (status, f"imgproc status --watch {request_id}" in shown) == (130, True)
+    assert (status, f"imgproc status --watch {request_id}" in shown) == (130, True), shown
     assert "Traceback" not in shown
     cancelled = shop.run("cancel", request_id)
     assert (cancelled.returncode, "What is done stays" in cancelled.stdout) == (0, True)

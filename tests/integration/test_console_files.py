@@ -250,7 +250,9 @@ def test_an_empty_file_is_not_asked_for_its_columns() -> None:
     assert "Read it again" not in page
 
 
-def test_the_hosts_of_the_first_rows_are_listed() -> None:
-    """Five by name, the most frequent first, and the number of the others."""
-    page = text_of(choose(csv_of(*(f"https://h{number}.example/1.jpg" for number in (1, 2, 3, 4, 5, 6, 7, 7)))))
+def test_the_hosts_of_the_whole_file_are_listed() -> None:
+    """Five by name, the most frequent first, and the number of the others; those of bad rows do not count."""
+    urls = [f"https://h{number}.example/{place}.jpg" for number in (1, 2, 3, 4, 5, 6) for place in range(10)]
+    urls += ["https://H7.example:443/1.jpg"] * 11 + ["ftp://bad.example/x"]
+    page = text_of(choose(csv_of(*urls)))
     assert "From h7.example, h1.example, h2.example, h3.example, h4.example, and 2 more." in page
