@@ -216,6 +216,13 @@ class RequestsIn(PageIn):
     status = String(validate=OneOf(values(RequestStatus)))
 
 
+class RetryIn(_Given):
+    """Which failed images are retried; all without either."""
+
+    code = String(validate=Length(max=64), metadata={"description": "Only products with an image that has this error."})
+    host = String(validate=Length(max=255), metadata={"description": "Only products with a failed image of this host."})
+
+
 class ProductsIn(PageIn):
     """Which products a list holds."""
 

@@ -11,7 +11,7 @@ from apiflask import APIBlueprint, EmptySchema
 from flask import Response, redirect
 
 from imgproc.api import auth
-from imgproc.api.inputs import ProductsIn, RequestsIn
+from imgproc.api.inputs import ProductsIn, RequestsIn, RetryIn
 from imgproc.api.problems import Problem
 from imgproc.api.product_json import product_json
 from imgproc.api.product_schemas import ProductsOut
@@ -26,7 +26,7 @@ from imgproc.api.views import (
     summary_of,
     xlsx_url,
 )
-from imgproc.db import reads
+from imgproc.db import gallery, reads
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest
 from imgproc.db.statuses import ProductStatus, RequestStatus
@@ -205,26 +205,32 @@ def cancel(request: ProcessingRequest) -> None:
 
 
 @blueprint.post("/<request_id>/retry")
+@blueprint.input(RetryIn, location="query", arg_name="query")
 @blueprint.output(AcceptedOut, status_code=202)
 @blueprint.doc(summary="Retry the failed images")
-def retry_request(request_id: str) -> dict[str, Any]:
+def retry_request(request_id: str, query: dict[str, str]) -> dict[str, Any]:
     """Process only the failed and cancelled images again. Then the request is finalized and announced again."""
     request = _ended(find_request(request_id))
-    retry(request)
+    retry(request, code=query.get("code"), host=query.get("host"))
     return accepted(request.id)
 
 
-def retry(request: ProcessingRequest, *, product_ids: sa.Select[Any] | None = None) -> None:
-    """Retry the failed and cancelled images of an ended request, or the failed images of some products.
+def retry(request: ProcessingRequest, *, code: str | None, host: str | None) -> None:
+    """Retry the failed and cancelled images of an ended request; with a `code` or `host` only those that failed so.
 
     Raises:
         Problem: 409 `nothing_to_retry`.
         QuotaExceeded: the owner has too much under way.
     """
     require_room(services(), request.owner, size=request.input_bytes)
-    reopened = actions.retry(request.id) if product_ids is None else actions.retry_some(request.id, product_ids)
+    if code is None and host is None:
+        reopened = actions.retry(request.id)
+    else:
+        reopened = actions.retry_some(request.id, gallery.failed_products(request.id, code=code, host=host))
     if not reopened:
-        raise Problem(409, "nothing_to_retry", "No image of this request failed, so there is nothing to retry.")
+        chosen = "" if code is None and host is None else " with that code at that host"
+        detail = f"No image of this request failed{chosen}, so there is nothing to retry."
+        raise Problem(409, "nothing_to_retry", detail)
     if request.planned_at is None:
         turns.enqueue_plans([request.id])
     turns.enqueue_products(release(request.id, window=services().settings.dispatch_window))

@@ -98,11 +98,13 @@ def _product_rows(product: Product) -> Iterator[tuple[str, ...]]:
 
 @click.command()
 @request_argument
+@click.option("--code", help="Only products with an image that has this error, such as download_timeout.")
+@click.option("--host", help="Only products with a failed image of this host.")
 @click.option("--wait", is_flag=True, help="Show the progress until the request has ended again.")
 @calls_api
-def retry(client: Client, request_id: str, *, wait: bool, as_json: bool) -> None:
+def retry(client: Client, request_id: str, *, code: str | None, host: str | None, wait: bool, as_json: bool) -> None:
     """Process the failed and cancelled images of an ended request again."""
-    started = client.retry(request_id)
+    started = client.retry(request_id, code=code, host=host)
     if not wait:
         _report(started, "Its failed images are processed again.", as_json=as_json)
         return

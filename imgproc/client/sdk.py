@@ -169,9 +169,10 @@ class Client:
         path = f"/api/requests/{_segment(request_id)}/{_segment(file)}"
         return save(self._transport, path, to)
 
-    def retry(self, request_id: str) -> Started:
-        """Process the failed and cancelled images again."""
-        return self._act(request_id, "retry")
+    def retry(self, request_id: str, *, code: str | None = None, host: str | None = None) -> Started:
+        """Process the failed and cancelled images again; with a `code` or `host`, those of products that failed so."""
+        chosen = {name: value for name, value in (("code", code), ("host", host)) if value is not None}
+        return self._act(request_id, "retry", params=chosen)
 
     def cancel(self, request_id: str) -> Started:
         """Cancel the images that have not started; what is done stays."""
@@ -202,8 +203,8 @@ class Client:
         """
         self._transport.read("GET", "/readyz")
 
-    def _act(self, request_id: str, action: str) -> Started:
-        return self._read(Started, "POST", f"/api/requests/{_segment(request_id)}/{action}", repeatable=False)
+    def _act(self, request_id: str, action: str, **parts: Any) -> Started:
+        return self._read(Started, "POST", f"/api/requests/{_segment(request_id)}/{action}", repeatable=False, **parts)
 
     def _read(self, kind: type[Kind], method: str, path: str, **parts: Any) -> Kind:
         return self._value(kind, self._transport.read(method, path, **parts)[0])

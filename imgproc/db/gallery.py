@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,13 +82,12 @@ def find_image(request_id: str, image_id: int) -> Shown | None:
 
 @dataclass
 class FailureGroup:
-    """Images that failed for one cause at one host. `hosts` are the spellings of the host in their URLs."""
+    """Images that failed for one cause at one host."""
 
     code: str
     host: str
     count: int = 0
     retryable: bool = False
-    hosts: set[str] = field(default_factory=set)
     first: list[int] = field(default_factory=list)
     examples: list[Shown] = field(default_factory=list)
 
@@ -113,7 +112,6 @@ def failure_groups(request_id: str) -> list[FailureGroup]:
         group = groups.setdefault(key, FailureGroup(*key))
         group.count += 1
         group.retryable = group.retryable or bool(failure.error_retryable)
-        group.hosts.add(failure.host)
         if len(group.first) < EXAMPLES:
             group.first.append(failure.id)
     return sorted(groups.values(), key=lambda each: (-each.count, each.code, each.host))
@@ -127,15 +125,21 @@ def add_examples(groups: Sequence[FailureGroup]) -> None:
         group.examples = [found[image_id] for image_id in group.first if image_id in found]
 
 
-def products_of(request_id: str, *, code: str, hosts: Collection[str]) -> sa.Select[Any]:
-    """SQL: the ids of the request's products with an image that failed for this cause at one of these hosts."""
-    return (
+def failed_products(request_id: str, *, code: str | None, host: str | None) -> sa.Select[Any]:
+    """SQL: the ids of the request's products with an image that failed for this cause at this host; None is any."""
+    failed = (
         sa.select(ProductImage.product_id)
         .join(Product, Product.id == ProductImage.product_id)
         .where(Product.request_id == request_id, Product.status == ProductStatus.FAILED)
-        .where(ProductImage.status == ImageStatus.FAILED, ProductImage.error_code == code)
-        .where(url_host(ProductImage.source_url).in_(hosts))
+        .where(ProductImage.status == ImageStatus.FAILED)
     )
+    if code is not None:
+        failed = failed.where(ProductImage.error_code == code)
+    if host is None:
+        return failed
+    spelled = url_host(ProductImage.source_url)
+    found = db.session.execute(failed.with_only_columns(spelled).distinct()).scalars()
+    return failed.where(spelled.in_([each for each in found if host_name(each) == host.lower()]))
 
 
 def host_name(spelled: str) -> str:

@@ -211,6 +211,7 @@ SENTENCES = (
     N_("The cursor is invalid; give the nextCursor of the page before, unchanged."),
     N_("The request has not ended yet; poll its status until it has."),
     N_("No image of this request failed, so there is nothing to retry."),
+    N_("No image of this request failed with that code at that host, so there is nothing to retry."),
     N_("{number} requests are under way already; wait until some have ended, or cancel some."),
     N_("Too many bytes of files are under way; wait until some requests have ended."),
     N_("The server is reading as many large files as it can."),

@@ -14,7 +14,6 @@ from imgproc.api.problems import Problem
 from imgproc.api.requests import cancel, retry
 from imgproc.api.views import find_request
 from imgproc.core.errors import InvalidWebhookUrl, TooManyPings
-from imgproc.db import gallery
 from imgproc.journey import delete
 from imgproc.journey.services import services
 from imgproc.web.request_page import render_webhook
@@ -28,12 +27,7 @@ def retry_failed(request_id: str) -> Response:
     """Try the failed and cancelled images again: all, or those of one cause at one host."""
     found = find_request(request_id)
     code, host = request.form.get("code"), request.form.get("host")
-    if code is None or host is None:
-        retry(found)
-    else:
-        groups = gallery.failure_groups(found.id)
-        hosts: set[str] = next((each.hosts for each in groups if (each.code, each.host) == (code, host)), set())
-        retry(found, product_ids=gallery.products_of(found.id, code=code, hosts=hosts))
+    retry(found, code=code, host=host)
     return _to_page(request_id, did="retried")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -179,6 +180,31 @@ def test_a_retry_processes_only_the_failed_images(shop: ImageHost, objects: Obje
     assert types(shop) == ["request.completed_with_errors"] * 2
     assert len({each.headers["webhook-id"] for each in shop.announcements}) == 2
     assert [each.finalize_epoch for each in rows(WebhookDelivery, by=WebhookDelivery.finalize_epoch)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "retried"),
+    [
+        ({"code": "http_404"}, [True, False, True]),
+        ({"host": "LOCALHOST:{port}"}, [True, True, False]),
+        ({"code": "http_404", "host": "localhost:{port}"}, [True, False, False]),
+        ({"code": "http_404", "host": "shop.example"}, None),
+        ({"code": "timeout"}, None),
+    ],
+)
+def test_a_retry_of_some_failures(shop: ImageHost, chosen: dict[str, str], retried: list[bool] | None) -> None:
+    """Those of one cause, or at one host, whose name has no case. The others keep their errors."""
+    port = shop.url.rpartition(":")[2]
+    local = f"http://LocalHost:{port}"
+    request_id = submit(csv_of(f"{local}/missing.jpg", f"{local}/page.jpg", f"{shop.url}/missing.jpg"))
+    drain(request_id)
+    query = {name: value.format(port=port) for name, value in chosen.items()}
+    answer = post(f"/api/requests/{request_id}/retry?{urlencode(query)}")
+    if retried is None:
+        assert (answer.status_code, answer.json["code"]) == (409, "nothing_to_retry")
+        return
+    assert answer.status_code == 202
+    assert [each != "failed" for each in statuses()] == retried
 
 
 def test_a_retry_without_failures_completes_the_request(shop: ImageHost) -> None:

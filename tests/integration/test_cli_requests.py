@@ -204,7 +204,8 @@ def test_retry_waits_for_its_end(shop: Shop, tmp_path: Path) -> None:
     request_id = shop.submit(shop.file(tmp_path / "late.csv", path))
     shop.host.script.pop(path)
     shop.host.script[path] = [shop.host.answer("/astronaut.jpg")]
-    retried = shop.run("retry", request_id, "--wait")
+    assert "failed with that code" in shop.run("retry", request_id, "--code", "http_500").stderr
+    retried = shop.run("retry", request_id, "--wait", "--code", "http_404", "--host", shop.host.url.partition("//")[2])
     assert (retried.returncode, "completed: 1 of 1 images" in retried.stdout) == (0, True)
     assert "nothing to retry" in shop.run("retry", request_id).stderr
 
