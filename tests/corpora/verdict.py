@@ -48,7 +48,7 @@ def judge(
 
 
 def second_opinion(verdict: Verdict, kind: str, ours: Shown | CompressError, opinion: Shown | None) -> Verdict:
-    """Say what sharp shows: where we agree with the judge, if it is something else, and elsewhere, if it is the same."""
+    """Say what sharp shows: where we agree with the judge, if it differs, and elsewhere, if it is the same."""
     if isinstance(ours, CompressError):
         is_same = opinion is None
     else:
