@@ -42,7 +42,7 @@ def _has_no_end(body: bytes) -> bool:
 
 def _has_tables(body: bytes) -> bool:
     with Image.open(io.BytesIO(body)) as picture:
-        profile: bytes = picture.info.get("icc_profile", b"")
+        profile: bytes = picture.info.get("icc_profile") or b""
     return icc.space_of(profile) == icc.RGB and b"A2B0" in profile
 
 
