@@ -37,7 +37,12 @@ async ({url, type, mostSide}) => {
   [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
   const context = canvas.getContext('2d');
   context.drawImage(image, 0, 0);
-  const levels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  let levels;
+  try {
+    levels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  } catch {
+    return null;  // No script may read a canvas with HTML in it (foreignObject).
+  }
   let empty = 0;
   for (let at = 3; at < levels.length; at += 4) empty += !levels[at];
   context.globalCompositeOperation = 'destination-over';

@@ -57,7 +57,8 @@ def _is_turned(body: bytes) -> bool:
 
 
 def _has_no_size(body: bytes) -> bool:
-    return not {"width", "height"} <= attributes_of_root(body).keys()
+    root = attributes_of_root(body)
+    return any("%" in root.get(side, "%") for side in ("width", "height"))
 
 
 def _starts_in_palette(body: bytes) -> bool:
