@@ -73,7 +73,7 @@ class Chromium:
         self._body, self._type = body, TYPES[kind]
         self._number += 1  # another address for each, because the page keeps pictures by their addresses
         drawn = self._page.evaluate(DRAW, {"url": f"{SITE}{self._number}", "type": self._type, "mostSide": MOST_SIDE})
-        if drawn is None or (kind == "ico" and drawn["isEmpty"]):  # It loads icons that it cannot decode.
+        if drawn is None or (kind in {"ico", "webp"} and drawn["isEmpty"]):  # It loads some that it cannot decode.
             return None
         png = base64.b64decode(drawn["drawn"].partition(",")[2])
         # A wrong checksum makes a PNG incomplete, even if all of its rows are drawn.

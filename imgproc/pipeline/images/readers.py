@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from PIL import AvifImagePlugin, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from imgproc.pipeline.images.avif.avif_colours import colours_of_avif, shown_size
 from imgproc.pipeline.images.avif.avif_mend import join_associations
@@ -26,6 +25,7 @@ from imgproc.pipeline.images.tiff.tiff_reader import open_tiff
 from imgproc.pipeline.images.uncommon.icons import open_icon
 from imgproc.pipeline.images.uncommon.psd import Psd
 from imgproc.pipeline.images.uncommon.tga import Tga
+from imgproc.pipeline.images.webp_reader import WebP
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -58,14 +58,6 @@ class _Avif(AvifImageFile):
         super().load_prepare()
 
 
-class _WebP(WebPImageFile):
-    """Frees the decoder for the same reason: libwebp holds two copies of the picture."""
-
-    def load_prepare(self) -> None:
-        del self._decoder
-        super().load_prepare()
-
-
 def _open_pnm(stream: io.BytesIO) -> ImageFile.ImageFile:
     from imgproc.pipeline.images.uncommon.pnm import Pnm  # noqa: PLC0415 - imports numpy, seldom needed
 
@@ -76,7 +68,7 @@ def _open_pnm(stream: io.BytesIO) -> ImageFile.ImageFile:
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": open_jpeg,
     "png": open_png,
-    "webp": _WebP,
+    "webp": WebP,
     "avif": _Avif,
     "gif": Gif,
     "bmp": open_bmp,
