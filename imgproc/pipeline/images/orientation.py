@@ -35,7 +35,7 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def _orientations(exif: bytes, order: str, table: int, *, is_inner: bool = False) -> Iterator[int]:
-    """The usable orientations of a table and of the one inside it; a table may be cut."""
+    """The usable orientations of a table and of the first one inside it; a table may be cut."""
     (count,) = struct.unpack_from(order + "H", exif, table) if table + 2 <= len(exif) else (0,)
     for entry in range(table + 2, min(table + 2 + ENTRY * count, len(exif) - ENTRY + 1), ENTRY):
         tag, *kind, value = struct.unpack_from(order + "HHI4s", exif, entry)
@@ -43,6 +43,7 @@ def _orientations(exif: bytes, order: str, table: int, *, is_inner: bool = False
             (orientation,) = struct.unpack_from(order + "H", value)
             yield from {orientation} & {UPRIGHT, *_TURNS}
         elif tag == ExifTags.IFD.Exif and kind == [LONG, 1] and not is_inner:
+            is_inner = True  # Tables of tables would take hours.
             yield from _orientations(exif, order, *struct.unpack(order + "I", value), is_inner=True)
 
 

@@ -14,6 +14,7 @@ from imgproc.pipeline.images.jpeg.jpeg_segments import (
     EXIF,
     EXIF_NAME,
     MARKER,
+    PIECE_AT,
     PROFILE,
     PROFILE_NAME,
     SCAN,
@@ -104,7 +105,7 @@ def _without_odd_segments(source: bytes) -> bytes | None:
     """
     kept, position = [source[:2]], 2
     for segment in segments(source):
-        if segment.kind not in range(0xE0, 0xF0) or _is_used(segment.kind, segment.body):
+        if segment.kind not in range(0xE0, 0xF0) or _is_used(segment.kind, source[segment.body : segment.end]):
             kept.append(source[segment.start : segment.end])
         position = segment.end
     plain = b"".join(kept) + source[position:]
@@ -113,5 +114,5 @@ def _without_odd_segments(source: bytes) -> bytes | None:
 
 def _is_used(kind: int, body: bytes) -> bool:
     if kind == PROFILE:
-        return body.startswith(PROFILE_NAME) and len(body) >= 14
+        return body.startswith(PROFILE_NAME) and len(body) >= PIECE_AT
     return (kind == EXIF and body.startswith(EXIF_NAME)) or (kind == ADOBE and len(body) >= 12)
