@@ -12,7 +12,7 @@ from typing import Any, cast
 from PIL import AvifImagePlugin, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 
-from imgproc.pipeline.images.avif.avif_colours import colours_of_avif, shown_size
+from imgproc.pipeline.images.avif.avif_colours import FULL, colours_of_avif, shown_size
 from imgproc.pipeline.images.avif.avif_mend import join_associations
 from imgproc.pipeline.images.child_process.heic import Heic
 from imgproc.pipeline.images.child_process.jpeg2000 import Jpeg2000
@@ -36,9 +36,12 @@ class _Avif(AvifImageFile):
 
     def _open(self) -> None:
         source = join_associations(cast("io.BytesIO", self.fp).read())
+        space, is_grey, aperture, range_at = colours_of_avif(source)
+        if range_at is not None:
+            source = source[:range_at] + bytes([source[range_at] | FULL]) + source[range_at + 1 :]
         self.fp = io.BytesIO(source)
         super()._open()
-        space, self.info["is_grey"], aperture = colours_of_avif(source)
+        self.info["is_grey"] = is_grey
         self.coded_size = self.size
         self._size = shown_size(aperture, self.size)
         if not is_usable(self.info.get("icc_profile", b"")):
