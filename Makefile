@@ -40,7 +40,7 @@ chaos: $(DEV_STAMP) ## Kill, stop and cut off processes while requests run, then
 hostile: $(DEV_STAMP) ## Compress every hostile image in every format, scale and quality; takes hours (ARGS="'the largest'" tries some)
 	$(BIN)/python -m tests.unit.hostile_table $(ARGS)
 
-corpora: $(DEV_STAMP) ## Compare the pictures of a folder with how Chromium and libvips show them (DIR=folder)
+corpora: $(DEV_STAMP) ## Compare the pictures of a folder with how Chromium, libvips and sharp show them (DIR=folder)
 	$(BIN)/python -m tests.corpora $(DIR) $(ARGS)
 
 lint: $(DEV_STAMP) ## Check style, types, imports, the compose file and the Dockerfile

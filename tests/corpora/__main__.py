@@ -1,5 +1,7 @@
-"""`make corpora DIR=…`: every picture of a folder, as we make it beside how Chromium or libvips shows it.
+"""`make corpora DIR=…`: every picture of a folder, as we make it beside how Chromium, libvips and sharp show it.
 
+Chromium judges the kinds that it shows, and libvips the others. sharp is a second opinion, and judges what libvips
+does not read.
 Disagreements are grouped by kind; each group gets a contact sheet. The exit code is 0 only if there is none.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -14,11 +17,11 @@ from rich.progress import track
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.formats import identify
-from tests.corpora import us, vips
+from tests.corpora import sharp, us, vips
 from tests.corpora.chromium import TYPES, Chromium, chromium, missing
 from tests.corpora.purpose import purpose
 from tests.corpora.sheets import draw
-from tests.corpora.verdict import AGREED, ON_PURPOSE, Verdict, judge
+from tests.corpora.verdict import AGREED, ON_PURPOSE, Verdict, judge, second_opinion
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_NAMED = 8  # files of a group
@@ -35,8 +38,10 @@ def main() -> int:
         console.print(reason)
         return 2
     files = sorted(path for path in given.folder.rglob("*") if path.is_file() and path.stat().st_size <= MOST_BYTES)
-    with chromium() as browser:
-        verdicts = [_verdict(browser, path) for path in track(files, "judging", console=console)]
+    if reason := sharp.missing():
+        console.print(reason)
+    with chromium() as browser, nullcontext() if reason else sharp.sharp() as second:
+        verdicts = [_verdict(browser, second, path) for path in track(files, "judging", console=console)]
     groups: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in filter(None, verdicts):
         groups[verdict.group].append(verdict)
@@ -44,17 +49,21 @@ def main() -> int:
     return 1 if disagreements else 0
 
 
-def _verdict(browser: Chromium, path: Path) -> Verdict | None:
+def _verdict(browser: Chromium, second: sharp.Sharp | None, path: Path) -> Verdict | None:
     """The verdict over one file; None if neither we nor a judge take it for a picture."""
     body = path.read_bytes()
     kind = _kind(body, path)
     ours = us.show(body)
-    theirs = browser.show(body, kind) if kind in TYPES else vips.show(body)
-    if kind not in TYPES and theirs is None and isinstance(ours, CompressError):
-        return None
+    name, theirs = ("Chromium", browser.show(body, kind)) if kind in TYPES else ("libvips", vips.show(body))
+    opinion = second.show(path) if second else None
+    if kind not in TYPES and theirs is None:
+        name, theirs = ("sharp", opinion) if opinion else (name, None)
+        if theirs is None and isinstance(ours, CompressError):
+            return None
     refusal = ours if isinstance(ours, CompressError) else None
-    name = "Chromium" if kind in TYPES else "libvips"
-    return judge(path, kind, name, ours, theirs, purpose=lambda: purpose(body, kind, refusal))
+    verdict = judge(path, kind, name, ours, theirs, purpose=lambda: purpose(body, kind, refusal))
+    is_asked = second and name != "sharp" and (theirs or opinion)
+    return second_opinion(verdict, kind, ours, opinion) if is_asked else verdict
 
 
 def _kind(body: bytes, path: Path) -> str:

@@ -37,7 +37,12 @@ async ({url, type, mostSide}) => {
   [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
   const context = canvas.getContext('2d');
   context.drawImage(image, 0, 0);
-  const levels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  let levels;
+  try {
+    levels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  } catch {
+    return null;  // No script may read a canvas with HTML in it (foreignObject).
+  }
   let empty = 0;
   for (let at = 3; at < levels.length; at += 4) empty += !levels[at];
   context.globalCompositeOperation = 'destination-over';
@@ -68,7 +73,7 @@ class Chromium:
         self._body, self._type = body, TYPES[kind]
         self._number += 1  # another address for each, because the page keeps pictures by their addresses
         drawn = self._page.evaluate(DRAW, {"url": f"{SITE}{self._number}", "type": self._type, "mostSide": MOST_SIDE})
-        if drawn is None or (kind == "ico" and drawn["isEmpty"]):  # It loads icons that it cannot decode.
+        if drawn is None or (kind in {"ico", "webp"} and drawn["isEmpty"]):  # It loads some that it cannot decode.
             return None
         png = base64.b64decode(drawn["drawn"].partition(",")[2])
         # A wrong checksum makes a PNG incomplete, even if all of its rows are drawn.

@@ -8,8 +8,6 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from PIL import Image
-
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.child_process.svg import attributes_of_root
 from imgproc.pipeline.images.colour import icc
@@ -41,8 +39,7 @@ def _has_no_end(body: bytes) -> bool:
 
 
 def _has_tables(body: bytes) -> bool:
-    with Image.open(io.BytesIO(body)) as picture:
-        profile: bytes = picture.info.get("icc_profile", b"")
+    profile: bytes = open_image(io.BytesIO(body), "jpeg").info["icc_profile"]
     return icc.space_of(profile) == icc.RGB and b"A2B0" in profile
 
 
@@ -52,12 +49,12 @@ def _is_broken_animation(body: bytes) -> bool:
 
 
 def _is_turned(body: bytes) -> bool:
-    with Image.open(io.BytesIO(body)) as picture:
-        return orientation_of(picture) != UPRIGHT
+    return orientation_of(open_image(io.BytesIO(body), "webp")) != UPRIGHT
 
 
 def _has_no_size(body: bytes) -> bool:
-    return not {"width", "height"} <= attributes_of_root(body).keys()
+    root = attributes_of_root(body)
+    return any("%" in root.get(side, "%") for side in ("width", "height"))
 
 
 def _starts_in_palette(body: bytes) -> bool:

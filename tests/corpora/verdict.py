@@ -47,6 +47,29 @@ def judge(
     return replace(verdict, ours=None, theirs=None) if verdict.group in {AGREED, ON_PURPOSE} else verdict
 
 
+def second_opinion(verdict: Verdict, kind: str, ours: Shown | CompressError, opinion: Shown | None) -> Verdict:
+    """Say what sharp shows: where we agree with the judge, if it differs, and elsewhere, if it is the same."""
+    if isinstance(ours, CompressError):
+        is_same = opinion is None
+    else:
+        is_same = opinion is not None and not _differs(kind, ours, opinion)
+    if is_same == (verdict.group == AGREED):
+        return verdict
+    if is_same:
+        said = "sharp as we do"
+    elif opinion is None:
+        said = "sharp does not show it"
+    else:
+        said = "sharp shows it" if isinstance(ours, CompressError) else "unlike sharp"
+    if verdict.group in {AGREED, ON_PURPOSE}:
+        return replace(verdict, detail=f"{verdict.detail}; {said}")
+    return replace(verdict, group=f"{verdict.group}; {said}")
+
+
+def _differs(kind: str, ours: Shown, theirs: Shown) -> str | None:
+    return difference(ours, theirs, grid=drawing_grid(theirs.size) if kind == "svg" else GRID)
+
+
 def _compare(file: Path, kind: str, judge_name: str, ours: Shown | CompressError, theirs: Shown | None) -> Verdict:
     if isinstance(ours, CompressError):
         if theirs is None or not theirs.is_whole:
@@ -58,7 +81,7 @@ def _compare(file: Path, kind: str, judge_name: str, ours: Shown | CompressError
         return Verdict(file, AGREED, f"{kind}: {judge_name} does not show it, we do", ours)
     if not theirs.is_whole:
         return Verdict(file, f"{kind}: {judge_name} shows a part, we took it as whole", "", ours, theirs)
-    if differs := difference(ours, theirs, grid=drawing_grid(theirs.size) if kind == "svg" else GRID):
+    if differs := _differs(kind, ours, theirs):
         return Verdict(file, f"{kind}: looks different from {judge_name}", differs, ours, theirs)
     return Verdict(file, AGREED, f"{kind}: same as {judge_name}", ours, theirs)
 

@@ -12,7 +12,8 @@ def show(body: bytes) -> Shown | None:
     """What libvips makes of a picture: its first page, upright, in sRGB, on white; None if it cannot read it whole."""
     try:
         image = pyvips.Image.new_from_buffer(body, "", access="sequential", fail_on="error").autorot()
-        image = image.icc_transform("srgb", embedded=True) if image.get_typeof("icc-profile-data") else image
+        if image.get_typeof("icc-profile-data"):  # The intent is that of Chromium and sharp.
+            image = image.icc_transform("srgb", embedded=True, intent="perceptual")
         image = image.colourspace("srgb")
         image = image.flatten(background=[255]) if image.hasalpha() else image
         pixels = np.asarray(image.cast("uchar").copy_memory().numpy())

@@ -137,6 +137,11 @@ def _one_strip(side: int, *, bits: int) -> bytes:
     return _deflated_tiff(side, side * side * bits // 2, (278, 4, 1, side), bits=bits)
 
 
+def _tables(count: int) -> bytes:
+    """Exif of one table, whose every tag is that table again."""
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", count) + struct.pack("<HHII", 0x8769, 4, 1, 8) * count
+
+
 def _tiff_in_a_large_tile() -> bytes:
     side = 20_000
     return _deflated_tiff(64, side * side * 4, (322, 4, 1, side), (323, 4, 1, side), bits=8, places=(324, 325))
@@ -368,6 +373,10 @@ CASES: dict[str, Case] = {
     "a WebP of 6 million chunks": (lambda: growing.webp_of_chunks(6_000_000), "unsupported_format"),
     "a PNG with a table of 20 million orientations": (
         lambda: png(9, 9, png_chunk(b"eXIf", exif(274, 3, 20_000_000)[6:]), body=zlib.compress(bytes(9 * 28))),
+        "rendition",
+    ),
+    "a PNG with a table of 65,535 tables": (
+        lambda: png(9, 9, png_chunk(b"eXIf", _tables(65_535)), body=zlib.compress(bytes(9 * 28))),
         "rendition",
     ),
     "a PNG of 2 million texts": (

@@ -6,6 +6,7 @@ The expected values are Chromium's.
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,12 @@ def test_shows_the_colours_that_chromium_shows(name: str, limits: str, mode: str
     """The same code points mean other curves than in a PNG: what a camera encoded is shown as sRGB."""
     codes, expected = CODES[name]
     assert np.abs(np.array(colours(avif(mode, codes=codes, range=limits))) - expected).max() <= 5
+
+
+def test_blue_of_limited_range_is_as_bright_as_of_full_range() -> None:
+    """libyuv makes it darker; the file is of 10 bits, by avifenc from (80, 5, 215)."""
+    source = (Path(__file__).parents[1] / "fixtures/images/limited-hlg-10-bit.avif").read_bytes()
+    assert np.abs(shown(source)[8, 8, :3] - (47, 0, 204)).max() <= 3
 
 
 @pytest.mark.parametrize("transfer", [9, 10, 11, 12])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from tests.support import profiles
 from tests.support.rendered import on_white, refused
 
 HEIGHT, WIDTH = 12, 18
@@ -200,3 +201,22 @@ def test_a_cut_bmp_tells_how_much_is_there() -> None:
     stream = io.BytesIO()
     Image.new("RGB", (40, 100), "red").save(stream, "BMP")
     assert "about 60% of the picture is there" in refused(stream.getvalue()[: 54 + 60 * 120]).detail
+
+
+@pytest.mark.parametrize("kind", ["24", "32", "8"])
+@pytest.mark.parametrize(
+    ("mark", "cut", "counts"), [(b"DEBM", 0, True), (b"DEBM", 1, False), (b"KNIL", 0, False), (b"BGRs", 0, False)]
+)
+def test_a_profile_inside_counts(mark: bytes, cut: int, counts: bool, kind: str) -> None:
+    """Browsers use it where all of it is there, and ignore names of other files."""
+    pixels, palette, masks = {
+        "24": (_rows(COLOURS[..., ::-1].copy()), b"", ()),
+        "32": (_rows(np.dstack([COLOURS[..., ::-1], ALPHA * 0 + 255])), b"", (0xFF0000, 0xFF00, 0xFF, 0)),
+        "8": (_rows(np.zeros((HEIGHT, WIDTH), np.uint8)), bytes([*COLOURS[5, 9, ::-1], 0]) * 256, ()),
+    }[kind]
+    compression = 3 if masks else 0
+    plain = _bmp(int(kind), pixels, header=124, compression=compression, masks=masks, palette=palette)
+    place = struct.pack("<II", len(plain) - 14, len(profiles.RGB_18))
+    whole = plain[:70] + mark + plain[74:126] + place + plain[134:] + profiles.RGB_18
+    shown, bare = (on_white(source)[5, 9] for source in (whole[: len(whole) - cut], plain))
+    assert bool(np.abs(shown - bare).max() > 2) is counts

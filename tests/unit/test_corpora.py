@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 from imgproc.core.errors import CompressError
 from tests.corpora.purpose import purpose
 from tests.corpora.shown import Shown, difference
-from tests.corpora.verdict import AGREED, ON_PURPOSE, judge
+from tests.corpora.verdict import AGREED, ON_PURPOSE, judge, second_opinion
 
 REFUSED = CompressError("The PNG file of 12 bytes is damaged.", code="corrupt_image")
 
@@ -99,3 +99,28 @@ def test_knows_where_we_differ_on_purpose(kind: str, body: bytes, is_on_purpose:
     """Each reason is a row of the documentation."""
     assert (purpose(body, kind, None) is not None) is is_on_purpose
     assert purpose(body, kind, REFUSED) is None
+
+
+BOTH_REFUSE = "png: both refuse it (corrupt_image)"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "opinion", "told"),
+    [
+        pytest.param(grey(), grey(), grey(), "png: same as Chromium", id="all agree"),
+        pytest.param(grey(), grey(), grey(0), "png: same as Chromium; unlike sharp", id="sharp differs"),
+        pytest.param(grey(), grey(), None, "png: same as Chromium; sharp does not show it", id="sharp refuses"),
+        pytest.param(grey(), grey(0), grey(), "png: looks different from Chromium; sharp as we do", id="as we do"),
+        pytest.param(grey(), grey(0), grey(0), "png: looks different from Chromium", id="we differ from both"),
+        pytest.param(REFUSED, None, None, "png: both refuse it (corrupt_image)", id="all refuse"),
+        pytest.param(
+            REFUSED, grey(whole=False), grey(), "png: both refuse it (corrupt_image); sharp shows it", id="shown"
+        ),
+    ],
+)
+def test_tells_what_sharp_shows(
+    ours: Shown | CompressError, theirs: Shown | None, opinion: Shown | None, told: str
+) -> None:
+    """It tips no verdict: Chromium's judgement is the measure."""
+    verdict = second_opinion(judge(Path("a.png"), "png", "Chromium", ours, theirs), "png", ours, opinion)
+    assert told in {verdict.group, verdict.detail}

@@ -99,3 +99,14 @@ def test_what_a_frame_leaves_stays_transparent_in_formats_that_have_it() -> None
     made = compress(source, options=CompressOptions(scale=1, format="webp"), max_pixels=10**6)
     alpha = decode(made.body).convert("RGBA").getchannel("A")
     assert (alpha.getpixel((0, 0)), alpha.getpixel((8, 6))) == (0, 255)
+
+
+TEXT = b"!\x01\x0c" + bytes(12) + b"\1a\0"
+
+
+@pytest.mark.parametrize("between", [b"", b"!\xfe\1a\0", TEXT], ids=["next", "after a comment", "after a text"])
+@pytest.mark.parametrize(("last", "is_clear"), [(b"\0\0\0\5\0", False), (b"\1\0\0\5\0", True)])
+def test_the_last_control_before_a_frame_counts(last: bytes, is_clear: bool, between: bytes) -> None:
+    """An earlier one may name a transparent number."""
+    source = _gif((4, 4), b"!\xf9\4\1\0\0\5\0" + between + b"!\xf9\4" + last + _frame((0, 0, 4, 4)))
+    assert (on_white(source) == (255 if is_clear else tuple(PALETTE[15:18]))).all()

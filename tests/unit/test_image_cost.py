@@ -204,6 +204,18 @@ def test_tiles_that_are_slow_get_less_effort(monkeypatch: pytest.MonkeyPatch) ->
     assert len(speeds) < 20
 
 
+def test_tiles_of_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is in memory beside the picture; the remaining tiles are not encoded."""
+    monkeypatch.setattr(avif_grid, "TILE", 128)
+    picture = photo("coffee")
+    size = len(avif_grid.encode_grid(picture, quality=50, time=CpuTime(), speed=8, max_threads=1))
+    monkeypatch.setattr(avif_grid, "MOST_BYTES", size // 2)
+    monkeypatch.setattr(encoding, "AVIF_SECONDS", 0)
+    with pytest.raises(CompressError, match="another format or a smaller scale") as caught:
+        encoding.encode(picture, target="avif", quality=50)
+    assert caught.value.code == "encode_failed"
+
+
 def test_large_avifs_are_made_of_tiles() -> None:
     """Small ones are encoded in one call."""
     picture = photo("coffee").resize((4200, 3400))

@@ -103,6 +103,11 @@ def dib(bits: int, pixel: bytes, *, mask: bytes = bytes(16)) -> bytes:
     return bitmap(4, 4, pixel * 16, bits=bits, mask=mask, palette=palette)
 
 
+def _upside_down(bitmap: bytes) -> bytes:
+    """The bitmap with a height below 0, so that its first row is the one at the top."""
+    return bitmap[:8] + struct.pack("<i", -int.from_bytes(bitmap[8:12], "little")) + bitmap[12:]
+
+
 def solid(size: tuple[int, int], colour: Colour) -> bytes:
     """A PNG of one colour."""
     return encode(Image.new("RGB", size, colour), "PNG")
@@ -166,6 +171,10 @@ PICTURES: dict[str, tuple[Callable[[], bytes], tuple[Colour, ...]]] = {
     "an icon of 32 bits whose fourth byte is unused": (lambda: icon(dib(32, b"\0\0\xff\0")), (RED,) * 4),
     "an icon of 32 bits with transparency": (lambda: icon(dib(32, b"\0\0\xff\x80")), (mixed(RED, 128),) * 4),
     "an icon with a mask": (lambda: icon(dib(24, b"\0\0\xff", mask=RED_WHITE)), (WHITE, RED, WHITE, RED)),
+    "an icon whose rows come from the top": (
+        lambda: icon(_upside_down(dib(24, b"\0\0\xff", mask=bytes.fromhex("f0000000") * 2 + bytes(8)))),
+        (WHITE, WHITE, RED, RED),
+    ),
     "an icon of two colours": (lambda: icon(dib(1, b"\xf0"), bits=1), (RED,) * 4),
     "an icon without a mask": (lambda: icon(dib(24, b"\0\0\xff", mask=b"")), (RED,) * 4),
     "an icon whose directory says that its picture is shorter": (

@@ -11,9 +11,8 @@ from typing import Any, cast
 
 from PIL import AvifImagePlugin, ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
-from imgproc.pipeline.images.avif.avif_colours import colours_of_avif, shown_size
+from imgproc.pipeline.images.avif.avif_colours import FULL, colours_of_avif, shown_size
 from imgproc.pipeline.images.avif.avif_mend import join_associations
 from imgproc.pipeline.images.child_process.heic import Heic
 from imgproc.pipeline.images.child_process.jpeg2000 import Jpeg2000
@@ -26,6 +25,7 @@ from imgproc.pipeline.images.tiff.tiff_reader import open_tiff
 from imgproc.pipeline.images.uncommon.icons import open_icon
 from imgproc.pipeline.images.uncommon.psd import Psd
 from imgproc.pipeline.images.uncommon.tga import Tga
+from imgproc.pipeline.images.webp_reader import WebP
 
 # Pillow has no argument for the number of threads. Each thread needs memory, and other images keep the cores busy.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -36,9 +36,12 @@ class _Avif(AvifImageFile):
 
     def _open(self) -> None:
         source = join_associations(cast("io.BytesIO", self.fp).read())
+        space, is_grey, aperture, range_at = colours_of_avif(source)
+        if range_at is not None:
+            source = source[:range_at] + bytes([source[range_at] | FULL]) + source[range_at + 1 :]
         self.fp = io.BytesIO(source)
         super()._open()
-        space, self.info["is_grey"], aperture = colours_of_avif(source)
+        self.info["is_grey"] = is_grey
         self.coded_size = self.size
         self._size = shown_size(aperture, self.size)
         if not is_usable(self.info.get("icc_profile", b"")):
@@ -58,14 +61,6 @@ class _Avif(AvifImageFile):
         super().load_prepare()
 
 
-class _WebP(WebPImageFile):
-    """Frees the decoder for the same reason: libwebp holds two copies of the picture."""
-
-    def load_prepare(self) -> None:
-        del self._decoder
-        super().load_prepare()
-
-
 def _open_pnm(stream: io.BytesIO) -> ImageFile.ImageFile:
     from imgproc.pipeline.images.uncommon.pnm import Pnm  # noqa: PLC0415 - imports numpy, seldom needed
 
@@ -76,7 +71,7 @@ def _open_pnm(stream: io.BytesIO) -> ImageFile.ImageFile:
 _PLUGINS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": open_jpeg,
     "png": open_png,
-    "webp": _WebP,
+    "webp": WebP,
     "avif": _Avif,
     "gif": Gif,
     "bmp": open_bmp,

@@ -6,10 +6,10 @@ from PIL import ImageFile
 
 from imgproc.pipeline.images.child_process.svg import has_references, has_text
 from imgproc.pipeline.images.child_process.svgz import unpacked
+from imgproc.pipeline.images.gif_bmp.gif_blocks import after_blocks, table_size
 from imgproc.pipeline.images.notes import ImageNote
 
 MAX_EXTENSIONS = 100  # of a GIF up to its second frame
-MAX_BLOCKS = 200_000  # of a GIF's first frame; encoders write 255 bytes in each, so 50 MiB have as many
 
 
 def notes_of(image: ImageFile.ImageFile, source: bytes, source_format: str) -> tuple[ImageNote, ...]:
@@ -39,28 +39,16 @@ def _has_more(image: ImageFile.ImageFile, source: bytes, source_format: str) -> 
 
 def _has_second_frame(source: bytes) -> bool:
     """Whether a GIF has two pictures (GIF89a, 15 to 26)."""
-    position, frames = 13 + _table_size(source[10]), 0
+    position, frames = 13 + table_size(source[10]), 0
     for _ in range(MAX_EXTENSIONS):
         kind = source[position : position + 1]
         if kind == b",":
             frames += 1
             if frames == 2:
                 return True
-            position = _after_blocks(source, position + 11 + _table_size(source[position + 9]))
+            position = after_blocks(source, position + 11 + table_size(source[position + 9]))
         elif kind == b"!":
-            position = _after_blocks(source, position + 2)
+            position = after_blocks(source, position + 2)
         else:
             return False
     return False
-
-
-def _table_size(flags: int) -> int:
-    return 3 * 2 ** (flags % 8 + 1) if flags & 0x80 else 0
-
-
-def _after_blocks(source: bytes, position: int) -> int:
-    for _ in range(MAX_BLOCKS):
-        if position >= len(source) or source[position] == 0:
-            break
-        position += 1 + source[position]
-    return position + 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from imgproc.core.errors import CompressError
@@ -15,6 +16,8 @@ from imgproc.pipeline.images.avif.avif_boxes import boxes
 from imgproc.pipeline.images.colour.colour_spaces import (
     CAMERA_CURVES,
     CURVES,
+    HLG,
+    PQ,
     PRIMARIES,
     SRGB_CURVE,
     SRGB_PRIMARIES,
@@ -27,17 +30,25 @@ UNSPECIFIED = HeaderColours(2, 2, 0)
 MOST_HEADER = 1024  # bytes of an AV1 sequence header, and more than any has
 TO_SAMPLE_ENTRY = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"av01")
 BEFORE_BOXES = {b"stsd": 8, b"av01": 78, b"meta": 4}
+# The shares of red, green and blue in luma, by the matrices of which libyuv makes blue too dark in limited range.
+# Chromium converts HDR of more than 8 bits without it.
+LUMA = {1: (0.2126, 0.7152, 0.0722), 9: (0.2627, 0.6780, 0.0593)}
+RANGE, FULL = 10, 0x80  # the byte of nclx that has the flag of full range
 BRAND, ANIMATION = slice(8, 12), b"avis"
 
 Box = tuple[bytes, int, int]  # its name, and where its content starts and ends
 
 
 class AvifColours(NamedTuple):
-    """The colour space, None for sRGB, whether the picture has no colours, and its clap property, empty for none."""
+    """The colour space, None for sRGB, whether the picture has no colours, and its clap property, empty for none.
+
+    `range_at` is where the file says that its samples are of limited range, if they are to be decoded as of full range.
+    """
 
     space: ColourSpace | None
     is_grey: bool
     aperture: bytes
+    range_at: int | None = None
 
 
 def colours_of_avif(source: bytes) -> AvifColours:
@@ -57,7 +68,13 @@ def colours_of_avif(source: bytes) -> AvifColours:
         coded = sequence_colours(header[4 : 4 + MOST_HEADER]) or sequence_colours(data) or UNSPECIFIED
         primaries, transfer = coded.primaries, coded.transfer
     is_grey = len(header) > 2 and bool(header[2] & 0x10)
-    return AvifColours(coded_space(primaries, transfer, _peak(found)), is_grey, found.get(b"clap", b""))
+    space, aperture = coded_space(primaries, transfer, _peak(found)), found.get(b"clap", b"")
+    luma = LUMA.get(int.from_bytes(codes[8:10], "big")) if len(codes) > RANGE and not codes[RANGE] & FULL else None
+    is_deep = len(header) > 2 and bool(header[2] & 0x40)
+    if space is None or space.curve not in {PQ, HLG} or luma is None or not is_deep:
+        return AvifColours(space, is_grey, aperture)
+    place = next(start for name, start, _ in properties if _is_nclx(source, name, start)) + RANGE
+    return AvifColours(replace(space, luma=luma), is_grey, aperture, place)
 
 
 def shown_size(aperture: bytes, size: tuple[int, int]) -> tuple[int, int]:

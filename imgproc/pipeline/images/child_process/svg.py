@@ -7,6 +7,7 @@ entities. It runs in a process of its own all the same, because filters may take
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -15,6 +16,7 @@ from cffi import FFI
 from PIL import Image, ImageFile
 
 from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.child_process.svg_features import check_features
 from imgproc.pipeline.images.child_process.svgz import unpacked
 from imgproc.pipeline.images.libvips import functions_of
 
@@ -30,6 +32,7 @@ FUNCTIONS = """
 DPI = 96  # pixels of CSS an inch
 UNITS = {"in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72, "pc": 16, "px": 1, "": 1}  # pixels of CSS
 MAX_SIDE = 32_767  # of Cairo
+FONT_SIZE = b' font-size="16px"'
 _TOO_MUCH = "The SVG takes too much memory or time to draw; simplify it, or export it as PNG."
 _NO_SIZE = "The SVG has no size; give it a width and height above 0, or a viewBox."
 _LENGTH = re.compile(r"\+?(\d*\.?\d+(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|pt|pc|px|)", re.IGNORECASE)
@@ -52,6 +55,8 @@ class Svg(ImageFile.ImageFile):
             detail = "The drawing has text, and the server has no fonts; convert the text to paths, or give a PNG."
             raise CompressError(detail, code="unsupported_format")
         _check_sides(self._source)
+        check_features(self._source)
+        self._source = with_font_size(self._source)
         lib, found = functions_of(_ffi), _ffi.new("void **")
         given = [_ffi.new("char[]", b"dpi"), _ffi.cast("double", DPI), _ffi.new("char[]", b"scale"), SCALE, _ffi.NULL]
         if lib.vips_svgload_buffer(_ffi.from_buffer(self._source), len(self._source), found, *given):
@@ -86,6 +91,22 @@ def has_references(source: bytes) -> bool:
 def _without_links(source: bytes) -> bytes:
     """The drawing without the addresses of its links (`<a href>`), which show nothing."""
     return re.sub(rb"<(?:[\w.-]+:)?a\s[^>]*>", b"", source)
+
+
+def with_font_size(source: bytes) -> bytes:
+    """The drawing with the font size that browsers begin with, if it states none: librsvg begins with a smaller one."""
+    place: list[int] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if not place and "font-size" not in attributes:
+            place.append(parser.CurrentByteIndex + 1 + len(name.encode()))
+        raise StopIteration
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    with suppress(StopIteration, expat.ExpatError):
+        parser.Parse(source, True)
+    return b"".join([source[: place[0]], FONT_SIZE, source[place[0] :]]) if place else source
 
 
 def _check_sides(source: bytes) -> None:

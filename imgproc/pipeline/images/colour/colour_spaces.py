@@ -49,11 +49,16 @@ CAMERA_CURVES = {1, 6, 11, 14, 15}  # of BT.709 and its kin: how a camera encode
 
 @dataclass(frozen=True)
 class ColourSpace:
-    """What the samples of a picture mean; `peak` in nits counts for HDR curves alone."""
+    """What the samples of a picture mean; `peak` in nits counts for HDR curves alone.
+
+    So does `luma`: the shares of red, green and blue in the luma of samples of limited range (ITU-R BT.2100) that a
+    decoder took for samples of full range; empty if it did not.
+    """
 
     primaries: Primaries = SRGB_PRIMARIES
     curve: Curve = SRGB_CURVE
     peak: float = REFERENCE_PEAK
+    luma: tuple[float, ...] = ()
 
     @property
     def is_srgb(self) -> bool:

@@ -67,6 +67,7 @@ def _straighten_greys(np: Any, colours: Any) -> None:
 
 def _convert(np: Any, samples: Any, space: ColourSpace) -> Any:
     """Samples from 0 to 1 to sRGB, which is below 0 or above 1 where it is out of gamut."""
+    samples = _to_full(np, samples, space.luma) if space.luma else samples
     linear = _hlg(np, samples) if space.curve == HLG else _pq(np, samples)
     linear = linear @ np.array(product(inverse(to_xyz(BT2020_PRIMARIES)), to_xyz(space.primaries))).T
     if space.curve == HLG:  # The system gamma of a display of that peak.
@@ -75,6 +76,12 @@ def _convert(np: Any, samples: Any, space: ColourSpace) -> Any:
     linear = linear * _gain(np, linear.max(axis=-1), space.peak / WHITE)[..., None]
     linear = linear @ np.array(product(inverse(to_xyz(SRGB_PRIMARIES)), to_xyz(BT2020_PRIMARIES))).T
     return _srgb(np, linear)
+
+
+def _to_full(np: Any, samples: Any, luma: tuple[float, ...]) -> Any:
+    """Samples of limited range, from 16 to 235 of 255 and colours from 16 to 240, to those of full range."""
+    light = (samples @ np.array(luma))[..., None]
+    return np.clip((samples - light) * (255 / 224) + (light - 16 / 255) * (255 / 219), 0, 1)
 
 
 def _pq(np: Any, samples: Any) -> Any:

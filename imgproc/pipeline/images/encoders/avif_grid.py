@@ -15,9 +15,10 @@ from PIL import Image
 
 from imgproc.pipeline.images.avif.avif_boxes import CONTAINERS, boxes
 from imgproc.pipeline.images.encoders.white_avif import has_white_areas, marked_limited, to_limited
-from imgproc.pipeline.images.guards.cost import CpuTime
+from imgproc.pipeline.images.guards.cost import MB, CpuTime
 
-TILE = 2048  # pixels a side at most; encoding one takes 130 MB
+TILE = 1536  # pixels a side at most; encoding one takes 75 MB
+MOST_BYTES = 48 * MB  # of a file, which is in memory twice at the end; only noise has more
 FASTEST = 10  # the encoder's speed when the usual one would take too long
 ESSENTIAL = 0x80  # marks a property that a decoder must understand
 ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"
@@ -36,6 +37,7 @@ def encode_grid(picture: Image.Image, *, quality: int, time: CpuTime, **settings
     """Encode `picture` as an AVIF of tiles; transparency gets tiles of its own.
 
     Raises:
+        MemoryError: the file would have more than `MOST_BYTES`.
         TimeoutError: the picture takes too much time even with little effort.
     """
     columns, width = _split(picture.width)
@@ -87,17 +89,20 @@ def _cut(picture: Image.Image, place: Box) -> Image.Image:
 
 
 class _Pace:
-    """Encodes tiles with as much effort as the time allows."""
+    """Encodes tiles with as much effort as the time allows, up to `MOST_BYTES`."""
 
     def __init__(self, time: CpuTime, count: int, speed: int) -> None:
-        self._time, self._left, self._speed = time, count, speed
+        self._time, self._left, self._speed, self._bytes = time, count, speed, 0
 
     def encode(self, part: Image.Image, *, is_limited: bool = False, **settings: Any) -> _Tile:
         """Encode one tile, whose samples may be of limited range.
 
         Raises:
+            MemoryError: all tiles together have too many bytes.
             TimeoutError: no time is left.
         """
+        if self._bytes > MOST_BYTES:
+            raise MemoryError("the file is too large")
         if self._time.left < 0:
             raise TimeoutError("no time left for the other tiles")
         before, stream = self._time.left, io.BytesIO()
@@ -106,21 +111,27 @@ class _Pace:
         if (before - self._time.left) * self._left > self._time.left:
             self._speed = FASTEST
         body = stream.getvalue()
+        self._bytes += len(body)
         return _read(marked_limited(body) if is_limited else body)
 
 
 def _read(avif: bytes) -> _Tile:
     """Take apart an AVIF of one picture that our own encoder wrote."""
     found: dict[bytes, bytes] = {}
+    data = b""
 
     def walk(start: int, end: int) -> None:
+        nonlocal data
         for name, begin, stop in boxes(avif, start, end):
+            if name == b"mdat":
+                data = avif[begin:stop]
+                continue
             found[name] = _box(name, avif[begin:stop])
             if name in CONTAINERS:
                 walk(begin + CONTAINERS[name], stop)
 
     walk(0, len(avif))
-    return _Tile(found[b"mdat"][8:], found)
+    return _Tile(data, found)
 
 
 def _box(name: bytes, *parts: bytes) -> bytes:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from imgproc.core.errors import CompressError
 
 RAW, RLE8, RLE4, BIT_MASKS, IN_JPEG, IN_PNG, ALPHA_MASKS = 0, 1, 2, 3, 4, 5, 6
-OS2, WITH_COLOUR_SPACE = 64, 108  # bytes of a header
+HEADER_AT = 14
+OS2, WITH_COLOUR_SPACE, WITH_PROFILE = 64, 108, 124  # bytes of a header
+EMBEDDED = b"DEBM"  # the mark of a profile
 PILLOWS_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 RUN_LENGTHS = {(RLE8, 8), (RLE4, 4)}
 MAX_RUN_BYTES = 1024 * 1024  # of run lengths, which are decoded in Python
@@ -119,3 +121,13 @@ def _masks(source: bytes, size: int, bits: int, compression: int) -> tuple[tuple
     alpha = struct.unpack_from("<I", source, 66)[0] if size >= WITH_COLOUR_SPACE and bits == 32 else 0
     usual = (0x7C00, 0x3E0, 0x1F, 0) if bits == 16 else (0xFF0000, 0xFF00, 0xFF, alpha)
     return usual, 14 + size
+
+
+def profile_of(source: bytes) -> bytes:
+    """The ICC profile in a BMP; empty where it has none, or not all of it. Chromium ignores other colour spaces."""
+    if len(source) < HEADER_AT + WITH_PROFILE or int.from_bytes(source[14:18], "little") < WITH_PROFILE:
+        return b""
+    start, length = struct.unpack_from("<II", source, HEADER_AT + 112)
+    profile = source[HEADER_AT + start : HEADER_AT + start + length]
+    is_embedded = source[HEADER_AT + 56 : HEADER_AT + 60] == EMBEDDED
+    return profile if is_embedded and len(profile) == length else b""

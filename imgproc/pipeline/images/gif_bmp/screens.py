@@ -10,8 +10,10 @@ from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 
-from imgproc.pipeline.images.gif_bmp.bmp_layout import BmpLayout, own_layout
+from imgproc.pipeline.images.gif_bmp.bmp_layout import BmpLayout, own_layout, profile_of
+from imgproc.pipeline.images.gif_bmp.gif_blocks import after_blocks, table_size
 
+CONTROL, CONTROL_BYTES = 0xF9, 4  # the label of a graphic control extension, and its size (GIF89a, 23)
 STRIP_ROWS = 256  # converted at a time, so that no copy of the whole is needed
 
 
@@ -20,6 +22,11 @@ class Gif(GifImageFile):
 
     Without any palette all colours are black, as browsers show them; Pillow makes them grey.
     """
+
+    def _open(self) -> None:
+        super()._open()
+        if "transparency" in self.info and not _has_clear_number(cast("io.BytesIO", self.fp).getvalue()):
+            del self.info["transparency"]
 
     @property
     def has_transparency_data(self) -> bool:
@@ -64,6 +71,16 @@ class Gif(GifImageFile):
         self._mode, self.im = "LA", Image.merge("LA", (Image.new("L", self.size), alpha)).im
 
 
+def _has_clear_number(source: bytes) -> bool:
+    """Whether the last control before the first frame has a transparent number; Pillow keeps that of an earlier one."""
+    is_clear, position = False, 13 + table_size(source[10])
+    while source[position : position + 1] == b"!":
+        if source[position + 1] == CONTROL and source[position + 2] >= CONTROL_BYTES:
+            is_clear = bool(source[position + 3] & 1)
+        position = after_blocks(source, position + 2)
+    return is_clear or source[position : position + 1] != b","
+
+
 class _OwnBmp(ImageFile.ImageFile):
     """A BMP that is read by bmp_picture.py."""
 
@@ -95,5 +112,8 @@ def open_bmp(stream: io.BytesIO) -> ImageFile.ImageFile:
     Raises:
         CompressError: `unsupported_format`, for kinds that are not read.
     """
-    layout = own_layout(stream.getvalue())
-    return BmpImageFile(stream) if layout is None else _OwnBmp(stream, layout)
+    source = stream.getvalue()
+    layout = own_layout(source)
+    image = BmpImageFile(stream) if layout is None else _OwnBmp(stream, layout)
+    image.info["icc_profile"] = profile_of(source)
+    return image

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from typing import Any, cast
 
 from PIL import ImageFile
@@ -11,18 +10,32 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from imgproc.pipeline.images.guards.faults import FAULTS
 from imgproc.pipeline.images.jpeg.jpeg_eighths import simplejpeg
+from imgproc.pipeline.images.jpeg.jpeg_segments import (
+    EXIF,
+    EXIF_NAME,
+    MARKER,
+    PIECE_AT,
+    PROFILE,
+    PROFILE_NAME,
+    SCAN,
+    metadata,
+    segments,
+)
 
 END = b"\xff\xd9"
-SEGMENT = re.compile(rb"\xff+([\xc0-\xcf\xd8-\xfe])(..)", re.DOTALL)
-SCAN, EXIF, PROFILE, ADOBE, TABLES = 0xDA, 0xE1, 0xE2, 0xEE, 0xC4
+ADOBE, TABLES = 0xEE, 0xC4
 COEFFICIENTS = 64
 
 
 class Jpeg(JpegImageFile):
-    """Does not read the DPI from Exif: we ignore it, and it may be a table of millions of numbers."""
+    """Takes Exif and the profile from the segments that Chromium takes them from."""
+
+    def _open(self) -> None:
+        super()._open()
+        self.info.update(metadata(cast("io.BytesIO", self.fp).getvalue()))
 
     def _read_dpi_from_exif(self) -> None:
-        """No-op: we ignore the DPI."""
+        """No-op: we ignore the DPI, which may be a table of millions of numbers."""
 
     def load(self) -> Any:
         """Decode, with an end marker where it alone is missing.
@@ -70,7 +83,7 @@ def _has_all_scans(source: bytes) -> bool:
     """Whether the scans of a progressive JPEG reach the last bit of each coefficient; others have all in one pass."""
     components, sent = {}, set()
     position = 2
-    while found := SEGMENT.search(source, position):
+    while found := MARKER.search(source, position):
         kind, start = found[1][0], found.end()
         if kind in range(0xC0, 0xD0) and kind not in {TABLES, 0xC8, 0xCC}:
             if kind not in {0xC2, 0xCA}:
@@ -91,19 +104,15 @@ def _without_odd_segments(source: bytes) -> bytes | None:
     None where that changes nothing.
     """
     kept, position = [source[:2]], 2
-    while found := SEGMENT.match(source, position):
-        kind, length = found[1][0], int.from_bytes(found[2], "big")
-        if kind == SCAN or length < 2:
-            break
-        end = found.end() + length - 2
-        if kind not in range(0xE0, 0xF0) or _is_used(kind, source[found.end() : end]):
-            kept.append(source[position:end])
-        position = end
+    for segment in segments(source):
+        if segment.kind not in range(0xE0, 0xF0) or _is_used(segment.kind, source[segment.body : segment.end]):
+            kept.append(source[segment.start : segment.end])
+        position = segment.end
     plain = b"".join(kept) + source[position:]
     return plain if plain != source else None
 
 
 def _is_used(kind: int, body: bytes) -> bool:
     if kind == PROFILE:
-        return body.startswith(b"ICC_PROFILE\0") and len(body) >= 14
-    return (kind == EXIF and body.startswith(b"Exif\0\0")) or (kind == ADOBE and len(body) >= 12)
+        return body.startswith(PROFILE_NAME) and len(body) >= PIECE_AT
+    return (kind == EXIF and body.startswith(EXIF_NAME)) or (kind == ADOBE and len(body) >= 12)

@@ -112,7 +112,8 @@ def _sort(source: bytes, chunk: _Chunk, found: _Found) -> None:
         if kind not in {b"cICP", b"mDCV", b"cLLI"} or b"PLTE" not in found.kinds:
             found.colours[kind] = content
     elif kind == b"eXIf":
-        found.kept.append(chunk)
+        if not content.startswith(b"Exif"):  # The header of a JPEG's Exif, with which browsers do not read it.
+            found.kept.append(chunk)
     elif _fits(source, len(content), found.kinds):
         found.kept.append(chunk)
         found.key = content

@@ -45,7 +45,7 @@ def open_icon(stream: IO[bytes]) -> ImageFile.ImageFile:
         check_parts(body, "png")
         return PngImageFile(io.BytesIO(body))
     _, width, height = struct.unpack_from("<Iii", body)
-    if not (0 < width <= MAX_SIDE and 0 < height <= 2 * MAX_SIDE):
+    if not (0 < width <= MAX_SIDE and 0 < abs(height) <= 2 * MAX_SIDE):  # Rows from the top have a height below 0.
         raise unusual("icon", f"a bitmap of more than {MAX_SIDE:,} pixels a side")
     return _Bitmap(io.BytesIO(body))
 
@@ -65,7 +65,7 @@ class _Bitmap(DibImageFile):
         self._size = self.width, self.height // 2
         whole: Any = self.tile[0]
         name, _, offset, (raw, stride, direction) = whole
-        self._mask_at = offset + stride * self.height
+        self._mask_at, self._direction = offset + stride * self.height, direction
         if raw == "BGRX":
             self._mode, raw = "RGBA", "BGRA"
         self.tile = [ImageFile._Tile(name, (0, 0, *self.size), offset, (raw, stride, direction))]
@@ -80,5 +80,5 @@ class _Bitmap(DibImageFile):
         self.fp.seek(self._mask_at)
         mask = self.fp.read(stride * self.height)
         if len(mask) == stride * self.height:  # Some icons have none.
-            picture.putalpha(Image.frombytes("1", self.size, mask, "raw", "1;I", stride, -1).convert("L"))
+            picture.putalpha(Image.frombytes("1", self.size, mask, "raw", "1;I", stride, self._direction).convert("L"))
         self.im, self._mode, self.palette = picture.im, "RGBA", None

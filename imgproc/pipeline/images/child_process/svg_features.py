@@ -1,0 +1,110 @@
+"""Finds what browsers draw and librsvg does not: it would be left out without a word, or drawn in black.
+
+A part that gives librsvg something else to draw, as `<switch>` and an earlier declaration do, is no reason to refuse a
+drawing. Animations and text have rules of their own: the first state, and a font of the server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from xml.parsers import expat
+
+from imgproc.core.errors import CompressError
+
+MISSING = {"textPath": "text on a path", "foreignObject": "HTML (foreignObject)"}
+NOT_SHOWN = {"defs", "switch"}  # elements whose parts may not be shown, or have others in their place
+BACKGROUND = re.compile(r"(?<![\w-])background(?:-color)?\s*:\s*([^;]*)", re.IGNORECASE)
+WHITE = re.compile(r"(none|transparent|white|#fff(fff)?|rgb\(255,\s?255,\s?255\)|light-dark\(.*)?\s*$", re.IGNORECASE)
+COLOURS = {"fill", "stroke", "stop-color", "flood-color", "lighting-color", "color"}
+FUNCTIONS = re.compile(r"(?<![\w-])(var|calc|color-mix|color|lab|lch|oklab|oklch|light-dark)\(", re.IGNORECASE)
+SHAPES = re.compile(r"\s*(circle|ellipse|inset|polygon|path|rect|xywh)\(", re.IGNORECASE)
+COLOUR_FILTERS = re.compile(r"(brightness|contrast|grayscale|hue-rotate|invert|saturate|sepia)\(", re.IGNORECASE)
+# A page on a screen does not use these rules, or uses them later.
+UNUSED = re.compile(
+    r"/\*.*?\*/|@(?:-\w+-)?(?:keyframes|media(?=[^{]{0,99}(?:dark|print|reduced|forced))(?![^{]{0,99}\bnot\b))[^{]*"
+    r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}",
+    re.IGNORECASE | re.DOTALL,
+)
+RULES = re.compile(r"@(?:media|supports|layer|container|scope|namespace)\b|:(?:is|where|has)\(", re.IGNORECASE)
+BLOCK = re.compile(r"\{([^{}]*)\}")
+
+
+def check_features(source: bytes) -> None:
+    """Refuse a drawing that librsvg would draw otherwise than browsers do.
+
+    Raises:
+        CompressError: `unsupported_format`, with the name of what it uses.
+        SyntaxError: it is not XML.
+    """
+    if feature := next(_features(source), None):
+        detail = f"The drawing uses {feature}, which only browsers draw as it is meant; export it as PNG."
+        raise CompressError(detail, code="unsupported_format")
+
+
+def _features(source: bytes) -> Iterator[str]:
+    found: list[str] = []
+    open_elements: list[str] = []
+    styles: list[str] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        found.extend(_of_element(name, attributes, set(open_elements)))
+        open_elements.append(name)
+
+    def text(data: str) -> None:
+        if open_elements[-1:] == ["style"]:
+            styles.append(data)
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.CharacterDataHandler = start, text
+    parser.EndElementHandler = lambda _: open_elements.pop()
+    try:
+        parser.Parse(source, True)
+    except expat.ExpatError as error:
+        raise SyntaxError("not XML") from error
+    yield from found
+    yield from _of_sheet("".join(styles))
+
+
+def _of_element(name: str, attributes: dict[str, str], outer: set[str]) -> Iterator[str]:
+    if name in MISSING and outer.isdisjoint(NOT_SHOWN) and "requiredExtensions" not in attributes:
+        yield MISSING[name]
+    if not outer and "transform" in attributes:
+        yield "a transform of the whole drawing"
+    if not outer and (behind := BACKGROUND.search(attributes.get("style", ""))) and not WHITE.match(behind[1]):
+        yield "a background"
+    for attribute in attributes.keys() & COLOURS:
+        if used := FUNCTIONS.search(attributes[attribute]):
+            yield f"the function {used[1]}()"
+    if SHAPES.match(attributes.get("clip-path", "")):
+        yield "a CSS shape to clip by"
+    yield from _of_block(attributes.get("style", ""), attributes)
+
+
+def _of_sheet(sheet: str) -> Iterator[str]:
+    used = UNUSED.sub("", sheet)
+    if rule := RULES.search(used):
+        yield f"the CSS {rule[0].rstrip('(')}"
+    for block in BLOCK.findall(used):
+        yield from _of_block(block, ())
+
+
+def _of_block(block: str, before: Collection[str]) -> Iterator[str]:
+    """The features of declarations; one that comes after another of its property has something else to draw."""
+    declared = set(before)
+    for declaration in block.split(";"):
+        name, value = (part.strip() for part in declaration.lower().partition(":")[::2])
+        if name.startswith("--"):
+            continue
+        if (used := FUNCTIONS.search(value)) and name not in declared:
+            yield f"the function {used[1]}()"
+        if name == "clip-path" and SHAPES.match(value):
+            yield "a CSS shape to clip by"
+        if name == "d":
+            yield "a path in CSS"
+        if name == "filter" and COLOUR_FILTERS.search(value):
+            yield "a CSS filter of colours"
+        declared.add(name)
+    if "transform" in declared and declared & {"transform-origin", "transform-box"}:
+        yield "transform-origin"
