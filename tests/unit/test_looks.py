@@ -93,17 +93,14 @@ def test_only_thin_strokes_of_strong_colour_count(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
-def test_photographs_are_encoded_as_before(name: str) -> None:
-    """At the default options, to the byte."""
-    made = compress(encode(photo(name), "JPEG", quality=90), options=CompressOptions(), max_pixels=10**7)
-    assert sampling(made.body) == HALF
-    assert made.body == usual(
-        decode(
-            compress(
-                encode(photo(name), "JPEG", quality=90), options=CompressOptions(format="png"), max_pixels=10**7
-            ).body
-        )
-    )
+def test_photographs_have_the_usual_pixels(name: str) -> None:
+    """At the default options a JPEG shows what libjpeg-turbo makes of the picture by itself, in fewer bytes."""
+    source = encode(photo(name), "JPEG", quality=90)
+    made = compress(source, options=CompressOptions(), max_pixels=10**7).body
+    plain = usual(decode(compress(source, options=CompressOptions(format="png"), max_pixels=10**7).body))
+    assert sampling(made) == HALF
+    assert decode(made).tobytes() == decode(plain).tobytes()
+    assert len(made) < 0.98 * len(plain)
 
 
 @pytest.mark.parametrize("options", [{}, {"quality": 80}, {"quality": "smart"}], ids=str)
@@ -148,14 +145,12 @@ def usual(picture: Image.Image, *, quality: int = 50) -> bytes:
 
 
 def test_smooth_and_small_jpegs_get_tables_of_their_own() -> None:
-    """The pixels are the same, in fewer bytes; the JPEG of a photograph is the usual one."""
+    """The pixels are the same, in fewer bytes."""
     backdrop = Image.radial_gradient("L").resize((900, 900)).point(lambda level: 250 - level // 4).convert("RGB")
     for picture, most in ((backdrop, 0.5), (photo("coffee").resize((90, 60)), 0.85), (Image.new("L", (400, 400)), 0.5)):
         made = save_jpeg(picture, quality=50)
         assert len(made) < most * len(usual(picture))
         assert decode(made).tobytes() == decode(usual(picture)).tobytes()
-    for name in ("astronaut", "coffee", "chelsea", "rocket"):
-        assert save_jpeg(photo(name), quality=50) == usual(photo(name))
 
 
 @pytest.mark.parametrize("quality", [1, 50, 80, 95])

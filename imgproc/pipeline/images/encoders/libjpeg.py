@@ -1,0 +1,174 @@
+"""Encodes JPEG by the libjpeg-turbo that is linked to Pillow, with Huffman tables that Pillow cannot pass on.
+
+Its functions belong to the stable interface of libjpeg 6b (https://github.com/libjpeg-turbo/libjpeg-turbo, libjpeg.txt).
+They read the pixels where Pillow holds them, and run without the GIL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from cffi import FFI
+from PIL import Image, _imaging, features
+
+FUNCTIONS = """
+    typedef struct { uint8_t bits[17], huffval[256]; int sent_table; } JHUFF_TBL;
+    typedef struct { uint16_t quantval[64]; int sent_table; } JQUANT_TBL;
+    typedef struct { int component_id, component_index, h_samp_factor, v_samp_factor; } jpeg_component_info;
+    typedef struct { void *error_exit; char room[1024]; } jpeg_error_mgr;
+    typedef struct {
+        jpeg_error_mgr *err; void *mem, *progress, *client_data; int is_decompressor, global_state; void *dest;
+        unsigned image_width, image_height; int input_components, in_color_space; double input_gamma;
+        int data_precision, num_components, jpeg_color_space; jpeg_component_info *comp_info;
+        JQUANT_TBL *quant_tbl_ptrs[4]; JHUFF_TBL *dc_huff_tbl_ptrs[4], *ac_huff_tbl_ptrs[4];
+        uint8_t arith_dc_L[16], arith_dc_U[16], arith_ac_K[16]; int num_scans; void *scan_info;
+        int raw_data_in, arith_code, optimize_coding, CCIR601_sampling, smoothing_factor, dct_method;
+        unsigned restart_interval; int restart_in_rows;
+        int write_JFIF_header; uint8_t JFIF_major_version, JFIF_minor_version, density_unit;
+        uint16_t X_density, Y_density; int write_Adobe_marker; unsigned next_scanline;
+        int progressive_mode, max_h_samp_factor, max_v_samp_factor; unsigned total_iMCU_rows;
+        int comps_in_scan; void *cur_comp_info[4]; unsigned MCUs_per_row, MCU_rows_in_scan;
+        int blocks_in_MCU, MCU_membership[10], Ss, Se, Ah, Al;
+        void *master, *main, *prep, *coef, *marker, *cconvert, *downsample, *fdct, *entropy, *script_space;
+        int script_space_size;
+    } jpeg_compress_struct;
+    void jpeg_std_error(jpeg_error_mgr *);
+    void jpeg_CreateCompress(jpeg_compress_struct *, int version, size_t structsize);
+    void jpeg_set_defaults(jpeg_compress_struct *);
+    void jpeg_set_quality(jpeg_compress_struct *, int quality, int force_baseline);
+    void jpeg_mem_dest(jpeg_compress_struct *, unsigned char **, unsigned long *);
+    void jpeg_start_compress(jpeg_compress_struct *, int write_all_tables);
+    unsigned jpeg_write_scanlines(jpeg_compress_struct *, uintptr_t *rows, unsigned);
+    void jpeg_finish_compress(jpeg_compress_struct *);
+    void jpeg_destroy_compress(jpeg_compress_struct *);
+    void abort(void);
+    void free(void *);
+    typedef struct ArrowArray {
+        int64_t length, null_count, offset, n_buffers, n_children;
+        const void **buffers; struct ArrowArray **children;
+    } ArrowArray;
+"""
+VERSION = 62  # of libjpeg's interface: Pillow's wheels have 6b
+GREY, RGBX = 1, 7  # J_COLOR_SPACE: Pillow holds RGB in four bytes a pixel
+STRIP_ROWS = 16  # of a picture that Pillow does not hold in one piece; more would miss the cache
+WHITE_DC = 8 * 127  # the DC coefficient of a white block (ITU-T T.81, A.3.3)
+LEAST_WHITE_DC = 8 * 126.5  # Decoders round this and above to white.
+_ffi = FFI()
+_ffi.cdef(FUNCTIONS)
+_pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+_pointer_of.restype, _pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+
+
+class Table(NamedTuple):
+    """A Huffman table: how many codes there are of each length from 0 to 16, and their values in this order."""
+
+    bits: bytes
+    values: bytes
+
+
+class Encoded(NamedTuple):
+    """A JPEG and its tables: DC and AC of lightness, then of colours."""
+
+    body: bytes
+    tables: list[Table]
+
+
+def is_available() -> bool:
+    """Whether Pillow is linked to a libjpeg-turbo with the interface we know."""
+    return _library() is not None
+
+
+def encode_jpeg(
+    picture: Image.Image,
+    *,
+    quality: int,
+    full_colours: bool,
+    tables: Iterable[Table] | None = None,
+    rows: Sequence[int] | None = None,
+) -> Encoded:
+    """The picture, in mode L or RGB, as a sequential JPEG in which white stays white; with `rows`, these alone.
+
+    Without `tables`, those are found that suit the picture best: that takes about twice as long, and 3 bytes a pixel (6
+    with full colours).
+    """
+    lib = _library()
+    rows = range(picture.height) if rows is None else rows
+    job, errors = _ffi.new("jpeg_compress_struct *"), _ffi.new("jpeg_error_mgr *")
+    body, size = _ffi.new("unsigned char **"), _ffi.new("unsigned long *")
+    lib.jpeg_std_error(errors)
+    # libjpeg must not return from an error. With our settings there is one that can happen: no memory is left.
+    errors.error_exit = _ffi.cast("void *", lib.abort)
+    job.err = errors
+    lib.jpeg_CreateCompress(job, VERSION, _ffi.sizeof("jpeg_compress_struct"))
+    try:
+        lib.jpeg_mem_dest(job, body, size)
+        job.image_width, job.image_height = picture.width, len(rows)
+        job.input_components, job.in_color_space = (1, GREY) if picture.mode == "L" else (4, RGBX)
+        slots = _set(lib, job, quality=quality, full_colours=full_colours)
+        job.optimize_coding = tables is None
+        for slot, table in zip(slots, tables or (), strict=False):
+            _ffi.memmove(slot.bits, table.bits, len(table.bits))
+            _ffi.memmove(slot.huffval, table.values, len(table.values))
+        lib.jpeg_start_compress(job, 1)
+        _write(lib, job, picture, rows)
+        lib.jpeg_finish_compress(job)
+        found = [Table(bytes(slot.bits), bytes(slot.huffval)[: sum(slot.bits)]) for slot in slots]
+        return Encoded(bytes(_ffi.buffer(body[0], size[0])), found)
+    finally:
+        lib.jpeg_destroy_compress(job)
+        lib.free(body[0])
+
+
+def _set(lib: Any, job: Any, *, quality: int, full_colours: bool) -> list[Any]:
+    """Set what decides about the pixels; return the places of the Huffman tables, in the order of `Encoded`."""
+    lib.jpeg_set_defaults(job)
+    lib.jpeg_set_quality(job, quality, 1)
+    steps = job.quant_tbl_ptrs[0].quantval
+    steps[0] = white_step(steps[0])
+    if full_colours:
+        job.comp_info[0].h_samp_factor = job.comp_info[0].v_samp_factor = 1
+    return [tables[number] for number in (0, 1) for tables in (job.dc_huff_tbl_ptrs, job.ac_huff_tbl_ptrs)]
+
+
+def white_step(usual: int) -> int:
+    """The largest quantization step up to `usual` that keeps white, which is the largest DC coefficient.
+
+    Some steps round it down, to 254 or as far as 248.
+    """
+    return next(step for step in range(usual, 0, -1) if round(WHITE_DC / step) * step >= LEAST_WHITE_DC)
+
+
+def _write(lib: Any, job: Any, picture: Image.Image, rows: Sequence[int]) -> None:
+    """Encode rows of a picture: where they are, or copies of strips if Pillow holds it in several pieces of memory."""
+    try:
+        _, capsule = picture.__arrow_c_array__()  # holds the pixels while it lives
+    except ValueError:
+        for first in range(0, len(rows), STRIP_ROWS):
+            strip = rows[first : first + STRIP_ROWS]
+            _write(lib, job, picture.crop((0, strip[0], picture.width, strip[-1] + 1)), range(len(strip)))
+        return
+    array = _ffi.cast("ArrowArray *", _pointer_of(capsule, b"arrow_array"))
+    start = int(_ffi.cast("uintptr_t", (array.children[0] if array.n_children else array).buffers[1]))
+    stride = picture.width * job.input_components
+    places = _ffi.new("uintptr_t[]", [start + stride * row for row in rows])
+    done = 0
+    while done < len(rows):
+        done += lib.jpeg_write_scanlines(job, places + done, len(rows) - done)
+
+
+@cache
+def _library() -> Any:
+    """The libjpeg-turbo that Pillow's extension module is linked to, whose handle finds the functions; None for others.
+
+    Another interface would have another structure, and a static library has no functions to find.
+    """
+    if not features.check_feature("libjpeg_turbo") or features.version_codec("jpg") != f"{VERSION / 10}":
+        return None
+    lib: Any = _ffi.dlopen(_imaging.__file__)
+    try:
+        return lib if lib.jpeg_mem_dest else None
+    except AttributeError:
+        return None
