@@ -36,6 +36,8 @@ PICTURES = {
     "grey noise": noise("L", (301, 300)),
     "pixels of another owner": Image.frombuffer("L", (501, 300), os.urandom(501 * 300), "raw", "L", 0, 1),
     "several pieces of memory": photo("coffee").resize((2600, 2601)),
+    "a low strip": photo("coffee").resize((65_500, 9)),
+    "a narrow strip": photo("coffee").resize((2, 65_500)),
     "one colour": Image.new("RGB", (400, 400), (200, 40, 10)),
 }
 
@@ -104,6 +106,19 @@ def test_another_libjpeg_gives_the_same_pixels(monkeypatch: pytest.MonkeyPatch, 
     ours = save_jpeg(photo("coffee"), quality=quality)
     monkeypatch.setattr(libjpeg, "is_available", lambda: False)
     assert decode(save_jpeg(photo("coffee"), quality=quality)).tobytes() == decode(ours).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "CMYK", "P", "1", "I;16", "F"])
+def test_refuses_pixels_that_it_would_misread(mode: str) -> None:
+    """libjpeg reads memory; it knows nothing of Pillow's modes."""
+    with pytest.raises(OSError, match="L and RGB"):
+        encode_jpeg(Image.new(mode, (20, 20)), quality=50, full_colours=False)
+
+
+def test_refuses_no_rows() -> None:
+    """libjpeg would end the process."""
+    with pytest.raises(OSError, match="L and RGB"):
+        encode_jpeg(Image.new("RGB", (20, 20)), quality=50, full_colours=False, rows=[])
 
 
 def test_threads_do_not_disturb_each_other() -> None:

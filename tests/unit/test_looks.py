@@ -13,8 +13,8 @@ from imgproc.pipeline.images.colour.colours import flatten
 from imgproc.pipeline.images.compress import CompressOptions, compress
 from imgproc.pipeline.images.encoders.avif_grid import encode_grid
 from imgproc.pipeline.images.encoders.encode import encode as encode_rendition
-from imgproc.pipeline.images.encoders.mozjpeg import encode_mozjpeg
 from imgproc.pipeline.images.encoders.plain_jpeg import save_jpeg
+from imgproc.pipeline.images.encoders.strong_jpeg import encode_strong, repacked
 from imgproc.pipeline.images.encoders.thin_colours import has_thin_colours
 from imgproc.pipeline.images.guards.cost import CpuTime
 from tests.support.photographs import decode, encode, photo, psnr
@@ -126,7 +126,7 @@ def sampling(body: bytes) -> int:
 
 def test_only_pictures_that_need_it_get_colours_at_full_size() -> None:
     """Pictures beyond 8 million pixels do not get them, because their strokes are wider."""
-    for encoder in (save_by_encode, lambda picture: encode_mozjpeg(picture, 57)):
+    for encoder in (save_by_encode, encode_strong):
         assert [sampling(encoder(picture)) for picture in (text(), photo("coffee"))] == [FULL, HALF]
     assert sampling(save_by_encode(text(size=(4200, 2100), height=60))) == HALF
 
@@ -178,17 +178,15 @@ def darkest(picture: Image.Image) -> int:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-@pytest.mark.parametrize("encoder", ["jpeg", "mozjpeg", "webp"])
+@pytest.mark.parametrize("encoder", ["jpeg", "webp"])
 def test_white_stays_white_at_every_quality(encoder: str, mode: str) -> None:
     """The encoders themselves make it 254 at a fifth of the qualities, and as little as 248."""
     picture, white = on_white().convert(mode), Image.new(mode, (160, 160), "white")
     for quality in range(1, 96):
         for each in (picture, white):
-            if encoder == "mozjpeg":
-                body = encode_mozjpeg(each, quality)
-            else:
-                body = encode_rendition(each, target=encoder, quality=quality)
+            body = encode_rendition(each, target=encoder, quality=quality)
             assert darkest(decode(body)) == 255, quality
+    assert darkest(decode(repacked(encode_strong(picture)))) == 255
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])

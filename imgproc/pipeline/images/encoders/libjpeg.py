@@ -1,18 +1,21 @@
 """Encodes JPEG by the libjpeg-turbo that is linked to Pillow, with Huffman tables that Pillow cannot pass on.
 
-Its functions belong to the stable interface of libjpeg 6b (https://github.com/libjpeg-turbo/libjpeg-turbo, libjpeg.txt).
-They read the pixels where Pillow holds them, and run without the GIL.
+Its functions belong to the stable interface of libjpeg 6b (https://github.com/libjpeg-turbo/libjpeg-turbo). They
+read the pixels where Pillow holds them, and run without the GIL.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from cffi import FFI
 from PIL import Image, _imaging, features
+
+from imgproc.pipeline.images.encoders.scratch import written
 
 FUNCTIONS = """
     typedef struct { uint8_t bits[17], huffval[256]; int sent_table; } JHUFF_TBL;
@@ -39,20 +42,22 @@ FUNCTIONS = """
     void jpeg_CreateCompress(jpeg_compress_struct *, int version, size_t structsize);
     void jpeg_set_defaults(jpeg_compress_struct *);
     void jpeg_set_quality(jpeg_compress_struct *, int quality, int force_baseline);
-    void jpeg_mem_dest(jpeg_compress_struct *, unsigned char **, unsigned long *);
+    void jpeg_stdio_dest(jpeg_compress_struct *, void *file);
     void jpeg_start_compress(jpeg_compress_struct *, int write_all_tables);
     unsigned jpeg_write_scanlines(jpeg_compress_struct *, uintptr_t *rows, unsigned);
     void jpeg_finish_compress(jpeg_compress_struct *);
     void jpeg_destroy_compress(jpeg_compress_struct *);
     void abort(void);
-    void free(void *);
+    void *fdopen(int, const char *mode);
+    int fclose(void *file);
     typedef struct ArrowArray {
         int64_t length, null_count, offset, n_buffers, n_children;
         const void **buffers; struct ArrowArray **children;
     } ArrowArray;
 """
 VERSION = 62  # of libjpeg's interface: Pillow's wheels have 6b
-GREY, RGBX = 1, 7  # J_COLOR_SPACE: Pillow holds RGB in four bytes a pixel
+SAMPLES = {"L": (1, 1), "RGB": (4, 7)}  # bytes that Pillow holds for each pixel, and libjpeg's J_COLOR_SPACE
+MAX_SIDE = 65_500  # JPEG_MAX_DIMENSION
 STRIP_ROWS = 16  # of a picture that Pillow does not hold in one piece; more would miss the cache
 WHITE_DC = 8 * 127  # the DC coefficient of a white block (ITU-T T.81, A.3.3)
 LEAST_WHITE_DC = 8 * 126.5  # Decoders round this and above to white.
@@ -88,46 +93,67 @@ def encode_jpeg(
     full_colours: bool,
     tables: Iterable[Table] | None = None,
     rows: Sequence[int] | None = None,
+    steps: Sequence[Sequence[int]] = (),
 ) -> Encoded:
     """The picture, in mode L or RGB, as a sequential JPEG in which white stays white; with `rows`, these alone.
 
+    `steps` are quantization tables of lightness and colours, row by row, in place of those of the quality.
+
     Without `tables`, those are found that suit the picture best: that takes about twice as long, and 3 bytes a pixel (6
     with full colours).
+
+    Raises:
+        OSError: libjpeg would refuse the picture.
     """
-    lib = _library()
     rows = range(picture.height) if rows is None else rows
+    if picture.mode not in SAMPLES or not rows or max(picture.size) > MAX_SIDE:
+        raise OSError(f"libjpeg encodes L and RGB of 1 to {MAX_SIDE:,} pixels a side")
+    found: list[Table] = []
+
+    def write(file: IO[bytes]) -> None:
+        found.extend(_write(file, picture, rows, tables, quality=quality, full_colours=full_colours, steps=steps))
+
+    return Encoded(written(write), found)
+
+
+def _write(
+    file: IO[bytes], picture: Image.Image, rows: Sequence[int], tables: Iterable[Table] | None, **settings: Any
+) -> list[Table]:
+    """Encode to a file descriptor; return the Huffman tables, those that were found if none are given."""
+    lib = _library()
     job, errors = _ffi.new("jpeg_compress_struct *"), _ffi.new("jpeg_error_mgr *")
-    body, size = _ffi.new("unsigned char **"), _ffi.new("unsigned long *")
     lib.jpeg_std_error(errors)
-    # libjpeg must not return from an error. With our settings there is one that can happen: no memory is left.
+    # libjpeg must not return from an error. One can happen after the checks of `encode_jpeg`: no memory is left.
     errors.error_exit = _ffi.cast("void *", lib.abort)
     job.err = errors
     lib.jpeg_CreateCompress(job, VERSION, _ffi.sizeof("jpeg_compress_struct"))
+    stream = lib.fdopen(os.dup(file.fileno()), b"wb")
     try:
-        lib.jpeg_mem_dest(job, body, size)
+        lib.jpeg_stdio_dest(job, stream)
         job.image_width, job.image_height = picture.width, len(rows)
-        job.input_components, job.in_color_space = (1, GREY) if picture.mode == "L" else (4, RGBX)
-        slots = _set(lib, job, quality=quality, full_colours=full_colours)
+        job.input_components, job.in_color_space = SAMPLES[picture.mode]
+        slots = _set(lib, job, **settings)
         job.optimize_coding = tables is None
         for slot, table in zip(slots, tables or (), strict=False):
             _ffi.memmove(slot.bits, table.bits, len(table.bits))
             _ffi.memmove(slot.huffval, table.values, len(table.values))
         lib.jpeg_start_compress(job, 1)
-        _write(lib, job, picture, rows)
+        _write_rows(lib, job, picture, rows)
         lib.jpeg_finish_compress(job)
-        found = [Table(bytes(slot.bits), bytes(slot.huffval)[: sum(slot.bits)]) for slot in slots]
-        return Encoded(bytes(_ffi.buffer(body[0], size[0])), found)
+        return [Table(bytes(slot.bits), bytes(slot.huffval)[: sum(slot.bits)]) for slot in slots]
     finally:
         lib.jpeg_destroy_compress(job)
-        lib.free(body[0])
+        lib.fclose(stream)
 
 
-def _set(lib: Any, job: Any, *, quality: int, full_colours: bool) -> list[Any]:
+def _set(lib: Any, job: Any, *, quality: int, full_colours: bool, steps: Sequence[Sequence[int]]) -> list[Any]:
     """Set what decides about the pixels; return the places of the Huffman tables, in the order of `Encoded`."""
     lib.jpeg_set_defaults(job)
     lib.jpeg_set_quality(job, quality, 1)
-    steps = job.quant_tbl_ptrs[0].quantval
-    steps[0] = white_step(steps[0])
+    for place, table in zip(job.quant_tbl_ptrs[0:2], steps, strict=False):
+        place.quantval = table
+    lightness = job.quant_tbl_ptrs[0].quantval
+    lightness[0] = white_step(lightness[0])
     if full_colours:
         job.comp_info[0].h_samp_factor = job.comp_info[0].v_samp_factor = 1
     return [tables[number] for number in (0, 1) for tables in (job.dc_huff_tbl_ptrs, job.ac_huff_tbl_ptrs)]
@@ -141,14 +167,14 @@ def white_step(usual: int) -> int:
     return next(step for step in range(usual, 0, -1) if round(WHITE_DC / step) * step >= LEAST_WHITE_DC)
 
 
-def _write(lib: Any, job: Any, picture: Image.Image, rows: Sequence[int]) -> None:
+def _write_rows(lib: Any, job: Any, picture: Image.Image, rows: Sequence[int]) -> None:
     """Encode rows of a picture: where they are, or copies of strips if Pillow holds it in several pieces of memory."""
     try:
         _, capsule = picture.__arrow_c_array__()  # holds the pixels while it lives
     except ValueError:
         for first in range(0, len(rows), STRIP_ROWS):
             strip = rows[first : first + STRIP_ROWS]
-            _write(lib, job, picture.crop((0, strip[0], picture.width, strip[-1] + 1)), range(len(strip)))
+            _write_rows(lib, job, picture.crop((0, strip[0], picture.width, strip[-1] + 1)), range(len(strip)))
         return
     array = _ffi.cast("ArrowArray *", _pointer_of(capsule, b"arrow_array"))
     start = int(_ffi.cast("uintptr_t", (array.children[0] if array.n_children else array).buffers[1]))
@@ -169,6 +195,6 @@ def _library() -> Any:
         return None
     lib: Any = _ffi.dlopen(_imaging.__file__)
     try:
-        return lib if lib.jpeg_mem_dest else None
+        return lib if lib.jpeg_stdio_dest else None
     except AttributeError:
         return None

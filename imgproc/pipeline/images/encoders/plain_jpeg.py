@@ -12,8 +12,10 @@ from imgproc.pipeline.images.encoders import libjpeg
 from imgproc.pipeline.images.encoders.huffman import completed, sampled
 from imgproc.pipeline.images.encoders.scratch import written
 
-# A small or smooth picture takes little time, so it gets the best Huffman tables; others get those of a sample (ADR 42).
-SMALL_PIXELS = 256 * 256
+# A small, low or smooth picture takes little time, so it gets the best Huffman tables; others get those of a sample
+# (ADR 42).
+SMALL_PIXELS = 320 * 320  # A sample of so few pixels takes as long as all.
+LOW_ROWS = 128  # too few to take stripes from
 SMOOTH_BYTES_A_PIXEL = 0.05
 
 
@@ -22,7 +24,7 @@ def save_jpeg(picture: Image.Image, *, quality: int, subsampling: str = "4:2:0")
     if not libjpeg.is_available():
         return _save_by_pillow(picture, quality=quality, subsampling=subsampling)
     pixels, full_colours, tables = picture.width * picture.height, subsampling == "4:4:4", None
-    if pixels > SMALL_PIXELS:
+    if pixels > SMALL_PIXELS and picture.height >= LOW_ROWS:
         sample, share = sampled(picture, quality=quality, full_colours=full_colours)
         if len(sample.body) > SMOOTH_BYTES_A_PIXEL * share * pixels:
             tables = completed(sample.tables)
