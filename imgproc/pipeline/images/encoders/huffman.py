@@ -13,7 +13,7 @@ from PIL import Image
 from imgproc.pipeline.images.encoders.libjpeg import Encoded, Table, encode_jpeg
 
 STRIPE = 16  # rows: one row of blocks, with colours at half size
-STRIPES = (4, 8)  # at least and at most
+STRIPES = (3, 8)  # at least and at most
 EACH = 8  # rows of blocks that a stripe stands for, within these bounds
 LONGEST = 16  # bits of a code (ITU-T T.81, C)
 # All values that can occur: sizes of differences; and runs of zeros with sizes, the end of a block, and 16 zeros.

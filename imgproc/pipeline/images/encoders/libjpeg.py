@@ -75,7 +75,7 @@ class Table(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """A JPEG and its tables: DC and AC of lightness, then of colours."""
+    """A JPEG, and the tables that were found for it: DC and AC of lightness, then of colours."""
 
     body: bytes
     tables: list[Table]
@@ -119,7 +119,7 @@ def encode_jpeg(
 def _write(
     file: IO[bytes], picture: Image.Image, rows: Sequence[int], tables: Iterable[Table] | None, **settings: Any
 ) -> list[Table]:
-    """Encode to a file descriptor; return the Huffman tables, those that were found if none are given."""
+    """Encode to a file descriptor; return the Huffman tables that were found, if none are given."""
     lib = _library()
     job, errors = _ffi.new("jpeg_compress_struct *"), _ffi.new("jpeg_error_mgr *")
     lib.jpeg_std_error(errors)
@@ -140,10 +140,15 @@ def _write(
         lib.jpeg_start_compress(job, 1)
         _write_rows(lib, job, picture, rows)
         lib.jpeg_finish_compress(job)
-        return [Table(bytes(slot.bits), bytes(slot.huffval)[: sum(slot.bits)]) for slot in slots]
+        return [_found(slot) for slot in slots] if tables is None else []
     finally:
         lib.jpeg_destroy_compress(job)
         lib.fclose(stream)
+
+
+def _found(slot: Any) -> Table:
+    bits = _ffi.buffer(slot.bits)[:]
+    return Table(bits, _ffi.buffer(slot.huffval, sum(bits))[:])
 
 
 def _set(lib: Any, job: Any, *, quality: int, full_colours: bool, steps: Sequence[Sequence[int]]) -> list[Any]:
