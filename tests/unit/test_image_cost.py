@@ -243,16 +243,27 @@ def test_a_grid_of_the_most_tiles_is_read(tiles: int) -> None:
 def test_the_search_ends_with_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     """No probe starts without enough time left; the plain rendition is the fallback."""
     source, probes = encode(photo("coffee"), "PNG"), list[int]()
-    encoder, first = smart.STRONGER["jpeg"]
+    encoder, first = smart.STRONGER["webp"]
 
     def note(picture: Image.Image, quality: int) -> bytes:
         probes.append(quality)
         return encoder(picture, quality)
 
-    monkeypatch.setitem(smart.STRONGER, "jpeg", (note, first))
+    monkeypatch.setitem(smart.STRONGER, "webp", (note, first))
     monkeypatch.setattr(cost, "IMAGE_SECONDS", 0)
-    assert run(source, quality="smart").body == run(source).body
+    assert run(source, quality="smart", format="webp").body == run(source, format="webp").body
     assert probes == []
+
+
+def test_a_smart_jpeg_is_not_packed_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packing takes longer than all else; without it the JPEG is sequential."""
+    source = encode(photo("coffee"), "PNG")
+    packed = run(source, quality="smart", scale=1)
+    monkeypatch.setattr(cost, "IMAGE_SECONDS", 0)
+    made = run(source, quality="smart", scale=1)
+    assert "progressive" in decode(packed.body).info
+    assert "progressive" not in decode(made.body).info
+    assert decode(made.body).tobytes() == decode(packed.body).tobytes()
 
 
 def test_smart_png_falls_back_to_plain_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,14 +311,15 @@ def test_any_exception_of_an_encoder_is_a_compress_error(
 
     source = encode(photo("coffee"), "BMP")
     monkeypatch.setattr(Image.Image, "save", fail)
-    monkeypatch.setattr(encoding, "save_webp", fail)
+    for encoder in ("save_jpeg", "save_webp"):
+        monkeypatch.setattr(encoding, encoder, fail)
     with pytest.raises(CompressError) as refused:
         run(source, quality=quality, format=target)
     assert refused.value.code == "encode_failed"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
-@pytest.mark.parametrize("step", ["distance", "layers", "_search", "_lossless"])
+@pytest.mark.parametrize("step", ["distance", "layers", "_search", "_lossless", "encode_strong", "repacked"])
 def test_a_step_of_the_search_that_fails_costs_nothing(
     monkeypatch: pytest.MonkeyPatch, fault: Exception, step: str
 ) -> None:
@@ -316,7 +328,7 @@ def test_a_step_of_the_search_that_fails_costs_nothing(
     def fail(*_: object, **__: Any) -> None:
         raise fault
 
-    source, target = encode(photo("coffee"), "PNG"), "png" if step == "_lossless" else "jpeg"
+    source, target = encode(photo("coffee"), "PNG"), {"_lossless": "png", "_search": "webp"}.get(step, "jpeg")
     monkeypatch.setattr(smart, step, fail)
     assert run(source, quality="smart", format=target).body == run(source, format=target).body
 

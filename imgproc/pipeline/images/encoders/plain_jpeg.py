@@ -8,38 +8,44 @@ from typing import Any
 
 from PIL import Image
 
+from imgproc.pipeline.images.encoders import libjpeg
+from imgproc.pipeline.images.encoders.huffman import completed, sampled
 from imgproc.pipeline.images.encoders.scratch import written
 
-# Huffman tables of its own save 2% of a photograph's bytes, and take as long as the rest of the encoder. So only a
-# picture of few pixels gets them, which saves 5% to 20%, and one that its file shows to be smooth: 15% to 60% (ADR 31).
-SMALL_PIXELS = 128 * 128
+# A small, low or smooth picture takes little time, so it gets the best Huffman tables; others get those of a sample
+# (ADR 42).
+SMALL_PIXELS = 320 * 320  # A sample of so few pixels takes as long as all.
+LOW_ROWS = 128  # too few to take stripes from
 SMOOTH_BYTES_A_PIXEL = 0.05
-WHITE_DC = 8 * 127  # the DC coefficient of a white block (ITU-T T.81, A.3.3)
-LEAST_WHITE_DC = 8 * 126.5  # Decoders round this and above to white.
 
 
-def save_jpeg(picture: Image.Image, *, quality: int, **settings: Any) -> bytes:
+def save_jpeg(picture: Image.Image, *, quality: int, subsampling: str = "4:2:0") -> bytes:
     """The picture, in mode L or RGB, as a sequential JPEG in which white stays white."""
+    if not libjpeg.is_available():
+        return _save_by_pillow(picture, quality=quality, subsampling=subsampling)
+    pixels, full_colours, tables = picture.width * picture.height, subsampling == "4:4:4", None
+    if pixels > SMALL_PIXELS and picture.height >= LOW_ROWS:
+        sample, share = sampled(picture, quality=quality, full_colours=full_colours)
+        if len(sample.body) > SMOOTH_BYTES_A_PIXEL * share * pixels:
+            tables = completed(sample.tables)
+    return libjpeg.encode_jpeg(picture, quality=quality, full_colours=full_colours, tables=tables).body
+
+
+def _save_by_pillow(picture: Image.Image, *, quality: int, subsampling: str) -> bytes:
+    """The same pixels with the standard Huffman tables, in more bytes."""
     tables = _white_tables(quality)
-    settings |= {"quality": 100, "qtables": tables} if tables else {"quality": quality}
-    pixels = picture.width * picture.height
-    body = None if pixels <= SMALL_PIXELS else _save(picture, **settings)
-    if body is not None and len(body) > SMOOTH_BYTES_A_PIXEL * pixels:
-        return body
-    return _save(picture, optimize=True, **settings)
+    settings: dict[str, Any] = {"qtables": tables} if tables else {"quality": quality}  # Pillow takes one of both.
+    return _save(picture, subsampling=subsampling, **settings)
 
 
 @cache
 def _white_tables(quality: int) -> list[list[int]] | None:
-    """The quantization tables of `quality` with a step that keeps white; None where they have one.
-
-    White is the largest DC coefficient. Some steps round it down, to 254 or as far as 248.
-    """
+    """The quantization tables of `quality` with a step that keeps white; None where they have one."""
     body = _save(Image.new("RGB", (8, 8), "white"), quality=quality)
     with Image.open(io.BytesIO(body), formats=["JPEG"]) as plain:
         tables = [list(table) for _, table in sorted(plain.quantization.items())]
     usual = tables[0][0]
-    tables[0][0] = next(step for step in range(usual, 0, -1) if round(WHITE_DC / step) * step >= LEAST_WHITE_DC)
+    tables[0][0] = libjpeg.white_step(usual)
     return None if tables[0][0] == usual else tables
 
 

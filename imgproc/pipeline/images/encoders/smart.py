@@ -1,7 +1,8 @@
-"""`quality=smart`: the smallest file that looks no worse than quality 50.
+"""`quality=smart`: a smaller file with the looks of quality 50.
 
-Each picture sets its own measure: the visible difference between it and its plain rendition of quality 50. A stronger
-encoder reaches the same difference with fewer bytes, and a few probes find the lowest quality that does.
+A JPEG gets quantization tables that suit the eye better. For WebP and AVIF each picture sets its own measure: the
+visible difference between it and its plain rendition of quality 50. More effort reaches the same difference with fewer
+bytes, and a few probes find the lowest quality that does. A PNG gets more effort.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from PIL import Image, ImageChops
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.encoders.encode import encode
+from imgproc.pipeline.images.encoders.libjpeg import is_available
 from imgproc.pipeline.images.encoders.likeness import Layers, distance, layers
-from imgproc.pipeline.images.encoders.mozjpeg import encode_mozjpeg
+from imgproc.pipeline.images.encoders.strong_jpeg import encode_strong, repacked
 from imgproc.pipeline.images.guards.cost import IMAGE_BYTES, CpuTime
 from imgproc.pipeline.images.guards.faults import FAULTS
 from imgproc.pipeline.images.readers import open_image
@@ -84,14 +86,24 @@ def _size(encoded: Encoded) -> int:
 def _smaller(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> Iterator[Encoded]:
     if target == "png":
         yield from _lossless(picture, time)
+    elif target == "jpeg":
+        yield _strong(picture, plain, time)
     else:
         yield _search(picture, plain, target=target, time=time)
+
+
+def _strong(picture: Image.Image, plain: bytes, time: CpuTime) -> Encoded:
+    """The JPEG of the stronger tables, packed; or `plain`, if that is smaller or libjpeg is not one we know."""
+    body = min(plain, encode_strong(picture), key=len) if is_available() else plain
+    if _cost(picture, body, "jpeg") <= time.left:
+        body = repacked(body)
+    return Encoded(body, _error(layers(picture), body, "jpeg"))
 
 
 def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -> Encoded:
     """The smallest of a few probes that are good enough, or `plain`; the errors of earlier probes choose the next."""
     encoder, quality = STRONGER[target]
-    cost = _first_cost(picture, plain, target)
+    cost = _cost(picture, plain, target)
     reference = layers(picture)
     allowed = _error(reference, plain, target)
     worse = better = None
@@ -114,10 +126,10 @@ def _search(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) -
     return min(best, kept, key=_size)
 
 
-def _first_cost(picture: Image.Image, plain: bytes, target: str) -> float:
-    """Seconds that the first probe may take: more for pictures whose plain file is large."""
+def _cost(picture: Image.Image, body: bytes, target: str) -> float:
+    """Seconds that more effort may take: more for pictures whose file is large."""
     for_pixels, for_bytes = SECONDS_A_MILLION[target]
-    return (for_pixels * picture.width * picture.height + for_bytes * len(plain)) / 10**6
+    return (for_pixels * picture.width * picture.height + for_bytes * len(body)) / 10**6
 
 
 def _next(worse: _Probe | None, better: _Probe | None) -> int | None:
@@ -140,7 +152,6 @@ def _error(reference: Layers, body: bytes, target: str) -> float:
 
 # The encoder of each format, and the quality it tries first.
 STRONGER: dict[str, tuple[Callable[[Image.Image, int], bytes], int]] = {
-    "jpeg": (encode_mozjpeg, 57),
     "webp": (
         lambda picture, quality: encode(picture, target="webp", quality=quality, method=_webp_method(picture)),
         50,
@@ -149,9 +160,9 @@ STRONGER: dict[str, tuple[Callable[[Image.Image, int], bytes], int]] = {
 }
 
 
-# Seconds that a probe takes for a million pixels, and for a million bytes of the plain file: the most that was measured
-# on noise, gradients and black and white dots.
-SECONDS_A_MILLION = {"jpeg": (0.05, 1.1), "webp": (0.15, 0.6), "avif": (0.4, 1.5)}
+# Seconds that a probe, or mozjpeg, takes for a million pixels, and for a million bytes of the file: the most that was
+# measured on noise, gradients and black and white dots.
+SECONDS_A_MILLION = {"jpeg": (0.03, 0.3), "webp": (0.15, 0.6), "avif": (0.4, 1.5)}
 DEARER = 2  # A probe may take this many times as long as the one before: a higher quality takes longer.
 # Bytes a pixel while a probe is encoded or compared, the picture included, without and with transparency.
 SEARCH_BYTES = {
