@@ -51,26 +51,65 @@ class PlanClaim:
     traceparent: str | None = None
 
 
+# The statements below are built once, because building them takes longer than running them. No bound name is that of a
+# column, because those name the columns that an UPDATE sets.
+THIS = sa.bindparam("this", type_=ProcessingRequest.id.type)
+_TOKEN = sa.bindparam("token", type_=ProcessingRequest.lease_token.type)
+_IS_OURS = ProcessingRequest.lease_token == _TOKEN
+
+
+def _has_room() -> sa.ColumnElement[bool]:
+    other = aliased(ProcessingRequest)
+    # Literals, because a database uses a partial index only for a statement that repeats its condition.
+    statuses = sa.bindparam("open", OPEN, type_=other.status.type, expanding=True, literal_execute=True)
+    others = (
+        sa.select(sa.func.count())
+        .select_from(other)
+        .where(other.status.in_(statuses), other.lease_until > db_now(), other.rows_total > LARGE_ROWS)
+        .where(other.lease_token.is_not(None), other.lease_token != _TOKEN)
+        .scalar_subquery()
+    )
+    most = sa.bindparam("most_large", type_=sa.Integer)
+    return sa.or_(ProcessingRequest.rows_total <= LARGE_ROWS, others < most)
+
+
+def _lease_is_free() -> sa.ColumnElement[bool]:
+    until = ProcessingRequest.lease_until
+    is_delayed = sa.and_(until.is_not(None), until >= db_now())
+    return sa.or_(sa.and_(ProcessingRequest.lease_token.is_(None), ~is_delayed), _IS_OURS)
+
+
+# SQL: the lease is free and its delay is over, or it is ours because the response to our claim was lost; and the file is
+# small, or fewer than `most_large` other large ones are planned or finalized now. So large files never hold all workers.
+# Claims at the same moment may exceed the limit. An expired lease is not free: the sweeper counts the attempts first and
+# then releases it.
+MAY_LEASE = sa.and_(_lease_is_free(), _has_room())
+# The columns that a claim sets. A claim counts as one attempt, even if the same token claims twice.
+LEASED = {
+    "attempt": sa.case((_IS_OURS, ProcessingRequest.attempt), else_=ProcessingRequest.attempt + 1),
+    "lease_token": _TOKEN,
+    "lease_until": db_now(sa.bindparam("seconds", type_=sa.Float)),
+}
+_CLAIM_PLAN = Batch(
+    sa.update(ProcessingRequest)
+    .where(ProcessingRequest.id == THIS, ProcessingRequest.status.in_(UNFINALIZED))
+    .where(ProcessingRequest.planned_at.is_(None), MAY_LEASE)
+    .values(
+        status=RequestStatus.PROCESSING, started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()), **LEASED
+    )
+    .returning(ProcessingRequest.input_key, ProcessingRequest.file_options, ProcessingRequest.traceparent),
+    sa.select(sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")).where(Product.request_id == THIS),
+)
+
+
 def claim_plan(request_id: str, *, token: str, lease_seconds: int, most_large: int = MOST_LARGE) -> PlanClaim | None:
     """Lease the planning of a request. Returns None if it is planned, has ended, or another worker plans it.
 
     Also returns None for a large file while `most_large` are planned or finalized.
     """
-    lease = (
-        sa.update(ProcessingRequest)
-        .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(UNFINALIZED))
-        .where(ProcessingRequest.planned_at.is_(None), lease_is_free(token), has_room(token, most_large=most_large))
-        .values(
-            status=RequestStatus.PROCESSING,
-            started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()),
-            **leased(token, lease_seconds=lease_seconds),
-        )
-        .returning(ProcessingRequest.input_key, ProcessingRequest.file_options, ProcessingRequest.traceparent)
-    )
-    last_row = sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")
-    saved = sa.select(last_row).where(Product.request_id == request_id)
+    values = {"this": request_id, "token": token, "seconds": lease_seconds, "most_large": most_large}
     with single_statement() as connection:
-        claimed, rows = Batch(lease, saved).run(connection, {})
+        claimed, rows = _CLAIM_PLAN.run(connection, values)
     return PlanClaim(**claimed[0], **rows[0]) if claimed else None
 
 
@@ -176,42 +215,3 @@ def step_back(request_id: str, *, delay: float) -> None:
     )
     with single_statement() as connection:
         connection.execute(statement)
-
-
-def has_room(token: str, *, most_large: int) -> sa.ColumnElement[bool]:
-    """SQL: the file is small, or fewer than `most_large` other large ones are planned or finalized now.
-
-    So large files never hold all workers. Claims at the same moment may exceed the limit.
-    """
-    other = aliased(ProcessingRequest)
-    # Literals, because a database uses a partial index only for a statement that repeats its condition.
-    statuses = sa.bindparam("open", OPEN, type_=other.status.type, expanding=True, literal_execute=True)
-    others = (
-        sa.select(sa.func.count())
-        .select_from(other)
-        .where(other.status.in_(statuses), other.lease_until > db_now(), other.rows_total > LARGE_ROWS)
-        .where(other.lease_token.is_not(None), other.lease_token != token)
-        .scalar_subquery()
-    )
-    return sa.or_(ProcessingRequest.rows_total <= LARGE_ROWS, others < most_large)
-
-
-def leased(token: str, *, lease_seconds: int) -> dict[str, Any]:
-    """The columns that a claim sets. A claim counts as one attempt, even if the same token claims twice."""
-    is_ours = ProcessingRequest.lease_token == token
-    return {
-        "attempt": sa.case((is_ours, ProcessingRequest.attempt), else_=ProcessingRequest.attempt + 1),
-        "lease_token": token,
-        "lease_until": db_now(lease_seconds),
-    }
-
-
-def lease_is_free(token: str) -> sa.ColumnElement[bool]:
-    """SQL: the lease is free and its delay is over, or it is ours because the response to our claim was lost.
-
-    An expired lease is not free: the sweeper counts the attempts first and then releases it.
-    """
-    until = ProcessingRequest.lease_until
-    is_delayed = sa.and_(until.is_not(None), until >= db_now())
-    is_ours = ProcessingRequest.lease_token == token
-    return sa.or_(sa.and_(ProcessingRequest.lease_token.is_(None), ~is_delayed), is_ours)
