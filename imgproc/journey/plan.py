@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 
 from imgproc.db.engine import giving_way
@@ -35,9 +36,9 @@ def save_products(services: Services, request_id: str, claim: PlanClaim, lease: 
             lease.check()
             check_stopping()
             planned = [_planned(row) for row in chunk]
-            with giving_way():
+            with giving_way() if len(chunk) == PLAN_CHUNK else nullcontext():  # the last chunk has none after it
                 requests.add_products(request_id, planned, token=token, lease_seconds=settings.lease_seconds)
-            turns.enqueue_products(release(request_id, window=settings.dispatch_window))
+                turns.enqueue_products(release(request_id, window=settings.dispatch_window))
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:

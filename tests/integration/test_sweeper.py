@@ -12,7 +12,7 @@ from sqlalchemy import event
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import products
-from imgproc.journey import delete, jobs, plan
+from imgproc.journey import delete, jobs, plan, turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
@@ -58,6 +58,13 @@ def test_a_lost_job_is_enqueued_again_after_a_pause(request_id: str, shop: Image
     assert drain(request_id)["status"] == "completed"
 
 
+@pytest.fixture
+def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every file for a large one, which is finalized by a job of its own."""
+    monkeypatch.setattr(turns, "EXPRESS_ROWS", 0)
+
+
+@pytest.mark.usefixtures("all_large")
 @pytest.mark.parametrize("jobs_done", [pytest.param(2, id="finalize"), pytest.param(3, id="deliver")])
 def test_a_lost_finalization_or_delivery_is_enqueued_again(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """The sweeper enqueues an unclaimed finalization and a due delivery at once."""
@@ -71,6 +78,25 @@ def test_a_lost_finalization_or_delivery_is_enqueued_again(request_id: str, shop
     assert (status_of(request_id)["webhook"]["status"], shop.asked["/webhook"]) == ("delivered", 1)
 
 
+def test_a_small_file_is_finalized_by_the_worker_that_ends_its_last_product(request_id: str) -> None:
+    """No other worker has to be woken first: after the plan and the product only the delivery is queued."""
+    work(most=2)
+    assert status_of(request_id)["status"] == "completed"
+    assert [job.partition("-")[0] for job in queued_jobs()] == ["deliver"]
+
+
+def test_a_worker_that_dies_before_it_finalizes_loses_nothing(request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was elected, and no job was enqueued; the sweeper enqueues one at once."""
+    monkeypatch.setattr(jobs, "finalize", lambda *_: None)
+    work()
+    monkeypatch.undo()
+    assert (status_of(request_id)["status"], queued_jobs()) == ("finalizing", [])
+    sweeper.sweep()
+    assert queued_jobs() == [f"finalize-{request_id}-1"]
+    assert drain(request_id)["status"] == "completed"
+
+
+@pytest.mark.usefixtures("all_large")
 @pytest.mark.parametrize("jobs_done", range(1, 4))
 def test_a_waiting_job_is_not_enqueued_again(request_id: str, jobs_done: int) -> None:
     """The sweeper looks at the queues before it enqueues anything again."""

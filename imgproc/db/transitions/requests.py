@@ -79,10 +79,10 @@ def _lease_is_free() -> sa.ColumnElement[bool]:
     return sa.or_(sa.and_(ProcessingRequest.lease_token.is_(None), ~is_delayed), _IS_OURS)
 
 
-# SQL: the lease is free and its delay is over, or it is ours because the response to our claim was lost; and the file is
-# small, or fewer than `most_large` other large ones are planned or finalized now. So large files never hold all workers.
-# Claims at the same moment may exceed the limit. An expired lease is not free: the sweeper counts the attempts first and
-# then releases it.
+# SQL: the lease is free and its delay is over, or it is ours because the response to our claim was lost; and the file
+# is small, or fewer than `most_large` other large ones are planned or finalized now, so that large files never hold all
+# workers. Claims at the same moment may exceed the limit. An expired lease is not free: the sweeper counts the attempts
+# first and then releases it.
 MAY_LEASE = sa.and_(_lease_is_free(), _has_room())
 # The columns that a claim sets. A claim counts as one attempt, even if the same token claims twice.
 LEASED = {
