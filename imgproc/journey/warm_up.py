@@ -1,7 +1,7 @@
 """Compiles the statements of the jobs, and loads the clients of the store, before workers are forked.
 
-Otherwise every worker would do so in its first jobs, which take up to 0.2 s longer. Redis gives a job to the worker that
-has waited longest, so the files of the first hours would all meet such workers.
+Otherwise every worker would do so in its first jobs, which take up to 0.2 s longer. Redis gives a job to the worker
+that has waited longest, so the files of the first hours would all meet such workers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -21,7 +22,7 @@ from imgproc.journey.services import services
 
 NOBODY = str(uuid.UUID(int=0))  # of no request and no delivery
 NO_PRODUCT = 0
-LEASE = {"token": "", "lease_seconds": 1}
+LEASE: Any = {"token": "", "lease_seconds": 1}
 
 
 @cache
