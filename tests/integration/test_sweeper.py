@@ -12,7 +12,7 @@ from sqlalchemy import event
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.transitions import products
-from imgproc.journey import delete, jobs, plan, turns
+from imgproc.journey import delete, jobs, plan
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
 from imgproc.worker import sweeper
@@ -58,13 +58,7 @@ def test_a_lost_job_is_enqueued_again_after_a_pause(request_id: str, shop: Image
     assert drain(request_id)["status"] == "completed"
 
 
-@pytest.fixture
-def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take every file for a large one, which is finalized by a job of its own."""
-    monkeypatch.setattr(turns, "EXPRESS_ROWS", 0)
-
-
-@pytest.mark.usefixtures("all_large")
+@pytest.mark.usefixtures("finalized_by_jobs")
 @pytest.mark.parametrize("jobs_done", [pytest.param(2, id="finalize"), pytest.param(3, id="deliver")])
 def test_a_lost_finalization_or_delivery_is_enqueued_again(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """The sweeper enqueues an unclaimed finalization and a due delivery at once."""
@@ -96,7 +90,7 @@ def test_a_worker_that_dies_before_it_finalizes_loses_nothing(request_id: str, m
     assert drain(request_id)["status"] == "completed"
 
 
-@pytest.mark.usefixtures("all_large")
+@pytest.mark.usefixtures("finalized_by_jobs")
 @pytest.mark.parametrize("jobs_done", range(1, 4))
 def test_a_waiting_job_is_not_enqueued_again(request_id: str, jobs_done: int) -> None:
     """The sweeper looks at the queues before it enqueues anything again."""
