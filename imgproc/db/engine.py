@@ -141,20 +141,26 @@ def giving_way() -> Iterator[None]:
         time.sleep(min(time.monotonic() - started, LONGEST_WAY))
 
 
-def insert_many(connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that have the same columns and values the driver takes (no enums), by the driver's `executemany`.
+def insert_many(
+    connection: Connection, table: type[Base], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows of values that the driver takes (no enums), by the driver's `executemany`.
 
     SQLAlchemy's own inspects every value of every row, which takes longer than the database does.
     """
     if rows:
-        insert = _insert(table, connection.dialect, tuple(rows[0]))
-        names = insert.positiontup  # for drivers with positional parameters; None for those with named ones
-        parameters: Any = list(map(itemgetter(*names), rows)) if names else rows
+        insert = _insert(table, connection.dialect, columns)
+        positions = insert.positiontup  # for drivers with positional parameters; None for those with named ones
+        parameters: Any = rows
+        if positions is None:
+            parameters = [dict(zip(columns, row, strict=True)) for row in rows]
+        elif tuple(positions) != columns:
+            parameters = list(map(itemgetter(*map(columns.index, positions)), rows))
         connection.exec_driver_sql(insert.string, parameters)
 
 
 @lru_cache(maxsize=16)
-def _insert(table: type[Base], dialect: sa.Dialect, columns: Sequence[str]) -> SQLCompiler:
+def _insert(table: type[Base], dialect: sa.Dialect, columns: tuple[str, ...]) -> SQLCompiler:
     return sa.insert(table).compile(dialect=dialect, column_keys=list(columns))
 
 

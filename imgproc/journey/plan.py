@@ -50,12 +50,7 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def _planned(row: Row) -> PlannedRow:
     error = row.errors[0] if row.errors else None
     return PlannedRow(
-        row=row.row,
-        line=row.line,
-        serial_number=row.serial_number,
-        product_name=row.product_name,
-        input_cell=row.input_cell,
-        urls=row.urls,
+        *(row.row, row.line, row.serial_number, row.product_name, row.input_cell, row.urls),
         error_code=error.code if error else None,
         error_detail=" ".join(fault.detail for fault in row.errors) if error else None,
     )

@@ -136,42 +136,31 @@ def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lea
             count_cancelled(connection, request_id, products=len(valid), images=sum(len(row.urls) for row in valid))
 
 
+_ROW = ("row", "line", "serial_number", "product_name", "input_cell")
+_PRODUCT = ("request_id", *_ROW, "status", "attempt", "error_code", "error_detail")
+_IMAGE = ("product_id", "request_id", "url_hash", "position", "source_url", "status")
+
+
 def _insert_products(connection: Connection, request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> None:
     """Insert the products, read the ids that the database gave them, and insert their images."""
     if not rows:
         return
-    insert_many(connection, Product, _product_rows(request_id, rows, cancelled=cancelled))
+    key, skipped = uuid.UUID(request_id).hex, ProductStatus.SKIPPED.value
+    valid = (ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING).value
+    products = [(key, *row[: len(_ROW)], skipped if row.error_code else valid, 0, *row[-2:]) for row in rows]
+    insert_many(connection, Product, _PRODUCT, products)
     # With RETURNING, SQLite would need a statement for each id.
     ids = sa.select(Product.id).where(Product.request_id == request_id).order_by(Product.row)
-    saved = connection.execute(ids.where(Product.row.between(rows[0].row, rows[-1].row))).scalars()
-    status = ImageStatus.CANCELLED if cancelled else ImageStatus.PENDING
-    image = (CANCELLED_IMAGE if cancelled else {}) | {"status": status.value, "request_id": uuid.UUID(request_id).hex}
+    saved = connection.execute(ids.where(Product.row.between(rows[0].row, rows[-1].row))).scalars().all()
+    status = (ImageStatus.CANCELLED if cancelled else ImageStatus.PENDING).value
+    why = {name: value for name, value in CANCELLED_IMAGE.items() if cancelled and name != "status"}
     images = [
-        {"product_id": product_id, "position": position, "source_url": url, "url_hash": url_hash(url), **image}
+        (product_id, key, url_hash(url), position, url, status, *why.values())
         for product_id, row in zip(saved, rows, strict=True)
         if not row.error_code
         for position, url in enumerate(row.urls, start=1)
     ]
-    insert_many(connection, ProductImage, images)
-
-
-def _product_rows(request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> list[dict[str, Any]]:
-    common = {"request_id": uuid.UUID(request_id).hex, "attempt": 0}
-    valid = (ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING).value
-    return [
-        {
-            **common,
-            "row": row.row,
-            "line": row.line,
-            "serial_number": row.serial_number,
-            "product_name": row.product_name,
-            "input_cell": row.input_cell,
-            "status": ProductStatus.SKIPPED.value if row.error_code else valid,
-            "error_code": row.error_code,
-            "error_detail": row.error_detail,
-        }
-        for row in rows
-    ]
+    insert_many(connection, ProductImage, (*_IMAGE, *why), images)
 
 
 def mark_planned(request_id: str, *, token: str) -> None:
