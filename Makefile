@@ -19,7 +19,7 @@ THUMBOR := benchmarks/thumbor/.venv
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint format docs pages translations settings licences chaos hostile corpora bench hosts audit image-check pin-images sbom dist screenshots browser programs store-check ops-check compose-check compose-images lock env clean
+.PHONY: help demo up test check lint format docs pages translations settings licences chaos hostile corpora bench bench-check hosts audit image-check pin-images sbom dist screenshots browser programs store-check ops-check compose-check compose-images lock env clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
@@ -123,6 +123,9 @@ browser: ## Install the browser of the tests where there is none and apt may ins
 
 bench: $(BENCH_STAMP) ## Run the benchmarks (ARGS=codec runs one table; ARGS=--quick only tries them out)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-check: $(BENCH_STAMP) ## Compare counted instructions with the stored counts (ARGS=--store stores new ones)
+	$(BIN)/python -m benchmarks.regression $(ARGS)
 
 hosts: $(DEV_STAMP) ## Try limited, busy, away, silent and slow hosts, and the merchants beside them (ARGS=five runs one row; ARGS=--quick only tries them)
 	$(BIN)/python -m benchmarks.hosts $(ARGS)

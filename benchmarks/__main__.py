@@ -17,6 +17,7 @@ from benchmarks.results import MEMORY, Table, markdown, save
 TABLES = (
     "codec", "scales", "smart", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
     "journey", "naive", "shell", "small", "status", "growth", "footprint", "accept",
+    "latency",
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ _INSTALLED, _CHECKOUT = Path(__file__).parents[1] / "migrations", Path(__file__)
 MIGRATIONS = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 SQLITE_BUSY_MS = 30_000
 LONGEST_WAY = 1.0  # seconds for which long work leaves the write lock to others
-SQLITE_LOOKS = (0.002, 0.008)  # seconds between two looks whether the write lock is free
+FIRST_LOOK, LAST_LOOK = 0.0005, 0.005  # seconds until a look whether the write lock is free; the pauses grow by half
 POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls drop connections that are idle for long
 # Every list is read in the order of an index, so a sort is never the better plan. PostgreSQL may choose one for
 # a new large upload, of which it expects one or two rows until it has analyzed the table.
@@ -141,20 +141,26 @@ def giving_way() -> Iterator[None]:
         time.sleep(min(time.monotonic() - started, LONGEST_WAY))
 
 
-def insert_many(connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that have the same columns and values the driver takes (no enums), by the driver's `executemany`.
+def insert_many(
+    connection: Connection, table: type[Base], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows of values that the driver takes (no enums), by the driver's `executemany`.
 
     SQLAlchemy's own inspects every value of every row, which takes longer than the database does.
     """
     if rows:
-        insert = _insert(table, connection.dialect, tuple(rows[0]))
-        names = insert.positiontup  # for drivers with positional parameters; None for those with named ones
-        parameters: Any = list(map(itemgetter(*names), rows)) if names else rows
+        insert = _insert(table, connection.dialect, columns)
+        positions = insert.positiontup  # for drivers with positional parameters; None for those with named ones
+        parameters: Any = rows
+        if positions is None:
+            parameters = [dict(zip(columns, row, strict=True)) for row in rows]
+        elif tuple(positions) != columns:
+            parameters = list(map(itemgetter(*map(columns.index, positions)), rows))
         connection.exec_driver_sql(insert.string, parameters)
 
 
 @lru_cache(maxsize=16)
-def _insert(table: type[Base], dialect: sa.Dialect, columns: Sequence[str]) -> SQLCompiler:
+def _insert(table: type[Base], dialect: sa.Dialect, columns: tuple[str, ...]) -> SQLCompiler:
     return sa.insert(table).compile(dialect=dialect, column_keys=list(columns))
 
 
@@ -182,7 +188,7 @@ def _begin_immediate(connection: Connection) -> None:
     which a plan releases the lock between two chunks: beside two plans, every tenth write waited for over a second.
     """
     driver: Any = connection.connection.driver_connection
-    give_up = time.monotonic() + SQLITE_BUSY_MS / 1000
+    give_up, pause = time.monotonic() + SQLITE_BUSY_MS / 1000, FIRST_LOOK
     driver.execute("PRAGMA busy_timeout=0")
     try:
         while not driver.in_transaction:
@@ -191,6 +197,7 @@ def _begin_immediate(connection: Connection) -> None:
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > give_up:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for SQLAlchemy's own exception
-                time.sleep(random.uniform(*SQLITE_LOOKS))  # noqa: S311 - not a secret
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
+                pause = min(1.5 * pause, LAST_LOOK)
     finally:
         driver.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")

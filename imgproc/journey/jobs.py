@@ -34,6 +34,7 @@ from imgproc.journey.services import Services, services
 from imgproc.journey.settle import OUTAGE_DELAY, settle
 from imgproc.journey.traced_product import traced_product
 from imgproc.journey.webhook import attempt
+from imgproc.queue import enqueue
 from imgproc.queue.calls import JobName
 
 ENCODE_SECONDS = 60.0  # that one image may take besides its download
@@ -176,8 +177,18 @@ def deliver(services: Services, delivery_id: str) -> None:
 
 
 def _finalize_if_ended(request_id: str) -> None:
-    """Enqueue the finalization if no product is left. The database may be away meanwhile."""
-    retry_on_outage(partial(outcome.finalize_if_ended, request_id))
+    """Finalize a small file at once if no product is left, and enqueue the finalization of a large one.
+
+    If this process dies in between, the sweeper enqueues it. The database may be away meanwhile.
+    """
+    epoch = retry_on_outage(partial(finalization.elect_finalizer, request_id))
+    if epoch is None:
+        return
+    turn = turns.turn_of(request_id)
+    if turn.is_bulk:
+        enqueue.finalization(request_id, epoch=epoch, turn=turn)
+    else:
+        finalize(request_id, epoch)
 
 
 def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 
 from imgproc.db.engine import giving_way
@@ -35,9 +36,9 @@ def save_products(services: Services, request_id: str, claim: PlanClaim, lease: 
             lease.check()
             check_stopping()
             planned = [_planned(row) for row in chunk]
-            with giving_way():
+            with giving_way() if len(chunk) == PLAN_CHUNK else nullcontext():  # the last chunk has none after it
                 requests.add_products(request_id, planned, token=token, lease_seconds=settings.lease_seconds)
-            turns.enqueue_products(release(request_id, window=settings.dispatch_window))
+                turns.enqueue_products(release(request_id, window=settings.dispatch_window))
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -49,12 +50,7 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def _planned(row: Row) -> PlannedRow:
     error = row.errors[0] if row.errors else None
     return PlannedRow(
-        row=row.row,
-        line=row.line,
-        serial_number=row.serial_number,
-        product_name=row.product_name,
-        input_cell=row.input_cell,
-        urls=row.urls,
+        *(row.row, row.line, row.serial_number, row.product_name, row.input_cell, row.urls),
         error_code=error.code if error else None,
         error_detail=" ".join(fault.detail for fault in row.errors) if error else None,
     )

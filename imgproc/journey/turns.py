@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import InstrumentedAttribute
 
 from imgproc.db.engine import db
 from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
@@ -37,8 +38,12 @@ def enqueue_products(product_ids: Iterable[int]) -> None:
 
 def enqueue_finalization(request_id: str, *, epoch: int) -> None:
     """Enqueue the finalization of this epoch of a request."""
-    turn = _turns([request_id], _REQUESTS).get(request_id, enqueue.NO_TURN)
-    enqueue.finalization(request_id, epoch=epoch, turn=turn)
+    enqueue.finalization(request_id, epoch=epoch, turn=turn_of(request_id))
+
+
+def turn_of(request_id: str) -> Turn:
+    """The turn of the plan or the finalization of a request."""
+    return _turns([request_id], _REQUESTS).get(request_id, enqueue.NO_TURN)
 
 
 def enqueue_deliveries(delivery_ids: Iterable[str]) -> None:
@@ -46,14 +51,15 @@ def enqueue_deliveries(delivery_ids: Iterable[str]) -> None:
     _in_chunks(delivery_ids, _DELIVERIES, enqueue.deliveries)
 
 
-# The id, the owner, the flow, and how large the file is, or the part of it before the product, in rows.
-_REQUESTS = sa.select(
-    ProcessingRequest.id, ProcessingRequest.owner, ProcessingRequest.id.label("flow"), ProcessingRequest.rows_total
-)
-_PRODUCTS = sa.select(Product.id, ProcessingRequest.owner, Product.request_id, Product.row).join(ProcessingRequest)
-_DELIVERIES = sa.select(WebhookDelivery.id, ProcessingRequest.owner, WebhookDelivery.receiver, sa.literal(0)).join(
-    ProcessingRequest
-)
+def _lookup(key: InstrumentedAttribute[Any], *columns: Any) -> Lookup:
+    """The id, the owner, the flow, and how large the file is, or the part of it before the product, in rows."""
+    return sa.select(key, ProcessingRequest.owner, *columns).where(key.in_(sa.bindparam("ids", expanding=True)))
+
+
+# Built once, because building a statement takes longer than running it.
+_REQUESTS = _lookup(ProcessingRequest.id, ProcessingRequest.id.label("flow"), ProcessingRequest.rows_total)
+_PRODUCTS = _lookup(Product.id, Product.request_id, Product.row).join(ProcessingRequest)
+_DELIVERIES = _lookup(WebhookDelivery.id, WebhookDelivery.receiver, sa.literal(0)).join(ProcessingRequest)
 
 
 def _in_chunks(
@@ -67,10 +73,9 @@ def _in_chunks(
 
 def _turns(ids: Sequence[Key], statement: Lookup) -> dict[Key, Turn]:
     """The turn of each id; none while the database is away, and none of an id without a row."""
-    key = statement.selected_columns[0]
     try:
         with db.engine.connect() as connection:
-            found = connection.execute(statement.where(key.in_(ids))).all()
+            found = connection.execute(statement, {"ids": list(ids)}).all()
     except DBAPIError as error:
         if not is_outage(error):
             raise

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from imgproc.core.errors import InfrastructureError
 from imgproc.db.engine import db
 from imgproc.journey.outage import describe, start_pauses
+from imgproc.journey.warm_up import warm_up
 from imgproc.queue.connection import connect_redis, ping
 
 REDIS_PATIENCE = 2.0  # seconds that Redis may take to answer
@@ -50,5 +51,6 @@ class Readiness:
             try:
                 with db.engine.connect() as connection:
                     connection.execute(sa.select(1))
+                warm_up()
             finally:
                 db.engine.dispose()

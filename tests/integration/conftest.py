@@ -17,7 +17,7 @@ from imgproc.core.config import load_settings
 from imgproc.db.access_models import ApiKey
 from imgproc.db.engine import db, transaction
 from imgproc.db.models import ProcessingRequest
-from imgproc.journey import lease
+from imgproc.journey import lease, turns
 from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
 from imgproc.queue.connection import redis_client
@@ -144,3 +144,9 @@ def silent() -> Iterator[str]:
     """`host:port` of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def finalized_by_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every file for a large one, which is finalized by a job of its own."""
+    monkeypatch.setattr(turns, "EXPRESS_ROWS", 0)

@@ -263,6 +263,7 @@ def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:
     assert subprocess.run([sys.executable, "-c", stuck], check=False, timeout=120).returncode == STUCK_EXIT_CODE
 
 
+@pytest.mark.usefixtures("finalized_by_jobs")
 def test_a_dead_finalizer_is_superseded_and_its_late_result_refused(shop: ImageHost) -> None:
     """The second epoch ends the request, and one webhook is sent."""
     request_id = planned_upload(shop, "chelsea.jpg", webhookUrl=f"{shop.url}/webhook")

@@ -43,7 +43,7 @@ from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost
 
-pytestmark = pytest.mark.usefixtures("app")
+pytestmark = pytest.mark.usefixtures("app", "finalized_by_jobs")
 
 ANY_ID = "6e1f2f0c-6f0b-4b55-9d5c-0c1d9f0a7e11"
 

@@ -189,9 +189,9 @@ def test_10_no_transaction_spans_a_download_an_encode_or_a_put(
         return run
 
     tools = services()
-    s3 = tools.store._s3()
+    clients = tools.store._clients.get()
     places = [(tools.downloader, "download"), (image_maker, "compress"), (tools.notifier, "notify")]
-    places += [(s3, "put_object"), (s3, "get_object"), (s3, "upload_fileobj")]
+    places += [(clients.originals, "get"), (clients.originals, "put"), (clients.outputs, "put")]
     for owner, name in places:
         monkeypatch.setattr(owner, name, watched(name, getattr(owner, name)))
     csv_ = csv_of([f"{shop.url}/chelsea.jpg", f"{shop.url}/missing.jpg"])

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import SSLError
 
 from imgproc.core.errors import StorageUnavailable
 from imgproc.pipeline.storage.store import Store
 from tests.support.hostile_servers import self_signed
 from tests.support.s3 import S3Server, s3_server
-from tests.support.store_operations import IMAGES, OPERATIONS, REQUEST_ID, make_store
+from tests.support.store_operations import OPERATIONS, REQUEST_ID, SMALL, make_store
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_wrong_credentials_delay_the_work(real_server: S3Server, operation: Call
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_server_that_is_down_delays_the_work(name: str) -> None:
     """A refused connection is retryable."""
-    error = "HTTPClientError" if name in IMAGES else "EndpointConnectionError"
+    error = "HTTPClientError" if name in SMALL else "EndpointConnectionError"
     with socket.socket() as never_listening:
         never_listening.bind(("127.0.0.1", 0))
         with pytest.raises(StorageUnavailable, match=error) as raised:
@@ -60,6 +61,11 @@ def test_a_server_that_never_answers_delays_the_work(name: str) -> None:
     assert raised.value.retryable
 
 
+# A put of each client.
+PUTS: dict[str, Callable[[Store], Any]] = {
+    "boto3": lambda store: store.client().put_object(Bucket="outputs", Key="large.csv", Body=b"x"),
+    "obstore": OPERATIONS["put_rendition"],
+}
 LATE = 0  # stands for an error in the body of a 200 response (S3, CopyObject)
 
 
@@ -116,12 +122,12 @@ def test_a_download_that_breaks_off_delays_the_work(fake_s3: ThreadingHTTPServer
         make_store(f"http://127.0.0.1:{fake_s3.server_port}").open_input(f"{REQUEST_ID}/input.csv")
 
 
-@pytest.mark.parametrize("name", ["put_csv", "put_rendition"])
+@pytest.mark.parametrize("name", PUTS)
 def test_connections_are_kept(fake_s3: ThreadingHTTPServer, name: str) -> None:
     """Consecutive puts use one connection."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
     for _ in range(3):
-        OPERATIONS[name](store)
+        PUTS[name](store)
     assert len(FakeS3.connections) == 1
 
 
@@ -140,15 +146,15 @@ def in_child(call: Callable[[], Any]) -> int:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_connections_are_never_shared_with_a_fork(fake_s3: ThreadingHTTPServer) -> None:
-    """A forked child opens its own for files and refuses to put images, which would hang; the parent's still work."""
+    """A child opens its own for large files, and refuses to put small ones, which would hang; the parent's work."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}")
-    put_file, put_image = (partial(OPERATIONS[name], store) for name in ("put_csv", "put_rendition"))
-    put_file(), put_image()
+    put_large, put_small = (partial(put, store) for put in PUTS.values())
+    put_large(), put_small()
     assert len(FakeS3.connections) == 2
-    assert in_child(put_file) == 0
+    assert in_child(put_large) == 0
     assert len(FakeS3.connections) == 3
-    assert in_child(put_image) == 1
-    put_file(), put_image()
+    assert in_child(put_small) == 1
+    put_large(), put_small()
     assert len(FakeS3.connections) == 3
 
 
@@ -190,28 +196,28 @@ def test_a_copy_that_fails_late_is_retried(fake_s3: ThreadingHTTPServer) -> None
 def test_a_server_with_a_private_certificate_authority(
     fake_s3: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clients for files and for images both trust the certificates of AWS_CA_BUNDLE."""
+    """Both clients trust the certificates of AWS_CA_BUNDLE."""
     context, trusted = self_signed(tmp_path)
     fake_s3.socket = context.wrap_socket(fake_s3.socket, server_side=True)
     endpoint = f"https://127.0.0.1:{fake_s3.server_port}"
-    for name in ("put_csv", "put_rendition"):
-        with pytest.raises(StorageUnavailable):
-            OPERATIONS[name](make_store(endpoint))
+    for put in PUTS.values():
+        with pytest.raises((StorageUnavailable, SSLError)):
+            put(make_store(endpoint))
     assert not FakeS3.puts
     monkeypatch.setenv("AWS_CA_BUNDLE", str(trusted))
-    for name in ("put_csv", "put_rendition"):
-        OPERATIONS[name](make_store(endpoint))
+    for put in PUTS.values():
+        put(make_store(endpoint))
     assert FakeS3.puts == [200, 200]
 
 
 # obstore does not limit its pool: it may open a connection while another is being returned.
-@pytest.mark.parametrize(("name", "most"), [("put_csv", 4), ("put_rendition", 8)])
+@pytest.mark.parametrize(("name", "most"), [("boto3", 4), ("obstore", 8)])
 def test_threads_share_one_client(fake_s3: ThreadingHTTPServer, name: str, most: int) -> None:
     """Concurrent threads open few more connections than there are threads."""
     store = make_store(f"http://127.0.0.1:{fake_s3.server_port}", pool_size=4)
     with ThreadPoolExecutor(4) as threads:
         for _ in range(100):
-            threads.submit(OPERATIONS[name], store)
+            threads.submit(PUTS[name], store)
     assert len(FakeS3.puts) == 100
     assert len(FakeS3.connections) <= most
 

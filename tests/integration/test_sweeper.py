@@ -58,6 +58,7 @@ def test_a_lost_job_is_enqueued_again_after_a_pause(request_id: str, shop: Image
     assert drain(request_id)["status"] == "completed"
 
 
+@pytest.mark.usefixtures("finalized_by_jobs")
 @pytest.mark.parametrize("jobs_done", [pytest.param(2, id="finalize"), pytest.param(3, id="deliver")])
 def test_a_lost_finalization_or_delivery_is_enqueued_again(request_id: str, shop: ImageHost, jobs_done: int) -> None:
     """The sweeper enqueues an unclaimed finalization and a due delivery at once."""
@@ -71,6 +72,25 @@ def test_a_lost_finalization_or_delivery_is_enqueued_again(request_id: str, shop
     assert (status_of(request_id)["webhook"]["status"], shop.asked["/webhook"]) == ("delivered", 1)
 
 
+def test_a_small_file_is_finalized_by_the_worker_that_ends_its_last_product(request_id: str) -> None:
+    """No other worker has to be woken first: after the plan and the product only the delivery is queued."""
+    work(most=2)
+    assert status_of(request_id)["status"] == "completed"
+    assert [job.partition("-")[0] for job in queued_jobs()] == ["deliver"]
+
+
+def test_a_worker_that_dies_before_it_finalizes_loses_nothing(request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was elected, and no job was enqueued; the sweeper enqueues one at once."""
+    monkeypatch.setattr(jobs, "finalize", lambda *_: None)
+    work()
+    monkeypatch.undo()
+    assert (status_of(request_id)["status"], queued_jobs()) == ("finalizing", [])
+    sweeper.sweep()
+    assert queued_jobs() == [f"finalize-{request_id}-1"]
+    assert drain(request_id)["status"] == "completed"
+
+
+@pytest.mark.usefixtures("finalized_by_jobs")
 @pytest.mark.parametrize("jobs_done", range(1, 4))
 def test_a_waiting_job_is_not_enqueued_again(request_id: str, jobs_done: int) -> None:
     """The sweeper looks at the queues before it enqueues anything again."""

@@ -257,6 +257,7 @@ def test_a_worker_keeps_its_image_during_a_short_outage(
     assert (status_of(request_id)["status"], shop.asked["/chelsea.jpg"]) == ("completed", 1)
 
 
+@pytest.mark.usefixtures("finalized_by_jobs")
 @pytest.mark.parametrize("jobs_done", [pytest.param(0, id="plan"), pytest.param(2, id="finalize")])
 def test_a_store_that_is_down_delays_the_plan_and_the_finalization(
     shop: ImageHost, objects: ObjectStore, jobs_done: int

@@ -41,4 +41,5 @@ OPERATIONS: dict[str, Callable[[Store], Any]] = {
     "delete_some": lambda store: store.delete_some(REQUEST_ID),
     "ping": lambda store: store.ping(),
 }
-IMAGES = {"put_original", "put_rendition"}  # the operations that use obstore
+# The operations that use obstore.
+SMALL = {"put_original", "put_rendition", "open_input", "put_csv", "put_csv, private"}

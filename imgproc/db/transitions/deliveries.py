@@ -79,32 +79,18 @@ def claim(
     So an owner whose receivers never answer does not hold all workers, and the webhooks of many owners do not flood one
     receiver. Claims are made one at a time: at the same moment, each would not see the other.
     """
-    statement = (
-        sa.update(WebhookDelivery)
-        .where(WebhookDelivery.id == delivery_id, is_due())
-        .where(_sending_of_owner() < most_of_owner, _sending_to_receiver() < most_of_receiver)
-        .values(
-            status=DeliveryStatus.SENDING,
-            attempt=WebhookDelivery.attempt + 1,
-            lease_token=token,
-            lease_until=db_now(lease_seconds),
-        )
-        .returning(
-            OWNER,
-            WebhookDelivery.url,
-            WebhookDelivery.payload,
-            WebhookDelivery.retries,
-            WebhookDelivery.request_id,
-            _of_request(ProcessingRequest.traceparent),
-        )
-    )
+    values = {
+        "this": delivery_id,
+        "token": token,
+        "seconds": lease_seconds,
+        "most_of_owner": most_of_owner,
+        "most_of_receiver": most_of_receiver,
+    }
     with single_statement() as connection:
-        lock = [_LOCK_CLAIMS] if connection.dialect.name == "postgresql" else []  # SQLite has one writer at a time
-        *_, claimed = Batch(*lock, statement).run(connection, {})
+        # SQLite has one writer at a time.
+        claim_one = _CLAIM_ALONE if connection.dialect.name == "postgresql" else _CLAIM
+        *_, claimed = claim_one.run(connection, values)
     return DeliveryClaim(**claimed[0]) if claimed else None
-
-
-_LOCK_CLAIMS = sa.select(sa.func.pg_advisory_xact_lock(CLAIMS_LOCK).label("locked"))
 
 
 def _sending_of_owner() -> sa.ScalarSelect[int]:
@@ -135,6 +121,31 @@ def _count_sending(other: type[WebhookDelivery], condition: sa.ColumnElement[boo
         .correlate(WebhookDelivery)
         .scalar_subquery()
     )
+
+
+# Built once, because building a statement takes longer than running it.
+_CLAIM_DUE = (
+    sa.update(WebhookDelivery)
+    .where(WebhookDelivery.id == sa.bindparam("this", type_=WebhookDelivery.id.type), is_due())
+    .where(_sending_of_owner() < sa.bindparam("most_of_owner", type_=sa.Integer))
+    .where(_sending_to_receiver() < sa.bindparam("most_of_receiver", type_=sa.Integer))
+    .values(
+        status=DeliveryStatus.SENDING,
+        attempt=WebhookDelivery.attempt + 1,
+        lease_token=sa.bindparam("token", type_=WebhookDelivery.lease_token.type),
+        lease_until=db_now(sa.bindparam("seconds", type_=sa.Float)),
+    )
+    .returning(
+        OWNER,
+        WebhookDelivery.url,
+        WebhookDelivery.payload,
+        WebhookDelivery.retries,
+        WebhookDelivery.request_id,
+        _of_request(ProcessingRequest.traceparent),
+    )
+)
+_CLAIM = Batch(_CLAIM_DUE)
+_CLAIM_ALONE = Batch(sa.select(sa.func.pg_advisory_xact_lock(CLAIMS_LOCK).label("locked")), _CLAIM_DUE)
 
 
 def step_back(delivery_id: str, *, delay: float) -> None:

@@ -21,7 +21,7 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import UNFINALIZED, DeliveryStatus, RequestStatus
-from imgproc.db.transitions.requests import MOST_LARGE, has_room, lease_is_free, leased
+from imgproc.db.transitions.requests import LEASED, MAY_LEASE, MOST_LARGE, THIS
 
 # Makes the webhook's body, given the time when the request ended.
 Announce = Callable[[datetime], dict[str, Any]]
@@ -36,33 +36,46 @@ class FinalizeClaim:
     traceparent: str | None
 
 
+def all_products_ended() -> sa.ColumnElement[bool]:
+    """SQL: every row of the file is saved, and every product has ended."""
+    all_ended = ProcessingRequest.products_ended == ProcessingRequest.products_total
+    return sa.and_(ProcessingRequest.planned_at.is_not(None), all_ended)
+
+
+# Built once, because building a statement takes longer than running it.
+_ELECT = (
+    sa.update(ProcessingRequest)
+    .where(ProcessingRequest.id == THIS, ProcessingRequest.status == RequestStatus.PROCESSING)
+    .where(all_products_ended())
+    .values(
+        status=RequestStatus.FINALIZING,
+        finalize_epoch=ProcessingRequest.finalize_epoch + 1,
+        attempt=0,
+        lease_token=None,
+        lease_until=None,
+    )
+    .returning(ProcessingRequest.finalize_epoch)
+)
+_CLAIM = (
+    sa.update(ProcessingRequest)
+    .where(ProcessingRequest.id == THIS, ProcessingRequest.status == RequestStatus.FINALIZING)
+    .where(ProcessingRequest.finalize_epoch == sa.bindparam("epoch", type_=sa.Integer), MAY_LEASE)
+    .values(
+        **LEASED,
+        csv_token=sa.func.coalesce(ProcessingRequest.csv_token, sa.bindparam("new_token", type_=sa.String)),
+    )
+    .returning(ProcessingRequest.traceparent)
+)
+
+
 def elect_finalizer(request_id: str) -> int | None:
     """Make the caller the one that enqueues the finalization. Returns its epoch, or None if another was elected.
 
     Also returns None while products are left. Call it after the transaction that ended the last product: within it, two
     last products that finish at the same time each see the other unfinished, and neither is elected.
     """
-    statement = (
-        sa.update(ProcessingRequest)
-        .where(ProcessingRequest.id == request_id, ProcessingRequest.status == RequestStatus.PROCESSING)
-        .where(all_products_ended())
-        .values(
-            status=RequestStatus.FINALIZING,
-            finalize_epoch=ProcessingRequest.finalize_epoch + 1,
-            attempt=0,
-            lease_token=None,
-            lease_until=None,
-        )
-        .returning(ProcessingRequest.finalize_epoch)
-    )
     with single_statement() as connection:
-        return connection.execute(statement).scalar_one_or_none()
-
-
-def all_products_ended() -> sa.ColumnElement[bool]:
-    """SQL: every row of the file is saved, and every product has ended."""
-    all_ended = ProcessingRequest.products_ended == ProcessingRequest.products_total
-    return sa.and_(ProcessingRequest.planned_at.is_not(None), all_ended)
+        return connection.execute(_ELECT, {"this": request_id}).scalar_one_or_none()
 
 
 def claim_finalize(
@@ -75,18 +88,16 @@ def claim_finalize(
     The first claim makes the random part of the CSVs' keys. Later claims keep it, so that a finalizer that runs again,
     or after a retry, writes the same objects.
     """
-    statement = (
-        sa.update(ProcessingRequest)
-        .where(_is_finalizing(request_id, epoch=epoch), lease_is_free(token))
-        .where(has_room(token, most_large=most_large))
-        .values(
-            **leased(token, lease_seconds=lease_seconds),
-            csv_token=sa.func.coalesce(ProcessingRequest.csv_token, secrets.token_hex(CSV_TOKEN_BYTES)),
-        )
-        .returning(ProcessingRequest.traceparent)
-    )
+    values = {
+        "this": request_id,
+        "epoch": epoch,
+        "token": token,
+        "seconds": lease_seconds,
+        "most_large": most_large,
+        "new_token": secrets.token_hex(CSV_TOKEN_BYTES),
+    }
     with single_statement() as connection:
-        claimed = connection.execute(statement).one_or_none()
+        claimed = connection.execute(_CLAIM, values).one_or_none()
     return FinalizeClaim(claimed.traceparent) if claimed else None
 
 

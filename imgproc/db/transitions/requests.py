@@ -51,26 +51,65 @@ class PlanClaim:
     traceparent: str | None = None
 
 
+# The statements below are built once, because building them takes longer than running them. No bound name is that of a
+# column, because those name the columns that an UPDATE sets.
+THIS = sa.bindparam("this", type_=ProcessingRequest.id.type)
+_TOKEN = sa.bindparam("token", type_=ProcessingRequest.lease_token.type)
+_IS_OURS = ProcessingRequest.lease_token == _TOKEN
+
+
+def _has_room() -> sa.ColumnElement[bool]:
+    other = aliased(ProcessingRequest)
+    # Literals, because a database uses a partial index only for a statement that repeats its condition.
+    statuses = sa.bindparam("open", OPEN, type_=other.status.type, expanding=True, literal_execute=True)
+    others = (
+        sa.select(sa.func.count())
+        .select_from(other)
+        .where(other.status.in_(statuses), other.lease_until > db_now(), other.rows_total > LARGE_ROWS)
+        .where(other.lease_token.is_not(None), other.lease_token != _TOKEN)
+        .scalar_subquery()
+    )
+    most = sa.bindparam("most_large", type_=sa.Integer)
+    return sa.or_(ProcessingRequest.rows_total <= LARGE_ROWS, others < most)
+
+
+def _lease_is_free() -> sa.ColumnElement[bool]:
+    until = ProcessingRequest.lease_until
+    is_delayed = sa.and_(until.is_not(None), until >= db_now())
+    return sa.or_(sa.and_(ProcessingRequest.lease_token.is_(None), ~is_delayed), _IS_OURS)
+
+
+# SQL: the lease is free and its delay is over, or it is ours because the response to our claim was lost; and the file
+# is small, or fewer than `most_large` other large ones are planned or finalized now, so that large files never hold all
+# workers. Claims at the same moment may exceed the limit. An expired lease is not free: the sweeper counts the attempts
+# first and then releases it.
+MAY_LEASE = sa.and_(_lease_is_free(), _has_room())
+# The columns that a claim sets. A claim counts as one attempt, even if the same token claims twice.
+LEASED = {
+    "attempt": sa.case((_IS_OURS, ProcessingRequest.attempt), else_=ProcessingRequest.attempt + 1),
+    "lease_token": _TOKEN,
+    "lease_until": db_now(sa.bindparam("seconds", type_=sa.Float)),
+}
+_CLAIM_PLAN = Batch(
+    sa.update(ProcessingRequest)
+    .where(ProcessingRequest.id == THIS, ProcessingRequest.status.in_(UNFINALIZED))
+    .where(ProcessingRequest.planned_at.is_(None), MAY_LEASE)
+    .values(
+        status=RequestStatus.PROCESSING, started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()), **LEASED
+    )
+    .returning(ProcessingRequest.input_key, ProcessingRequest.file_options, ProcessingRequest.traceparent),
+    sa.select(sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")).where(Product.request_id == THIS),
+)
+
+
 def claim_plan(request_id: str, *, token: str, lease_seconds: int, most_large: int = MOST_LARGE) -> PlanClaim | None:
     """Lease the planning of a request. Returns None if it is planned, has ended, or another worker plans it.
 
     Also returns None for a large file while `most_large` are planned or finalized.
     """
-    lease = (
-        sa.update(ProcessingRequest)
-        .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(UNFINALIZED))
-        .where(ProcessingRequest.planned_at.is_(None), lease_is_free(token), has_room(token, most_large=most_large))
-        .values(
-            status=RequestStatus.PROCESSING,
-            started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()),
-            **leased(token, lease_seconds=lease_seconds),
-        )
-        .returning(ProcessingRequest.input_key, ProcessingRequest.file_options, ProcessingRequest.traceparent)
-    )
-    last_row = sa.func.coalesce(sa.func.max(Product.row), 0).label("last_row")
-    saved = sa.select(last_row).where(Product.request_id == request_id)
+    values = {"this": request_id, "token": token, "seconds": lease_seconds, "most_large": most_large}
     with single_statement() as connection:
-        claimed, rows = Batch(lease, saved).run(connection, {})
+        claimed, rows = _CLAIM_PLAN.run(connection, values)
     return PlanClaim(**claimed[0], **rows[0]) if claimed else None
 
 
@@ -97,42 +136,31 @@ def add_products(request_id: str, rows: Sequence[PlannedRow], *, token: str, lea
             count_cancelled(connection, request_id, products=len(valid), images=sum(len(row.urls) for row in valid))
 
 
+_ROW = ("row", "line", "serial_number", "product_name", "input_cell")
+_PRODUCT = ("request_id", *_ROW, "status", "attempt", "error_code", "error_detail")
+_IMAGE = ("product_id", "request_id", "url_hash", "position", "source_url", "status")
+
+
 def _insert_products(connection: Connection, request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> None:
     """Insert the products, read the ids that the database gave them, and insert their images."""
     if not rows:
         return
-    insert_many(connection, Product, _product_rows(request_id, rows, cancelled=cancelled))
+    key, skipped = uuid.UUID(request_id).hex, ProductStatus.SKIPPED.value
+    valid = (ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING).value
+    products = [(key, *row[: len(_ROW)], skipped if row.error_code else valid, 0, *row[-2:]) for row in rows]
+    insert_many(connection, Product, _PRODUCT, products)
     # With RETURNING, SQLite would need a statement for each id.
     ids = sa.select(Product.id).where(Product.request_id == request_id).order_by(Product.row)
-    saved = connection.execute(ids.where(Product.row.between(rows[0].row, rows[-1].row))).scalars()
-    status = ImageStatus.CANCELLED if cancelled else ImageStatus.PENDING
-    image = (CANCELLED_IMAGE if cancelled else {}) | {"status": status.value, "request_id": uuid.UUID(request_id).hex}
+    saved = connection.execute(ids.where(Product.row.between(rows[0].row, rows[-1].row))).scalars().all()
+    status = (ImageStatus.CANCELLED if cancelled else ImageStatus.PENDING).value
+    why = {name: value for name, value in CANCELLED_IMAGE.items() if cancelled and name != "status"}
     images = [
-        {"product_id": product_id, "position": position, "source_url": url, "url_hash": url_hash(url), **image}
+        (product_id, key, url_hash(url), position, url, status, *why.values())
         for product_id, row in zip(saved, rows, strict=True)
         if not row.error_code
         for position, url in enumerate(row.urls, start=1)
     ]
-    insert_many(connection, ProductImage, images)
-
-
-def _product_rows(request_id: str, rows: Sequence[PlannedRow], *, cancelled: bool) -> list[dict[str, Any]]:
-    common = {"request_id": uuid.UUID(request_id).hex, "attempt": 0}
-    valid = (ProductStatus.CANCELLED if cancelled else ProductStatus.PENDING).value
-    return [
-        {
-            **common,
-            "row": row.row,
-            "line": row.line,
-            "serial_number": row.serial_number,
-            "product_name": row.product_name,
-            "input_cell": row.input_cell,
-            "status": ProductStatus.SKIPPED.value if row.error_code else valid,
-            "error_code": row.error_code,
-            "error_detail": row.error_detail,
-        }
-        for row in rows
-    ]
+    insert_many(connection, ProductImage, (*_IMAGE, *why), images)
 
 
 def mark_planned(request_id: str, *, token: str) -> None:
@@ -176,42 +204,3 @@ def step_back(request_id: str, *, delay: float) -> None:
     )
     with single_statement() as connection:
         connection.execute(statement)
-
-
-def has_room(token: str, *, most_large: int) -> sa.ColumnElement[bool]:
-    """SQL: the file is small, or fewer than `most_large` other large ones are planned or finalized now.
-
-    So large files never hold all workers. Claims at the same moment may exceed the limit.
-    """
-    other = aliased(ProcessingRequest)
-    # Literals, because a database uses a partial index only for a statement that repeats its condition.
-    statuses = sa.bindparam("open", OPEN, type_=other.status.type, expanding=True, literal_execute=True)
-    others = (
-        sa.select(sa.func.count())
-        .select_from(other)
-        .where(other.status.in_(statuses), other.lease_until > db_now(), other.rows_total > LARGE_ROWS)
-        .where(other.lease_token.is_not(None), other.lease_token != token)
-        .scalar_subquery()
-    )
-    return sa.or_(ProcessingRequest.rows_total <= LARGE_ROWS, others < most_large)
-
-
-def leased(token: str, *, lease_seconds: int) -> dict[str, Any]:
-    """The columns that a claim sets. A claim counts as one attempt, even if the same token claims twice."""
-    is_ours = ProcessingRequest.lease_token == token
-    return {
-        "attempt": sa.case((is_ours, ProcessingRequest.attempt), else_=ProcessingRequest.attempt + 1),
-        "lease_token": token,
-        "lease_until": db_now(lease_seconds),
-    }
-
-
-def lease_is_free(token: str) -> sa.ColumnElement[bool]:
-    """SQL: the lease is free and its delay is over, or it is ours because the response to our claim was lost.
-
-    An expired lease is not free: the sweeper counts the attempts first and then releases it.
-    """
-    until = ProcessingRequest.lease_until
-    is_delayed = sa.and_(until.is_not(None), until >= db_now())
-    is_ours = ProcessingRequest.lease_token == token
-    return sa.or_(sa.and_(ProcessingRequest.lease_token.is_(None), ~is_delayed), is_ours)

@@ -1,29 +1,29 @@
-"""The S3 clients of a process: boto3 for files and obstore for images, with the same settings."""
+"""The S3 clients of a process: boto3 for large files and obstore for small objects, with the same settings."""
 
 from __future__ import annotations
 
 import os
 import threading
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
-from imgproc.pipeline.storage.image_puts import ImageObjects
 from imgproc.pipeline.storage.object_options import ObjectOptions
+from imgproc.pipeline.storage.small_objects import SmallObjects
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
 class Clients(NamedTuple):
-    """The boto3 client, and the obstore clients for the images of both buckets."""
+    """The boto3 client, and the obstore clients for the small objects of both buckets."""
 
     s3: S3Client
-    originals: ImageObjects
-    outputs: ImageObjects
+    originals: SmallObjects
+    outputs: SmallObjects
 
 
 class ClientsOfProcess:
@@ -52,7 +52,7 @@ class ClientsOfProcess:
         self._endpoint_url = endpoint_url
         self._buckets = buckets
         # boto3's default session is not safe to share between threads.
-        self._session = partial(
+        self._new_session = partial(
             boto3.session.Session,
             aws_access_key_id=access_key_id,
             aws_secret_access_key=secret_access_key,
@@ -74,7 +74,7 @@ class ClientsOfProcess:
             proxies={} if endpoint_url else None,
         )
         self._images = partial(
-            ImageObjects,
+            SmallObjects,
             endpoint_url=endpoint_url,
             region=region,
             addressing=addressing,
@@ -82,6 +82,7 @@ class ClientsOfProcess:
             connect_timeout=connect_timeout,
             total_timeout=total_timeout,
         )
+        self._core = botocore.session.get_session()
         self._lock = threading.Lock()
         self._made: tuple[int, Clients] | None = None
 
@@ -96,9 +97,16 @@ class ClientsOfProcess:
                 self._made = os.getpid(), self._make()
             return self._made[1]
 
+    @cached_property
+    def _session(self) -> boto3.session.Session:
+        """Holds the description of S3. Reading it takes 0.1 s, so forked children inherit it."""
+        return self._new_session(botocore_session=self._core)
+
     def _make(self) -> Clients:
-        core = botocore.session.get_session()
-        session = self._session(botocore_session=core)
-        known = {"credentials": session.get_credentials(), "ca_bundle": core.get_config_variable("ca_bundle")}
+        known = {
+            "credentials": self._session.get_credentials(),
+            "ca_bundle": self._core.get_config_variable("ca_bundle"),
+        }
         originals, outputs = (self._images(bucket, **known) for bucket in self._buckets)
-        return Clients(session.client("s3", endpoint_url=self._endpoint_url, config=self._config), originals, outputs)
+        s3 = self._session.client("s3", endpoint_url=self._endpoint_url, config=self._config)
+        return Clients(s3, originals, outputs)

@@ -7,12 +7,15 @@ work and never fails a product.
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
 
 from imgproc.core.errors import ImgprocError
@@ -22,7 +25,7 @@ from imgproc.pipeline.storage.downloads import attachment, content_type_of
 from imgproc.pipeline.storage.object_keys import input_key
 from imgproc.pipeline.storage.object_options import KMS, ObjectOptions
 from imgproc.pipeline.storage.storage_errors import storage_errors
-from imgproc.pipeline.storage.streams import spooled, unclosable
+from imgproc.pipeline.storage.streams import continued, spooled
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,7 +34,9 @@ MIB = 1024 * 1024
 
 # The calling thread sends one part after the other: only one part is in memory, and servers that write parts in order
 # need not buffer later ones.
-_TRANSFER = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * MIB, use_threads=False)
+_SMALL = 8 * MIB  # bytes of the first part; files with fewer are put and read by obstore
+_TRANSFER = TransferConfig(multipart_threshold=_SMALL, multipart_chunksize=_SMALL, use_threads=False)
+_GONE = ("NoSuchKey", "404")
 
 # The CSV of a retried request changes under its key, and its content is private, so no cache may keep it.
 _CSV_CACHE = "private, no-store"
@@ -39,7 +44,7 @@ _DEFAULTS = ObjectOptions()
 
 
 class Store:
-    """The two buckets. Connects on first use; threads may share it, and forked children until an image was put.
+    """The two buckets. Connects on first use; threads may share it, and forked children until a small object was used.
 
     `endpoint_url` None means AWS, credentials None the default chain of AWS; `public_url` is the base of public URLs;
     `addressing` is `path` or `virtual`.
@@ -86,10 +91,13 @@ class Store:
 
     def put_input(self, request_id: str, stream: BinaryIO) -> str:
         """Store the uploaded file from the stream's position, and return its key; takes 8 MiB of memory."""
-        key = input_key(request_id)
+        key, start = input_key(request_id), stream.read(_SMALL)
         with storage_errors("store the uploaded file"):
+            if len(start) < _SMALL:
+                self._clients.get().originals.put(self.full_key(key), start, {})
+                return key
             self._s3().upload_fileobj(
-                unclosable(stream),
+                continued(start, stream),
                 self._originals,
                 self.full_key(key),
                 ExtraArgs=self._options.encryption_arguments,
@@ -104,10 +112,20 @@ class Store:
             ImgprocError: `input_missing`, not retryable: the object is gone.
         """
         with storage_errors("read the uploaded file"):
-            body = self._open(self._originals, key)
+            body = self._small_input(key) or self._open(self._originals, key)
             if body is None:
                 raise ImgprocError("The uploaded file is no longer stored; upload it again.", code="input_missing")
             return spooled(body)
+
+    def _small_input(self, key: str) -> BinaryIO | None:
+        """The stored upload; None if it is large, or gone."""
+        try:
+            small = self._clients.get().originals.get(self.full_key(key), most=_SMALL)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return None
+            raise
+        return None if small is None else io.BytesIO(small)
 
     def put_original(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store an original in the private bucket; it replaces the object under the same key."""
@@ -150,15 +168,23 @@ class Store:
         The chunks are written to a local file first: memory stays bounded, and the database cursor that yields them is
         closed before the upload starts.
         """
-        headers = {"ContentType": content_type_of(key), "CacheControl": _CSV_CACHE} | self._options.encryption_arguments
+        headers = {"Content-Type": content_type_of(key), "Cache-Control": _CSV_CACHE}
         if filename:
-            headers["ContentDisposition"] = attachment(filename)
+            headers["Content-Disposition"] = attachment(filename)
         with tempfile.TemporaryFile() as local:
             local.writelines(chunks)
+            size = local.tell()
             local.seek(0)
-            bucket = self._csv_bucket(private=private)
             with storage_errors("store a CSV"):
-                self._s3().upload_fileobj(local, bucket, self.full_key(key), ExtraArgs=headers, Config=_TRANSFER)
+                if size < _SMALL:
+                    clients = self._clients.get()
+                    objects = clients.originals if private else clients.outputs
+                    objects.put(self.full_key(key), local.read(), headers)
+                    return
+                arguments = {name.replace("-", ""): value for name, value in headers.items()}
+                arguments |= self._options.encryption_arguments
+                bucket = self._csv_bucket(private=private)
+                self._s3().upload_fileobj(local, bucket, self.full_key(key), ExtraArgs=arguments, Config=_TRANSFER)
 
     def open_csv(self, key: str) -> StreamingBody | None:
         """Open a CSV of the private bucket as a stream that the caller closes; None where there is none."""
@@ -204,6 +230,11 @@ class Store:
         with storage_errors("reach the buckets"):
             for bucket in (self._originals, self._outputs):
                 self._s3().head_bucket(Bucket=bucket)
+
+    def prepare(self) -> None:
+        """Load what the clients need, without a call to the server, so that forked children make theirs sooner."""
+        with suppress(BotoCoreError):  # no credentials; the first call says so
+            self._s3()
 
     @property
     def buckets(self) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -13,12 +14,13 @@ from botocore.response import StreamingBody
 from imgproc.core.spool import Spool
 
 
-def unclosable(stream: BinaryIO) -> IO[bytes]:
-    """The stream with only `read`: boto3 would close it, but the caller does that."""
-    return cast("IO[bytes]", SimpleNamespace(read=stream.read))
+def continued(start: bytes, stream: BinaryIO) -> IO[bytes]:
+    """What was read of the stream, and then its rest; only `read`: boto3 would close it, but the caller does that."""
+    begun = io.BytesIO(start)
+    return cast("IO[bytes]", SimpleNamespace(read=lambda size=-1: begun.read(size) or stream.read(size)))
 
 
-def spooled(body: StreamingBody) -> BinaryIO:
+def spooled(body: BinaryIO | StreamingBody) -> BinaryIO:
     """A local copy of an object. Before Python 3.11 a `SpooledTemporaryFile` lacks methods of a file."""
     with ExitStack() as on_error:
         local = Spool(on_error.enter_context(tempfile.TemporaryFile()))

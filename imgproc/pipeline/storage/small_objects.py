@@ -1,4 +1,4 @@
-"""Puts, copies and checks images by obstore, a client in Rust that takes a third of boto3's CPU.
+"""Puts, reads, copies and checks small objects by obstore, a client in Rust that takes a third of boto3's CPU.
 
 obstore offers few operations, so the rest of the store uses boto3.
 """
@@ -40,8 +40,8 @@ _callers: set[int] = set()  # ids of processes that used obstore, of whose threa
 _CODE, _STATUS = re.compile(r"<Code>([^<]+)</Code>"), re.compile(r"status code: (\d+)")
 
 
-class ImageObjects:
-    """The images of one bucket; serves any number of threads.
+class SmallObjects:
+    """The small objects of one bucket; serves any number of threads.
 
     Every method raises boto3's errors: botocore.exceptions.ClientError where the server refuses, and HTTPClientError
     where it does not answer. In a child forked after its parent called a method, it raises RuntimeError, as obstore
@@ -96,6 +96,12 @@ class ImageObjects:
         with _calling("PutObject"):
             obstore.put(self._store, key, body, attributes=dict(headers), use_multipart=False)
 
+    def get(self, key: str, *, most: int) -> bytes | None:
+        """The object under `key`; None if it has more than `most` bytes."""
+        with _calling("GetObject"):
+            found = obstore.get(self._store, key)
+            return bytes(found.bytes()) if found.meta["size"] <= most else None
+
     def copy(self, source_key: str, key: str) -> None:
         """Copy the object under `source_key`, with its headers, to `key`."""
         with _calling("CopyObject"):
@@ -121,7 +127,7 @@ def _frozen(credentials: Any) -> S3Credential:
 def _calling(operation: str) -> Iterator[None]:
     _callers.add(os.getpid())
     if len(_callers) > 1:
-        raise RuntimeError("Images were put before this process was forked; fork first.")
+        raise RuntimeError("Objects were put before this process was forked; fork first.")
     try:
         yield
     except (BaseError, FileNotFoundError) as error:
