@@ -1,7 +1,7 @@
 """Enqueues jobs with their turns: owners take turns, then the requests or receivers of an owner.
 
 Small files, and the beginning of large ones, go through a queue of their own, for which some workers are kept free. So
-a small file does not wait for any number of large ones.
+a small file does not wait for any number of large ones. Work whose worker died has a queue of its own, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from imgproc.queue.fair_order import Turn
 EXPRESS_ROWS = 128  # the first rows of a file; a file with more is large
 CHUNK = 500  # rows whose turns one statement looks up
 
-Lookup = sa.Select[Any, Any, Any, Any]
+Lookup = sa.Select[Any, Any, Any, Any, Any]
 Key = TypeVar("Key", str, int)
 
 
@@ -46,14 +46,21 @@ def enqueue_deliveries(delivery_ids: Iterable[str]) -> None:
     _in_chunks(delivery_ids, _DELIVERIES, enqueue.deliveries)
 
 
-# The id, the owner, the flow, and how large the file is, or the part of it before the product, in rows.
+# The id, the owner, the flow, how large the file is, or the part of it before the product, in rows, and whether the
+# work must run alone.
 _REQUESTS = sa.select(
-    ProcessingRequest.id, ProcessingRequest.owner, ProcessingRequest.id.label("flow"), ProcessingRequest.rows_total
+    ProcessingRequest.id,
+    ProcessingRequest.owner,
+    ProcessingRequest.id.label("flow"),
+    ProcessingRequest.rows_total,
+    ProcessingRequest.alone,
 )
-_PRODUCTS = sa.select(Product.id, ProcessingRequest.owner, Product.request_id, Product.row).join(ProcessingRequest)
-_DELIVERIES = sa.select(WebhookDelivery.id, ProcessingRequest.owner, WebhookDelivery.receiver, sa.literal(0)).join(
+_PRODUCTS = sa.select(Product.id, ProcessingRequest.owner, Product.request_id, Product.row, Product.alone).join(
     ProcessingRequest
 )
+_DELIVERIES = sa.select(
+    WebhookDelivery.id, ProcessingRequest.owner, WebhookDelivery.receiver, sa.literal(0), sa.false()
+).join(ProcessingRequest)
 
 
 def _in_chunks(
@@ -76,5 +83,6 @@ def _turns(ids: Sequence[Key], statement: Lookup) -> dict[Key, Turn]:
             raise
         return {}
     return {
-        row_id: Turn(owner=owner, flow=flow or "-", is_bulk=row > EXPRESS_ROWS) for row_id, owner, flow, row in found
+        row_id: Turn(owner=owner, flow=flow or "-", is_bulk=row > EXPRESS_ROWS, is_alone=bool(alone))
+        for row_id, owner, flow, row, alone in found
     }

@@ -19,7 +19,7 @@ from imgproc.db.models import ProcessingRequest, Product, ProductImage
 from imgproc.db.statuses import OPEN, UNFINALIZED, ImageStatus, ProductStatus, RequestStatus
 from imgproc.db.transitions.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.db.transitions.duplicates import url_hash
-from imgproc.db.transitions.leases import renew
+from imgproc.db.transitions.leases import may_run, renew
 
 LARGE_ROWS = 10_000  # a file with more takes seconds to plan or to finalize
 MOST_LARGE = 1000  # large files that are planned or finalized at a time, unless the caller gives another limit
@@ -51,15 +51,18 @@ class PlanClaim:
     traceparent: str | None = None
 
 
-def claim_plan(request_id: str, *, token: str, lease_seconds: int, most_large: int = MOST_LARGE) -> PlanClaim | None:
+def claim_plan(
+    request_id: str, *, token: str, lease_seconds: int, most_large: int = MOST_LARGE, alone: bool = False
+) -> PlanClaim | None:
     """Lease the planning of a request. Returns None if it is planned, has ended, or another worker plans it.
 
-    Also returns None for a large file while `most_large` are planned or finalized.
+    Also returns None for a large file while `most_large` are planned or finalized, and for one that must run `alone`.
     """
     lease = (
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(UNFINALIZED))
         .where(ProcessingRequest.planned_at.is_(None), lease_is_free(token), has_room(token, most_large=most_large))
+        .where(may_run(ProcessingRequest, alone=alone))
         .values(
             status=RequestStatus.PROCESSING,
             started_at=sa.func.coalesce(ProcessingRequest.started_at, db_now()),
@@ -140,7 +143,7 @@ def mark_planned(request_id: str, *, token: str) -> None:
     statement = (
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.id == request_id, ProcessingRequest.lease_token == token)
-        .values(planned_at=db_now(), attempt=0, lease_token=None, lease_until=None)
+        .values(planned_at=db_now(), attempt=0, alone=False, lease_token=None, lease_until=None)
     )
     with single_statement() as connection:
         connection.execute(statement)
