@@ -52,8 +52,9 @@ class Lease:
     `renew` returns False if the lease was taken over, and `give_back` returns the work untouched. `seconds` is the
     length of the lease; `deadline` is in seconds from now. After the deadline the lease is no longer renewed. A process
     that is still inside the body one lease later is stuck in a C call that no signal can interrupt: it gives its other
-    work back and ends itself, the pool starts a new one, and the sweeper enqueues the work again. A process that is asked to stop has `STOP_GRACE`
-    seconds to leave the body; then it gives the work back, and ends once it holds no other lease.
+    work back and ends itself, the pool starts a new one, and the sweeper enqueues the work again. A process that is
+    asked to stop has `STOP_GRACE` seconds to leave the body; then it gives the work back, and ends once it holds no
+    other lease.
     """
 
     def __init__(
