@@ -58,7 +58,7 @@ def test_no_kind_of_job_can_hold_all_workers(queues: tuple[str, ...], workers: i
     [
         pytest.param(0, 2, 12, id="no limit of its own"),
         pytest.param(4096, 2, 12, id="the default"),
-        pytest.param(2048, 6, 4, id="half of it"),
+        pytest.param(2048, 4, 6, id="half of it"),
         pytest.param(1100, 24, 1, id="the least for all images"),
         pytest.param(256, 24, 1, id="too little"),
     ],
