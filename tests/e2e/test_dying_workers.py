@@ -107,7 +107,7 @@ def test_a_picture_that_kills_three_workers_fails(poisoned: Poisoned, fatal: str
 
 
 def test_a_poisonous_picture_among_many_fails_alone(tmp_path: Path) -> None:
-    """A process works on many products, and dies with all of them: none of the others fails, or is made a third time."""
+    """A process works on many products, and dies with all of them: no other fails, or is made a third time."""
     poison = photo_file("chelsea.jpg") + b"POISON=SIGKILL"
     environ = {
         "PYTHONPATH": POISON,
