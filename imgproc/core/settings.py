@@ -291,7 +291,7 @@ class Settings:
     workers: int = tuning(
         types.whole(min(16 * (os.cpu_count() or 1), 256)),
         "Products, plans and finalizations that a pool works on at a time, by threads of `WORKER_PROCESSES`.",
-        compose="32",
+        compose="16",
         shown="16 for each core, at most 256",
     )
     worker_processes: int = tuning(

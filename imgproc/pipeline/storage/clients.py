@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader, create_loader
 
 from imgproc.pipeline.storage.image_puts import ImageObjects
 from imgproc.pipeline.storage.object_options import ObjectOptions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+def preload() -> None:
+    """Load the descriptions of S3 that clients are made of; processes forked later share 20 MB of them."""
+    loader = _loader(None)
+    for kind in ("service-2", "paginators-1", "endpoint-rule-set-1"):
+        loader.load_service_model("s3", kind)
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        loader.load_data(name)
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """The loader of all clients of this process: it keeps what it has loaded."""
+    return create_loader(data_path)
 
 
 class Clients(NamedTuple):
@@ -98,6 +114,7 @@ class ClientsOfProcess:
 
     def _make(self) -> Clients:
         core = botocore.session.get_session()
+        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
         session = self._session(botocore_session=core)
         known = {"credentials": session.get_credentials(), "ca_bundle": core.get_config_variable("ca_bundle")}
         originals, outputs = (self._images(bucket, **known) for bucket in self._buckets)
