@@ -22,6 +22,7 @@ from imgproc.core import heartbeat, metrics
 from imgproc.core.config import Settings
 from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import delayed_stop_signals
+from imgproc.pipeline.storage import clients
 from imgproc.queue.connection import connect_redis, redis_url
 from imgproc.queue.enqueue import ALONE, BULK, EXPRESS, TAKEN, length_of
 from imgproc.queue.presence import ROLES, report_pool
@@ -81,6 +82,7 @@ class Pool(WorkerPool):
         collection writes to it, and the end of the pool need not collect it, which takes most of a second.
         """
         metrics.start_at_zero(metrics.WORKER_DEATHS, *(role.name for role in self.wanted))
+        clients.preload()
         gc.collect()
         gc.freeze()
         super().start(*args, **kwargs)
