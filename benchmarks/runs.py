@@ -21,7 +21,10 @@ MIB = 2**20
 @contextmanager
 def stack_of(workers: int | str = "") -> Iterator[Stack]:
     """A stack in its own folder, with so many workers or the default number."""
-    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder, "data"), WORKERS=str(workers)) as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_stack(Path(folder, "data"), WORKERS=str(workers), WORKER_PROCESSES="") as stack,
+    ):
         yield stack
 
 

@@ -12,8 +12,10 @@ from imgproc.journey import services
 from imgproc.queue import connection
 
 
-def create_app(settings: Settings | None = None) -> APIFlask:
+def create_app(settings: Settings | None = None, *, connections: int | None = None) -> APIFlask:
     """Build the app from `settings` (default: read from the environment). Connects to nothing.
+
+    A process opens at most `connections` to the database (default: enough for a web process); its threads share them.
 
     Raises:
         imgproc.core.config.ConfigError: a setting cannot be used.
@@ -23,7 +25,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     metric_files.use(settings.metrics_dir)
     telemetry.configure(settings)
     app = APIFlask("imgproc", title="imgproc", version=__version__, docs_path=None, static_folder="web/static")
-    engine.init_app(app, settings)
+    engine.init_app(app, settings, connections=connections)
     connection.init_app(app, settings)
     services.init_app(app, settings)
     api.init_app(app, settings)

@@ -36,8 +36,8 @@ LABELS_HEAD = """
 | `direction` | `in`: sources; `out`: renditions |
 | `reason` | why a host is waited for: `busy`, `away`, `slow`, or `limit` where others take its places |
 | `work` | `plan`, `process_product`, `finalize`, `deliver` |
-| `queue` | `express`, `bulk`, `deliveries`; of failures also `sweeper` |
-| `role` | of workers: `images`, `deliveries`. One process sends all webhooks of a pool, so of deliveries more may be busy than alive |
+| `queue` | `express`, `bulk`, `alone`, `deliveries`; of failures also `sweeper` |
+| `role` | of workers: `images`, `deliveries` |
 | `stage` | `wait`: a product in the queue, until a worker takes it · `dns`, `connect`, `first_byte`: of downloads and webhooks, over new connections for the first two, without TLS · `tls`: the handshake of a new connection · `download`: all of one image, redirects and pauses included · `decode`, `encode`: of one image · `put`: one object, each image has two · `copy`: both objects of an image that was made before |
 | `route` | the pattern of the address; `unknown` for addresses that do not exist |
 | `host` | `name:port` of the ten hosts for which most products wait |

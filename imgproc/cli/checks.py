@@ -115,7 +115,9 @@ def _workers(settings: Settings) -> Finding | None:
     idle = [queue for queue, count in counts.items() if not count]
     if idle:
         return wrong("workers", text=f"No worker takes jobs of {', '.join(idle)}: start imgproc worker.")
-    return ok("workers", text=f"{counts['express']} workers make images, and {counts['deliveries']} send webhooks.")
+    return ok(
+        "workers", text=f"{counts['express']} worker processes make images, and {counts['deliveries']} send webhooks."
+    )
 
 
 def _buckets(settings: Settings) -> Finding:

@@ -10,9 +10,9 @@ from imgproc.app import create_app
 from imgproc.core import process, telemetry
 from imgproc.core.config import load_settings
 from imgproc.journey import delete, jobs
-from imgproc.queue.enqueue import QUEUES
+from imgproc.queue.enqueue import TAKEN
 from imgproc.worker import exporter, sweeper
-from imgproc.worker.pool import Pool
+from imgproc.worker.pool import CONNECTIONS, Pool
 
 
 @click.command()
@@ -20,15 +20,17 @@ from imgproc.worker.pool import Pool
     "--queue",
     "queues",
     multiple=True,
-    default=QUEUES,
-    type=click.Choice(QUEUES),
-    help="Only take jobs of this queue; may be given several times. WORKERS processes take `express` and `bulk`, "
-    "another one `deliveries`. Default: all queues.",
+    default=TAKEN,
+    type=click.Choice(TAKEN),
+    help="Only take jobs of this queue; may be given several times. WORKERS threads in WORKER_PROCESSES take "
+    "`express` and `bulk`, another process `deliveries`. Default: all queues.",
 )
 def worker(*, queues: tuple[str, ...]) -> None:
     """Run a pool of worker processes until SIGTERM."""
     settings = load_settings()
-    Pool(create_app(settings), jobs=jobs, settings=settings, queues=queues).start(logging_level="WARNING")
+    Pool(create_app(settings, connections=CONNECTIONS), jobs=jobs, settings=settings, queues=queues).start(
+        logging_level="WARNING"
+    )
 
 
 @click.command()

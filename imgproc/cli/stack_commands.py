@@ -26,6 +26,7 @@ from imgproc.db.engine import db
 from imgproc.demo import DemoFailed, run_demo
 from imgproc.embedded import ports, servers, supervisor
 from imgproc.journey.outage import describe, start_pauses
+from imgproc.pipeline.storage import clients
 
 # What the services import: loaded once, before they are forked, so that they start at once and share the memory.
 PRELOADED = (
@@ -76,6 +77,7 @@ def _run_stack(settings: Settings, stop: threading.Event) -> None:
             db.engine.dispose()  # no connection may be used on both sides of a fork
         for name in PRELOADED:
             importlib.import_module(name)
+        clients.preload()
         for service in _services(settings):
             processes.start(service)
         _announce(settings)

@@ -61,7 +61,10 @@ KEPT = (
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "imgproc_up": ("Whether the service answered this scrape.", ("service",)),
     "imgproc_queue_jobs": ("Jobs waiting in Redis.", ("queue",)),
-    "imgproc_workers_alive": ("Worker processes of the pools that reported in the last 30 s.", ("role",)),
+    "imgproc_workers_alive": (
+        "Workers (jobs that their processes can take at a time) of the pools that reported in the last 30 s.",
+        ("role",),
+    ),
     "imgproc_workers_busy": ("Jobs that workers hold a lease for.", ("role",)),
     "imgproc_sweeper_pass_age_seconds": ("Seconds since the last whole pass of a sweeper.", ()),
     "imgproc_requests": ("Requests that have not ended.", ("status",)),

@@ -289,10 +289,15 @@ class Settings:
     )
     max_scans: int = tuning(types.whole(4), "Files above 1 MiB that a web process reads at a time.")
     workers: int = tuning(
-        types.whole(min(16 * (os.cpu_count() or 1), 32)),
-        "Worker processes of a pool. Each takes some 55 MB.",
+        types.whole(min(16 * (os.cpu_count() or 1), 256)),
+        "Products, plans and finalizations that a pool works on at a time, by threads of `WORKER_PROCESSES`.",
         compose="16",
-        shown="16 for each core, at most 32",
+        shown="16 for each core, at most 256",
+    )
+    worker_processes: int = tuning(
+        types.whole(os.cpu_count() or 1),
+        "Processes of a pool that take all files; a quarter as many take small files alone.",
+        shown="one for each core",
     )
     worker_memory_limit: int = tuning(
         types.whole(4096 * MIB, at_least=0), "Memory of a worker process; 0 is no limit. Linux only."

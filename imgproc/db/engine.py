@@ -32,6 +32,7 @@ MIGRATIONS = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 SQLITE_BUSY_MS = 30_000
 LONGEST_WAY = 1.0  # seconds for which long work leaves the write lock to others
 FIRST_LOOK, LAST_LOOK = 0.0005, 0.005  # seconds until a look whether the write lock is free; the pauses grow by half
+CONNECTION_PATIENCE = 600.0  # seconds that a thread of a worker waits for one of its process
 POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls drop connections that are idle for long
 # Every list is read in the order of an index, so a sort is never the better plan. PostgreSQL may choose one for
 # a new large upload, of which it expects one or two rows until it has analyzed the table.
@@ -77,8 +78,8 @@ db = SQLAlchemy(model_class=Base, session_options={"class_": Session})
 migrate = Migrate()
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Bind the database to `app`; opens no connection."""
+def init_app(app: Flask, settings: Settings, *, connections: int | None = None) -> None:
+    """Bind the database to `app`; opens no connection. A thread waits while its process has `connections` in use."""
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     engine: dict[str, Any] = {"hide_parameters": True}  # keeps the values of failed statements out of the logs
     if not settings.database_url.startswith("sqlite"):
@@ -90,6 +91,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         }
         if settings.database_pooling == "transaction":  # the next transaction may be in another session
             engine["connect_args"] |= {"prepare_threshold": None}
+    if connections:
+        engine |= {"pool_size": connections, "max_overflow": 0, "pool_timeout": CONNECTION_PATIENCE}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)

@@ -13,6 +13,7 @@ import structlog
 
 from imgproc.core.errors import InfrastructureError, LeaseLost
 from imgproc.db import reads
+from imgproc.db.engine import db
 from imgproc.db.timeouts import LONG, allow
 from imgproc.db.transitions import removal
 from imgproc.journey.isolation import isolated
@@ -84,7 +85,9 @@ def clean_up_if_removed(services: Services, request_id: str) -> Iterator[None]:
     try:
         yield
     except LeaseLost:
-        if reads.get_request(request_id) is None:
+        removed = reads.get_request(request_id) is None
+        db.session.rollback()  # a job keeps no connection while it waits for the store
+        if removed:
             with suppress(InfrastructureError):  # the sweeper deletes it later
                 services.store.delete_some(request_id)
         raise

@@ -9,7 +9,7 @@ import contextvars
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from typing import TypeVar, cast
 
 from imgproc.core.errors import ImageError
@@ -57,7 +57,9 @@ class ProductImages:
         if len(items) <= 1:
             return map(function, items)
         contexts = [contextvars.copy_context() for _ in items]  # a context can be entered by one thread at a time
-        return _executor(self._settings.image_threads).map(lambda c, item: c.run(function, item), contexts, items)
+        threads = min(self._settings.image_threads, len(items))
+        with ThreadPoolExecutor(threads, thread_name_prefix="image") as executor:
+            return list(executor.map(lambda c, item: c.run(function, item), contexts, items))
 
     def _make(self, images: list[PendingImage]) -> dict[str, ImageOutcome]:
         """Make the images, or copy what earlier requests made of them. Returns the outcomes by URL."""
@@ -116,9 +118,3 @@ class ProductImages:
             if not being_made or time.monotonic() > give_up or stopping.wait(next(pauses)):
                 return found
             self._check()
-
-
-@cache
-def _executor(threads: int) -> ThreadPoolExecutor:
-    """One executor a process, made after the fork, by the first product."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="image")

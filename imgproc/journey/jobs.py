@@ -18,6 +18,7 @@ from structlog.contextvars import bind_contextvars
 from imgproc.core import metrics, tracing
 from imgproc.core.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.db import reads
+from imgproc.db.engine import db
 from imgproc.db.statuses import RequestStatus
 from imgproc.db.timeouts import LONG, allow
 from imgproc.db.transitions import deliveries, finalization, products, requests
@@ -27,7 +28,7 @@ from imgproc.journey.delete import clean_up_if_removed
 from imgproc.journey.host_waits import wake_waiting
 from imgproc.journey.image_maker import OUTAGE_PATIENCE
 from imgproc.journey.images import ProductImages
-from imgproc.journey.lease import Lease, new_token
+from imgproc.journey.lease import Lease, new_token, runs_alone
 from imgproc.journey.outage import describe, is_away, is_outage, retry_on_outage
 from imgproc.journey.plan import save_products
 from imgproc.journey.services import Services, services
@@ -76,7 +77,9 @@ def _entry(job: Callable[..., None]) -> Callable[..., None]:
 def plan(services: Services, request_id: str) -> None:
     """Save the rows of the stored file as products. The first products are processed meanwhile."""
     token, seconds = new_token(), services.settings.lease_seconds
-    claim = requests.claim_plan(request_id, token=token, lease_seconds=seconds, most_large=_most_large(services))
+    claim = requests.claim_plan(
+        request_id, token=token, lease_seconds=seconds, most_large=_most_large(services), alone=runs_alone.get()
+    )
     if claim is None:
         requests.step_back(request_id, delay=LARGE_DELAY)
         return
@@ -99,7 +102,7 @@ def plan(services: Services, request_id: str) -> None:
 def process_product(services: Services, product_id: int) -> None:
     """Download, compress and store every image of a product that is not done yet, then settle the product."""
     token, seconds = new_token(), services.settings.lease_seconds
-    claim = products.claim(product_id, token=token, lease_seconds=seconds)
+    claim = products.claim(product_id, token=token, lease_seconds=seconds, alone=runs_alone.get())
     if claim is None:
         return
     bind_contextvars(request_id=claim.request_id)
@@ -120,9 +123,9 @@ def process_product(services: Services, product_id: int) -> None:
 def finalize(services: Services, request_id: str, epoch: int) -> None:
     """Store the output CSV and the failed CSV, then end the request and announce it."""
     token, seconds = new_token(), services.settings.lease_seconds
-    most_large = _most_large(services)
+    most_large, alone = _most_large(services), runs_alone.get()
     claim = finalization.claim_finalize(
-        request_id, epoch=epoch, token=token, lease_seconds=seconds, most_large=most_large
+        request_id, epoch=epoch, token=token, lease_seconds=seconds, most_large=most_large, alone=alone
     )
     if claim is None:
         requests.step_back(request_id, delay=LARGE_DELAY)
@@ -197,6 +200,8 @@ def _fail_request(request_id: str, error: ImgprocError, *, token: str) -> None:
     request = reads.get_request(request_id)
     if request is None:
         return
+    db.session.expunge(request)
+    db.session.rollback()  # a job has one connection at a time
     announce = outcome.announcement(request, RequestStatus.FAILED, code=error.code, detail=error.detail)
     fail = partial(finalization.fail, request_id, token=token, code=error.code, detail=error.detail, announce=announce)
     delivery_id = retry_on_outage(fail)

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 import structlog
@@ -24,6 +25,8 @@ TICK = 0.5  # seconds between two looks at the clock
 
 stopping = SignalEvent()  # set when this process is asked to stop
 _held: set[Lease] = set()  # of this process, whose threads may hold several
+
+runs_alone = contextvars.ContextVar("runs_alone", default=False)  # this job has the process for itself
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +51,10 @@ class Lease:
 
     `renew` returns False if the lease was taken over, and `give_back` returns the work untouched. `seconds` is the
     length of the lease; `deadline` is in seconds from now. After the deadline the lease is no longer renewed. A process
-    that is still inside the body one lease later is stuck in a C call that no signal can interrupt: it ends itself, the
-    pool starts a new one, and the sweeper enqueues the work again. A process that is asked to stop has `STOP_GRACE`
-    seconds to leave the body; then it gives the work back, and ends once it holds no other lease.
+    that is still inside the body one lease later is stuck in a C call that no signal can interrupt: it gives its other
+    work back and ends itself, the pool starts a new one, and the sweeper enqueues the work again. A process that is
+    asked to stop has `STOP_GRACE` seconds to leave the body; then it gives the work back, and ends once it holds no
+    other lease.
     """
 
     def __init__(
@@ -110,8 +114,7 @@ class Lease:
         while not self._ended.wait(min(TICK, self._seconds / 6)):
             now = time.monotonic()
             if now > self._deadline + self._seconds:
-                log.error("worker_stuck", detail="Past its deadline; ending this process so that another starts.")
-                os._exit(STUCK_EXIT_CODE)
+                self._end_stuck()
             if stopping.is_set():
                 stop_at = stop_at or now + STOP_GRACE
                 if now > stop_at:
@@ -119,6 +122,13 @@ class Lease:
                     return
             if self._renew_at < now < self._deadline and not self._lost.is_set():
                 self._renew_quietly()
+
+    def _end_stuck(self) -> None:
+        log.error("worker_stuck", detail="Past its deadline; ending this process so that another starts.")
+        for other in _held - {self}:
+            with self._app.app_context(), suppress(DBAPIError):  # its lease expires where the database is away
+                other._give_back()
+        os._exit(STUCK_EXIT_CODE)
 
     def _stop(self) -> None:
         log.warning("work_given_back", detail="Asked to stop, and the work takes longer than the time that is left.")

@@ -1,7 +1,7 @@
 """Enqueues jobs with their turns: owners take turns, then the requests or receivers of an owner.
 
 Small files, and the beginning of large ones, go through a queue of their own, for which some workers are kept free. So
-a small file does not wait for any number of large ones.
+a small file does not wait for any number of large ones. Work whose worker died has a queue of its own, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from imgproc.queue.fair_order import Turn
 EXPRESS_ROWS = 128  # the first rows of a file; a file with more is large
 CHUNK = 500  # rows whose turns one statement looks up
 
-Lookup = sa.Select[Any, Any, Any, Any]
+Lookup = sa.Select[Any, Any, Any, Any, Any]
 Key = TypeVar("Key", str, int)
 
 
@@ -52,14 +52,16 @@ def enqueue_deliveries(delivery_ids: Iterable[str]) -> None:
 
 
 def _lookup(key: InstrumentedAttribute[Any], *columns: Any) -> Lookup:
-    """The id, the owner, the flow, and how large the file is, or the part of it before the product, in rows."""
+    """The id, the owner, the flow, how large the file is or the part before the product, and if it runs alone."""
     return sa.select(key, ProcessingRequest.owner, *columns).where(key.in_(sa.bindparam("ids", expanding=True)))
 
 
 # Built once, because building a statement takes longer than running it.
-_REQUESTS = _lookup(ProcessingRequest.id, ProcessingRequest.id.label("flow"), ProcessingRequest.rows_total)
-_PRODUCTS = _lookup(Product.id, Product.request_id, Product.row).join(ProcessingRequest)
-_DELIVERIES = _lookup(WebhookDelivery.id, WebhookDelivery.receiver, sa.literal(0)).join(ProcessingRequest)
+_REQUESTS = _lookup(
+    ProcessingRequest.id, ProcessingRequest.id.label("flow"), ProcessingRequest.rows_total, ProcessingRequest.alone
+)
+_PRODUCTS = _lookup(Product.id, Product.request_id, Product.row, Product.alone).join(ProcessingRequest)
+_DELIVERIES = _lookup(WebhookDelivery.id, WebhookDelivery.receiver, sa.literal(0), sa.false()).join(ProcessingRequest)
 
 
 def _in_chunks(
@@ -81,5 +83,6 @@ def _turns(ids: Sequence[Key], statement: Lookup) -> dict[Key, Turn]:
             raise
         return {}
     return {
-        row_id: Turn(owner=owner, flow=flow or "-", is_bulk=row > EXPRESS_ROWS) for row_id, owner, flow, row in found
+        row_id: Turn(owner=owner, flow=flow or "-", is_bulk=row > EXPRESS_ROWS, is_alone=bool(alone))
+        for row_id, owner, flow, row, alone in found
     }

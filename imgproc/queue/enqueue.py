@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -21,8 +22,10 @@ from imgproc.queue.rq_classes import JobQueue
 
 EXPRESS = "express"  # plans, products and finalizations of small files, and the beginning of large ones
 BULK = "bulk"  # the rest of large files
+ALONE = "alone"  # work whose worker died: each job runs in a process without other work
 DELIVERIES = "deliveries"  # webhooks, which have workers of their own
-QUEUES = (EXPRESS, BULK, DELIVERIES)
+QUEUES = (EXPRESS, BULK, ALONE, DELIVERIES)
+TAKEN = (EXPRESS, BULK, DELIVERIES)  # by the processes of a pool; for the jobs of the other it starts some as needed
 NO_TIMEOUT = -1  # RQ sets no time limit: the deadline of the lease limits a job
 RUNNING_MARKER = "imgproc:running"
 KEY_TYPES = {
@@ -64,7 +67,8 @@ def waiting() -> set[str]:
     Raises:
         QueueUnavailable: Redis is away.
     """
-    found = [ids for name in QUEUES for ids in _every_list(name, "LRANGE", 0, -1)]
+    client = redis_client()
+    found = [ids for name in QUEUES for ids in _every_list(client, name, "LRANGE", 0, -1)]
     return {queued.decode(errors="replace") for ids in found for queued in ids}
 
 
@@ -74,14 +78,23 @@ def queue_lengths() -> dict[str, int]:
     Raises:
         QueueUnavailable: Redis is away.
     """
-    return {name: sum(_every_list(name, "LLEN")) for name in QUEUES}
+    return {name: length_of(name, client=redis_client()) for name in QUEUES}
 
 
-def _every_list(queue: str, command: str, *arguments: int) -> list[Any]:
+def length_of(queue: str, *, client: Redis) -> int:
+    """How many jobs a queue holds.
+
+    Raises:
+        QueueUnavailable: Redis is away.
+    """
+    return sum(_every_list(client, queue, "LLEN"))
+
+
+def _every_list(client: Redis, queue: str, command: str, *arguments: int) -> list[Any]:
     """The replies of a command for every list of jobs of a queue."""
     keys = f"rq:queue:{queue}", rings_key(queue)
     with redis_errors():
-        found: list[Any] = redis_client().eval(EVERY_LIST, len(keys), *keys, command, *arguments)
+        found: list[Any] = client.eval(EVERY_LIST, len(keys), *keys, command, *arguments)
         return found
 
 
@@ -96,8 +109,14 @@ def mark_running() -> bool:
 
 
 def _enqueue_work(name: JobName, calls: Mapping[tuple[Any, ...], Turn]) -> None:
-    _enqueue(EXPRESS, name, {call: turn for call, turn in calls.items() if not turn.is_bulk})
-    _enqueue(BULK, name, {call: turn for call, turn in calls.items() if turn.is_bulk})
+    for queue in (EXPRESS, BULK, ALONE):
+        _enqueue(queue, name, {call: turn for call, turn in calls.items() if _queue_of(turn) == queue})
+
+
+def _queue_of(turn: Turn) -> str:
+    if turn.is_alone:
+        return ALONE
+    return BULK if turn.is_bulk else EXPRESS
 
 
 def _enqueue(queue: str, name: JobName, calls: Mapping[tuple[Any, ...], Turn]) -> None:

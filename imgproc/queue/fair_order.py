@@ -22,11 +22,13 @@ class Turn:
     """Where a job stands: its owner, and its flow among those of the owner. Neither has spaces.
 
     `is_bulk` tells the rest of a large file from what its caller waits for: a small file, or the beginning of a large.
+    `is_alone` is for work whose worker died: it needs a process without other work.
     """
 
     owner: str = ""
     flow: str = "-"
     is_bulk: bool = False
+    is_alone: bool = False
 
     def __str__(self) -> str:
         return f"{self.flow} {self.owner}"

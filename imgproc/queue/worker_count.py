@@ -8,7 +8,7 @@ from typing import cast
 from rq.utils import utcparse
 
 from imgproc.queue.connection import redis_client, redis_errors
-from imgproc.queue.enqueue import QUEUES
+from imgproc.queue.enqueue import TAKEN
 
 SILENT = timedelta(seconds=90)  # after which a worker counts as dead; it sends a heartbeat every 20 s
 
@@ -20,7 +20,7 @@ def worker_counts() -> dict[str, int]:
         QueueUnavailable: Redis is away.
     """
     with redis_errors():
-        return {name: sum(map(_is_alive, _registered(name))) for name in QUEUES}
+        return {name: sum(map(_is_alive, _registered(name))) for name in TAKEN}
 
 
 def _registered(queue: str) -> set[bytes]:

@@ -1,7 +1,8 @@
 """Gives work whose lease has expired to another worker: the one that held it died, stalled or raised.
 
-Work that has failed `MAX_ATTEMPTS` workers would fail every further one, so it ends as failed. An orderly stop and an
-outage of our servers are not attempts: the work is given back, and they do not count.
+The other work of that process may have been the reason, so the next worker has no other work. Work that has failed
+`MAX_ATTEMPTS` such workers would fail every further one, so it ends as failed. An orderly stop and an outage of our
+servers are not attempts: the work is given back, and they do not count.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from imgproc.db.models import ProcessingRequest, Product, WebhookDelivery
 from imgproc.db.reads import ids_of
 from imgproc.db.statuses import UNFINALIZED, RequestStatus
 from imgproc.db.transitions import deliveries, expiry, finalization
+from imgproc.db.transitions.leases import is_used_up
 from imgproc.journey import outcome, turns
 from imgproc.journey.isolation import isolated
 from imgproc.queue.calls import JobName
@@ -50,7 +52,8 @@ def return_products(settings: Settings) -> None:
         log.warning("leases_expired", products=len(expired))
         _count(JobName.PROCESS_PRODUCT, len(expired))
     turns.enqueue_products(expired)
-    used_up = sa.select(Product.id).where(expiry.is_expired(), Product.attempt >= settings.max_attempts).limit(BATCH)
+    is_last = is_used_up(Product, max_attempts=settings.max_attempts)
+    used_up = sa.select(Product.id).where(expiry.is_expired(), is_last).limit(BATCH)
     for product_id in ids_of(used_up):
         with isolated("return_products", product_id=product_id):
             _fail_product(settings, product_id)
@@ -82,7 +85,7 @@ def return_plans(settings: Settings) -> None:
     used_up = (
         sa.select(ProcessingRequest.id)
         .where(ProcessingRequest.status.in_(UNFINALIZED), finalization.has_expired())
-        .where(ProcessingRequest.attempt >= settings.max_attempts)
+        .where(is_used_up(ProcessingRequest, max_attempts=settings.max_attempts))
         .limit(BATCH)
     )
     for request_id in ids_of(used_up):
@@ -92,20 +95,21 @@ def return_plans(settings: Settings) -> None:
 
 def return_finalizations(settings: Settings) -> None:
     """Supersede finalizers, or end their requests as failed after the last attempt."""
+    is_last = is_used_up(ProcessingRequest, max_attempts=settings.max_attempts)
     expired = (
-        sa.select(ProcessingRequest.id, ProcessingRequest.finalize_epoch, ProcessingRequest.attempt)
+        sa.select(ProcessingRequest.id, ProcessingRequest.finalize_epoch, is_last)
         .where(ProcessingRequest.status == RequestStatus.FINALIZING, finalization.has_expired())
         .limit(BATCH)
     )
     found = db.session.execute(expired).all()
     db.session.rollback()
-    for request_id, epoch, attempt in found:
+    for request_id, epoch, used_up in found:
         with isolated("return_finalizations", request_id=request_id):
-            _return_finalization(settings, request_id, epoch=epoch, attempt=attempt)
+            _return_finalization(settings, request_id, epoch=epoch, used_up=used_up)
 
 
-def _return_finalization(settings: Settings, request_id: str, *, epoch: int, attempt: int) -> None:
-    if attempt >= settings.max_attempts:
+def _return_finalization(settings: Settings, request_id: str, *, epoch: int, used_up: bool) -> None:
+    if used_up:
         step, code = RequestStatus.FINALIZING, "finalize_failed"
         _fail_request(settings, request_id, step=step, code=code, detail=FINALIZE_LOST)
         return

@@ -22,46 +22,34 @@ from imgproc.core import heartbeat, metrics
 from imgproc.core.config import Settings
 from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import delayed_stop_signals
+from imgproc.pipeline.storage import clients
 from imgproc.queue.connection import connect_redis, redis_url
-from imgproc.queue.enqueue import BULK, DELIVERIES, EXPRESS, QUEUES
+from imgproc.queue.enqueue import ALONE, BULK, EXPRESS, TAKEN, length_of
 from imgproc.queue.presence import ROLES, report_pool
 from imgproc.queue.rq_classes import AllowedJob
-from imgproc.worker.delivery_worker import DeliveryWorker
 from imgproc.worker.exporter import Exporter
-from imgproc.worker.preloaded_worker import PreloadedWorker, Role, run_worker
+from imgproc.worker.preloaded_worker import PreloadedWorker
 from imgproc.worker.readiness import Readiness
+from imgproc.worker.roles import LONER, Role, roles_of
 from imgproc.worker.watchdog import Pulse, Watch
+from imgproc.worker.worker_process import run_worker
 
-RESERVED = 4  # one worker of so many takes no bulk
-BULK_NICENESS = 10  # added to that of the others, so that they get most of the processor while they need it
-
+CONNECTIONS = 2  # to the database, of one process: each thread has one while it claims or finishes work
 REPORT_SECONDS = 5.0  # between two reports of how many workers there are
 REPORT_PATIENCE = 0.5  # seconds that Redis may take for one
 
 log = structlog.get_logger(__name__)
 
 
-def roles_of(queues: Collection[str], *, workers: int) -> dict[Role, int]:
-    """How many workers of each role a pool has that takes the jobs of `queues`."""
-    reserved = workers // RESERVED if {EXPRESS, BULK} <= set(queues) else 0
-    # Reserved workers are there for the express jobs; without them the express jobs come first.
-    general = tuple(name for name in ((BULK, EXPRESS) if reserved else (EXPRESS, BULK)) if name in queues)
-    wanted = {
-        Role((EXPRESS,)): reserved,
-        Role(general, niceness=BULK_NICENESS if reserved else 0): workers - reserved if general else 0,
-        Role((DELIVERIES,), DeliveryWorker): 1 if DELIVERIES in queues else 0,
-    }
-    return {role: number for role, number in wanted.items() if number}
-
-
 class Pool(WorkerPool):
-    """RQ's pool of workers, which starts them by fork from its own process.
+    """RQ's pool of workers, which starts their processes by fork from its own.
 
-    `WORKERS` processes take the work. A quarter of them takes no bulk of large files, so that small files find a worker
-    at once. Another process sends the webhooks. With `queues` a pool takes only some kinds of jobs.
+    A quarter of the `WORKERS` takes no bulk of large files, so that small files find a worker at once. Another process
+    sends the webhooks. With `queues` a pool takes only some kinds of jobs. Work whose worker died may kill the next
+    one, and all that its process works on. So for such work the pool starts processes that run one job at a time.
     """
 
-    def __init__(self, app: Flask, *, settings: Settings, jobs: ModuleType, queues: Collection[str] = QUEUES) -> None:
+    def __init__(self, app: Flask, *, settings: Settings, jobs: ModuleType, queues: Collection[str] = TAKEN) -> None:
         self.app = app
         self.jobs = jobs  # imported by the caller, so that every worker has it in memory
         self.memory_limit = settings.worker_memory_limit
@@ -69,15 +57,17 @@ class Pool(WorkerPool):
         self.patience = settings.lease_seconds
         self.watches: dict[str, Watch] = {}  # by the name of the worker
         self.roles: dict[str, Role] = {}  # by the name of the worker
-        self.wanted = roles_of(queues, workers=settings.workers)
+        self.wanted = roles_of(queues, settings=settings)
+        self.most_loners = settings.worker_processes if {EXPRESS, BULK} & set(queues) else 0
+        self.starting: Role  # the role of the worker that is forked next
         self.redis_url = redis_url(settings)
         self.readiness = Readiness(app, redis_url=self.redis_url)
         self.exporter = Exporter(port=settings.metrics_port, folder=settings.metrics_dir)
         self.reports = connect_redis(self.redis_url, timeout=REPORT_PATIENCE, retries=0)
         self.reported: dict[str, int] = {}
-        self.report_at = 0.0
+        self.report_at = self.ask_at = 0.0
         super().__init__(
-            QUEUES,
+            TAKEN,
             connection=connect_redis(self.redis_url),
             num_workers=sum(self.wanted.values()),
             worker_class=PreloadedWorker,
@@ -91,7 +81,8 @@ class Pool(WorkerPool):
         What was loaded until now lives as long as the process. Workers share its memory for as long as no garbage
         collection writes to it, and the end of the pool need not collect it, which takes most of a second.
         """
-        metrics.start_at_zero(metrics.WORKER_DEATHS, *map(_role_name, self.wanted))
+        metrics.start_at_zero(metrics.WORKER_DEATHS, *(role.name for role in self.wanted))
+        clients.preload()
         gc.collect()
         gc.freeze()
         super().start(*args, **kwargs)
@@ -105,17 +96,40 @@ class Pool(WorkerPool):
         self.reap_workers()
         self.exporter.keep_alive()
         self.report()
-        missing = self.num_workers - self.number_of_active_workers
+        missing = self.missing()
         if not missing or not respawn or not self.readiness.is_ready():
             return
-        for _ in range(missing):
+        for self.starting in missing:
             if self.status is not self.Status.STOPPED:
                 self.start_worker(burst=self._burst)
 
+    def missing(self) -> list[Role]:
+        """The role of each worker that is to be started now."""
+        missing = Counter(self.wanted)
+        missing.subtract(self.roles.values())
+        missing[LONER] = min(self.waiting(), self.most_loners + missing[LONER])
+        return [role for role, number in missing.items() for _ in range(number)]
+
+    def waiting(self) -> int:
+        """How many jobs must run alone; none while Redis is away, and every round asks it only if it answers."""
+        if not self.most_loners or time.monotonic() < self.ask_at:
+            return 0
+        try:
+            return length_of(ALONE, client=self.reports)
+        except QueueUnavailable as error:
+            self.ask_at = time.monotonic() + REPORT_SECONDS
+            log.debug("queue_not_read", error=str(error))
+            return 0
+        finally:
+            self.reports.close()  # because workers are forked next
+
     def report(self) -> None:
-        """Tell Redis every few seconds, and after each change, how many workers live. A stuck pool tells nothing."""
-        living = Counter(_role_name(self.roles[worker.name]) for worker in self.worker_dict.values())
-        workers = {role: living[role] for role in ROLES}
+        """Tell Redis every few seconds, and after each change, how many workers it has. A stuck pool tells nothing."""
+        living = Counter[str]()
+        for worker in self.worker_dict.values():
+            role = self.roles[worker.name]
+            living[role.name] += role.threads if role in self.wanted else 0
+        workers = {name: living[name] for name in ROLES}
         if workers == self.reported and time.monotonic() < self.report_at:
             return
         self.reported, self.report_at = workers, time.monotonic() + REPORT_SECONDS
@@ -140,8 +154,8 @@ class Pool(WorkerPool):
         process = super().get_worker_process(name, burst=False)
         pulse = Pulse()
         self.watches[name] = Watch(pulse, patience=self.patience)
-        role = self.roles[name] = self._missing_role()
-        process._target, process._args = run_worker, (role,)
+        self.roles[name] = self.starting
+        process._target, process._args = run_worker, (self.starting,)
         process._kwargs = {
             "app": self.app,
             "name": name,
@@ -151,11 +165,6 @@ class Pool(WorkerPool):
             "pulse": pulse,
         }
         return process
-
-    def _missing_role(self) -> Role:
-        """The role of the next worker."""
-        running = Counter(self.roles.values())
-        return next(role for role, wanted in self.wanted.items() if running[role] < wanted)
 
     def reap_workers(self) -> None:
         """Forget dead workers and end stuck ones; RQ's own waits 0.1 s for each that lives."""
@@ -172,10 +181,7 @@ class Pool(WorkerPool):
         self.watches.pop(worker_data.name, None)
         role = self.roles.pop(worker_data.name)
         super().handle_dead_worker(worker_data)
-        if self.status is not self.Status.STOPPED:
-            metrics.WORKER_DEATHS.labels(_role_name(role)).inc()
+        has_ended = role == LONER and worker_data.process.exitcode == 0  # its queue is empty
+        if not has_ended and self.status is not self.Status.STOPPED:
+            metrics.WORKER_DEATHS.labels(role.name).inc()
             log.warning("worker_died", pid=worker_data.pid, exit_code=worker_data.process.exitcode)
-
-
-def _role_name(role: Role) -> str:
-    return "deliveries" if role.worker_class is DeliveryWorker else "images"

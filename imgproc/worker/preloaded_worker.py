@@ -5,35 +5,25 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from flask import Flask
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.job import Job
-from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from structlog.contextvars import clear_contextvars
 
-from imgproc.core import error_reports, metrics, telemetry
-from imgproc.core.errors import QueueUnavailable
-from imgproc.core.process import accept_stop_signals, die_with_parent, dump_no_core, limit_memory
-from imgproc.db.engine import db
-from imgproc.db.idle import close_idle_connections
-from imgproc.journey.lease import stopping
-from imgproc.queue.connection import connect_redis
-from imgproc.queue.enqueue import KEY_TYPES
+from imgproc.core import error_reports, metrics
+from imgproc.journey.lease import runs_alone, stopping
+from imgproc.queue.enqueue import ALONE, KEY_TYPES
 from imgproc.queue.rq_classes import AllowedJob, JobQueue, drop_forged_keys
-from imgproc.worker.watchdog import Pulse
 
 HEARTBEAT_SECONDS = 20.0  # between two heartbeats in Redis
 NICENESS = 5  # of every worker, so that the API answers while images are made
@@ -86,6 +76,7 @@ class PreloadedWorker(SimpleWorker):
 
     def run_job(self, job: Job, queue: Queue) -> None:
         """Run one job, and log what it raises."""
+        runs_alone.set(queue.name == ALONE)
         try:
             with self.app.app_context():
                 job.perform()
@@ -140,47 +131,3 @@ def _tolerated_outage() -> Iterator[None]:
         yield
     except (RedisConnectionError, RedisTimeoutError) as error:
         log.debug("redis_call_failed", error=str(error))
-
-
-@dataclass(frozen=True)
-class Role:
-    """What a worker does: the queues that it takes jobs from, in this order, and how much it yields to the others."""
-
-    queues: tuple[str, ...]
-    worker_class: type[PreloadedWorker] = PreloadedWorker
-    niceness: int = 0
-
-
-def run_worker(
-    role: Role,
-    *,
-    app: Flask,
-    name: str,
-    redis_url: str,
-    parent_pid: int,
-    memory_limit: int,
-    pulse: Pulse,
-) -> None:
-    """Run one worker process, with its own connections and bounded memory, until it is stopped or its parent dies."""
-    pulse.start()
-    accept_stop_signals()
-    die_with_parent()
-    if os.getppid() != parent_pid:  # the parent died before the call above
-        return
-    limit_memory(memory_limit)
-    dump_no_core()
-    os.nice(NICENESS + role.niceness)
-    with app.app_context():
-        db.engine.dispose(close=False)  # the connections belong to the parent
-        if db.engine.dialect.name != "sqlite":
-            close_idle_connections(db.engine)
-    PreloadedWorker.app = app
-    try:
-        connection = connect_redis(redis_url)
-        metrics.start_at_zero(metrics.JOB_FAILURES, *role.queues)
-        worker = role.worker_class(list(role.queues), name=name, connection=connection, serializer=JSONSerializer)
-        worker.work(logging_level="WARNING")
-    except (RedisError, QueueUnavailable) as error:
-        log.warning("worker_ended", error=str(error))  # the pool starts another once Redis answers
-    finally:
-        telemetry.flush()

@@ -48,7 +48,8 @@ SETTINGS = {
     "S3_SECRET_ACCESS_KEY": s3.SECRET,
     "SWEEP_INTERVAL": "1",
     "WEBHOOK_RETRY_SCHEDULE": ",".join(["1"] * 10 + ["2"] * 50),
-    "WORKERS": "2",
+    "WORKERS": "8",  # of which three processes work on two or three jobs each
+    "WORKER_PROCESSES": "2",
 }
 
 

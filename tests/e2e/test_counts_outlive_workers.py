@@ -89,8 +89,8 @@ def kill_all(stack: Stack) -> None:
     dead = workers(stack)
     for process in dead:
         process.send_signal(signal.SIGKILL)
-    wait_until(lambda: scrape(stack).value("imgproc_worker_deaths_total") == deaths + 3)
-    wait_until(lambda: scrape(stack).value("imgproc_workers_alive") == 3)
+    wait_until(lambda: scrape(stack).value("imgproc_worker_deaths_total") == deaths + 2)
+    wait_until(lambda: scrape(stack).value("imgproc_workers_alive", role="images") == 2)
     assert not any(process.is_running() for process in dead)
 
 

@@ -98,7 +98,7 @@ def test_polling_with_an_etag_costs_nothing_when_nothing_changed(stack: Stack, s
 def test_workers_give_way_to_the_web_server(stack: Stack) -> None:
     """Workers run at a lower priority, so that polls stay fast; the pool's own process does not."""
     workers = sorted(process.nice() for process in stack.children("-m imgproc worker"))
-    assert workers == [0, *[5] * (stack.settings().workers + 1)]  # and that of the deliveries
+    assert workers == [0, *[5] * (stack.settings().worker_processes + 1)]  # and that of the deliveries
     assert {process.nice() for process in stack.children("gunicorn")} == {0}
 
 

@@ -68,7 +68,7 @@ class Process:
 @contextmanager
 def started(arguments: list[str], folder: Path, **settings: str) -> Iterator[Process]:
     """Start a process, on a migrated SQLite database unless `settings` names another."""
-    environ = environment(folder, **{"WORKERS": "2", "SWEEP_INTERVAL": "0.2"} | settings)
+    environ = environment(folder, **{"WORKERS": "2", "WORKER_PROCESSES": "2", "SWEEP_INTERVAL": "0.2"} | settings)
     if "DATABASE_URL" not in settings:
         with create_app(load_settings(environ)).app_context():
             flask_migrate.upgrade()
@@ -110,7 +110,7 @@ def test_a_pool_that_is_stopped_while_it_starts_ends_every_worker(
     tmp_path: Path, redis_url: str, started_workers: int
 ) -> None:
     """Also the one whose process is just being made."""
-    with started(POOL, tmp_path / "data", REDIS_URL=redis_url, WORKERS="16") as process:
+    with started(POOL, tmp_path / "data", REDIS_URL=redis_url, WORKERS="16", WORKER_PROCESSES="16") as process:
         wait_until(lambda: process.children >= started_workers, pause=0)
         assert process.stop() == 0
 

@@ -56,13 +56,13 @@ def upload_of(shop: ImageHost, *, products: int = 1) -> str:
 
 def die_planning(request_id: str) -> None:
     """A worker claims the plan and dies."""
-    assert requests.claim_plan(request_id, token=new_token(), lease_seconds=30)
+    assert requests.claim_plan(request_id, token=new_token(), lease_seconds=30, alone=row(ProcessingRequest).alone)
 
 
 def die_finalizing(request_id: str) -> None:
     """A worker claims the finalization and dies."""
-    epoch = row(ProcessingRequest).finalize_epoch
-    assert finalization.claim_finalize(request_id, epoch=epoch, token=new_token(), lease_seconds=30)
+    epoch, alone = row(ProcessingRequest).finalize_epoch, row(ProcessingRequest).alone
+    assert finalization.claim_finalize(request_id, epoch=epoch, token=new_token(), lease_seconds=30, alone=alone)
 
 
 def die_delivering(_request_id: str) -> None:
@@ -71,7 +71,7 @@ def die_delivering(_request_id: str) -> None:
 
 
 def kill_workers(times: int, die: Callable[[str], None], request_id: str) -> None:
-    """Let `times` workers die one after the other, with a sweep after each."""
+    """Let `times` workers die one after the other, with a sweep after each. The first may have died of other work."""
     for _ in range(times):
         die(request_id)
         lose_queue()
@@ -85,7 +85,7 @@ def kill_workers(times: int, die: Callable[[str], None], request_id: str) -> Non
 def test_a_plan_that_kills_its_workers_fails_the_request(shop: ImageHost) -> None:
     """After three deaths the request fails with a reason and a remedy, and the webhook is delivered."""
     request_id = upload_of(shop)
-    kill_workers(3, die_planning, request_id)
+    kill_workers(1 + 3, die_planning, request_id)
     status = status_of(request_id)
     assert (status["status"], status["error"]["code"]) == ("failed", "plan_failed")
     assert "Split it into smaller files" in status["error"]["detail"]
@@ -97,7 +97,7 @@ def test_a_plan_that_kills_its_workers_fails_the_request(shop: ImageHost) -> Non
 def test_a_plan_that_failed_twice_succeeds_on_the_third_attempt(shop: ImageHost) -> None:
     """Two deaths leave a third attempt, and the next step starts with a count of its own."""
     request_id = upload_of(shop)
-    kill_workers(2, die_planning, request_id)
+    kill_workers(1 + 2, die_planning, request_id)
     assert row(ProcessingRequest).attempt == 2
     assert queued_jobs() == [f"plan-{request_id}"]
     assert drain(request_id)["status"] == "completed"
@@ -116,7 +116,7 @@ def test_a_failed_plan_is_retried_from_where_it_stopped(shop: ImageHost, monkeyp
 
     with monkeypatch.context() as patched:
         patched.setattr(requests, "add_products", stumble)
-        for _ in range(3):
+        for _ in range(1 + 3):
             burst()
             pass_time(60)
             sweeper.sweep()
@@ -131,8 +131,8 @@ def test_a_failed_plan_is_retried_from_where_it_stopped(shop: ImageHost, monkeyp
 def test_a_late_plan_does_not_revive_a_failed_request(shop: ImageHost) -> None:
     """The lease of the planning worker ends when the request fails."""
     request_id = upload_of(shop)
-    kill_workers(2, die_planning, request_id)
-    assert requests.claim_plan(request_id, token="late", lease_seconds=30)
+    kill_workers(1 + 2, die_planning, request_id)
+    assert requests.claim_plan(request_id, token="late", lease_seconds=30, alone=True)
     pass_time(60)
     sweeper.sweep()
     assert not requests.renew_lease(request_id, token="late", lease_seconds=30)
@@ -147,7 +147,7 @@ def test_a_finalization_that_kills_its_workers_fails_the_request(shop: ImageHost
     """The images are kept, and the API still lists each with its address."""
     request_id = upload_of(shop)
     work(most=2)
-    kill_workers(3, die_finalizing, request_id)
+    kill_workers(1 + 3, die_finalizing, request_id)
     status = status_of(request_id)
     assert (status["status"], status["error"]["code"]) == ("failed", "finalize_failed")
     assert (status["progress"]["images"]["completed"], status["outputCsvUrl"]) == (1, None)
@@ -160,7 +160,7 @@ def test_a_failed_finalization_can_be_retried(shop: ImageHost) -> None:
     """The retry writes the missing output CSV and makes no image again."""
     request_id = upload_of(shop)
     work(most=2)
-    kill_workers(3, die_finalizing, request_id)
+    kill_workers(1 + 3, die_finalizing, request_id)
     assert post(f"/api/requests/{request_id}/retry").status_code == 202
     status = drain(request_id)
     assert (status["status"], status["error"], shop.asked["/chelsea.jpg"]) == ("completed", None, 1)
@@ -176,7 +176,7 @@ def test_a_retry_that_fails_to_finalize_shows_no_older_output(shop: ImageHost) -
     assert drain(request_id)["outputCsvUrl"]
     assert post(f"/api/requests/{request_id}/retry").status_code == 202
     work(most=1)
-    kill_workers(3, die_finalizing, request_id)
+    kill_workers(1 + 3, die_finalizing, request_id)
     status = status_of(request_id)
     assert (status["error"]["code"], status["outputCsvUrl"], status["failedCsvUrl"]) == ("finalize_failed", None, None)
 
@@ -204,7 +204,7 @@ def test_a_bug_in_a_job_uses_up_its_attempts(
         burst()
         pass_time(60)
         sweeper.sweep()
-    assert (status_of(request_id)["error"]["code"], len(raised)) == (code, 3), of
+    assert (status_of(request_id)["error"]["code"], len(raised)) == (code, 1 + 3), of
 
 
 # -- deliver ------------------------------------------------------------------------------------------------------
@@ -391,11 +391,11 @@ def test_a_corrupt_row_does_not_stop_the_sweep(shop: ImageHost) -> None:
     """The product of the corrupt request cannot be failed; that of the other request is."""
     ids = [planned(products=1) for _ in range(2)]
     with transaction() as connection:
-        connection.execute(sa.update(Product).values(attempt=2))
+        connection.execute(sa.update(Product).values(attempt=2, alone=True))
     break_counters(ids[0])
     sweeper.sweep()
     for each in rows(Product):
-        assert products.claim(each.id, token="dead", lease_seconds=30)
+        assert products.claim(each.id, token="dead", lease_seconds=30, alone=True)
     pass_time(60)
     sweeper.sweep()
     ends = {each.request_id: each.status.value for each in rows(Product)}

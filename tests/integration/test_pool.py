@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,34 +13,79 @@ from flask import Flask
 from rq.exceptions import DequeueTimeout, StopRequested
 from rq.serializers import JSONSerializer
 
+from imgproc.core.config import load_settings
 from imgproc.journey import jobs, lease
 from imgproc.journey.services import services
+from imgproc.pipeline.images.guards.memory import DEFAULT_LIMIT, OTHER_BYTES, MemoryBudget
+from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
-from imgproc.queue.enqueue import BULK, DELIVERIES, EXPRESS, QUEUES
+from imgproc.queue.enqueue import BULK, DELIVERIES, EXPRESS, TAKEN
+from imgproc.queue.fair_order import Turn
 from imgproc.queue.rq_classes import JobQueue
 from imgproc.worker import pool
-from imgproc.worker.delivery_worker import DeliveryWorker
-from imgproc.worker.pool import Pool, roles_of
+from imgproc.worker.pool import Pool
 from imgproc.worker.preloaded_worker import PreloadedWorker
+from imgproc.worker.roles import LONER, roles_of
+
+SEND = ((DELIVERIES,), 32, 1, 0)  # queues, threads, processes, niceness
 
 
 @pytest.mark.parametrize(
     ("queues", "workers", "expected"),
     [
+        pytest.param(TAKEN, 32, [((EXPRESS,), 8, 1, 0), ((BULK, EXPRESS), 12, 2, 10), SEND], id="two cores"),
+        pytest.param(TAKEN, 7, [((EXPRESS,), 1, 1, 0), ((BULK, EXPRESS), 3, 2, 10), SEND], id="an odd number"),
         pytest.param(
-            QUEUES, 32, [((EXPRESS,), 8, 0), ((BULK, EXPRESS), 24, 10), ((DELIVERIES,), 1, 0)], id="the default"
+            (EXPRESS, BULK),
+            9,
+            [((EXPRESS,), 2, 1, 0), ((BULK, EXPRESS), 4, 1, 10), ((BULK, EXPRESS), 3, 1, 10)],
+            id="images alone, in unequal shares",
         ),
-        pytest.param(QUEUES, 2, [((EXPRESS, BULK), 2, 0), ((DELIVERIES,), 1, 0)], id="too few to reserve one"),
-        pytest.param((DELIVERIES,), 32, [((DELIVERIES,), 1, 0)], id="deliveries alone"),
-        pytest.param((EXPRESS, BULK), 4, [((EXPRESS,), 1, 0), ((BULK, EXPRESS), 3, 10)], id="images alone"),
-        pytest.param((BULK,), 4, [((BULK,), 4, 0)], id="bulk alone"),
+        pytest.param(TAKEN, 2, [((EXPRESS, BULK), 1, 2, 0), SEND], id="too few to reserve one"),
+        pytest.param((DELIVERIES,), 32, [SEND], id="deliveries alone"),
+        pytest.param((BULK,), 4, [((BULK,), 2, 2, 0)], id="bulk alone"),
     ],
 )
 def test_no_kind_of_job_can_hold_all_workers(queues: tuple[str, ...], workers: int, expected: list[Any]) -> None:
     """A quarter takes no bulk, and webhooks have a process of their own, unless another pool has."""
-    roles = roles_of(queues, workers=workers)
-    assert [(role.queues, number, role.niceness) for role, number in roles.items()] == expected
-    assert {role.worker_class for role in roles if DELIVERIES in role.queues} <= {DeliveryWorker}
+    settings = replace(load_settings({}), workers=workers, worker_processes=2)
+    roles = roles_of(queues, settings=settings)
+    assert [(role.queues, role.threads, number, role.niceness) for role, number in roles.items()] == expected
+
+
+@pytest.mark.parametrize(
+    ("mebibytes", "processes", "threads"),
+    [
+        pytest.param(0, 2, 12, id="no limit of its own"),
+        pytest.param(4096, 2, 12, id="the default"),
+        pytest.param(2048, 4, 6, id="half of it"),
+        pytest.param(1100, 24, 1, id="the least for all images"),
+        pytest.param(256, 24, 1, id="too little"),
+    ],
+)
+def test_the_largest_images_of_a_process_fit_its_memory(mebibytes: int, processes: int, threads: int) -> None:
+    """Where they would not, the same number of jobs has more processes."""
+    limit = mebibytes * 2**20
+    settings = replace(load_settings({}), workers=32, worker_processes=2, worker_memory_limit=limit)
+    roles = roles_of((EXPRESS, BULK), settings=settings)
+    ((general, number),) = [each for each in roles.items() if BULK in each[0].queues]
+    assert (number, general.threads) == (processes, threads)
+    sources = threads * settings.image_threads * settings.max_image_bytes
+    assert sources + MemoryBudget(limit).size + OTHER_BYTES <= (limit or DEFAULT_LIMIT) or threads == 1
+
+
+OF_LONERS = [(TAKEN, 3), ((DELIVERIES,), 0)]
+
+
+def test_every_job_that_must_run_alone_gets_a_process(app: Flask) -> None:
+    """One for each, up to as many as take all files; a pool of webhooks alone starts none."""
+    settings = replace(services().settings, worker_processes=3)
+    pools = {most: Pool(app, jobs=jobs, settings=settings, queues=queues) for queues, most in OF_LONERS}
+    for waiting in (0, 1, 5):
+        ids = range(1, waiting + 1)
+        enqueue.products(ids, dict.fromkeys(ids, Turn(is_alone=True)))
+        for most, ours in pools.items():
+            assert ours.missing().count(LONER) == min(waiting, most)
 
 
 def test_a_pool_that_is_stopped_just_before_a_fork_starts_no_worker(

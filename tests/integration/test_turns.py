@@ -57,7 +57,7 @@ def test_a_small_file_does_not_wait_for_large_ones(owner: str, backlogs: int) ->
 def test_the_beginning_of_a_large_file_is_express() -> None:
     """Its later products are not."""
     file = queue_file(products=turns.EXPRESS_ROWS + 3)
-    assert enqueue.queue_lengths() == {"express": turns.EXPRESS_ROWS, "bulk": 3, "deliveries": 0}
+    assert enqueue.queue_lengths() == {"express": turns.EXPRESS_ROWS, "bulk": 3, "alone": 0, "deliveries": 0}
     assert taken(3, "bulk") == list(file[turns.EXPRESS_ROWS :])
 
 

@@ -97,6 +97,7 @@ def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
         "PORT": str(free_port(DEMO_PORTS)),
         "ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
         "WORKERS": "2",
+        "WORKER_PROCESSES": "1",
         **environ,
     }
     url = f"http://127.0.0.1:{given['PORT']}"

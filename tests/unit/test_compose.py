@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from imgproc.core.config import SettingsSchema
-from imgproc.queue.enqueue import QUEUES
+from imgproc.queue.enqueue import TAKEN
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -260,4 +260,4 @@ def test_every_queue_has_workers() -> None:
     """The pools of compose take the jobs of all queues, each of one pool."""
     commands = [service["command"] for service in SERVICES.values() if "--queue" in service.get("command", [])]
     taken = [word for command in commands for before, word in pairwise(command) if before == "--queue"]
-    assert sorted(taken) == sorted(QUEUES)
+    assert sorted(taken) == sorted(TAKEN)

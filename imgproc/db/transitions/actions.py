@@ -98,7 +98,7 @@ def retry_some(request_id: str, product_ids: sa.Select[Any]) -> bool:
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(ENDED))
         .where(ProcessingRequest.removed_at.is_(None), ProcessingRequest.planned_at.is_not(None))
-        .values(status=RequestStatus.PROCESSING, attempt=0, **_CLEARED)
+        .values(status=RequestStatus.PROCESSING, attempt=0, alone=False, **_CLEARED)
     )
     with allow(LONG), transaction() as connection:
         wanted = _ids(request_id, ProductStatus.FAILED).where(Product.id.in_(product_ids))
@@ -133,7 +133,7 @@ def retry(request_id: str) -> bool:
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.id == request_id, ProcessingRequest.status.in_(ENDED))
         .where(ProcessingRequest.removed_at.is_(None), incomplete)
-        .values(status=RequestStatus.PROCESSING, attempt=0, **_CLEARED)
+        .values(status=RequestStatus.PROCESSING, attempt=0, alone=False, **_CLEARED)
     )
     with allow(LONG), transaction() as connection:
         if connection.execute(reopen).rowcount == 0:
@@ -155,7 +155,14 @@ def _reopen_products(connection: Connection, product_ids: sa.Select[Any]) -> int
     connection.execute(
         sa.update(Product)
         .where(Product.id.in_(product_ids), Product.status.in_(UNSUCCESSFUL))
-        .values(status=ProductStatus.PENDING, attempt=0, not_before=None, waiting_host=None, waiting_reason=None)
+        .values(
+            status=ProductStatus.PENDING,
+            attempt=0,
+            alone=False,
+            not_before=None,
+            waiting_host=None,
+            waiting_reason=None,
+        )
     )
     return images.rowcount
 

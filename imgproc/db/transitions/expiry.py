@@ -1,5 +1,7 @@
 """Expired leases of products and plans: another attempt, or a failure after the last one.
 
+A process works on several jobs at a time, and its death does not say which of them killed it. So the first death of
+work is no attempt: from then on the work runs `alone`, in a process without other work, and only such deaths count.
 `finalization` and `deliveries` do the same for theirs.
 """
 
@@ -14,6 +16,7 @@ from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, Product, ProductImage
 from imgproc.db.statuses import UNFINALIZED, ImageStatus, ProductStatus
 from imgproc.db.transitions.finalization import has_expired
+from imgproc.db.transitions.leases import has_attempts, is_used_up, run_alone
 from imgproc.db.transitions.results import FailedImage, ImageResult, Settled, count, refill, save_results
 
 
@@ -31,8 +34,8 @@ def requeue_expired(*, max_attempts: int) -> list[int]:
     """Requeue products whose lease has expired and that have attempts left. Returns their ids, to be enqueued."""
     statement = (
         sa.update(Product)
-        .where(Product.id.in_(_expired().where(Product.attempt < max_attempts)))
-        .values(status=ProductStatus.QUEUED, queued_at=db_now(), lease_token=None, lease_until=None)
+        .where(Product.id.in_(_expired().where(has_attempts(Product, max_attempts=max_attempts))))
+        .values(status=ProductStatus.QUEUED, queued_at=db_now(), **run_alone(Product))
         .returning(Product.id)
     )
     with single_statement() as connection:
@@ -43,8 +46,9 @@ def requeue_plans(*, max_attempts: int) -> list[str]:
     """Release plans whose lease has expired and that have attempts left. Returns their requests, to be enqueued."""
     statement = (
         sa.update(ProcessingRequest)
-        .where(ProcessingRequest.status.in_(UNFINALIZED), has_expired(), ProcessingRequest.attempt < max_attempts)
-        .values(lease_token=None, lease_until=None)
+        .where(ProcessingRequest.status.in_(UNFINALIZED), has_expired())
+        .where(has_attempts(ProcessingRequest, max_attempts=max_attempts))
+        .values(**run_alone(ProcessingRequest))
         .returning(ProcessingRequest.id)
     )
     with single_statement() as connection:
@@ -55,7 +59,9 @@ def lose(product_id: int, *, max_attempts: int, window: int, code: str, detail: 
     """Fail a product whose lease expired on its last attempt. Returns None if the lease has not expired."""
     lost = (
         sa.update(Product)
-        .where(Product.id.in_(_expired().where(Product.id == product_id, Product.attempt >= max_attempts)))
+        .where(
+            Product.id.in_(_expired().where(Product.id == product_id, is_used_up(Product, max_attempts=max_attempts)))
+        )
         .values(status=ProductStatus.FAILED, lease_token=None, lease_until=None)
         .returning(Product.request_id)
     )

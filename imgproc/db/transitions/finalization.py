@@ -21,6 +21,7 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import UNFINALIZED, DeliveryStatus, RequestStatus
+from imgproc.db.transitions.leases import has_attempts, is_used_up, run_alone
 from imgproc.db.transitions.requests import LEASED, MAY_LEASE, MOST_LARGE, THIS
 
 # Makes the webhook's body, given the time when the request ended.
@@ -51,6 +52,7 @@ _ELECT = (
         status=RequestStatus.FINALIZING,
         finalize_epoch=ProcessingRequest.finalize_epoch + 1,
         attempt=0,
+        alone=False,
         lease_token=None,
         lease_until=None,
     )
@@ -79,11 +81,11 @@ def elect_finalizer(request_id: str) -> int | None:
 
 
 def claim_finalize(
-    request_id: str, *, epoch: int, token: str, lease_seconds: int, most_large: int = MOST_LARGE
+    request_id: str, *, epoch: int, token: str, lease_seconds: int, most_large: int = MOST_LARGE, alone: bool = False
 ) -> FinalizeClaim | None:
     """Lease the finalization of this epoch. Returns None if it is done, superseded or leased.
 
-    Also returns None for a large file while `most_large` are planned or finalized.
+    Also returns None for a large file while `most_large` are planned or finalized, and for one that must run `alone`.
 
     The first claim makes the random part of the CSVs' keys. Later claims keep it, so that a finalizer that runs again,
     or after a retry, writes the same objects.
@@ -94,6 +96,7 @@ def claim_finalize(
         "token": token,
         "seconds": lease_seconds,
         "most_large": most_large,
+        "is_alone": alone,
         "new_token": secrets.token_hex(CSV_TOKEN_BYTES),
     }
     with single_statement() as connection:
@@ -108,8 +111,9 @@ def supersede_finalizer(request_id: str, *, epoch: int, max_attempts: int) -> in
     """
     statement = (
         sa.update(ProcessingRequest)
-        .where(_is_finalizing(request_id, epoch=epoch), has_expired(), ProcessingRequest.attempt < max_attempts)
-        .values(finalize_epoch=ProcessingRequest.finalize_epoch + 1, lease_token=None, lease_until=None)
+        .where(_is_finalizing(request_id, epoch=epoch), has_expired())
+        .where(has_attempts(ProcessingRequest, max_attempts=max_attempts))
+        .values(finalize_epoch=ProcessingRequest.finalize_epoch + 1, **run_alone(ProcessingRequest))
         .returning(ProcessingRequest.finalize_epoch)
     )
     with single_statement() as connection:
@@ -180,8 +184,8 @@ def lose(
     `step` is FINALIZING for a finalization, and any other status for a plan. Finished images are kept.
     """
     statuses = (step,) if step is RequestStatus.FINALIZING else UNFINALIZED
-    is_used_up = sa.and_(has_expired(), ProcessingRequest.attempt >= max_attempts)
-    condition = sa.and_(ProcessingRequest.status.in_(statuses), is_used_up)
+    used_up = is_used_up(ProcessingRequest, max_attempts=max_attempts)
+    condition = sa.and_(ProcessingRequest.status.in_(statuses), has_expired(), used_up)
     return _end(request_id, condition, _failure(code, detail), announce)
 
 

@@ -1,6 +1,8 @@
-"""Renews the lease of a request, a product or a delivery."""
+"""Renews the lease of a request, a product or a delivery, and tells what follows from its expiry."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,3 +20,27 @@ def renew(table: Leased, row_id: str | int, *, token: str, lease_seconds: float)
     )
     with single_statement() as connection:
         return connection.execute(statement).rowcount == 1
+
+
+Restarted = type[ProcessingRequest] | type[Product]
+
+
+def has_attempts(table: Restarted, *, max_attempts: int) -> sa.ColumnElement[bool]:
+    """SQL: work whose worker has died is tried again: it may have died of other work, or has attempts left."""
+    return sa.or_(table.alone.is_(sa.false()), table.attempt < max_attempts)
+
+
+def is_used_up(table: Restarted, *, max_attempts: int) -> sa.ColumnElement[bool]:
+    """SQL: the last attempt of the work has killed a worker that had no other work."""
+    return sa.and_(table.alone.is_(sa.true()), table.attempt >= max_attempts)
+
+
+def run_alone(table: Restarted) -> dict[str, Any]:
+    """The columns of work whose worker has died: it runs alone next, and a death among other work is no attempt."""
+    attempt = sa.case((table.alone.is_(sa.true()), table.attempt), else_=table.attempt - 1)
+    return {"attempt": attempt, "alone": True, "lease_token": None, "lease_until": None}
+
+
+def may_run(table: Restarted, *, alone: bool) -> sa.ColumnElement[bool]:
+    """SQL: a process may claim the work, because it has no other (`alone`), or the work need not run alone."""
+    return sa.true() if alone else table.alone.is_(sa.false())

@@ -79,12 +79,14 @@ class RefusedImage:
 # the product's id. No bound name is that of a column, because those name the columns that an UPDATE sets.
 _THIS = sa.bindparam("this", type_=Product.id.type)
 _TOKEN = sa.bindparam("token", type_=Product.lease_token.type)
+_ALONE = sa.bindparam("runs_alone", type_=sa.Boolean)
 _IS_OURS = sa.and_(Product.id == _THIS, Product.lease_token == _TOKEN)
 
 _CLAIM = (
     sa.update(Product)
     .where(Product.id == _THIS)
     .where(sa.or_(Product.status == ProductStatus.QUEUED, Product.lease_token == _TOKEN))
+    .where(sa.or_(Product.alone.is_(sa.false()), _ALONE))
     .values(
         status=ProductStatus.PROCESSING,
         attempt=sa.case((Product.lease_token == _TOKEN, Product.attempt), else_=Product.attempt + 1),
@@ -119,13 +121,15 @@ _PENDING_IMAGES = sa.select(_pending, holder_of(_pending.c.duplicate).label("hol
 _CLAIM_IMAGES = Batch(_CLAIM, _PENDING_IMAGES)
 
 
-def claim(product_id: int, *, token: str, lease_seconds: int) -> ProductClaim | None:
+def claim(product_id: int, *, token: str, lease_seconds: int, alone: bool = False) -> ProductClaim | None:
     """Lease a queued product. Returns None if it is not queued. A second claim with the same token succeeds, too.
+
+    Also returns None for a product that must run `alone`, unless the process has no other work.
 
     Products of one request are claimed one at a time, so that of two with the same URL the second sees the first. The
     lock ends with the message, even if the worker dies.
     """
-    values = {"this": product_id, "token": token, "seconds": lease_seconds}
+    values = {"this": product_id, "token": token, "seconds": lease_seconds, "runs_alone": alone}
     with single_statement() as connection:
         leased, images = _CLAIM_IMAGES.run(connection, values)
     if not leased:

@@ -81,9 +81,10 @@ def _lease_is_free() -> sa.ColumnElement[bool]:
 
 # SQL: the lease is free and its delay is over, or it is ours because the response to our claim was lost; and the file
 # is small, or fewer than `most_large` other large ones are planned or finalized now, so that large files never hold all
-# workers. Claims at the same moment may exceed the limit. An expired lease is not free: the sweeper counts the attempts
-# first and then releases it.
-MAY_LEASE = sa.and_(_lease_is_free(), _has_room())
+# workers; and the process has no other work, or the work need not run alone. Claims at the same moment may exceed the
+# limit. An expired lease is not free: the sweeper counts the attempts first and then releases it.
+_MAY_RUN = sa.or_(ProcessingRequest.alone.is_(sa.false()), sa.bindparam("is_alone", type_=sa.Boolean))
+MAY_LEASE = sa.and_(_lease_is_free(), _has_room(), _MAY_RUN)
 # The columns that a claim sets. A claim counts as one attempt, even if the same token claims twice.
 LEASED = {
     "attempt": sa.case((_IS_OURS, ProcessingRequest.attempt), else_=ProcessingRequest.attempt + 1),
@@ -102,12 +103,20 @@ _CLAIM_PLAN = Batch(
 )
 
 
-def claim_plan(request_id: str, *, token: str, lease_seconds: int, most_large: int = MOST_LARGE) -> PlanClaim | None:
+def claim_plan(
+    request_id: str, *, token: str, lease_seconds: int, most_large: int = MOST_LARGE, alone: bool = False
+) -> PlanClaim | None:
     """Lease the planning of a request. Returns None if it is planned, has ended, or another worker plans it.
 
-    Also returns None for a large file while `most_large` are planned or finalized.
+    Also returns None for a large file while `most_large` are planned or finalized, and for one that must run `alone`.
     """
-    values = {"this": request_id, "token": token, "seconds": lease_seconds, "most_large": most_large}
+    values = {
+        "this": request_id,
+        "token": token,
+        "seconds": lease_seconds,
+        "most_large": most_large,
+        "is_alone": alone,
+    }
     with single_statement() as connection:
         claimed, rows = _CLAIM_PLAN.run(connection, values)
     return PlanClaim(**claimed[0], **rows[0]) if claimed else None
@@ -168,7 +177,7 @@ def mark_planned(request_id: str, *, token: str) -> None:
     statement = (
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.id == request_id, ProcessingRequest.lease_token == token)
-        .values(planned_at=db_now(), attempt=0, lease_token=None, lease_until=None)
+        .values(planned_at=db_now(), attempt=0, alone=False, lease_token=None, lease_until=None)
     )
     with single_statement() as connection:
         connection.execute(statement)

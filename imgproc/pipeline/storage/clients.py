@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader, create_loader
 
 from imgproc.pipeline.storage.object_options import ObjectOptions
 from imgproc.pipeline.storage.small_objects import SmallObjects
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+def preload() -> None:
+    """Load the descriptions of S3 that clients are made of; processes forked later share 20 MB of them."""
+    loader = _loader(None)
+    for kind in ("service-2", "paginators-1", "endpoint-rule-set-1"):
+        loader.load_service_model("s3", kind)
+    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+        loader.load_data(name)
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """The loader of all clients of this process: it keeps what it has loaded."""
+    return create_loader(data_path)
 
 
 class Clients(NamedTuple):
@@ -52,7 +68,7 @@ class ClientsOfProcess:
         self._endpoint_url = endpoint_url
         self._buckets = buckets
         # boto3's default session is not safe to share between threads.
-        self._new_session = partial(
+        self._session = partial(
             boto3.session.Session,
             aws_access_key_id=access_key_id,
             aws_secret_access_key=secret_access_key,
@@ -82,7 +98,6 @@ class ClientsOfProcess:
             connect_timeout=connect_timeout,
             total_timeout=total_timeout,
         )
-        self._core = botocore.session.get_session()
         self._lock = threading.Lock()
         self._made: tuple[int, Clients] | None = None
 
@@ -97,16 +112,11 @@ class ClientsOfProcess:
                 self._made = os.getpid(), self._make()
             return self._made[1]
 
-    @cached_property
-    def _session(self) -> boto3.session.Session:
-        """Holds the description of S3. Reading it takes 0.1 s, so forked children inherit it."""
-        return self._new_session(botocore_session=self._core)
-
     def _make(self) -> Clients:
-        known = {
-            "credentials": self._session.get_credentials(),
-            "ca_bundle": self._core.get_config_variable("ca_bundle"),
-        }
+        core = botocore.session.get_session()
+        core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+        session = self._session(botocore_session=core)
+        known = {"credentials": session.get_credentials(), "ca_bundle": core.get_config_variable("ca_bundle")}
         originals, outputs = (self._images(bucket, **known) for bucket in self._buckets)
-        s3 = self._session.client("s3", endpoint_url=self._endpoint_url, config=self._config)
+        s3 = session.client("s3", endpoint_url=self._endpoint_url, config=self._config)
         return Clients(s3, originals, outputs)

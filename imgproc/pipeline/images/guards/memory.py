@@ -9,10 +9,21 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images.guards.cost import MB
+from imgproc.pipeline.images.guards.cost import IMAGE_BYTES, MB
 
 OTHER_BYTES = 300 * MB  # of a worker: the process, sources that wait, and memory that its threads do not give back
 DEFAULT_LIMIT = 4096 * 1024 * 1024  # bytes, for a worker without a limit of its own
+
+
+def pixel_bytes(limit: int) -> int:
+    """The bytes that a process with this limit (0 for none) has for pixels and encoders: at least the largest image."""
+    limit = limit or DEFAULT_LIMIT
+    return max(0, limit * 3 // 8 - OTHER_BYTES, min(IMAGE_BYTES, limit * 3 // 4 - OTHER_BYTES))
+
+
+def images_at_once(limit: int, *, source_bytes: int) -> int:
+    """How many images a process with this limit may work on, if the source of each takes up to `source_bytes`."""
+    return max(1, ((limit or DEFAULT_LIMIT) - OTHER_BYTES - pixel_bytes(limit)) // source_bytes)
 
 
 class _Waiter(NamedTuple):
@@ -28,7 +39,7 @@ class MemoryBudget:
     """
 
     def __init__(self, limit: int) -> None:
-        self.size = max(0, (limit or DEFAULT_LIMIT) * 3 // 4 - OTHER_BYTES)
+        self.size = pixel_bytes(limit)
         self._free = self.size
         self._lock = threading.Lock()
         self._waiting: deque[_Waiter] = deque()

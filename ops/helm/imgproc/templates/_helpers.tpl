@@ -30,7 +30,7 @@ securityContext:
   capabilities: {drop: [ALL]}
 env:
   {{- /* In memory, so that a slow disk makes no healthy process look dead. */}}
-  {{- $own := dict "HEARTBEAT_FILE" "/dev/shm/alive" "METRICS_DIR" "/dev/shm/metrics" "METRICS_PORT" "9100" "LOG_FORMAT" "json" "ACCESS_LOG" "true" "API_KEYS_REQUIRED" "true" "WORKERS" (.root.Values.workers.processes | toString) }}
+  {{- $own := dict "HEARTBEAT_FILE" "/dev/shm/alive" "METRICS_DIR" "/dev/shm/metrics" "METRICS_PORT" "9100" "LOG_FORMAT" "json" "ACCESS_LOG" "true" "API_KEYS_REQUIRED" "true" "WORKERS" (.root.Values.workers.threads | toString) "WORKER_PROCESSES" (.root.Values.workers.processes | toString) }}
   {{- range $name, $value := merge (dict) .root.Values.settings $own }}
   - {name: {{ $name }}, value: {{ $value | toString | quote }}}
   {{- end }}

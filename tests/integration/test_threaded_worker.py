@@ -1,4 +1,4 @@
-"""The worker of the deliveries sends many webhooks at a time, and takes no job that it has no thread for."""
+"""A process works on several jobs at a time, and takes no job that it has no thread for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rq.serializers import JSONSerializer
 from imgproc.journey import jobs
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
-from imgproc.worker.delivery_worker import DeliveryWorker
-from tests.integration.driver import configure, the_app
+from imgproc.worker.threaded_worker import ThreadedWorker
+from tests.integration.driver import the_app
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -39,13 +39,12 @@ class Sending:
 @pytest.fixture
 def sending(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     """A worker of three threads that is running, in a thread of its own."""
-    configure(delivery_workers=3)
     found = Sending()
     monkeypatch.setattr(jobs, "deliver", found.deliver)
-    monkeypatch.setattr(DeliveryWorker, "app", the_app(), raising=False)
-    monkeypatch.setattr(DeliveryWorker, "_install_signal_handlers", lambda _self: None)
+    monkeypatch.setattr(ThreadedWorker, "app", the_app(), raising=False)
+    monkeypatch.setattr(ThreadedWorker, "_install_signal_handlers", lambda _self: None)
     enqueue.deliveries(IDS)
-    worker = DeliveryWorker([enqueue.DELIVERIES], connection=redis_client(), serializer=JSONSerializer)
+    worker = ThreadedWorker([enqueue.DELIVERIES], connection=redis_client(), serializer=JSONSerializer, threads=3)
     thread = threading.Thread(target=worker.work, kwargs={"burst": True, "logging_level": "CRITICAL"})
     thread.start()
     yield found
@@ -54,7 +53,7 @@ def sending(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
     assert sorted(found.started) == IDS
 
 
-def test_sends_several_webhooks_at_a_time(sending: Sending) -> None:
+def test_works_on_several_jobs_at_a_time(sending: Sending) -> None:
     """Three hang here, after one that failed; the last stays in the queue for other workers."""
     for _ in range(4):
         assert sending.begun.acquire(timeout=60)

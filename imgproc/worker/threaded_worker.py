@@ -1,4 +1,4 @@
-"""The worker of the deliveries: one process that sends many webhooks at a time, because it only waits for receivers."""
+"""A worker process that works on several jobs at a time, each in a thread: most of a job is waiting, or runs in C."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import Any
 from rq import Queue
 from rq.job import Job
 
-from imgproc.journey.services import services
 from imgproc.worker.preloaded_worker import PreloadedWorker
 
 
-class DeliveryWorker(PreloadedWorker):
-    """Runs each job in a thread, up to `DELIVERY_WORKERS` at a time."""
+class ThreadedWorker(PreloadedWorker):
+    """Runs each job in a thread, up to `threads` at a time."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, threads: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        with self.app.app_context():
-            threads = services().settings.delivery_workers
         self._idle = BoundedSemaphore(threads)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="delivery")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="job")
 
     def run_job(self, job: Job, queue: Queue) -> None:
         """Start the job in a thread, and return once there is a thread for another: a job that waits stays queued."""
