@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import click
 import flask_migrate
@@ -20,6 +21,7 @@ from imgproc.core.terminal import printable
 from imgproc.db import revisions
 from imgproc.db.engine import POSTGRESQL_SETTINGS, db, transaction
 from imgproc.db.timeouts import limit_role
+from imgproc.journey import orphans
 from imgproc.journey.outage import describe
 from imgproc.journey.services import services
 from imgproc.pipeline.storage import buckets
@@ -107,6 +109,35 @@ def check(*, as_json: bool) -> None:
     logging.disable()  # the findings say it
     with create_app(settings).app_context():
         _conclude(list(checks.findings(settings)), as_json=as_json)
+
+
+@click.command("orphans")
+@click.option("--delete", "wants_deletion", is_flag=True, help="Delete them, with their versions. Back up before.")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    metavar="DAYS",
+    help="Leave objects alone that were stored later.",
+)
+def clean_up(*, wants_deletion: bool, days: float) -> None:
+    """List objects in the buckets that belong to no request, as after the restore of an older database.
+
+    One line for each request and bucket: the id, the bucket, the objects (at most 1,000 are counted), and when the
+    newest was stored. Two installations that share buckets need an S3_PREFIX each, or each lists the other's objects.
+    """
+    number = 0
+    with create_app(load_settings()).app_context():
+        for orphan in orphans.find(services(), older_than=timedelta(days=days)):
+            number += 1
+            stored = f"{orphan.stored_at:%Y-%m-%dT%H:%M:%SZ}"
+            click.echo(printable(f"{orphan.request_id}  {orphan.bucket}  {orphan.objects} objects  {stored}"))
+            if wants_deletion:
+                orphans.delete(services(), orphan)
+    done = "They are deleted." if wants_deletion and number else ""
+    click.echo(f"{number} without a request. {done}".rstrip(), err=True)
 
 
 def _conclude(found: list[Finding], *, as_json: bool) -> None:
