@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SUITE, MIRROR = "trixie", "http://deb.debian.org/debian"
 PACKAGES = (
-    "ca-certificates,curl,nginx-light,postgresql-17,procps,python3,python3-pip,python3-venv,"
+    "ca-certificates,curl,fonts-dejavu-core,nginx-light,postgresql-17,procps,python3,python3-pip,python3-venv,"
     "valkey-server,valkey-tools,wget"
 )
 BASE = "imgproc-check-base"

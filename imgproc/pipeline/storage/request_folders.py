@@ -16,10 +16,8 @@ def request_folders(store: Store, bucket: str) -> Iterator[list[str]]:
         StorageUnavailable: the store refuses, or cannot be reached.
     """
     with storage_errors(f"list {bucket}"):
-        pages = store.client().get_paginator("list_objects_v2")
-        for page in pages.paginate(
-            Bucket=bucket, Prefix=store.prefix, Delimiter="/", PaginationConfig={"PageSize": PAGE}
-        ):
+        listing = store.client().get_paginator("list_objects_v2")
+        for page in listing.paginate(Bucket=bucket, Prefix=store.prefix, Delimiter="/"):
             found = (each["Prefix"] for each in page.get("CommonPrefixes", ()))
             yield [each.removeprefix(store.prefix).rstrip("/") for each in found]
 
