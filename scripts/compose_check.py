@@ -37,6 +37,7 @@ PATIENCE = 300  # seconds for a start or a journey; machines of CI are slow
 PRODUCTS = 60
 PRIVATE = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 ONE_SHOT = {"minio-owner", "minio-init", "postgres-init", "migrate"}
+PASSWORDS = ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_SECRET_ACCESS_KEY", "MINIO_ROOT_PASSWORD")
 CONNECTIONS = "SELECT usename, count(*) FROM pg_stat_activity WHERE usename LIKE 'imgproc%' GROUP BY usename"
 
 
@@ -253,10 +254,12 @@ def check_faults(stack: Stack, images: str) -> None:
     stack.wait_until_healthy()
 
 
-def check_new_password(stack: Stack, images: str) -> None:
-    """A database password that changed in .env is the password of the database after `up`."""
-    stack.set(POSTGRES_PASSWORD=secrets.token_urlsafe())
+def check_new_passwords(stack: Stack, images: str) -> None:
+    """Passwords that changed in .env are those of the servers after `up`; a request that runs meanwhile ends well."""
+    running = stack.upload(images)
+    stack.set(**{name: secrets.token_urlsafe() for name in PASSWORDS})
     stack.up("--scale", "worker=3")
+    stack.finish(running)
     check_journey(stack, images)
 
 
@@ -295,7 +298,7 @@ def check_volumes(stack: Stack, _images: str) -> None:
         raise Failed(f"`down` left {len(left)} anonymous volumes.")
 
 
-CHECKS = (check_journey, check_idle, check_faults, check_new_password, check_versions, check_idle, check_volumes)
+CHECKS = (check_journey, check_idle, check_faults, check_new_passwords, check_versions, check_idle, check_volumes)
 
 
 def main() -> int:

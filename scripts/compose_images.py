@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SUITE, MIRROR = "trixie", "http://deb.debian.org/debian"
 PACKAGES = (
-    "ca-certificates,curl,nginx-light,postgresql-17,procps,python3,python3-pip,python3-venv,"
+    "ca-certificates,curl,fonts-dejavu-core,nginx-light,postgresql-17,procps,python3,python3-pip,python3-venv,"
     "valkey-server,valkey-tools,wget"
 )
 BASE = "imgproc-check-base"
@@ -105,7 +105,8 @@ def main(folder: Path, python: str = "python3.13") -> None:
                 go_program(f"github.com/minio/{program}", folder / program, Path(sources, program))
     pip = [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     wheels = ["--only-binary", ":all:", "--require-hashes", "--dest", str(folder / "wheels")]
-    run(*pip, *wheels, "--requirement", str(ROOT / "requirements-image.txt"))
+    for requirements in re.findall(r"-r /(requirements-\S+\.txt)", (ROOT / "Dockerfile").read_text()):
+        run(*pip, *wheels, "--requirement", str(ROOT / requirements))
     (folder / "pip.conf").write_text(PIP_CONF)
     (folder / "postgres-start").write_text(POSTGRES_START)
     (folder / "postgres-start").chmod(0o755)

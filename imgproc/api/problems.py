@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import secrets
 from typing import Any
@@ -34,6 +33,7 @@ from imgproc.core.errors import (
 from imgproc.core.problem_details import FILE_TOO_LARGE, SERVER_FAILED
 from imgproc.db.timeouts import is_outage
 from imgproc.journey.accept import KeyReused
+from imgproc.journey.outage import is_exhausted
 
 QUOTA_RETRY_AFTER = 60  # seconds; by then some request may have ended
 RETRY_AFTER_OF = {  # seconds; by then some large file has been read, and a silent receiver has been given up
@@ -165,7 +165,7 @@ def _out_of_memory(error: MemoryError) -> Response:
 
 def _out_of_resources(error: OSError) -> Response:
     """Respond 503 if the disk for uploads is full or no file descriptor is left; raise any other error again."""
-    if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}:
+    if not is_exhausted(error):
         raise error
     log.error("resources_exhausted", path=request.path, error=str(error))
     return _unavailable("out_of_resources", "The server has no disk space or file descriptors left for this upload.")

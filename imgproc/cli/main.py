@@ -17,6 +17,7 @@ from imgproc.cli.server_options import INTERRUPTED, JSON_WANTED
 from imgproc.client import ApiError
 from imgproc.client.api_errors import UNREACHABLE, is_outage
 from imgproc.core.config import EXIT_STATUS, ConfigError
+from imgproc.core.errors import InfrastructureError
 from imgproc.core.redaction import redact
 from imgproc.core.terminal import printable, printable_json, printable_lines
 from imgproc.embedded.ports import EmbeddedError
@@ -42,7 +43,10 @@ MODULES = {
     "keys": "key_commands",
     "init": "setup_commands",
     "check": "setup_commands",
+    "orphans": "setup_commands",
     "worker": "process_commands",
+    "pause": "process_commands",
+    "resume": "process_commands",
     "sweep": "process_commands",
     "completion": "completion_commands",
 }
@@ -65,7 +69,10 @@ HELP = {
     "keys": "Create, list and revoke API keys.",
     "init": "Prepare the database and the buckets.",
     "check": "Check what is configured, and what is wrong.",
+    "orphans": "List objects that belong to no request.",
     "worker": "Run a pool of worker processes.",
+    "pause": "Let workers take no further jobs.",
+    "resume": "Let paused workers go on.",
     "sweep": "Repair what a crash left undone.",
     "completion": "Print the completion for a shell.",
 }
@@ -145,7 +152,7 @@ class _Commands(click.Group):
             status = KEY_REFUSED if error.status in {UNAUTHORIZED, FORBIDDEN} else AWAY if is_outage(error) else 1
             as_json = bool(ctx.meta.get(JSON_WANTED))
             raise _Failure(_with_remedy(error), exit_code=status, as_json=as_json) from error
-        except (EmbeddedError, ServiceFailed) as error:
+        except (EmbeddedError, ServiceFailed, InfrastructureError) as error:
             raise _Failure(error) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

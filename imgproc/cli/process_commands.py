@@ -10,6 +10,7 @@ from imgproc.app import create_app
 from imgproc.core import process, telemetry
 from imgproc.core.config import load_settings
 from imgproc.journey import delete, jobs
+from imgproc.queue import pause as queue_pause
 from imgproc.queue.enqueue import TAKEN
 from imgproc.worker import exporter, sweeper
 from imgproc.worker.pool import CONNECTIONS, Pool
@@ -31,6 +32,27 @@ def worker(*, queues: tuple[str, ...]) -> None:
     Pool(create_app(settings, connections=CONNECTIONS), jobs=jobs, settings=settings, queues=queues).start(
         logging_level="WARNING"
     )
+
+
+@click.command()
+@click.option("--minutes", type=click.FloatRange(min=0.1), help="Go on by itself after this time.")
+def pause(*, minutes: float | None) -> None:
+    """Let all workers, on all hosts, finish what they do and take no further jobs.
+
+    Uploads are accepted meanwhile, and wait. A Redis that loses its data ends the pause.
+    """
+    with create_app(load_settings()).app_context():
+        queue_pause.pause(seconds=None if minutes is None else round(60 * minutes))
+    until = f"for {minutes:g} minutes" if minutes else "until imgproc resume"
+    click.echo(f"All workers are paused {until}. What they do now, they finish.")
+
+
+@click.command()
+def resume() -> None:
+    """Let paused workers take jobs again, within some seconds."""
+    with create_app(load_settings()).app_context():
+        was_paused = queue_pause.resume()
+    click.echo("The workers go on." if was_paused else "The workers were not paused.")
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import click
 import flask_migrate
@@ -10,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.app import create_app
 from imgproc.cli import checks
+from imgproc.cli.findings import Finding, ok, wrong
 from imgproc.cli.listing import print_json
 from imgproc.cli.server_options import json_option
 from imgproc.core.config import Settings, load_settings
@@ -19,6 +21,7 @@ from imgproc.core.terminal import printable
 from imgproc.db import revisions
 from imgproc.db.engine import POSTGRESQL_SETTINGS, db, transaction
 from imgproc.db.timeouts import limit_role
+from imgproc.journey import orphans
 from imgproc.journey.outage import describe
 from imgproc.journey.services import services
 from imgproc.pipeline.storage import buckets
@@ -50,51 +53,47 @@ def init(*, no_policy: bool, grant: str | None, as_json: bool) -> None:
         _conclude([_tables(settings), *_buckets(settings, no_policy=no_policy, grant=grant)], as_json=as_json)
 
 
-def _tables(settings: Settings) -> checks.Finding:
+def _tables(settings: Settings) -> Finding:
     try:
         before = revisions.current()
         if before is not None and before not in revisions.known():
-            return checks.wrong("tables", text=f"They are of a newer version ({before}): update imgproc.")
+            return wrong("tables", text=f"They are of a newer version ({before}): update imgproc.")
         flask_migrate.upgrade()
         if settings.database_pooling == "transaction":
             with transaction() as connection:
                 limit_role(connection, settings=POSTGRESQL_SETTINGS)
     except DBAPIError as error:
-        return checks.wrong(
+        return wrong(
             "tables", text=f"The database cannot be used ({describe(error)}): check that it runs, and DATABASE_URL."
         )
     finally:
         db.engine.dispose()
     newest = revisions.newest()
-    return checks.ok(
-        "tables", text=f"They were up to date ({newest})." if before == newest else f"They are made ({newest})."
-    )
+    return ok("tables", text=f"They were up to date ({newest})." if before == newest else f"They are made ({newest}).")
 
 
-def _buckets(settings: Settings, *, no_policy: bool, grant: str | None) -> list[checks.Finding]:
+def _buckets(settings: Settings, *, no_policy: bool, grant: str | None) -> list[Finding]:
     if settings.s3_endpoint_url is None:
         text = "No object store is configured: set S3_ENDPOINT_URL, or run imgproc up, which starts one of its own."
-        return [checks.wrong("buckets", text=text)]
+        return [wrong("buckets", text=text)]
     store, found = services().store, []
     outputs = settings.s3_outputs_bucket
     try:
         for bucket in store.buckets:
             made = buckets.create(store, bucket, region=settings.s3_region)
-            found.append(checks.ok("buckets", text=f"{bucket} is made." if made else f"{bucket} was there."))
+            found.append(ok("buckets", text=f"{bucket} is made." if made else f"{bucket} was there."))
             if grant:
                 buckets.grant(store, bucket, principal=grant)
-                found.append(checks.ok("policy", text=f"The policy of {bucket} lets {grant} do imgproc's work."))
+                found.append(ok("policy", text=f"The policy of {bucket} lets {grant} do imgproc's work."))
         if settings.embedded_outputs_dir:
-            found.append(checks.ok("policy", text=f"The web process serves the objects of {outputs} to everyone."))
+            found.append(ok("policy", text=f"The web process serves the objects of {outputs} to everyone."))
         elif not no_policy:
             changed = buckets.open_to_readers(store, outputs)
             text = "can now be read" if changed else "could already be read"
-            found.append(
-                checks.ok("policy", text=f"The objects of {outputs} {text} by everyone, and listed by no one.")
-            )
+            found.append(ok("policy", text=f"The objects of {outputs} {text} by everyone, and listed by no one."))
     except InfrastructureError as error:
         remedy = "The user of S3_ACCESS_KEY_ID may lack the right: run init with the credentials of an administrator."
-        found.append(checks.wrong("buckets", text=f"{error} {remedy}"))
+        found.append(wrong("buckets", text=f"{error} {remedy}"))
     return found
 
 
@@ -112,7 +111,36 @@ def check(*, as_json: bool) -> None:
         _conclude(list(checks.findings(settings)), as_json=as_json)
 
 
-def _conclude(found: list[checks.Finding], *, as_json: bool) -> None:
+@click.command("orphans")
+@click.option("--delete", "wants_deletion", is_flag=True, help="Delete them, with their versions. Back up before.")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    metavar="DAYS",
+    help="Leave objects alone that were stored later.",
+)
+def clean_up(*, wants_deletion: bool, days: float) -> None:
+    """List objects in the buckets that belong to no request, as after the restore of an older database.
+
+    One line for each request and bucket: the id, the bucket, the objects (at most 1,000 are counted), and when the
+    newest was stored. Two installations that share buckets need an S3_PREFIX each, or each lists the other's objects.
+    """
+    number = 0
+    with create_app(load_settings()).app_context():
+        for orphan in orphans.find(services(), older_than=timedelta(days=days)):
+            number += 1
+            stored = f"{orphan.stored_at:%Y-%m-%dT%H:%M:%SZ}"
+            click.echo(printable(f"{orphan.request_id}  {orphan.bucket}  {orphan.objects} objects  {stored}"))
+            if wants_deletion:
+                orphans.delete(services(), orphan)
+    done = "They are deleted." if wants_deletion and number else ""
+    click.echo(f"{number} without a request. {done}".rstrip(), err=True)
+
+
+def _conclude(found: list[Finding], *, as_json: bool) -> None:
     """Print the findings; exit with status 1 where one is wrong."""
     is_wrong = any(finding.state == "wrong" for finding in found)
     if as_json:

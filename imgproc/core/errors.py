@@ -206,9 +206,10 @@ class InfrastructureError(ImgprocError):
 
 
 class StorageUnavailable(InfrastructureError):
-    """The object store did not answer, or refused us."""
+    """The object store did not answer, or refused us with the code `answer`."""
 
     code = "storage_unavailable"
+    answer = ""
 
 
 class QueueUnavailable(InfrastructureError):

@@ -25,6 +25,9 @@ CONNECT = 5  # seconds
 # as operational errors (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 ENDED_BY_LIMIT = {"25P03", "25P04"}
 WAITED_TOO_LONG = {"55P03", "57014", "40P01"}  # lock_timeout, statement_timeout, a deadlock
+# The server answers, but no statement can write: no connection is left, its disk is full or fails, or it is a standby.
+# psycopg does not report the last one (read_only_sql_transaction) as an operational error.
+UNABLE = {"53000", "53100", "53300", "58030", "25006"}
 
 
 @dataclass(frozen=True)
@@ -149,13 +152,14 @@ def is_outage(error: DBAPIError) -> bool:
     """True if the database is away or busy, a limit included. False means that the statement itself is wrong."""
     if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
         return True
-    return getattr(error.orig, "sqlstate", None) in ENDED_BY_LIMIT
+    return getattr(error.orig, "sqlstate", None) in ENDED_BY_LIMIT | UNABLE
 
 
 def is_away(error: DBAPIError) -> bool:
-    """True if the database answers no statement at all, rather than failing this statement or this row.
+    """True if the database carries out no statement at all, rather than failing this statement or this row.
 
-    A server that sends a SQLSTATE (such as a lock that took too long) has answered, unless it ended the session.
+    A server that sends a SQLSTATE (such as a lock that took too long) has answered, unless it ended the session or can
+    write nothing.
     """
-    answered = getattr(error.orig, "sqlstate", None) and not error.connection_invalidated
-    return is_outage(error) and not answered
+    state = getattr(error.orig, "sqlstate", None)
+    return is_outage(error) and (not state or state in UNABLE or error.connection_invalidated)

@@ -29,7 +29,7 @@ from imgproc.journey.host_waits import wake_waiting
 from imgproc.journey.image_maker import OUTAGE_PATIENCE
 from imgproc.journey.images import ProductImages
 from imgproc.journey.lease import Lease, new_token, runs_alone
-from imgproc.journey.outage import describe, is_away, is_outage, retry_on_outage
+from imgproc.journey.outage import describe, is_away, is_outage, local_files, retry_on_outage
 from imgproc.journey.plan import save_products
 from imgproc.journey.services import Services, services
 from imgproc.journey.settle import OUTAGE_DELAY, settle
@@ -259,7 +259,8 @@ def _request_lease(request_id: str, *, token: str, seconds: int) -> Iterator[Lea
     lease = _hold(request_id, renew, give_back, token=token, seconds=seconds, deadline=LONG_JOB_SECONDS)
     with allow(LONG), lease:
         try:
-            yield lease
+            with local_files():
+                yield lease
         except (InfrastructureError, DBAPIError) as error:
             if is_away(error):
                 retry_on_outage(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import structlog
@@ -14,6 +16,7 @@ from imgproc.db import timeouts
 
 DATABASE_PATIENCE = 600.0  # seconds that finished work waits for a database that is away
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries at the database
+EXHAUSTED = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}  # no disk space or file descriptor is left
 
 Result = TypeVar("Result")
 
@@ -43,6 +46,28 @@ def describe(error: Exception) -> str:
 
 def _first_line(error: BaseException | None) -> str:
     return str(error).partition("\n")[0]
+
+
+def is_exhausted(error: BaseException | None) -> bool:
+    """Whether the error, or the one behind it, says that no disk space or file descriptor is left."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error is not None and error.errno in EXHAUSTED
+
+
+@contextmanager
+def local_files() -> Iterator[None]:
+    """Treat a full disk of this machine as an outage: the work of the block is delayed, and does not fail.
+
+    Raises:
+        InfrastructureError: the disk is full, or no file descriptor is left.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_exhausted(error):
+            raise
+        raise InfrastructureError("The disk for temporary files is full, or no file descriptor is left.") from error
 
 
 def growing_pauses(first: float, longest: float) -> Iterator[float]:

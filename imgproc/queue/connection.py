@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,14 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app
 from redis import Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 from redis.retry import Retry
 
 from imgproc.core.config import Settings
 from imgproc.core.errors import QueueUnavailable
 from imgproc.core.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, UNACKNOWLEDGED
 
+NO_WRITES = re.compile(r"\b(OOM|MISCONF|READONLY|NOREPLICAS)\b")  # in errors of commands, and of those of scripts
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
@@ -66,6 +68,11 @@ def redis_errors() -> Iterator[None]:
         yield
     except RedisError as error:
         raise QueueUnavailable("The queue cannot be reached.") from error
+
+
+def takes_no_writes(error: RedisError) -> bool:
+    """Whether Redis refuses every write: its memory or its disk is full, it is a replica, or has too few of them."""
+    return isinstance(error, OutOfMemoryError | ReadOnlyError) or NO_WRITES.search(str(error)) is not None
 
 
 def ping(client: Redis | None = None) -> None:

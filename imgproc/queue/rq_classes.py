@@ -6,11 +6,13 @@ whatever is due by the database. `tests/unit/test_rq_contract.py` pins what thes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from rq import Queue
 from rq.exceptions import DequeueTimeout
@@ -19,7 +21,7 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import JobTimeoutException
 
 from imgproc.queue.calls import BY_PATH, MAX_CALL_BYTES, ForbiddenJob, job_id, read_call
-from imgproc.queue.connection import redis_errors
+from imgproc.queue.connection import redis_errors, takes_no_writes
 from imgproc.queue.fair_order import TAKE, rings_key
 
 __all__ = ["AllowedJob", "JobQueue", "JobTimeoutException", "drop_forged_keys"]
@@ -83,21 +85,23 @@ class JobQueue(Queue):
 
         Raises:
             DequeueTimeout: no job came within `timeout` seconds.
+            redis.exceptions.ConnectionError: Redis is away, or takes no writes; RQ tries again after a pause.
         """
         in_order = list(queues)
         in_order[0].dequeues += 1
         if in_order[0].dequeues % TURN_ROUND == 0:
             in_order.reverse()
         by_key = {queue.key: queue for queue in in_order}
-        while True:
-            for queue in by_key.values():
-                if job := queue.take(connection):
-                    return job, queue
-            if timeout is None:
-                return None
-            key, new_id = _wait(connection, by_key, timeout)
-            if key and (job := by_key[key].take(connection, new_id)):
-                return job, by_key[key]
+        with _waits_for_writes():
+            while True:
+                for queue in by_key.values():
+                    if job := queue.take(connection):
+                        return job, queue
+                if timeout is None:
+                    return None
+                key, new_id = _wait(connection, by_key, timeout)
+                if key and (job := by_key[key].take(connection, new_id)):
+                    return job, by_key[key]
 
     def take(self, connection: Redis, *new_id: bytes) -> AllowedJob | None:
         """The job whose turn it is, or None; `new_id` was taken from the list, and gets its place first."""
@@ -112,6 +116,21 @@ class JobQueue(Queue):
             except ForbiddenJob as error:
                 log.warning("job_dropped", queue=self.key, job_id=ascii(taken_id[:100]), detail=str(error))
         return None
+
+
+@contextmanager
+def _waits_for_writes() -> Iterator[None]:
+    """Treat a Redis that takes no writes as one that is away; RQ would end the worker.
+
+    Raises:
+        redis.exceptions.ConnectionError: its memory or disk is full, or it is a replica.
+    """
+    try:
+        yield
+    except ResponseError as error:
+        if not takes_no_writes(error):
+            raise
+        raise RedisConnectionError(str(error)) from error
 
 
 def _wait(connection: Redis, keys: Iterable[str], timeout: int) -> tuple[str, bytes]:

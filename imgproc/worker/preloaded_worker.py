@@ -13,8 +13,9 @@ from typing import Any
 import structlog
 from flask import Flask
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from rq import Queue, SimpleWorker
+from rq import Queue, SimpleWorker, worker_registration
 from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker import WorkerStatus
@@ -53,9 +54,12 @@ class PreloadedWorker(SimpleWorker):
         super().request_stop(*args)
 
     def register_birth(self) -> None:
-        """Delete forged keys in Redis, then register with RQ."""
+        """Delete forged keys in Redis, then register with RQ. A Redis that takes no writes is told later."""
         drop_forged_keys(self.connection, KEY_TYPES)
-        super().register_birth()
+        try:
+            super().register_birth()
+        except ResponseError as error:
+            log.warning("worker_unregistered", error=str(error))
 
     def register_death(self) -> None:
         """Unregister with RQ, if Redis answers."""
@@ -114,6 +118,7 @@ class PreloadedWorker(SimpleWorker):
         if time.monotonic() > self.heartbeat_due:
             with _tolerated_outage():
                 super().heartbeat(timeout, pipeline)
+                worker_registration.register(self)  # once more, as Redis may have been full or emptied
             self.heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
 
     def check_for_suspension(self, burst: bool) -> None:
@@ -126,8 +131,8 @@ class PreloadedWorker(SimpleWorker):
 
 @contextmanager
 def _tolerated_outage() -> Iterator[None]:
-    """Ignore that Redis is away: the worker waits for it when it takes the next job, and RQ logs each try."""
+    """Ignore that Redis is away or full: the worker waits for it when it takes the next job, and RQ logs each try."""
     try:
         yield
-    except (RedisConnectionError, RedisTimeoutError) as error:
+    except RedisError as error:
         log.debug("redis_call_failed", error=str(error))

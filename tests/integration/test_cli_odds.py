@@ -214,8 +214,9 @@ def test_init_makes_what_is_missing_and_check_finds_the_rest(environ: dict[str, 
     checked = run("check", environ=environ)
     states = {line.split()[1]: line.split()[0] for line in checked.stdout.splitlines()}
     states.pop("keys")  # a note
-    fine = dict.fromkeys(("database", "buckets", "access"), "ok")
-    assert states == fine | dict.fromkeys(("redis", "web", "webhooks"), "wrong"), checked.stdout
+    fine = dict.fromkeys(("database", "buckets", "disk"), "ok")
+    assert states == fine | dict.fromkeys(("redis", "access", "web", "webhooks"), "wrong"), checked.stdout
+    assert "Everyone can list the outputs" in checked.stdout  # moto checks no rights
     assert (checked.returncode, "hunter2" in checked.stdout, checked.stderr) == (1, False, "")
 
 

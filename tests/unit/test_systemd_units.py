@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import subprocess
+import sys
 from configparser import RawConfigParser
 from pathlib import Path
 from typing import Any
@@ -52,3 +55,17 @@ def test_the_tables_are_brought_up_to_date_before_the_api_starts() -> None:
     [web] = [path for path in UNITS if role_of(path) == "web"]
     program, *arguments = shlex.split(unit_of(web)["Service"]["ExecStartPre"])
     assert [Path(program).name, *arguments] == SERVICES["migrate"]["command"]
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (Debian: systemd)"
+)
+def test_systemd_accepts_every_unit(tmp_path: Path) -> None:
+    """It knows every setting, and finds every program."""
+    for path in UNITS:
+        here = path.read_text().replace("/opt/imgproc/.venv/bin", str(Path(sys.executable).parent))
+        (tmp_path / path.name).write_text(here)
+    command = ["systemd-analyze", "verify", "--man=no", *map(str, sorted(tmp_path.glob("*.service")))]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    complaints = [line for line in checked.stderr.splitlines() if "imgproc" in line]
+    assert (checked.returncode, complaints) == (0, []), checked.stderr

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from imgproc.core.errors import StorageUnavailable
+from imgproc.pipeline.storage.deletion import NO_VERSIONS
 from imgproc.pipeline.storage.storage_errors import storage_errors
 from imgproc.pipeline.storage.store import Store
 
@@ -33,6 +34,7 @@ BUCKET_ACTIONS = ["s3:ListBucket", "s3:ListBucketVersions"]
 DEFAULT_REGION = "us-east-1"  # the one that AWS does not take as a constraint
 MISSING = {"404", "NoSuchBucket"}
 NO_POLICY = {"NoSuchBucketPolicy", "404"}
+FORBIDDEN = {"AccessDenied", "403"}
 PROBE = b"imgproc check: this object can be deleted.\n"
 
 
@@ -142,8 +144,8 @@ def probe(store: Store) -> Iterator[str]:
     """
     key = f"{uuid.uuid4()}/check.txt"
     try:
-        with storage_errors("store an object"):
-            for bucket in store.buckets:
+        for bucket in store.buckets:
+            with storage_errors(f"store an object in {bucket}"):
                 store.client().put_object(Bucket=bucket, Key=store.full_key(key), Body=PROBE, ContentType="text/plain")
     except StorageUnavailable:
         with suppress(StorageUnavailable):
@@ -153,7 +155,23 @@ def probe(store: Store) -> Iterator[str]:
     _delete(store, key)
 
 
+def hides_versions(store: Store, bucket: str) -> bool:
+    """Whether the store lets us list no versions, so that a deletion may leave some; False where it keeps none.
+
+    Raises:
+        StorageUnavailable: it does not answer.
+    """
+    try:
+        with storage_errors(f"list the versions of {bucket}"):
+            store.client().list_object_versions(Bucket=bucket, Prefix=store.full_key("check/"), MaxKeys=1)
+    except StorageUnavailable as error:
+        if error.answer not in NO_VERSIONS:
+            raise
+        return error.answer in FORBIDDEN
+    return False
+
+
 def _delete(store: Store, key: str) -> None:
-    with storage_errors("delete an object"):
-        for bucket in store.buckets:
+    for bucket in store.buckets:
+        with storage_errors(f"delete an object of {bucket}"):
             store.client().delete_object(Bucket=bucket, Key=store.full_key(key))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectIdentifierTypeDef, ObjectVersionTypeDef
 
 # Answers of servers that keep no versions, and of those whose policy does not let us list them.
-_NO_VERSIONS = {"AccessDenied", "NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "501", "405", "403"}
+NO_VERSIONS = {"AccessDenied", "NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "501", "405", "403"}
 _KEPT = (
     "The bucket keeps versions. Give the S3 user s3:ListBucketVersions and s3:DeleteObjectVersion, as "
     "minio/worker-policy.json does."
@@ -59,7 +59,7 @@ def _versions(s3: S3Client, bucket: str, prefix: str) -> tuple[list[ObjectIdenti
     try:
         page = s3.list_object_versions(Bucket=bucket, Prefix=prefix)
     except ClientError as error:
-        if error.response["Error"].get("Code") in _NO_VERSIONS:
+        if error.response["Error"].get("Code") in NO_VERSIONS:
             return [], False
         raise
     markers = [_identifier(each) for each in page.get("DeleteMarkers", ())]

@@ -17,10 +17,13 @@ def storage_errors(action: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        answer = f"{error.response['Error'].get('Code')} to {error.operation_name}"
-        raise StorageUnavailable(
-            f"The object store refused to {action} ({answer}); check the S3_* settings, the buckets and their policies."
-        ) from error
+        code = str(error.response["Error"].get("Code"))
+        refused = StorageUnavailable(
+            f"The object store refused to {action} ({code} to {error.operation_name}); check the S3_* settings, the "
+            "buckets and their policies."
+        )
+        refused.answer = code
+        raise refused from error
     except (BotoCoreError, HTTPError) as error:
         raise StorageUnavailable(
             f"The object store did not {action} ({type(error).__name__}); check that S3_ENDPOINT_URL is right and up."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import IO
 
 import xlsxwriter
@@ -47,7 +48,8 @@ class Workbook:
     def discard(self) -> None:
         """Delete the temporary files: xlsxwriter keeps each worksheet in one until the workbook is closed."""
         for sheet in self._book.worksheets():
-            sheet.row_data_fh.close()
+            with suppress(OSError):  # what is not written yet finds no room on a full disk
+                sheet.row_data_fh.close()
         self._folder.cleanup()
 
     def _write(self, sheet: Worksheet, line: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from imgproc.embedded.ports import DEMO_PORTS, free_port
 from tests.integration.front import test_proxy
 from tests.integration.front.test_proxy import proxy
+from tests.support import small_disks
 from tests.support.certificates import issue
 from tests.support.http_server import Answer, Call, serve
 from tests.support.stack import ROOT
@@ -107,3 +108,14 @@ def test_with_a_certificate_the_proxy_speaks_tls(tmp_path: Path, monkeypatch: py
         answer = requests.get(f"https://127.0.0.1:{port}/healthz", verify=str(authority), timeout=10)
         assert (answer.status_code, answer.json()["code"]) == (503, "server_busy")
         assert requests.get(f"{plain}/healthz", timeout=10).status_code == 503
+
+
+@pytest.mark.skipif(bool(small_disks.why_not()), reason=small_disks.why_not())
+def test_a_full_disk_of_the_proxy_refuses_an_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller may try again, as for a full disk of web."""
+    mount = 'mount -t tmpfs -o size=512k,mode=755 tmpfs "$RUN_DIR" && exec "$0" "$@"'
+    monkeypatch.setattr(test_proxy, "START", [*small_disks.OWN_MOUNTS, "sh", "-c", mount, *test_proxy.START])
+    with proxy("127.0.0.1:1") as url:
+        answer = requests.post(f"{url}/api/upload", data=b"0" * 4 * 1024 * 1024, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (503, "server_busy")
+    assert answer.headers["Retry-After"] == "5"
