@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageFilter
 from imgproc.pipeline.images.avif.av1_header import sequence_colours
 from imgproc.pipeline.images.avif.avif_colours import MOST_HEADER, primary_item
 
-ABOVE, FAR_ABOVE = 243, 250  # the luma of white; the encoder's drift stays above 235
+ABOVE, FAR_ABOVE = 243, 255  # the luma of white; the encoder's drift stays above 235
 COARSE = 46  # Below this quality the drift is larger.
 BLOCK = 8  # pixels a side; white counts as an area if a block and all beside it are white
 STRIP_PIXELS = 1024 * 1024  # looked at, so that no copy of the whole is needed
