@@ -132,7 +132,7 @@ def _avifs() -> dict[str, Encoder]:
     def of(speed: int) -> Encoder:
         return lambda picture, quality: by_pillow(picture, "AVIF", quality=quality, speed=speed, max_threads=1)
 
-    return {"libavif, speed 6": of(6), "libavif, speed 4": of(4)}
+    return {"libavif, speed 6": of(6), "libavif, speed 10": of(10)}
 
 
 def _squoosh(target: str) -> dict[str, Encoder]:
