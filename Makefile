@@ -186,7 +186,7 @@ $(DOCS_STAMP):
 # The benchmarks use the servers of the tests. sharp and thumbor are optional peers; thumbor needs an older Pillow.
 $(BENCH_STAMP): $(DEV_STAMP)
 	$(call install,requirements-bench.txt)
-	@npm ci --prefix benchmarks/sharp --no-audit --no-fund --ignore-scripts || echo 'Without npm, sharp is left out.'
+	@for each in sharp squoosh; do npm ci --prefix benchmarks/$$each --no-audit --no-fund --ignore-scripts || echo "Without npm, $$each is left out."; done
 	@$(PYTHON) -m venv $(THUMBOR) && $(THUMBOR)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --require-hashes -r benchmarks/thumbor/requirements.txt || { rm -rf $(THUMBOR); echo 'thumbor is left out.'; }
 	@touch $@

@@ -6,12 +6,14 @@ from functools import cache
 from typing import Any
 
 from cffi import FFI
+from PIL import Image
 
 FUNCTIONS = """
     int vips_init(const char *program);
     int vips_jpegload_buffer(const void *source, size_t size, void **image, ...);
     int vips_thumbnail_buffer(const void *source, size_t size, void **image, int width, ...);
     int vips_jpegsave_buffer(void *image, void **body, size_t *size, ...);
+    void *vips_image_new_from_memory(const void *pixels, size_t size, int width, int height, int bands, int format);
     int vips_image_get_width(const void *image);
     void g_object_unref(void *object);
     void g_free(void *memory);
@@ -33,6 +35,13 @@ def thumbnail(source: bytes, *, quality: int) -> bytes:
     width = lib.vips_image_get_width(header) // 2
     lib.g_object_unref(header)
     return _saved(_opened(lib.vips_thumbnail_buffer, source, width), Q=quality, strip=1)
+
+
+def saved(picture: Image.Image, **options: int) -> bytes:
+    """A picture in RGB as libvips saves it."""
+    pixels = picture.tobytes()  # libvips reads them in place.
+    image = _library().vips_image_new_from_memory(_ffi.from_buffer(pixels), len(pixels), *picture.size, 3, 0)
+    return _saved(image, **options)
 
 
 def _opened(load: Any, source: bytes, *needed: int, **options: int) -> Any:

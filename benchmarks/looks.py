@@ -1,0 +1,189 @@
+"""Bytes against looks against CPU time, for the encoders of each format: a table, and charts in docs/images."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import io
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from PIL import Image
+from ssimulacra2 import compute_ssimulacra2
+
+from benchmarks import vips
+from benchmarks.chart import Line, chart
+from benchmarks.corpus import mosaic
+from benchmarks.measure import say
+from benchmarks.results import Table
+from imgproc.pipeline.images.encoders.encode import encode
+from imgproc.pipeline.images.encoders.smart import encode_smart
+from imgproc.pipeline.images.guards.cost import CpuTime
+from tests.support.photographs import encode as by_pillow
+from tests.support.photographs import photo
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+SQUOOSH = Path(__file__).parent / "squoosh"
+QUALITIES = {"jpeg": (30, 50, 65, 80, 90), "webp": (30, 50, 65, 80, 90), "avif": (30, 45, 60, 75)}
+TIMED = 50  # the quality whose time is told, or the next one
+# An encoder makes a file of a quality; one that runs elsewhere returns its CPU milliseconds, too.
+Encoder = Callable[[Image.Image, int], "bytes | tuple[bytes, float]"]
+
+
+def measure(*, quick: bool = False) -> Table:
+    """A row for each encoder and quality; draws the charts unless it is a short try."""
+    pictures = _pictures()[: 2 if quick else None]
+    rows: list[list[str | float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for target, qualities in QUALITIES.items():
+            lines = []
+            for name, encoder in _encoders(target).items():
+                say(f"  {target}: {name}")
+                tried = [TIMED] if "smart" in name else qualities[:2] if quick else qualities
+                found = [_figures(encoder, pictures, quality, Path(folder)) for quality in tried]
+                rows += [[target, name, str(quality), *each] for quality, each in zip(tried, found, strict=True)]
+                timed = min(range(len(tried)), key=lambda number: abs(tried[number] - TIMED))
+                lines.append(Line(name, [(bits, score) for bits, score, _ in found], found[timed][2]))
+            if not quick:
+                title = f"{target.upper() if target != 'webp' else 'WebP'}: looks for bytes"
+                svg = chart(title, "bits a pixel", "SSIMULACRA 2 (100 is identical)", lines)
+                (IMAGES / f"looks-{target}.svg").write_text(svg)
+    lossless = _lossless(pictures)
+    rows += [["png", name, "–", bits, 100, cost] for name, bits, cost in lossless]
+    if not quick:
+        lines = [Line(name, [(cost, bits)], cost) for name, bits, cost in lossless]
+        (IMAGES / "looks-png.svg").write_text(chart("PNG: bytes for CPU", "CPU ms a megapixel", "bits a pixel", lines))
+    columns = ["format", "encoder", "quality", "bits a pixel", "SSIMULACRA 2", "CPU ms a megapixel"]
+    notes = [
+        "Means of astronaut, coffee, chelsea, rocket and half of the mosaic S; CPU: the fastest of three.",
+        "sharp and imgproxy encode by libvips. jpegli, oxipng and Squoosh's codecs are left out if not installed.",
+    ]
+    return Table("Bytes against looks against CPU", columns, rows, notes)
+
+
+def _pictures() -> list[Image.Image]:
+    photos = [photo(name) for name in ("astronaut", "coffee", "chelsea", "rocket")]
+    return [*(picture.convert("RGB") for picture in photos), mosaic((800, 800)).reduce(2)]
+
+
+def _figures(encoder: Encoder, pictures: list[Image.Image], quality: int, folder: Path) -> tuple[float, float, float]:
+    """Mean bits a pixel, mean score, and milliseconds a million pixels."""
+    bits, scores, costs, pixels = [], [], [], 0
+    for picture in pictures:
+        body, cost = min((_timed(encoder, picture, quality) for _ in range(3)), key=lambda made: made[1])
+        bits.append(8 * len(body) / (picture.width * picture.height))
+        scores.append(_score(picture, body, folder))
+        costs.append(cost)
+        pixels += picture.width * picture.height
+    return mean(bits), mean(scores), sum(costs) / pixels * 10**6
+
+
+def _timed(encoder: Encoder, picture: Image.Image, quality: int) -> tuple[bytes, float]:
+    before = time.process_time()
+    made = encoder(picture, quality)
+    return made if isinstance(made, tuple) else (made, 1000 * (time.process_time() - before))
+
+
+def _score(picture: Image.Image, body: bytes, folder: Path) -> float:
+    one, other = folder / "one.png", folder / "other.png"
+    picture.save(one, compress_level=0)
+    Image.open(io.BytesIO(body)).convert("RGB").save(other, compress_level=0)
+    return float(compute_ssimulacra2(str(one), str(other)))
+
+
+def _encoders(target: str) -> dict[str, Encoder]:
+    ours: dict[str, Encoder] = {
+        "imgproc": lambda picture, quality: encode(picture.copy(), target=target, quality=quality),
+        "imgproc, smart": lambda picture, _: encode_smart(picture.copy(), target=target, scale=1, time=CpuTime()).body,
+    }
+    return ours | {"jpeg": _jpegs, "webp": _webps, "avif": _avifs}[target]() | _squoosh(target)
+
+
+def _jpegs() -> dict[str, Encoder]:
+    mozjpeg = {"trellis_quant": 1, "overshoot_deringing": 1, "optimize_scans": 1, "quant_table": 3, "interlace": 1}
+    found: dict[str, Encoder] = {
+        "libjpeg-turbo": lambda picture, quality: by_pillow(picture, "JPEG", quality=quality),
+        "libvips, sharp, imgproxy": lambda picture, quality: vips.saved(picture, Q=quality, optimize_coding=1, strip=1),
+        "sharp with mozjpeg": lambda picture, quality: vips.saved(picture, Q=quality, strip=1, **mozjpeg),
+    }
+    if (jpegli := _library("pyjpegli")) is not None:
+        found["jpegli"] = lambda picture, quality: jpegli.encode(picture.tobytes(), *picture.size, quality)
+    return found
+
+
+def _webps() -> dict[str, Encoder]:
+    """Method 4 is the usual one of libwebp, and so of libvips, sharp and imgproxy."""
+
+    def of(method: int) -> Encoder:
+        return lambda picture, quality: by_pillow(picture, "WEBP", quality=quality, method=method)
+
+    return {"libvips, sharp, imgproxy (method 4)": of(4), "libwebp, method 6": of(6)}
+
+
+def _avifs() -> dict[str, Encoder]:
+    def of(speed: int) -> Encoder:
+        return lambda picture, quality: by_pillow(picture, "AVIF", quality=quality, speed=speed, max_threads=1)
+
+    return {"libavif, speed 6": of(6), "libavif, speed 10": of(10)}
+
+
+def _squoosh(target: str) -> dict[str, Encoder]:
+    """Squoosh's WebAssembly in Node.js, with its own settings."""
+    node = shutil.which("node")
+    if node is None or not (SQUOOSH / "node_modules").exists():
+        return {}
+    process = subprocess.Popen([node, SQUOOSH / "encode.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def encoder(picture: Image.Image, quality: int) -> tuple[bytes, float]:
+        pixels = base64.b64encode(picture.convert("RGBA").tobytes()).decode()
+        job = {"format": target, "width": picture.width, "height": picture.height, "rgba": pixels}
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(job | {"options": {"quality": quality}}) + "\n")
+        process.stdin.flush()
+        made = json.loads(process.stdout.readline())
+        return base64.b64decode(made["body"]), made["ms"]
+
+    return {"Squoosh": encoder}
+
+
+def _lossless(pictures: list[Image.Image]) -> list[tuple[str, float, float]]:
+    """PNG looks the same whatever it takes: the encoder, bits a pixel, and milliseconds a million pixels."""
+
+    def of(level: int) -> Callable[[Image.Image], bytes]:
+        return lambda picture: by_pillow(picture, "PNG", compress_level=level)
+
+    encoders: dict[str, Callable[[Image.Image], bytes]] = {"zlib 1": of(1), "imgproc (zlib 4)": of(4)}
+    encoders |= {"zlib 6 (libvips, sharp, imgproxy)": of(6), "imgproc, smart (zlib 9)": of(9)}
+    if (oxipng := _library("oxipng")) is not None:
+        for level in (1, 2, 4):
+            encoders[f"zlib 4, then oxipng {level}"] = partial(_oxipng, oxipng, level)
+    rows = []
+    for name, encoder in encoders.items():
+        say(f"  png: {name}")
+        costs, size, pixels = [], 0, sum(picture.width * picture.height for picture in pictures)
+        for _ in range(3):
+            before = time.process_time()
+            size = sum(len(encoder(picture)) for picture in pictures)
+            costs.append(time.process_time() - before)
+        rows.append((name, 8 * size / pixels, min(costs) / pixels * 10**9))
+    return rows
+
+
+def _oxipng(oxipng: Any, level: int, picture: Image.Image) -> bytes:
+    return bytes(oxipng.optimize_from_memory(by_pillow(picture, "PNG", compress_level=4), level=level))
+
+
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
