@@ -172,6 +172,8 @@ def s3_service(objects: Path, *, port: int, key_id: str, secret: str, log_file: 
         # Without this it compares every new name with all names in its folder, to find two that differ only in their
         # Unicode composition. S3 keeps both, and a request may have a million folders.
         "--no-unicode-normalization",
+        # An object is written once, from one call, and its time is that of its file: ADR 41.
+        *("--local-no-check-updated", "--local-no-preallocate", "--local-no-set-modtime"),
     ]
     return Service(
         "s3",
