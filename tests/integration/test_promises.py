@@ -85,7 +85,8 @@ def test_4_claims_are_leases(app: Flask) -> None:
     assert expiry.requeue_expired(max_attempts=3) == []
     pass_time(31)
     assert expiry.requeue_expired(max_attempts=3) == [product_id]
-    assert products.claim(product_id, token="owner", lease_seconds=30)
+    assert not products.claim(product_id, token="busy", lease_seconds=30)  # by a process with other work
+    assert products.claim(product_id, token="owner", lease_seconds=30, alone=True)
     assert not products.renew_lease(product_id, token="zombie", lease_seconds=30)
     with pytest.raises(LeaseLost):
         products.finish(product_id, _failed(zombie.images[0].id), token="zombie", window=1)
