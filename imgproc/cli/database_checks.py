@@ -54,7 +54,11 @@ def check(settings: Settings) -> Iterator[Finding]:
 
 def _place(settings: Settings) -> str:
     url = sa.make_url(settings.database_url)
-    return f"SQLite {url.database}" if url.get_backend_name() == "sqlite" else f"PostgreSQL at {url.host}"
+    return (
+        f"SQLite {url.database}"
+        if url.get_backend_name() == "sqlite"
+        else f"PostgreSQL at {url.host or url.query.get('host')}"
+    )
 
 
 def _tables(settings: Settings, place: str) -> Iterator[Finding]:
