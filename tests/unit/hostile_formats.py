@@ -189,7 +189,7 @@ CASES: dict[str, Case] = {
             "<foreignObject width='64' height='32'><html xmlns='http://www.w3.org/1999/xhtml'>"
             "<script>while(1);</script></html></foreignObject>"
         ),
-        "rendition",
+        "unsupported_format",
     ),
     "an SVG that includes a file": (
         lambda: svg(

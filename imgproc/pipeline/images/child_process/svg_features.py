@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from xml.parsers import expat
 
 from imgproc.core.errors import CompressError
@@ -35,7 +36,6 @@ def check_features(source: bytes) -> None:
 
     Raises:
         CompressError: `unsupported_format`, with the name of what it uses.
-        SyntaxError: it is not XML.
     """
     if feature := next(_features(source), None):
         detail = f"The drawing uses {feature}, which only browsers draw as it is meant; export it as PNG."
@@ -45,12 +45,18 @@ def check_features(source: bytes) -> None:
 def _features(source: bytes) -> Iterator[str]:
     found: list[str] = []
     open_elements: list[str] = []
+    hidden: list[str] = []
     styles: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         name = name.rpartition(":")[2]
-        found.extend(_of_element(name, attributes, set(open_elements)))
+        found.extend(_of_element(name, attributes, is_root=not open_elements, is_shown=not hidden))
         open_elements.append(name)
+        hidden.extend([name] * (name in NOT_SHOWN))
+
+    def end(_: str) -> None:
+        if open_elements.pop() in NOT_SHOWN:
+            hidden.pop()
 
     def text(data: str) -> None:
         if open_elements[-1:] == ["style"]:
@@ -58,21 +64,19 @@ def _features(source: bytes) -> Iterator[str]:
 
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.CharacterDataHandler = start, text
-    parser.EndElementHandler = lambda _: open_elements.pop()
-    try:
+    parser.EndElementHandler = end
+    with suppress(expat.ExpatError):  # librsvg tells what is wrong.
         parser.Parse(source, True)
-    except expat.ExpatError as error:
-        raise SyntaxError("not XML") from error
     yield from found
     yield from _of_sheet("".join(styles))
 
 
-def _of_element(name: str, attributes: dict[str, str], outer: set[str]) -> Iterator[str]:
-    if name in MISSING and outer.isdisjoint(NOT_SHOWN) and "requiredExtensions" not in attributes:
+def _of_element(name: str, attributes: dict[str, str], *, is_root: bool, is_shown: bool) -> Iterator[str]:
+    if name in MISSING and is_shown and "requiredExtensions" not in attributes:
         yield MISSING[name]
-    if not outer and "transform" in attributes:
+    if is_root and "transform" in attributes:
         yield "a transform of the whole drawing"
-    if not outer and (behind := BACKGROUND.search(attributes.get("style", ""))) and not WHITE.match(behind[1]):
+    if is_root and (behind := BACKGROUND.search(attributes.get("style", ""))) and not WHITE.match(behind[1]):
         yield "a background"
     for attribute in attributes.keys() & COLOURS:
         if used := FUNCTIONS.search(attributes[attribute]):

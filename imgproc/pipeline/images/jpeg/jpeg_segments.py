@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-MARKER = re.compile(rb"\xff+([\xc0-\xcf\xd8-\xfe])(..)", re.DOTALL)  # and the length of what follows
+MARKER = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])(..)", re.DOTALL)  # and the length of what follows
 SCAN, EXIF, PROFILE = 0xDA, 0xE1, 0xE2
 EXIF_NAME, PROFILE_NAME = b"Exif\0", b"ICC_PROFILE\0"
 PIECE_AT = 14  # where a piece starts in its segment, after its number and the count
