@@ -15,10 +15,10 @@ from imgproc.db import revisions
 from imgproc.db.engine import Base, db
 from imgproc.db.timeouts import is_limited
 from imgproc.journey.outage import describe
+from imgproc.worker.pool import most_connections
 
 OLDEST = 14  # version of PostgreSQL that supports every time limit
-CONNECTIONS_OF_WORKER = 2
-CONNECTIONS_BESIDE_POOL = 10  # of a web process, a process for deliveries or a sweeper, besides WEB_THREADS
+CONNECTIONS_BESIDE_THREADS = 10  # of a web process or a sweeper, besides WEB_THREADS
 FULL = 0.8  # share of the connections in use from which more are needed
 APART = 60  # seconds; a worker counts as dead after 90, and receivers refuse webhooks of five minutes ago
 # Connections that our role may open, and those that all clients have open.
@@ -109,11 +109,11 @@ def _postgresql(connection: Connection, settings: Settings, place: str) -> Itera
 
 
 def _connections(connection: Connection, settings: Settings) -> Iterator[Finding]:
-    """Whether a pool of workers, a web process, one for deliveries and a sweeper find a connection each time."""
+    """Whether a pool of workers, a web process and a sweeper find a connection each time."""
     most, used, *limits = connection.execute(ROOM).one()
     most = min([most, *(limit for limit in limits if limit >= 0)])
-    needed = CONNECTIONS_OF_WORKER * settings.workers + 3 * (settings.web_threads + CONNECTIONS_BESIDE_POOL)
-    remedy = "raise max_connections, lower WORKERS, or put PgBouncer in front"
+    needed = most_connections(settings) + 2 * (settings.web_threads + CONNECTIONS_BESIDE_THREADS)
+    remedy = "raise max_connections, lower WORKER_PROCESSES, or put PgBouncer in front"
     if needed > most:
         text = f"PostgreSQL gives our role {most} connections, and one pool beside one web process may take {needed}"
         yield wrong("database", text=f"{text}: {remedy}.")

@@ -125,6 +125,9 @@ class Lease:
 
     def _end_stuck(self) -> None:
         log.error("worker_stuck", detail="Past its deadline; ending this process so that another starts.")
+        latest = threading.Timer(STOP_GRACE, os._exit, (STUCK_EXIT_CODE,))
+        latest.daemon = True
+        latest.start()
         for other in _held - {self}:
             with self._app.app_context(), suppress(DBAPIError):  # its lease expires where the database is away
                 other._give_back()

@@ -41,6 +41,11 @@ REPORT_PATIENCE = 0.5  # seconds that Redis may take for one
 log = structlog.get_logger(__name__)
 
 
+def most_connections(settings: Settings) -> int:
+    """How many connections to the database a pool takes at most, with those of work that runs alone."""
+    return CONNECTIONS * (sum(roles_of(QUEUES, settings=settings).values()) + settings.worker_processes)
+
+
 class Pool(WorkerPool):
     """RQ's pool of workers, which starts their processes by fork from its own.
 

@@ -135,8 +135,8 @@ def test_names_what_a_role_lacks(
 def test_names_too_few_connections(app: Flask, environ: Environ) -> None:
     """One pool beside one web process must find a connection each time."""
     url = db.engine.url.render_as_string()
-    found = said_with(environ, database_checks.check, DATABASE_URL=url, WORKERS="100")
-    assert "may take 254: raise max_connections, lower WORKERS, or put PgBouncer in front." in found
+    found = said_with(environ, database_checks.check, DATABASE_URL=url, WORKERS="100", WORKER_PROCESSES="40")
+    assert "may take 218: raise max_connections, lower WORKER_PROCESSES, or put PgBouncer in front." in found
 
 
 @on_postgresql

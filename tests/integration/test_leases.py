@@ -268,6 +268,31 @@ def test_a_worker_stuck_past_its_deadline_ends_itself() -> None:
     assert subprocess.run([sys.executable, "-c", stuck], check=False, timeout=120).returncode == STUCK_EXIT_CODE
 
 
+STUCK_BESIDE_ANOTHER = """
+import ctypes, sys, threading, time
+from pathlib import Path
+from flask import Flask
+from imgproc.journey.lease import Lease
+app, held = Flask("stuck"), threading.Event()
+def work():
+    give_back = lambda: Path(sys.argv[1]).write_text("given back")
+    with app.app_context(), Lease(lambda: True, seconds=30, deadline=600, give_back=give_back):
+        held.set()
+        time.sleep(600)
+threading.Thread(target=work).start()
+held.wait()
+with app.app_context(), Lease(lambda: True, seconds=0.1, deadline=0.1, give_back=lambda: Path(sys.argv[1]).unlink()):
+    ctypes.CDLL(None).sleep(600)
+"""
+
+
+def test_a_stuck_worker_gives_back_the_other_work_of_its_process(tmp_path: Path) -> None:
+    """It alone is at fault, so the others need not wait until their leases expire, nor run alone."""
+    note, command = tmp_path / "note", [sys.executable, "-c", STUCK_BESIDE_ANOTHER]
+    assert subprocess.run([*command, note], check=False, timeout=120).returncode == STUCK_EXIT_CODE
+    assert note.read_text() == "given back"
+
+
 @pytest.mark.usefixtures("finalized_by_jobs")
 def test_a_dead_finalizer_is_superseded_and_its_late_result_refused(shop: ImageHost) -> None:
     """The second epoch ends the request, and one webhook is sent."""

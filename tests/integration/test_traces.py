@@ -178,15 +178,18 @@ def test_what_the_sweeper_ends_has_the_ids_too(shop: ImageHost, caplog: pytest.L
     hook = shop.says("/hook", Answer(500))
     upload(csv_of(f"{shop.url}/chelsea.jpg"), headers={"traceparent": CALLER}, webhookUrl=hook)
     work(most=1)
-    assert products.claim(row(Product).id, **LEASE)
-    expire()
+    for alone in (False, True):
+        assert products.claim(row(Product).id, **LEASE, alone=alone)
+        expire()
     work()
     pass_time(60)
     assert deliveries.claim(row(WebhookDelivery).id, **LEASE)
     expire()
     upload(csv_of(f"{shop.url}/chelsea.jpg"), headers={"traceparent": CALLER})
-    requests.claim_plan(rows(ProcessingRequest, by=ProcessingRequest.created_at.desc())[0].id, **LEASE)
-    expire()
+    newest = rows(ProcessingRequest, by=ProcessingRequest.created_at.desc())[0].id
+    for alone in (False, True):
+        assert requests.claim_plan(newest, **LEASE, alone=alone)
+        expire()
     found = [event for name in ("product_failed", "delivery_lost", "request_failed") for event in events(caplog, name)]
     assert [event["trace_id"] for event in found] == [TRACE_ID] * 3
     assert {event["request_id"] for event in found} == {each.id for each in rows(ProcessingRequest)}
