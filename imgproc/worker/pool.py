@@ -24,7 +24,7 @@ from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import delayed_stop_signals
 from imgproc.pipeline.storage import clients
 from imgproc.queue.connection import connect_redis, redis_url
-from imgproc.queue.enqueue import ALONE, BULK, EXPRESS, TAKEN, length_of
+from imgproc.queue.enqueue import ALONE, BULK, EXPRESS, QUEUES, TAKEN, length_of
 from imgproc.queue.presence import ROLES, report_pool
 from imgproc.queue.rq_classes import AllowedJob
 from imgproc.worker.exporter import Exporter
