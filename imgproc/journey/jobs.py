@@ -5,8 +5,7 @@ A job takes ids, claims what they name, and stops if there is nothing to claim. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial, wraps
 from inspect import signature
 from typing import Any
@@ -20,28 +19,23 @@ from imgproc.core.errors import ImgprocError, InfrastructureError, LeaseLost
 from imgproc.db import reads
 from imgproc.db.engine import db
 from imgproc.db.statuses import RequestStatus
-from imgproc.db.timeouts import LONG, allow
 from imgproc.db.transitions import deliveries, finalization, products, requests
-from imgproc.db.transitions.products import ProductClaim
 from imgproc.journey import outcome, output_files, turns
 from imgproc.journey.delete import clean_up_if_removed
 from imgproc.journey.host_waits import wake_waiting
-from imgproc.journey.image_maker import OUTAGE_PATIENCE
 from imgproc.journey.images import ProductImages
-from imgproc.journey.lease import Lease, new_token, runs_alone
-from imgproc.journey.outage import describe, is_away, is_outage, local_files, retry_on_outage
+from imgproc.journey.job_leases import delivery_lease, product_lease, request_lease
+from imgproc.journey.lease import new_token, runs_alone
+from imgproc.journey.outage import describe, is_outage, retry_on_outage
 from imgproc.journey.plan import save_products
 from imgproc.journey.services import Services, services
-from imgproc.journey.settle import OUTAGE_DELAY, settle
+from imgproc.journey.settle import settle
 from imgproc.journey.traced_product import traced_product
 from imgproc.journey.webhook import attempt
 from imgproc.queue import enqueue
 from imgproc.queue.calls import JobName
 
-ENCODE_SECONDS = 60.0  # that one image may take besides its download
-LONG_JOB_SECONDS = 6 * 3600.0  # deadline of planning or finalizing the largest file
 SENDING_SECONDS = 25.0  # lease of a delivery
-ATTEMPT_SECONDS = 15.0  # deadline of one attempt at a delivery
 LARGE_SHARE = 8  # large files are planned or finalized by one worker of so many
 LARGE_DELAY = 2.0  # seconds that a large file waits while so many others are planned or finalized
 CROWDED_DELAY = 5.0  # seconds that a delivery waits while too many others of its owner or receiver are being sent
@@ -85,7 +79,7 @@ def plan(services: Services, request_id: str) -> None:
         return
     with (
         tracing.joined(claim.traceparent, "plan", attributes={"imgproc.request_id": request_id}),
-        _request_lease(request_id, token=token, seconds=seconds) as lease,
+        request_lease(request_id, token=token, seconds=seconds) as lease,
     ):
         try:
             save_products(services, request_id, claim, lease, token=token)
@@ -109,7 +103,7 @@ def process_product(services: Services, product_id: int) -> None:
     with (
         traced_product(product_id, claim),
         clean_up_if_removed(services, claim.request_id),
-        _product_lease(services, product_id, claim, token=token) as lease,
+        product_lease(product_id, claim, token=token, settings=services.settings) as lease,
     ):
         outcomes = ProductImages(services, claim, lease.check).make()
         settled = retry_on_outage(partial(settle, services, product_id, claim, outcomes, token=token))
@@ -133,7 +127,7 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
     with (
         tracing.joined(claim.traceparent, "finalize", attributes={"imgproc.request_id": request_id}),
         clean_up_if_removed(services, request_id),
-        _request_lease(request_id, token=token, seconds=seconds) as lease,
+        request_lease(request_id, token=token, seconds=seconds) as lease,
     ):
         request = reads.get_request(request_id)
         if request is None:
@@ -161,11 +155,10 @@ def deliver(services: Services, delivery_id: str) -> None:
         deliveries.step_back(delivery_id, delay=CROWDED_DELAY)
         return
     bind_contextvars(request_id=claim.request_id)
-    renew, give_back = deliveries.renew_lease, deliveries.give_back
     ids = {"imgproc.request_id": claim.request_id, "imgproc.delivery_id": delivery_id}
     with (
         tracing.joined(claim.traceparent, "deliver", attributes=ids) as span,
-        _hold(delivery_id, renew, give_back, token=token, seconds=SENDING_SECONDS, deadline=ATTEMPT_SECONDS),
+        delivery_lease(delivery_id, token=token, seconds=SENDING_SECONDS),
     ):
         attempted = attempt(services, delivery_id, claim)
         span.note({"http.response.status_code": attempted.response_status})
@@ -176,7 +169,7 @@ def deliver(services: Services, delivery_id: str) -> None:
         metrics.DELIVERIES.labels(attempted.status.value, attempted.error_code or "").inc()
 
 
-# -- the steps between the jobs, and their leases ------------------------------------------------------------------
+# -- the steps between the jobs ------------------------------------------------------------------------------------
 
 
 def _finalize_if_ended(request_id: str) -> None:
@@ -215,53 +208,3 @@ def _most_large(services: Services) -> int:
     most = max(1, services.settings.workers // LARGE_SHARE)
     # SQLite has one writer at a time, and two plans leave others half of its time.
     return min(most, 2) if services.settings.database_url.startswith("sqlite") else most
-
-
-def _product_seconds(services: Services, claim: ProductClaim) -> float:
-    """The deadline of a product, in seconds: the time of one image for each round of images made at a time."""
-    settings = services.settings
-    full_rounds = -(-len(claim.images) // settings.image_threads)
-    # Add two rounds: one to wait for other workers, one to make the images that they failed to make.
-    return (full_rounds + 2) * (settings.longest_download + ENCODE_SECONDS + OUTAGE_PATIENCE)
-
-
-def _product_lease(services: Services, product_id: int, claim: ProductClaim, *, token: str) -> Lease:
-    seconds, deadline = services.settings.lease_seconds, _product_seconds(services, claim)
-    return _hold(product_id, products.renew_lease, products.give_back, token=token, seconds=seconds, deadline=deadline)
-
-
-def _hold(
-    row_id: str | int,
-    renew: Callable[..., bool],
-    give_back: Callable[..., None],
-    *,
-    token: str,
-    seconds: float,
-    deadline: float,
-) -> Lease:
-    """The lease of a row that was claimed with `token`; `renew` and `give_back` are the transitions of its table."""
-    return Lease(
-        partial(renew, row_id, token=token, lease_seconds=seconds),
-        seconds=seconds,
-        deadline=deadline,
-        give_back=partial(give_back, row_id, token=token),
-    )
-
-
-@contextmanager
-def _request_lease(request_id: str, *, token: str, seconds: int) -> Iterator[Lease]:
-    """Hold a request while it is planned or finalized. An outage returns it, and does not count as an attempt.
-
-    Raises:
-        InfrastructureError, sqlalchemy.exc.DBAPIError: the body raised it.
-    """
-    renew, give_back = requests.renew_lease, partial(requests.return_lease, delay=0)
-    lease = _hold(request_id, renew, give_back, token=token, seconds=seconds, deadline=LONG_JOB_SECONDS)
-    with allow(LONG), lease:
-        try:
-            with local_files():
-                yield lease
-        except (InfrastructureError, DBAPIError) as error:
-            if is_away(error):
-                retry_on_outage(partial(requests.return_lease, request_id, token=token, delay=OUTAGE_DELAY))
-            raise

@@ -30,6 +30,8 @@ from imgproc.pipeline.storage.streams import continued, spooled
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from imgproc.pipeline.storage.small_objects import SmallObjects
+
 MIB = 1024 * 1024
 
 # The calling thread sends one part after the other: only one part is in memory, and servers that write parts in order
@@ -91,19 +93,20 @@ class Store:
 
     def put_input(self, request_id: str, stream: BinaryIO) -> str:
         """Store the uploaded file from the stream's position, and return its key; takes 8 MiB of memory."""
-        key, start = input_key(request_id), stream.read(_SMALL)
+        key = input_key(request_id)
         with storage_errors("store the uploaded file"):
-            if len(start) < _SMALL:
-                self._clients.get().originals.put(self.full_key(key), start, {})
-                return key
-            self._s3().upload_fileobj(
-                continued(start, stream),
-                self._originals,
-                self.full_key(key),
-                ExtraArgs=self._options.encryption_arguments,
-                Config=_TRANSFER,
-            )
+            self._put_file(self._originals, key, stream, {})
         return key
+
+    def _put_file(self, bucket: str, key: str, stream: BinaryIO, headers: dict[str, str]) -> None:
+        start = stream.read(_SMALL)
+        if len(start) < _SMALL:
+            self._small(bucket).put(self.full_key(key), start, headers)
+            return
+        arguments = {name.replace("-", ""): value for name, value in headers.items()}
+        arguments |= self._options.encryption_arguments
+        whole = continued(start, stream)
+        self._s3().upload_fileobj(whole, bucket, self.full_key(key), ExtraArgs=arguments, Config=_TRANSFER)
 
     def open_input(self, key: str) -> BinaryIO:
         """The stored upload as a seekable file on local disk; the caller closes it.
@@ -120,7 +123,7 @@ class Store:
     def _small_input(self, key: str) -> BinaryIO | None:
         """The stored upload; None if it is large, or gone."""
         try:
-            small = self._clients.get().originals.get(self.full_key(key), most=_SMALL)
+            small = self._small(self._originals).get(self.full_key(key), most=_SMALL)
         except ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 return None
@@ -131,14 +134,14 @@ class Store:
         """Store an original in the private bucket; it replaces the object under the same key."""
         with storage_errors("store an original"):
             headers = {"Content-Type": content_type} | self._image_headers
-            self._clients.get().originals.put(self.full_key(key), body, headers)
+            self._small(self._originals).put(self.full_key(key), body, headers)
 
     def put_rendition(self, key: str, body: bytes, *, content_type: str) -> None:
         """Store a rendition in the public bucket; it replaces the object under the same key."""
         with storage_errors("store a rendition"):
             cache = self._options.image_cache_control
             headers = {"Content-Type": content_type, "Cache-Control": cache} | self._image_headers
-            self._clients.get().outputs.put(self.full_key(key), body, headers)
+            self._small(self._outputs).put(self.full_key(key), body, headers)
 
     def copy_original(self, source_key: str, key: str) -> None:
         """Copy an original with its headers to another key, inside the object store."""
@@ -159,7 +162,7 @@ class Store:
             if self._options.encryption == KMS:
                 found = self._s3().get_object(Bucket=self._originals, Key=self.full_key(key))
                 return found["ContentLength"] == len(body) and found["Body"].read() == body
-            etag = self._clients.get().originals.etag(self.full_key(key))
+            etag = self._small(self._originals).etag(self.full_key(key))
         return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
     def put_csv(self, key: str, chunks: Iterable[bytes], *, private: bool, filename: str = "") -> None:
@@ -173,18 +176,9 @@ class Store:
             headers["Content-Disposition"] = attachment(filename)
         with tempfile.TemporaryFile() as local:
             local.writelines(chunks)
-            size = local.tell()
             local.seek(0)
             with storage_errors("store a CSV"):
-                if size < _SMALL:
-                    clients = self._clients.get()
-                    objects = clients.originals if private else clients.outputs
-                    objects.put(self.full_key(key), local.read(), headers)
-                    return
-                arguments = {name.replace("-", ""): value for name, value in headers.items()}
-                arguments |= self._options.encryption_arguments
-                bucket = self._csv_bucket(private=private)
-                self._s3().upload_fileobj(local, bucket, self.full_key(key), ExtraArgs=arguments, Config=_TRANSFER)
+                self._put_file(self._csv_bucket(private=private), key, local, headers)
 
     def open_csv(self, key: str) -> StreamingBody | None:
         """Open a CSV of the private bucket as a stream that the caller closes; None where there is none."""
@@ -262,15 +256,18 @@ class Store:
     def _copy(self, bucket: str, source_key: str, key: str) -> None:
         """Copy inside a bucket. obstore cannot give a copy a storage class, and AWS gives it none of its source's."""
         source, target = self.full_key(source_key), self.full_key(key)
-        clients = self._clients.get()
         if not (chosen := self._options.image_storage_class):
-            (clients.originals if bucket == self._originals else clients.outputs).copy(source, target)
+            self._small(bucket).copy(source, target)
             return
         arguments: Any = {"StorageClass": chosen, **self._options.encryption_arguments}
-        clients.s3.copy_object(Bucket=bucket, Key=target, CopySource={"Bucket": bucket, "Key": source}, **arguments)
+        self._s3().copy_object(Bucket=bucket, Key=target, CopySource={"Bucket": bucket, "Key": source}, **arguments)
 
     def _csv_bucket(self, *, private: bool) -> str:
         return self._originals if private else self._outputs
+
+    def _small(self, bucket: str) -> SmallObjects:
+        clients = self._clients.get()
+        return clients.originals if bucket == self._originals else clients.outputs
 
     def _s3(self) -> S3Client:
         return self._clients.get().s3
