@@ -39,7 +39,7 @@ LABELS = {
 }
 HINTS = {
     "format": N_("All results are in this format."),
-    "quality": N_("Smart tries each picture, and takes the smallest file that looks as good as quality 50."),
+    "quality": N_("Smart makes a smaller file that looks about as good as quality 50, and takes longer."),
     "scale": N_("Of width and height. Pictures are never enlarged."),
     "webhookUrl": N_("An address of yours that is told when everything is done."),
     "reference": N_("Any text, such as an order number. The list and the webhook repeat it."),

@@ -33,7 +33,7 @@ GIVEN = {"larger": "larger", "maxWidth": "max_width", "maxHeight": "max_height",
 class CompressOptions:
     """`quality` from 1 to 95, `scale` of width and height above 0 and up to 1, and `format`. PNG ignores the quality.
 
-    Quality `smart` makes a smaller file that looks as good as one of quality 50.
+    Quality `smart` makes a smaller file that looks about as good as one of quality 50.
     Format `keep` keeps that of the source where browsers show it; HEIC and JPEG 2000 become JPEG, and all others PNG,
     which is lossless too.
 
