@@ -125,9 +125,12 @@ def finishing_together(trial: Trial) -> None:
 
 
 def finishing_late(trial: Trial) -> None:
-    """A worker is suspended just before it finishes a product, and resumes after another worker has finished it."""
-    open_again = threading.Event()
-    trial.image_host.before = lambda path: None if "row=1" in path else _wait(open_again)
+    """A worker is suspended just before it finishes a product, and resumes after another worker has finished it.
+
+    The other two products end one after the other, so that a late result which counts ends the request too early.
+    """
+    gates = {f"row={row}": threading.Event() for row in (2, 3)}
+    trial.image_host.before = lambda path: _wait(gates[path.rpartition("&")[2]]) if "row=1" not in path else None
     traps.set_trap(trial.cluster.traps, "finish", number=signal.SIGSTOP)
     trial.send(("late-finish", 3))
     suspended = trial.caught("finish")
@@ -135,7 +138,9 @@ def finishing_late(trial: Trial) -> None:
     wait_until(lambda: {row["status"] for row in trial.rows(Product) if row["row"] == 1} == {done})
     os.kill(suspended, signal.SIGCONT)
     time.sleep(1)  # its late result arrives
-    open_again.set()
+    for gate in gates.values():
+        gate.set()
+        time.sleep(1)
 
 
 def finalizing_late(trial: Trial) -> None:
@@ -162,7 +167,7 @@ def hosts_in_trouble(trial: Trial) -> None:
     away.go_away()
     places = [
         tuple(Place("chelsea.jpg", f"/chelsea.jpg?row={row}", host) for host in range(1, len(hosts) + 1))
-        for row in range(1, 5)
+        for row in range(1, 9)
     ]
     lines = [Line(f"{row}.", f"SKU {row}", three) for row, three in enumerate(places, start=1)]
     trial.upload(Upload("troubled", 0.0, tuple(lines)))

@@ -104,7 +104,7 @@ def test_a_request_that_cannot_be_planned_says_why(shop: ImageHost) -> None:
 def test_a_request_whose_workers_die_says_why(shop: ImageHost) -> None:
     """The sweeper ends it after the last attempt."""
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
-    dead = {"attempt": 3, "lease_token": "dead", "status": RequestStatus.PROCESSING}
+    dead = {"attempt": 3, "alone": True, "lease_token": "dead", "status": RequestStatus.PROCESSING}
     with transaction() as connection:
         connection.execute(sa.update(ProcessingRequest).values(**dead, lease_until=datetime.now(timezone.utc)))
     pass_time(60)
