@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.peers import ours
 from benchmarks.scan import LIMITS
 from imgproc.app import create_app
-from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, load_settings
 from imgproc.db.engine import db
 from imgproc.db.models import Product
 from imgproc.db.transitions import products
@@ -33,7 +33,7 @@ def main(folder: Path, url: str) -> None:
     """Run each piece of work twice, and mark the beginning and the end of the second run."""
     picture, drawing, table = ((folder / name).read_bytes() for name in (JPEG, PNG, CSV))
     downloader = Downloader(allowed_networks=(ipaddress.ip_network("127.0.0.0/8"),), timeout=300, max_bytes=2**26)
-    settings = load_settings(dict.fromkeys(SettingsSchema().fields, "") | {"DATA_DIR": str(folder / DATA)})
+    settings = load_settings(UNSET_SETTINGS | {"DATA_DIR": str(folder / DATA)})
     with create_app(settings).app_context():
         work = (
             lambda: ours(picture),

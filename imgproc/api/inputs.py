@@ -95,8 +95,7 @@ class UploadIn(_Given):
     )
     quality = Quality(
         load_default=DEFAULT_QUALITY,
-        metadata=QUALITY
-        | {"description": "Encoder quality, or `smart`: smaller files that look about as good as 50."},
+        metadata=QUALITY | {"description": "Encoder quality, or `smart`: smaller files that look about as good as 50."},
     )
     scale = Number(
         load_default=DEFAULT_SCALE,

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from imgproc.app import create_app
-from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, load_settings
 from imgproc.db.engine import db
 from imgproc.demo.catalogue import PICTURES, catalogue_csv
 from imgproc.demo.site import Site, serve_site
@@ -114,7 +114,7 @@ def servers(tmp_path: Path) -> Iterator[dict[str, str]]:
             flask_migrate.upgrade()
             create_buckets(services().store)
             db.engine.dispose()
-        yield os.environ | dict.fromkeys(SettingsSchema().fields, "") | ours
+        yield os.environ | UNSET_SETTINGS | ours
 
 
 @contextmanager

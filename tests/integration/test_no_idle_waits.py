@@ -15,7 +15,7 @@ from flask import Flask
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from imgproc.app import create_app
-from imgproc.core.config import SettingsSchema, load_settings
+from imgproc.core.config import UNSET_SETTINGS, load_settings
 from imgproc.db.engine import db, giving_way
 from imgproc.db.models import Base, ProcessingRequest
 from imgproc.db.transitions import deliveries, finalization, products, requests
@@ -34,7 +34,7 @@ LEASE: Any = {"token": "t", "lease_seconds": 30}
 def new_app(tmp_path: Path) -> Iterator[Flask]:
     """An app whose engine has compiled nothing yet, and whose database has no tables."""
     given = {"DATA_DIR": str(tmp_path), "S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "secret"}
-    app: Flask = create_app(load_settings(dict.fromkeys(SettingsSchema().fields, "") | given))
+    app: Flask = create_app(load_settings(UNSET_SETTINGS | given))
     with app.app_context():
         yield app
         db.engine.dispose()
