@@ -141,7 +141,7 @@ def images_per_second(request: ProcessingRequest) -> float | None:
     if not done or request.started_at is None or was_retried(request):
         return None
     until = request.finished_at or datetime.now(timezone.utc)
-    return done / max(1.0, (until - request.started_at).total_seconds())
+    return done / max(0.1, (until - request.started_at).total_seconds())
 
 
 def was_retried(request: ProcessingRequest) -> bool:
