@@ -1,4 +1,4 @@
-"""Compiles the statements of the jobs, and loads the clients of the store, before workers are forked.
+"""Compiles the statements of the jobs before workers are forked.
 
 Otherwise every worker would do so in its first jobs, which take up to 0.2 s longer. Redis gives a job to the worker
 that has waited longest, so the files of the first hours would all meet such workers.
@@ -18,7 +18,6 @@ from imgproc.core.errors import LeaseLost
 from imgproc.db import reads
 from imgproc.db.transitions import deliveries, finalization, products, requests, window
 from imgproc.journey import turns
-from imgproc.journey.services import services
 
 NOBODY = str(uuid.UUID(int=0))  # of no request and no delivery
 NO_PRODUCT = 0
@@ -31,7 +30,6 @@ def warm_up() -> None:
 
     It needs the context of the app. While the database is away, it does less.
     """
-    services().store.prepare()
     for transition in _transitions():
         with suppress(DBAPIError, LeaseLost):
             transition()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from functools import cache, partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import boto3
 import botocore.session
@@ -34,12 +35,24 @@ def _loader(data_path: str | None) -> Loader:
     return create_loader(data_path)
 
 
-class Clients(NamedTuple):
-    """The boto3 client, and the obstore clients for the small objects of both buckets."""
+class Clients:
+    """The obstore clients for the small objects of both buckets, and the boto3 client.
 
-    s3: S3Client
-    originals: SmallObjects
-    outputs: SmallObjects
+    That one takes 14 MB, so it is made on its first use: most processes never need it.
+    """
+
+    def __init__(self, originals: SmallObjects, outputs: SmallObjects, make_s3: Callable[[], S3Client]) -> None:
+        self.originals, self.outputs = originals, outputs
+        self._make_s3 = make_s3
+        self._s3: S3Client | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def s3(self) -> S3Client:
+        """The boto3 client."""
+        with self._lock:
+            self._s3 = self._s3 or self._make_s3()
+            return self._s3
 
 
 class ClientsOfProcess:
@@ -118,5 +131,5 @@ class ClientsOfProcess:
         session = self._session(botocore_session=core)
         known = {"credentials": session.get_credentials(), "ca_bundle": core.get_config_variable("ca_bundle")}
         originals, outputs = (self._images(bucket, **known) for bucket in self._buckets)
-        s3 = session.client("s3", endpoint_url=self._endpoint_url, config=self._config)
-        return Clients(s3, originals, outputs)
+        make_s3 = partial(session.client, "s3", endpoint_url=self._endpoint_url, config=self._config)
+        return Clients(originals, outputs, make_s3)

@@ -10,12 +10,11 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from imgproc.core.errors import ImgprocError
@@ -224,11 +223,6 @@ class Store:
         with storage_errors("reach the buckets"):
             for bucket in (self._originals, self._outputs):
                 self._s3().head_bucket(Bucket=bucket)
-
-    def prepare(self) -> None:
-        """Load what the clients need, without a call to the server, so that forked children make theirs sooner."""
-        with suppress(BotoCoreError):  # no credentials; the first call says so
-            self._s3()
 
     @property
     def buckets(self) -> tuple[str, str]:
