@@ -32,6 +32,9 @@ from tests.support.processes import wait_until
 PATIENCE = 30.0
 IGNORED = {"late", "made_again"}  # scenarios are about other defects
 TOGETHER_SECONDS = 10.0
+# A worker process has one product in hand, so that what is suspended with it is what the scenario is about.
+ONE_EACH = {"WORKERS": "4", "WORKER_PROCESSES": "4"}
+LIMIT_SECONDS = 5.0  # so long that a busy machine, too, makes more than two requests meanwhile
 TROUBLE_SECONDS, HOST_PAUSE = 3.0, 60.0  # HOST_PAUSE is the longest pause between two requests to a host
 
 
@@ -125,12 +128,9 @@ def finishing_together(trial: Trial) -> None:
 
 
 def finishing_late(trial: Trial) -> None:
-    """A worker is suspended just before it finishes a product, and resumes after another worker has finished it.
-
-    The other two products end one after the other, so that a late result which counts ends the request too early.
-    """
-    gates = {f"row={row}": threading.Event() for row in (2, 3)}
-    trial.image_host.before = lambda path: _wait(gates[path.rpartition("&")[2]]) if "row=1" not in path else None
+    """A worker is suspended just before it finishes a product, and resumes after another worker has finished it."""
+    open_again = threading.Event()
+    trial.image_host.before = lambda path: None if "row=1" in path else _wait(open_again)
     traps.set_trap(trial.cluster.traps, "finish", number=signal.SIGSTOP)
     trial.send(("late-finish", 3))
     suspended = trial.caught("finish")
@@ -138,9 +138,7 @@ def finishing_late(trial: Trial) -> None:
     wait_until(lambda: {row["status"] for row in trial.rows(Product) if row["row"] == 1} == {done})
     os.kill(suspended, signal.SIGCONT)
     time.sleep(1)  # its late result arrives
-    for gate in gates.values():
-        gate.set()
-        time.sleep(1)
+    open_again.set()
 
 
 def finalizing_late(trial: Trial) -> None:
@@ -163,7 +161,7 @@ def enqueueing_lost(trial: Trial) -> None:
 def hosts_in_trouble(trial: Trial) -> None:
     """Of the hosts of each product's images one is busy, one is away and one limits requests; all come back."""
     busy, away, limited = hosts = trial.image_host.troubled
-    busy.rules, limited.rules = [always_answers(503)], [RateLimit(FixedWindow(2))]
+    busy.rules, limited.rules = [always_answers(503)], [RateLimit(FixedWindow(2, LIMIT_SECONDS))]
     away.go_away()
     places = [
         tuple(Place("chelsea.jpg", f"/chelsea.jpg?row={row}", host) for host in range(1, len(hosts) + 1))
@@ -192,7 +190,7 @@ def run_scenarios(
     """Run scenarios one after the other in one cluster, with a mutation or without; the defects at the end."""
     with (
         open_chaos_host(troubled=TROUBLED_HOSTS) as image_host,
-        open_cluster(folder, database=database, mutation=mutation, settings=settings) as cluster,
+        open_cluster(folder, database=database, mutation=mutation, settings=ONE_EACH | settings) as cluster,
     ):
         trial = Trial(cluster, image_host)
         for each in scenarios:

@@ -31,7 +31,7 @@ from tests.support.processes import wait_until
 from tests.support.slow_proxy import SlowProxy, slow_proxy
 
 CLOCKS = (0.0, 150.0, -150.0)  # seconds by which the clocks of the hosts are wrong
-SETTINGS = {"WORKERS": "2", "LEASE_SECONDS": "3", "DISPATCH_WINDOW": "64"}
+SETTINGS = {"WORKERS": "2", "WORKER_PROCESSES": "2", "LEASE_SECONDS": "3", "DISPATCH_WINDOW": "64"}
 SLOW = ("DATABASE_URL", "S3_ENDPOINT_URL")
 DELAY = 0.05  # seconds that each piece from or to a slow service is late
 
@@ -68,7 +68,7 @@ def cut_off_one(net: Network, trial: Trial) -> str:
     done = _completed(trial)
     os.kill(suspended, signal.SIGCONT)
     log = trial.cluster.folder / f"pool{host + 1}.log"
-    wait_until(lambda: "lease_lost" in log.read_text(), seconds=30)
+    wait_until(lambda: "lease_lost" in log.read_text(), seconds=90)
     return f"host {host + 1} was cut off with {len(held)} products held by all; {done} of 30 were made meanwhile"
 
 
