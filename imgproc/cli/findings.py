@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -13,9 +12,6 @@ class Finding:
     part: str
     state: str
     text: str
-
-
-Findings = Iterable[Finding]
 
 
 def ok(part: str, *, text: str) -> Finding:

@@ -11,9 +11,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from imgproc.cli.findings import Finding, ok, wrong
-from imgproc.core.config import Settings
+from imgproc.core.config import MIB, Settings
 
-MIB = 1024 * 1024
 LEAST_DATA = 1024 * MIB  # free bytes beside the data of the embedded servers and SQLite
 LEAST_METRICS = 16 * MIB
 LEAST_FILES = 1000  # files that a disk must have room for

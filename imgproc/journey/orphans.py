@@ -56,9 +56,9 @@ def delete(services: Services, orphan: Orphan) -> None:
 
 def _without_row(request_ids: list[str]) -> list[str]:
     """Those of the ids that no request has, removed requests included."""
-    known = db.session.scalars(sa.select(ProcessingRequest.id).where(ProcessingRequest.id.in_(request_ids))).all()
+    known = set(db.session.scalars(sa.select(ProcessingRequest.id).where(ProcessingRequest.id.in_(request_ids))))
     db.session.rollback()
-    return [each for each in request_ids if each not in set(known)]
+    return [each for each in request_ids if each not in known]
 
 
 def _is_id(name: str) -> bool:

@@ -101,9 +101,6 @@ def test_knows_where_we_differ_on_purpose(kind: str, body: bytes, is_on_purpose:
     assert purpose(body, kind, REFUSED) is None
 
 
-BOTH_REFUSE = "png: both refuse it (corrupt_image)"
-
-
 @pytest.mark.parametrize(
     ("ours", "theirs", "opinion", "told"),
     [

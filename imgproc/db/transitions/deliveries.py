@@ -88,7 +88,7 @@ def claim(
     }
     with single_statement() as connection:
         # SQLite has one writer at a time.
-        claim_one = _CLAIM_ALONE if connection.dialect.name == "postgresql" else _CLAIM
+        claim_one = _LOCKED_CLAIM if connection.dialect.name == "postgresql" else _CLAIM
         *_, claimed = claim_one.run(connection, values)
     return DeliveryClaim(**claimed[0]) if claimed else None
 
@@ -145,7 +145,7 @@ _CLAIM_DUE = (
     )
 )
 _CLAIM = Batch(_CLAIM_DUE)
-_CLAIM_ALONE = Batch(sa.select(sa.func.pg_advisory_xact_lock(CLAIMS_LOCK).label("locked")), _CLAIM_DUE)
+_LOCKED_CLAIM = Batch(sa.select(sa.func.pg_advisory_xact_lock(CLAIMS_LOCK).label("locked")), _CLAIM_DUE)
 
 
 def step_back(delivery_id: str, *, delay: float) -> None:

@@ -16,7 +16,7 @@ from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, Product, ProductImage
 from imgproc.db.statuses import UNFINALIZED, ImageStatus, ProductStatus
 from imgproc.db.transitions.finalization import has_expired
-from imgproc.db.transitions.leases import has_attempts, is_used_up, run_alone
+from imgproc.db.transitions.leases import is_used_up, run_alone
 from imgproc.db.transitions.results import FailedImage, ImageResult, Settled, count, refill, save_results
 
 
@@ -34,7 +34,7 @@ def requeue_expired(*, max_attempts: int) -> list[int]:
     """Requeue products whose lease has expired and that have attempts left. Returns their ids, to be enqueued."""
     statement = (
         sa.update(Product)
-        .where(Product.id.in_(_expired().where(has_attempts(Product, max_attempts=max_attempts))))
+        .where(Product.id.in_(_expired().where(~is_used_up(Product, max_attempts=max_attempts))))
         .values(status=ProductStatus.QUEUED, queued_at=db_now(), **run_alone(Product))
         .returning(Product.id)
     )
@@ -47,7 +47,7 @@ def requeue_plans(*, max_attempts: int) -> list[str]:
     statement = (
         sa.update(ProcessingRequest)
         .where(ProcessingRequest.status.in_(UNFINALIZED), has_expired())
-        .where(has_attempts(ProcessingRequest, max_attempts=max_attempts))
+        .where(~is_used_up(ProcessingRequest, max_attempts=max_attempts))
         .values(**run_alone(ProcessingRequest))
         .returning(ProcessingRequest.id)
     )

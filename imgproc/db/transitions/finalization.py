@@ -21,7 +21,7 @@ from imgproc.db.dialects import db_now
 from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import UNFINALIZED, DeliveryStatus, RequestStatus
-from imgproc.db.transitions.leases import has_attempts, is_used_up, run_alone
+from imgproc.db.transitions.leases import is_used_up, run_alone
 from imgproc.db.transitions.requests import LEASED, MAY_LEASE, MOST_LARGE, THIS
 
 # Makes the webhook's body, given the time when the request ended.
@@ -96,7 +96,7 @@ def claim_finalize(
         "token": token,
         "seconds": lease_seconds,
         "most_large": most_large,
-        "is_alone": alone,
+        "runs_alone": alone,
         "new_token": secrets.token_hex(CSV_TOKEN_BYTES),
     }
     with single_statement() as connection:
@@ -112,7 +112,7 @@ def supersede_finalizer(request_id: str, *, epoch: int, max_attempts: int) -> in
     statement = (
         sa.update(ProcessingRequest)
         .where(_is_finalizing(request_id, epoch=epoch), has_expired())
-        .where(has_attempts(ProcessingRequest, max_attempts=max_attempts))
+        .where(~is_used_up(ProcessingRequest, max_attempts=max_attempts))
         .values(finalize_epoch=ProcessingRequest.finalize_epoch + 1, **run_alone(ProcessingRequest))
         .returning(ProcessingRequest.finalize_epoch)
     )

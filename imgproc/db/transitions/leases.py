@@ -25,13 +25,8 @@ def renew(table: Leased, row_id: str | int, *, token: str, lease_seconds: float)
 Restarted = type[ProcessingRequest] | type[Product]
 
 
-def has_attempts(table: Restarted, *, max_attempts: int) -> sa.ColumnElement[bool]:
-    """SQL: work whose worker has died is tried again: it may have died of other work, or has attempts left."""
-    return sa.or_(table.alone.is_(sa.false()), table.attempt < max_attempts)
-
-
 def is_used_up(table: Restarted, *, max_attempts: int) -> sa.ColumnElement[bool]:
-    """SQL: the last attempt of the work has killed a worker that had no other work."""
+    """SQL: the last attempt of the work has killed a worker that had no other work. Else the work is tried again."""
     return sa.and_(table.alone.is_(sa.true()), table.attempt >= max_attempts)
 
 
@@ -41,6 +36,6 @@ def run_alone(table: Restarted) -> dict[str, Any]:
     return {"attempt": attempt, "alone": True, "lease_token": None, "lease_until": None}
 
 
-def may_run(table: Restarted, *, alone: bool) -> sa.ColumnElement[bool]:
-    """SQL: a process may claim the work, because it has no other (`alone`), or the work need not run alone."""
-    return sa.true() if alone else table.alone.is_(sa.false())
+def may_run(table: Restarted) -> sa.ColumnElement[bool]:
+    """SQL: a process may claim the work, because it has no other (bound as `runs_alone`), or it need not run alone."""
+    return sa.or_(table.alone.is_(sa.false()), sa.bindparam("runs_alone", type_=sa.Boolean))

@@ -18,7 +18,7 @@ from imgproc.db.engine import single_statement, transaction
 from imgproc.db.models import ProcessingRequest, Product, ProductImage
 from imgproc.db.statuses import ImageStatus, ProductStatus
 from imgproc.db.transitions.duplicates import DUPLICATE, EARLIER, holder_of
-from imgproc.db.transitions.leases import renew
+from imgproc.db.transitions.leases import may_run, renew
 from imgproc.db.transitions.results import ImageResult, Settled, count, refill, save_results
 
 
@@ -79,14 +79,13 @@ class RefusedImage:
 # the product's id. No bound name is that of a column, because those name the columns that an UPDATE sets.
 _THIS = sa.bindparam("this", type_=Product.id.type)
 _TOKEN = sa.bindparam("token", type_=Product.lease_token.type)
-_ALONE = sa.bindparam("runs_alone", type_=sa.Boolean)
 _IS_OURS = sa.and_(Product.id == _THIS, Product.lease_token == _TOKEN)
 
 _CLAIM = (
     sa.update(Product)
     .where(Product.id == _THIS)
     .where(sa.or_(Product.status == ProductStatus.QUEUED, Product.lease_token == _TOKEN))
-    .where(sa.or_(Product.alone.is_(sa.false()), _ALONE))
+    .where(may_run(Product))
     .values(
         status=ProductStatus.PROCESSING,
         attempt=sa.case((Product.lease_token == _TOKEN, Product.attempt), else_=Product.attempt + 1),

@@ -19,7 +19,7 @@ from imgproc.db.models import ProcessingRequest, Product, ProductImage
 from imgproc.db.statuses import OPEN, UNFINALIZED, ImageStatus, ProductStatus, RequestStatus
 from imgproc.db.transitions.actions import CANCELLED_IMAGE, count_cancelled
 from imgproc.db.transitions.duplicates import url_hash
-from imgproc.db.transitions.leases import renew
+from imgproc.db.transitions.leases import may_run, renew
 
 LARGE_ROWS = 10_000  # a file with more takes seconds to plan or to finalize
 MOST_LARGE = 1000  # large files that are planned or finalized at a time, unless the caller gives another limit
@@ -83,8 +83,7 @@ def _lease_is_free() -> sa.ColumnElement[bool]:
 # is small, or fewer than `most_large` other large ones are planned or finalized now, so that large files never hold all
 # workers; and the process has no other work, or the work need not run alone. Claims at the same moment may exceed the
 # limit. An expired lease is not free: the sweeper counts the attempts first and then releases it.
-_MAY_RUN = sa.or_(ProcessingRequest.alone.is_(sa.false()), sa.bindparam("is_alone", type_=sa.Boolean))
-MAY_LEASE = sa.and_(_lease_is_free(), _has_room(), _MAY_RUN)
+MAY_LEASE = sa.and_(_lease_is_free(), _has_room(), may_run(ProcessingRequest))
 # The columns that a claim sets. A claim counts as one attempt, even if the same token claims twice.
 LEASED = {
     "attempt": sa.case((_IS_OURS, ProcessingRequest.attempt), else_=ProcessingRequest.attempt + 1),
@@ -115,7 +114,7 @@ def claim_plan(
         "token": token,
         "seconds": lease_seconds,
         "most_large": most_large,
-        "is_alone": alone,
+        "runs_alone": alone,
     }
     with single_statement() as connection:
         claimed, rows = _CLAIM_PLAN.run(connection, values)
