@@ -1,8 +1,9 @@
-"""Keeps the lease of claimed work: a thread renews it, and ends a process that is stuck or must stop."""
+"""Keeps the lease of claimed work: renews it in time, and ends a process that is stuck or must stop."""
 
 from __future__ import annotations
 
 import contextvars
+import math
 import os
 import threading
 import time
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.errors import LeaseLost, WorkerStopping
 from imgproc.core.process import SignalEvent
+from imgproc.journey.lease_keeper import keeper
 from imgproc.journey.outage import describe, retry_on_outage
 
 STUCK_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
@@ -24,7 +26,6 @@ STOP_GRACE = 8.0  # seconds that a process asked to stop may go on with its work
 TICK = 0.5  # seconds between two looks at the clock
 
 stopping = SignalEvent()  # set when this process is asked to stop
-_held: set[Lease] = set()  # of this process, whose threads may hold several
 
 runs_alone = contextvars.ContextVar("runs_alone", default=False)  # this job has the process for itself
 
@@ -47,7 +48,7 @@ def new_token() -> str:
 
 
 class Lease:
-    """Renews a lease from a thread while the body works.
+    """Renews a lease while the body works.
 
     `renew` returns False if the lease was taken over, and `give_back` returns the work untouched. `seconds` is the
     length of the lease; `deadline` is in seconds from now. After the deadline the lease is no longer renewed. A process
@@ -66,28 +67,29 @@ class Lease:
         give_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._renew = renew
-        self._give_back = give_back
+        self.give_back = give_back
         self._seconds = seconds
         self._deadline = time.monotonic() + deadline
         self._renewal = threading.Lock()
-        self._ended = threading.Event()
         self._lost = threading.Event()
+        self._stop_at = math.inf
+        self._stopped = False
+        self._aside: threading.Thread | None = None  # asks the database
         self._app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a werkzeug proxy
-        keep = contextvars.copy_context().run  # with the ids that this thread has bound for its log
-        self._thread = threading.Thread(target=keep, args=(self._keep,), name="lease", daemon=True)
+        self._context = contextvars.copy_context()  # with the ids that this thread has bound for its log
+        self.tick = min(TICK, seconds / 6)
         self._hold_from(time.monotonic())
 
     def __enter__(self) -> Lease:
-        _held.add(self)
-        self._thread.start()
+        keeper.hold(self)
         return self
 
     def __exit__(
         self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        self._ended.set()
-        self._thread.join()
-        _held.discard(self)
+        keeper.release(self)
+        if self._aside:
+            self._aside.join()
 
     def check(self) -> None:
         """Stop early if another worker has taken over the work. Call this before anything is stored.
@@ -109,37 +111,42 @@ class Lease:
         self._renew_at = asked_at + self._seconds / 3
         self._surely_until = asked_at + self._seconds * 0.9
 
-    def _keep(self) -> None:
-        stop_at = None
-        while not self._ended.wait(min(TICK, self._seconds / 6)):
-            now = time.monotonic()
-            if now > self._deadline + self._seconds:
-                self._end_stuck()
-            if stopping.is_set():
-                stop_at = stop_at or now + STOP_GRACE
-                if now > stop_at:
-                    self._stop()
-                    return
-            if self._renew_at < now < self._deadline and not self._lost.is_set():
-                self._renew_quietly()
+    def look(self, now: float) -> None:
+        """Renew the lease if that is due. End the process if it is stuck, or must stop and the work takes too long."""
+        if now > self._deadline + self._seconds:
+            self._context.copy().run(self._end_stuck)
+        if stopping.is_set():
+            self._stop_at = min(self._stop_at, now + STOP_GRACE)
+        if self._stopped or (self._aside and self._aside.is_alive()):
+            return
+        if now > self._stop_at:
+            self._ask_aside(self._stop)
+            self._stopped = True
+        elif self._renew_at < now < self._deadline and not self._lost.is_set():
+            self._ask_aside(self._renew_quietly)
+
+    def _ask_aside(self, ask: Callable[[], None]) -> None:
+        """Ask the database from a thread of its own, because it may be slow, and other leases must be looked at."""
+        thread = threading.Thread(target=self._context.copy().run, args=(ask,), name="lease", daemon=True)
+        thread.start()
+        self._aside = thread
 
     def _end_stuck(self) -> None:
         log.error("worker_stuck", detail="Past its deadline; ending this process so that another starts.")
         latest = threading.Timer(STOP_GRACE, os._exit, (STUCK_EXIT_CODE,))
         latest.daemon = True
         latest.start()
-        for other in _held - {self}:
+        for other in keeper.others(self):
             with self._app.app_context(), suppress(DBAPIError):  # its lease expires where the database is away
-                other._give_back()
+                other.give_back()
         os._exit(STUCK_EXIT_CODE)
 
     def _stop(self) -> None:
         log.warning("work_given_back", detail="Asked to stop, and the work takes longer than the time that is left.")
         with self._app.app_context():
-            retry_on_outage(self._give_back)
+            retry_on_outage(self.give_back)
         self._lost.set()
-        _held.discard(self)
-        if not _held:
+        if not keeper.release(self):
             os._exit(0)
 
     def _renew_quietly(self) -> None:

@@ -1,0 +1,79 @@
+"""One thread of a process looks at all its leases: a thread for each took a thirtieth of a small product's time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class Held(Protocol):
+    """What the keeper holds: `look` is called every `tick` seconds at the latest, and must not block."""
+
+    tick: float
+    give_back: Callable[[], None]
+
+    def look(self, now: float) -> None:
+        """Act on the time that has passed; `now` is of the monotonic clock."""
+
+
+class Keeper:
+    """Looks at everything that is held, from a thread that it starts when the first is."""
+
+    def __init__(self) -> None:
+        self._held: set[Held] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._tick = 0.0  # seconds of the pause that the thread makes now; 0 if it waits for something to hold
+
+    def hold(self, held: Held) -> None:
+        """Look at it from now on."""
+        with self._changed:
+            self._held.add(held)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                self._thread.start()
+            elif not 0 < self._tick <= held.tick:
+                self._changed.notify()
+
+    def release(self, held: Held) -> int:
+        """Look at it no more; a look that has begun may still end. Returns how much else the process holds."""
+        with self._changed:
+            self._held.discard(held)
+            return len(self._held)
+
+    def others(self, held: Held) -> list[Held]:
+        """Everything else that the process holds."""
+        with self._changed:
+            return list(self._held - {held})
+
+    def _run(self) -> None:
+        while True:
+            for held in self._after_a_pause():
+                try:
+                    held.look(time.monotonic())
+                except (MemoryError, RuntimeError) as error:  # no memory for a thread; the next look may have it
+                    log.warning("lease_look_failed", error=repr(error))
+
+    def _after_a_pause(self) -> list[Held]:
+        with self._changed:
+            self._tick = min((held.tick for held in self._held), default=0.0)
+            self._changed.wait(self._tick or None)
+            return list(self._held)
+
+
+keeper = Keeper()
+
+
+def _reset() -> None:
+    """Replace what a forked child has of its parent: leases that are not its own, and a lock in any state."""
+    keeper.__init__()  # type: ignore[misc]  # the same object, which other modules have imported
+
+
+os.register_at_fork(after_in_child=_reset)
