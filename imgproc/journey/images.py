@@ -5,10 +5,8 @@ Every image has objects of its own, copied inside the store, so that a request c
 
 from __future__ import annotations
 
-import contextvars
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar, cast
 
@@ -32,6 +30,7 @@ class ProductImages:
 
     def __init__(self, services: Services, claim: ProductClaim, check: Callable[[], None]) -> None:
         self._settings = services.settings
+        self._threads = services.image_threads
         self._claim = claim
         self._check = check
         self._maker = ImageMaker(services, claim, check)
@@ -52,14 +51,9 @@ class ProductImages:
         copies = dict(zip(repeated, self._map(partial(self._copy_first, outcomes), repeated), strict=True))
         return [copies.get(image) or outcomes[image.source_url] for image in self._claim.images]
 
-    def _map(self, function: Callable[[Item], Result], items: list[Item]) -> Iterable[Result]:
-        """As `map`, but several at a time. The threads' log lines carry the ids that this thread has bound."""
-        if len(items) <= 1:
-            return map(function, items)
-        contexts = [contextvars.copy_context() for _ in items]  # a context can be entered by one thread at a time
-        threads = min(self._settings.image_threads, len(items))
-        with ThreadPoolExecutor(threads, thread_name_prefix="image") as executor:
-            return list(executor.map(lambda c, item: c.run(function, item), contexts, items))
+    def _map(self, function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+        """As `map`, but several at a time."""
+        return self._threads.map(function, items, at_once=self._settings.image_threads)
 
     def _make(self, images: list[PendingImage]) -> dict[str, ImageOutcome]:
         """Make the images, or copy what earlier requests made of them. Returns the outcomes by URL."""

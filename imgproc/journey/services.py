@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from imgproc.core.config import Settings
+from imgproc.journey.image_threads import ImageThreads
 from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.http.body import Pace
 from imgproc.pipeline.http.request_headers import HostHeaders, Identity, user_agent
@@ -32,6 +33,7 @@ class Services:
     csv_limits: CsvLimits
     memory: MemoryBudget  # shared by all images that this process makes at a time
     host_limits: HostLimits  # shared by all workers
+    image_threads: ImageThreads  # shared by the products of this process
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -56,6 +58,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         ),
         memory=MemoryBudget(settings.worker_memory_limit),
         host_limits=limits,
+        image_threads=ImageThreads(),
     )
 
 

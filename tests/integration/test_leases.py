@@ -137,6 +137,25 @@ def test_a_lease_is_renewed_while_the_work_lasts(app: Flask) -> None:
     assert "lease" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_a_renewal_that_hangs_delays_no_other(app: Flask) -> None:
+    """The database may hold a row for long; each renewal has a thread of its own."""
+    hung, goes_on, renewals = threading.Event(), threading.Event(), []
+
+    def hang() -> bool:
+        hung.set()
+        return goes_on.wait(60)
+
+    def renew() -> bool:
+        renewals.append(1)
+        return True
+
+    with Lease(renew, seconds=0.03, deadline=600), Lease(hang, seconds=0.03, deadline=600):
+        assert hung.wait(60)
+        already = len(renewals)
+        wait_until(lambda: len(renewals) > already + 2)
+        goes_on.set()
+
+
 def test_work_whose_lease_is_lost_stops(app: Flask) -> None:
     """A renewal that finds no row means that another worker owns the work."""
     asked: list[int] = []

@@ -1,0 +1,104 @@
+"""The threads that make the images of products."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import pytest
+
+from imgproc.journey.image_threads import ImageThreads
+
+bound: ContextVar[str] = ContextVar("bound")
+
+
+@pytest.fixture
+def threads() -> Iterator[ImageThreads]:
+    """Threads of this test alone."""
+    made = ImageThreads()
+    yield made
+    made._executor.shutdown()
+
+
+@pytest.mark.parametrize(("items", "at_once"), [(0, 4), (1, 4), (2, 1), (3, 4), (9, 4)])
+def test_returns_the_results_in_order(threads: ImageThreads, items: int, at_once: int) -> None:
+    """However many items there are, and threads."""
+    assert threads.map(lambda item: -item, range(items), at_once=at_once) == [-item for item in range(items)]
+
+
+def test_so_many_run_at_a_time_and_no_more(threads: ImageThreads) -> None:
+    """Three meet at a barrier, and there is never a fourth."""
+    meet, running, most = threading.Barrier(3, timeout=60), [], []
+
+    def work(item: int) -> None:
+        running.append(item)
+        most.append(len(running))
+        meet.wait()
+        running.remove(item)
+        meet.wait()
+
+    threads.map(work, range(9), at_once=3)
+    assert max(most) == 3
+
+
+def test_the_next_product_uses_the_same_threads(threads: ImageThreads) -> None:
+    """Starting threads for each product took a tenth of its time."""
+    meet = threading.Barrier(3, timeout=60)
+
+    def name_of_thread(_: int) -> str:
+        meet.wait()
+        return threading.current_thread().name
+
+    first, second = (set(threads.map(name_of_thread, range(3), at_once=3)) for _ in range(2))
+    assert first == second
+    assert threading.current_thread().name in first
+
+
+def test_threads_see_what_the_caller_has_bound(threads: ImageThreads) -> None:
+    """Their log lines carry its ids; what one item binds, another does not see."""
+    bound.set("caller")
+
+    def work(item: int) -> str:
+        seen = bound.get()
+        bound.set(str(item))
+        return seen
+
+    assert threads.map(work, range(4), at_once=2) == ["caller"] * 4
+    assert bound.get() == "caller"
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_the_first_exception_ends_the_work(threads: ImageThreads, at_once: int) -> None:
+    """What has begun ends before it is raised, and the rest is not begun."""
+    begun, ended = [], []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item == 0:
+            raise LookupError(item)
+        time.sleep(0.01)
+        ended.append(item)
+
+    with pytest.raises(LookupError):
+        threads.map(work, range(50), at_once=at_once)
+    assert set(begun) == {0, *ended}
+    assert len(begun) < 50
+
+
+def test_a_thread_that_cannot_start_leaves_nothing_behind(
+    threads: ImageThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process at its memory limit starts no thread: the job fails, and no thread works on it later."""
+    done: list[int] = []
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="start new thread"):
+            threads.map(done.append, range(3), at_once=3)
+    assert threads.map(lambda item: item, range(3), at_once=3) == [0, 1, 2]
+    assert done == []

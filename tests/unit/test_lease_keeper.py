@@ -1,0 +1,64 @@
+"""The thread that looks at all leases of a process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from imgproc.journey.lease_keeper import Keeper
+from tests.support.processes import wait_until
+
+
+class Looked:
+    """Something held, which counts how often it is looked at."""
+
+    def __init__(self, tick: float, raised: BaseException | None = None) -> None:
+        self.tick, self.looks, self.raised = tick, 0, raised
+        self.give_back: Callable[[], None] = lambda: None
+
+    def look(self, _now: float) -> None:
+        """Count, and raise what there is to raise."""
+        self.looks += 1
+        if self.raised:
+            raise self.raised
+
+
+def test_one_thread_looks_at_all() -> None:
+    """However many leases a process holds."""
+    before, keeper, held = threading.active_count(), Keeper(), [Looked(0.001) for _ in range(20)]
+    for each in held:
+        keeper.hold(each)
+    wait_until(lambda: all(each.looks > 2 for each in held))
+    assert threading.active_count() == before + 1
+    assert [keeper.release(each) for each in held] == list(range(19, -1, -1))
+
+
+def test_a_shorter_lease_does_not_wait_for_a_longer_pause() -> None:
+    """The thread sleeps for the longer one when the shorter one comes."""
+    keeper, patient, hasty = Keeper(), Looked(3600), Looked(0.001)
+    keeper.hold(patient)
+    wait_until(lambda: keeper._tick == 3600)
+    keeper.hold(hasty)
+    wait_until(lambda: hasty.looks > 2)
+
+
+def test_looks_again_after_a_time_without_leases() -> None:
+    """Then the thread waits without a clock."""
+    keeper, first, second = Keeper(), Looked(0.001), Looked(0.001)
+    keeper.hold(first)
+    wait_until(lambda: first.looks > 0)
+    keeper.release(first)
+    wait_until(lambda: keeper._tick == 0)
+    keeper.hold(second)
+    wait_until(lambda: second.looks > 2)
+
+
+@pytest.mark.parametrize("raised", [MemoryError(), RuntimeError("can't start new thread")])
+def test_one_that_fails_is_looked_at_again_and_the_others_too(raised: BaseException) -> None:
+    """A process at its memory limit starts no thread for a renewal, until images have ended."""
+    keeper, failing, other = Keeper(), Looked(0.001, raised), Looked(0.001)
+    keeper.hold(failing)
+    keeper.hold(other)
+    wait_until(lambda: failing.looks > 2 and other.looks > 2)
