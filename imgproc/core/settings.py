@@ -289,10 +289,10 @@ class Settings:
     )
     max_scans: int = tuning(types.whole(4), "Files above 1 MiB that a web process reads at a time.")
     workers: int = tuning(
-        types.whole(min(16 * (os.cpu_count() or 1), 256)),
+        types.whole(min(24 * (os.cpu_count() or 1), 256)),
         "Products, plans and finalizations that a pool works on at a time, by threads of `WORKER_PROCESSES`.",
         compose="16",
-        shown="16 for each core, at most 256",
+        shown="24 for each core, at most 256",
     )
     worker_processes: int = tuning(
         types.whole(os.cpu_count() or 1),

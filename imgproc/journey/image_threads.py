@@ -6,22 +6,27 @@ import contextvars
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import BoundedSemaphore
 from typing import TypeVar
 
-MOST = 4096  # a thread is started only where none is idle, so there are as many as images were made at a time
+MOST_THREADS = 4096  # one is started only where none is idle
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class ImageThreads:
-    """Threads that this process starts as it needs them, and keeps."""
+    """Threads that this process starts as it needs them, and keeps. `most` images are made at a time, of all products.
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(MOST, thread_name_prefix="image")
+    So the largest sources of all of them fit its memory, and it may work on as many products that have one image each.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._executor = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="image")
+        self._places = BoundedSemaphore(most)
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item], *, at_once: int) -> list[Result]:
-        """As `map`, but up to `at_once` at a time, one of them in the calling thread.
+        """As `map`, but up to `at_once` items at a time, one of them in the calling thread.
 
         What the calling thread has bound for its log holds in the other threads, too. It waits for what has begun, then
         raises what the function raised first, and the rest is not begun.
@@ -32,15 +37,16 @@ class ImageThreads:
         raised: list[BaseException] = []
 
         def work() -> None:
-            while not raised:
-                try:
-                    number, item, context = left.popleft()
-                except IndexError:  # the other threads have taken them all
-                    return
-                try:
-                    results[number] = context.run(function, item)
-                except BaseException as error:  # noqa: BLE001 - raised again by the calling thread
-                    raised.append(error)
+            while left and not raised:
+                with self._places:
+                    try:
+                        number, item, context = left.popleft()
+                    except IndexError:  # the other threads have taken them all
+                        return
+                    try:
+                        results[number] = context.run(function, item)
+                    except BaseException as error:  # noqa: BLE001 - raised again by the calling thread
+                        raised.append(error)
 
         helpers: list[Future[None]] = []
         try:

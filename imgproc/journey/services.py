@@ -12,6 +12,7 @@ from imgproc.pipeline.download import Downloader
 from imgproc.pipeline.http.body import Pace
 from imgproc.pipeline.http.request_headers import HostHeaders, Identity, user_agent
 from imgproc.pipeline.images.compress import MemoryBudget
+from imgproc.pipeline.images.guards.memory import images_at_once
 from imgproc.pipeline.notify import Notifier
 from imgproc.pipeline.storage.object_options import IMAGE_CACHE, ObjectOptions
 from imgproc.pipeline.storage.store import Store
@@ -36,6 +37,11 @@ class Services:
     image_threads: ImageThreads  # shared by the products of this process
 
 
+def images_of_process(settings: Settings) -> int:
+    """How many images a process may work on, so that the largest sources of all of them fit its memory."""
+    return images_at_once(settings.worker_memory_limit, source_bytes=settings.max_image_bytes)
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Make the services of `app`."""
     limits = HostLimits(
@@ -58,7 +64,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         ),
         memory=MemoryBudget(settings.worker_memory_limit),
         host_limits=limits,
-        image_threads=ImageThreads(),
+        image_threads=ImageThreads(images_of_process(settings)),
     )
 
 

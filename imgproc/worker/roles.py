@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from imgproc.core.config import Settings
-from imgproc.pipeline.images.guards.memory import images_at_once
+from imgproc.journey.services import images_of_process
 from imgproc.queue.enqueue import ALONE, BULK, DELIVERIES, EXPRESS
 
 RESERVED = 4  # one worker of so many takes no bulk
@@ -33,27 +33,21 @@ LONER = Role((ALONE,))  # runs one job after the other, and ends when none is le
 def roles_of(queues: Collection[str], *, settings: Settings) -> dict[Role, int]:
     """How many processes of each role a pool has that takes the jobs of `queues`.
 
-    `WORKERS` jobs are worked on at a time, by threads of `WORKER_PROCESSES`, or of more where all the images of a
-    process would not fit its memory.
+    `WORKERS` jobs are worked on at a time, by threads of `WORKER_PROCESSES`, or of more where one image of each
+    would not fit the memory of a process.
     """
     workers, processes = settings.workers, settings.worker_processes
     reserved = workers // RESERVED if {EXPRESS, BULK} <= set(queues) else 0
     # Reserved workers are there for the express jobs; without them the express jobs come first.
     general = tuple(name for name in ((BULK, EXPRESS) if reserved else (EXPRESS, BULK)) if name in queues)
     niceness = BULK_NICENESS if reserved else 0
-    most = most_threads(settings)
+    most = images_of_process(settings)
     roles = _spread((EXPRESS,), reserved, -(-processes // RESERVED), most=most, niceness=0)
     if general:
         roles |= _spread(general, workers - reserved, processes, most=most, niceness=niceness)
     if DELIVERIES in queues:
         roles[Role((DELIVERIES,), settings.delivery_workers)] = 1
     return roles
-
-
-def most_threads(settings: Settings) -> int:
-    """How many products a process may have in flight, so that the largest images of all of them fit its memory."""
-    images = images_at_once(settings.worker_memory_limit, source_bytes=settings.max_image_bytes)
-    return max(1, images // settings.image_threads)
 
 
 def _spread(queues: tuple[str, ...], workers: int, processes: int, *, most: int, niceness: int) -> dict[Role, int]:

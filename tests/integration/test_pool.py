@@ -33,7 +33,7 @@ SEND = ((DELIVERIES,), 32, 1, 0)  # queues, threads, processes, niceness
 @pytest.mark.parametrize(
     ("queues", "workers", "expected"),
     [
-        pytest.param(TAKEN, 32, [((EXPRESS,), 8, 1, 0), ((BULK, EXPRESS), 12, 2, 10), SEND], id="two cores"),
+        pytest.param(TAKEN, 48, [((EXPRESS,), 12, 1, 0), ((BULK, EXPRESS), 18, 2, 10), SEND], id="two cores"),
         pytest.param(TAKEN, 7, [((EXPRESS,), 1, 1, 0), ((BULK, EXPRESS), 3, 2, 10), SEND], id="an odd number"),
         pytest.param(
             (EXPRESS, BULK),
@@ -58,8 +58,9 @@ def test_no_kind_of_job_can_hold_all_workers(queues: tuple[str, ...], workers: i
     [
         pytest.param(0, 2, 12, id="no limit of its own"),
         pytest.param(4096, 2, 12, id="the default"),
-        pytest.param(2048, 4, 6, id="half of it"),
-        pytest.param(1100, 24, 1, id="the least for all images"),
+        pytest.param(1500, 2, 12, id="enough for one image of each"),
+        pytest.param(1300, 3, 8, id="too little for one of each"),
+        pytest.param(1100, 4, 6, id="the least for all images"),
         pytest.param(256, 24, 1, id="too little"),
     ],
 )
@@ -70,7 +71,7 @@ def test_the_largest_images_of_a_process_fit_its_memory(mebibytes: int, processe
     roles = roles_of((EXPRESS, BULK), settings=settings)
     ((general, number),) = [each for each in roles.items() if BULK in each[0].queues]
     assert (number, general.threads) == (processes, threads)
-    sources = threads * settings.image_threads * settings.max_image_bytes
+    sources = threads * settings.max_image_bytes  # at least one image of each product
     assert sources + MemoryBudget(limit).size + OTHER_BYTES <= (limit or DEFAULT_LIMIT) or threads == 1
 
 

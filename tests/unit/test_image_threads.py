@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
 import pytest
 
 from imgproc.journey.image_threads import ImageThreads
+
+MOST = 5  # images of all products
 
 bound: ContextVar[str] = ContextVar("bound")
 
@@ -17,7 +20,7 @@ bound: ContextVar[str] = ContextVar("bound")
 @pytest.fixture
 def threads() -> Iterator[ImageThreads]:
     """Threads of this test alone."""
-    made = ImageThreads()
+    made = ImageThreads(MOST)
     yield made
     made._executor.shutdown()
 
@@ -41,6 +44,25 @@ def test_so_many_run_at_a_time_and_no_more(threads: ImageThreads) -> None:
 
     threads.map(work, range(9), at_once=3)
     assert max(most) == 3
+
+
+def test_products_share_the_places_of_the_process(threads: ImageThreads) -> None:
+    """The sources of all its images must fit its memory: four products of three images each have five at a time."""
+    full, lock, running, most = threading.Event(), threading.Lock(), [0], [0]
+
+    def work(_: int) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            if running[0] == MOST:
+                full.set()
+        assert full.wait(60)
+        with lock:
+            running[0] -= 1
+
+    with ThreadPoolExecutor(4) as products:
+        list(products.map(lambda _: threads.map(work, range(3), at_once=3), range(4)))
+    assert most[0] == MOST
 
 
 def test_the_next_product_uses_the_same_threads(threads: ImageThreads) -> None:
