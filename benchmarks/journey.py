@@ -23,7 +23,7 @@ from tests.support.host_process import image_host_process
 from tests.support.stack import Stack
 
 SIZE = "M"
-A_CORE = (2, 16)  # workers a core: enough for a fast host, and the default
+A_CORE = (2, 24)  # workers a core: enough for a fast host, and the default
 SLOW = 0.3
 CODEC = "codec in two processes"
 ROUNDS = 4
