@@ -12,7 +12,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
 from imgproc.pipeline.images.guards.limits import decoding_bytes
-from imgproc.pipeline.images.jpeg import jpeg_eighths
+from imgproc.pipeline.images.jpeg import jpeg_reader
 from imgproc.pipeline.images.readers import open_image
 from tests.support.photographs import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
 
@@ -124,8 +124,8 @@ def test_a_large_progressive_jpeg_decodes_to_the_same_picture(monkeypatch: pytes
     """It is decoded without Pillow, in less memory."""
     source = encode(photo("coffee"), "JPEG", quality=95, progressive=True, subsampling=0)
     usual = run(source, scale=1, target="png")
-    monkeypatch.setattr(jpeg_eighths, "LARGE", 0)
-    monkeypatch.setattr(JpegImageFile, "load", None)
+    monkeypatch.setattr(jpeg_reader, "LARGE", 0)
+    monkeypatch.setattr(JpegImageFile, "load_prepare", None)
     assert run(source, scale=1, target="png").body == usual.body
 
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 
 from imgproc.pipeline.images.colour.colours import flatten, meaning_of, to_plain, to_srgb, white_of
 from imgproc.pipeline.images.formats import SMART
-from imgproc.pipeline.images.jpeg.jpeg_eighths import decode_eighths, decode_large
+from imgproc.pipeline.images.jpeg.jpeg_eighths import decode_eighths
 from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.images.orientation import orientation_of, turned_size
 from imgproc.pipeline.images.resize import Box, reduce
@@ -56,8 +56,6 @@ def _decode(
 ) -> tuple[Image.Image, Box]:
     """The smallest picture that the decoder gives with at least `least` pixels a side, and the part the image fills."""
     if by_eighths and (decoded := decode_eighths(image, source, least)):
-        return decoded
-    if decoded := decode_large(image, source, least):
         return decoded
     drafted = image.draft(None, least)
     image.load()

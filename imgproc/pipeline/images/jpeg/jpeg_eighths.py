@@ -12,9 +12,6 @@ from PIL import Image, ImageFile
 from imgproc.pipeline.images.resize import Box
 
 BY_PILLOW = {1, 2, 4, 7, 8}  # Seven eighths take long to decode and lose the most, so Pillow decodes in full.
-# Above this size, progressive pictures are decoded here in full, too: beside the coefficients, of up to six bytes a
-# pixel, simplejpeg keeps three, and Pillow four.
-LARGE = 32 * 1024 * 1024
 
 
 def decode_eighths(image: ImageFile.ImageFile, source: bytes, least: tuple[int, int]) -> tuple[Image.Image, Box] | None:
@@ -30,26 +27,19 @@ def decode_eighths(image: ImageFile.ImageFile, source: bytes, least: tuple[int, 
             break
     if (image.format, image.mode) != ("JPEG", "RGB") or eighths in BY_PILLOW:
         return None
-    return _decoded(source, size, (0, 0, width * eighths / 8, height * eighths / 8))
+    decoded = decode_rgb(source, size)
+    return (decoded, (0, 0, width * eighths / 8, height * eighths / 8)) if decoded else None
 
 
-def decode_large(image: ImageFile.ImageFile, source: bytes, least: tuple[int, int]) -> tuple[Image.Image, Box] | None:
-    """The same for a large progressive JPEG in RGB of which more than half the pixels of a side are needed."""
-    width, height = image.size
-    is_large = width * height > LARGE and "progressive" in image.info and image.mode == "RGB"
-    if not is_large or (width >= 2 * least[0] and height >= 2 * least[1]):
-        return None
-    return _decoded(source, image.size, (0, 0, width, height))
-
-
-def _decoded(source: bytes, size: tuple[int, int], box: Box) -> tuple[Image.Image, Box] | None:
+def decode_rgb(source: bytes, size: tuple[int, int]) -> Image.Image | None:
+    """Decode a JPEG in RGB at a size that libjpeg offers; None where it is damaged."""
     try:
         pixels = simplejpeg().decode_jpeg(
             source, "RGB", min_width=size[0], min_height=size[1], min_factor=1, fastdct=False, fastupsample=False
         )
     except ValueError:
         return None
-    return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1), box
+    return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
 
 
 @cache
