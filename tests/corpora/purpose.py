@@ -48,6 +48,18 @@ def _is_broken_animation(body: bytes) -> bool:
     return b"acTL" in before and b"fcTL" not in before and read_chunks(body).frames == 1
 
 
+def _is_interrupted(body: bytes) -> bool:
+    """Whether the pixels are in chunks (of 12 bytes more than they hold) that do not follow each other."""
+    at, was_pixels, ended = 8, False, False
+    while at + 8 <= len(body):
+        length, name = struct.unpack_from(">I4s", body, at)
+        if name == b"IDAT" and ended:
+            return True
+        ended, was_pixels = ended or (was_pixels and name != b"IDAT"), name == b"IDAT"
+        at += 12 + length
+    return False
+
+
 def _is_turned(body: bytes) -> bool:
     return orientation_of(open_image(io.BytesIO(body), "webp")) != UPRIGHT
 
@@ -103,7 +115,10 @@ def _is_bare_cmyk(body: bytes) -> bool:
 
 Reason = tuple[str, Callable[[bytes], bool]]
 REASONS: dict[str, tuple[Reason, ...]] = {
-    "png": (("animated PNG of which Chromium shows nothing", _is_broken_animation),),
+    "png": (
+        ("animated PNG of which Chromium shows nothing", _is_broken_animation),
+        ("PNG with another chunk between its pixels", _is_interrupted),
+    ),
     "jpeg": (
         ("JPEG without its end marker", _has_no_end),
         ("JPEG whose profile has tables", _has_tables),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.compress import CompressOptions, Rendition, compress
+from imgproc.pipeline.images.guards.limits import decoding_bytes
+from imgproc.pipeline.images.jpeg import jpeg_reader
+from imgproc.pipeline.images.readers import open_image
 from tests.support.photographs import DISPLAY_P3, decode, encode, exif, icc_profile, photo, psnr
 
 BY_EIGHTHS, IN_FULL = 80, 81
@@ -114,3 +118,26 @@ def test_avoids_the_full_decode_up_to_quality_80(scale: float, monkeypatch: pyte
     for quality, target in ((IN_FULL, "jpeg"), (BY_EIGHTHS, "png")):
         with pytest.raises(CompressError):
             run(WHOLE, scale=scale, quality=quality, target=target)
+
+
+def test_a_large_progressive_jpeg_decodes_to_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is decoded without Pillow, in less memory."""
+    source = encode(photo("coffee"), "JPEG", quality=95, progressive=True, subsampling=0)
+    usual = run(source, scale=1, target="png")
+    monkeypatch.setattr(jpeg_reader, "LARGE", 0)
+    monkeypatch.setattr(JpegImageFile, "load_prepare", None)
+    assert run(source, scale=1, target="png").body == usual.body
+
+
+@pytest.mark.parametrize(
+    ("subsampling", "progressive", "scale", "bytes_a_pixel"),
+    [(0, True, 1, 10), (0, True, 0.5, 7), (2, True, 1, 7), (0, False, 1, 7)],
+    ids=["progressive, in full", "at half the size", "subsampled", "of one scan"],
+)
+def test_counts_the_picture_beside_its_coefficients(
+    subsampling: int, scale: float, bytes_a_pixel: int, *, progressive: bool
+) -> None:
+    """Nothing subsampled: six bytes of coefficients a pixel, and four of the picture."""
+    source = encode(photo("coffee"), "JPEG", progressive=progressive, subsampling=subsampling)
+    image = open_image(io.BytesIO(source), "jpeg")
+    assert decoding_bytes(image, source, factor=scale) == bytes_a_pixel * image.width * image.height

@@ -22,6 +22,12 @@ CODED = profiles.matrix_tags() | {"cicp": profiles.code_points(12, 13)}
 LINKED, ABSTRACT = (
     profiles.profile(b"RGB ", profiles.matrix_tags(DISPLAY_P3), kind=kind) for kind in (b"link", b"abst")
 )
+DARKEST = profiles.table(3, lambda rgb: (20 + 80 * sum(rgb) / 3, 0, 0))
+GREY_SHADOWS = profiles.profile(b"RGB ", {"A2B0": DARKEST, "A2B1": profiles.LAB_TABLE}, pcs=b"Lab ")
+FLOATING = profiles.matrix_tags(DISPLAY_P3) | dict.fromkeys(("D2B0", "D2B1", "B2D0"), b"mpet\0\0\0\0")
+# Its black ink is red, so it shows whether it counts.
+RED_BLACK = profiles.table(4, lambda ink: (15 + 85 * (1 - ink[0]) * (1 - ink[3]), 40 * ink[3] * (1 - ink[0]), 0))
+RED_PRESS = profiles.profile(b"CMYK", {"A2B0": RED_BLACK, "A2B1": profiles.INKS}, pcs=b"Lab ", kind=b"prtr")
 VERSION_5 = profiles.profile(b"RGB ", profiles.matrix_tags(DISPLAY_P3), version=5)
 EXACT: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 100, "subsampling": 0},
@@ -56,6 +62,40 @@ def test_profiles_of_rgb(image_format: str, profile: bytes, expected: tuple[int,
     """A profile for other samples is ignored."""
     source = encode(Image.new("RGB", (16, 16), BROWN), image_format, icc_profile=profile, **EXACT[image_format])
     assert np.abs(np.array(shown(source)) - expected).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected"), [((0, 0, 0), (47, 48, 49)), (BROWN, (134, 135, 136)), ((255, 255, 255), (252, 254, 255))]
+)
+def test_the_darkest_colour_of_a_table_stays_grey(colour: tuple[int, int, int], expected: tuple[int, ...]) -> None:
+    """What Chromium shows; the perceptual intent of Little CMS turns it into black."""
+    source = encode(Image.new("RGB", (16, 16), colour), "PNG", icc_profile=GREY_SHADOWS)
+    assert np.abs(np.array(shown(source)) - expected).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("inks", "expected"),
+    [
+        pytest.param((0, 0, 0, 255), (37, 38, 38), id="black-ink"),
+        pytest.param((0, 0, 0, 128), (136, 137, 138), id="half-of-black-ink"),
+        pytest.param((128, 128, 128, 0), (136, 137, 138), id="the-same-of-the-others"),
+        pytest.param((60, 20, 10, 80), (141, 143, 143), id="all"),
+    ],
+)
+def test_chromium_mixes_black_ink_into_the_others(inks: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """What it shows of a JPEG. libvips, the judge of TIFF, takes the ink from the profile, so a grey is red here."""
+    picture = Image.new("CMYK", (16, 16), inks)
+    assert np.abs(np.array(shown(encode(picture, "JPEG", quality=100, icc_profile=RED_PRESS))) - expected).max() <= 3
+    red, green, _ = shown(encode(picture, "TIFF", icc_profile=RED_PRESS))
+    assert (red > green + 10) == (inks[3] > 0)
+
+
+def test_unused_transforms_do_not_spoil_a_profile() -> None:
+    """Little CMS refuses two tags of one name, so each that is hidden gets a name of its own."""
+    source = encode(
+        Image.new("RGB", (16, 16), BROWN), "PNG", icc_profile=profiles.profile(b"RGB ", FLOATING, version=4)
+    )
+    assert np.abs(np.array(shown(source)) - AS_P3_22).max() <= 3
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])

@@ -22,7 +22,7 @@ from imgproc.pipeline.images.encoders.smart import Encoded, encode_plain, encode
 from imgproc.pipeline.images.formats import APART, MAX_QUALITY, SMART, SOURCE, content_type_of, extension_of, identify
 from imgproc.pipeline.images.guards.cost import IMAGE_BYTES, CpuTime, encoder_bytes
 from imgproc.pipeline.images.guards.faults import FAULTS, explain
-from imgproc.pipeline.images.guards.limits import BYTES_A_PIXEL, check_memory, coded_pixels
+from imgproc.pipeline.images.guards.limits import check_memory, decoding_bytes
 from imgproc.pipeline.images.guards.memory import MemoryBudget
 from imgproc.pipeline.images.guards.parts import check_parts
 from imgproc.pipeline.images.keep import keep
@@ -105,7 +105,8 @@ def compress(
         factor = output_factor(image, options)
         check_sides(scaled_size(image.size, factor), target=target, scale=factor)
         full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
-        with _hold_memory(memory, image, factor, target, options):
+        decoding = decoding_bytes(image, source, factor=factor)
+        with _hold_memory(memory, image, decoding, factor, target, options):
             with timed("decode", spent):
                 picture = decode_resized(image, source, factor=factor, options=options, target=target)
             orientation = orientation_of(image)
@@ -132,16 +133,21 @@ def _made_apart(answer: dict[str, Any], body: bytes, spent: StageSeconds | None)
 
 
 def _hold_memory(
-    memory: MemoryBudget | None, image: ImageFile.ImageFile, factor: float, target: str, options: CompressOptions
+    memory: MemoryBudget | None,
+    image: ImageFile.ImageFile,
+    decoding: int,
+    factor: float,
+    target: str,
+    options: CompressOptions,
 ) -> AbstractContextManager[None]:
-    """Hold the bytes that the decoder or the encoder takes at most, beside the source."""
+    """Hold the bytes that the decoder (`decoding`) or the encoder takes at most, beside the source."""
     if memory is None:
         return nullcontext()
     width, height = scaled_size(image.size, factor)
     quality = MAX_QUALITY if options.quality == SMART else options.quality
     alpha = image.has_transparency_data and target != "jpeg"
     encoding = min(encoder_bytes(width * height, target=target, quality=quality, alpha=alpha), IMAGE_BYTES)
-    return memory.hold(max(coded_pixels(image) * BYTES_A_PIXEL, encoding))
+    return memory.hold(max(decoding, encoding))
 
 
 def _may_keep(image: ImageFile.ImageFile, facts: ImageFacts, target: str, options: CompressOptions) -> bool:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import chain, product
-from typing import cast
+from typing import NamedTuple, cast
 
 from PIL import Image, ImageChops, ImageCms
 
@@ -16,10 +16,18 @@ from imgproc.pipeline.images.colour.colour_spaces import HLG, PQ, ColourSpace
 from imgproc.pipeline.images.colour.tone_mapping import tone_mapping
 
 FLOAT_TAGS = {b"D2B", b"B2D"}
+LESSER_TABLES = {b"A2B1", b"A2B2"}  # which count only without A2B0
 NO_CLASSES = {b"link", b"abst"}  # of profiles that Little CMS does not read as others; their tags are the same
 GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
 
-Meaning = bytes | ColourSpace  # of the samples: an ICC profile or a colour space
+
+class ThreeInks(NamedTuple):
+    """A CMYK profile as Chromium uses it for a JPEG: for cyan, magenta and yellow into which it mixes the black ink."""
+
+    profile: bytes
+
+
+Meaning = bytes | ColourSpace | ThreeInks  # of the samples: an ICC profile or a colour space
 Transform = Callable[[Image.Image], Image.Image]
 
 
@@ -59,6 +67,8 @@ def meaning_of(image: Image.Image) -> Meaning | None:
     if len(meaning) > icc.MAX_PROFILE_BYTES or not icc.is_usable(meaning):
         return None
     is_grey = image.mode in GREY_MODES or image.mode.startswith("I;16") or image.info.get("is_grey", False)
+    if image.format == "JPEG" and image.mode == "CMYK" and icc.space_of(meaning) == icc.CMYK:
+        return ThreeInks(meaning)
     return meaning if is_grey or icc.space_of(meaning) != icc.GREY else None
 
 
@@ -79,13 +89,16 @@ def is_srgb(image: Image.Image) -> bool:
 @lru_cache(maxsize=8)
 def _transform(meaning: Meaning, mode: str) -> Transform | None:
     """How to convert an image of `mode` to sRGB; None where nothing changes, or its meaning is not usable."""
+    if isinstance(meaning, ThreeInks):
+        by_inks = _by_profile(meaning.profile, mode)
+        return (lambda image: by_inks(_without_black(image))) if by_inks else None
     if isinstance(meaning, bytes):
         meaning = icc.named_space(meaning) or meaning
     is_grey = isinstance(meaning, bytes) and icc.space_of(meaning) == icc.GREY
     if isinstance(meaning, bytes) and (mode == "CMYK") != (icc.space_of(meaning) == icc.CMYK):
         return None
     if mode == "CMYK":
-        return _by_profile(meaning, mode) if isinstance(meaning, bytes) else None
+        return _by_profile(meaning, mode, intent=_intent(meaning)) if isinstance(meaning, bytes) else None
     if mode != "L" and not is_grey:
         return _by_profile(meaning, mode) if isinstance(meaning, bytes) else _by_space(meaning, mode)
     ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
@@ -94,6 +107,11 @@ def _transform(meaning: Meaning, mode: str) -> Transform | None:
     else:
         transform, ramp = _transform(meaning, "RGB"), ramp.convert("RGB")
     return _by_levels(transform, ramp, mode) if transform else None
+
+
+def _without_black(image: Image.Image) -> Image.Image:
+    """The same inks without black, which the others replace."""
+    return Image.merge("CMYK", [*ImageChops.invert(image.convert("RGB")).split(), Image.new("L", image.size)])
 
 
 def _by_levels(transform: Transform, ramp: Image.Image, mode: str) -> Transform:
@@ -117,7 +135,14 @@ def _by_space(space: ColourSpace, mode: str) -> Transform | None:
         return None
 
 
-def _by_profile(profile: bytes, mode: str) -> Transform | None:
+def _intent(profile: bytes) -> ImageCms.Intent:
+    """As libvips converts inks: their darkest colour becomes black."""
+    return ImageCms.Intent.PERCEPTUAL if icc.has_perceptual_table(profile) else ImageCms.Intent.RELATIVE_COLORIMETRIC
+
+
+def _by_profile(
+    profile: bytes, mode: str, *, intent: ImageCms.Intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+) -> Transform | None:
     """The transform from an ICC profile to sRGB; None where the profile is broken, not for `mode`, or sRGB already.
 
     Most profiles are sRGB under one name or another, and transforming an image costs more than encoding it. So a grid
@@ -126,9 +151,8 @@ def _by_profile(profile: bytes, mode: str) -> Transform | None:
     """
     output_mode = mode if mode == "RGBA" else "RGB"
     grid = Image.frombytes("RGB", (125, 1), bytes(sum(product(range(0, 256, 63), repeat=3), ()))).convert(mode)
-    intent = ImageCms.Intent.PERCEPTUAL if icc.has_perceptual_table(profile) else ImageCms.Intent.RELATIVE_COLORIMETRIC
     try:
-        opened = ImageCms.getOpenProfile(io.BytesIO(_without_float_tags(profile)))
+        opened = ImageCms.getOpenProfile(io.BytesIO(_with_one_table(profile)))
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         transform = ImageCms.buildTransform(opened, srgb, mode, output_mode, intent, flags=ImageCms.Flags.NOCACHE)
         shift = ImageChops.difference(transform.apply(grid), grid.convert(output_mode))
@@ -137,18 +161,20 @@ def _by_profile(profile: bytes, mode: str) -> Transform | None:
     return transform.apply if max(shift.tobytes()) > 1 else None
 
 
-def _without_float_tags(profile: bytes) -> bytes:
-    """The profile without its floating-point transforms, which only supplement the usual ones (ICC.1:2022, 9.2.17).
+def _with_one_table(profile: bytes) -> bytes:
+    """The profile with the table that counts, and without its floating-point transforms (ICC.1:2022, 9.2.17).
 
-    They list any number of steps, and Little CMS takes them one by one: 10,000 steps in 160 kB took a minute.
+    Those only supplement the usual ones. They list any number of steps, and Little CMS takes them one by one: 10,000
+    steps in 160 kB took a minute.
     """
     renamed = bytearray(profile)
+    unused = LESSER_TABLES if icc.has_perceptual_table(profile) else set()
     if profile[12:16] in NO_CLASSES:
         renamed[12:16] = b"mntr"
     (count,) = struct.unpack_from(">I", profile, icc.TAG_TABLE)
     for entry in range(icc.TAG_TABLE + 4, icc.TAG_TABLE + 4 + 12 * min(count, icc.MAX_TAGS), 12):
-        if profile[entry : entry + 3] in FLOAT_TAGS:
-            renamed[entry : entry + 4] = b"none"
+        if profile[entry : entry + 3] in FLOAT_TAGS or profile[entry : entry + 4] in unused:
+            renamed[entry : entry + 4] = struct.pack(">2sH", b"no", entry)  # Little CMS refuses two tags of one name.
     return bytes(renamed)
 
 

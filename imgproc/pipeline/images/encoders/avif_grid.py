@@ -167,7 +167,8 @@ def _file(
     head = [first[b"hdlr"], _full(b"pitm", struct.pack(">H", 1))]
     tail = [_infos(len(items), pictures), _full(b"iref", *references), _properties(properties, owned)]
     before = len(first[b"ftyp"]) + len(_meta(head, tail, items, start=0)) + 8
-    return b"".join([first[b"ftyp"], _meta(head, tail, items, start=before), _box(b"mdat", *items)])
+    data = struct.pack(">I4s", 8 + sum(map(len, items)), b"mdat")  # A box made by `_box` would be another copy of all.
+    return b"".join([first[b"ftyp"], _meta(head, tail, items, start=before), data, *items])
 
 
 def _meta(head: list[bytes], tail: list[bytes], items: list[bytes], *, start: int) -> bytes:

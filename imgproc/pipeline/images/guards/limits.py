@@ -24,7 +24,9 @@ DECODED_BYTES = 12  # a pixel: TIFFs of more samples take too much time
 WEBP_BYTES = 12  # a pixel: libwebp keeps two canvases, and Pillow copies one
 AVIF_BYTES = 17  # a pixel: four planes of 12 bits, the pixels, and a copy; the header may lie about the bits
 COEFFICIENT_BYTES = 2  # a sample: libjpeg keeps all coefficients until the last scan
-PROGRESSIVE_BYTES = 1.06  # a pixel, beside the coefficients; measured on pictures of 50 million pixels
+PROGRESSIVE_BYTES = 1.06  # a pixel, beside the coefficients, at half the size; measured at 50 million pixels
+PICTURE_BYTES = 4  # a pixel of a picture decoded in full
+HALF = 0.5  # Up to this factor on the sides, libjpeg makes the picture smaller while it decodes.
 LEAST_BUDGET = 64 * 1024 * 1024  # bytes, however low `max_pixels` is
 YCBCR = 6  # a PhotometricInterpretation (TIFF 6.0)
 JPEG_INSIDE = (6, 7)  # Compressions (TIFF 6.0, and its technical note 2)
@@ -61,6 +63,15 @@ def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) 
         raise CompressError(detail, code="too_many_pixels")
 
 
+def decoding_bytes(image: ImageFile.ImageFile, source: bytes, *, factor: float) -> int:
+    """Bytes that an admitted picture takes at most while it is decoded, to make its sides `factor` times as long."""
+    usual = coded_pixels(image) * BYTES_A_PIXEL
+    if image.format != "JPEG" or factor <= HALF:
+        return usual
+    whole = int(image.width * image.height * (_coefficient_bytes(image) + PICTURE_BYTES))
+    return usual if whole <= usual or _has_one_scan(image, source) else whole
+
+
 def coded_pixels(image: ImageFile.ImageFile) -> int:
     """The number of pixels to decode: more than the picture has where a part of them is shown."""
     width, height = getattr(image, "coded_size", image.size)
@@ -72,10 +83,13 @@ def _has_one_scan(image: ImageFile.ImageFile, source: bytes) -> bool:
 
 
 def _jpeg_bytes(image: ImageFile.ImageFile) -> float:
-    """Bytes of the coefficients of all scans of a progressive JPEG; subsampled components have fewer."""
+    return image.width * image.height * (_coefficient_bytes(image) + PROGRESSIVE_BYTES)
+
+
+def _coefficient_bytes(image: ImageFile.ImageFile) -> float:
+    """Bytes a pixel of the coefficients of all scans of a progressive JPEG; subsampled components have fewer."""
     samples = [across * down for _, across, down, _ in cast(JpegImageFile, image).layer]
-    share = sum(samples) / max(samples)
-    return image.width * image.height * (COEFFICIENT_BYTES * share + PROGRESSIVE_BYTES)
+    return COEFFICIENT_BYTES * sum(samples) / max(samples)
 
 
 def _tiff_bytes(image: ImageFile.ImageFile) -> float:

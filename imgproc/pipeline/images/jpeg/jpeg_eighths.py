@@ -27,13 +27,19 @@ def decode_eighths(image: ImageFile.ImageFile, source: bytes, least: tuple[int, 
             break
     if (image.format, image.mode) != ("JPEG", "RGB") or eighths in BY_PILLOW:
         return None
+    decoded = decode_rgb(source, size)
+    return (decoded, (0, 0, width * eighths / 8, height * eighths / 8)) if decoded else None
+
+
+def decode_rgb(source: bytes, size: tuple[int, int]) -> Image.Image | None:
+    """Decode a JPEG in RGB at a size that libjpeg offers; None where it is damaged."""
     try:
         pixels = simplejpeg().decode_jpeg(
             source, "RGB", min_width=size[0], min_height=size[1], min_factor=1, fastdct=False, fastupsample=False
         )
     except ValueError:
         return None
-    return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1), (0, 0, width * eighths / 8, height * eighths / 8)
+    return Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
 
 
 @cache

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from typing import Any, cast
 
-from PIL import ImageFile
+from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from imgproc.pipeline.images.guards.faults import FAULTS
-from imgproc.pipeline.images.jpeg.jpeg_eighths import simplejpeg
+from imgproc.pipeline.images.jpeg.jpeg_eighths import decode_rgb, simplejpeg
 from imgproc.pipeline.images.jpeg.jpeg_segments import (
     EXIF,
     EXIF_NAME,
@@ -25,6 +25,7 @@ from imgproc.pipeline.images.jpeg.jpeg_segments import (
 END = b"\xff\xd9"
 ADOBE, TABLES = 0xEE, 0xC4
 COEFFICIENTS = 64
+LARGE = 32 * 1024 * 1024  # pixels
 
 
 class Jpeg(JpegImageFile):
@@ -43,6 +44,9 @@ class Jpeg(JpegImageFile):
         Raises:
             OSError: a part of the picture is missing or damaged.
         """
+        if self._is_large() and (whole := decode_rgb(cast("io.BytesIO", self.fp).getvalue(), self.size)):
+            self.im, self.tile = whole.im, []
+            return Image.Image.load(self)
         try:
             return super().load()
         except OSError:
@@ -51,6 +55,14 @@ class Jpeg(JpegImageFile):
                 raise
         self.fp = io.BytesIO(ended)
         return super().load()
+
+    def _is_large(self) -> bool:
+        """Whether the picture is large, progressive, and decoded in full, so that memory is short.
+
+        Beside the coefficients, of up to six bytes a pixel, simplejpeg keeps three bytes of a pixel, and Pillow four.
+        """
+        is_in_full = self.decoderconfig in {(), (1, 0)} and self.width * self.height > LARGE
+        return bool(self.tile) and is_in_full and "progressive" in self.info and self.mode == "RGB"
 
 
 def open_jpeg(stream: io.BytesIO) -> ImageFile.ImageFile:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from typing import Any
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageChops, ImageFile
 from PIL.TgaImagePlugin import TgaImageFile
 
 from imgproc.core.errors import CompressError
 
+PALETTE, KIND, PALETTE_DEPTH, DEPTH, DESCRIPTOR = 1, 2, 7, 16, 17  # places in the header
+HEADER = 18  # bytes
+COLOURS = {2, 10}  # kinds of pixels, plain and of run lengths
 ALPHA_BITS = 0x0F  # of the descriptor
+INVERTED = "BGRA;15Z"  # Pillow takes a bit that is set for transparent. It is opaque in GIMP and ImageMagick.
 OPAQUE = 255
 MAX_PIXELS_IN_A_ROW = 40 * 10**6  # The picture is in memory twice.
 STRIP = 4 * 1024 * 1024  # pixels
@@ -21,11 +27,17 @@ class Tga(TgaImageFile):
     fp: Any
 
     def _open(self) -> None:
+        head = self.fp.read(HEADER)
+        self.fp = _as_pillow_reads(self.fp, head)
         super()._open()
-        self.fp.seek(17)
-        self._has_alpha = bool(self.fp.read(1)[0] & ALPHA_BITS)
-        if self.palette is not None and not self._has_alpha and self.palette.rawmode == "BGRA":
-            self.palette.rawmode = "BGRX"
+        self._has_alpha = bool(head[DESCRIPTOR] & ALPHA_BITS)
+        self._is_inverted = self.mode == "RGBA" and head[DEPTH] <= 16
+        if (
+            self.palette is not None
+            and self.palette.mode == "RGBA"
+            and not (self._has_alpha and self.palette.rawmode == "BGRA")
+        ):
+            self.palette.rawmode = "BGR;15" if self.palette.rawmode == INVERTED else "BGRX"
             self.palette.mode = "RGB"
 
     def load(self) -> Any:
@@ -62,10 +74,32 @@ class Tga(TgaImageFile):
         self.load_end()
 
     def load_end(self) -> None:
-        """Make the picture opaque unless its header declares transparency."""
+        """Make the picture opaque unless its header declares transparency, and some pixel can be seen."""
         super().load_end()
-        if self.mode == "RGBA" and not self._has_alpha:
+        if self.mode != "RGBA":
+            return
+        alpha = self.getchannel("A")
+        if self._is_inverted:
+            alpha = ImageChops.invert(alpha)
+            self.im.putband(alpha.im, 3)
+        if not self._has_alpha or not alpha.getbbox():
             self.im.fillband(3, OPAQUE)
+
+
+def _as_pillow_reads(stream: Any, head: bytes) -> Any:
+    """The file from its start, with 15 bits called 16, and without a palette that its pixels do not use."""
+    changed, skipped = bytearray(head), 0
+    for place in (PALETTE_DEPTH, DEPTH):
+        changed[place] += head[place] == 15
+    if head[KIND] in COLOURS and head[PALETTE]:
+        (entries,) = struct.unpack_from("<H", head, 5)
+        changed[PALETTE] = 0
+        skipped = entries * ((head[PALETTE_DEPTH] + 7) // 8)
+    stream.seek(0)
+    if changed == head:
+        return stream
+    body = stream.read()[HEADER:]
+    return io.BytesIO(bytes(changed) + body[: head[0]] + body[head[0] + skipped :])
 
 
 class _Row(ImageFile.ImageFile):
