@@ -151,7 +151,7 @@ def _in_node(folder: str) -> Callable[..., tuple[bytes, float]] | None:
     node = shutil.which("node")
     if node is None or not (HERE / folder / "node_modules").exists():
         return None
-    command = [node, HERE / folder / "encode.mjs"]
+    command = [node, str(HERE / folder / "encode.mjs")]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def encoder(
