@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from statistics import mean
@@ -33,6 +33,9 @@ from tests.support.photographs import photo
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 HERE = Path(__file__).parent
 QUALITIES = {"jpeg": (30, 50, 65, 75, 85, 95), "webp": (30, 50, 65, 80, 90), "avif": (30, 45, 60, 75)}
+TITLES = {target: f"{name}: looks for bytes" for target, name in (("jpeg", "JPEG"), ("webp", "WebP"), ("avif", "AVIF"))}
+TITLES |= {"png": "PNG: bytes for CPU"}
+SCORE = "SSIMULACRA 2 (100 is identical)"
 TIMED = 50  # the quality whose time is told, or the next one
 # An encoder makes a file of a quality; one that runs elsewhere returns its CPU milliseconds, too.
 Encoder = Callable[[Image.Image, int], "bytes | tuple[bytes, float]"]
@@ -44,29 +47,33 @@ def measure(*, quick: bool = False) -> Table:
     rows: list[list[str | float]] = []
     with tempfile.TemporaryDirectory() as folder:
         for target, qualities in QUALITIES.items():
-            lines = []
             for name, encoder in _encoders(target).items():
                 say(f"  {target}: {name}")
                 tried = [TIMED] if "smart" in name else qualities[:2] if quick else qualities
                 found = [_figures(encoder, pictures, quality, Path(folder)) for quality in tried]
                 rows += [[target, name, str(quality), *each] for quality, each in zip(tried, found, strict=True)]
-                timed = min(range(len(tried)), key=lambda number: abs(tried[number] - TIMED))
-                lines.append(Line(name, [(bits, score) for bits, score, _ in found], found[timed][2]))
-            if not quick:
-                title = f"{target.upper() if target != 'webp' else 'WebP'}: looks for bytes"
-                svg = chart(title, "bits a pixel", "SSIMULACRA 2 (100 is identical)", lines)
-                (IMAGES / f"looks-{target}.svg").write_text(svg)
-    lossless = _lossless(pictures)
-    rows += [["png", name, "–", bits, 100, cost] for name, bits, cost in lossless]
+    rows += [["png", name, "–", bits, 100, cost] for name, bits, cost in _lossless(pictures)]
     if not quick:
-        lines = [Line(name, [(cost, bits)], cost) for name, bits, cost in lossless]
-        (IMAGES / "looks-png.svg").write_text(chart("PNG: bytes for CPU", "CPU ms a megapixel", "bits a pixel", lines))
+        draw(rows)
     columns = ["format", "encoder", "quality", "bits a pixel", "SSIMULACRA 2", "CPU ms a megapixel"]
     notes = [
         "Means of astronaut, coffee, chelsea, rocket and half of the mosaic S; CPU: the fastest of three.",
         "imgproxy encodes by libvips. sharp, jpegli, oxipng and Squoosh's codecs are left out if not installed.",
     ]
     return Table("Bytes against looks against CPU", columns, rows, notes)
+
+
+def draw(rows: Sequence[Sequence[Any]]) -> None:
+    """Draw the chart of each format from the rows of the table."""
+    for target, title in TITLES.items():
+        lines = []
+        for name in dict.fromkeys(name for format_, name, *_ in rows if format_ == target):
+            own = [row for row in rows if row[:2] == [target, name]]
+            timed = min(own, key=lambda row: abs(int(row[2]) - TIMED) if row[2].isdigit() else 0)
+            points = [(row[5], row[3]) if target == "png" else (row[3], row[4]) for row in own]
+            lines.append(Line(name, points, timed[5]))
+        axes = ("CPU ms a megapixel", "bits a pixel") if target == "png" else ("bits a pixel", SCORE)
+        (IMAGES / f"looks-{target}.svg").write_text(chart(title, *axes, lines))
 
 
 def _pictures() -> list[Image.Image]:
