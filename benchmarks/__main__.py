@@ -15,7 +15,7 @@ from benchmarks.measure import say
 from benchmarks.results import MEMORY, Table, markdown, save
 
 TABLES = (
-    "codec", "scales", "smart", "looks", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
+    "codec", "imgproxy", "scales", "smart", "looks", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
     "journey", "naive", "shell", "small", "status", "growth", "footprint", "accept",
     "latency",
 )  # fmt: skip

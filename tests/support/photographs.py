@@ -22,7 +22,7 @@ GAMMA = 563 / 256  # 2.2 as a u8Fixed8Number
 
 
 def photo(name: str) -> Image.Image:
-    """One of scikit-image's bundled photographs: astronaut, coffee, chelsea or rocket."""
+    """One of scikit-image's bundled photographs, such as astronaut, coffee, chelsea or rocket."""
     return _photo(name).copy()
 
 

@@ -18,7 +18,7 @@ from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.encoders.encode import encode
 from imgproc.pipeline.images.encoders.libjpeg import is_available
 from imgproc.pipeline.images.encoders.likeness import Layers, distance, layers
-from imgproc.pipeline.images.encoders.strong_jpeg import encode_strong, repacked
+from imgproc.pipeline.images.encoders.strong_jpeg import FINE, encode_strong, repacked
 from imgproc.pipeline.images.guards.cost import IMAGE_BYTES, CpuTime
 from imgproc.pipeline.images.guards.faults import FAULTS
 from imgproc.pipeline.images.readers import open_image
@@ -28,6 +28,7 @@ PROBES = 5  # at most; three are usual
 LOWEST, HIGHEST = 10, 89
 CLOSE = 0.03  # A probe this little below the allowed error ends the search; it is about one step of quality.
 FALL = 0.025  # about how much each step of quality lowers an encoder's error, as a share of it
+SPOILED = 0.825  # of the plain file: smaller JPEGs lose in looks, by SSIMULACRA 2 (ADR 44)
 TINY = 1e-6  # avoids the logarithm of 0
 SEARCHED_PIXELS = 16 * 1024 * 1024  # Searching larger pictures takes too much time and memory.
 
@@ -93,8 +94,13 @@ def _smaller(picture: Image.Image, plain: bytes, *, target: str, time: CpuTime) 
 
 
 def _strong(picture: Image.Image, plain: bytes, time: CpuTime) -> Encoded:
-    """The JPEG of the stronger tables, packed; or `plain`, if that is smaller or libjpeg is not one we know."""
-    body = min(plain, encode_strong(picture), key=len) if is_available() else plain
+    """The JPEG of other tables, packed; or `plain`, if that is smaller or libjpeg is not one we know."""
+    body = plain
+    if is_available():
+        strong = encode_strong(picture)
+        if len(strong) < SPOILED * len(plain):
+            strong = encode_strong(picture, scales=FINE)
+        body = min(plain, strong, key=len)
     if _cost(picture, body, "jpeg") <= time.left:
         body = repacked(body)
     return Encoded(body, _error(layers(picture), body, "jpeg"))

@@ -1,8 +1,8 @@
 """Encodes JPEG for `quality=smart`: the looks of quality 50 in fewer bytes.
 
 The quantization tables of quality 50 spoil colours and spend bytes on what is hardly seen. These are by S. A. Klein,
-A. D. Silverstein and T. Carney, "Relevance of human vision to JPEG-DCT compression" (1992), as in mozjpeg. ADR 42 says
-how their scale was chosen. In the end mozjpeg encodes the coefficients again without loss, as a progressive JPEG.
+A. D. Silverstein and T. Carney, "Relevance of human vision to JPEG-DCT compression" (1992), as in mozjpeg. ADR 44 says
+how their scales were chosen. In the end mozjpeg encodes the coefficients again without loss, as a progressive JPEG.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from PIL import Image
 from imgproc.pipeline.images.encoders import libjpeg
 from imgproc.pipeline.images.encoders.encode import keeps_full_colours
 
-SCALE, COLOUR_SCALE = 1.2, 0.84  # of the table, for lightness and for colours at half size
+# Scales of the table, for lightness and for colours at half size. The fine ones are for what the usual ones spoil.
+USUAL, FINE = (1.2, 0.96), (0.94, 0.75)
 LARGEST = 255  # of a step in a baseline JPEG (ITU-T T.81, B.2.4.1)
 TABLE = (
     *(10, 12, 14, 19, 26, 38, 57, 86),
@@ -26,13 +27,13 @@ TABLE = (
     *(57, 54, 92, 107, 132, 170, 227, 312),
     *(86, 76, 136, 157, 190, 239, 312, 419),
 )
-LIGHTNESS, COLOURS = ([min(LARGEST, round(scale * step)) for step in TABLE] for scale in (SCALE, COLOUR_SCALE))
 
 
-def encode_strong(picture: Image.Image) -> bytes:
+def encode_strong(picture: Image.Image, *, scales: tuple[float, float] = USUAL) -> bytes:
     """The picture, in mode L or RGB, as a sequential JPEG with the best Huffman tables."""
     full = keeps_full_colours(picture, "jpeg")
-    steps = (LIGHTNESS, LIGHTNESS if full else COLOURS)
+    lightness, colours = ([min(LARGEST, round(scale * step)) for step in TABLE] for scale in scales)
+    steps = (lightness, lightness if full else colours)
     return libjpeg.encode_jpeg(picture, quality=50, full_colours=full, steps=steps).body
 
 
