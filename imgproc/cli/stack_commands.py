@@ -26,6 +26,7 @@ from imgproc.demo import DemoFailed, run_demo
 from imgproc.embedded import ports, servers, supervisor
 from imgproc.embedded.forked import ForkedProcess
 from imgproc.journey.outage import describe, start_pauses
+from imgproc.pipeline.storage import clients
 
 console = Console(highlight=False)
 
@@ -61,6 +62,7 @@ def _run_stack(settings: Settings, stop: threading.Event) -> None:
     with supervisor.Supervisor(stop) as processes, servers.start_missing(settings, processes):
         if url := settings.redis_url:
             _wait_for("Redis", lambda: servers.redis_failure(url), stop)
+        clients.preload()
         app = create_app()  # only now, because it reads the addresses of the servers just started
         _wait_for("The database", lambda: _database_failure(app), stop)
         _make_tables(app)

@@ -17,11 +17,13 @@ from imgproc.embedded import ports
 from imgproc.embedded.supervisor import Service
 from imgproc.journey.services import services
 from imgproc.journey.warm_up import warm_up
-from imgproc.pipeline.storage import clients
+from imgproc.queue.connection import redis_client
 from imgproc.server import gunicorn_worker  # noqa: F401 - loaded before the fork
+from imgproc.worker import sweeper
+from imgproc.worker.passes import try_pass
 from imgproc.worker.pool import CONNECTIONS
 
-WEB = ("gunicorn", "--config", "python:imgproc.server.gunicorn_settings", "imgproc.app:create_app()")
+GUNICORN_SETTINGS = "python:imgproc.server.gunicorn_settings"
 
 
 def of(app: Flask) -> list[Service]:
@@ -32,10 +34,13 @@ def of(app: Flask) -> list[Service]:
     with app.app_context():
         settings = services().settings
     workers = create_app(settings, connections=CONNECTIONS)
-    clients.preload()
+    try_pass(app, sweeper.sweep)
     with workers.app_context():
         warm_up()
-        db.engine.dispose()  # no connection may be used on both sides of a fork
+    for each in (app, workers):  # no connection may be used on both sides of a fork
+        with each.app_context():
+            db.engine.dispose()
+            redis_client().close()
     environ = {"DATA_DIR": str(settings.data_dir)}
 
     def python(
@@ -49,8 +54,8 @@ def of(app: Flask) -> list[Service]:
         python("sweeper", "imgproc", "sweep", "--loop", main=partial(run_sweeper, app, settings=settings)),
         python(
             "web",
-            *WEB,
-            main=partial(_serve, app),
+            *("gunicorn", "--config", GUNICORN_SETTINGS, "imgproc.app:create_app()"),
+            main=_Web(app).run,
             ready=lambda: ports.is_ready(ports.local_url(settings)),
         ),
     ]
@@ -63,10 +68,14 @@ class _Web(WSGIApplication):  # type: ignore[misc]  # gunicorn has no types
         self._app = app
         super().__init__()
 
+    def load_config(self) -> None:
+        """Read our settings and GUNICORN_CMD_ARGS, but no command line."""
+        self.load_config_from_file(GUNICORN_SETTINGS)
+        given = self.cfg.parser().parse_args(self.cfg.get_cmd_args_from_env())
+        for name, value in vars(given).items():
+            if value is not None and name != "args":
+                self.cfg.set(name, value)
+
     def load(self) -> Flask:
         """The app."""
         return self._app
-
-
-def _serve(app: Flask) -> None:
-    _Web(app).run()

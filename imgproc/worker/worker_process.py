@@ -51,7 +51,7 @@ def run_worker(
     PreloadedWorker.app = app
     try:
         metrics.start_at_zero(metrics.JOB_FAILURES, *role.queues)
-        _worker(role, name=name, redis_url=redis_url).work(logging_level="WARNING", burst=role is LONER)
+        _worker(role, name=name, redis_url=redis_url).work(logging_level=None, burst=role is LONER)
     except (RedisError, QueueUnavailable) as error:
         log.warning("worker_ended", error=str(error))  # the pool starts another once Redis answers
     finally:

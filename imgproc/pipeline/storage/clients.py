@@ -20,13 +20,23 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+# AWS describes the addresses of 300 services in one file; these are the store's, and those that credentials come from.
+SERVICES = ("s3", "sts", "sso", "oidc", "portal.sso", "signin")
+
+
 def preload() -> None:
-    """Load the descriptions of S3 that clients are made of; processes forked later share 20 MB of them."""
+    """Load the descriptions of S3 that clients are made of; processes forked later share them.
+
+    The addresses of other services are dropped, and leave 7 MB to what is made next.
+    """
     loader = _loader(None)
     for kind in ("service-2", "paginators-1", "endpoint-rule-set-1"):
         loader.load_service_model("s3", kind)
-    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+    for name in ("partitions", "sdk-default-configuration", "_retry"):
         loader.load_data(name)
+    for partition in loader.load_data("endpoints")["partitions"]:
+        kept = partition["services"].keys() & SERVICES
+        partition["services"] = {name: partition["services"][name] for name in kept}
 
 
 @cache

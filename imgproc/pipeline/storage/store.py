@@ -221,8 +221,8 @@ class Store:
     def ping(self) -> None:
         """Return only if our credentials reach both buckets."""
         with storage_errors("reach the buckets"):
-            for bucket in (self._originals, self._outputs):
-                self._s3().head_bucket(Bucket=bucket)
+            for bucket in self.buckets:
+                self._small(bucket).ping()
 
     @property
     def buckets(self) -> tuple[str, str]:
