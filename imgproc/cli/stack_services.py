@@ -34,6 +34,8 @@ def of(app: Flask) -> list[Service]:
     with app.app_context():
         settings = services().settings
     workers = create_app(settings, connections=CONNECTIONS)
+    workers.extensions["services"] = app.extensions["services"]
+    workers.extensions["services"].store.prepare()
     try_pass(app, sweeper.sweep)
     with workers.app_context():
         warm_up()

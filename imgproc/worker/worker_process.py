@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import structlog
 from flask import Flask
@@ -45,7 +46,9 @@ def run_worker(
     dump_no_core()
     os.nice(NICENESS + role.niceness)
     with app.app_context():
-        db.engine.dispose(close=False)  # the connections belong to the parent
+        pool: Any = db.engine.pool
+        if pool.checkedin():  # a new pool takes a megabyte, and those that fork us keep no connection
+            db.engine.dispose(close=False)
         if db.engine.dialect.name != "sqlite":
             close_idle_connections(db.engine)
     PreloadedWorker.app = app
