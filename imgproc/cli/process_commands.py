@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 import click
+from flask import Flask
 
 from imgproc.app import create_app
 from imgproc.core import process, telemetry
-from imgproc.core.config import load_settings
+from imgproc.core.config import Settings, load_settings
 from imgproc.journey import delete, jobs
 from imgproc.queue import pause as queue_pause
 from imgproc.queue.enqueue import TAKEN
@@ -29,9 +31,12 @@ from imgproc.worker.pool import CONNECTIONS, Pool
 def worker(*, queues: tuple[str, ...]) -> None:
     """Run a pool of worker processes until SIGTERM."""
     settings = load_settings()
-    Pool(create_app(settings, connections=CONNECTIONS), jobs=jobs, settings=settings, queues=queues).start(
-        logging_level="WARNING"
-    )
+    run_pool(create_app(settings, connections=CONNECTIONS), settings=settings, queues=queues)
+
+
+def run_pool(app: Flask, *, settings: Settings, queues: Collection[str] = TAKEN) -> None:
+    """Run a pool of worker processes with `app` until SIGTERM."""
+    Pool(app, jobs=jobs, settings=settings, queues=queues).start(logging_level="WARNING")
 
 
 @click.command()
@@ -62,12 +67,17 @@ def sweep(*, loop: bool) -> None:
     settings = load_settings()
     app = create_app(settings)
     if loop:
-        if settings.metrics_port:
-            options = {"port": settings.metrics_port, "folder": settings.metrics_dir}
-            threading.Thread(target=exporter.serve, kwargs=options, name="exporter", daemon=True).start()
-        sweeper.run_forever(app, process.stop_on_signals())
-        telemetry.flush()
+        run_sweeper(app, settings=settings)
         return
     with app.app_context():
         sweeper.sweep()
         delete.remove_due()
+
+
+def run_sweeper(app: Flask, *, settings: Settings) -> None:
+    """Sweep with `app` every SWEEP_INTERVAL seconds until SIGTERM."""
+    if settings.metrics_port:
+        options = {"port": settings.metrics_port, "folder": settings.metrics_dir}
+        threading.Thread(target=exporter.serve, kwargs=options, name="exporter", daemon=True).start()
+    sweeper.run_forever(app, process.stop_on_signals())
+    telemetry.flush()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import signal
-import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import click
-import flask_migrate
 from flask import Flask
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.app import create_app
+from imgproc.cli import stack_services
 from imgproc.core import process
 from imgproc.core.config import Settings, load_settings
 from imgproc.core.hosts import bracketed, is_loopback
@@ -25,16 +24,9 @@ from imgproc.core.terminal import printable, printable_lines
 from imgproc.db.engine import db
 from imgproc.demo import DemoFailed, run_demo
 from imgproc.embedded import ports, servers, supervisor
+from imgproc.embedded.forked import ForkedProcess
 from imgproc.journey.outage import describe, start_pauses
 from imgproc.pipeline.storage import clients
-
-# What the services import: loaded once, before they are forked, so that they start at once and share the memory.
-PRELOADED = (
-    "imgproc.cli.process_commands",
-    "imgproc.server.gunicorn_worker",
-    "gunicorn.app.wsgiapp",
-    "gunicorn.arbiter",
-)
 
 console = Console(highlight=False)
 
@@ -70,15 +62,11 @@ def _run_stack(settings: Settings, stop: threading.Event) -> None:
     with supervisor.Supervisor(stop) as processes, servers.start_missing(settings, processes):
         if url := settings.redis_url:
             _wait_for("Redis", lambda: servers.redis_failure(url), stop)
+        clients.preload()
         app = create_app()  # only now, because it reads the addresses of the servers just started
         _wait_for("The database", lambda: _database_failure(app), stop)
-        with app.app_context():
-            flask_migrate.upgrade()
-            db.engine.dispose()  # no connection may be used on both sides of a fork
-        for name in PRELOADED:
-            importlib.import_module(name)
-        clients.preload()
-        for service in _services(settings):
+        _make_tables(app)
+        for service in stack_services.of(app):
             processes.start(service)
         _announce(settings)
         processes.run()
@@ -110,20 +98,24 @@ def _database_failure(app: Flask) -> str | None:
             db.engine.dispose()
 
 
-def _services(settings: Settings) -> list[supervisor.Service]:
-    """Our own processes. The web process comes last: it is ready when everything is."""
-    environ = {"DATA_DIR": str(settings.data_dir)}
+def _make_tables(app: Flask) -> None:
+    """Bring the database up to date, in a process of its own, whose 10 MB of Alembic no other process needs.
 
-    def python(name: str, *module: str, ready: Callable[[], bool] = lambda: True) -> supervisor.Service:
-        command = [sys.executable, "-m", *module]
-        return supervisor.Service(name, command, environ=environ, ready=ready, forked=True)
+    Raises:
+        ServiceFailed: it cannot be done; the process has written why.
+    """
+    if not supervisor.FORKS:
+        _upgrade(app)
+    elif ForkedProcess(["imgproc", "init"], environ={}, main=partial(_upgrade, app)).wait():
+        raise supervisor.ServiceFailed("The tables of the database could not be made; the reason is above.")
 
-    web = ("gunicorn", "--config", "python:imgproc.server.gunicorn_settings", "imgproc.app:create_app()")
-    return [
-        python("worker", "imgproc", "worker"),
-        python("sweeper", "imgproc", "sweep", "--loop"),
-        python("web", *web, ready=lambda: ports.is_ready(ports.local_url(settings))),
-    ]
+
+def _upgrade(app: Flask) -> None:
+    import flask_migrate  # noqa: PLC0415 - see above
+
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
 
 
 def _announce(settings: Settings) -> None:

@@ -47,7 +47,7 @@ def configure(*, log_format: str, level: str) -> None:
 
 def _limit_libraries() -> None:
     """Keep only the warnings of chatty libraries, and stop gunicorn's own handler."""
-    for name in ("rq", "rq.worker_pool", "botocore", "alembic"):
+    for name in ("rq", "rq.worker", "rq.worker_pool", "botocore", "alembic"):
         logging.getLogger(name).setLevel("WARNING")
     logging.getLogger("urllib3").setLevel("ERROR")
     # gunicorn prints the URLs of failed requests, with their queries, through a handler of its own.

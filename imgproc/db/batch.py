@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -46,9 +45,11 @@ class Batch:
 
         Only PostgreSQL's simple protocol takes several statements, and it has no parameters.
         """
+        from psycopg import ClientCursor  # noqa: PLC0415 - 5 MB that a process on SQLite does not need
+
         parts = self._parts(connection.dialect)
         driver: Any = connection.connection.driver_connection
-        quoting = psycopg.ClientCursor(driver)
+        quoting = ClientCursor(driver)
         texts = [quoting.mogrify(*part.bind(values)) for part in parts]
         if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
             texts.append("COMMIT")

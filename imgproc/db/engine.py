@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Engine, MetaData, event
@@ -75,7 +74,19 @@ class Session(FlaskSession):
 
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": Session})
-migrate = Migrate()
+
+
+class _Migrations:
+    """Flask-Migrate, loaded when it is first used: with Alembic it takes 10 MB, and few processes change tables."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        from flask_migrate import Migrate  # noqa: PLC0415 - see above
+
+        Migrate(self._app, db, directory=str(MIGRATIONS), render_as_batch=True)  # replaces this extension
+        return getattr(self._app.extensions["migrate"], name)
 
 
 def init_app(app: Flask, settings: Settings, *, connections: int | None = None) -> None:
@@ -95,7 +106,7 @@ def init_app(app: Flask, settings: Settings, *, connections: int | None = None) 
         engine |= {"pool_size": connections, "max_overflow": 0, "pool_timeout": CONNECTION_PATIENCE}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    app.extensions["migrate"] = _Migrations(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _make_database_private(db.engine, settings.data_dir)

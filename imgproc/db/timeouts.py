@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from imgproc.core.keepalive import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, UNACKNOWLEDGED
+
+if TYPE_CHECKING:
+    import psycopg
 
 CONNECT = 5  # seconds
 
@@ -133,9 +135,11 @@ def limit_transactions(engine: Engine) -> None:
 
 def _set(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
     """Set those settings that the server knows. One that it refuses keeps its value; the server logs the refusal."""
+    from psycopg import Error  # noqa: PLC0415 - 5 MB that a process on SQLite does not need
+
     try:
         connection.execute(_SET_KNOWN, (list(settings), list(settings.values())))
-    except psycopg.Error:
+    except Error:
         if connection.closed:
             raise
         if len(settings) > 1:

@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from imgproc.core.process import accept_stop_signals, delayed_stop_signals, die_with_parent, show_command
@@ -31,8 +32,13 @@ class ForkedProcess:
         environ: Mapping[str, str],
         folder: Path | None = None,
         log_file: Path | None = None,
+        main: Callable[[], object] | None = None,
     ) -> None:
-        """Start `python -m` in a session of its own. `module` is a name and its arguments."""
+        """Start `python -m` in a session of its own. `module` is a name and its arguments.
+
+        With `main` the child calls that function of ours instead of running the module, and finds in memory what its
+        parent made for it.
+        """
         parent = os.getpid()
         sys.stdout.flush()  # else the child would write what is in these buffers again
         sys.stderr.flush()
@@ -40,7 +46,7 @@ class ForkedProcess:
         with delayed_stop_signals():
             self.pid = os.fork()
             if not self.pid:
-                _become(module, parent, environ, folder, log_file)
+                _become(partial(run, module, main=main), parent, environ, folder, log_file)
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -75,7 +81,7 @@ class ForkedProcess:
 
 
 def _become(
-    module: Sequence[str], parent: int, environ: Mapping[str, str], folder: Path | None, log_file: Path | None
+    main: Callable[[], int], parent: int, environ: Mapping[str, str], folder: Path | None, log_file: Path | None
 ) -> None:
     """Turn the forked child into what an interpreter of its own would be. Does not return."""
     status = 1
@@ -85,7 +91,7 @@ def _become(
         if os.getppid() == parent:
             output = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666) if log_file else 1
             prepare(environ=environ, folder=folder, outputs=(output, output if log_file else 2))
-            status = run(module)
+            status = main()
     except OSError:
         traceback.print_exc()
     finally:
@@ -104,11 +110,11 @@ def prepare(*, environ: Mapping[str, str], folder: Path | None, outputs: tuple[i
     accept_stop_signals()
 
 
-def run(module: Sequence[str]) -> int:
-    """Run `python -m` in this process, and return its exit status. `module` is a name and its arguments."""
+def run(module: Sequence[str], *, main: Callable[[], object] | None = None) -> int:
+    """Run `python -m`, or `main` as if it were that, in this process, and return its exit status."""
     show_command(["python", "-m", *module])
     sys.argv[1:] = module[1:]
-    return exit_status(lambda: runpy.run_module(module[0], run_name="__main__", alter_sys=True))
+    return exit_status(main or partial(runpy.run_module, module[0], run_name="__main__", alter_sys=True))
 
 
 def exit_status(main: Callable[[], object]) -> int:

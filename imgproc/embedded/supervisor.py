@@ -59,7 +59,8 @@ class Service:
 
     Its output goes to `log_file`, or to ours. `ready` tells whether it serves yet. One that `stops_last` serves other
     services, and stops after them. `forked` runs the module of a `python -m` command in a fork of this process, which
-    needs no second interpreter; set it where this process has one thread.
+    needs no second interpreter; set it where this process has one thread. With `main` the fork calls that function
+    instead, which does the same with what this process has made for it.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Service:
     ready_timeout: float = 60.0
     stops_last: bool = False
     forked: bool = False
+    main: Callable[[], object] | None = None
 
 
 def spawn(service: Service) -> subprocess.Popen[bytes]:
@@ -94,7 +96,9 @@ def spawn(service: Service) -> subprocess.Popen[bytes]:
 
 def _fork(service: Service) -> ForkedProcess:
     _python, _m, *module = service.command
-    return ForkedProcess(module, environ=service.environ, folder=service.folder, log_file=service.log_file)
+    return ForkedProcess(
+        module, environ=service.environ, folder=service.folder, log_file=service.log_file, main=service.main
+    )
 
 
 class Supervisor:

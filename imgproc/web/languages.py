@@ -14,6 +14,7 @@ from apiflask import APIBlueprint
 from babel import Locale
 from flask import Flask, Response, current_app, has_request_context, redirect, request
 from flask_babel import Babel, get_locale, refresh
+from werkzeug.local import LocalProxy
 
 from imgproc.api import sessions
 from imgproc.web.login_page import own_path
@@ -29,7 +30,7 @@ blueprint = APIBlueprint("languages", __name__, enable_openapi=False)
 def init_app(app: Flask) -> None:
     """Translate templates, and tell caches what a page depends on."""
     Babel(app, default_locale=DEFAULT, default_translation_directories=str(FOLDER), locale_selector=chosen)
-    app.jinja_env.globals |= {"languages": names(), "language": language, "language_next": page_path}
+    app.jinja_env.globals |= {"languages": LocalProxy(names), "language": language, "language_next": page_path}
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.before_request(refresh)  # calls that share an application context, as in tests, may differ in their language
     app.after_request(_vary)
@@ -38,7 +39,7 @@ def init_app(app: Flask) -> None:
 
 @lru_cache(maxsize=1)
 def names() -> dict[str, str]:
-    """The languages with their names in themselves, English first."""
+    """The languages with their names in themselves, English first. Looked up for the first page: it takes 5 MB."""
     found = sorted(path.parent.parent.name for path in FOLDER.glob("*/LC_MESSAGES/messages.mo"))
     return {code: Locale.parse(code).display_name or code for code in (DEFAULT, *found)}
 

@@ -41,7 +41,7 @@ def repeat(
     while not stop.wait(pause):
         if beat:
             heartbeat.beat(settings.heartbeat_file)
-        error = _try_pass(app, run_pass)
+        error = try_pass(app, run_pass)
         if error is not None and is_away(error):
             pause = next(pauses)
         else:
@@ -50,8 +50,8 @@ def repeat(
             log.warning("sweep_delayed", retry_in=pause, error=describe(error))
 
 
-def _try_pass(app: Flask, run_pass: Callable[[], None]) -> Exception | None:
-    """Run one pass. Returns the error if a server that is away ended it, else None."""
+def try_pass(app: Flask, run_pass: Callable[[], None]) -> Exception | None:
+    """Run one pass. Returns the error if a server that is away ended it, else None; a bug is logged."""
     with app.app_context(), allow(LONG):
         try:
             run_pass()

@@ -164,7 +164,7 @@ class Pool(WorkerPool):
         process._kwargs = {
             "app": self.app,
             "name": name,
-            "redis_url": self.redis_url,
+            "connection": connect_redis(self.redis_url),  # not connected; made here, it shares the memory of the pool
             "parent_pid": os.getpid(),
             "memory_limit": self.memory_limit,
             "pulse": pulse,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import structlog
 from flask import Flask
+from redis import Redis
 from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 
@@ -14,7 +16,6 @@ from imgproc.core.errors import QueueUnavailable
 from imgproc.core.process import accept_stop_signals, die_with_parent, dump_no_core, limit_memory
 from imgproc.db.engine import db
 from imgproc.db.idle import close_idle_connections
-from imgproc.queue.connection import connect_redis
 from imgproc.worker.preloaded_worker import PreloadedWorker
 from imgproc.worker.roles import LONER, Role
 from imgproc.worker.threaded_worker import ThreadedWorker
@@ -30,7 +31,7 @@ def run_worker(
     *,
     app: Flask,
     name: str,
-    redis_url: str,
+    connection: Redis,
     parent_pid: int,
     memory_limit: int,
     pulse: Pulse,
@@ -45,21 +46,23 @@ def run_worker(
     dump_no_core()
     os.nice(NICENESS + role.niceness)
     with app.app_context():
-        db.engine.dispose(close=False)  # the connections belong to the parent
+        pool: Any = db.engine.pool
+        if pool.checkedin():  # a new pool takes a megabyte, and those that fork us keep no connection
+            db.engine.dispose(close=False)
         if db.engine.dialect.name != "sqlite":
             close_idle_connections(db.engine)
     PreloadedWorker.app = app
     try:
         metrics.start_at_zero(metrics.JOB_FAILURES, *role.queues)
-        _worker(role, name=name, redis_url=redis_url).work(logging_level="WARNING", burst=role is LONER)
+        _worker(role, name=name, connection=connection).work(logging_level=None, burst=role is LONER)
     except (RedisError, QueueUnavailable) as error:
         log.warning("worker_ended", error=str(error))  # the pool starts another once Redis answers
     finally:
         telemetry.flush()
 
 
-def _worker(role: Role, *, name: str, redis_url: str) -> PreloadedWorker:
-    options = {"name": name, "connection": connect_redis(redis_url), "serializer": JSONSerializer}
+def _worker(role: Role, *, name: str, connection: Redis) -> PreloadedWorker:
+    options = {"name": name, "connection": connection, "serializer": JSONSerializer}
     if role.threads > 1:
         return ThreadedWorker(list(role.queues), threads=role.threads, **options)
     return PreloadedWorker(list(role.queues), **options)

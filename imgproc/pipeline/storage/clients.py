@@ -20,13 +20,23 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+# AWS describes the addresses of 300 services in one file; these are the store's, and those that credentials come from.
+SERVICES = ("s3", "sts", "sso", "oidc", "portal.sso", "signin")
+
+
 def preload() -> None:
-    """Load the descriptions of S3 that clients are made of; processes forked later share 20 MB of them."""
+    """Load the descriptions of S3 that clients are made of; processes forked later share them.
+
+    The addresses of other services are dropped, and leave 7 MB to what is made next.
+    """
     loader = _loader(None)
     for kind in ("service-2", "paginators-1", "endpoint-rule-set-1"):
         loader.load_service_model("s3", kind)
-    for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
+    for name in ("partitions", "sdk-default-configuration", "_retry"):
         loader.load_data(name)
+    for partition in loader.load_data("endpoints")["partitions"]:
+        kept = partition["services"].keys() & SERVICES
+        partition["services"] = {name: partition["services"][name] for name in kept}
 
 
 @cache
@@ -38,25 +48,27 @@ def _loader(data_path: str | None) -> Loader:
 class Clients:
     """The obstore clients for the small objects of both buckets, and the boto3 client.
 
-    That one takes 14 MB, so it is made on its first use: most processes never need it.
+    That one takes 14 MB, so it is made on its first use: most processes never need it. It is made again in a forked
+    child, which must not write to its parent's connections. The others have none before they are used.
     """
 
     def __init__(self, originals: SmallObjects, outputs: SmallObjects, make_s3: Callable[[], S3Client]) -> None:
         self.originals, self.outputs = originals, outputs
         self._make_s3 = make_s3
-        self._s3: S3Client | None = None
+        self._s3: tuple[int, S3Client] | None = None
         self._lock = threading.Lock()
 
     @property
     def s3(self) -> S3Client:
-        """The boto3 client."""
+        """The boto3 client of this process."""
         with self._lock:
-            self._s3 = self._s3 or self._make_s3()
-            return self._s3
+            if self._s3 is None or self._s3[0] != os.getpid():
+                self._s3 = os.getpid(), self._make_s3()
+            return self._s3[1]
 
 
 class ClientsOfProcess:
-    """Creates the clients on first use, and again in a forked child; serves any number of threads.
+    """Creates the clients on first use; serves any number of threads, and children that are forked later.
 
     `endpoint_url` None means AWS, credentials None the default chain of AWS. `buckets` are the originals and the
     outputs bucket. Timeouts are in seconds per attempt; `total_timeout` is that of an image.
@@ -112,18 +124,17 @@ class ClientsOfProcess:
             total_timeout=total_timeout,
         )
         self._lock = threading.Lock()
-        self._made: tuple[int, Clients] | None = None
+        self._made: Clients | None = None
 
     def get(self) -> Clients:
-        """The clients of this process: a forked child must not write to its parent's connections.
+        """The clients.
 
         Raises:
             botocore.exceptions.NoCredentialsError: no credentials were found.
         """
         with self._lock:
-            if self._made is None or self._made[0] != os.getpid():
-                self._made = os.getpid(), self._make()
-            return self._made[1]
+            self._made = self._made or self._make()
+            return self._made
 
     def _make(self) -> Clients:
         core = botocore.session.get_session()

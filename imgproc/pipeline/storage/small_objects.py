@@ -107,6 +107,11 @@ class SmallObjects:
         with _calling("CopyObject"):
             obstore.copy(self._store, source_key, key)
 
+    def ping(self) -> None:
+        """Return only if our credentials may list the bucket."""
+        with _calling("ListObjectsV2"):
+            obstore.list_with_delimiter(self._store, "-")  # below a prefix that no key has
+
     def etag(self, key: str) -> str:
         """The entity-tag of the object under `key`, in quotes; empty where it has none."""
         with _calling("HeadObject"):

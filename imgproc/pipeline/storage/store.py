@@ -75,6 +75,7 @@ class Store:
         self._outputs = outputs_bucket
         self._public_url = public_url.rstrip("/")
         self._options = options
+        self._has_keys = bool(access_key_id and secret_access_key)
         self._clients = ClientsOfProcess(
             endpoint_url=endpoint_url,
             access_key_id=access_key_id,
@@ -218,11 +219,19 @@ class Store:
             emptied = [delete_page(self._s3(), bucket, prefix) for bucket in buckets]
             return all(emptied)
 
+    def prepare(self) -> None:
+        """Make the clients of small objects where keys are given: processes forked later share 8 MB, and begin sooner.
+
+        Other credentials may come over a connection, which no two processes may use.
+        """
+        if self._has_keys:
+            self._clients.get()
+
     def ping(self) -> None:
         """Return only if our credentials reach both buckets."""
         with storage_errors("reach the buckets"):
-            for bucket in (self._originals, self._outputs):
-                self._s3().head_bucket(Bucket=bucket)
+            for bucket in self.buckets:
+                self._small(bucket).ping()
 
     @property
     def buckets(self) -> tuple[str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-import xlsxwriter
-from xlsxwriter.worksheet import Worksheet
+if TYPE_CHECKING:
+    from xlsxwriter.worksheet import Worksheet
 
 MAX_SHEET_ROWS = 1_048_576  # of a worksheet, its header included
 MAX_CELL_CHARS = 32_767  # UTF-16 code units
@@ -25,6 +25,8 @@ class Workbook:
     """
 
     def __init__(self, stream: IO[bytes], *, sheet_rows: int = MAX_SHEET_ROWS) -> None:
+        import xlsxwriter  # noqa: PLC0415 - 2 MB, for the few who ask for a workbook
+
         self._folder = tempfile.TemporaryDirectory(prefix="workbook-")
         self._book = xlsxwriter.Workbook(stream, {"constant_memory": True, "tmpdir": self._folder.name})
         self._header: Sequence[str] = ()
