@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Generator
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -66,6 +68,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: WorkerController) ->
         return None
     config.option.loadscopereorder = False  # it would put the files with most tests first
     return LongestFirst(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from the thousands of tests and modules, which stay until the end.
+
+    Else it looks through all of them while they are made, and again in every full collection of every test.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from flask import current_app
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # its stubs are not installed
 
 from imgproc.db import reads
 from imgproc.db.engine import db, transaction
@@ -33,6 +32,11 @@ MOST_BYTES = 20_000
 
 def announced(shop: ImageHost) -> dict[str, Any]:
     """The last webhook; it is checked against the schema of the OpenAPI document."""
+    # Its import compiles 38 grammars, and every process of xdist imports this module.
+    from jsonschema import (  # type: ignore[import-untyped]  # its stubs are not installed  # noqa: PLC0415
+        Draft202012Validator,
+    )
+
     body: dict[str, Any] = json.loads(shop.announcements[-1].body)
     document = current_app.test_client().get("/openapi.json").get_json()
     content = document["webhooks"]["requestEnded"]["post"]["requestBody"]["content"]["application/json"]
