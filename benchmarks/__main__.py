@@ -16,7 +16,7 @@ from benchmarks.results import MEMORY, Table, markdown, save
 
 TABLES = (
     "codec", "imgproxy", "scales", "smart", "looks", "memory", "threads", "stages", "scan", "plan", "sweep", "profile",
-    "journey", "naive", "shell", "small", "status", "growth", "footprint", "accept",
+    "finalize", "journey", "naive", "shell", "small", "status", "growth", "footprint", "accept",
     "latency",
 )  # fmt: skip
 

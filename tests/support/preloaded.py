@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -55,7 +56,8 @@ class PreloadedProcess:
     def send_signal(self, number: signal.Signals) -> None:
         """Signal it, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has ended, and the server has not said so yet
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end."""
