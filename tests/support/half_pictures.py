@@ -45,7 +45,8 @@ def _palette(most: int = 2) -> Image.Image:
     return numbers
 
 
-def _with(alpha: Image.Image, picture: Image.Image) -> Image.Image:
+def with_alpha(alpha: Image.Image, picture: Image.Image) -> Image.Image:
+    """The picture with this transparency."""
     return Image.merge(picture.mode + "A", [*picture.split(), alpha])
 
 
@@ -107,7 +108,7 @@ def _heic(bits: int) -> bytes:
         pillow_heif.options.SAVE_HDR_TO_12_BIT = False
 
 
-def _of_depth(source: bytes, bits: int, *, channel: int = 0) -> bytes:
+def of_depth(source: bytes, bits: int, *, channel: int = 0) -> bytes:
     """The JP2 with another depth of a channel, whose stored samples must fit it."""
     changed = bytearray(source)
     changed[source.index(b"\xff\x51") + 40 + 3 * channel] = bits - 1
@@ -120,36 +121,26 @@ def _jp2(bits: int) -> bytes:
     levels = _numbers(bits) + 2 ** (stored - 1) - 2 ** (bits - 1)
     source = encode(Image.fromarray(levels.astype(np.uint8 if stored == 8 else np.uint16)), "JPEG2000")
     head = source.index(b"ihdr") + 14
-    return _of_depth(source[:head] + bytes([bits - 1]) + source[head + 1 :], bits)
-
-
-def masked_jp2() -> bytes:
-    """Colours of 8 bits, and transparency of one, whose 0 is stored as 127."""
-    alpha = Image.fromarray(np.where(IS_RIGHT, 127, 128).astype(np.uint8))
-    source = _of_depth(encode(_with(alpha, RGB), "JPEG2000", mct=0), 1, channel=3)
-    at, end = source.index(b"jp2h") - 4, source.index(b"ihdr") + 18
-    (length,) = struct.unpack_from(">I", source, at)
-    depths = _box(b"bpcc", bytes([7, 7, 7, 0]))
-    head = source[at + 4 : end - 4] + b"\xff" + source[end - 3 : end]
-    return source[:at] + struct.pack(">I", length + len(depths)) + head + depths + source[end:]
+    return of_depth(source[:head] + bytes([bits - 1]) + source[head + 1 :], bits)
 
 
 def indexed_jp2(bits: int = 8) -> bytes:
     """Numbers of a palette of two colours, of so many bits each."""
     levels = IS_RIGHT + 128 - 2 ** (bits - 1)
-    source = _of_depth(encode(Image.fromarray(levels.astype(np.uint8)), "JPEG2000"), bits)
+    source = of_depth(encode(Image.fromarray(levels.astype(np.uint8)), "JPEG2000"), bits)
     head = source.index(b"ihdr") + 14
     source = source[:head] + bytes([bits - 1]) + source[head + 1 :]
     at = source.index(b"jp2h") - 4
     (length,) = struct.unpack_from(">I", source, at)
     colr = source.index(b"colr")
     inner = source[at + 8 : colr + 7] + struct.pack(">I", 16) + source[colr + 11 : at + length]
-    inner += _box(b"pclr", struct.pack(">HB", 2, 3) + b"\7\7\7" + bytes([*RED, *LIME]))
-    inner += _box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, band) for band in range(3)))
-    return source[:at] + _box(b"jp2h", inner) + source[at + length :]
+    inner += box(b"pclr", struct.pack(">HB", 2, 3) + b"\7\7\7" + bytes([*RED, *LIME]))
+    inner += box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, band) for band in range(3)))
+    return source[:at] + box(b"jp2h", inner) + source[at + length :]
 
 
-def _box(name: bytes, body: bytes) -> bytes:
+def box(name: bytes, body: bytes) -> bytes:
+    """A box of an ISO file."""
     return struct.pack(">I4s", 8 + len(body), name) + body
 
 
@@ -182,7 +173,7 @@ def _pgm(bits: int) -> bytes:
 
 def _pam() -> bytes:
     head = b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" % (WIDTH, HEIGHT)
-    return head + _with(ALPHA, RGB).tobytes()
+    return head + with_alpha(ALPHA, RGB).tobytes()
 
 
 WORDS = np.where(IS_RIGHT, 0x3E0, 0x7C00).astype("<u2")  # five bits a colour
@@ -198,16 +189,16 @@ SAMPLES: dict[str, Samples] = {
     "png": {
         **{(str(bits), "grey with transparency"): partial(_transparent_grey_png, bits) for bits in (1, 2, 4, 8, 16)},
         **{(str(bits), "palette"): partial(encode, _palette(), "PNG", bits=bits) for bits in (1, 2, 4, 8)},
-        ("8", "RGB with transparency"): partial(encode, _with(ALPHA, RGB), "PNG"),
+        ("8", "RGB with transparency"): partial(encode, with_alpha(ALPHA, RGB), "PNG"),
         ("16", "RGB"): partial(png_of, COLOURS.astype(np.uint16) * 257, depth=16),
     },
     "webp": {
         ("8", "RGB"): partial(encode, RGB, "WEBP", lossless=True),
-        ("8", "RGB with transparency"): partial(encode, _with(ALPHA, RGB), "WEBP"),
+        ("8", "RGB with transparency"): partial(encode, with_alpha(ALPHA, RGB), "WEBP"),
     },
     "avif": {
         ("8", "grey"): partial(encode, GREY, "AVIF"),
-        ("8", "RGB with transparency"): partial(encode, _with(ALPHA, RGB), "AVIF"),
+        ("8", "RGB with transparency"): partial(encode, with_alpha(ALPHA, RGB), "AVIF"),
         ("8", "HDR PQ"): _pq,
         ("10", "HDR HLG"): (FIXTURES / "limited-hlg-10-bit.avif").read_bytes,
         ("12", "RGB with transparency"): (FIXTURES / "12-bit-with-alpha.avif").read_bytes,
@@ -227,21 +218,21 @@ SAMPLES: dict[str, Samples] = {
         ("64", "grey"): partial(tiff_of, _numbers(1)[..., None].astype(np.float64), 1),
         ("floating point", "grey"): partial(tiff_of, _numbers(1)[..., None].astype(np.float32), 1),
         ("8", "palette"): partial(encode, _palette(), "TIFF"),
-        ("8", "RGB with transparency"): partial(encode, _with(ALPHA, RGB), "TIFF"),
+        ("8", "RGB with transparency"): partial(encode, with_alpha(ALPHA, RGB), "TIFF"),
         ("8", "CMYK"): partial(encode, RGB.convert("CMYK"), "TIFF"),
         ("8", "YCbCr"): partial(encode, RGB.convert("YCbCr"), "TIFF"),
         ("8", "Lab"): partial(encode, GREY.convert("RGB").convert("LAB"), "TIFF"),
     },
     "heic": {
         ("8", "grey"): partial(heic, GREY),
-        ("8", "RGB with transparency"): partial(heic, _with(ALPHA, RGB)),
+        ("8", "RGB with transparency"): partial(heic, with_alpha(ALPHA, RGB)),
         ("10", "RGB"): partial(_heic, 10),
         ("12", "RGB"): partial(_heic, 12),
     },
     "jp2": {
         **{(str(bits), "grey"): partial(_jp2, bits) for bits in range(1, 17)},
         ("8", "palette"): indexed_jp2,
-        ("8", "RGB with transparency"): partial(encode, _with(ALPHA, RGB), "JPEG2000"),
+        ("8", "RGB with transparency"): partial(encode, with_alpha(ALPHA, RGB), "JPEG2000"),
         ("8", "YCC"): partial(encode, RGB.convert("YCbCr"), "JPEG2000"),
         ("8", "CMYK"): partial(encode, RGB.convert("CMYK"), "JPEG2000"),
     },
@@ -260,7 +251,7 @@ SAMPLES: dict[str, Samples] = {
         ("15", "RGB"): partial(_tga, 15, WORDS),
         ("16", "RGB"): partial(_tga, 16, WORDS),
         ("24", "RGB"): partial(encode, RGB, "TGA"),
-        ("32", "RGB with transparency"): partial(encode, _with(ALPHA, RGB), "TGA"),
+        ("32", "RGB with transparency"): partial(encode, with_alpha(ALPHA, RGB), "TGA"),
     },
     "ico": {
         **{(str(bits), "palette"): partial(_icon, bits) for bits in (1, 4, 8)},

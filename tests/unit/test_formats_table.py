@@ -11,7 +11,7 @@ import pytest
 
 from imgproc.pipeline.images.compress import CompressOptions, compress
 from imgproc.pipeline.images.formats import INPUT_FORMATS, OUTPUT_FORMATS
-from tests.support.half_pictures import DASH, LIME, RED, SAMPLES, indexed_jp2, masked_jp2
+from tests.support.half_pictures import DASH, LIME, RED, SAMPLES
 from tests.support.rendered import on_white
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/picture-formats.md").read_text()
@@ -89,18 +89,3 @@ def test_reads_what_the_table_lists(key: str, bits: str, model: str) -> None:
         return
     for colour, column in zip(_expected(model), (width // 4, width * 3 // 4), strict=True):
         assert np.abs(shown[height // 2, column] - colour).max() <= 5
-
-
-def test_a_jp2_may_have_transparency_of_one_bit() -> None:
-    """It hides or shows, and nothing is half transparent."""
-    shown = on_white(masked_jp2(), is_apart=True)
-    assert (shown[8, 8] == RED).all()
-    assert (shown[8, 24] == WHITE).all()
-
-
-@pytest.mark.parametrize("bits", [1, 2, 4])
-def test_a_jp2_may_have_a_palette_of_few_colours(bits: int) -> None:
-    """The numbers are those of the palette, whatever their bits."""
-    shown = on_white(indexed_jp2(bits), is_apart=True)
-    assert (shown[8, 8] == RED).all()
-    assert (shown[8, 24] == LIME).all()
