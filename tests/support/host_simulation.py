@@ -14,7 +14,7 @@ from redis import Redis
 from imgproc.queue import host_limits
 from imgproc.queue.host_limits import HOLD_SECONDS, KEPT_SECONDS
 
-CLOCK = "clock"
+CLOCK = "{KEYS[5], KEYS[6]}"  # seconds and microseconds, after the keys of the host
 WAKE_SECONDS = 0.03  # from the end of a download until the worker has enqueued the next products
 SWEEP_SECONDS = 0.2
 LIMITS = 60, 16, 3600, 120  # lease, newcomers, patience, dead patience
@@ -60,9 +60,9 @@ class Simulation:
     """`contenders` threads of workers download `images` from one host that behaves as `model` says."""
 
     def __init__(self, redis: Redis, model: Model, *, images: int, contenders: int = 64, most: int = 24) -> None:
-        self._redis, self._model, self._most = redis, model, most
+        self._model, self._most = model, most
         self._scripts = [
-            redis.register_script(host_limits._script(name).replace("'TIME'", f"'LRANGE', '{CLOCK}', 0, 1"))
+            redis.register_script(host_limits._script(name).replace("redis.call('TIME')", CLOCK))
             for name in ("host_enter", "host_report", "host_room")
         ]
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -91,9 +91,8 @@ class Simulation:
     def _call(self, script: int, *arguments: Any) -> Any:
         self.calls += 1
         now = 1_000_000 + self.now
-        self._redis.delete(CLOCK)
-        self._redis.rpush(CLOCK, int(now), int(now % 1 * 1e6))
-        return self._scripts[script](host_limits._keys("host:80"), [KEPT_SECONDS, self._most, HOLD_SECONDS, *arguments])
+        keys = [*host_limits._keys("host:80"), str(int(now)), str(int(now % 1 * 1e6))]
+        return self._scripts[script](keys, [KEPT_SECONDS, self._most, HOLD_SECONDS, *arguments])
 
     def _fill(self) -> None:
         """Let free threads take images that nobody has tried, as long as few are parked."""

@@ -13,9 +13,9 @@ from tests.support.photographs import decode
 WHOLE = CompressOptions(scale=1.0, format="png")
 
 
-def on_white(source: bytes) -> npt.NDArray[np.float64]:
-    """The picture at full size on white, as RGB from 0 to 255."""
-    made = compress(source, options=WHOLE, max_pixels=10**6)
+def on_white(source: bytes, *, is_apart: bool = False) -> npt.NDArray[np.float64]:
+    """The picture at full size on white, as RGB from 0 to 255; with `is_apart`, no other process decodes it."""
+    made = compress(source, options=WHOLE, max_pixels=10**6, is_apart=is_apart)
     picture = decode(made.body).convert("RGBA")
     white = Image.new("RGB", picture.size, "white")
     white.paste(picture, mask=picture.getchannel("A"))

@@ -5,18 +5,27 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from PIL import Image
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
+from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.avif.avif_boxes import boxes
 
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 CODESTREAM = b"\xff\x4f\xff\x51"  # the markers SOC and SIZ
 SAMPLE_BYTES = 5  # of a tile while it is decoded; measured on 12 megapixels of one and three channels
 ICC_METHODS = (2, 3)  # restricted profiles, and any (JPX)
+ENUMERATED, LAB = 1, 14  # a method, and a colour space (M.11.7.3.1 of ISO/IEC 15444-2)
+COLOUR, OPACITIES = 0, (1, 2)  # types of channels (I.5.3.6)
+USED, MOST_BOXES = {b"colr", b"cdef"}, 16  # of a name
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 class Jpeg2000(Jpeg2KImageFile):
-    """Gives the ICC profile in `info`, as other formats do."""
+    """Gives the ICC profile in `info`, as other formats do, and white where the samples have fewer than 8 bits.
+
+    Its channels are in the order that the file states.
+    """
 
     fp: Any
 
@@ -24,9 +33,31 @@ class Jpeg2000(Jpeg2KImageFile):
         super()._open()
         self.fp.seek(0)
         head = self.fp.read(MAX_HEADER_BYTES)
-        if profile := _icc_profile(head):
+        header = _header(head)
+        if profile := _icc_profile(header):
             self.info["icc_profile"] = profile
+        self._order = _order(header)
         self.tile_pixels = _tile_pixels(head)
+        self._depths = _depths(head)
+        if self.mode == "L" and self._depths == [9]:
+            self._mode = "I;16"  # Pillow reads 9 bits as black.
+
+    def load(self) -> Any:
+        """Decode, and widen samples of fewer than 8 bits, which Pillow only shifts to the left."""
+        depths, order, is_new = self._depths, self._order, bool(self.tile)
+        loaded = super().load()
+        if not is_new:
+            return loaded
+        if min(depths) < 8 and len(depths) == len(self.getbands()):
+            widths = [None if self.mode == "P" else 255] * len(depths)
+            levels = [level for depth, most in zip(depths, widths, strict=True) for level in _levels(depth, most)]
+            self.im = self.im.point(levels, None)
+        if self.mode in {"LA", "RGB", "RGBA"} and max(order, default=9) < len(self.getbands()):
+            self._mode, self.im = (
+                MODES[len(order)],
+                Image.merge(MODES[len(order)], [self.getchannel(n) for n in order]).im,
+            )
+        return super().load()
 
 
 def decoder_bytes(image: Any) -> float:
@@ -45,12 +76,55 @@ def _tile_pixels(head: bytes) -> int:
     return int(width * height)
 
 
-def _icc_profile(head: bytes) -> bytes | None:
+def _depths(head: bytes) -> list[int]:
+    """The bits of a sample of each channel (ISO/IEC 15444-1, A.5.1)."""
+    place = head.find(CODESTREAM)
+    (count,) = struct.unpack_from(">H", head, place + 40)
+    return [(bits & 0x7F) + 1 for bits in head[place + 42 : place + 42 + 3 * count : 3]]
+
+
+def _levels(depth: int, most: int | None) -> list[int]:
+    """What each level that Pillow gives means: a share of `most`, or the number of a palette's colour."""
+    numbers = [level >> max(0, 8 - depth) for level in range(256)]
+    return numbers if most is None else [round(number * most / (2 ** min(depth, 8) - 1)) for number in numbers]
+
+
+def _header(head: bytes) -> dict[bytes, list[bytes]]:
+    """The first boxes of the file's header by their names; none for a bare codestream."""
+    found: dict[bytes, list[bytes]] = {}
     for name, start, end in boxes(head, 0, len(head)):
         if name == b"jp2h":
-            colours = (body for body in boxes(head, start, end) if body[0] == b"colr")
-            profiles = (head[at + 3 : stop] for _, at, stop in colours if head[at] in ICC_METHODS)
-            return next(profiles, None)
-        if name == b"jp2c":
+            for inner, at, stop in boxes(head, start, end):
+                if len(same := found.setdefault(inner, [])) < MOST_BOXES and inner in USED:
+                    same.append(head[at:stop])
+        if name in {b"jp2h", b"jp2c"}:
             break
-    return None
+    return found
+
+
+def _icc_profile(header: dict[bytes, list[bytes]]) -> bytes | None:
+    """The profile, if the file has one.
+
+    Raises:
+        CompressError: `unsupported_format`, where the colours are Lab.
+    """
+    colours = header.get(b"colr", [])
+    if colours and colours[0][:1] == bytes([ENUMERATED]) and int.from_bytes(colours[0][3:7], "big") == LAB:
+        detail = (
+            "The JPEG 2000 picture is in Lab colours, which is not supported; export it as an ordinary JPEG or PNG."
+        )
+        raise CompressError(detail, code="unsupported_format")
+    return next((body[3:] for body in colours if body and body[0] in ICC_METHODS), None)
+
+
+def _order(header: dict[bytes, list[bytes]]) -> list[int]:
+    """The numbers of the channels that are red, green, blue (or grey) and opacity (I.5.3.6).
+
+    Empty where the file says nothing else than the usual order.
+    """
+    (body, *_) = header.get(b"cdef", [b""])
+    defined = list(struct.iter_unpack(">HHH", body[2 : 2 + (len(body) - 2) // 6 * 6])) if len(body) > 2 else []
+    colours = sorted((meant, channel) for channel, kind, meant in defined if kind == COLOUR)
+    order = [channel for _, channel in colours] + [channel for channel, kind, _ in defined if kind in OPACITIES][:1]
+    is_usual = order == list(range(len(defined)))
+    return [] if is_usual or len(set(order)) != len(order) or len(order) not in MODES else order
