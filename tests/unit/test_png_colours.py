@@ -130,6 +130,7 @@ def shown(samples: Any, *chunks: bytes, **kind: Any) -> np.ndarray[Any, Any]:
     return np.asarray(decode(body).convert("RGBA")).astype(int)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("alpha", [(), (77,)], ids=["opaque", "transparent"])

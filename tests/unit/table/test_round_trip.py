@@ -51,6 +51,7 @@ def test_the_output_csv_means_the_same(case: Case) -> None:
     assert products_of(b"".join(write_csv(lines))) == case.products
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", [*list(READABLE)[::15], "the header comes again", "a table of psql"])
 def test_the_output_workbook_means_the_same(name: str) -> None:
     """Every cell of it is a text."""
