@@ -104,6 +104,29 @@ sys.path.insert(0, sys.argv[1])
 ForkedProcess(["collector"], environ={}, log_file=Path(sys.argv[1]) / "log").wait()
 """
 
+# Makes an object that its child finds in memory, and ends with the status of the child.
+MAKER = """
+import sys
+from pathlib import Path
+from imgproc.embedded.forked import ForkedProcess
+
+made = {"by": "the parent"}
+
+def main():
+    print(made, sys.argv[1:], Path("/proc/self/cmdline").read_text().rstrip("\\0").split("\\0"), flush=True)
+    sys.exit(7)
+
+log = Path(sys.argv[1]) / "log"
+sys.exit(ForkedProcess(["service", "--loop"], environ={}, log_file=log, main=main).wait())
+"""
+
+
+def test_a_child_runs_a_function_with_what_its_parent_made(tmp_path: Path) -> None:
+    """It has the arguments and the command line of the command that the function stands for, and its exit status."""
+    done = subprocess.run([sys.executable, "-c", MAKER, str(tmp_path)], check=False)
+    expected = "{'by': 'the parent'} ['--loop'] ['python', '-m', 'service', '--loop']\n"
+    assert (done.returncode, (tmp_path / "log").read_text()) == (7, expected)
+
 
 def test_a_child_that_collects_garbage_shares_the_memory_of_its_parent(tmp_path: Path) -> None:
     """A collection writes to every object that is not frozen, and a page that is written is copied."""

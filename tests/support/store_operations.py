@@ -42,4 +42,4 @@ OPERATIONS: dict[str, Callable[[Store], Any]] = {
     "ping": lambda store: store.ping(),
 }
 # The operations that use obstore.
-SMALL = {"put_original", "put_rendition", "open_input", "put_csv", "put_csv, private"}
+SMALL = {"put_original", "put_rendition", "open_input", "put_csv", "put_csv, private", "ping"}

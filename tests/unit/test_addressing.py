@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlsplit
 
+import botocore.session
 import pytest
 
 from imgproc.core.config import ConfigError, load_settings
+from imgproc.pipeline.storage.clients import _loader, preload
 from imgproc.pipeline.storage.store import Store
 
 
@@ -38,6 +40,33 @@ def test_both_clients_address_objects_alike(addressing: Literal["path", "virtual
         images,
         str(addressing == "virtual").lower(),
     )
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "s3.amazonaws.com"),
+        ("eu-central-1", "s3.eu-central-1.amazonaws.com"),
+        ("cn-north-1", "s3.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_the_addresses_of_aws_are_known_after_a_preload(region: str, host: str) -> None:
+    """Only those of services that we do not use are dropped."""
+    preload()
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _loader(None))
+    store = Store(
+        endpoint_url=None,
+        access_key_id="key",
+        secret_access_key="secret",
+        region=region,
+        originals_bucket="originals",
+        outputs_bucket="outputs",
+        public_url="https://cdn.example",
+    )
+    url = urlsplit(store.client().generate_presigned_url("get_object", Params={"Bucket": "outputs", "Key": "a.jpg"}))
+    assert url.netloc + url.path == f"{host}/outputs/a.jpg"
+    assert session.create_client("sts", region_name=region).meta.endpoint_url.startswith("https://sts.")
 
 
 def test_another_word_is_refused() -> None:

@@ -33,6 +33,7 @@ def loaded_by(module: str) -> set[str]:
         ("imgproc.pipeline.storage.store", FRAMEWORKS | {"PIL"}),
         ("imgproc.client", FRAMEWORKS | S3_CLIENTS | {"PIL"}),
         ("imgproc.server.gunicorn_worker", FRAMEWORKS | S3_CLIENTS | {"PIL"}),
+        ("imgproc.app", {"alembic", "flask_migrate", "psycopg", "xlsxwriter"}),
     ],
 )
 def test_a_module_loads_no_framework_it_does_not_need(module: str, unwanted: set[str]) -> None:
