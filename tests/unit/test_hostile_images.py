@@ -104,12 +104,14 @@ def test_the_limit_takes_effect(starved: Outcomes) -> None:
 WORST = (
     "the largest noise of 16 colours, with transparency", "waves of colour and transparency, 3,000 squared",
     "a row wider than WebP and AVIF hold", "the largest RGBA PNG with all extras",
+    "the largest progressive JPEG, nothing subsampled",
 )  # fmt: skip
 COSTLIEST: list[dict[str, Any]] = [
     {"format": "avif", "scale": 1, "quality": 95},
     {"format": "png", "scale": 1, "quality": "smart"},
     {"format": "webp", "scale": 0.5, "quality": "smart"},
     {"format": "jpeg", "scale": 0.001, "quality": 1},
+    {"format": "keep", "scale": 1, "quality": "smart"},
 ]
 
 
