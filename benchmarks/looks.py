@@ -67,7 +67,8 @@ def draw(rows: Sequence[Sequence[Any]]) -> None:
     """Draw the chart of each format from the rows of the table."""
     for target, title in TITLES.items():
         lines = []
-        for name in dict.fromkeys(name for format_, name, *_ in rows if format_ == target):
+        names = dict.fromkeys(name for format_, name, *_ in rows if format_ == target)
+        for name in sorted(names, key=lambda name: not name.startswith("imgproc")):
             own = [row for row in rows if row[:2] == [target, name]]
             timed = min(own, key=lambda row: abs(int(row[2]) - TIMED) if row[2].isdigit() else 0)
             points = [(row[5], row[3]) if target == "png" else (row[3], row[4]) for row in own]

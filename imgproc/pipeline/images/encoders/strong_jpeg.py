@@ -15,7 +15,7 @@ from imgproc.pipeline.images.encoders import libjpeg
 from imgproc.pipeline.images.encoders.encode import keeps_full_colours
 
 # Scales of the table, for lightness and for colours at half size. The fine ones are for what the usual ones spoil.
-USUAL, FINE = (1.2, 0.96), (0.94, 0.75)
+USUAL, FINE = (1.18, 1.02), (0.94, 0.75)
 LARGEST = 255  # of a step in a baseline JPEG (ITU-T T.81, B.2.4.1)
 TABLE = (
     *(10, 12, 14, 19, 26, 38, 57, 86),
