@@ -15,20 +15,21 @@ from rq import Queue
 from rq.registry import FinishedJobRegistry
 
 from benchmarks.corpus import thumbnail
-from benchmarks.measure import Cost, in_turns
+from benchmarks.measure import Case, Cost, in_turns
 from benchmarks.results import Table
 from benchmarks.runs import process, stack_of, warm_up
 from imgproc.embedded.supervisor import Service, spawn
 from tests.support.host_process import image_host_process
 from tests.support.processes import wait_until
 
-SIDE, IMAGES = 200, 3
+SIDE = 200
+IMAGES = (1, 3)  # of a product
 QUEUE = "no-op"
 
 
 def measure(*, quick: bool = False, number: int | None = None) -> Table:
     """The same number of workers of both kinds, on the same Redis; by the clock."""
-    products, rounds = number or (60 if quick else 2_000), 1 if quick else 5
+    products, rounds = number or (60 if quick else 1_500), 1 if quick else 3
     jobs = 5 * products
     with ExitStack() as servers:
         host = servers.enter_context(image_host_process(thumbnail(SIDE)))
@@ -36,13 +37,17 @@ def measure(*, quick: bool = False, number: int | None = None) -> Table:
         workers = stack.settings().workers
         queue = servers.enter_context(_plain_pool(stack.settings().redis_url, workers))
         warm_up(stack, host)
-        journey = partial(process, stack, host, products, images=IMAGES)
-        costs = in_turns({"RQ": partial(_no_ops, queue, jobs), "imgproc": journey}, rounds=rounds)
-    ours, bare = products / costs["imgproc"].wall, jobs / costs["RQ"].wall
-    rows: list[list[str | float]] = [
-        [f"{jobs:,} no-op jobs of RQ", bare, "", 1.0],
-        [f"{products:,} products of {IMAGES} pictures", ours, IMAGES * ours, ours / bare],
-    ]
+        cases: dict[str, Case] = {"RQ": partial(_no_ops, queue, jobs)}
+        for images in IMAGES:
+            cases[f"{products:,} products of {images} picture(s)"] = partial(
+                process, stack, host, products, images=images
+            )
+        costs = in_turns(cases, rounds=rounds)
+    bare = jobs / costs.pop("RQ").wall
+    rows: list[list[str | float]] = [[f"{jobs:,} no-op jobs of RQ", bare, "", 1.0]]
+    for images, (name, cost) in zip(IMAGES, costs.items(), strict=True):
+        ours = products / cost.wall
+        rows.append([name, ours, images * ours, ours / bare])
     columns = ["", "jobs or products/s", "images/s", "÷ no-op jobs"]
     notes = [
         f"JPEGs of {SIDE}×{SIDE}, {len(thumbnail(SIDE)) / 1000:.0f} kB. {workers} workers each: ours, and those of"
