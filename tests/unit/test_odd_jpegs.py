@@ -25,32 +25,12 @@ KINDS: dict[str, bytes] = {
 }
 
 
-# Rows that Chromium leaves blank of a JPEG that ends with nothing, half a marker, three zeros, and many: those of the
-# last blocks, and two more where colours of half the height are smoothed.
-BLANK = {"sequential": (18, 18, 18, 0), "cmyk": (8, 8, 8, 0), "restarts": (18, 18, 0, 0)}
-BLANK |= {"nothing subsampled": (8, 8, 8, 0), **dict.fromkeys(KINDS.keys() - BLANK - {"nothing subsampled"}, (0,) * 4)}
-ENDS = {"none": b"", "half": b"\xff", "zeros": b"\0" * 3, "many-zeros": b"\0" * 5000}
-
-
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", [b"", b"\xff", b"\0" * 3, b"\0" * 5000], ids=["none", "half", "zeros", "many-zeros"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_jpeg_may_lack_its_end_marker(kind: str, end: str) -> None:
-    """All other rows are the same; of a progressive one all are there."""
-    whole = on_white(KINDS[kind])
-    blank = BLANK[kind][list(ENDS).index(end)]
-    shown = on_white(KINDS[kind][:-2] + ENDS[end])
-    first = len(whole) - blank
-    assert (shown[:first] == whole[:first]).all()
-    assert (shown[first:] == 255).all()
-
-
-@pytest.mark.parametrize("quality", [50, "smart"])
-def test_a_missing_end_is_noted(quality: Any) -> None:
-    """The picture of the source is not kept, because with an end it would show more."""
-    options = CompressOptions(quality=quality, scale=1, format="keep")
-    made = compress(KINDS["sequential"][:-2], options=options, max_pixels=10**6)
-    assert "end_missing" in [note.code for note in made.notes]
-    assert not made.kept
+def test_a_jpeg_may_lack_its_end_marker(kind: str, end: bytes) -> None:
+    """All pixels are there, so the picture is the same."""
+    whole = KINDS[kind]
+    assert (on_white(whole[:-2] + end) == on_white(whole)).all()
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, 0.3])

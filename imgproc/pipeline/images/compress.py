@@ -159,7 +159,6 @@ def _may_keep(image: ImageFile.ImageFile, facts: ImageFacts, target: str, option
         (options.larger == SOURCE or (options.quality == SMART and target == facts.format))
         and fits((facts.width, facts.height), options)
         and orientation_of(image) == UPRIGHT
-        and "lacks_end" not in image.info
         and getattr(image, "n_frames", 1) == 1  # For some formats Pillow reads the whole file to count.
         and is_srgb(image)
     )

@@ -18,9 +18,6 @@ def notes_of(image: ImageFile.ImageFile, source: bytes, source_format: str) -> t
     if _has_more(image, source, source_format):
         detail = "The source is an animation or has several pictures; the first one is shown."
         notes.append(ImageNote("first_frame", detail))
-    if "lacks_end" in image.info:
-        detail = "The JPEG lacks its end, so its last rows may be white, as in browsers; save it again with an editor."
-        notes.append(ImageNote("end_missing", detail))
     drawing = unpacked(source) if source_format == "svg" else b""
     if has_text(drawing):
         detail = "The drawing's text is shown in a font of the server; convert the text to paths to keep its own."

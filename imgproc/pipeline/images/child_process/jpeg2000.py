@@ -53,10 +53,8 @@ class Jpeg2000(Jpeg2KImageFile):
             levels = [level for depth, most in zip(depths, widths, strict=True) for level in _levels(depth, most)]
             self.im = self.im.point(levels, None)
         if self.mode in {"LA", "RGB", "RGBA"} and max(order, default=9) < len(self.getbands()):
-            self._mode, self.im = (
-                MODES[len(order)],
-                Image.merge(MODES[len(order)], [self.getchannel(n) for n in order]).im,
-            )
+            ordered = Image.merge(MODES[len(order)], [self.getchannel(channel) for channel in order])
+            self._mode, self.im = ordered.mode, ordered.im
         return super().load()
 
 

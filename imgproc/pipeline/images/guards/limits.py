@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.child_process.jpeg2000 import decoder_bytes
+from imgproc.pipeline.images.guards.cost import IMAGE_BYTES
 from imgproc.pipeline.images.guards.parts import unusual
 
 MAX_TAG_BYTES = 1024 * 1024  # of a TIFF tag that is a table of numbers; enough for one strip a row
@@ -64,11 +65,14 @@ def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) 
 
 
 def decoding_bytes(image: ImageFile.ImageFile, source: bytes, *, factor: float) -> int:
-    """Bytes that an admitted picture takes at most while it is decoded, to make its sides `factor` times as long."""
+    """Bytes to hold while an admitted picture is decoded, to make its sides `factor` times as long.
+
+    It is at most `IMAGE_BYTES`, which every worker has, where not the number of pixels asks for more.
+    """
     usual = coded_pixels(image) * BYTES_A_PIXEL
     if image.format != "JPEG" or factor <= HALF:
         return usual
-    whole = int(image.width * image.height * (_coefficient_bytes(image) + PICTURE_BYTES))
+    whole = min(IMAGE_BYTES, int(image.width * image.height * (_coefficient_bytes(image) + PICTURE_BYTES)))
     return usual if whole <= usual or _has_one_scan(image, source) else whole
 
 

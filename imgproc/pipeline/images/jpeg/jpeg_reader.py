@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from contextlib import suppress
 from typing import Any, cast
 
 from PIL import Image, ImageFile
@@ -26,7 +25,6 @@ from imgproc.pipeline.images.jpeg.jpeg_segments import (
 END = b"\xff\xd9"
 ADOBE, TABLES = 0xEE, 0xC4
 COEFFICIENTS = 64
-WHITE: dict[str, Any] = {"L": 255, "RGB": (255, 255, 255)}
 LARGE = 32 * 1024 * 1024  # pixels
 
 
@@ -43,9 +41,6 @@ class Jpeg(JpegImageFile):
     def load(self) -> Any:
         """Decode, with an end marker where it alone is missing.
 
-        The last rows of a sequential JPEG, which libjpeg holds back until it sees that marker, are white, as in
-        Chromium.
-
         Raises:
             OSError: a part of the picture is missing or damaged.
         """
@@ -58,20 +53,8 @@ class Jpeg(JpegImageFile):
             ended = _with_end(cast("io.BytesIO", self.fp).getvalue(), self.mode)
             if ended is None:
                 raise
-        self.info["lacks_end"] = True
-        if "progressive" not in self.info:
-            self._im = None
-            with suppress(OSError):
-                super().load()
-            self.tile = []
         self.fp = io.BytesIO(ended)
         return super().load()
-
-    def load_prepare(self) -> None:
-        """Begin with white where the last rows may stay as they are; to inks, zero is white."""
-        super().load_prepare()
-        if "lacks_end" in self.info and self.mode in WHITE:
-            self.im.paste(WHITE[self.mode], (0, 0, *self.size))
 
     def _is_large(self) -> bool:
         """Whether the picture is large, progressive, and decoded in full, so that memory is short.
