@@ -33,14 +33,19 @@ class Keeper:
         self._tick = 0.0  # seconds of the pause that the thread makes now; 0 if it waits for something to hold
 
     def hold(self, held: Held) -> None:
-        """Look at it from now on."""
+        """Look at it from now on.
+
+        Raises:
+            RuntimeError: there is no memory for a thread.
+        """
         with self._changed:
-            self._held.add(held)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
-                self._thread.start()
+            if self._thread is None or not self._thread.is_alive():  # it may have ended for lack of memory
+                thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                thread.start()
+                self._thread = thread
             elif not 0 < self._tick <= held.tick:
                 self._changed.notify()
+            self._held.add(held)
 
     def release(self, held: Held) -> int:
         """Look at it no more; a look that has begun may still end. Returns how much else the process holds."""
@@ -56,6 +61,8 @@ class Keeper:
     def _run(self) -> None:
         while True:
             for held in self._after_a_pause():
+                if held not in self._held:  # released meanwhile
+                    continue
                 try:
                     held.look(time.monotonic())
                 except (MemoryError, RuntimeError) as error:  # no memory for a thread; the next look may have it

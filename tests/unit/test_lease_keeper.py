@@ -62,3 +62,19 @@ def test_one_that_fails_is_looked_at_again_and_the_others_too(raised: BaseExcept
     keeper.hold(failing)
     keeper.hold(other)
     wait_until(lambda: failing.looks > 2 and other.looks > 2)
+
+
+def test_what_cannot_be_held_is_not_looked_at_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its body never runs, so no thread may renew it; the next one is looked at."""
+    keeper, refused, accepted = Keeper(), Looked(0.001), Looked(0.001)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            keeper.hold(refused)
+    keeper.hold(accepted)
+    wait_until(lambda: accepted.looks > 2)
+    assert refused.looks == 0
