@@ -390,6 +390,7 @@ def test_takes_the_first_frame(source_format: str, scale: float, target: str) ->
 # Visual quality
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("scale", [0.8, 0.5, 0.35, 0.25, 0.125, 0.07])
 @pytest.mark.parametrize("source_format", ["JPEG", "PNG"])
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])

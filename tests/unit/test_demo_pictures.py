@@ -19,6 +19,7 @@ def opened(picture: Picture) -> Image.Image:
     return Image.open(io.BytesIO(render(picture)))
 
 
+@pytest.mark.exhaustive
 @EACH_PICTURE
 def test_has_the_size_in_the_catalogue(picture: Picture) -> None:
     """Also if it is stored on its side; both sides are even, so that half of them is a whole number."""

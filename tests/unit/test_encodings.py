@@ -87,6 +87,7 @@ def files(pairs: list[tuple[str, str]], rows: int, *, each: int) -> Iterator[str
             yield outcome(chance.sample(names, rows) if rows <= len(names) else chance.choices(names, k=rows), page)
 
 
+@pytest.mark.exhaustive
 def test_reads_files_of_a_thousand_rows() -> None:
     """At least 99 of 100 in the code pages that we promise are read right, and none is read wrong."""
     found = Counter(files(NAMED, 1000, each=1))
@@ -94,6 +95,7 @@ def test_reads_files_of_a_thousand_rows() -> None:
     assert found["right"] >= 0.99 * found.total()
 
 
+@pytest.mark.exhaustive
 def test_reads_nine_of_ten_files_of_ten_rows() -> None:
     """None is read wrong."""
     found = Counter(files(NAMED, 10, each=1))

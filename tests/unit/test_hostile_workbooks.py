@@ -138,6 +138,7 @@ def test_the_sizes_that_an_archive_states_are_checked_first(monkeypatch: pytest.
         read_csv(target, limits=LIMITS)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("limit", "value"), [("MEMORY_BYTES", 16 * MIB), ("MAX_TEXT_CHARS", 100)])
 def test_the_program_has_limits(limit: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond its memory or its output it gives up, and the file is refused."""

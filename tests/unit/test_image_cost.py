@@ -111,6 +111,7 @@ with ThreadPoolExecutor(4) as pool:
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 @pytest.mark.parametrize("target", ["avif", "png"])
 def test_four_large_images_at_once_do_not_end_the_process(target: str) -> None:
@@ -148,6 +149,7 @@ def test_webp_that_takes_too_much_memory_is_refused_with_a_scale_that_works(monk
     assert run(source, format="avif", scale=1).body
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("subsampling", [0, 2])
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_phone_jpeg_of_48_megapixels_passes(progressive: bool, subsampling: int) -> None:
@@ -216,6 +218,7 @@ def test_tiles_of_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert caught.value.code == "encode_failed"
 
 
+@pytest.mark.exhaustive
 def test_large_avifs_are_made_of_tiles() -> None:
     """Small ones are encoded in one call."""
     picture = photo("coffee").resize((4200, 3400))
@@ -318,6 +321,7 @@ def test_any_exception_of_an_encoder_is_a_compress_error(
     assert refused.value.code == "encode_failed"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 @pytest.mark.parametrize("step", ["distance", "layers", "_search", "_lossless", "encode_strong", "repacked"])
 def test_a_step_of_the_search_that_fails_costs_nothing(

@@ -53,6 +53,7 @@ def source(name: str) -> bytes:
     return SOURCES[name]()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("scale", [1.0, 0.7, 0.5, 0.3, 0.11])
 @pytest.mark.parametrize("name", SOURCES)
 def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch, name: str, scale: float) -> None:

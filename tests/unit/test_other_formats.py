@@ -463,6 +463,7 @@ def test_a_crash_of_the_program_ends_one_picture(
     assert (error.code, error.retryable) == (code, retryable)
 
 
+@pytest.mark.exhaustive
 def test_the_program_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that takes more memory than its program may ends in an error."""
     monkeypatch.setattr(apart, "MEMORY_BYTES", 120_000_000)
@@ -470,6 +471,7 @@ def test_the_program_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert error.code in {"too_many_pixels", "unsupported_format", "encode_failed"}
 
 
+@pytest.mark.exhaustive
 def test_waits_for_memory_that_all_pictures_share() -> None:
     """A picture that needs more than the whole budget is refused before it is decoded."""
     error = failure(heic(Image.new("RGB", (4000, 3000))), memory=MemoryBudget(500_000_000))

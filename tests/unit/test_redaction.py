@@ -111,6 +111,7 @@ WORST = [
 ]  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tail", ["", "=", "@", "%40", "=@%40"])
 def test_the_cost_is_linear_in_the_text(tail: str) -> None:
     """Four times as much of the worst text takes less than eight times as long."""

@@ -86,6 +86,7 @@ def source(request: pytest.FixtureRequest) -> bytes:
     return encode(PICTURES[request.param](), "PNG")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif", "png"])
 def test_is_never_larger_than_plain(source: bytes, target: str) -> None:
     """The smart rendition has the same format and size, and at most as many bytes."""
@@ -96,6 +97,7 @@ def test_is_never_larger_than_plain(source: bytes, target: str) -> None:
     assert decode(smart.body).size == decode(plain.body).size
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif"])
 def test_photographs_are_smaller_and_look_no_worse(target: str, tmp_path: Path) -> None:
     """Each scores at most two points below its plain rendition, and a JPEG no lower; on average none does.
@@ -169,6 +171,7 @@ def test_the_rendition_has_no_metadata() -> None:
     assert not {b"secret", b"camera", b"Exif"} & {word for word in (b"secret", b"camera", b"Exif") if word in body}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("target", ["webp", "avif"])
 def test_a_few_probes_are_enough(monkeypatch: pytest.MonkeyPatch, source: bytes, target: str) -> None:
     """The search encodes at most five times besides the plain rendition."""
