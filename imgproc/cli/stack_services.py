@@ -7,14 +7,17 @@ from collections.abc import Callable
 from functools import partial
 
 import gunicorn.arbiter  # noqa: F401 - loaded before the fork
+import structlog
 from flask import Flask
 from gunicorn.app.wsgiapp import WSGIApplication
 
 from imgproc.app import create_app
 from imgproc.cli.process_commands import run_pool, run_sweeper
+from imgproc.core import metric_files
 from imgproc.db.engine import db
 from imgproc.embedded import ports
 from imgproc.embedded.supervisor import Service
+from imgproc.journey.outage import describe
 from imgproc.journey.services import services
 from imgproc.journey.warm_up import warm_up
 from imgproc.queue.connection import redis_client
@@ -23,22 +26,27 @@ from imgproc.worker import sweeper
 from imgproc.worker.passes import try_pass
 from imgproc.worker.pool import CONNECTIONS
 
+log = structlog.get_logger(__name__)
+
 GUNICORN_SETTINGS = "python:imgproc.server.gunicorn_settings"
 
 
 def of(app: Flask) -> list[Service]:
     """The pool of workers, the sweeper and the web process, which is ready when everything is.
 
-    Each could import and make for itself what it needs, and does so where a command starts it. Here that is done once.
+    A process that a command starts makes its own app. Here all share what was made before the fork.
     """
     with app.app_context():
         settings = services().settings
     workers = create_app(settings, connections=CONNECTIONS)
     workers.extensions["services"] = app.extensions["services"]
     workers.extensions["services"].store.prepare()
-    try_pass(app, sweeper.sweep)
-    with workers.app_context():
-        warm_up()
+    with metric_files.in_memory():
+        error = try_pass(app, sweeper.sweep)
+        with workers.app_context():
+            warm_up()
+    if error is not None:
+        log.warning("sweep_delayed", error=describe(error))
     for each in (app, workers):  # no connection may be used on both sides of a fork
         with each.app_context():
             db.engine.dispose()

@@ -119,6 +119,19 @@ def use(folder: Path) -> None:
     _slots.folder = folder
 
 
+@contextmanager
+def in_memory() -> Iterator[None]:
+    """Write no file in the body, and keep nothing that it counts.
+
+    A child that is forked by `imgproc.embedded.forked` closes the descriptors of its parent, those of such files too.
+    """
+    folder, _slots.folder = _slots.folder, None
+    try:
+        yield
+    finally:
+        _slots.folder = folder
+
+
 def merged(folder: Path) -> Iterable[Metric]:
     """The counters and histograms of all processes that use `folder`, the dead ones included.
 

@@ -1,13 +1,16 @@
-"""The threads in which the images of products are made: products share them, as starting some for each took time."""
+"""The threads that make images. Products share them, because starting threads for each took a tenth of its time."""
 
 from __future__ import annotations
 
 import contextvars
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from threading import BoundedSemaphore
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Condition
 from typing import TypeVar
+
+from imgproc.pipeline.images.guards.memory import Budget
 
 MOST_THREADS = 4096  # one is started only where none is idle
 
@@ -23,39 +26,49 @@ class ImageThreads:
 
     def __init__(self, most: int) -> None:
         self._executor = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="image")
-        self._places = BoundedSemaphore(most)
+        self._places = Budget(most)  # in the order they ask; a semaphore's last holder would often be its next
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item], *, at_once: int) -> list[Result]:
         """As `map`, but up to `at_once` items at a time, one of them in the calling thread.
 
-        What the calling thread has bound for its log holds in the other threads, too. It waits for what has begun, then
-        raises what the function raised first, and the rest is not begun.
+        What the calling thread has bound for its log holds in the other threads, too. After an exception no other item
+        begins. It is raised once those that have begun have ended.
         """
         # Each with a context of its own, because one can be entered by one thread at a time.
         left = deque((number, item, contextvars.copy_context()) for number, item in enumerate(items))
         results: dict[int, Result] = {}
         raised: list[BaseException] = []
+        begun, changed = set[int](), Condition()
 
         def work() -> None:
             while left and not raised:
-                with self._places:
-                    try:
+                with self._places.hold(1):
+                    with changed:
+                        if not left or raised:
+                            return
                         number, item, context = left.popleft()
-                    except IndexError:  # the other threads have taken them all
-                        return
+                        begun.add(number)
                     try:
                         results[number] = context.run(function, item)
                     except BaseException as error:  # noqa: BLE001 - raised again by the calling thread
                         raised.append(error)
+                    finally:
+                        with changed:
+                            begun.discard(number)
+                            changed.notify()
 
-        helpers: list[Future[None]] = []
         try:
-            for _ in range(min(at_once, len(items)) - 1):
-                helpers.append(self._executor.submit(work))  # noqa: PERF401 - where one cannot start, those before have
+            with suppress(RuntimeError, MemoryError):  # no memory for a thread; with fewer it takes longer
+                for _ in range(min(at_once, len(items)) - 1):
+                    self._executor.submit(work)
             work()
         finally:
-            left.clear()
-            wait(helpers)
+            with changed:  # not the end of the threads: one that waits for a place finds nothing left
+                left.clear()
+                changed.wait_for(lambda: not begun)
         if raised:
-            raise raised[0]
+            try:
+                raise raised[0]
+            finally:
+                raised.clear()  # a cycle with its traceback, which would keep the picture until a collection
         return [results[number] for number in range(len(items))]

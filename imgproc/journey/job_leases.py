@@ -30,9 +30,13 @@ def product_lease(product_id: int, claim: ProductClaim, *, token: str, settings:
 
 
 def product_seconds(claim: ProductClaim, *, settings: Settings) -> float:
-    """The deadline of a product, in seconds: that of one image for each, as others may have all places."""
-    # Add that of two: one to wait for other workers, one to make the images that they failed to make.
-    return (len(claim.images) + 2) * (settings.longest_download + ENCODE_SECONDS + OUTAGE_PATIENCE)
+    """The deadline of a product, in seconds: the time of one image for each round of images made at a time, twice.
+
+    In the other half it may wait while other products have all places of the process.
+    """
+    full_rounds = -(-len(claim.images) // settings.image_threads)
+    # Add two rounds: one to wait for other workers, one to make the images that they failed to make.
+    return (2 * full_rounds + 2) * (settings.longest_download + ENCODE_SECONDS + OUTAGE_PATIENCE)
 
 
 def delivery_lease(delivery_id: str, *, token: str, seconds: float) -> Lease:

@@ -72,6 +72,8 @@ class Lease:
         self._deadline = time.monotonic() + deadline
         self._renewal = threading.Lock()
         self._lost = threading.Event()
+        self._looking = threading.Lock()
+        self._left = False
         self._stop_at = math.inf
         self._stopped = False
         self._aside: threading.Thread | None = None  # asks the database
@@ -88,6 +90,8 @@ class Lease:
         self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         keeper.release(self)
+        with self._looking:  # a look under way may start a thread
+            self._left = True
         if self._aside:
             self._aside.join()
 
@@ -113,6 +117,11 @@ class Lease:
 
     def look(self, now: float) -> None:
         """Renew the lease if that is due. End the process if it is stuck, or must stop and the work takes too long."""
+        with self._looking:
+            if not self._left:
+                self._look(now)
+
+    def _look(self, now: float) -> None:
         if now > self._deadline + self._seconds:
             self._context.copy().run(self._end_stuck)
         if stopping.is_set():
@@ -135,7 +144,10 @@ class Lease:
         log.error("worker_stuck", detail="Past its deadline; ending this process so that another starts.")
         latest = threading.Timer(STOP_GRACE, os._exit, (STUCK_EXIT_CODE,))
         latest.daemon = True
-        latest.start()
+        try:
+            latest.start()
+        except RuntimeError:  # no memory for a thread: what others hold expires
+            os._exit(STUCK_EXIT_CODE)
         for other in keeper.others(self):
             with self._app.app_context(), suppress(DBAPIError):  # its lease expires where the database is away
                 other.give_back()

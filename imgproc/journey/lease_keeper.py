@@ -10,11 +10,13 @@ from typing import Protocol
 
 import structlog
 
+MEMORY_PAUSE = 0.1  # seconds until the next look of a process that has no memory
+
 log = structlog.get_logger(__name__)
 
 
 class Held(Protocol):
-    """What the keeper holds: `look` is called every `tick` seconds at the latest, and must not block."""
+    """What the keeper holds: `look` is called at least every `tick` seconds, and must not block."""
 
     tick: float
     give_back: Callable[[], None]
@@ -30,10 +32,10 @@ class Keeper:
         self._held: set[Held] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._tick = 0.0  # seconds of the pause that the thread makes now; 0 if it waits for something to hold
+        self._tick = 0.0  # seconds that the thread now sleeps; 0 while nothing is held
 
     def hold(self, held: Held) -> None:
-        """Look at it from now on.
+        """Begin to look at `held`.
 
         Raises:
             RuntimeError: there is no memory for a thread.
@@ -48,7 +50,7 @@ class Keeper:
             self._held.add(held)
 
     def release(self, held: Held) -> int:
-        """Look at it no more; a look that has begun may still end. Returns how much else the process holds."""
+        """Stop looking at `held`; a look under way may still end. Returns how many others the process holds."""
         with self._changed:
             self._held.discard(held)
             return len(self._held)
@@ -60,13 +62,17 @@ class Keeper:
 
     def _run(self) -> None:
         while True:
-            for held in self._after_a_pause():
-                if held not in self._held:  # released meanwhile
-                    continue
-                try:
-                    held.look(time.monotonic())
-                except (MemoryError, RuntimeError) as error:  # no memory for a thread; the next look may have it
-                    log.warning("lease_look_failed", error=repr(error))
+            try:
+                self._look_at_all()
+            except MemoryError:  # not even for the pause, or for a line in the log
+                time.sleep(MEMORY_PAUSE)
+
+    def _look_at_all(self) -> None:
+        for held in self._after_a_pause():
+            try:
+                held.look(time.monotonic())
+            except (MemoryError, RuntimeError) as error:  # no memory for a thread; the next look may have it
+                log.warning("lease_look_failed", error=repr(error))
 
     def _after_a_pause(self) -> list[Held]:
         with self._changed:

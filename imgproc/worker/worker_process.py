@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from imgproc.worker.roles import LONER, Role
 from imgproc.worker.threaded_worker import ThreadedWorker
 from imgproc.worker.watchdog import Pulse
 
+STACK_BYTES = 2 * 1024 * 1024  # of a thread: the kernel counts a stack whole, 8 MiB by default, against the limit
 NICENESS = 5  # of every worker, so that the API answers while images are made
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,7 @@ def run_worker(
     if os.getppid() != parent_pid:  # the parent died before the call above
         return
     limit_memory(memory_limit)
+    threading.stack_size(STACK_BYTES)
     dump_no_core()
     os.nice(NICENESS + role.niceness)
     with app.app_context():

@@ -133,3 +133,33 @@ def test_a_child_that_collects_garbage_shares_the_memory_of_its_parent(tmp_path:
     (tmp_path / "collector.py").write_text(COLLECTOR)
     subprocess.run([sys.executable, "-c", OWNER, str(tmp_path)], check=True)
     assert int((tmp_path / "log").read_text()) < 10_000
+
+
+# Counts before the fork, as a first sweep does that finds work, and ends with the status of a child that counts, too.
+COUNTER = """
+import sys
+from pathlib import Path
+from imgproc.core import metric_files, metrics
+from imgproc.embedded.forked import ForkedProcess
+
+folder = Path(sys.argv[1])
+metric_files.use(folder / "metrics")
+with metric_files.in_memory():
+    metrics.LEASES_EXPIRED.labels("plan").inc()
+
+def main():
+    metrics.start_at_zero(metrics.JOB_FAILURES, "express")
+    metrics.LEASES_EXPIRED.labels("product").inc(3)
+    lines = [str(sample) for metric in metric_files.merged(folder / "metrics") for sample in metric.samples]
+    print(*lines, sep="\\n", flush=True)
+
+log = folder / "log"
+sys.exit(ForkedProcess(["service"], environ={}, log_file=log, main=main).wait())
+"""
+
+
+def test_a_child_counts_although_its_parent_has_counted(tmp_path: Path) -> None:
+    """It has closed the files of its parent, and prometheus_client would write to them."""
+    done = subprocess.run([sys.executable, "-c", COUNTER, str(tmp_path)], check=False)
+    counted = (tmp_path / "log").read_text()
+    assert (done.returncode, "'work': 'product'}, value=3.0" in counted) == (0, True), counted

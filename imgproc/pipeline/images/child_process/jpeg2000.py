@@ -18,6 +18,7 @@ ICC_METHODS = (2, 3)  # restricted profiles, and any (JPX)
 ENUMERATED, LAB = 1, 14  # a method, and a colour space (M.11.7.3.1 of ISO/IEC 15444-2)
 COLOUR, OPACITIES = 0, (1, 2)  # types of channels (I.5.3.6)
 USED, MOST_BOXES = {b"colr", b"cdef"}, 16  # of a name
+MOST_CHANNELS = 16  # that are looked at; a picture of more than four is refused
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -49,7 +50,7 @@ class Jpeg2000(Jpeg2KImageFile):
         if not is_new:
             return loaded
         if min(depths) < 8 and len(depths) == len(self.getbands()):
-            widths = [None if self.mode == "P" else 255] * len(depths)
+            widths = [None if self.mode in {"P", "PA"} else 255, *[255] * (len(depths) - 1)]
             levels = [level for depth, most in zip(depths, widths, strict=True) for level in _levels(depth, most)]
             self.im = self.im.point(levels, None)
         if self.mode in {"LA", "RGB", "RGBA"} and max(order, default=9) < len(self.getbands()):
@@ -93,7 +94,7 @@ def _header(head: bytes) -> dict[bytes, list[bytes]]:
     for name, start, end in boxes(head, 0, len(head)):
         if name == b"jp2h":
             for inner, at, stop in boxes(head, start, end):
-                if len(same := found.setdefault(inner, [])) < MOST_BOXES and inner in USED:
+                if inner in USED and len(same := found.setdefault(inner, [])) < MOST_BOXES:
                     same.append(head[at:stop])
         if name in {b"jp2h", b"jp2c"}:
             break
@@ -118,9 +119,10 @@ def _icc_profile(header: dict[bytes, list[bytes]]) -> bytes | None:
 def _order(header: dict[bytes, list[bytes]]) -> list[int]:
     """The numbers of the channels that are red, green, blue (or grey) and opacity (I.5.3.6).
 
-    Empty where the file says nothing else than the usual order.
+    Empty for the usual order.
     """
     (body, *_) = header.get(b"cdef", [b""])
+    body = body[: 2 + 6 * MOST_CHANNELS]
     defined = list(struct.iter_unpack(">HHH", body[2 : 2 + (len(body) - 2) // 6 * 6])) if len(body) > 2 else []
     colours = sorted((meant, channel) for channel, kind, meant in defined if kind == COLOUR)
     order = [channel for _, channel in colours] + [channel for channel, kind, _ in defined if kind in OPACITIES][:1]

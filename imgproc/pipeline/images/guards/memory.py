@@ -31,22 +31,22 @@ class _Waiter(NamedTuple):
     admitted: threading.Event
 
 
-class MemoryBudget:
-    """Admits an image once the memory it needs is free; `limit` is that of the process in bytes, 0 for none.
+class Budget:
+    """Admits an image once what it needs of `size` is free.
 
     Images are admitted in the order they ask, so small ones do not keep a large one waiting. An image asks once, so two
     never wait for each other.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.size = pixel_bytes(limit)
-        self._free = self.size
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._free = size
         self._lock = threading.Lock()
         self._waiting: deque[_Waiter] = deque()
 
     @contextmanager
     def hold(self, need: int) -> Iterator[None]:
-        """Wait until `need` bytes are free, and hold them for the block.
+        """Wait until `need` is free, and hold it for the block.
 
         Raises:
             CompressError: `too_many_pixels`, where `need` is more than the whole budget.
@@ -82,3 +82,10 @@ class MemoryBudget:
             waiter = self._waiting.popleft()
             self._free -= waiter.need
             waiter.admitted.set()
+
+
+class MemoryBudget(Budget):
+    """The bytes that the images of a process share; `limit` is that of the process, 0 for none."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(pixel_bytes(limit))

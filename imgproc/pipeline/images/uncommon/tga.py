@@ -98,8 +98,8 @@ def _as_pillow_reads(stream: Any, head: bytes) -> Any:
     stream.seek(0)
     if changed == head:
         return stream
-    body = stream.read()[HEADER:]
-    return io.BytesIO(bytes(changed) + body[: head[0]] + body[head[0] + skipped :])
+    source, name_ends = memoryview(stream.read()), HEADER + head[0]
+    return io.BytesIO(b"".join((changed, source[HEADER:name_ends], source[name_ends + skipped :])))
 
 
 class _Row(ImageFile.ImageFile):
