@@ -23,11 +23,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from imgproc.core.config import Settings
 from imgproc.core.datadir import make_private, make_private_file
-from imgproc.db import timeouts
+from imgproc.db import migrations, timeouts
 
-# Beside this package where it is installed; in a checkout at the top level.
-_INSTALLED, _CHECKOUT = Path(__file__).parents[1] / "migrations", Path(__file__).parents[2] / "migrations"
-MIGRATIONS = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 SQLITE_BUSY_MS = 30_000
 LONGEST_WAY = 1.0  # seconds for which long work leaves the write lock to others
 FIRST_LOOK, LAST_LOOK = 0.0005, 0.005  # seconds until a look whether the write lock is free; the pauses grow by half
@@ -76,19 +73,6 @@ class Session(FlaskSession):
 db = SQLAlchemy(model_class=Base, session_options={"class_": Session})
 
 
-class _Migrations:
-    """Flask-Migrate, loaded when it is first used: with Alembic it takes 10 MB, and few processes change tables."""
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-
-    def __getattr__(self, name: str) -> Any:
-        from flask_migrate import Migrate  # noqa: PLC0415 - see above
-
-        Migrate(self._app, db, directory=str(MIGRATIONS), render_as_batch=True)  # replaces this extension
-        return getattr(self._app.extensions["migrate"], name)
-
-
 def init_app(app: Flask, settings: Settings, *, connections: int | None = None) -> None:
     """Bind the database to `app`; opens no connection. A thread waits while its process has `connections` in use."""
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
@@ -106,7 +90,7 @@ def init_app(app: Flask, settings: Settings, *, connections: int | None = None) 
         engine |= {"pool_size": connections, "max_overflow": 0, "pool_timeout": CONNECTION_PATIENCE}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine
     db.init_app(app)
-    app.extensions["migrate"] = _Migrations(app)
+    migrations.init_app(app, db)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _make_database_private(db.engine, settings.data_dir)

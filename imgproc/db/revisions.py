@@ -5,17 +5,18 @@ from __future__ import annotations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from imgproc.db.engine import MIGRATIONS, db
+from imgproc.db import migrations
+from imgproc.db.engine import db
 
 
 def newest() -> str:
     """The revision that this version needs."""
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
+    return ScriptDirectory(str(migrations.FOLDER)).get_current_head() or ""
 
 
 def known() -> set[str]:
     """Every revision that this version knows."""
-    return {each.revision for each in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    return {each.revision for each in ScriptDirectory(str(migrations.FOLDER)).walk_revisions()}
 
 
 def current() -> str | None:

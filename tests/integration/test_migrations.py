@@ -52,3 +52,12 @@ def test_the_migrations_can_be_reverted_and_applied_again(empty_app: Flask) -> N
         assert tables() == set(Base.metadata.tables)
         flask_migrate.downgrade(revision="base")
         assert tables() == set()
+
+
+def test_flask_has_the_commands_of_flask_migrate(empty_app: Flask) -> None:
+    """They are loaded when they are used."""
+    run = empty_app.test_cli_runner().invoke
+    assert run(args=["db", "upgrade"]).exit_code == 0
+    assert "products" in tables()
+    assert "No such command 'nothing'" in run(args=["db", "nothing"]).output
+    assert "Perform database migrations." in run(args=["--help"]).output

@@ -127,6 +127,8 @@ class TroubledHost:
                 task = self._loop.create_task(self._converse(connection))
                 self._connections.add(task)
                 task.add_done_callback(self._hung_up)
+                # A task that is cancelled before it begins closes nothing.
+                task.add_done_callback(lambda _, taken=connection: taken.close())
                 if self.refuses_more and self._is_full():
                     self._accepting = None
                     return
