@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from imgproc.embedded.ports import LOOPBACK, free_port
@@ -128,7 +129,7 @@ class TroubledHost:
                 self._connections.add(task)
                 task.add_done_callback(self._hung_up)
                 # A task that is cancelled before it begins closes nothing.
-                task.add_done_callback(lambda _, taken=connection: taken.close())
+                task.add_done_callback(partial(_close, connection))
                 if self.refuses_more and self._is_full():
                     self._accepting = None
                     return
@@ -221,6 +222,10 @@ def _head(reply: Reply) -> bytes:
         headers["Connection"] = "close"
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {reply.status} {'OK' if reply.status == 200 else 'No'}\r\n{lines}\r\n".encode("latin-1")
+
+
+def _close(connection: socket.socket, _: object) -> None:
+    connection.close()
 
 
 def _reset(connection: socket.socket, *, close: bool = True) -> None:
