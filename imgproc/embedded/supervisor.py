@@ -60,7 +60,7 @@ class Service:
     Its output goes to `log_file`, or to ours. `ready` tells whether it serves yet. One that `stops_last` serves other
     services, and stops after them. `forked` runs the module of a `python -m` command in a fork of this process, which
     needs no second interpreter; set it where this process has one thread. With `main` the fork calls that function
-    instead, which does the same with what this process has made for it.
+    instead, which does the work of the command with objects of this process.
     """
 
     name: str

@@ -33,8 +33,8 @@ LONER = Role((ALONE,))  # runs one job after the other, and ends when none is le
 def roles_of(queues: Collection[str], *, settings: Settings) -> dict[Role, int]:
     """How many processes of each role a pool has that takes the jobs of `queues`.
 
-    `WORKERS` jobs are worked on at a time, by threads of `WORKER_PROCESSES`, or of more where one image of each
-    would not fit the memory of a process.
+    `WORKERS` jobs run at a time, in threads of `WORKER_PROCESSES`. There are more processes where the memory of one has
+    no place for an image of each of its jobs.
     """
     workers, processes = settings.workers, settings.worker_processes
     reserved = workers // RESERVED if {EXPRESS, BULK} <= set(queues) else 0

@@ -27,7 +27,7 @@ SERVICES = ("s3", "sts", "sso", "oidc", "portal.sso", "signin")
 def preload() -> None:
     """Load the descriptions of S3 that clients are made of; processes forked later share them.
 
-    The addresses of other services are dropped, and leave 7 MB to what is made next.
+    The addresses of other services are dropped, which frees 7 MB for later use.
     """
     loader = _loader(None)
     for kind in ("service-2", "paginators-1", "endpoint-rule-set-1"):
@@ -49,7 +49,7 @@ class Clients:
     """The obstore clients for the small objects of both buckets, and the boto3 client.
 
     That one takes 14 MB, so it is made on its first use: most processes never need it. It is made again in a forked
-    child, which must not write to its parent's connections. The others have none before they are used.
+    child, which must not write to its parent's connections. The obstore clients have no connections before their first use.
     """
 
     def __init__(self, originals: SmallObjects, outputs: SmallObjects, make_s3: Callable[[], S3Client]) -> None:

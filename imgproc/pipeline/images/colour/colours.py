@@ -22,7 +22,7 @@ GREY_MODES = {"1", "L", "LA", "La", "I", "F"}
 
 
 class ThreeInks(NamedTuple):
-    """A CMYK profile as Chromium uses it for a JPEG: for cyan, magenta and yellow into which it mixes the black ink."""
+    """A CMYK profile as Chromium applies it to a JPEG: after it has mixed black into cyan, magenta and yellow."""
 
     profile: bytes
 

@@ -67,7 +67,7 @@ def check_memory(image: ImageFile.ImageFile, source: bytes, *, max_pixels: int) 
 def decoding_bytes(image: ImageFile.ImageFile, source: bytes, *, factor: float) -> int:
     """Bytes to hold while an admitted picture is decoded, to make its sides `factor` times as long.
 
-    It is at most `IMAGE_BYTES`, which every worker has, where not the number of pixels asks for more.
+    At most `IMAGE_BYTES`, unless the pixels alone need more.
     """
     usual = coded_pixels(image) * BYTES_A_PIXEL
     if image.format != "JPEG" or factor <= HALF:
