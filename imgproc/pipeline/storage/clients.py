@@ -49,7 +49,7 @@ class Clients:
     """The obstore clients for the small objects of both buckets, and the boto3 client.
 
     That one takes 14 MB, so it is made on its first use: most processes never need it. It is made again in a forked
-    child, which must not write to its parent's connections. The obstore clients have no connections before their first use.
+    child, which must not write to its parent's connections. The obstore clients have none before their first use.
     """
 
     def __init__(self, originals: SmallObjects, outputs: SmallObjects, make_s3: Callable[[], S3Client]) -> None:
