@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -25,9 +25,18 @@ class Looked:
             raise self.raised
 
 
-def test_one_thread_looks_at_all() -> None:
+@pytest.fixture
+def keeper() -> Iterator[Keeper]:
+    """A keeper whose thread has nothing to look at after the test."""
+    made = Keeper()
+    yield made
+    for each in list(made._held):
+        made.release(each)
+
+
+def test_one_thread_looks_at_all(keeper: Keeper) -> None:
     """However many leases a process holds."""
-    before, keeper, held = threading.active_count(), Keeper(), [Looked(0.001) for _ in range(20)]
+    before, held = threading.active_count(), [Looked(0.001) for _ in range(20)]
     for each in held:
         keeper.hold(each)
     wait_until(lambda: all(each.looks > 2 for each in held))
@@ -35,18 +44,18 @@ def test_one_thread_looks_at_all() -> None:
     assert [keeper.release(each) for each in held] == list(range(19, -1, -1))
 
 
-def test_a_shorter_lease_does_not_wait_for_a_longer_pause() -> None:
+def test_a_shorter_lease_does_not_wait_for_a_longer_pause(keeper: Keeper) -> None:
     """The thread sleeps for the longer one when the shorter one comes."""
-    keeper, patient, hasty = Keeper(), Looked(3600), Looked(0.001)
+    patient, hasty = Looked(3600), Looked(0.001)
     keeper.hold(patient)
     wait_until(lambda: keeper._tick == 3600)
     keeper.hold(hasty)
     wait_until(lambda: hasty.looks > 2)
 
 
-def test_looks_again_after_a_time_without_leases() -> None:
+def test_looks_again_after_a_time_without_leases(keeper: Keeper) -> None:
     """Then the thread waits without a clock."""
-    keeper, first, second = Keeper(), Looked(0.001), Looked(0.001)
+    first, second = Looked(0.001), Looked(0.001)
     keeper.hold(first)
     wait_until(lambda: first.looks > 0)
     keeper.release(first)
@@ -56,17 +65,17 @@ def test_looks_again_after_a_time_without_leases() -> None:
 
 
 @pytest.mark.parametrize("raised", [MemoryError(), RuntimeError("can't start new thread")])
-def test_one_that_fails_is_looked_at_again_and_the_others_too(raised: BaseException) -> None:
+def test_one_that_fails_is_looked_at_again_and_the_others_too(keeper: Keeper, raised: BaseException) -> None:
     """A process at its memory limit starts no thread for a renewal, until images have ended."""
-    keeper, failing, other = Keeper(), Looked(0.001, raised), Looked(0.001)
+    failing, other = Looked(0.001, raised), Looked(0.001)
     keeper.hold(failing)
     keeper.hold(other)
     wait_until(lambda: failing.looks > 2 and other.looks > 2)
 
 
-def test_what_cannot_be_held_is_not_looked_at_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_held_is_not_looked_at_later(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its body never runs, so no thread may renew it; the next one is looked at."""
-    keeper, refused, accepted = Keeper(), Looked(0.001), Looked(0.001)
+    refused, accepted = Looked(0.001), Looked(0.001)
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
