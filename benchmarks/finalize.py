@@ -11,16 +11,15 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from benchmarks.measure import in_own_process, say
+from benchmarks.plan import save_products
 from benchmarks.results import Table
-from benchmarks.scan import LIMITS, file_of
+from benchmarks.scan import file_of
 from benchmarks.tables import OPTIONS, migrated_app
 from imgproc.db.engine import transaction
 from imgproc.db.models import ProcessingRequest, Product, ProductImage
 from imgproc.db.statuses import ImageStatus, ProductStatus, RequestStatus
 from imgproc.db.transitions import requests, reservations
-from imgproc.journey import plan
 from imgproc.journey.services import services
-from imgproc.pipeline.table.read import read_csv
 from tests.support.s3 import create_buckets, s3_server
 
 SIZES = (1_000, 100_000, 1_000_000)
@@ -47,12 +46,7 @@ def measure(*, quick: bool = False) -> Table:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(s3_server(folder / "objects"))
-        environ = {
-            "DATA_DIR": str(folder / "data"),
-            "S3_ENDPOINT_URL": server.endpoint,
-            "S3_ACCESS_KEY_ID": server.access_key,
-            "S3_SECRET_ACCESS_KEY": server.secret,
-        }
+        environ = {"DATA_DIR": str(folder / "data"), **server.environ}
         stack.enter_context(migrated_app(environ))
         create_buckets(services().store)
         warm_up = _ended_request(SIZES[0])
@@ -74,9 +68,7 @@ def _ended_request(rows: int) -> str:
     key = services().store.put_input(request_id, io.BytesIO(body))
     reservations.reserve(id=request_id, filename="a.csv", input_key=key, options=OPTIONS, fingerprint="0")
     reservations.accept(request_id, idempotency_key=None)
-    requests.claim_plan(request_id, token="t", lease_seconds=600)
-    for chunk in plan._chunks(read_csv(io.BytesIO(body), limits=LIMITS).rows):
-        requests.add_products(request_id, [plan._planned(row) for row in chunk], token="t", lease_seconds=600)
+    save_products(request_id, body)
     requests.mark_planned(request_id, token="t")
     made = {
         "status": ImageStatus.COMPLETED,

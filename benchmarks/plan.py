@@ -61,10 +61,14 @@ def _request() -> Iterator[tuple[str, Path]]:
 def _ours(body: bytes) -> None:
     """The work of the job `plan` between the bucket and the queue."""
     with _request() as (request_id, _):
-        requests.claim_plan(request_id, token="t", lease_seconds=600)
-        rows = read_csv(io.BytesIO(body), limits=LIMITS).rows
-        for chunk in plan._chunks(rows):
-            requests.add_products(request_id, [plan._planned(row) for row in chunk], token="t", lease_seconds=600)
+        save_products(request_id, body)
+
+
+def save_products(request_id: str, body: bytes) -> None:
+    """Claim the plan of an accepted request, and save the rows of its file."""
+    requests.claim_plan(request_id, token="t", lease_seconds=600)
+    for chunk in plan._chunks(read_csv(io.BytesIO(body), limits=LIMITS).rows):
+        requests.add_products(request_id, [plan._planned(row) for row in chunk], token="t", lease_seconds=600)
 
 
 def _bare(body: bytes) -> None:

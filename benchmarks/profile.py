@@ -133,9 +133,7 @@ def _ready_app() -> Iterator[str]:
         environ = {
             "DATA_DIR": str(folder / "data"),
             "REDIS_URL": stack.enter_context(valkey(folder)),
-            "S3_ENDPOINT_URL": server.endpoint,
-            "S3_ACCESS_KEY_ID": server.access_key,
-            "S3_SECRET_ACCESS_KEY": server.secret,
+            **server.environ,
             "ALLOWED_NETWORKS": "127.0.0.0/8",
         }
         create_buckets(stack.enter_context(migrated_app(environ)).extensions["services"].store)

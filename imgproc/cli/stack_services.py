@@ -18,7 +18,7 @@ from imgproc.db.engine import db
 from imgproc.embedded import ports
 from imgproc.embedded.supervisor import Service
 from imgproc.journey.outage import describe
-from imgproc.journey.services import services
+from imgproc.journey.services import Services
 from imgproc.journey.warm_up import warm_up
 from imgproc.queue.connection import redis_client
 from imgproc.server import gunicorn_worker  # noqa: F401 - loaded before the fork
@@ -36,11 +36,11 @@ def of(app: Flask) -> list[Service]:
 
     A process that a command starts makes its own app. Here all share what was made before the fork.
     """
-    with app.app_context():
-        settings = services().settings
+    shared: Services = app.extensions["services"]
+    settings = shared.settings
     workers = create_app(settings, connections=CONNECTIONS)
-    workers.extensions["services"] = app.extensions["services"]
-    workers.extensions["services"].store.prepare()
+    workers.extensions["services"] = shared
+    shared.store.prepare()
     with metric_files.in_memory():
         error = try_pass(app, sweeper.sweep)
         with workers.app_context():

@@ -102,9 +102,7 @@ def servers(tmp_path: Path) -> Iterator[dict[str, str]]:
         ours = {
             "DATABASE_URL": url,
             "REDIS_URL": redis_url,
-            "S3_ENDPOINT_URL": store.endpoint,
-            "S3_ACCESS_KEY_ID": store.access_key,
-            "S3_SECRET_ACCESS_KEY": store.secret,
+            **store.environ,
             "ALLOWED_NETWORKS": "127.0.0.0/8",
             "WEBHOOK_SECRET": generate_secret(),
             "WORKERS": "2",

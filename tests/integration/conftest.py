@@ -48,9 +48,7 @@ def environ(objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> I
             "HOST": "0.0.0.0",  # so that tests may call it by any name
             "DATA_DIR": str(tmp_path_factory.mktemp("data")),
             "REDIS_URL": redis_url,
-            "S3_ENDPOINT_URL": objects.server.endpoint,
-            "S3_ACCESS_KEY_ID": objects.server.access_key,
-            "S3_SECRET_ACCESS_KEY": objects.server.secret,
+            **objects.server.environ,
             "S3_PUBLIC_URL": "http://public.example/outputs",
             "ALLOWED_NETWORKS": "127.0.0.0/8",
             "WEBHOOK_SECRET": generate_secret(),

@@ -28,6 +28,15 @@ class S3Server(NamedTuple):
     secret: str
     process: subprocess.Popen[bytes]
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """The settings that lead to it."""
+        return {
+            "S3_ENDPOINT_URL": self.endpoint,
+            "S3_ACCESS_KEY_ID": self.access_key,
+            "S3_SECRET_ACCESS_KEY": self.secret,
+        }
+
 
 def object_store_service(folder: Path, address: str) -> tuple[Service, str]:
     """The service, on a free port of `address`, and its URL."""

@@ -13,6 +13,20 @@ from imgproc.pipeline.storage.clients import _loader, preload
 from imgproc.pipeline.storage.store import Store
 
 
+def store_at(endpoint_url: str | None, *, region: str, addressing: Literal["path", "virtual"] = "path") -> Store:
+    """A store that is never asked for anything."""
+    return Store(
+        endpoint_url=endpoint_url,
+        access_key_id="key",
+        secret_access_key="secret",
+        region=region,
+        addressing=addressing,
+        originals_bucket="originals",
+        outputs_bucket="outputs",
+        public_url="https://cdn.example",
+    )
+
+
 @pytest.mark.parametrize(
     ("addressing", "files", "images"),
     [
@@ -22,16 +36,7 @@ from imgproc.pipeline.storage.store import Store
 )
 def test_both_clients_address_objects_alike(addressing: Literal["path", "virtual"], files: str, images: str) -> None:
     """boto3 puts the bucket where the setting says; obstore expects it in the endpoint."""
-    store = Store(
-        endpoint_url="https://s3.example:9000",
-        access_key_id="key",
-        secret_access_key="secret",
-        region="us-east-1",
-        addressing=addressing,
-        originals_bucket="originals",
-        outputs_bucket="outputs",
-        public_url="https://cdn.example",
-    )
+    store = store_at("https://s3.example:9000", region="us-east-1", addressing=addressing)
     clients = store._clients.get()
     url = urlsplit(clients.s3.generate_presigned_url("get_object", Params={"Bucket": "outputs", "Key": "a.jpg"}))
     assert f"{url.netloc}{url.path}" == files
@@ -55,15 +60,7 @@ def test_the_addresses_of_aws_are_known_after_a_preload(region: str, host: str) 
     preload()
     session = botocore.session.get_session()
     session.register_component("data_loader", _loader(None))
-    store = Store(
-        endpoint_url=None,
-        access_key_id="key",
-        secret_access_key="secret",
-        region=region,
-        originals_bucket="originals",
-        outputs_bucket="outputs",
-        public_url="https://cdn.example",
-    )
+    store = store_at(None, region=region)
     url = urlsplit(store.client().generate_presigned_url("get_object", Params={"Bucket": "outputs", "Key": "a.jpg"}))
     assert url.netloc + url.path == f"{host}/outputs/a.jpg"
     assert session.create_client("sts", region_name=region).meta.endpoint_url.startswith("https://sts.")

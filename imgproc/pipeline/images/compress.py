@@ -105,8 +105,7 @@ def compress(
         factor = output_factor(image, options)
         check_sides(scaled_size(image.size, factor), target=target, scale=factor)
         full_size = image.size  # Decoding a JPEG at a reduced size changes `image.size`.
-        decoding = decoding_bytes(image, source, factor=factor)
-        with _hold_memory(memory, image, decoding, factor, target, options):
+        with _hold_memory(memory, image, source, factor, target, options):
             with timed("decode", spent):
                 picture = decode_resized(image, source, factor=factor, options=options, target=target)
             orientation = orientation_of(image)
@@ -135,19 +134,19 @@ def _made_apart(answer: dict[str, Any], body: bytes, spent: StageSeconds | None)
 def _hold_memory(
     memory: MemoryBudget | None,
     image: ImageFile.ImageFile,
-    decoding: int,
+    source: bytes,
     factor: float,
     target: str,
     options: CompressOptions,
 ) -> AbstractContextManager[None]:
-    """Hold the bytes that the decoder (`decoding`) or the encoder takes at most, beside the source."""
+    """Hold the bytes that the decoder or the encoder takes at most, beside the source."""
     if memory is None:
         return nullcontext()
     width, height = scaled_size(image.size, factor)
     quality = MAX_QUALITY if options.quality == SMART else options.quality
     alpha = image.has_transparency_data and target != "jpeg"
     encoding = min(encoder_bytes(width * height, target=target, quality=quality, alpha=alpha), IMAGE_BYTES)
-    return memory.hold(max(decoding, encoding))
+    return memory.hold(max(decoding_bytes(image, source, factor=factor), encoding))
 
 
 def _may_keep(image: ImageFile.ImageFile, facts: ImageFacts, target: str, options: CompressOptions) -> bool:

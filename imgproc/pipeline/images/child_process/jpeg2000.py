@@ -38,8 +38,11 @@ class Jpeg2000(Jpeg2KImageFile):
         if profile := _icc_profile(header):
             self.info["icc_profile"] = profile
         self._order = _order(header)
-        self.tile_pixels = _tile_pixels(head)
-        self._depths = _depths(head)
+        place = head.find(CODESTREAM)
+        if place < 0:
+            raise SyntaxError("no codestream")
+        self.tile_pixels = _tile_pixels(head, place)
+        self._depths = _depths(head, place)
         if self.mode == "L" and self._depths == [9]:
             self._mode = "I;16"  # Pillow reads 9 bits as black.
 
@@ -66,18 +69,14 @@ def decoder_bytes(image: Any) -> float:
     return pixels * 4 + tile * len(image.getbands()) * SAMPLE_BYTES
 
 
-def _tile_pixels(head: bytes) -> int:
-    """The pixels of a tile (ISO/IEC 15444-1, A.5.1)."""
-    place = head.find(CODESTREAM)
-    if place < 0:
-        raise SyntaxError("no codestream")
+def _tile_pixels(head: bytes, place: int) -> int:
+    """The pixels of a tile (ISO/IEC 15444-1, A.5.1); the codestream begins at `place`."""
     width, height = struct.unpack_from(">II", head, place + 24)
     return int(width * height)
 
 
-def _depths(head: bytes) -> list[int]:
-    """The bits of a sample of each channel (ISO/IEC 15444-1, A.5.1)."""
-    place = head.find(CODESTREAM)
+def _depths(head: bytes, place: int) -> list[int]:
+    """The bits of a sample of each channel (ISO/IEC 15444-1, A.5.1); the codestream begins at `place`."""
     (count,) = struct.unpack_from(">H", head, place + 40)
     return [(bits & 0x7F) + 1 for bits in head[place + 42 : place + 42 + 3 * count : 3]]
 
