@@ -14,6 +14,8 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from imgproc.app import create_app
 from imgproc.cli.process_commands import run_pool, run_sweeper
 from imgproc.core import metric_files
+from imgproc.core.config import Settings
+from imgproc.core.process import yield_to_other_sessions
 from imgproc.db.engine import db
 from imgproc.embedded import ports
 from imgproc.embedded.supervisor import Service
@@ -28,6 +30,7 @@ from imgproc.worker.pool import CONNECTIONS
 
 log = structlog.get_logger(__name__)
 
+WORKER_NICENESS = 10  # of the session of the workers, so that the web process, Redis and the store answer at once
 GUNICORN_SETTINGS = "python:imgproc.server.gunicorn_settings"
 
 
@@ -60,7 +63,7 @@ def of(app: Flask) -> list[Service]:
         return Service(name, command, environ=environ, ready=ready, forked=True, main=main)
 
     return [
-        python("worker", "imgproc", "worker", main=partial(run_pool, workers, settings=settings)),
+        python("worker", "imgproc", "worker", main=partial(_run_pool, workers, settings=settings)),
         python("sweeper", "imgproc", "sweep", "--loop", main=partial(run_sweeper, app, settings=settings)),
         python(
             "web",
@@ -69,6 +72,11 @@ def of(app: Flask) -> list[Service]:
             ready=lambda: ports.is_ready(ports.local_url(settings)),
         ),
     ]
+
+
+def _run_pool(app: Flask, *, settings: Settings) -> None:
+    yield_to_other_sessions(WORKER_NICENESS)
+    run_pool(app, settings=settings)
 
 
 class _Web(WSGIApplication):  # type: ignore[misc]  # gunicorn has no types

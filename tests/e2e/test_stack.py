@@ -102,6 +102,18 @@ def test_workers_give_way_to_the_web_server(stack: Stack) -> None:
     assert {process.nice() for process in stack.children("gunicorn")} == {0}
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not group by session")
+def test_workers_give_way_to_other_sessions(stack: Stack) -> None:
+    """Their session has a lower priority than those of the web server, Redis and the store: `nice` counts within one."""
+    assert {_session_niceness(process) for process in stack.children("-m imgproc worker")} == {"10"}
+    for name in ("gunicorn", "valkey", "rclone"):
+        assert {_session_niceness(process) for process in stack.children(name)} == {"0"}
+
+
+def _session_niceness(process: psutil.Process) -> str:
+    return Path(f"/proc/{process.pid}/autogroup").read_text().split()[-1]
+
+
 def test_accepts_a_hundred_thousand_rows_in_bounded_memory(stack: Stack) -> None:
     """The web process grows by less than 100 MB, and cancelling ends the request with every row in the output."""
     rows = "".join(f'{row}.,SKU {row},"http://127.0.0.1:1/{row}.jpg"\n' for row in range(1, 100_001))
