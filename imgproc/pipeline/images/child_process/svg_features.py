@@ -95,7 +95,10 @@ def _of_sheet(sheet: str) -> Iterator[str]:
 
 
 def _of_block(block: str, before: Collection[str]) -> Iterator[str]:
-    """The features of declarations; one that comes after another of its property has something else to draw."""
+    """The features of a block of declarations, where `before` are the properties that the element sets already.
+
+    A function is no feature if its property is set already: a renderer that does not know it draws the earlier value.
+    """
     declared = set(before)
     for declaration in block.split(";"):
         name, value = (part.strip() for part in declaration.lower().partition(":")[::2])
