@@ -68,4 +68,4 @@ def test_long_work_leaves_the_lock_to_others(database: Path, monkeypatch: pytest
     for _ in range(2):
         with sharing_write_lock():
             pass
-    assert pauses == [pytest.approx(0.3), engine.LONGEST_WAY]
+    assert pauses == [pytest.approx(0.3), engine.LONGEST_PAUSE]
