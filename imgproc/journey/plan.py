@@ -36,7 +36,7 @@ def save_products(services: Services, request_id: str, claim: PlanClaim, lease: 
             lease.check()
             check_stopping()
             planned = [_planned(row) for row in chunk]
-            # No other chunk follows the last one.
+            # A chunk that is not full is the last one, so the lock is free anyway.
             with sharing_write_lock() if len(chunk) == PLAN_CHUNK else nullcontext():
                 requests.add_products(request_id, planned, token=token, lease_seconds=settings.lease_seconds)
                 turns.enqueue_products(release(request_id, window=settings.dispatch_window))
