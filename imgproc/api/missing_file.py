@@ -1,4 +1,4 @@
-"""Explains why a call has no file, by what it has instead."""
+"""Explains why a call has no file: names what it sent instead, and the remedy."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def validate_file(form: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe(upload: Upload, *, most_hosts: int = 0) -> dict[str, Any]:
-    """The JSON of how a file is read, and of its errors; with the hosts of its images, if `most_hosts` is not 0.
+    """The JSON of how a file is read, with its errors, and with up to `most_hosts` hosts of its images.
 
     Raises:
         UnsupportedFile: the file is no table.

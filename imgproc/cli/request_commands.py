@@ -9,7 +9,7 @@ import click
 
 from imgproc.cli import reports
 from imgproc.cli.listing import print_json, print_json_list, print_rows
-from imgproc.cli.server_options import calls_api, console, goes_on
+from imgproc.cli.server_options import calls_api, console, explaining_interrupts
 from imgproc.client import Client, Product, Request, Started
 from imgproc.client.progress import follow
 from imgproc.core.terminal import printable
@@ -32,7 +32,7 @@ def _limit(default: int | None, shown: str) -> Callable[[Callable[..., None]], C
 def status(client: Client, request_id: str, *, watch: bool, as_json: bool) -> None:
     """Show the status and the progress of a request."""
     if watch:
-        with goes_on(request_id):
+        with explaining_interrupts(request_id):
             request = follow(client, request_id, console)
     else:
         request = client.status(request_id)
@@ -108,7 +108,7 @@ def retry(client: Client, request_id: str, *, code: str | None, host: str | None
     if not wait:
         _report(started, "Its failed images are processed again.", as_json=as_json)
         return
-    with goes_on(request_id):
+    with explaining_interrupts(request_id):
         request = follow(client, request_id, console)
     print_json(request.json) if as_json else reports.summarize(request)
     reports.exit_unless_complete(request)

@@ -76,7 +76,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def goes_on(request_id: str) -> Iterator[None]:
+def explaining_interrupts(request_id: str) -> Iterator[None]:
     """After Ctrl-C in the body, say that the request goes on, and how to come back to it."""
     try:
         yield

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from imgproc.cli import reports
 from imgproc.cli.listing import print_json
 from imgproc.cli.result_commands import require_writable, save
-from imgproc.cli.server_options import calls_api, console, goes_on, say
+from imgproc.cli.server_options import calls_api, console, explaining_interrupts, say
 from imgproc.cli.upload_parts import upload_options
 from imgproc.client import Client
 from imgproc.client.progress import follow, is_live
@@ -67,7 +67,7 @@ def submit(
         return
     if not as_json:
         click.echo(printable(accepted.request_id), err=to_stdout)
-    with goes_on(accepted.request_id):
+    with explaining_interrupts(accepted.request_id):
         request = follow(client, accepted.request_id, console)
     if as_json:
         print_json(request.json)

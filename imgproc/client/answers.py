@@ -109,7 +109,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Webhook:
-    """How far the announcement is."""
+    """The delivery of the webhook of a request: its status and its attempts."""
 
     url: str
     status: str

@@ -63,7 +63,7 @@ class ApiError(Exception):
         return "\n".join([self.detail, *lines, *(["  ..."] if self.errors_truncated else [])])
 
     def _says(self, fault: Fault) -> bool:
-        """Whether the detail already states this fault: it is the only one, or one of an option."""
+        """Whether the detail has the text of this fault: as a part for a fault of an option, else as a whole."""
         return fault.detail in self.detail if fault.option else fault.detail == self.detail
 
 

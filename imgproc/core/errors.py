@@ -74,7 +74,7 @@ class InvalidInput(ImgprocError):
 class InvalidCsv(InvalidInput):
     """The file cannot be accepted; `errors` holds at most 100 faults, `truncated` says there are more.
 
-    `header` is the line that is read as the header, or most like one, where the choice of the columns is the fault.
+    If our columns cannot be told from the header, `header` is that line, or the line most like a header.
     """
 
     code = "invalid_csv"

@@ -156,7 +156,7 @@ class Kept:
         self._folder = folder
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics; none, and a line in the log, if the files cannot be read."""
+        """Yield the metrics. If the files cannot be read, log it and yield none."""
         try:
             yield from merged(self._folder)
         except (OSError, RuntimeError, ValueError, struct.error) as error:

@@ -31,7 +31,8 @@ _OWN_SECRET = re.compile(
     r"\b(?:(whsec_)[A-Za-z0-9+/=_-]{20,}|(imgproc_)[A-Za-z0-9_-]{40,}|(share/)[A-Za-z0-9_.-]{80,})"
 )
 
-# Names without punctuation. The first group also matches the end of longer names: X-Amz-Signature, access_token.
+# Compared with a name without its punctuation. The first group also matches the end of longer names: X-Amz-Signature,
+# access_token. The others match whole names only.
 _SECRET_NAME = re.compile(
     r".*(?:token|secret|signature|password|passwd|passphrase|credentials?|apikey|accesskey(?:id)?|privatekey|"
     r"secretkey|sharedkey|authorization|authkey|session(?:id)?|jwt|hmac|otp)"

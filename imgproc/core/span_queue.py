@@ -93,10 +93,10 @@ class _CountingExporter(SpanExporter):
 
 
 class BoundedSession(requests.Session):
-    """Reads the beginning of an answer for a bounded time; a collector could send without an end."""
+    """Reads only the beginning of an answer, for a bounded time, because a collector could send without end."""
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Send a batch; the answer has no body."""
+        """Send a batch. Returns the answer without its body."""
         response = super().send(request, **options | {"stream": True})
         give_up, size = time.monotonic() + ANSWER_SECONDS, 0
         while piece := response.raw.read1(ANSWER_BYTES):

@@ -26,7 +26,7 @@ from imgproc.core.datadir import make_private, make_private_file
 from imgproc.db import migrations, timeouts
 
 SQLITE_BUSY_MS = 30_000
-LONGEST_WAY = 1.0  # seconds for which long work leaves the write lock to others
+LONGEST_PAUSE = 1.0  # seconds for which long work leaves the write lock to others
 FIRST_LOOK, LAST_LOOK = 0.0005, 0.005  # seconds until a look whether the write lock is free; the pauses grow by half
 CONNECTION_PATIENCE = 600.0  # seconds that a thread of a worker waits for one of its process
 POOL_RECYCLE = 1800  # seconds until a connection is replaced; firewalls drop connections that are idle for long
@@ -128,7 +128,7 @@ def single_statement() -> Iterator[Connection]:
 
 
 @contextmanager
-def giving_way() -> Iterator[None]:
+def sharing_write_lock() -> Iterator[None]:
     """After the body, leave the write lock of SQLite to others for as long as the body took, at most a second.
 
     Long work in many transactions would otherwise hold it nearly all the time. PostgreSQL locks only rows.
@@ -136,7 +136,7 @@ def giving_way() -> Iterator[None]:
     started = time.monotonic()
     yield
     if db.engine.dialect.name == "sqlite":
-        time.sleep(min(time.monotonic() - started, LONGEST_WAY))
+        time.sleep(min(time.monotonic() - started, LONGEST_PAUSE))
 
 
 def insert_many(

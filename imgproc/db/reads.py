@@ -83,7 +83,7 @@ def has_ended(request: ProcessingRequest) -> bool:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many there are, and how many of them completed or failed."""
+    """How many products or images a request has, and how many of them completed or failed."""
 
     total: int
     completed: int

@@ -75,7 +75,7 @@ def _step_or_postpone(services: Services, request_id: str) -> None:
     try:
         step(services, request_id)
     except Exception:
-        removal.put_off(request_id)
+        removal.postpone(request_id)
         raise
 
 

@@ -26,7 +26,7 @@ class ImageThreads:
 
     def __init__(self, most: int) -> None:
         self._executor = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="image")
-        self._places = Budget(most)  # in the order they ask; a semaphore's last holder would often be its next
+        self._places = Budget(most)  # given in the order they are asked for, unlike those of a semaphore
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item], *, at_once: int) -> list[Result]:
         """As `map`, but up to `at_once` items at a time, one of them in the calling thread.
@@ -34,7 +34,7 @@ class ImageThreads:
         What the calling thread has bound for its log holds in the other threads, too. After an exception no other item
         begins. It is raised once those that have begun have ended.
         """
-        # Each with a context of its own, because one can be entered by one thread at a time.
+        # Each item has a context of its own, because only one thread at a time can enter a context.
         left = deque((number, item, contextvars.copy_context()) for number, item in enumerate(items))
         results: dict[int, Result] = {}
         raised: list[BaseException] = []

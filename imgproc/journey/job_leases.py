@@ -30,9 +30,10 @@ def product_lease(product_id: int, claim: ProductClaim, *, token: str, settings:
 
 
 def product_seconds(claim: ProductClaim, *, settings: Settings) -> float:
-    """The deadline of a product, in seconds: the time of one image for each round of images made at a time, twice.
+    """The deadline of a product, in seconds.
 
-    In the other half it may wait while other products have all places of the process.
+    `IMAGE_THREADS` images are made at a time, so the images take some rounds. Each round may take the longest time of
+    one image. This is doubled, because other products may hold all places of the process for as long.
     """
     full_rounds = -(-len(claim.images) // settings.image_threads)
     # Add two rounds: one to wait for other workers, one to make the images that they failed to make.

@@ -75,7 +75,7 @@ def plan(services: Services, request_id: str) -> None:
         request_id, token=token, lease_seconds=seconds, most_large=_most_large(services), alone=runs_alone.get()
     )
     if claim is None:
-        requests.step_back(request_id, delay=LARGE_DELAY)
+        requests.postpone(request_id, delay=LARGE_DELAY)
         return
     with (
         tracing.joined(claim.traceparent, "plan", attributes={"imgproc.request_id": request_id}),
@@ -122,7 +122,7 @@ def finalize(services: Services, request_id: str, epoch: int) -> None:
         request_id, epoch=epoch, token=token, lease_seconds=seconds, most_large=most_large, alone=alone
     )
     if claim is None:
-        requests.step_back(request_id, delay=LARGE_DELAY)
+        requests.postpone(request_id, delay=LARGE_DELAY)
         return
     with (
         tracing.joined(claim.traceparent, "finalize", attributes={"imgproc.request_id": request_id}),
@@ -152,7 +152,7 @@ def deliver(services: Services, delivery_id: str) -> None:
         most_of_receiver=settings.deliveries_per_receiver,
     )
     if claim is None:
-        deliveries.step_back(delivery_id, delay=CROWDED_DELAY)
+        deliveries.postpone(delivery_id, delay=CROWDED_DELAY)
         return
     bind_contextvars(request_id=claim.request_id)
     ids = {"imgproc.request_id": claim.request_id, "imgproc.delivery_id": delivery_id}

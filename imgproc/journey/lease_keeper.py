@@ -1,4 +1,4 @@
-"""One thread of a process looks at all its leases: a thread for each took a thirtieth of a small product's time."""
+"""Watches all leases of a process in one thread: a thread for each took a thirtieth of a small product's time."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Keeper:
             try:
                 held.look(time.monotonic())
             except (MemoryError, RuntimeError) as error:  # no memory for a thread; the next look may have it
-                log.warning("lease_look_failed", error=repr(error))
+                log.warning("lease_check_failed", error=repr(error))
 
     def _after_a_pause(self) -> list[Held]:
         with self._changed:

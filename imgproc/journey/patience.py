@@ -1,4 +1,4 @@
-"""Decides what becomes of an image whose host did not serve it: it waits, it uses up an attempt, or it is given up.
+"""Decides about an image that its host did not serve: it waits, it uses up an attempt, or it fails.
 
 A host's trouble is not an attempt. An image waits for it with growing pauses, up to HOST_PATIENCE, or up to
 DEAD_HOST_PATIENCE where the host has never answered.
@@ -37,7 +37,7 @@ class HostUnavailable(ImageError):
     retryable = True
 
 
-def judge(
+def pause_or_error(
     limits: HostLimits, settings: Settings, image: PendingImage, error: ImgprocError, *, claimed_at: datetime
 ) -> HostPause | ImgprocError:
     """A pause if the image must wait for its host; else the error that it failed with."""

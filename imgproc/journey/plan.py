@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from itertools import islice
 
-from imgproc.db.engine import giving_way
+from imgproc.db.engine import sharing_write_lock
 from imgproc.db.transitions import requests
 from imgproc.db.transitions.requests import PlanClaim, PlannedRow
 from imgproc.db.transitions.window import release
@@ -36,7 +36,8 @@ def save_products(services: Services, request_id: str, claim: PlanClaim, lease: 
             lease.check()
             check_stopping()
             planned = [_planned(row) for row in chunk]
-            with giving_way() if len(chunk) == PLAN_CHUNK else nullcontext():  # the last chunk has none after it
+            # A chunk that is not full is the last one, so the lock is free anyway.
+            with sharing_write_lock() if len(chunk) == PLAN_CHUNK else nullcontext():
                 requests.add_products(request_id, planned, token=token, lease_seconds=settings.lease_seconds)
                 turns.enqueue_products(release(request_id, window=settings.dispatch_window))
 

@@ -14,7 +14,7 @@ from imgproc.db.transitions import products
 from imgproc.db.transitions.products import ProductClaim, Waiting
 from imgproc.db.transitions.results import FailedImage, ImageResult, MadeImage, Settled
 from imgproc.journey.image_maker import FailedAttempt, ImageOutcome, failed
-from imgproc.journey.patience import HostPause, HostUnavailable, judge
+from imgproc.journey.patience import HostPause, HostUnavailable, pause_or_error
 from imgproc.journey.services import Services
 
 OUTAGE_DELAY = 5.0  # seconds until work returned by an outage is tried again
@@ -81,7 +81,8 @@ def _sort(services: Services, claim: ProductClaim, outcomes: list[ImageOutcome])
         if isinstance(outcome, ImageResult):
             found.results.append(outcome)
             continue
-        verdict = judge(services.host_limits, settings, outcome.image, outcome.error, claimed_at=claim.claimed_at)
+        image, error = outcome.image, outcome.error
+        verdict = pause_or_error(services.host_limits, settings, image, error, claimed_at=claim.claimed_at)
         if isinstance(verdict, HostPause):
             found.pauses.append(verdict)
         elif isinstance(verdict, InfrastructureError):

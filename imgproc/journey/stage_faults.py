@@ -1,4 +1,4 @@
-"""What an unexpected exception of a stage means for the image: its own fault, and no other's."""
+"""Turns an unexpected exception of a stage into the error of one image, so that no other image fails."""
 
 from __future__ import annotations
 

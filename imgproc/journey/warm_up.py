@@ -19,16 +19,16 @@ from imgproc.db import reads
 from imgproc.db.transitions import deliveries, finalization, products, requests, window
 from imgproc.journey import turns
 
-NOBODY = str(uuid.UUID(int=0))  # of no request and no delivery
+NO_ID = str(uuid.UUID(int=0))  # of no request and no delivery
 NO_PRODUCT = 0
 LEASE: Any = {"token": "", "lease_seconds": 1}
 
 
 @cache
 def warm_up() -> None:
-    """Run what the jobs run, for rows that do not exist; changes nothing. Done once in a process.
+    """Run the statements of the jobs, once in a process, for rows that do not exist. Changes nothing.
 
-    It needs the context of the app. While the database is away, it does less.
+    It needs the context of the app. While the database is away, statements may stay uncompiled.
     """
     for transition in _transitions():
         with suppress(DBAPIError, LeaseLost):
@@ -37,16 +37,16 @@ def warm_up() -> None:
 
 def _transitions() -> list[Callable[[], object]]:
     return [
-        partial(requests.claim_plan, NOBODY, **LEASE),
-        partial(requests.add_products, NOBODY, [], **LEASE),
-        partial(window.release, NOBODY, window=1),
-        partial(requests.mark_planned, NOBODY, token=""),
+        partial(requests.claim_plan, NO_ID, **LEASE),
+        partial(requests.add_products, NO_ID, [], **LEASE),
+        partial(window.release, NO_ID, window=1),
+        partial(requests.mark_planned, NO_ID, token=""),
         partial(products.claim, NO_PRODUCT, **LEASE),
         partial(products.finish, NO_PRODUCT, [], token="", window=1),
-        partial(finalization.elect_finalizer, NOBODY),
-        partial(finalization.claim_finalize, NOBODY, epoch=0, **LEASE),
-        partial(reads.get_request, NOBODY),
-        partial(list, reads.every_output(NOBODY)),
-        partial(deliveries.claim, NOBODY, **LEASE),
-        partial(turns.turn_of, NOBODY),
+        partial(finalization.elect_finalizer, NO_ID),
+        partial(finalization.claim_finalize, NO_ID, epoch=0, **LEASE),
+        partial(reads.get_request, NO_ID),
+        partial(list, reads.every_output(NO_ID)),
+        partial(deliveries.claim, NO_ID, **LEASE),
+        partial(turns.turn_of, NO_ID),
     ]

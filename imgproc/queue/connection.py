@@ -81,7 +81,7 @@ def redis_errors() -> Iterator[None]:
 
 
 def takes_no_writes(error: RedisError) -> bool:
-    """Whether Redis refuses every write: its memory or its disk is full, it is a replica, or has too few of them."""
+    """Whether Redis refuses every write: its memory or disk is full, it is a replica, or it has too few replicas."""
     return isinstance(error, OutOfMemoryError | ReadOnlyError) or NO_WRITES.search(str(error)) is not None
 
 

@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from imgproc.queue import presence
 from imgproc.queue.calls import JobName, job_id
 from imgproc.queue.connection import redis_client, redis_errors
-from imgproc.queue.fair_order import EVERY_LIST, Turn, rings_key
+from imgproc.queue.fair_order import EVERY_LIST, Turn, owners_key
 from imgproc.queue.rq_classes import JobQueue
 
 EXPRESS = "express"  # plans, products and finalizations of small files, and the beginning of large ones
@@ -30,7 +30,7 @@ NO_TIMEOUT = -1  # RQ sets no time limit: the deadline of the lease limits a job
 RUNNING_MARKER = "imgproc:running"
 KEY_TYPES = {
     **{f"rq:queue:{name}": "list" for name in QUEUES},
-    **{rings_key(name): "zset" for name in QUEUES},
+    **{owners_key(name): "zset" for name in QUEUES},
     **{f"rq:workers:{name}": "set" for name in QUEUES},
     "rq:queues": "set",
     "rq:workers": "set",
@@ -92,7 +92,7 @@ def length_of(queue: str, *, client: Redis) -> int:
 
 def _every_list(client: Redis, queue: str, command: str, *arguments: int) -> list[Any]:
     """The replies of a command for every list of jobs of a queue."""
-    keys = f"rq:queue:{queue}", rings_key(queue)
+    keys = f"rq:queue:{queue}", owners_key(queue)
     with redis_errors():
         found: list[Any] = client.eval(EVERY_LIST, len(keys), *keys, command, *arguments)
         return found

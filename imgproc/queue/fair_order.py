@@ -1,11 +1,11 @@
 """The order of the jobs of one queue: owners take turns, then the flows of an owner, then the oldest job of a flow.
 
 A new job goes to a list, as RQ writes it, which wakes a waiting worker. The script that takes a job first sorts the
-list into flows. A flow is a request of an owner, or a receiver of webhooks. Each ring is a sorted set of those that
-have jobs, by how often they have been served, so every take costs the same however much waits. A job says its turn in
-its description; one without a turn belongs to no owner.
+list into flows. A flow is a request of an owner, or a receiver of webhooks. A ring is a sorted set of the owners that
+have jobs, or of the flows of one owner, by how often they have been served. So every take costs the same however much
+waits. A job says its turn in its description; one without a turn belongs to no owner.
 
-Redis may lose any of these keys: what no ring leads to is not waiting, and the sweeper enqueues it again.
+Redis may lose any of these keys: a job that no ring leads to counts as lost, and the sweeper enqueues it again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Turn:
         return f"{self.flow} {self.owner}"
 
 
-def rings_key(queue: str) -> str:
+def owners_key(queue: str) -> str:
     """The sorted set of the owners with jobs; the keys of their flows and jobs begin with it and a space."""
     return f"imgproc:turns:{queue}"
 
@@ -86,8 +86,8 @@ local function turn_of(id)
   return flow or '-', owner or ''
 end
 
--- Whoever comes back to a ring stands just behind the one that is next, so that a trickle of jobs does not
--- overtake a backlog for ever.
+-- A member that comes back to a ring gets the place just behind the next one, so that an owner with few jobs at a
+-- time does not overtake one with many each time.
 local function join(ring, member)
   local next = ask('ZRANGE', ring, 0, 0, 'WITHSCORES') or {{}}
   return put('ZADD', ring, 'NX', next[2] and next[2] + 1 or 0, member)

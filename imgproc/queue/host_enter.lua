@@ -21,7 +21,7 @@ local function line(reason)
   return { 'wait', tostring(s.line_at - now), reason }
 end
 
--- Seconds until the first permit is likely to be free; how long a host takes that never answered, nobody knows.
+-- Seconds until the first permit is likely to be free. A host that never answered has no known latency.
 local function until_a_permit()
   if s.answered == 0 then
     return math.max(0.01, math.min(0.1, 0.1 * (now - s.asked_at)))

@@ -16,7 +16,7 @@ local LEAST_LATENCY = 0.05           -- seconds
 local UNLIMITED = 1e6
 local MOST_DOUBT, LESS_DOUBT = 2, 0.05 -- refusals with a full window until the rate is blamed; less for each served
 local FIRST_PAUSE, LONGEST_PAUSE, PAUSE_SHARE = 0.5, 60, 0.25 -- seconds; of the time for which the host has refused
-local QUIET = 180                    -- seconds without a request after which an outage begins anew
+local QUIET = 180                    -- seconds since the last refusal after which the next one begins a new outage
 local PROVEN = 16                    -- served requests until connections are kept alive
 local DISTRUST = 600                 -- seconds without kept connections after the host refused one
 

@@ -22,11 +22,11 @@ from rq.timeouts import JobTimeoutException
 
 from imgproc.queue.calls import BY_PATH, MAX_CALL_BYTES, ForbiddenJob, job_id, read_call
 from imgproc.queue.connection import redis_errors, takes_no_writes
-from imgproc.queue.fair_order import TAKE, rings_key
+from imgproc.queue.fair_order import TAKE, owners_key
 
 __all__ = ["AllowedJob", "JobQueue", "JobTimeoutException", "drop_forged_keys"]
 
-TURN_ROUND = 8  # every so many dequeues a worker begins with its last queue, so that none waits for ever
+TURN_ROUND = 8  # every so many dequeues a worker begins with its last queue, so that none waits forever
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +105,7 @@ class JobQueue(Queue):
 
     def take(self, connection: Redis, *new_id: bytes) -> AllowedJob | None:
         """The job whose turn it is, or None; `new_id` was taken from the list, and gets its place first."""
-        keys = self.key, rings_key(self.name)
+        keys = self.key, owners_key(self.name)
         limits = AllowedJob.redis_job_namespace_prefix, MAX_CALL_BYTES
         while taken := connection.eval(TAKE, len(keys), *keys, *limits, *new_id):
             (taken_id, call), new_id = taken, ()

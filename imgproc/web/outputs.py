@@ -50,7 +50,7 @@ def get_output(key: str) -> Response:
     if extension == "csv":
         response.headers |= CSV_HEADERS
     if response.status_code == HTTPStatus.PARTIAL_CONTENT:
-        _hand_over(response)
+        _let_server_send(response)
     if not (response.mimetype or "").startswith("image/"):
         response.headers["Content-Disposition"] = "attachment"
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -59,7 +59,7 @@ def get_output(key: str) -> Response:
     return response
 
 
-def _hand_over(response: Response) -> None:
+def _let_server_send(response: Response) -> None:
     """Let the server send a range of the file, as it sends whole files, instead of this thread.
 
     A slow client would hold the thread. The server's `wsgi.file_wrapper` (PEP 3333) sends from the position of the

@@ -1,6 +1,6 @@
-"""One image: the original and the rendition over each other, and their bytes, which this server passes on.
+"""The page of one image: the original and the rendition over each other.
 
-The buckets may be at hosts that the browser cannot reach, and the originals are private.
+This server passes their bytes on, because browsers may not reach the hosts of the buckets, and originals are private.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pages of one request: how far it is, its pictures and failures, its products, its webhooks, its file."""
+"""The pages of one request: its progress, its pictures and failures, its products, its webhooks, its file."""
 
 from __future__ import annotations
 

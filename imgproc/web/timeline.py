@@ -1,4 +1,4 @@
-"""What one image took, stage by stage, as a bar to be drawn."""
+"""The time that each stage of one image took, as a bar to be drawn."""
 
 from __future__ import annotations
 

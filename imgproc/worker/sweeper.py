@@ -119,7 +119,7 @@ def sweep(*, expire_leases: bool = True) -> None:
         _elect_finalizers,
         partial(_enqueue_finalizers, queued),
         partial(
-            _put_off_deliveries,
+            _postpone_deliveries,
             most_of_owner=settings.deliveries_at_once,
             most_of_receiver=settings.deliveries_per_receiver,
         ),
@@ -200,10 +200,10 @@ def _due_deliveries() -> Select[Any]:
     return due.order_by(WebhookDelivery.next_attempt_at).limit(BATCH)
 
 
-def _put_off_deliveries(**most: int) -> None:
+def _postpone_deliveries(**most: int) -> None:
     """Keep the webhooks of one owner, or to one receiver, from crowding out the others in this pass."""
     for _ in range(CROWDS):
-        if delivery_crowds.put_off(**most, delay=CROWD_DELAY, limit=BATCH) < BATCH // 2:
+        if delivery_crowds.postpone(**most, delay=CROWD_DELAY, limit=BATCH) < BATCH // 2:
             return
 
 

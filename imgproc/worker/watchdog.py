@@ -1,4 +1,4 @@
-"""Ends a worker that is stuck in a C call which holds the GIL, because no thread of its own can.
+"""Ends a worker that is stuck in a C call which holds the GIL, so that none of its own threads can end it.
 
 Each worker has a thread that counts in memory shared with the pool's process. If the count stands still, no Python code
 runs in the worker, and the pool measures for how long. Only time counts in which the worker computed, or in which all

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from imgproc.journey.warm_up import NO_PRODUCT, NOBODY
+from imgproc.journey.warm_up import NO_ID, NO_PRODUCT
 
 FOLDER = "CHAOS_TRAPS"
 
@@ -24,7 +24,7 @@ def arm(module: ModuleType, name: str) -> None:
     trap = Path(os.environ[FOLDER]) / name
 
     def step(*arguments: Any, **options: Any) -> Any:
-        if arguments[:1] not in ((NOBODY,), (NO_PRODUCT,)):
+        if arguments[:1] not in ((NO_ID,), (NO_PRODUCT,)):
             trigger(trap)
         return function(*arguments, **options)
 

@@ -133,7 +133,7 @@ def test_names_what_a_role_lacks(
 
 @on_postgresql
 def test_names_too_few_connections(app: Flask, environ: Environ) -> None:
-    """One pool beside one web process must find a connection each time."""
+    """A pool and a web process together may open more connections than the server allows."""
     url = db.engine.url.render_as_string()
     found = said_with(environ, database_checks.check, DATABASE_URL=url, WORKERS="100", WORKER_PROCESSES="40")
     assert "may take 218: raise max_connections, lower WORKER_PROCESSES, or put PgBouncer in front." in found

@@ -109,7 +109,7 @@ def test_a_missing_file_is_a_wrong_usage(environ: dict[str, str], tmp_path: Path
     ],
 )
 def test_a_misspelt_name_is_a_wrong_usage(environ: dict[str, str], words: list[str], said: str) -> None:
-    """The line has the nearest name."""
+    """The error names the nearest command or option, if one is near."""
     failed = run(*words, environ=environ)
     assert (failed.returncode, said in failed.stderr) == (2, True), failed.stderr
 

@@ -11,7 +11,7 @@ from redis import Redis
 from imgproc.core.config import load_settings
 from imgproc.core.errors import DownloadError, HostWait
 from imgproc.db.transitions.products import PendingImage, RefusedImage
-from imgproc.journey.patience import HostPause, judge
+from imgproc.journey.patience import HostPause, pause_or_error
 from imgproc.pipeline.http.host_gate import Answer, Trouble
 from imgproc.queue.host_limits import HostLimits
 from tests.support.host_simulation import Model, Outcome, Simulation
@@ -81,7 +81,7 @@ def test_finds_what_a_host_allows(redis: Redis, make: Callable[[], Model], allow
 
 
 def test_a_refusal_that_costs_much_is_made_seldom(redis: Redis) -> None:
-    """A host that allows 10 in a second punishes each refusal with 10 s: soon it has no more reason to."""
+    """A host that allows 10 requests a second refuses all for 10 s after each one too many: soon none is too many."""
     result = Simulation(redis, tells(SlidingWindow(10), penalty=10), images=IMAGES, contenders=32).run()
     assert len(result.served) == IMAGES
     assert result.requests_per_image <= 1.05
@@ -189,7 +189,7 @@ def test_only_an_image_that_its_host_refuses_alone_has_growing_pauses(redis: Red
     error = DownloadError("busy", code="http_503", retryable=True, trouble="busy")
     error.host = "shop:443"
     image = PendingImage(1, 1, "https://shop/a.jpg", refusals=7)
-    pause = judge(gate, load_settings({}), image, error, claimed_at=datetime.now(timezone.utc))
+    pause = pause_or_error(gate, load_settings({}), image, error, claimed_at=datetime.now(timezone.utc))
     assert isinstance(pause, HostPause)
     assert pause.refused == RefusedImage(1, host_answered=True, host_serves=serves)
     assert (pause.seconds > 40) == serves

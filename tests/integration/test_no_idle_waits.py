@@ -16,7 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from imgproc.app import create_app
 from imgproc.core.config import UNSET_SETTINGS, load_settings
-from imgproc.db.engine import db, giving_way
+from imgproc.db.engine import db, sharing_write_lock
 from imgproc.db.models import Base, ProcessingRequest
 from imgproc.db.transitions import deliveries, finalization, products, requests
 from imgproc.journey import plan, warm_up
@@ -26,7 +26,7 @@ from tests.support.csv_files import csv_of
 from tests.support.image_host import ImageHost
 from tests.support.store_operations import make_store
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
+NO_ID = "00000000-0000-0000-0000-000000000000"
 LEASE: Any = {"token": "t", "lease_seconds": 30}
 
 
@@ -53,10 +53,10 @@ def test_a_warm_process_compiles_no_claim(monkeypatch: pytest.MonkeyPatch) -> No
         real(self, *arguments, **options)
 
     monkeypatch.setattr(SQLCompiler, "__init__", counted)
-    assert requests.claim_plan(NOBODY, **LEASE) is None
+    assert requests.claim_plan(NO_ID, **LEASE) is None
     assert products.claim(1, **LEASE) is None
-    assert finalization.claim_finalize(NOBODY, epoch=1, **LEASE) is None
-    assert deliveries.claim(NOBODY, **LEASE) is None
+    assert finalization.claim_finalize(NO_ID, epoch=1, **LEASE) is None
+    assert deliveries.claim(NO_ID, **LEASE) is None
     assert compiled == []
 
 
@@ -102,10 +102,10 @@ def test_a_plan_only_pauses_before_more_rows(
 
     def counted() -> AbstractContextManager[None]:
         ways.append("way")
-        return giving_way()
+        return sharing_write_lock()
 
     monkeypatch.setattr(plan, "PLAN_CHUNK", 2)
-    monkeypatch.setattr(plan, "giving_way", counted)
+    monkeypatch.setattr(plan, "sharing_write_lock", counted)
     submit(csv_of(*[f"{shop.url}/chelsea.jpg"] * rows))
     work(most=1)
     assert (len(ways), row(ProcessingRequest).planned_at is not None) == (pauses, True)

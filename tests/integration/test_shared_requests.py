@@ -134,7 +134,7 @@ def test_a_link_ends_at_its_expiry_and_with_its_request(shop: ImageHost) -> None
 
 @on_one_database
 def test_a_made_up_link_is_answered_as_a_revoked_one(shop: ImageHost) -> None:
-    """Word for word, whatever is wrong with it; the browser's page says what to do."""
+    """The answers are the same, whatever is wrong with the link; the browser's page says what to do."""
     request_id = made(shop)
     token = shared(request_id).rpartition("/")[2]
     body, _, signature = token.rpartition(".")

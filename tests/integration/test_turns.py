@@ -12,7 +12,7 @@ from imgproc.db.transitions import window
 from imgproc.journey import turns
 from imgproc.queue import enqueue
 from imgproc.queue.connection import redis_client
-from imgproc.queue.fair_order import MAX_SORTED_IDS, Turn, rings_key
+from imgproc.queue.fair_order import MAX_SORTED_IDS, Turn, owners_key
 from imgproc.queue.rq_classes import TURN_ROUND, JobQueue
 from tests.integration.driver import planned, queued_jobs
 
@@ -161,9 +161,9 @@ def test_enqueues_products_while_the_database_is_down(monkeypatch: pytest.Monkey
 
 
 FORGED = {
-    "a ring of owners": rings_key("bulk"),
-    "a ring of requests": f"{rings_key('bulk')} owner",
-    "the jobs of a request": f"{rings_key('bulk')} owner large",
+    "a ring of owners": owners_key("bulk"),
+    "a ring of requests": f"{owners_key('bulk')} owner",
+    "the jobs of a request": f"{owners_key('bulk')} owner large",
 }
 
 

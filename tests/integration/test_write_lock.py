@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from imgproc.app import create_app
 from imgproc.core.config import UNSET_SETTINGS, load_settings
 from imgproc.db import engine
-from imgproc.db.engine import SQLITE_BUSY_MS, db, giving_way, single_statement
+from imgproc.db.engine import SQLITE_BUSY_MS, db, sharing_write_lock, single_statement
 
 
 @pytest.fixture
@@ -66,6 +66,6 @@ def test_long_work_leaves_the_lock_to_others(database: Path, monkeypatch: pytest
     monkeypatch.setattr(engine.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(engine.time, "sleep", pauses.append)
     for _ in range(2):
-        with giving_way():
+        with sharing_write_lock():
             pass
-    assert pauses == [pytest.approx(0.3), engine.LONGEST_WAY]
+    assert pauses == [pytest.approx(0.3), engine.LONGEST_PAUSE]

@@ -125,8 +125,8 @@ def test_reads_the_colours_of_a_file_without_nclx(codes: tuple[int, int], limits
         pytest.param(b"junk" * 99, UNCHANGED, id="junk"),
     ],
 )
-def test_a_profile_counts_more(profile: bytes, expected: tuple[int, ...]) -> None:
-    """A profile of another kind of picture does not."""
+def test_a_profile_takes_precedence(profile: bytes, expected: tuple[int, ...]) -> None:
+    """A profile of another kind of picture is ignored."""
     assert np.abs(np.array(colours(avif(icc_profile=profile))) - expected).max() <= 3
 
 

@@ -44,7 +44,7 @@ def test_a_jpeg_without_its_end_is_made_at_every_scale(scale: float) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("missing", [8, 30, 300])
 def test_a_jpeg_that_lacks_more_is_truncated(kind: str, missing: int) -> None:
-    """The last blocks would be made up."""
+    """A decoder would make up the missing blocks."""
     error = refused(KINDS[kind][:-missing])
     assert error.code == "truncated_image"
     assert "ends too early" in error.detail

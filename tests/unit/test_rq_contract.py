@@ -19,7 +19,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 from imgproc.queue import presence
 from imgproc.queue.calls import JobName, read_call
 from imgproc.queue.enqueue import KEY_TYPES, NO_TIMEOUT, QUEUES
-from imgproc.queue.fair_order import rings_key
+from imgproc.queue.fair_order import owners_key
 from imgproc.queue.rq_classes import AllowedJob, JobQueue
 from imgproc.worker.pool import Pool
 from imgproc.worker.preloaded_worker import PreloadedWorker
@@ -180,7 +180,7 @@ def test_rq_uses_the_keys_whose_types_we_guard() -> None:
     """These are the Redis keys that all workers share."""
     by_queue = {WORKERS_BY_QUEUE_KEY % name for name in QUEUES}
     queues = {Queue(name, connection=Redis()).key for name in QUEUES}
-    rings = {rings_key(name) for name in QUEUES}
+    rings = {owners_key(name) for name in QUEUES}
     of_rq = {REDIS_WORKER_KEYS, Queue.redis_queues_keys, *by_queue, *queues, *rings}
     assert KEY_TYPES.keys() == of_rq | presence.KEY_TYPES.keys()
 

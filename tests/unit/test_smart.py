@@ -100,9 +100,9 @@ def test_is_never_larger_than_plain(source: bytes, target: str) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("target", ["jpeg", "webp", "avif"])
 def test_photographs_are_smaller_and_look_no_worse(target: str, tmp_path: Path) -> None:
-    """Each scores at most two points below its plain rendition, and a JPEG no lower; on average none does.
+    """Each scores at most two points below its plain rendition, a JPEG not below it; on average the score is not lower.
 
-    A plain JPEG has Huffman tables of its own; so the bytes are compared with those of the usual tables, for each.
+    The bytes of each JPEG are compared with those of a JPEG with the standard Huffman tables, which plain ones lack.
     """
     gains, sizes = [], []
     for name in PHOTOGRAPHS:

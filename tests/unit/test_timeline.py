@@ -1,4 +1,4 @@
-"""The times of the stages of an image: without those inside, and as a bar of the pages."""
+"""The times of the stages of an image: each without the stages inside it, and drawn as a bar on the pages."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ _CLAIM = Batch(_CLAIM_DUE)
 _LOCKED_CLAIM = Batch(sa.select(sa.func.pg_advisory_xact_lock(CLAIMS_LOCK).label("locked")), _CLAIM_DUE)
 
 
-def step_back(delivery_id: str, *, delay: float) -> None:
+def postpone(delivery_id: str, *, delay: float) -> None:
     """Delay a due delivery that could not be claimed by `delay` seconds, so that not every sweep enqueues it."""
     statement = (
         sa.update(WebhookDelivery)

@@ -13,7 +13,7 @@ from imgproc.db.transitions.deliveries import is_due
 WINDOW = 16  # due deliveries of an owner per one being sent; a fast receiver empties such a window in a second
 
 
-def put_off(*, most_of_owner: int, most_of_receiver: int, delay: float, limit: int) -> int:
+def postpone(*, most_of_owner: int, most_of_receiver: int, delay: float, limit: int) -> int:
     """Delay deliveries of which an owner or a receiver has too many among the first `limit` due ones. Returns how many.
 
     Without this a sweep might see only the webhooks of one owner, or of many owners to one receiver that never answers.

@@ -67,7 +67,7 @@ def due(*, limit: int) -> list[str]:
         return list(connection.execute(statement).scalars())
 
 
-def put_off(request_id: str) -> None:
+def postpone(request_id: str) -> None:
     """Delay a removal whose step failed: by 2, 4, 8 … seconds, at most an hour.
 
     It is never given up, because the caller was told that everything is deleted.

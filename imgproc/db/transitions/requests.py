@@ -198,7 +198,7 @@ def return_lease(request_id: str, *, token: str, delay: float) -> None:
         connection.execute(statement)
 
 
-def step_back(request_id: str, *, delay: float) -> None:
+def postpone(request_id: str, *, delay: float) -> None:
     """Delay the plan or the finalization of a large file that could not be claimed by `delay` seconds."""
     until = ProcessingRequest.lease_until
     is_due = sa.and_(ProcessingRequest.lease_token.is_(None), sa.or_(until.is_(None), until < db_now()))

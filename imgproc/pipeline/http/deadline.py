@@ -71,7 +71,7 @@ _timer = _Timer()
 
 
 def _reset() -> None:
-    """Replace the timer in a forked child: it has the parent's heap, and a lock in any state, but no thread."""
+    """Replace the timer in a forked child: it has no thread there, its lock may be held, its heap is the parent's."""
     global _timer  # noqa: PLW0603 - one per process
     _timer = _Timer()
 

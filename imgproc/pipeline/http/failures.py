@@ -44,7 +44,8 @@ class NoDNSAnswer(TimeoutError):
 TEMPORARY_DNS = {socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 NO_DNS = "could not be looked up, because DNS did not answer; check its name servers, or try again later"
 
-# The exception beneath, its code, the end of a sentence about the host, retryable, trouble. The first match counts.
+# The kind of a cause, the code, the sentence without the host that begins it, `retryable` and `trouble` of a `Failure`.
+# The first match counts.
 _FAILURES: tuple[tuple[type[BaseException], str, str, bool, Trouble | None], ...] = (
     (NoDNSAnswer, "timeout", NO_DNS, True, Trouble.AWAY),
     (Unreachable, "timeout", "did not accept a connection in time; check that it is up", True, Trouble.AWAY),

@@ -73,7 +73,7 @@ class OpenGate:
 
     @contextmanager
     def visit(self, host: str, *, again: bool) -> Iterator[Visit]:  # noqa: ARG002 - the protocol's signature
-        """Let the request through."""
+        """Let every request through at once."""
         yield _Unlimited()
 
 

@@ -109,7 +109,7 @@ WALLS = (
     ),
 )
 
-# Accounts and set-ups that serve nobody, or not us.
+# Suspended accounts, and configurations that serve no one or refuse us.
 SUSPENDED = Rule(
     sign(r"account (?:has been |is )?suspended|domain (?:is )?suspended"),
     None,

@@ -24,7 +24,7 @@ from imgproc.pipeline.http.deadline import Deadline
 from imgproc.pipeline.http.failures import NETWORK_ERRORS, causes_of
 from imgproc.pipeline.http.host_gate import Answer, HostGate, OpenGate, Trouble, Visit
 from imgproc.pipeline.http.request_headers import USER_AGENT
-from imgproc.pipeline.http.tls_trust import Trust, blind_context
+from imgproc.pipeline.http.tls_trust import Trust, unverified_context
 from imgproc.pipeline.http.urls import PORTS
 
 SHORT_BODY_BYTES = 4096
@@ -139,7 +139,7 @@ class GuardedSession:
 
     def _certificate(self, url: Url) -> bytes:
         """The certificate that the host shows, in DER. Nothing is sent over this connection."""
-        pool = self._pools.pool_classes_by_scheme["https"](url.host, url.port, ssl_context=blind_context())
+        pool = self._pools.pool_classes_by_scheme["https"](url.host, url.port, ssl_context=unverified_context())
         connection: Any = pool._new_conn()
         try:
             connection.connect()

@@ -38,7 +38,7 @@ def direct_form(url: str) -> DirectLink | None:
 
 
 def is_of_service(host: str) -> bool:
-    """Whether some links of the host are share links."""
+    """Whether the host belongs to a service whose share links we know."""
     return _service_of(host.lower()) is not None
 
 

@@ -87,7 +87,7 @@ class Trust:
         return made
 
 
-def blind_context() -> ssl.SSLContext:
+def unverified_context() -> ssl.SSLContext:
     """A context that accepts any certificate, to read it. Nothing may be sent over its connections."""
     context = create_urllib3_context(cert_reqs=ssl.CERT_NONE)
     context.check_hostname = False

@@ -25,7 +25,7 @@ def any_unshareable(text: str) -> bool:
 
 
 def has_rules(host: str) -> bool:
-    """Whether some links of the host serve no picture."""
+    """Whether we know links of the host that serve no picture."""
     return bool(_rules_of(host.lower()))
 
 

@@ -139,7 +139,7 @@ def _hold_memory(
     target: str,
     options: CompressOptions,
 ) -> AbstractContextManager[None]:
-    """Hold the bytes that the decoder or the encoder takes at most, beside the source."""
+    """Reserve the most bytes that the decoder or the encoder may take, without those of the source."""
     if memory is None:
         return nullcontext()
     width, height = scaled_size(image.size, factor)

@@ -1,4 +1,4 @@
-"""Kinds of files that are not read, as data: what each is called, and the click that mends it."""
+"""Kinds of files that are not read, as data: what each is called, and how to export it as one that is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Opens WebPs as Chromium shows them: of an animation the first frame, without a profile, clear around a small one."""
+"""Opens WebPs as Chromium shows them.
+
+Of an animation it shows the first frame and ignores the colour profile. Around a frame smaller than the canvas, the
+picture is transparent.
+"""
 
 from __future__ import annotations
 

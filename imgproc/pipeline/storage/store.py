@@ -220,9 +220,9 @@ class Store:
             return all(emptied)
 
     def prepare(self) -> None:
-        """Make the clients of small objects where keys are given: processes forked later share 8 MB, and begin sooner.
+        """Make the clients of small objects before processes are forked, which then share 8 MB and start faster.
 
-        Other credentials may come over a connection, which no two processes may use.
+        No-op without configured keys: other credentials may come over a connection, and processes cannot share one.
         """
         if self._has_keys:
             self._clients.get()

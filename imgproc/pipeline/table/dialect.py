@@ -28,7 +28,7 @@ _EXCEL_HINT = re.compile(r"sep=(.)\s*", re.I)
 
 
 def is_blank(cells: Sequence[str]) -> bool:
-    """Whether a record is empty: a spreadsheet writes delimiters alone for an empty line, DOS a Ctrl-Z at the end."""
+    """Whether a record is empty: a spreadsheet writes an empty line as delimiters, and DOS ends a file by Ctrl-Z."""
     return not "".join(cells).strip("\x1a \t\r\n\f\v\xa0\u3000\ufeff")
 
 

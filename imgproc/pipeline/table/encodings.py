@@ -16,7 +16,7 @@ from imgproc.pipeline.table.kinds import SAVE_AS_CSV, refuse_other_kinds
 from imgproc.pipeline.table.letters import LANGUAGES
 from imgproc.pipeline.table.marks import unicode_of
 from imgproc.pipeline.table.notes import Notes
-from imgproc.pipeline.table.signs import UNREADABLE, are_telling
+from imgproc.pipeline.table.signs import UNREADABLE, has_only_usual_signs
 from imgproc.pipeline.table.text import invalid_csv
 
 SAMPLE_BYTES = 64 * 1024
@@ -111,7 +111,7 @@ def _is_likely_utf8(stream: BinaryIO, start: int) -> bool:
     if not any(_UNSEEN.sub(b"", cell).strip(_ASCII_BYTES) for cell in found.utf8):
         return True  # nothing but marks, where files were appended to each other, and spaces
     utf8 = score_utf8(found.utf8)
-    margin = 0.0 if all(are_telling(utf8.read(word)) for word in tokens(found.utf8)) else UTF8_MARGIN
+    margin = 0.0 if all(has_only_usual_signs(utf8.read(word)) for word in tokens(found.utf8)) else UTF8_MARGIN
     return all(utf8.score - margin >= each.score for each in readings(found.utf8, found.present))
 
 
@@ -147,8 +147,8 @@ def _is_close(best: Reading, rival: Reading, words: list[bytes]) -> bool:
     if not differing:
         return False
     margin = max(FIRST_MARGIN - LESS_A_WORD * (len(differing) - 1), LEAST_MARGIN)
-    are_signs = all(are_telling(best.read(word)) and not are_telling(rival.read(word)) for word in differing)
-    if are_signs:
+    read = ((best.read(word), rival.read(word)) for word in differing)
+    if all(has_only_usual_signs(ours) and not has_only_usual_signs(other) for ours, other in read):
         margin = SIGNS_MARGIN
     if best.score - rival.score < margin:
         return True

@@ -16,7 +16,7 @@ from imgproc.pipeline.table.signs import UNREADABLE, script
 _URL = re.compile(rb"https?://[^\s|]*?(?=[\x80-\xff]{0,3}(?:[\s|]|$))", re.I)
 _DIGITS = re.compile(rb"[0-9]+")
 UNLIKELY = -1e6
-_BEST_GROUPS = 10  # that are scored language by language
+_BEST_GROUPS = 10  # encodings that are scored language by language; a rough score drops the others
 # The likelihood that a run of characters beyond ASCII ends, touches a small Latin letter or digit, is a single one.
 _END, _TOUCHING, _LONELY = -1.0, -3.0, -4.0
 _NO_WORD = -6.0  # of a text in which no two letters of its script stand side by side
@@ -47,7 +47,7 @@ def tokens(cells: Iterable[bytes]) -> list[bytes]:
 
 
 def readings(cells: Iterable[bytes], present: Iterable[int]) -> list[Reading]:
-    """The readings of cells, the most likely first. Those that read all `present` bytes alike are one."""
+    """The readings of cells, the most likely first. Encodings that decode all `present` bytes alike count as one."""
     words = tokens(cells)
     found = [_wide(words, codec) for codec in WIDE]
     found += _narrow(words, bytes(sorted(present)))

@@ -33,7 +33,7 @@ Columns = tuple[Sequence[str], Sequence[str], Sequence[str], Iterable[Sequence[s
 
 @dataclass(frozen=True)
 class PlainRows:
-    """Good rows in a sequence; the first has number `row` on line `line`. `cells` are URLs separated by commas."""
+    """Consecutive good rows. The first is row number `row` on line `line`. `cells` are URLs separated by commas."""
 
     row: int
     line: int
@@ -107,7 +107,7 @@ class PlainReader:
         images = len(cells) + commas
         if max(map(len, cells)) > self._max_cell_chars or _may_be_unshareable(urls, images):
             return None
-        if _needs_a_look(block, images, urls, serials, names):
+        if _has_odd_cells(block, images, urls, serials, names):
             return None
         line = lines.number + 1
         if not seen.note_rising(serials, line):
@@ -122,7 +122,7 @@ def _may_be_unshareable(urls: str, images: int) -> bool:
     return (not start or urls.count(start) != images or has_rules(start.split("/")[2])) and any_unshareable(urls)
 
 
-def _needs_a_look(block: str, images: int, urls: str, serials: Sequence[str], names: Sequence[str]) -> bool:
+def _has_odd_cells(block: str, images: int, urls: str, serials: Sequence[str], names: Sequence[str]) -> bool:
     """Whether a cell has a URL too many, an invisible character, an error of a formula, or a date."""
     if any("-" in "\n".join(cells) and any(map(is_made_date, cells)) for cells in (serials, names)):
         return True

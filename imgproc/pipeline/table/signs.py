@@ -67,8 +67,8 @@ def score_after(sign: str, after: str) -> float:
     return 0.0 if after in _SIGNS.get(sign, _OTHER)[2] else MISPLACED
 
 
-def are_telling(word: str) -> bool:
-    """Whether all that a word has beyond ASCII are signs where only signs stand: `30°`, `Brand™`."""
+def has_only_usual_signs(word: str) -> bool:
+    """Whether all characters of a word beyond ASCII are signs in their usual places: `30°`, `Brand™`."""
     return all(
         before.isascii() and after.isascii() and sign in _TELLING
         and place(before) in _TELLING[sign][0] and place(after) in _TELLING[sign][1]

@@ -101,7 +101,7 @@ def _json_urls(text: str) -> list[str]:
 
 
 def _numbered(value: dict[str, Any]) -> list[Any]:
-    """The values of an object that is a list by numbers."""
+    """The values of an object whose keys are all numbers, as PHP writes a list."""
     return list(value.values()) if all(key.isdigit() for key in value) else []
 
 

@@ -11,7 +11,7 @@ _BETWEEN = re.compile(rf"({PICTURE})[^\w\s/?%=,;|\"'“”‘’«»<>()\[\]{{}}
 _ESCAPED_BREAK = re.compile(r"(?:\\[rn]){1,4}(?=\s|https?://|$)", re.I)
 _LABEL = re.compile(r"(^|[,;|\n])[ \t]?(?!https?:|blob:|feed:)[^\W\d][\w .()-]{0,30}:[ \t]{0,3}(?=https?://)", re.I)
 _TITLES = re.compile(r"\s!\s*(?:alt|title|desc|caption|featured)\s?:[^|]*", re.I)
-# The last two are the sizes of a `srcset`.
+# Signs, the number or letter of a list, and the two sizes of a `srcset`, such as `640w` and `2x`.
 _SIGNS = re.compile(
     r"(?!://)[^\w\s.…?\"'“”‘’«»\\]{1,3}|\(?(?:\d{1,2}|[A-Za-z])[.)]|\d{2,5}w|\d(?:\.\d{1,2})?x"  # noqa: RUF001
 )

@@ -1,4 +1,4 @@
-"""Rows of the input -> the output file and the failed file: the columns of the input, and one more, as the last."""
+"""Rows of the input -> the output file and the failed file, which have the columns of the input and one more."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class _Fit:
         return [*map(_safe, cells), guard(last)]
 
     def _fitted(self, cells: Sequence[str]) -> Sequence[str]:
-        """The cells filled up with empty ones, or the surplus ones joined to the last."""
+        """As many cells as the header: missing ones are empty, and surplus ones are joined to the last."""
         end = self._width - 1
         if len(cells) <= end:
             return [*cells, *[""] * (end + 1 - len(cells))]

@@ -265,8 +265,8 @@ def test_deliveries_of_one_owner_do_not_crowd_out_the_others() -> None:
     crowd = _due("slow", 40)
     pass_time(1)
     others = _due("", 2) + _due("third", 1)
-    assert delivery_crowds.put_off(most_of_owner=1, most_of_receiver=9, delay=15, limit=40) == 40 - 16
-    assert delivery_crowds.put_off(most_of_owner=1, most_of_receiver=9, delay=15, limit=40) == 0
+    assert delivery_crowds.postpone(most_of_owner=1, most_of_receiver=9, delay=15, limit=40) == 40 - 16
+    assert delivery_crowds.postpone(most_of_owner=1, most_of_receiver=9, delay=15, limit=40) == 0
     with db.engine.connect() as connection:
         due = sa.select(WebhookDelivery.id).where(WebhookDelivery.next_attempt_at <= db_now())
         found = set(connection.execute(due).scalars())
@@ -307,7 +307,7 @@ def test_deliveries_to_one_receiver_do_not_crowd_out_the_others() -> None:
     crowd = [_due(f"owner-{number}", 1, receiver="victim.example:443")[0] for number in range(20)]
     pass_time(1)
     other = _due("owner-0", 1)
-    assert delivery_crowds.put_off(most_of_owner=9, most_of_receiver=1, delay=15, limit=40) == 20 - 16
+    assert delivery_crowds.postpone(most_of_owner=9, most_of_receiver=1, delay=15, limit=40) == 20 - 16
     sweeper.sweep()
     waiting = enqueue.waiting()
     assert sum(job_id(JobName.DELIVER, (each,)) in waiting for each in crowd) == 16

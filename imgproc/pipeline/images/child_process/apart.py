@@ -1,7 +1,8 @@
 """Compresses a picture in a process of its own (`apart_program`), where the kernel limits its memory and time.
 
-Its decoder cannot be interrupted, or has had holes: a drawing may ask for hours of work, and a crash ends one picture
-and no worker. The program reads the headers, asks for the memory that it needs, and answers with the rendition.
+It is for formats whose decoder cannot be interrupted, although a drawing may ask for hours of work, or has had
+vulnerabilities. A crash ends one picture and no worker. The program reads the headers, asks for the memory that it
+needs, and answers with the rendition.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Finds what browsers draw and librsvg does not: it would be left out without a word, or drawn in black.
+"""Finds what browsers draw and librsvg does not: librsvg leaves it out without an error, or draws it in black.
 
-A part that gives librsvg something else to draw, as `<switch>` and an earlier declaration do, is no reason to refuse a
-drawing. Animations and text have rules of their own: the first state, and a font of the server.
+A drawing is not refused for a feature to which it gives librsvg an alternative, by `<switch>` or an earlier
+declaration. Nor is it for animations, of which the first state is drawn, and text, which is in a font of the server.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def check_features(source: bytes) -> None:
     """Refuse a drawing that librsvg would draw otherwise than browsers do.
 
     Raises:
-        CompressError: `unsupported_format`, with the name of what it uses.
+        CompressError: `unsupported_format`, with the name of the feature.
     """
     if feature := next(_features(source), None):
         detail = f"The drawing uses {feature}, which only browsers draw as it is meant; export it as PNG."
@@ -95,7 +95,10 @@ def _of_sheet(sheet: str) -> Iterator[str]:
 
 
 def _of_block(block: str, before: Collection[str]) -> Iterator[str]:
-    """The features of declarations; one that comes after another of its property has something else to draw."""
+    """The features of a block of declarations, where `before` are the properties that the element sets already.
+
+    A function is no feature if its property is set already: a renderer that does not know it draws the earlier value.
+    """
     declared = set(before)
     for declaration in block.split(";"):
         name, value = (part.strip() for part in declaration.lower().partition(":")[::2])

@@ -49,10 +49,10 @@ CAMERA_CURVES = {1, 6, 11, 14, 15}  # of BT.709 and its kin: how a camera encode
 
 @dataclass(frozen=True)
 class ColourSpace:
-    """What the samples of a picture mean; `peak` in nits counts for HDR curves alone.
+    """What the samples of a picture mean. Only HDR curves use `peak`, in nits, and `luma`.
 
-    So does `luma`: the shares of red, green and blue in the luma of samples of limited range (ITU-R BT.2100) that a
-    decoder took for samples of full range; empty if it did not.
+    `luma` corrects a decoder that took samples of limited range for samples of full range: it is the shares of red,
+    green and blue in their luma (ITU-R BT.2100). It is empty if the decoder took them rightly.
     """
 
     primaries: Primaries = SRGB_PRIMARIES

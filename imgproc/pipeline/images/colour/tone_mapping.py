@@ -48,10 +48,10 @@ def tone_mapping(space: ColourSpace) -> Callable[[Image.Image], Image.Image]:
 
 
 def _straighten_greys(np: Any, colours: Any) -> None:
-    """Move the colours beside the greys, so that a grey between two points of the grid is not mixed with darker ones.
+    """Move the colours beside the greys, so that a grey between two points of the grid depends on these two only.
 
-    A grey a part of the way from one point to the next has eight points around it: both, three with one sample of the
-    next, and three with two.
+    It is interpolated from eight points: these two, three colours with one sample of the upper grey, and three with
+    two. The mean of each three is moved to a third or two thirds of the way from the lower grey to the upper.
     """
     low = np.arange(GRID - 1)
     high = low + 1

@@ -31,7 +31,7 @@ MAX_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 32_768}  # the limits of lib
 # Pixels above which a PNG gets less effort. In a second, the usual effort encodes 4 million pixels of noise, that for
 # large pictures 7 million, and that for huge ones 9 million.
 LARGE_PNG, HUGE_PNG = 16 * 10**6, 32 * 10**6
-# Pixels up to which thin strokes of strong colour keep it at full size; strokes of larger pictures are wider.
+# Pixels up to which thin strokes of strong colour keep colours at full size. Strokes of larger pictures are wider.
 FULL_COLOUR_PIXELS = {"jpeg": 8 * 1024 * 1024, "webp": FULL_COLOUR, "avif": FULL_COLOUR}
 AVIF_SECONDS = 6.0  # A picture that may take longer is encoded in tiles.
 

@@ -41,10 +41,10 @@ def completed(tables: Sequence[Table]) -> list[Table]:
 
 
 def _completed(table: Table, every: bytes) -> Table:
-    """Give the values without a code the longest ones, below one prefix.
+    """Give every value without a code one of 16 bits.
 
-    The prefix takes half the room of a code, which gets a bit longer: the longest that leaves them room enough. The
-    room also has the code of ones alone, which must stay free.
+    The longest code whose room, halved, is enough for them becomes one bit longer, which frees half of its room. The
+    code of ones alone needs a place there too, because the standard keeps it free.
     """
     missing = bytes(set(every) - set(table.values))
     if not missing:

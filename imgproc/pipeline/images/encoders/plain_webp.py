@@ -44,7 +44,8 @@ FUNCTIONS = """
     int WebPMemoryWrite(const uint8_t *, size_t, const WebPPicture *);
 """
 WHITE = 235  # of Y' in the range of video
-# The encoder may leave white some levels darker. Decoders show all above white as white, so it goes in as more.
+# The luma that the encoder gets for white. It may leave white some levels darker, and decoders show all above 235 as
+# white.
 RAISED = 243
 _RAISE = [*range(WHITE), *[RAISED] * (256 - WHITE)]
 _ffi = FFI()

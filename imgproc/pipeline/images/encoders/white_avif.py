@@ -50,7 +50,7 @@ def _darkest(image: Image.Image) -> Image.Image:
 
 
 def to_limited(picture: Image.Image, *, quality: int) -> Image.Image:
-    """The picture in samples of limited range, in which white is brighter than it needs to be."""
+    """The picture in samples of limited range, with white above 235: it stays white where the encoder darkens it."""
     white = ABOVE if quality >= COARSE else FAR_ABOVE
     if picture.mode == "L":
         return picture.point([*TO_LIMITED[:255], white])

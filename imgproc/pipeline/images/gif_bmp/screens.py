@@ -72,7 +72,10 @@ class Gif(GifImageFile):
 
 
 def _has_clear_number(source: bytes) -> bool:
-    """Whether the last control before the first frame has a transparent number; Pillow keeps that of an earlier one."""
+    """Whether the last graphic control before the first frame names a transparent colour, or no frame follows it.
+
+    Pillow would keep the transparent colour of an earlier graphic control.
+    """
     is_clear, position = False, 13 + table_size(source[10])
     while source[position : position + 1] == b"!":
         if source[position + 1] == CONTROL and source[position + 2] >= CONTROL_BYTES:

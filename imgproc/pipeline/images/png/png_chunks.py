@@ -23,7 +23,10 @@ MAX_FRAMES = 2**31 - 1
 
 
 class SmallFrame(Exception):
-    """The first frame of an animation does not fill it: `body` is a PNG of the frame, `left` and `top` its place."""
+    """The first frame of an animation is smaller than its canvas.
+
+    `body` is a PNG of the frame, `canvas` the size of the animation, and `left` and `top` are the frame's place in it.
+    """
 
     def __init__(self, body: bytes, *, canvas: tuple[int, int], left: int, top: int) -> None:
         super().__init__(canvas, left, top)

@@ -43,7 +43,7 @@ class PngFile(PngImageFile):
             self.palette = ImagePalette.raw("RGB", colours + colours[-3:] * (256 - len(colours) // 3))
 
     def _scale_key(self) -> None:
-        """Scale the transparent colour as Pillow scales the samples. Below 16 bits, its low byte counts alone."""
+        """Scale the transparent colour as Pillow scales the samples. Below 16 bits only its low byte counts."""
         depth, colour = self._kind
         if not self._chunks.key or colour == PALETTE:
             return
@@ -107,7 +107,8 @@ class PngFile(PngImageFile):
     def _make_plain(self, key: int | None) -> None:
         """Turn grey of 16 bits into its high bytes, and transparency if there is a key, by strips.
 
-        Samples of 16 bits are rounded elsewhere, but a level of linear light makes 13 of sRGB.
+        Samples of 16 bits are otherwise rounded. Here they are cut, because near black one level of linear light more
+        would be 13 levels of sRGB.
         """
         plain = Image.new("L" if key is None else "LA", self.size)
         rows = max(1, STRIP_PIXELS // self.width)

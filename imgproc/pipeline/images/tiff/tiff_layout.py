@@ -88,7 +88,7 @@ class Layout:
 
     @property
     def is_converted(self) -> bool:
-        """Whether reading it makes it sRGB already: no mode holds CMYK with transparency, or Lab of 16 bits."""
+        """Whether reading converts it to sRGB: no mode of Pillow holds CMYK with transparency, or Lab of 16 bits."""
         return self.photometric in {CIELAB, ICCLAB} or (self.photometric == CMYK and self.alpha is not None)
 
     @property
