@@ -15,7 +15,7 @@ from imgproc.app import create_app
 from imgproc.cli.process_commands import run_pool, run_sweeper
 from imgproc.core import metric_files
 from imgproc.core.config import Settings
-from imgproc.core.process import return_free_memory, yield_to_other_sessions
+from imgproc.core.process import yield_to_other_sessions
 from imgproc.db.engine import db
 from imgproc.embedded import ports
 from imgproc.embedded.supervisor import Service
@@ -45,7 +45,7 @@ def of(app: Flask) -> list[Service]:
     workers.extensions["services"] = shared
     shared.store.prepare()
     with metric_files.in_memory():
-        error = try_pass(app, sweeper.sweep) or try_pass(app, sweeper.enqueue_waiting)
+        error = try_pass(app, sweeper.sweep)
         with workers.app_context():
             warm_up()
     if error is not None:
@@ -54,7 +54,6 @@ def of(app: Flask) -> list[Service]:
         with each.app_context():
             db.engine.dispose()
             redis_client().close()
-    return_free_memory()
     environ = {"DATA_DIR": str(settings.data_dir)}
 
     def python(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import resource
 import signal
 import sys
@@ -48,13 +47,6 @@ def limit_memory(size: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         limit = size if hard == resource.RLIM_INFINITY else min(size, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def return_free_memory() -> None:
-    """Return what this process has freed to the system: a fork would copy the pages that it writes to again."""
-    gc.collect()
-    with contextlib.suppress(AttributeError, OSError):  # glibc alone has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def yield_to_other_sessions(niceness: int) -> None:
