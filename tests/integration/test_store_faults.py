@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from botocore.exceptions import SSLError
 
 from imgproc.core.errors import StorageUnavailable
 from imgproc.pipeline.storage.store import Store
+from tests.support.forks import in_child
 from tests.support.hostile_servers import self_signed
 from tests.support.s3 import S3Server, s3_server
 from tests.support.store_operations import OPERATIONS, REQUEST_ID, SMALL, make_store
@@ -130,19 +130,6 @@ def test_connections_are_kept(fake_s3: ThreadingHTTPServer, name: str) -> None:
         PUTS[name](store)
     assert len(FakeS3.puts) == 20
     assert len(FakeS3.connections) <= 5
-
-
-def in_child(call: Callable[[], Any]) -> int:
-    """The status with which a forked child ends: 0 if the call succeeds, else 1."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            call()
-            status = 0
-        finally:
-            os._exit(status)  # the child must not run the parent's test session to its end
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
