@@ -44,6 +44,7 @@ BY_PART = (
     "tests/unit/test_hostile_images.py::test_a_hostile_image_ends_as_it_should_in_smart_mode",
 )
 
+STOPPED = pytest.StashKey[object]()
 TRACED = 4  # Coverage sees the first case of each function, and one in so many of the others.
 
 # Else every process would compile all of our modules again, and pytest all tests.
@@ -71,6 +72,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: WorkerController) ->
         return None
     config.option.loadscopereorder = False  # it would put the files with most tests first
     return LongestFirst(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Stop the coverage that pytest-cov starts in a process of xdist by mistake, as in its controller.
+
+    It then starts the right one. Where `no_cover` stopped that one, the other went on: every test was traced, which
+    makes Python code take three times as long.
+    """
+    plugin = session.config.pluginmanager.getplugin("_cov")
+    if hasattr(session.config, "workerinput") and plugin and plugin.cov_controller:
+        plugin.cov_controller.cov.stop()
+        session.config.stash[STOPPED] = plugin.cov_controller  # Its end would warn of an open database.
 
 
 @pytest.hookimpl(wrapper=True)

@@ -131,9 +131,8 @@ def migrated_file(environ: Environ, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def _copy_unless_there(file: Path, database_url: str) -> None:
-    path = Path(database_url.removeprefix("sqlite:///"))
+    path = Path(str(sa.make_url(database_url).database))
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, path)
 
 
