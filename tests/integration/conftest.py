@@ -130,9 +130,8 @@ def migrated_file(environ: Environ, tmp_path_factory: pytest.TempPathFactory) ->
     return file
 
 
-def _copy_unless_there(file: Path, database_url: str) -> None:
-    path = Path(str(sa.make_url(database_url).database))
-    if not path.exists():
+def _fill_if_empty(path: Path, file: Path) -> None:
+    if not path.exists() or not path.stat().st_size:
         shutil.copyfile(file, path)
 
 
@@ -146,7 +145,7 @@ def make_app(environ: dict[str, str], migrated_file: Path, tmp_path: Path) -> It
         app = create_app(settings)
         made.append(app)
         if "DATABASE_URL" not in changes:
-            _copy_unless_there(migrated_file, settings.database_url)
+            _fill_if_empty(Path(str(sa.make_url(settings.database_url).database)), migrated_file)
         return app
 
     yield make
