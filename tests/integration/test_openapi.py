@@ -150,6 +150,7 @@ def test_the_browsable_api_needs_no_other_host(app: Flask) -> None:
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
+@pytest.mark.exhaustive
 def test_responses_match_the_document(app: Flask) -> None:
     """No input to any operation leads to a server error or to an undocumented response."""
     for found in _schema(app).get_all_operations():
@@ -159,6 +160,7 @@ def test_responses_match_the_document(app: Flask) -> None:
             _fuzz(operation)
 
 
+@pytest.mark.exhaustive
 def test_responses_match_the_document_where_keys_are_required(app: Flask) -> None:
     """The same holds with and without a valid key; without one, every API call is refused with 401."""
     secured = create_app(replace(app.extensions["services"].settings, api_keys_required=True))

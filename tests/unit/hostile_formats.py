@@ -6,6 +6,7 @@ import base64
 import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 from PIL import Image
 
@@ -15,6 +16,9 @@ from tests.support.picture_bytes import png, png_chunk
 from tests.unit import growing_inputs as growing
 
 SIDE = 7071  # a square of this side is just below the pixel limit
+# Squares of one colour: HEICs by `heic(..., quality=50, chroma=420)` without and with `tile_size=512`, a JPEG 2000 with
+# tiles of 1024, an AVIF of speed 10. To encode them took longer than to try them.
+FIXTURES = Path(__file__).parents[1] / "fixtures/images"
 Case = tuple[Callable[[], bytes], str]
 
 
@@ -44,7 +48,7 @@ def _large_tga(side: int) -> bytes:
 
 def _modest_heic() -> bytes:
     """A HEIC that says it has 64 pixels, and has 16 million."""
-    whole = bytearray(heic(Image.new("RGB", (4096, 4096)), quality=50))
+    whole = bytearray((FIXTURES / "4096-squared.heic").read_bytes())
     for box in re.finditer(b"ispe", bytes(whole)):
         whole[box.end() + 4 : box.end() + 12] = struct.pack(">II", 8, 8)
     return bytes(whole)
@@ -61,14 +65,9 @@ def _as_heic(avif: bytes) -> bytes:
     return avif.replace(b"ftypavif", b"ftypheic", 1).replace(b"avif", b"heic").replace(b"av01", b"hvc1")
 
 
-def _jp2(side: int, *, tile: int = 0) -> bytes:
-    picture = Image.new("RGB", (side, side), (9, 99, 199))
-    return encode(picture, "JPEG2000", no_jp2=True, **({"tile_size": (tile, tile)} if tile else {}))
-
-
 def _jp2_of(width: int, height: int, *, tile: int) -> bytes:
     """A codestream whose header claims this size and these tiles."""
-    whole = bytearray(_jp2(64))
+    whole = bytearray(encode(Image.new("RGB", (64, 64), (9, 99, 199)), "JPEG2000", no_jp2=True))
     whole[8:16] = struct.pack(">II", width, height)
     whole[24:32] = struct.pack(">II", tile, tile)
     return bytes(whole)
@@ -141,18 +140,15 @@ CASES: dict[str, Case] = {
     "a PPM of 50 MB of digits": (lambda: b"P3 4000 4000 255\n" + b"1 " * 25_000_000, "unsupported_format"),
     "a PPM of 16 MB of digits": (lambda: b"P3 1600 1600 255\n" + b"1 " * 8_000_000, "rendition"),
     "a PPM of 50 MB of comments": (lambda: b"P6" + b"#\n" * 25_000_000 + b"1 1 255\n123", "not_an_image"),
-    "the largest HEIC": (lambda: heic(Image.new("RGB", (7040, 7040)), quality=50, chroma=420), "rendition"),
-    "the largest HEIC of a grid": (
-        lambda: heic(Image.new("RGB", (7040, 7040)), quality=50, chroma=420, tile_size=512),
-        "rendition",
-    ),
+    "the largest HEIC": ((FIXTURES / "7040-squared.heic").read_bytes, "rendition"),
+    "the largest HEIC of a grid": ((FIXTURES / "7040-squared-of-tiles.heic").read_bytes, "rendition"),
     "a HEIC that says it is small": (_modest_heic, "too_many_pixels"),
     "a HEIC that says it is large": (_vast_heic, "too_many_pixels"),
     "a HEIC of 100,000 locations": (lambda: _as_heic(growing.avif_of_locations(100_000)), "too_many_pixels"),
     "a HEIC of 100,000 items": (lambda: _as_heic(growing.avif_of_items(100_000)), "too_many_pixels"),
     "a HEIC of 100,000 references": (lambda: _as_heic(growing.avif_of_references(100_000)), "corrupt_image"),
     "a JP2 at the limit in one tile": (lambda: _jp2_of(SIDE, SIDE, tile=SIDE), "too_many_pixels"),
-    "the largest JP2 of tiles": (lambda: _jp2(SIDE, tile=1024), "rendition"),
+    "the largest JP2 of tiles": ((FIXTURES / "7071-squared-of-tiles.j2k").read_bytes, "rendition"),
     "a JP2 of 4 billion squared": (lambda: _jp2_of(2**32 - 1, 2**32 - 1, tile=2**32 - 1), "too_many_pixels"),
     "a JP2 of 49 million tiles": (lambda: _jp2_of(7000, 7000, tile=1), "corrupt_image"),
     "a JP2 of tiles of no size": (lambda: _jp2_of(7000, 7000, tile=0), "corrupt_image"),

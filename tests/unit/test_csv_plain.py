@@ -82,6 +82,7 @@ def everything(data: bytes, block: int | None) -> Any:
     return found
 
 
+@pytest.mark.exhaustive
 @patient
 @given(files(), st.sampled_from([1, 40, 200, 16384]))
 @example(b"No,Name,Url\n" + b"".join(b"%d,Mug,https://a/1\n" % n for n in range(1, 14)), 16384)

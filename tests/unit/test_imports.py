@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.exhaustive  # each case starts an interpreter
+
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = {"flask", "apiflask", "flask_sqlalchemy", "sqlalchemy", "rq", "redis"}
 S3_CLIENTS = {"boto3", "botocore", "obstore"}

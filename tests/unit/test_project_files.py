@@ -58,6 +58,7 @@ def version_key(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("schema", "files"),
     [

@@ -9,6 +9,7 @@ from typing import IO
 import pytest
 
 from imgproc.pipeline.images.encoders import scratch
+from tests.support.forks import in_child
 
 
 def put(body: bytes) -> bytes:
@@ -47,9 +48,11 @@ def test_a_failure_loses_its_file() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork in a process with threads
 def test_a_forked_child_has_files_of_its_own() -> None:
     """It would share their positions with its parent."""
+
+    def work() -> None:
+        assert not scratch._free
+        assert put(b"of the child") == b"of the child"
+
     put(b"of the parent")
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if not scratch._free and put(b"of the child") == b"of the child" else 1)
+    assert in_child(work) == 0
     assert put(b"of the parent again") == b"of the parent again"
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

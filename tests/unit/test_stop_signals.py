@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 # Another thread signals the process at random moments of a wait, 300 times.
 WAITS = """
 import os, random, signal, threading, time
@@ -23,6 +25,7 @@ print("ended")
 """
 
 
+@pytest.mark.exhaustive
 def test_a_signal_in_the_middle_of_a_wait_ends_it() -> None:
     """`threading.Event` would deadlock: its handler waits for a lock that the interrupted wait holds."""
     done = subprocess.run([sys.executable, "-c", WAITS], capture_output=True, text=True, timeout=120, check=True)

@@ -107,6 +107,7 @@ def test_a_trace_of_a_large_file_has_bounded_spans() -> None:
     assert tracing.is_recorded(990_000)
 
 
+@pytest.mark.exhaustive
 def test_what_is_off_is_not_loaded(tmp_path: Path) -> None:
     """Neither SDK is imported by a web process or a worker, so they cost no memory.
 
@@ -122,6 +123,7 @@ def test_what_is_set_is_loaded(tmp_path: Path) -> None:
     assert loaded(CONFIGURE, tmp_path, **BOTH) >= SDKS
 
 
+@pytest.mark.exhaustive
 def test_without_the_extras_nothing_is_missed(tmp_path: Path) -> None:
     """Nothing asks for them unless they are set."""
     done = run(f"{WITHOUT_EXTRAS}; import wsgi, rq_worker; print(wsgi.app.name)", tmp_path)

@@ -136,7 +136,8 @@ def _main_script(pairs: list[tuple[str, str, int]]) -> str:
 
 def _rough(pairs: list[tuple[str, str, int]]) -> float:
     main = _main_script(pairs)
-    return score_pairs(pairs, languages()[main][0]) + _without_words(pairs, main)
+    (score,) = score_pairs(pairs, languages()[main][:1])
+    return score + _without_words(pairs, main)
 
 
 def _without_words(pairs: list[tuple[str, str, int]], main: str) -> float:
@@ -149,8 +150,9 @@ def _without_words(pairs: list[tuple[str, str, int]], main: str) -> float:
 def _best_language(pairs: list[tuple[str, str, int]], codec: str = "") -> tuple[float, str]:
     own = LANGUAGES_OF.get(codec)
     main = _main_script(pairs)
+    candidates = languages()[main][1:]
     score, language = max(
-        (score_pairs(pairs, language) + (FOREIGN if own and language.code not in own else 0.0), language.code)
-        for language in languages()[main][1:]
+        (score + (FOREIGN if own and language.code not in own else 0.0), language.code)
+        for score, language in zip(score_pairs(pairs, candidates), candidates, strict=True)
     )
     return score + _without_words(pairs, main), language

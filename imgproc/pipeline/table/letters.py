@@ -6,8 +6,8 @@ import math
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 
 from imgproc.pipeline.table.signs import BROKEN, UNREADABLE, place, score_after, score_sign, script
@@ -28,6 +28,7 @@ IDEOGRAPHIC = {"cp932": "ja", "euc_jp": "ja", "gb18030": "zh", "cp950": "tw", "c
 _MIXED_SCRIPTS, _CAPITAL_INSIDE, _CAPITALS, _AFTER_DIGIT = -7.0, -7.0, -0.7, -4.0
 _FOREIGN = 0.04  # how much of a text is in other languages of the same script
 _BORROWED = 4.0  # how many occurrences the letters by themselves count for in a pair
+_PAIRS_KEPT = 1 << 14
 
 
 @cache
@@ -43,7 +44,6 @@ class Language:
     code: str
     pairs: Mapping[str, float]
     others: Language | None = None
-    _known: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -79,19 +79,32 @@ class Language:
             totals[pair[0]] += count
         return totals
 
-    def likelihood(self, before: str, letter: str) -> float:
+    @cached_property
+    def likelihoods(self) -> _Likelihoods:
         """The logarithm of the probability of a letter after another; one of them is beyond ASCII."""
-        key = before, letter
-        if key not in self._known:
-            share = self._share(before, letter)
-            if self.others:
-                share = (1 - _FOREIGN) * share + _FOREIGN * self.others._share(before, letter)
-            self._known[key] = math.log(share + 1e-6)
-        return self._known[key]
+        return _Likelihoods(self)
+
+    def likelihood(self, before: str, letter: str) -> float:
+        """What `likelihoods` has of a letter after another."""
+        share = self._share(before, letter)
+        if self.others:
+            share = (1 - _FOREIGN) * share + _FOREIGN * self.others._share(before, letter)
+        return math.log(share + 1e-6)
 
     def _share(self, before: str, letter: str) -> float:
         alone = (self.letters if before.isascii() else self._after_any).get(letter, 0.0)
         return (self.pairs.get(before + letter, 0.0) + _BORROWED * alone) / (self._totals.get(before, 0.0) + _BORROWED)
+
+
+class _Likelihoods(dict[tuple[str, str], float]):
+    """The likelihoods of a language: each is computed when it is first asked for."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def __missing__(self, letters: tuple[str, str]) -> float:
+        self[letters] = found = self._language.likelihood(*letters)
+        return found
 
 
 def _shares(counts: Mapping[str, float]) -> dict[str, float]:
@@ -132,22 +145,33 @@ def languages() -> dict[str, list[Language]]:
     return found
 
 
-def score_pairs(pairs: Iterable[tuple[str, str, int]], language: Language) -> float:
-    """The likelihood of pairs of characters, each with how often it occurs."""
-    return sum(times * _pair(before, after, language) for before, after, times in pairs)
+def score_pairs(pairs: Iterable[tuple[str, str, int]], candidates: Iterable[Language]) -> list[float]:
+    """The likelihood, in each of these languages, of pairs of characters, each with how often it occurs."""
+    same, of_letters = 0.0, []
+    for before, after, times in pairs:
+        cost, letters = _pair(before, after)
+        same += times * cost
+        if letters:
+            of_letters.append((letters, times))
+    return [
+        same + sum([times * likelihoods[letters] for letters, times in of_letters])
+        for likelihoods in (language.likelihoods for language in candidates)
+    ]
 
 
-def _pair(before: str, after: str, language: Language) -> float:
+@lru_cache(_PAIRS_KEPT)
+def _pair(before: str, after: str) -> tuple[float, tuple[str, str] | None]:
+    """What a pair adds in every language, and the letters whose likelihood a language adds, where there are any."""
     first, second = script(before), script(after)
     if after.isascii() and before.isascii():
-        return 0.0
+        return 0.0, None
     if not first and not before.isascii():  # a sign, which counted when it came second
         misplaced = score_after(before, place(after))
         if after.isascii():
-            return misplaced
-        return misplaced + (language.likelihood(" ", fold(after)) if second else score_sign("B", after))
+            return misplaced, None
+        return (misplaced, (" ", fold(after))) if second else (misplaced + score_sign("B", after), None)
     if not second and not after.isascii():
-        return score_sign(place(before), after)
+        return score_sign(place(before), after), None
     cost = 0.0
     if first and second:
         if first != second:
@@ -156,7 +180,7 @@ def _pair(before: str, after: str, language: Language) -> float:
             cost = _CAPITALS if before.isupper() else _CAPITAL_INSIDE
     elif second == "LATIN" and place(before) == "D":  # units of measure are ASCII in Latin script, and not in others
         cost = _AFTER_DIGIT
-    return cost + language.likelihood(fold(before) if first else " ", fold(after) if second else " ")
+    return cost, (fold(before) if first else " ", fold(after) if second else " ")
 
 
 def score_characters(text: str, codec: str) -> float:
