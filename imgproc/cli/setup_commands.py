@@ -120,7 +120,7 @@ def check(*, as_json: bool) -> None:
     default=1.0,
     show_default=True,
     metavar="DAYS",
-    help="Only list requests whose newest object is older than so many days.",
+    help="Only requests whose newest object is older than so many days.",
 )
 def clean_up(*, wants_deletion: bool, days: float) -> None:
     """List objects in the buckets that belong to no request, as after the restore of an older database.

@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -53,10 +54,18 @@ def yield_to_other_sessions(niceness: int) -> None:
     """Give all processes of our session together this nice value, 0 to 19. Linux only; elsewhere a no-op.
 
     Where Linux groups processes by session, `nice` counts within a session only, and each session gets the same share
-    of the processor (sched(7), "The autogroup feature"). Call it where the session is our own.
+    of the processor (sched(7), "The autogroup feature"). Call it where the session is our own. Within a cgroup for the
+    processor, as in a container, sessions do not count, and `nice` counts among all processes.
     """
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(niceness))
+    for _ in range(10):
+        try:
+            Path("/proc/self/autogroup").write_text(str(niceness))
+        except BlockingIOError:  # one process of the machine may do so every 100 ms
+            time.sleep(0.1)
+        except OSError:  # no such file, or not ours to write
+            return
+        else:
+            return
 
 
 def dump_no_core() -> None:

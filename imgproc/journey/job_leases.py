@@ -33,10 +33,10 @@ def product_seconds(claim: ProductClaim, *, settings: Settings) -> float:
     """The deadline of a product, in seconds.
 
     `IMAGE_THREADS` images are made at a time, so the images take some rounds. Each round may take the longest time of
-    one image. This is doubled, because other products may hold all places of the process for as long.
+    one image. This is doubled, because other products may hold all places of the process for as long. Two rounds are
+    added: one to wait for other workers, one to make the images that they failed to make.
     """
     full_rounds = -(-len(claim.images) // settings.image_threads)
-    # Add two rounds: one to wait for other workers, one to make the images that they failed to make.
     return (2 * full_rounds + 2) * (settings.longest_download + ENCODE_SECONDS + OUTAGE_PATIENCE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ def in_child(call: Callable[[], Any]) -> int:
         try:
             call()
             status = 0
+        except BaseException:  # noqa: BLE001 - as an interpreter does
+            traceback.print_exc()
         finally:
             os._exit(status)  # also after an exception, which would lead to the next test
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -28,10 +28,11 @@ IDEOGRAPHIC = {"cp932": "ja", "euc_jp": "ja", "gb18030": "zh", "cp950": "tw", "c
 _MIXED_SCRIPTS, _CAPITAL_INSIDE, _CAPITALS, _AFTER_DIGIT = -7.0, -7.0, -0.7, -4.0
 _FOREIGN = 0.04  # how much of a text is in other languages of the same script
 _BORROWED = 4.0  # how many occurrences the letters by themselves count for in a pair
-_PAIRS_KEPT = 1 << 14
+_PAIRS_KEPT = 1 << 14  # of all characters, since a file may have any of them
+_LIKELIHOODS_KEPT = 1 << 12  # of each language
 
 
-@cache
+@lru_cache(_PAIRS_KEPT)
 def fold(letter: str) -> str:
     """The letter in lower case, where that is one letter."""
     return letter.lower() if len(letter.lower()) == 1 else letter
@@ -81,11 +82,11 @@ class Language:
 
     @cached_property
     def likelihoods(self) -> _Likelihoods:
-        """The logarithm of the probability of a letter after another; one of them is beyond ASCII."""
+        """What `likelihood` says of each pair of letters."""
         return _Likelihoods(self)
 
     def likelihood(self, before: str, letter: str) -> float:
-        """What `likelihoods` has of a letter after another."""
+        """The logarithm of the probability of a letter after another; one of them is beyond ASCII."""
         share = self._share(before, letter)
         if self.others:
             share = (1 - _FOREIGN) * share + _FOREIGN * self.others._share(before, letter)
@@ -97,12 +98,14 @@ class Language:
 
 
 class _Likelihoods(dict[tuple[str, str], float]):
-    """The likelihoods of a language: each is computed when it is first asked for."""
+    """The likelihoods of a language: each is computed when it is first asked for, and kept while there is room."""
 
     def __init__(self, language: Language) -> None:
         self._language = language
 
     def __missing__(self, letters: tuple[str, str]) -> float:
+        if len(self) >= _LIKELIHOODS_KEPT:
+            self.clear()
         self[letters] = found = self._language.likelihood(*letters)
         return found
 
@@ -188,7 +191,7 @@ def score_characters(text: str, codec: str) -> float:
     return sum(times * _character(each, codec) for each, times in Counter(text).items() if not each.isascii())
 
 
-@cache
+@lru_cache(_PAIRS_KEPT)
 def _character(character: str, codec: str) -> float:
     if character == UNREADABLE:
         return 1.5 * BROKEN

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import lru_cache
 
 UNREADABLE = "\ufffd"
+_KEPT = 1 << 14  # characters, of all that a file may have
 # Natural logarithms of probabilities.
 BROKEN, MISPLACED = -15.0, -9.0
 _BOX, _RARE = -11.0, -8.0
@@ -31,7 +32,7 @@ _TELLING = {
 }
 
 
-@cache
+@lru_cache(_KEPT)
 def script(character: str) -> str:
     """The script of a letter; empty for anything else."""
     if unicodedata.category(character)[0] not in "LM" or character in "µºª":
@@ -40,7 +41,7 @@ def script(character: str) -> str:
     return "LATIN" if name == "COMBINING" else name
 
 
-@cache
+@lru_cache(_KEPT)
 def place(character: str) -> str:
     """What a character is to the sign beside it: `L` a letter, `D` a digit, `B` the border of a word."""
     if character.isdigit() and character.isascii():
@@ -48,7 +49,7 @@ def place(character: str) -> str:
     return "L" if script(character) else "B"
 
 
-@cache
+@lru_cache(_KEPT)
 def score_sign(before: str, sign: str) -> float:
     """The likelihood of a sign after a letter, a digit or a border."""
     if sign == UNREADABLE and before != "L":
@@ -61,7 +62,7 @@ def score_sign(before: str, sign: str) -> float:
     return likelihood + (0.0 if before in left else MISPLACED)
 
 
-@cache
+@lru_cache(_KEPT)
 def score_after(sign: str, after: str) -> float:
     """The penalty for a sign that does not usually stand before a letter, a digit or a border."""
     return 0.0 if after in _SIGNS.get(sign, _OTHER)[2] else MISPLACED
