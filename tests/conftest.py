@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Generator
 
 import pytest
@@ -45,7 +46,7 @@ BY_PART = (
 )
 
 STOPPED = pytest.StashKey[object]()
-TRACED = 4  # Coverage sees the first case of each function, and one in so many of the others.
+FIRST, TRACED = 8, 4  # Coverage sees the first cases of each function, and one in so many of the others.
 
 # Else every process would compile all of our modules again, and pytest all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -105,13 +106,13 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest first, and trace few of the cases that run the same lines: tracing doubles their time."""
     items.sort(key=lambda item: _rank(item.nodeid))
-    begun = set[str]()
+    seen = Counter[str]()
     for item in items:
         function = item.nodeid.partition("[")[0]
-        is_one_of_many = function in begun and zlib.crc32(item.nodeid.encode()) % TRACED
+        is_one_of_many = seen[function] >= FIRST and zlib.crc32(item.nodeid.encode()) % TRACED
         if is_one_of_many or item.get_closest_marker("exhaustive"):
             item.add_marker("no_cover")
-        begun.add(function)
+        seen[function] += 1
 
 
 def _rank(nodeid: str) -> int:
