@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import zlib
-from collections import Counter
 from collections.abc import Generator
 
 import pytest
@@ -46,7 +44,6 @@ BY_PART = (
 )
 
 STOPPED = pytest.StashKey[object]()
-FIRST, TRACED = 8, 4  # Coverage sees the first cases of each function, and one in so many of the others.
 
 # Else every process would compile all of our modules again, and pytest all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -104,15 +101,11 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first, and trace few of the cases that run the same lines: tracing doubles their time."""
+    """Put the longest first, and trace none whose many cases run the same lines: tracing makes them slower."""
     items.sort(key=lambda item: _rank(item.nodeid))
-    seen = Counter[str]()
     for item in items:
-        function = item.nodeid.partition("[")[0]
-        is_one_of_many = seen[function] >= FIRST and zlib.crc32(item.nodeid.encode()) % TRACED
-        if is_one_of_many or item.get_closest_marker("exhaustive"):
+        if item.get_closest_marker("exhaustive"):
             item.add_marker("no_cover")
-        seen[function] += 1
 
 
 def _rank(nodeid: str) -> int:

@@ -30,7 +30,7 @@ from imgproc.worker.pool import CONNECTIONS
 
 log = structlog.get_logger(__name__)
 
-WORKER_NICENESS = 5  # of the session of the workers, so that the web process, Redis and the store answer at once
+WORKER_NICENESS = 8  # of the session of the workers, so that the web process, Redis and the store answer at once
 GUNICORN_SETTINGS = "python:imgproc.server.gunicorn_settings"
 
 

@@ -105,7 +105,7 @@ def test_workers_give_way_to_the_web_server(stack: Stack) -> None:
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not group by session")
 def test_workers_give_way_to_other_sessions(stack: Stack) -> None:
     """Their session has a lower priority than the others, because `nice` counts within a session only."""
-    assert {_session_niceness(process) for process in stack.children("-m imgproc worker")} == {"5"}
+    assert {_session_niceness(process) for process in stack.children("-m imgproc worker")} == {"8"}
     for name in ("gunicorn", "valkey", "rclone"):
         assert {_session_niceness(process) for process in stack.children(name)} == {"0"}
 
