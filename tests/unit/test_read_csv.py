@@ -491,8 +491,9 @@ def test_loses_no_character_of_the_url_cell(items: list[str], separator: str) ->
     """Every character other than a separator is in one of the items, in order; or a note says what is left out."""
     cell = separator.join(items)
     reading = read(f'{HEADER}1,Mug,"{cell}"\n', limits=CsvLimits(10, 1000))
-    kept = "".join(next(reading.rows).urls)
+    urls = next(reading.rows).urls
+    kept = "".join(urls)
     if "remarks_left_out" in {note.code for note in reading.notes}:
-        assert kept.count("://") == cell.count("://")
+        assert sum(url.count("://") for url in urls) == cell.count("://")
     else:
         assert [c for c in kept if c not in ",;|"] == [c for c in cell if c not in ",;| \n"]
