@@ -16,8 +16,8 @@ from tests.support.picture_bytes import png, png_chunk
 from tests.unit import growing_inputs as growing
 
 SIDE = 7071  # a square of this side is just below the pixel limit
-# Squares of one colour: HEICs by `heic(..., quality=50, chroma=420)` without and with `tile_size=512`, a JPEG 2000 with
-# tiles of 1024, an AVIF of speed 10. To encode them took longer than to try them.
+# Squares of one colour: HEICs by `heic(..., quality=50)`, those of 7040 with `chroma=420`, without and with
+# `tile_size=512`, a JPEG 2000 with tiles of 1024, an AVIF of speed 10. To encode them took longer than to try them.
 FIXTURES = Path(__file__).parents[1] / "fixtures/images"
 Case = tuple[Callable[[], bytes], str]
 
