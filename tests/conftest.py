@@ -11,6 +11,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from imgproc.core.process import yield_to_other_sessions
 from tests.support.parts import part_of
 
 # Tests that take longest, the longest first: no process is left with one of these when the others have ended.
@@ -43,6 +44,7 @@ BY_PART = (
     "tests/unit/test_hostile_images.py::test_a_hostile_image_ends_as_it_should_in_smart_mode",
 )
 
+WORKER_NICENESS = 8  # as in imgproc.cli.stack_services, whose import takes long
 STOPPED = pytest.StashKey[object]()
 
 # Else every process would compile all of our modules again, and pytest all tests.
@@ -78,11 +80,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     It then starts the right one. Where `no_cover` stopped that one, the other went on: every test was traced, which
     makes Python code take three times as long.
+
+    The tests also yield as much as the workers of their stacks do, or these would hardly get the processor.
     """
+    if not hasattr(session.config, "workerinput"):
+        yield_to_other_sessions(WORKER_NICENESS)
     plugin = session.config.pluginmanager.getplugin("_cov")
     if hasattr(session.config, "workerinput") and plugin and plugin.cov_controller:
         plugin.cov_controller.cov.stop()
         session.config.stash[STOPPED] = plugin.cov_controller  # Its end would warn of an open database.
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the session of the shell its priority back."""
+    if not hasattr(session.config, "workerinput"):
+        yield_to_other_sessions(0)
 
 
 @pytest.hookimpl(wrapper=True)
