@@ -11,7 +11,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-from imgproc.core.process import yield_to_other_sessions
+from imgproc.core.process import WORKER_NICENESS, yield_to_other_sessions
 from tests.support.parts import part_of
 
 # Tests that take longest, the longest first: no process is left with one of these when the others have ended.
@@ -44,7 +44,6 @@ BY_PART = (
     "tests/unit/test_hostile_images.py::test_a_hostile_image_ends_as_it_should_in_smart_mode",
 )
 
-WORKER_NICENESS = 8  # as in imgproc.cli.stack_services, whose import takes long
 STOPPED = pytest.StashKey[object]()
 
 # Else every process would compile all of our modules again, and pytest all tests.

@@ -15,7 +15,7 @@ from imgproc.app import create_app
 from imgproc.cli.process_commands import run_pool, run_sweeper
 from imgproc.core import metric_files
 from imgproc.core.config import Settings
-from imgproc.core.process import yield_to_other_sessions
+from imgproc.core.process import WORKER_NICENESS, yield_to_other_sessions
 from imgproc.db.engine import db
 from imgproc.embedded import ports
 from imgproc.embedded.supervisor import Service
@@ -30,7 +30,6 @@ from imgproc.worker.pool import CONNECTIONS
 
 log = structlog.get_logger(__name__)
 
-WORKER_NICENESS = 8  # of the session of the workers, so that the web process, Redis and the store answer at once
 GUNICORN_SETTINGS = "python:imgproc.server.gunicorn_settings"
 
 

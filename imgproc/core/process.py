@@ -15,6 +15,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1  # prctl(2)
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}  # of a process and of its children
 M_ARENA_MAX = -8  # malloc.h of glibc
+WORKER_NICENESS = 8  # of the session of workers, so that the web process, Redis and the store answer at once
 
 
 def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
