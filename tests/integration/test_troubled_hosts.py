@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
 
+from imgproc.embedded.ports import LOOPBACK
 from tests.support.hosts.dead_addresses import black_hole, refusing_address
 from tests.support.hosts.host_troubles import Away, hangs, most_at_once, one_broken, resets, silent, slow
 from tests.support.hosts.rate_limits import (
@@ -150,3 +154,16 @@ def _status(url: str, *, seconds: float = 1.0) -> int:
         return requests.get(url, timeout=seconds).status_code
     except requests.RequestException:
         return 0
+
+
+def test_a_host_that_goes_away_closes_what_it_has_just_accepted() -> None:
+    """A connection that nothing closes is a warning, and fails a test that runs much later."""
+    with troubled_host(BODY) as host, ExitStack() as visitors:
+        for _ in range(100):
+            visitor = visitors.enter_context(socket.create_connection((LOOPBACK, host.port)))
+            host.go_away()
+            visitor.settimeout(5)
+            with suppress(ConnectionResetError):
+                assert visitor.recv(1) == b""
+            host.come_back()
+    gc.collect()

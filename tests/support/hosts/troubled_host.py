@@ -52,8 +52,8 @@ class TroubledHost:
         self.url = f"http://{address}:{self.port}"
         self._under_way = 0
         self._connections: set[asyncio.Task[None]] = set()
-        self._accepting: asyncio.Task[None] | None = None
-        self._is_away = True
+        self._listener: socket.socket | None = None
+        self._is_away, self._has_ended = True, False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"host {self.port}", daemon=True)
         self._thread.start()
@@ -97,42 +97,50 @@ class TroubledHost:
 
     def _listen(self) -> None:
         self._is_away = False
-        if self._accepting is None:
-            listener = socket.create_server((self.address, self.port), backlog=BACKLOG)
-            listener.setblocking(False)
-            self._accepting = self._loop.create_task(self._accept(listener))
+        if self._listener is None and not self._has_ended:  # `away_for` may come back after the end
+            self._listener = socket.create_server((self.address, self.port), backlog=BACKLOG)
+            self._listener.setblocking(False)
+            # Not `sock_accept`: a task that is cancelled just after it has accepted a connection never closes it.
+            self._loop.add_reader(self._listener, self._accept, self._listener)
+
+    def _stop_listening(self) -> None:
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
 
     def _leave(self) -> None:
         self._is_away = True
-        if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
+        self._stop_listening()
         for task in self._connections:
             task.cancel()
 
     async def _end(self) -> None:
+        self._has_ended = True
         self._leave()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.gather(*others, return_exceptions=True)
         await asyncio.sleep(0)  # their sockets close in the next round
 
-    async def _accept(self, listener: socket.socket) -> None:
-        with listener:
-            while True:
-                connection, _ = await self._loop.sock_accept(listener)
-                self.log.connections += 1
-                if self._is_full():
-                    self.log.resets += 1
-                    _reset(connection)
-                    continue
-                task = self._loop.create_task(self._converse(connection))
-                self._connections.add(task)
-                task.add_done_callback(self._hung_up)
-                # A task that is cancelled before it begins closes nothing.
-                task.add_done_callback(partial(_close, connection))
-                if self.refuses_more and self._is_full():
-                    self._accepting = None
-                    return
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(BlockingIOError, ConnectionAbortedError):  # the visitor has hung up already
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            self.log.connections += 1
+            if self._is_full():
+                self.log.resets += 1
+                _reset(connection)
+            else:
+                self._welcome(connection)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        task = self._loop.create_task(self._converse(connection))
+        self._connections.add(task)
+        task.add_done_callback(self._hung_up)
+        # A task that is cancelled before it begins closes nothing.
+        task.add_done_callback(partial(_close, connection))
+        if self.refuses_more and self._is_full():
+            self._stop_listening()
 
     def _is_full(self) -> bool:
         return self.most_connections is not None and len(self._connections) >= self.most_connections
