@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -24,6 +25,21 @@ CSV = "S. No.,Product Name,Input Image Urls\n1.,Mug,http://127.0.0.1:9/mug.jpg\n
 def get(path: bytes, headers: bytes = b"") -> bytes:
     """A whole request."""
     return b"GET " + path + b" HTTP/1.1\r\n" + HEAD + headers + b"\r\n"
+
+
+def status_of_answer(client: socket.socket) -> int:
+    """Read one whole answer, which may come in pieces; its status, or 0 if the server closes the connection first."""
+    answer = b""
+    while b"\r\n\r\n" not in answer or len(answer.partition(b"\r\n\r\n")[2]) < _length(answer):
+        if not (piece := client.recv(65536)):
+            return 0
+        answer += piece
+    return int(answer.split()[1])
+
+
+def _length(answer: bytes) -> int:
+    found = re.search(rb"\r\ncontent-length: (\d+)\r\n", answer, re.IGNORECASE)
+    return int(found[1]) if found else 0
 
 
 class Kind(NamedTuple):

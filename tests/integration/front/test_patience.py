@@ -20,7 +20,7 @@ import requests
 
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
 from tests.support.processes import wait_until
-from tests.support.slow_clients import CSV, HEAD, UPLOAD, get
+from tests.support.slow_clients import CSV, HEAD, UPLOAD, get, status_of_answer
 from tests.support.stack import ROOT, Stack, running_stack
 
 MIB = 1024 * 1024
@@ -141,7 +141,7 @@ def test_an_honest_client_on_a_slow_line_succeeds(connect: Connect) -> None:
     for start in range(0, len(body), 1000):
         client.sendall(body[start : start + 1000])
         time.sleep(0.3)
-    assert client.recv(12) == b"HTTP/1.1 202"
+    assert status_of_answer(client) == 202
 
     reader = connect()
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
@@ -156,14 +156,13 @@ def test_an_honest_client_on_a_slow_line_succeeds(connect: Connect) -> None:
 def test_too_many_connections_close_those_of_the_busiest_address(connect: Connect) -> None:
     """A client that opens many connections takes no place from other addresses."""
     other = connect(get(b"/healthz"), source="127.2.0.1")
-    assert other.recv(12) == b"HTTP/1.1 200"
+    assert status_of_answer(other) == 200
     greedy: list[socket.socket] = []
     for _ in range(10):  # the other connection would be closed after two seconds without a request
         greedy += [connect(get(b"/healthz")) for _ in range(10)]
-        assert greedy[-1].recv(12) == b"HTTP/1.1 200"
-        other.recv(65536)
+        assert status_of_answer(greedy[-1]) == 200
         other.sendall(get(b"/healthz"))
-        assert other.recv(12) == b"HTTP/1.1 200"
+        assert status_of_answer(other) == 200
     assert read_all(greedy[0]).count(b"HTTP/1.1 200") == 1
 
 
@@ -174,7 +173,7 @@ def test_too_many_bodies_refuse_those_of_the_busiest_address(stack: Stack, conne
     greedy = [connect(head + b"0" * MIB) for _ in range(6)]
     assert problem(read_all(greedy[0])) == (503, "server_busy")
     other.sendall(PART[-20:])
-    assert other.recv(12) == b"HTTP/1.1 202"
+    assert status_of_answer(other) == 202
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -203,19 +202,18 @@ def test_a_too_large_upload_of_a_form_gets_a_page(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("length", "status"),
     [
-        pytest.param(len(PART), b"HTTP/1.1 100", id="an acceptable body"),
-        pytest.param(50 * MIB, b"HTTP/1.1 413", id="a body that is too large"),
-        pytest.param(0, b"HTTP/1.1 400", id="no body"),
+        pytest.param(len(PART), 100, id="an acceptable body"),
+        pytest.param(50 * MIB, 413, id="a body that is too large"),
+        pytest.param(0, 400, id="no body"),
     ],
 )
-def test_answers_expect_100_continue_before_the_body(connect: Connect, length: int, status: bytes) -> None:
+def test_answers_expect_100_continue_before_the_body(connect: Connect, length: int, status: int) -> None:
     """With `Expect: 100-continue` (RFC 9110, 10.1.1) a client need not send a body that is refused."""
     client = connect(UPLOAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length)
-    assert client.recv(12) == status
+    assert status_of_answer(client) == status
     if length == len(PART):
-        client.recv(65536)
         client.sendall(PART)
-        assert client.recv(12) == b"HTTP/1.1 202"
+        assert status_of_answer(client) == 202
 
 
 def test_a_stop_finishes_open_uploads(stack: Stack) -> None:
@@ -230,13 +228,13 @@ def test_a_stop_finishes_open_uploads(stack: Stack) -> None:
         idle = cleanup.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         upload = cleanup.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         idle.sendall(get(b"/healthz"))
-        assert idle.recv(12) == b"HTTP/1.1 200"
+        assert status_of_answer(idle) == 200
         upload.sendall(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(PART) + PART[:50])
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
-        assert b"ok" in read_all(idle)
+        assert read_all(idle) == b""
         upload.sendall(PART[50:])
-        assert upload.recv(12) == b"HTTP/1.1 202"
+        assert status_of_answer(upload) == 202
         assert process.wait(30) == 0
 
 
