@@ -27,6 +27,8 @@ LONGEST = (
     "tests/unit/test_hostile_files.py",
     "tests/integration",
 )
+# Tests that start many processes and mostly wait for them.
+STACKS = ("tests/chaos", "tests/e2e", "tests/integration/front", "tests/integration/test_cli.py")
 # Files whose tests share no fixture: several processes may take parts of them.
 BY_TEST = ("tests/chaos/test_short_run.py", "tests/chaos/test_mutations.py")
 # Functions of a file that have a slow fixture or a stack of their own.
@@ -52,7 +54,18 @@ sys.dont_write_bytecode = False
 
 
 class LongestFirst(LoadScopeScheduling):
-    """Gives each process a file, a function, a part of its cases or a single test, in the order of collection."""
+    """Gives each process a file, a function, a part of its cases or a single test, in the order of collection.
+
+    Every second process takes those of `STACKS` first, and the others the rest. So few stacks run at once, which makes
+    none miss a deadline, and the processor has work while they wait.
+    """
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        takes_stacks = self.nodes.index(node) % 2 == 0
+        scope = next((each for each in self.workqueue if each.startswith(STACKS) == takes_stacks), None)
+        if scope is not None:
+            self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
