@@ -31,8 +31,12 @@ up: $(RUN_STAMP) ## Start everything and stay in the foreground (PORT, HOST, DAT
 	@$(BIN)/python -m imgproc up --die-with-parent
 
 # Four processes keep two cores busy, because many tests wait for a lease or a time-out. With six, deadlines were missed.
+# What fails beside others runs once more, alone: a busy machine may starve a process for longer than a lease.
 test: $(DEV_STAMP) browser ## Run all tests and show their coverage (ARGS="tests/unit -k csv" runs some)
-	$(BIN)/python -m pytest --verbose --numprocesses 4 --dist loadfile $(COVERAGE) $(ARGS)
+	$(BIN)/python -m pytest --verbose --numprocesses 4 --dist loadfile $(COVERAGE) $(ARGS) || { \
+	  status=$$?; [ $$status = 1 ] || exit $$status; \
+	  echo 'The tests that failed run again, alone. One that passes now depends on the load of the machine: report it.'; \
+	  $(BIN)/python -m pytest --verbose --last-failed --last-failed-no-failures none $(ARGS); }
 
 chaos: $(DEV_STAMP) ## Kill, stop and cut off processes while requests run, then check that nothing is lost (ARGS="--images 10000 --faults 1000 --seed 7 --database postgresql")
 	$(BIN)/python -m tests.chaos $(ARGS)
