@@ -167,3 +167,13 @@ def test_a_host_that_goes_away_closes_what_it_has_just_accepted() -> None:
                 assert visitor.recv(1) == b""
             host.come_back()
     gc.collect()
+
+
+def test_a_host_comes_back_while_another_process_has_a_copy_of_its_listener() -> None:
+    """As a process has that was forked, and has not yet called exec."""
+    with troubled_host(BODY) as host:
+        assert host._listener is not None
+        with host._listener.dup():
+            host.go_away()
+            host.come_back()
+            assert requests.get(host.url, timeout=5).content == b"picture!"

@@ -106,6 +106,8 @@ class TroubledHost:
     def _stop_listening(self) -> None:
         if self._listener is not None:
             self._loop.remove_reader(self._listener)
+            # A process that is being started has a copy until its exec, and would keep the port with it.
+            self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
 
