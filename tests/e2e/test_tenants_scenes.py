@@ -89,7 +89,7 @@ def usual_seconds(stack: Stack, shop: ImageHost) -> float:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all scenes."""
-    environ = {"LEASE_SECONDS": "5", "LOG_LEVEL": "ERROR"}
+    environ = {"LEASE_SECONDS": "3", "MAX_ATTEMPTS": "1", "LOG_LEVEL": "ERROR"}  # so a picture is stuck twice for 3 s
     with running_stack(tmp_path_factory.mktemp("tenants") / "var", up=POISONED, **environ) as running:
         yield running
 
