@@ -74,6 +74,9 @@ class Cluster:
     network: Loopback
     troubled_hosts: Sequence[TroubledHost] = ()
     clocks: list[float] = field(default_factory=lambda: list(CLOCKS))
+    # Set once nothing is left for a fault to hit: every request has ended, and every webhook is sent as well.
+    made: threading.Event = field(default_factory=threading.Event)
+    announced: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.web_port, self.receiver_port = free_port(DEMO_PORTS), free_port(DEMO_PORTS)

@@ -58,6 +58,7 @@ class Options:
     lease: int = 20
     between: int = 300  # products that must end before the next cut
     file: int = 500  # products; another file is sent when fewer are left
+    answer: float = 0.0  # seconds until the image host answers, for which a worker holds a product and costs no CPU
     enough: bool = False
 
 
@@ -89,6 +90,7 @@ def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple
         ) as cluster,
     ):
         assert isinstance(net, Network), "run this as a module, so that it enters its own namespace"
+        image_host.before = lambda _path: time.sleep(options.answer)
         feeder = Feeder(Trial(cluster, image_host), options.file)
         cuts = []
         feeder.recover(options.between)
@@ -98,6 +100,7 @@ def run(options: Options, folder: Path, *, tell: Callable[[str], None]) -> tuple
                 cuts.append(_watch(feeder, kind, options))
             tell(json.dumps(asdict(cuts[-1])))
             feeder.recover(options.between)
+        image_host.before = lambda _path: None
         feeder.trial.settle()
         wait_until(lambda: not feeder.open_requests(), seconds=120)
         return cuts, feeder.trial.defects()
@@ -169,6 +172,7 @@ def main() -> int:
     parser.add_argument("--lease", type=int, default=20)
     parser.add_argument("--between", type=int, default=300, help="products that must end before the next cut")
     parser.add_argument("--file", type=int, default=500, help="products of a file; another is sent when fewer are left")
+    parser.add_argument("--answer", type=float, default=0.0, help="seconds until the image host answers")
     parser.add_argument("--enough", action="store_true", help="end a cut once its products are taken over")
     parser.add_argument("--folder", type=Path, help="keep logs and objects in this empty folder")
     given = vars(parser.parse_args())

@@ -116,7 +116,7 @@ def kill_worker_before_recording(cluster: Cluster, fault: Fault) -> bool:
 def _trap(cluster: Cluster, name: str) -> bool:
     traps.set_trap(cluster.traps, name)
     deadline = time.monotonic() + TRAP_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not cluster.announced.is_set():
         if not (cluster.traps / name).exists():
             return True
         time.sleep(0.05)

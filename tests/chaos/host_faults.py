@@ -60,7 +60,7 @@ def _trouble(cluster: Cluster, fault: Fault, rule: Rule) -> bool:
     with _one_of(cluster, fault) as host:
         refused, deadline = host.log.refused, time.monotonic() + TARGET_SECONDS
         host.rules = [rule]
-        while not (hit := host.log.refused > refused) and time.monotonic() < deadline:
+        while not (hit := host.log.refused > refused) and time.monotonic() < deadline and not cluster.made.is_set():
             time.sleep(0.05)
         time.sleep(fault.lasts if hit else 0)
         host.rules = []

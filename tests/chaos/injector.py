@@ -54,9 +54,12 @@ class FaultInjector:
                 journal.write(f"{began} {ended} {fault.number} {fault.kind} {'hit' if hit else 'missed'}\n")
 
     def _try_until_hit(self, fault: Fault) -> bool:
+        """Try again for as long as there may be a target. Troubles of hosts wait for one themselves, each in turn."""
+        if fault.kind in HOST_FAULTS:
+            return HOST_FAULTS[fault.kind](self._cluster, fault)
         deadline = time.monotonic() + PATIENCE
-        while not (FAULTS | HOST_FAULTS)[fault.kind](self._cluster, fault):
-            if time.monotonic() > deadline:
+        while not FAULTS[fault.kind](self._cluster, fault):
+            if self._cluster.announced.is_set() or time.monotonic() > deadline:
                 return False
             time.sleep(0.1)
         return True

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from imgproc.embedded.ports import LOOPBACK
 from imgproc.embedded.supervisor import Service, spawn
+from tests.support import preloaded
 from tests.support.processes import wait_until
 
 INSIDE = "CHAOS_NETWORK"  # set where this process runs in the fresh namespace
@@ -57,6 +58,17 @@ def enter_namespace(module: str, arguments: list[str]) -> None:
     """Run `python -m module` again in a fresh network namespace, replacing this process."""
     command = ["unshare", "--net", "--", sys.executable, "-m", module, *arguments]
     os.execvpe(command[0], command, os.environ | {INSIDE: "1"})
+
+
+def run_in_namespace(module: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run `python -m module` in a fresh network namespace, forked from a process that has imported our code."""
+    keeper = _keep_namespace("fresh")
+    place = Path(f"/proc/{keeper.pid}/ns/net")
+    try:
+        return preloaded.run(["-m", module, *arguments], environ=os.environ | {INSIDE: "1"}, network=place)
+    finally:
+        keeper.kill()
+        keeper.wait()
 
 
 class Loopback:

@@ -109,6 +109,8 @@ class Run:
             thread.start()
         while threads[1].is_alive():
             self._progress()
+            if not threads[0].is_alive():
+                self._tell_faults()
         backlog = self._figures()["images_left"]
         self._tell(f"the last fault is over; {backlog} images are left")
         ended = self._wait(lambda: not threads[0].is_alive() and not self._figures()["open"], SECONDS_TO_END + 30)
@@ -165,6 +167,14 @@ class Run:
             f"{seconds:5.0f} s  faults {sum(self._injector.injected.values())}/{self._injector.planned}"
             f"  images {figures['images']}/{self._options.images}  requests ended {figures['ended']}/{files}"
         )
+
+    def _tell_faults(self) -> None:
+        """Let the faults that found no target give up once nothing can be one any more."""
+        figures = self._figures()
+        if not figures["open"]:
+            self._cluster.made.set()
+            if not figures["unannounced"]:
+                self._cluster.announced.set()
 
     def _figures(self) -> Counter[str]:
         """Progress by the database; during its outages, as if nothing had ended."""

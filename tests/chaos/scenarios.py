@@ -30,6 +30,7 @@ from tests.support.processes import wait_until
 # Seconds without any change after which a scenario is over, even if requests are open. With two workers an owner may
 # send one webhook at a time, so the others wait until the lease of a killed sender has expired (start.py: 20 s).
 PATIENCE = 30.0
+MUTATED_PATIENCE = 15.0  # the same with a mutation: no sender is killed, and a sweeper enqueues lost work after 5 s
 IGNORED = {"late", "made_again"}  # scenarios are about other defects
 TOGETHER_SECONDS = 10.0
 # A worker process has one product in hand, so that what is suspended with it is what the scenario is about.
@@ -41,9 +42,10 @@ TROUBLE_SECONDS, HOST_PAUSE = 3.0, 60.0  # HOST_PAUSE is the longest pause betwe
 class Trial:
     """A cluster, an image host, and the files that scenarios have uploaded."""
 
-    def __init__(self, cluster: Cluster, image_host: ChaosHost) -> None:
-        self.cluster, self.image_host = cluster, image_host
+    def __init__(self, cluster: Cluster, image_host: ChaosHost, *, patience: float = PATIENCE) -> None:
+        self.cluster, self.image_host, self._patience = cluster, image_host, patience
         self._callers: list[tuple[Callers, threading.Thread]] = []
+        self._halted: list[list[Row]] = []  # all rows when nothing had changed for so long that it was given up
 
     def send(self, *files: tuple[str, int]) -> None:
         """Upload files, given by name and number of products of one image each, in a thread."""
@@ -69,13 +71,16 @@ class Trial:
 
     def settle(self) -> bool:
         """Wait until everything has ended, or nothing changes any more; whether everything has ended."""
-        deadline = time.monotonic() + PATIENCE
-        seen = None
-        while not self.has_ended() and time.monotonic() < deadline:
+        deadline, seen = time.monotonic(), self._halted
+        while True:
             if (now := [self.rows(entity) for entity in (ProcessingRequest, Product, WebhookDelivery)]) != seen:
-                seen, deadline = now, time.monotonic() + PATIENCE
+                seen, deadline = now, time.monotonic() + self._patience
+            if self.has_ended():
+                return True
+            if time.monotonic() >= deadline:
+                self._halted = seen
+                return False
             time.sleep(0.1)
-        return self.has_ended()
 
     def defects(self) -> list[Defect]:
         """The defects at the end."""
@@ -192,7 +197,7 @@ def run_scenarios(
         open_chaos_host(troubled=TROUBLED_HOSTS) as image_host,
         open_cluster(folder, database=database, mutation=mutation, settings=ONE_EACH | settings) as cluster,
     ):
-        trial = Trial(cluster, image_host)
+        trial = Trial(cluster, image_host, patience=MUTATED_PATIENCE if mutation else PATIENCE)
         for each in scenarios:
             each(trial)
             trial.settle()

@@ -14,13 +14,15 @@ import time_machine
 
 from imgproc.cli import main as cli
 from imgproc.db.transitions import deliveries, finalization, products
-from imgproc.journey import jobs
+from imgproc.journey import jobs, patience
 from imgproc.queue import enqueue
 from tests.chaos import mutations, traps
 
 CLOCK = "CHAOS_CLOCK"  # seconds by which this host's clock is wrong
 MUTATION = "CHAOS_MUTATION"
 SENDING_SECONDS = 20.0  # the lease of a delivery: short, but longer than any attempt may take
+
+LONGEST_PAUSE = 8.0  # seconds for which an image waits for a host that has refused it; troubles last at most 12 s
 
 
 def set_clock() -> None:
@@ -38,6 +40,7 @@ def main(role: str) -> None:
         cli.main(["sweep", "--loop"])
         return
     jobs.SENDING_SECONDS = SENDING_SECONDS
+    patience.LONGEST_PAUSE = LONGEST_PAUSE
     traps.arm(products, "finish")
     traps.arm(finalization, "elect_finalizer")
     traps.arm(finalization, "complete")

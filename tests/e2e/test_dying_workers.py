@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -15,15 +15,13 @@ import psutil
 import pytest
 import requests
 
-from imgproc.worker.watchdog import LEAST_PATIENCE
+from tests.e2e.poisoned_up import PATIENCE, POISONED
 from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost, open_image_host
 from tests.support.photographs import photo_file
 from tests.support.processes import wait_until
-from tests.support.stack import ROOT, Stack, running_stack
-
-POISON = str(ROOT / "tests/e2e/poison")
+from tests.support.stack import Stack, running_stack
 
 
 def pool_of(stack: Stack) -> psutil.Process:
@@ -70,7 +68,7 @@ class Poisoned:
 def poisoned_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Path]]:
     """One stack for the tests whose settings are these."""
     folder = tmp_path_factory.mktemp("poisoned") / "var"
-    with running_stack(folder, PYTHONPATH=POISON, LEASE_SECONDS="2") as stack:
+    with running_stack(folder, up=POISONED, LEASE_SECONDS="2") as stack:
         yield stack, folder
 
 
@@ -110,14 +108,14 @@ def test_a_poisonous_picture_among_many_fails_alone(tmp_path: Path) -> None:
     """A process works on many products, and dies with all of them: no other fails, or is made a third time."""
     poison = photo_file("chelsea.jpg") + b"POISON=SIGKILL"
     environ = {
-        "PYTHONPATH": POISON,
         "LEASE_SECONDS": "2",
         "WORKERS": "32",
         "WORKER_PROCESSES": "1",
         "MAX_ATTEMPTS": "1",
     }
-    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
-        slow = [shop.says(f"/{n}.jpg", Answer(body=photo_file("chelsea.jpg"), delay=1)) for n in range(40)]
+    with open_image_host() as shop, running_stack(tmp_path / "var", up=POISONED, **environ) as stack:
+        good = Answer(body=photo_file("chelsea.jpg"))
+        slow = [shop.says(f"/{n}.jpg", replace(good, delay=1), good) for n in range(40)]  # at first, to be neighbours
         urls = [*slow[:20], shop.says("/poison.jpg", Answer(body=poison, delay=0.9)), *slow[20:]]
         status = stack.wait(stack.submit(csv_of(*urls))["requestId"])
         ends = [product["status"] for product in stack.products(status["requestId"])]
@@ -136,8 +134,8 @@ def test_every_job_that_kills_its_workers_fails(tmp_path: Path) -> None:
 
     The plan and the finalization have died once more before, among other work.
     """
-    environ = {"PYTHONPATH": POISON, "LEASE_SECONDS": "2", "WORKERS": "4"}
-    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
+    environ = {"LEASE_SECONDS": "2", "WORKERS": "4"}
+    with open_image_host() as shop, running_stack(tmp_path / "var", up=POISONED, **environ) as stack:
         csv_ = csv_of(f"{shop.url}/chelsea.jpg")
         plan = stack.submit(csv_.replace("SKU 1", "POISON_PLAN"))["requestId"]
         finalize = stack.submit(csv_.replace("SKU 1", "POISON_FINALIZE"))["requestId"]
@@ -194,12 +192,12 @@ def test_a_web_process_stuck_in_c_is_replaced(poisoned: Poisoned) -> None:
 def test_a_worker_that_was_suspended_is_not_killed(tmp_path: Path) -> None:
     """It may be suspended for longer than the pool waits for a stuck worker, as when a laptop sleeps."""
     environ = {"LEASE_SECONDS": "2", "WORKERS": "1"}
-    with open_image_host() as shop, running_stack(tmp_path / "var", **environ) as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", up=POISONED, **environ) as stack:
         wait_until(lambda: len(pool_of(stack).children()) == 2)
         workers = pool_of(stack).children()  # that of images and that of webhooks
         for worker in workers:
             worker.suspend()
-        time.sleep(LEAST_PATIENCE * 2)
+        time.sleep(PATIENCE * 2)
         for worker in workers:
             worker.resume()
         request_id = stack.submit(csv_of(f"{shop.url}/chelsea.jpg"))["requestId"]
@@ -211,7 +209,7 @@ def test_a_worker_that_was_suspended_is_not_killed(tmp_path: Path) -> None:
 def test_rolling_restarts_lose_nothing_and_repeat_little(tmp_path: Path) -> None:
     """Workers finish what they process first, so at most 3 of 100 images are downloaded again."""
     images = 300
-    with open_image_host() as shop, running_stack(tmp_path / "var") as stack:
+    with open_image_host() as shop, running_stack(tmp_path / "var", up=POISONED) as stack:
         csv_ = csv_of(*[[f"{shop.url}/chelsea.jpg?{row}-{n}" for n in range(2)] for row in range(images // 2)])
         request_id = stack.submit(csv_)["requestId"]
         for restart in range(1, 6):

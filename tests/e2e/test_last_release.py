@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import flask_migrate
 import psutil
@@ -24,7 +24,9 @@ from imgproc.demo.site import Site, serve_site
 from imgproc.embedded.ports import DEMO_PORTS, free_port, is_ready
 from imgproc.journey.services import services
 from imgproc.pipeline.notify import generate_secret
+from tests.support import preloaded
 from tests.support.postgresql import postgresql
+from tests.support.preloaded import PreloadedProcess
 from tests.support.processes import wait_until
 from tests.support.s3 import create_buckets, s3_server
 from tests.support.stack import ENDED, ROOT
@@ -47,18 +49,19 @@ class Version:
     def __init__(self, code: Path, environ: dict[str, str], log_file: Path) -> None:
         self.code, self.environ, self.log_file = code, environ, log_file
         self.url = f"http://127.0.0.1:{environ['PORT']}"
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes] | PreloadedProcess] = []
 
     def start(self) -> None:
         """Start the processes, and wait until the web process answers."""
         for command in (["-m", "gunicorn", "wsgi:app"], ["rq_worker.py"], ["-m", "imgproc", "sweep", "--loop"]):
             with self.log_file.open("ab") as log:
-                self.processes.append(
-                    subprocess.Popen(
-                        [sys.executable, *command], cwd=self.code, env=self.environ, stdout=log, stderr=log
-                    )
-                )
+                self.processes.append(self._started(command, log))
         wait_until(lambda: is_ready(self.url), seconds=120)
+
+    def _started(self, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes] | PreloadedProcess:
+        if self.code == ROOT:
+            return preloaded.start(command, environ=self.environ, output=log)
+        return subprocess.Popen([sys.executable, *command], cwd=self.code, env=self.environ, stdout=log, stderr=log)
 
     def stop(self) -> None:
         """Ask all processes to stop, as an upgrade does, and wait."""

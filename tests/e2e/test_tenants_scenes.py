@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.e2e.poisoned_up import POISONED
 from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost, open_image_host
 from tests.support.photographs import photo_file
 from tests.support.processes import wait_until
 from tests.support.slow_clients import Crowd, kinds
-from tests.support.stack import ROOT, Stack, running_stack
+from tests.support.stack import Stack, running_stack
 
 FILES = 5  # of the other tenant, per round
 ROUNDS = 6  # at most, since a busy machine may spoil some
@@ -88,8 +89,8 @@ def usual_seconds(stack: Stack, shop: ImageHost) -> float:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all scenes."""
-    environ = {"PYTHONPATH": str(ROOT / "tests/e2e/poison"), "LEASE_SECONDS": "5", "LOG_LEVEL": "ERROR"}
-    with running_stack(tmp_path_factory.mktemp("tenants") / "var", **environ) as running:
+    environ = {"LEASE_SECONDS": "3", "MAX_ATTEMPTS": "1", "LOG_LEVEL": "ERROR"}  # so a picture is stuck twice for 3 s
+    with running_stack(tmp_path_factory.mktemp("tenants") / "var", up=POISONED, **environ) as running:
         yield running
 
 

@@ -97,10 +97,12 @@ def start(
         os.close(report)
 
 
-def run(arguments: Sequence[str], *, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def run(
+    arguments: Sequence[str], *, environ: Mapping[str, str], network: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `python` with these arguments to its end."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        status = start(arguments, environ=environ, output=output, errors=errors).wait()
+        status = start(arguments, environ=environ, output=output, errors=errors, network=network).wait()
         said = [_text(file) for file in (output, errors)]
     return subprocess.CompletedProcess(arguments, status, *said)
 

@@ -1,16 +1,14 @@
-"""The stack: `imgproc up` in a process of its own, forked unless its interpreter has to start otherwise."""
+"""The stack: `imgproc up` in a process of its own, which is forked."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 import requests
@@ -80,18 +78,9 @@ def _says(process: psutil.Process, words: tuple[str, ...]) -> bool:
     return all(word in command for word in words)
 
 
-def _start(
-    environ: dict[str, str], log: IO[bytes], *, executed: bool
-) -> subprocess.Popen[bytes] | preloaded.PreloadedProcess:
-    arguments = ["-m", "imgproc", "up"]
-    if executed:
-        return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environ, stdout=log, stderr=log)
-    return preloaded.start(arguments, environ=environ, output=log)
-
-
 @contextmanager
-def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
-    """Start a stack on `folder`, and stop it as Ctrl-C would."""
+def running_stack(folder: Path, *, up: str = "imgproc", **environ: str) -> Iterator[Stack]:
+    """Start a stack on `folder` by the command `up` of a module, and stop it as Ctrl-C would."""
     given = UNSET_SETTINGS | {
         "DATA_DIR": str(folder),
         "PORT": str(free_port(DEMO_PORTS)),
@@ -102,7 +91,7 @@ def running_stack(folder: Path, **environ: str) -> Iterator[Stack]:
     }
     url = f"http://127.0.0.1:{given['PORT']}"
     log = (folder.parent / f"{folder.name}.log").open("wb")
-    process = _start({**os.environ, **given}, log, executed="PYTHONPATH" in environ)
+    process = preloaded.start(["-m", up, "up"], environ={**os.environ, **given}, output=log)
     try:
         wait_until(lambda: is_ready(url) or process.poll() is not None, seconds=120, pause=0.2)
         assert process.poll() is None, Path(log.name).read_text()

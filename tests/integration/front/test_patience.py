@@ -6,11 +6,10 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ import pytest
 import requests
 
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
+from tests.support import preloaded
 from tests.support.processes import wait_until
 from tests.support.slow_clients import CSV, HEAD, UPLOAD, get, status_of_answer
 from tests.support.stack import ROOT, Stack, running_stack
@@ -125,12 +125,19 @@ def test_a_slow_body_is_refused(connect: Connect, framing: bytes) -> None:
     assert problem(read_all(client)) == (408, "too_slow")
 
 
-def test_a_slow_reader_is_cut_off(connect: Connect) -> None:
+def is_held(stack: Stack, client: socket.socket) -> bool:
+    """Whether the web process has this connection."""
+    ours = client.getsockname()
+    return any(each.raddr == ours for web in stack.children("gunicorn") for each in web.net_connections())
+
+
+def test_a_slow_reader_is_cut_off(stack: Stack, connect: Connect) -> None:
     """The client does not get the whole answer."""
     client = connect()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.sendall(get(b"/outputs/big.csv"))
-    time.sleep(7)
+    wait_until(lambda: is_held(stack, client))
+    wait_until(lambda: not is_held(stack, client), pause=0.2)
     assert len(read_all(client)) < BIG
 
 
@@ -216,12 +223,13 @@ def test_answers_expect_100_continue_before_the_body(connect: Connect, length: i
         assert status_of_answer(client) == 202
 
 
-def test_a_stop_finishes_open_uploads(stack: Stack) -> None:
+def test_a_stop_finishes_open_uploads(stack: Stack, tmp_path: Path) -> None:
     """After SIGTERM no connection is accepted; an upload that has begun is answered, an idle connection is closed."""
     port = free_port(DEMO_PORTS)
     environ = {**os.environ, **stack.environ, "PORT": str(port), "SLOW_CLIENT_SECONDS": "30"}
-    process = subprocess.Popen([sys.executable, "-m", "gunicorn", "wsgi:app"], cwd=ROOT, env=environ)
     with ExitStack() as cleanup:
+        log = cleanup.enter_context((tmp_path / "log").open("wb"))
+        process = preloaded.start(["-m", "gunicorn", "wsgi:app"], environ=environ, output=log)
         cleanup.callback(process.wait)
         cleanup.callback(process.kill)
         wait_until(lambda: listens(port) and bool(psutil.Process(process.pid).children()))
@@ -229,8 +237,9 @@ def test_a_stop_finishes_open_uploads(stack: Stack) -> None:
         upload = cleanup.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         idle.sendall(get(b"/healthz"))
         assert status_of_answer(idle) == 200
-        upload.sendall(UPLOAD + b"Content-Length: %d\r\n\r\n" % len(PART) + PART[:50])
-        time.sleep(0.5)
+        upload.sendall(UPLOAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(PART))
+        assert status_of_answer(upload) == 100  # it has begun
+        upload.sendall(PART[:50])
         process.send_signal(signal.SIGTERM)
         assert read_all(idle) == b""
         upload.sendall(PART[50:])

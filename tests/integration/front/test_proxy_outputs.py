@@ -87,7 +87,8 @@ def test_nothing_else_of_the_store_can_be_reached(front: str, bucket: Bucket, pa
     before = len(bucket.calls)
     request = requests.Request("GET", front).prepare()
     request.url = front + path  # as given; requests would resolve the dots
-    assert requests.Session().send(request, timeout=10).status_code == 503
+    with requests.Session() as session:
+        assert session.send(request, timeout=10).status_code == 503
     assert len(bucket.calls) == before
 
 

@@ -1,23 +1,33 @@
-"""With this folder on PYTHONPATH, a picture that contains `POISON=<name>` kills or hangs the process that opens it.
+"""`imgproc up` whose processes die or hang of what is poisoned, and are replaced soon: `running_stack(up=POISONED)`.
 
-The name of a signal kills the process: SIGSEGV stands for a crash in a decoder, SIGKILL for exhausted memory; no
-handler sees either. The other names hang it inside a C call that holds the GIL, so that none of its threads can run:
-SPIN computes, like a pattern of exponential cost, and SLEEP waits, like a library in a deadlock.
+A picture that contains `POISON=<name>` kills or hangs the process that opens it. The name of a signal kills it: SIGSEGV
+stands for a crash in a decoder, SIGKILL for exhausted memory; no handler sees either. The other names hang it inside a
+C call that holds the GIL, so that none of its threads can run: SPIN computes, like a pattern of exponential cost, and
+SLEEP waits, like a library in a deadlock.
 
-In the workers, a product named POISON_PLAN kills the process that plans it, a product named POISON_FINALIZE the process
-that writes it to the output CSV, and a webhook to /POISON_DELIVER the process that sends it. A file with a column
-POISON_SCAN hangs the web process that reads it.
+A product named POISON_PLAN kills the process that plans it, a product named POISON_FINALIZE the process that writes it
+to the output CSV, and a webhook to /POISON_DELIVER the process that sends it. A file with a column POISON_SCAN hangs
+the web process that reads it.
 """
+
+from __future__ import annotations
 
 import ctypes
 import os
 import re
 import signal
-import sys
-from pathlib import Path
 from typing import Any, cast
 
-ROOT = Path(__file__).parent.parent.parent.parent
+from PIL.ImageFile import ImageFile
+
+from imgproc.cli import main as cli
+from imgproc.embedded import supervisor
+from imgproc.journey import accept, jobs, output_files, plan
+from imgproc.worker import watchdog
+
+POISONED = "tests.e2e.poisoned_up"
+PATIENCE = 2.0  # seconds until a worker counts as stuck, unless leases are longer
+WEB_PATIENCE = "8"  # the same of a web process: gunicorn waits for 30 s
 
 
 def _die(name: str) -> None:
@@ -32,8 +42,6 @@ def _hang(name: str) -> None:
 
 
 def _poison_pictures() -> None:
-    from PIL.ImageFile import ImageFile  # noqa: PLC0415 - as below
-
     open_ = ImageFile.__init__
 
     def open_or_die(self: ImageFile, fp: Any, *arguments: Any, **options: Any) -> None:
@@ -48,9 +56,6 @@ def _poison_pictures() -> None:
 
 
 def _poison_jobs() -> None:
-    sys.path.insert(0, str(ROOT))
-    from imgproc.journey import jobs, output_files, plan  # noqa: PLC0415 - every Python process imports this file
-
     def deadly(function: Any, word: str) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
             if word in repr((arguments, options)):
@@ -66,9 +71,6 @@ def _poison_jobs() -> None:
 
 
 def _poison_web() -> None:
-    sys.path.insert(0, str(ROOT))
-    from imgproc.journey import accept  # noqa: PLC0415 - as above
-
     scan_csv = accept.scan_csv
 
     def scan_or_hang(reading: Any, *arguments: Any, **options: Any) -> Any:
@@ -79,7 +81,16 @@ def _poison_web() -> None:
     accept.scan_csv = scan_or_hang
 
 
-_poison_pictures()
-if sys.orig_argv[-2:] == ["imgproc", "up"]:  # the other processes are forked from this one
+def _hurry() -> None:
+    """Notice stuck processes and start ended ones sooner."""
+    watchdog.LEAST_PATIENCE = PATIENCE
+    os.environ["GUNICORN_CMD_ARGS"] = f"--timeout {WEB_PATIENCE}"
+    supervisor.LAST_RESTART_SECONDS = supervisor.FIRST_RESTART_SECONDS
+
+
+if __name__ == "__main__":  # the other processes are forked from this one
+    _poison_pictures()
     _poison_jobs()
     _poison_web()
+    _hurry()
+    cli.main(["up"])
