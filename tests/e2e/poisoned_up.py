@@ -26,7 +26,7 @@ from imgproc.journey import accept, jobs, output_files, plan
 from imgproc.worker import watchdog
 
 POISONED = "tests.e2e.poisoned_up"
-PATIENCE = 2.0  # seconds until a worker counts as stuck, unless leases are longer
+PATIENCE = 3.0  # seconds until a worker counts as stuck, unless leases are longer
 WEB_PATIENCE = "8"  # the same of a web process: gunicorn waits for 30 s
 
 

@@ -49,7 +49,7 @@ def test_the_collection_runs_from_start_to_end(tmp_path: Path, required: str) ->
         (tmp_path / "products.csv").write_text(shipped.replace("http://127.0.0.1:8000", stack.url))
         postman = "postman/imgproc.postman"
         command = f"run {postman}_collection.json --environment {postman}_environment.json --working-dir {tmp_path}"
-        values = f"--env-var baseUrl={stack.url} --env-var webhookUrl={site.url}/webhook --delay-request 100"
+        values = f"--env-var baseUrl={stack.url} --env-var webhookUrl={site.url}/webhook --delay-request 200"
         if required == "true":
             values += f" --env-var apiKey={_key(stack, scope='write')} --env-var adminKey={_key(stack, scope='admin')}"
         reporters = f"--reporters cli,json --reporter-json-export {report} --color off"
