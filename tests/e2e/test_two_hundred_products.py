@@ -6,17 +6,15 @@ import csv
 import io
 import os
 import signal
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import requests
 from PIL import Image
 
-from tests.support.csv_files import csv_of
-from tests.support.image_host import REFUSED, SIZES, ImageHost, open_image_host
+from tests.support.image_host import REFUSED, SIZES, open_image_host
 from tests.support.processes import wait_until
-from tests.support.stack import ENDED, Stack, running_stack
+from tests.support.stack import Stack, running_stack
 
 PRODUCTS, IMAGES = 200, 3
 GOOD = "/chelsea.jpg"
@@ -35,7 +33,7 @@ def _place(row: int, position: int) -> str:
     return list(BROKEN)[number // 20 % len(BROKEN)] if number % 20 == 7 else GOOD
 
 
-LIMITS = {"DOWNLOAD_TIMEOUT": "2", "LEASE_SECONDS": "3", "DEAD_HOST_PATIENCE": "3", "WORKERS": "3"}
+LIMITS = {"DOWNLOAD_TIMEOUT": "2", "LEASE_SECONDS": "3", "DEAD_HOST_PATIENCE": "3"}
 PLACES = [[_place(row, position) for position in range(IMAGES)] for row in range(PRODUCTS)]
 
 
@@ -64,20 +62,8 @@ def test_broken_urls_and_a_killed_worker_change_nothing_else(tmp_path: Path) -> 
         request_id = stack.submit("\n".join(lines))["requestId"]
         wait_until(lambda: stack.status(request_id)["progress"]["products"]["completed"] >= 20)
         _kill_a_worker(stack)
-        status = _wait(stack, request_id, shop)
+        status = stack.wait(request_id)
         _check(stack, status, urls)
-
-
-def _wait(stack: Stack, request_id: str, shop: ImageHost) -> dict[str, Any]:
-    """The status at the end. Meanwhile the host serves other files: one that is only slow would get long pauses."""
-    numbers = count()
-
-    def has_ended() -> bool:
-        stack.submit(csv_of(f"{shop.url}{GOOD}?other={next(numbers)}"))
-        return stack.status(request_id)["status"] in ENDED
-
-    wait_until(has_ended, seconds=180, pause=0.5)
-    return stack.status(request_id)
 
 
 def _check(stack: Stack, status: dict[str, Any], urls: list[list[str]]) -> None:
