@@ -25,11 +25,12 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 # The name and version that a client tells the server. Without this each connection would read them from the files of
 # the installed package, which takes 2 ms and, in a forked process, 2 MB.
 DRIVER = DriverInfo()
+PATIENCE = 2.0  # seconds that Redis may take to answer a web process, so that an upload is answered although it hangs
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give `app` its client. Its deadlines are short, so that an upload is answered although Redis hangs."""
-    app.extensions["redis"] = connect_redis(redis_url(settings), timeout=2, retries=1)
+    """Give `app` its client, whose deadlines are short."""
+    app.extensions["redis"] = connect_redis(redis_url(settings), timeout=PATIENCE, retries=1)
 
 
 def redis_url(settings: Settings) -> str:

@@ -98,6 +98,16 @@ class PreloadedWorker(SimpleWorker):
     def run_maintenance_tasks(self) -> None:
         """No-op: RQ cleans its job registries, and we keep no jobs there."""
 
+    def unsubscribe(self) -> None:
+        """Stop the thread that listens for commands, then end its subscription.
+
+        In RQ's order the thread may see the end of the subscription first, and wait for another: RQ joins it for a
+        second in vain.
+        """
+        if self.pubsub_thread:
+            self.pubsub_thread.stop()
+        super().unsubscribe()
+
     def _pubsub_exception_handler(self, exc: Exception, *arguments: Any) -> None:
         """Subscribe again after a time-out, too; RQ would end the thread."""
         timed_out = isinstance(exc, RedisTimeoutError)

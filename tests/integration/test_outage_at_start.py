@@ -6,7 +6,8 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import product
 from pathlib import Path
 
 import flask_migrate
@@ -25,7 +26,8 @@ from tests.support.valkey_server import valkey
 POOL = ["rq_worker.py"]
 WORKERS = 2 + 1  # as set below, and that of the deliveries
 SWEEPER = ["-m", "imgproc", "sweep", "--loop"]
-PROCESSES = {"pool": (POOL, "workers_delayed"), "sweeper": (SWEEPER, "sweep_delayed")}
+# What each runs, the event that it logs, and after how many of them pauses have grown: the sweeper has three loops.
+PROCESSES = {"pool": (POOL, "workers_delayed", 5), "sweeper": (SWEEPER, "sweep_delayed", 7)}
 CLOSED = {
     "redis": {"REDIS_URL": "redis://127.0.0.1:{port}/0"},
     "postgresql": {"DATABASE_URL": "postgresql://postgres@127.0.0.1:{port}/postgres"},
@@ -86,23 +88,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("away", CLOSED)
-@pytest.mark.parametrize("name", PROCESSES)
-def test_logs_one_line_per_attempt_with_growing_pauses(tmp_path: Path, redis_url: str, name: str, away: str) -> None:
-    """Each failed attempt logs one line without a traceback, and SIGTERM ends the process in between."""
-    arguments, event = PROCESSES[name]
-    port = free_port(REDIS_PORTS)
-    closed = {key: url.format(port=port) for key, url in CLOSED[away].items()}
-    with started(arguments, tmp_path / "data", **{"REDIS_URL": redis_url} | closed) as process:
-        wait_until(lambda: len(process.lines(event)) >= 7, seconds=120)  # the sweeper has three loops
-        asked = time.monotonic()
-        status = process.stop()
-        assert time.monotonic() - asked < 10  # RQ's loop looks once a second
-        assert status == 0
-        pauses = [float(re.findall(r"retry_in=([\d.]+)", line)[0]) for line in process.lines(event)]
-        assert "Traceback" not in process.log
-    assert max(pauses) > min(pauses)
-    assert [line for line in process.log.splitlines() if "[info " not in line] == process.lines(event)
+@pytest.fixture(scope="module", autouse=True)
+def delayed(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[dict[tuple[str, str], Process]]:
+    """A process of each kind for each server that is away; their pauses grow while the other tests run."""
+    with ExitStack() as stack:
+        processes = {}
+        for name, away in product(PROCESSES, CLOSED):
+            closed = {key: url.format(port=free_port(REDIS_PORTS)) for key, url in CLOSED[away].items()}
+            folder = tmp_path_factory.mktemp("delayed") / "data"
+            process = started(PROCESSES[name][0], folder, **{"REDIS_URL": redis_url} | closed)
+            processes[name, away] = stack.enter_context(process)
+        yield processes
 
 
 @pytest.mark.parametrize("started_workers", [1, 3, 5])
@@ -151,3 +147,21 @@ def test_running_workers_survive_an_outage_of_redis(tmp_path: Path) -> None:
             assert process.stop() == 0
     assert "Traceback" not in process.log
     assert "worker_died" not in process.log
+
+
+@pytest.mark.parametrize("away", CLOSED)
+@pytest.mark.parametrize("name", PROCESSES)
+def test_logs_one_line_per_attempt_with_growing_pauses(
+    delayed: dict[tuple[str, str], Process], name: str, away: str
+) -> None:
+    """Each failed attempt logs one line without a traceback, and SIGTERM ends the process in between."""
+    (_, event, enough), process = PROCESSES[name], delayed[name, away]
+    wait_until(lambda: len(process.lines(event)) >= enough, seconds=120)
+    asked = time.monotonic()
+    status = process.stop()
+    assert time.monotonic() - asked < 10  # RQ's loop looks once a second
+    assert status == 0
+    pauses = [float(re.findall(r"retry_in=([\d.]+)", line)[0]) for line in process.lines(event)]
+    assert "Traceback" not in process.log
+    assert max(pauses) > min(pauses)
+    assert [line for line in process.log.splitlines() if "[info " not in line] == process.lines(event)

@@ -31,15 +31,20 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield server
 
 
-@pytest.fixture
-def store(server: Server) -> Iterator[Store]:
-    """A store, emptied of our request afterwards."""
-    store = server.store()
-    yield store
-    store.delete_some(REQUEST_ID)
+@pytest.fixture(scope="module")
+def the_store(server: Server) -> Store:
+    """The store of all tests: its clients take longer to make than most tests."""
+    return server.store()
 
 
 @pytest.fixture
+def store(the_store: Store) -> Iterator[Store]:
+    """The store, emptied of our request afterwards."""
+    yield the_store
+    the_store.delete_some(REQUEST_ID)
+
+
+@pytest.fixture(scope="module")
 def objects(server: Server) -> Any:
     """A plain S3 client, to check what was stored."""
     return server.store(administrator=True).client()

@@ -54,8 +54,18 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
             connection.settimeout(10)
-            with self._tls.wrap_socket(connection, server_side=True) if self._tls else connection as stream:
+            with self._stream(connection) as stream:
+                if isinstance(stream, ssl.SSLSocket):
+                    stream.do_handshake()
                 self.behaviour(stream, self)
+
+    def _stream(self, connection: socket.socket) -> socket.socket:
+        """The connection, or the TLS socket that takes it over: `stop` hangs up that one."""
+        if self._tls is None:
+            return connection
+        stream = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._open.append(stream)
+        return stream
 
     def drip(self, connection: socket.socket, piece: bytes) -> None:
         """Send `piece` every 20 ms until the other side hangs up or the server stops."""
@@ -67,7 +77,7 @@ class Server:
         self.stopped.set()
         for endpoint in (self._listener, *self._open):
             with suppress(OSError):
-                endpoint.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(endpoint, socket.SHUT_RDWR)  # an SSLSocket's own drops what its thread reads
         self._listener.close()
         for thread in self._threads:
             thread.join()

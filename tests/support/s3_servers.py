@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import time
@@ -67,10 +68,23 @@ def program(name: str) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, nor on the port 10,000 above, which some servers use too."""
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        start = 20000 + int(listener.getsockname()[1]) % 9000
-    return [start + number for number in range(count)]
+    """Ports that nothing listens on, nor on the port 10,000 above, which some servers use too.
+
+    Neither is one that the kernel gives to outgoing connections.
+    """
+    while True:
+        start = random.randrange(20_000, 22_700)
+        ports = [start + number for number in range(count)]
+        if all(_is_free(each) for port in ports for each in (port, port + 10_000)):
+            return ports
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -51,6 +51,7 @@ METHODS: dict[type, dict[str, str]] = {
         "register_death": "(self)",
         "execute_job": "(self, job, queue)",
         "run_maintenance_tasks": "(self)",
+        "unsubscribe": "(self)",
         "_pubsub_exception_handler": "(self, exc, pubsub, pubsub_thread)",
         "set_state": "(self, state, pipeline=None)",
         "get_state": "(self)",

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from limits import parse
 
+from imgproc.api import rate_limits
 from imgproc.api.api_keys import create_key
 from imgproc.core.config import SettingsSchema
 from imgproc.core.hosts import receiver_of
@@ -22,6 +23,7 @@ from imgproc.db.models import ProcessingRequest, WebhookDelivery
 from imgproc.db.statuses import DeliveryStatus, RequestStatus
 from imgproc.db.transitions import deliveries, delivery_crowds
 from imgproc.journey import jobs
+from imgproc.queue import connection as queue_connection
 from imgproc.queue import enqueue
 from imgproc.queue.calls import JobName, job_id
 from imgproc.worker import sweeper
@@ -112,8 +114,12 @@ def test_counts_in_redis_for_all_processes_together(make_app: AppFactory) -> Non
 
 
 @on_one_database
-def test_each_process_counts_by_itself_while_redis_is_down(make_app: AppFactory, silent: str) -> None:
+def test_each_process_counts_by_itself_while_redis_is_down(
+    make_app: AppFactory, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Redis refuses or never answers: uploads are accepted, and each caller is still limited."""
+    monkeypatch.setattr(queue_connection, "PATIENCE", 0.2)
+    monkeypatch.setattr(rate_limits, "PATIENCE", 0.2)
     for address in (UNREACHABLE, silent):
         app = make_app(REDIS_URL=f"redis://{address}/0", RATE_LIMIT_READS="2/hour")
         assert upload(app).status_code == 202
