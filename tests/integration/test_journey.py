@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 
 import pytest
 from flask import current_app
@@ -12,7 +11,7 @@ from PIL import Image
 from standardwebhooks import Webhook
 
 from imgproc.db.models import ProcessingRequest
-from imgproc.journey import services
+from imgproc.journey.services import services
 from tests.integration.driver import at_once, codes_of, drain, get, products_of, rows, status_of, submit, upload
 from tests.support.csv_files import HEADER, csv_of
 from tests.support.http_server import Answer
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 def output(objects: ObjectStore, url: str) -> bytes:
     """The object at a public URL."""
-    base = f"{services.services().settings.s3_public_url}/"
+    base = f"{services().settings.s3_public_url}/"
     assert url.startswith(base)
     return objects.get("outputs", url.removeprefix(base))
 
@@ -103,7 +102,6 @@ def test_the_failed_csv_can_be_uploaded_again(objects: ObjectStore, shop: ImageH
 
 def test_each_failure_has_its_own_code(shop: ImageHost) -> None:
     """A bad image does not affect the others, and its detail is a sentence."""
-    services.init_app(current_app, replace(services.services().settings, download_timeout=1))  # awaited four times
     expected = {
         f"{shop.url}/missing.jpg": "http_404",
         f"{shop.url}/forbidden.jpg": "http_403",
@@ -137,7 +135,7 @@ def test_the_webhook_reports_the_end_once_and_signed(shop: ImageHost) -> None:
     request_id = submit(csv_of(f"{shop.url}/chelsea.jpg"), webhookUrl=f"{shop.url}/webhook")
     status = drain(request_id)
     (announcement,) = shop.announcements
-    secret = services.services().settings.webhook_secret or ""
+    secret = services().settings.webhook_secret or ""
     payload = Webhook(secret).verify(announcement.body, dict(announcement.headers))
     assert payload["type"] == "request.completed"
     same = ("status", "progress", "bytes", "filename", "reference", "createdAt", "finishedAt", "error")
