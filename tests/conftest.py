@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Generator
 
@@ -47,6 +48,9 @@ BY_PART = (
 )
 
 STOPPED = pytest.StashKey[object]()
+
+# A shell ignores Ctrl-C in what it runs in the background, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Else every process would compile all of our modules again, and pytest all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
