@@ -98,7 +98,7 @@ def _product_rows(product: Product) -> Iterator[tuple[str, ...]]:
 
 @click.command()
 @request_argument
-@click.option("--code", help="Only products with an image that has this error, such as download_timeout.")
+@click.option("--code", help="Only products with an image that has this error, such as timeout.")
 @click.option("--host", help="Only products with a failed image of this host.")
 @click.option("--wait", is_flag=True, help="Show the progress until the request has ended again.")
 @calls_api

@@ -48,6 +48,10 @@ SENTENCES = (
         "{example}, or rename the columns so."
     ),
     N_(
+        "Line {number} is {header}, which has a URL as products have: write a header line above it, and choose its "
+        "columns."
+    ),
+    N_(
         "The header has {part_header} between its cells, the rows have {part_rows} ({character}): write the header "
         "with {again}, too."
     ),

@@ -146,6 +146,7 @@ def test_some_failed_images_have_an_exit_status_of_their_own(shop: Shop, partly:
     submitted = shop.run("submit", str(partly), "-o", str(out))
     assert submitted.returncode == 5
     assert "completed_with_errors: 1 of 2 images, 1 failed" in submitted.stdout
+    assert "completed_with_errors: 1 of 2 images, 1 failed" in submitted.stderr, "the progress counts as the result"
     assert out.read_text().splitlines()[2].endswith(",")
     (why,) = re.findall("imgproc (products .*)", submitted.stderr)
     assert "http_404" in shop.run(*why.split()).stdout

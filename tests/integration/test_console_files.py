@@ -49,9 +49,12 @@ def choose(content: str, *, name: str = "products.csv") -> str:
 
 def test_the_start_page_has_one_file_input_and_answers_json_with_links() -> None:
     """Both come from the same address."""
-    assert ask("/").text.count('type="file"') == 1
+    page = ask("/")
+    assert page.text.count('type="file"') == 1
     answer: Any = current_app.test_client().get("/", headers={"Accept": "application/json"})
     assert answer.json["links"]["upload"].endswith("/api/upload")
+    assert "Accept" in answer.vary, "a cache would give the page to programs"
+    assert "Accept" in page.vary
 
 
 def test_a_file_is_started_from_its_page(shop: ImageHost) -> None:

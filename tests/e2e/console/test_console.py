@@ -125,9 +125,11 @@ def test_a_request_is_cancelled_and_deleted(visit: Visit, shop: ImageHost) -> No
     shop.before = lambda path: None
     shop.says("/slow.jpg", Answer(body=photo_file("chelsea.jpg"), delay=2))
     with visit() as visitor:
-        page = visitor.choose(csv_of(*[f"{shop.url}/slow.jpg"] * 300))
+        page = visitor.choose(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3, *[f"{shop.url}/slow.jpg"] * 300))
         start(page)
+        expect(page.locator("#progress")).to_contain_text(re.compile(r"[1-9]\d* of 303 images"))
         page.locator("summary", has_text="Cancel").click()
+        expect(page.get_by_role("button", name=re.compile(r"^Cancel (?!303)\d+ images"))).to_be_visible()
         visitor.check()
         page.get_by_role("button", name=re.compile(r"^Cancel \d+ images")).click()
         expect(page.get_by_text("Cancelled. What is done stays")).to_be_visible()

@@ -189,6 +189,16 @@ async function refresh() {
   if (live) live.textContent = document.querySelector("#progress strong").textContent;
 }
 
+// What would be cancelled is counted again when the question opens: the page may be older.
+
+function recount(question) {
+  question.addEventListener("toggle", async () => {
+    const fresh = question.open ? await fetchPage(location.href) : null;
+    const counts = fresh?.querySelectorAll("[data-recount] [data-count]") ?? [];
+    every("[data-count]", (each, index) => { if (counts[index]) each.innerHTML = counts[index].innerHTML; }, question);
+  });
+}
+
 // While the first page of pictures is not full, new ones are added to it.
 
 async function showPictures() {
@@ -315,6 +325,7 @@ function enhance(root) {
   every("[data-copy]", addCopyButton, root);
   every("time", showLocalTime, root);
   every("[data-poll]", poll, root);
+  every("[data-recount]", recount, root);
   every("[data-slider]", addSlider, root);
   every("a[data-compare], a[data-over]", openOverGallery, root);
   loadThumbnails(root.querySelectorAll("[data-thumb]"));
