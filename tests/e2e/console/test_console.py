@@ -194,6 +194,16 @@ def test_every_page_is_accessible_and_fits(
             visitor.check()
 
 
+def test_the_api_can_be_browsed(visit: Visit) -> None:
+    """With JavaScript it is accessible; without, it says where the same is."""
+    with visit() as visitor:
+        visitor.open("/docs").get_by_role("button", name="POST /api/upload").first.wait_for()
+        visitor.check()
+    with visit(java_script_enabled=False) as visitor:
+        visitor.open("/docs").get_by_role("link", name="reference").click()
+        expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
+
+
 def image_id(page: Page) -> str:
     """The id of the first picture of a request's page."""
     found = page.locator("a[data-compare]").first.get_attribute("href") or ""
