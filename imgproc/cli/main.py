@@ -154,7 +154,9 @@ class _Commands(click.Group):
             raise _Failure(_with_remedy(error), exit_code=status, as_json=as_json) from error
         except (EmbeddedError, ServiceFailed, InfrastructureError) as error:
             raise _Failure(error) from error
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort) as error:
+            if isinstance(error, click.Abort) and not isinstance(error.__context__, KeyboardInterrupt):
+                raise  # the answer to a question was no, or the input has ended
             click.echo("Interrupted.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
 

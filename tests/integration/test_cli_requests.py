@@ -264,6 +264,10 @@ def test_delete_asks_first(shop: Shop, good: Path) -> None:
     assert "Frühling 赤.csv with its 2 images" in asked.read_until("[y/N]")
     asked.type("n\n")
     assert asked.finish()[0] == 1
+    interrupted = shop.start("delete", request_id)
+    interrupted.read_until("[y/N]")
+    interrupted.process.send_signal(signal.SIGINT)
+    assert interrupted.finish()[0] == 130
     assert shop.run("status", request_id).returncode == 0
     assert shop.run("delete", request_id, "--yes").stdout == "Deleted.\n"
     assert shop.run("status", request_id).returncode == 1
