@@ -30,13 +30,14 @@ From a clone, `make up` and `make demo` set everything up. The other commands ru
 The commands that call the API go to `IMGPROC_URL` with the key `IMGPROC_API_KEY`. Results are on standard output;
 progress, remarks and errors are on standard error. Lists are aligned on a terminal; elsewhere they are whole, separated
 by tabs and without headings. `--json` prints the JSON of the API, and an error of the API as an object with `code`,
-`status`, `detail` and `errors`; an error of this machine, such as a file that exists, is a line of text. An upload that is
-cut off is sent again under the same `Idempotency-Key`: it makes one request.
+`status`, `detail` and `errors`; an error of this machine, such as a file that exists, is a line of text. Where the
+reader of a pipe has gone, as after `| head`, a command ends with status 1 and no word. An upload that is cut off is
+sent again under the same `Idempotency-Key`: it makes one request.
 
 | exit status | meaning |
 |---|---|
 | 0 | it worked |
-| 1 | it failed, and the reason is on standard error; or a request that was waited for ended `failed` or `cancelled`; or the reader of a pipe has gone |
+| 1 | it failed, and the reason is on standard error; or a request that was waited for ended `failed` or `cancelled` |
 | 2 | wrong usage, or a setting that cannot be used |
 | 3 | imgproc does not answer at this address, or is too busy; try again later |
 | 4 | an API key is needed, or the one given is not accepted |

@@ -104,6 +104,20 @@ def test_a_file_that_is_no_table_is_explained(visit: Visit) -> None:
         visitor.check()
 
 
+def test_a_file_that_is_too_large_is_not_sent(visit: Visit) -> None:
+    """The page says what helps; an archive would not, because the limit is that of the file inside. Another works."""
+    with visit() as visitor:
+        page = visitor.open()
+        page.locator("form[data-drop]").evaluate("form => { form.dataset.maxBytes = 60; }")
+        visitor.pick("x" * 61, name="large.csv")
+        expect(page.locator(".fault")).to_contain_text(
+            re.compile("large.csv is larger than .*Split it into several files")
+        )
+        visitor.check()
+        visitor.pick("SKU,Title,Images\n", name="small.csv")
+        expect(page.get_by_role("heading", name="small.csv")).to_be_visible()
+
+
 def test_a_failed_picture_is_understood_and_mended(visit: Visit, shop: ImageHost) -> None:
     """Its group says why, and is retried alone."""
     with visit() as visitor:

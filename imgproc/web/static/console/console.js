@@ -12,7 +12,11 @@ const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000
 function readAtOnce(form) {
   const input = form.querySelector("input[type=file]");
   const progress = form.querySelector(".drop-progress");
-  const say = (said) => { form.querySelector("[data-drop-text]").textContent = said; };
+  const say = (said, { isFault = false } = {}) => {
+    const place = form.querySelector("[data-drop-text]");
+    place.textContent = said;
+    place.classList.toggle("fault", isFault);
+  };
 
   function send() {
     const file = input.files[0];
@@ -20,7 +24,7 @@ function readAtOnce(form) {
     progress.hidden = false;
     if (file.size > Number(form.dataset.maxBytes)) {
       progress.querySelector("progress").hidden = true;
-      say(text("tooLarge", { name: file.name, size: form.dataset.maxText }));
+      say(text("tooLarge", { name: file.name, size: form.dataset.maxText }), { isFault: true });
       input.value = "";
       return;
     }
@@ -36,7 +40,7 @@ function readAtOnce(form) {
       if (isRead) location.assign(call.responseURL);
       else replacePage(call.responseText);
     });
-    call.addEventListener("error", () => say(text("broken")));
+    call.addEventListener("error", () => say(text("broken"), { isFault: true }));
     call.open("POST", form.action);
     call.setRequestHeader("Accept", "text/html");
     call.send(new FormData(form));
