@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import io
 import re
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +15,7 @@ from flask import current_app
 from PIL import Image
 
 from imgproc.api.inputs import UploadIn
+from imgproc.core.errors import HostWait
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey import delete, previews
 from imgproc.journey.services import services
@@ -195,6 +198,34 @@ def test_a_picture_is_tried_with_the_options(shop: ImageHost) -> None:
     assert re.search(r'value="webp" selected', page)
     assert not get("/api/requests")["items"]
     assert ask(f"{path}/preview").location == path
+
+
+def test_a_preview_waits_for_the_thumbnails_of_its_page(shop: ImageHost) -> None:
+    """They hold all slots for a moment; a thumbnail is not waited for, because the page asks again by itself."""
+    path = choose(csv_of(f"{shop.url}/chelsea.jpg"))
+    slots = current_app.extensions["thumbnail_slots"]
+    with ExitStack() as held:
+        for number in range(slots._total):
+            held.enter_context(slots.hold(f"caller {number}"))
+        assert ask(f"{path}/pictures/2/1").status_code == 202
+        threading.Timer(0.3, held.pop_all().close).start()
+        assert "data:image/jpeg;base64," in ask(f"{path}/preview", method="POST").text
+
+
+def test_a_preview_waits_a_moment_for_its_host(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its limit is reached by the page's own thumbnails. A host in trouble is not waited for."""
+    made, waits = previews.Previews.rendition, [HostWait("", host="h", seconds=0.01), None]
+
+    def rendition(self: previews.Previews, *given: Any) -> Any:
+        if wait := waits.pop(0):
+            raise wait
+        return made(self, *given)
+
+    monkeypatch.setattr(previews.Previews, "rendition", rendition)
+    path = choose(csv_of(f"{shop.url}/chelsea.jpg"))
+    assert "data:image/jpeg;base64," in ask(f"{path}/preview", method="POST").text
+    waits[:] = [HostWait("", host="h", seconds=0.01, trouble="busy")]
+    assert "its host needs a pause" in ask(f"{path}/preview", method="POST").text
 
 
 def test_a_picture_that_cannot_be_tried_says_why(shop: ImageHost) -> None:
