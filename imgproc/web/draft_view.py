@@ -42,6 +42,8 @@ def render(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mappin
         estimate=_estimate(shown["counts"]["images"]),
         faults_of_line=_by_line(shown["errors"]),
         fault=faults.get("file"),
+        encoding=given.get("encoding", "") if "encoding" in faults else stored.get("encoding", ""),
+        encoding_fault=faults.get("encoding"),
         headings=_headings(shown["header"], chosen),
         chosen=chosen,
         column_labels=display.translated(COLUMN_LABELS),

@@ -230,6 +230,8 @@ SENTENCES = (
     N_("Give a whole number from {number} to {number_most}, or {word}."),
     N_("Give a whole number of pixels from 1 to {number}."),
     N_("Give at most {number} characters."),
+    N_("There is no encoding {given}; write {name}."),
+    N_("There is no encoding {given}; give one such as {names}."),
     N_("Must be greater than or equal to {number} and less than or equal to {number_most}."),
     N_("Must be greater than {least} and less than or equal to {most}."),
     N_("Must be one of: {names}."),

@@ -22,6 +22,7 @@ from imgproc.journey.services import services
 from imgproc.web.option_fields import ABOUT_THE_FILE
 from tests.integration.driver import configure, drain, get, pass_time, row, rows, status_of, the_app
 from tests.integration.pages import ask, text_of
+from tests.support import visitor
 from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost
@@ -275,6 +276,14 @@ def test_a_draft_counts_against_the_quota_of_bytes() -> None:
     response = ask("/", method="POST", data={"file": (io.BytesIO(content.encode()), "b.csv")})
     assert response.status_code == 429
     assert row(ProcessingRequest).fingerprint == "draft"
+
+
+def test_an_unknown_encoding_is_told_at_its_field() -> None:
+    """The file stays as it was read."""
+    path = choose(csv_of("https://shop.example/a.jpg"))
+    page = visitor.text_of(ask(f"{path}/read", method="POST", data={"encoding": "windows-1252x", "quality": "80"}))
+    assert "There is no encoding 'windows-1252x'; write windows-1252." in page
+    assert "Start 1 image" in page
 
 
 def test_an_empty_file_is_not_asked_for_its_columns() -> None:
