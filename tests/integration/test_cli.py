@@ -136,6 +136,14 @@ def test_ctrl_c_while_modules_are_loaded_leaves_no_traceback(tmp_path: Path) -> 
     assert (result.returncode, result.stderr) == (130, "Interrupted.\n")
 
 
+def test_without_a_server_a_command_says_what_to_run(tmp_path: Path) -> None:
+    """There are no tables and no Redis yet."""
+    environ = environment(tmp_path / "var")
+    keys, sweep = run("keys", "list", environ=environ), run("sweep", environ=environ)
+    assert (keys.returncode, keys.stdout, "run imgproc init" in keys.stderr) == (1, "", True)
+    assert (sweep.returncode, "imgproc check says what is wrong" in sweep.stderr) == (1, True)
+
+
 def test_submit_waits_for_the_end_and_reports_it(tmp_path: Path, stack: Stack) -> None:
     """The status is 1 where an image failed; `status` reports the same later."""
     csv = tmp_path / "products.csv"
