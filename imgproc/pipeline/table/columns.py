@@ -109,8 +109,7 @@ def missing_columns(
     header: Sequence[str], missing: Sequence[str], rows: Sequence[Sequence[str]], *, line: int
 ) -> InvalidCsv:
     """The refusal of a header without some of our columns. It names the columns most like them."""
-    shown = ", ".join(header)
-    shown = shown if len(shown) <= 300 else shown[:300] + " …"
+    shown = ", ".join(header)[:300] + (" …" if len(", ".join(header)) > 300 else "")
     wanted = "; ".join(_rename(header, column, rows) for column in missing)
     detail = f"The header on line {line} is {shown!r}: {wanted}."
     return invalid_csv(line, None, "missing_column", detail, header=header)
