@@ -1,5 +1,20 @@
-"""`python -m imgproc` is the command line."""
+"""`imgproc` and `python -m imgproc` are the command line."""
 
-from imgproc.cli.main import main
+import sys
 
-main(prog_name="imgproc")
+INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C is answered plainly, also while its modules are loaded."""
+    try:
+        from imgproc.cli.main import main as run  # noqa: PLC0415 - it takes a quarter of a second, see above
+
+        run(prog_name="imgproc")
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -29,8 +29,10 @@ From a clone, `make up` and `make demo` set everything up. The other commands ru
 
 The commands that call the API go to `IMGPROC_URL` with the key `IMGPROC_API_KEY`. Results are on standard output;
 progress, remarks and errors are on standard error. Lists are aligned on a terminal; elsewhere they are whole, separated
-by tabs and without headings. `--json` prints the JSON of the API, and an error as an object with `code`, `status`,
-`detail` and `errors`. An upload that is cut off is sent again under the same `Idempotency-Key`: it makes one request.
+by tabs and without headings. `--json` prints the JSON of the API, and an error of the API as an object with `code`,
+`status`, `detail` and `errors`; an error of this machine, such as a file that exists, is a line of text. Where the
+reader of a pipe has gone, as after `| head`, a command ends with status 1 and no word. An upload that is cut off is
+sent again under the same `Idempotency-Key`: it makes one request.
 
 | exit status | meaning |
 |---|---|

@@ -190,8 +190,22 @@ def _http_exception(error: HTTPException) -> Response:
     return problem(status, CODE_OF.get(status, "bad_request"), detail, headers=headers)
 
 
+# What marshmallow says, with the remedy.
+_REMEDIES = {
+    "Missing data for required field.": "This is missing; give it.",
+    "Field may not be null.": "Give a value, not null.",
+    "Not a valid string.": "Give a text, in quotes.",
+    "Unknown field.": "There is no such field; leave it out.",
+    "Invalid input type.": "Give a JSON object, in braces.",
+}
+
+
 def _invalid_fields(error: HTTPError) -> Response:
-    """Explain what a schema refused. APIFlask gives `{location: {field: [messages]}}`."""
-    fields = {name: " ".join(texts) for found in dict(error.detail).values() for name, texts in found.items()}
+    """Explain what a schema refused. APIFlask gives `{location: {field: [messages]}}`, with `_schema` for the whole."""
+    fields = {
+        "body" if name == "_schema" else name: " ".join(_REMEDIES.get(text, text) for text in texts)
+        for found in dict(error.detail).values()
+        for name, texts in found.items()
+    }
     errors = [{"option": name, "code": "invalid_option", "detail": text} for name, text in fields.items()]
     return problem(422, "invalid_option", " ".join(f"{name}: {text}" for name, text in fields.items()), errors=errors)

@@ -25,8 +25,8 @@ class Slots:
         self._changed = threading.Condition()
 
     @contextmanager
-    def hold(self, owner: str) -> Iterator[None]:
-        """Hold a slot in the block.
+    def hold(self, owner: str, *, waits: bool = True) -> Iterator[None]:
+        """Hold a slot in the block. A call that does not wait is refused at once if none is free.
 
         Raises:
             TooManyUploads: no slot of the owner's share became free.
@@ -34,7 +34,7 @@ class Slots:
         """
         with self._changed:
             if not self._is_free(owner):
-                self._wait(owner)
+                self._wait(owner, self._places if waits else 0)
             self._held[owner] += 1
         try:
             yield
@@ -47,8 +47,8 @@ class Slots:
     def _is_free(self, owner: str) -> bool:
         return self._held.total() < self._total and self._held[owner] < self._share
 
-    def _wait(self, owner: str) -> None:
-        if self._places:
+    def _wait(self, owner: str, places: int) -> None:
+        if places:
             self._places -= 1
             try:
                 if self._changed.wait_for(lambda: self._is_free(owner), self._patience):

@@ -18,6 +18,7 @@ from imgproc.core.errors import InvalidInput
 from imgproc.core.terminal import printable
 
 LINE = "{:<16}{:<18}{:<18}{:<18}{:<18}{:<7}{:<11}{:<38}{}"
+HEADINGS = ("PREFIX", "CREATED", "LAST USED", "EXPIRES", "REVOKED", "SCOPE", "SIGNED BY", "ID", "NAME")
 SIGNED_BY = {0: "shared", 1: "own", 2: "own + old"}  # by the number of webhook secrets of the key
 SHOWN_ONCE = "it is shown only once"
 
@@ -69,12 +70,12 @@ def list_keys(*, as_json: bool) -> None:
     SIGNED BY: `own` is the key's webhook secret; `own + old` is two, while one replaces the other; `shared` is
     WEBHOOK_SECRET, for keys created before each had a secret of its own.
     """
-    if as_json:
-        with _database():
-            return _print_json({"items": [key_json(key) for key in api_keys.list_keys()]})
-    click.echo(LINE.format("PREFIX", "CREATED", "LAST USED", "EXPIRES", "REVOKED", "SCOPE", "SIGNED BY", "ID", "NAME"))
     with _database():
-        for key in api_keys.list_keys():
+        found = api_keys.list_keys()
+        if as_json:
+            return _print_json({"items": [key_json(key) for key in found]})
+        click.echo(LINE.format(*HEADINGS))
+        for key in found:
             times = map(_minute, (key.created_at, key.last_used_at, key.expires_at, key.revoked_at))
             signed_by = SIGNED_BY[key.own_secrets]
             click.echo(LINE.format(key.prefix, *times, key.scope, signed_by, key.id, printable(key.name)))
@@ -158,6 +159,6 @@ def _database() -> Iterator[None]:
         raise click.ClickException(printable(error.detail)) from error
     except DBAPIError as error:
         raise click.ClickException(
-            "The database cannot be reached, or has no tables: start imgproc once, or run flask --app imgproc.app "
-            "db upgrade."
+            "The database cannot be reached, or has no tables: start imgproc once, or run imgproc init; imgproc check "
+            "says what is wrong."
         ) from error

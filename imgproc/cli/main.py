@@ -81,7 +81,7 @@ HELP = {
 class _Failure(click.ClickException):
     """Our error with its exit status; as JSON where that is wanted, with the code of the API."""
 
-    def __init__(self, error: Exception, *, exit_code: int = 1, as_json: bool = False) -> None:
+    def __init__(self, error: Exception | str, *, exit_code: int = 1, as_json: bool = False) -> None:
         super().__init__(printable_lines(redact(str(error))))
         vars(self)["exit_code"] = exit_code  # click declares it for the class
         self._problem = _problem(error) if as_json and isinstance(error, ApiError) else None
@@ -152,9 +152,13 @@ class _Commands(click.Group):
             status = KEY_REFUSED if error.status in {UNAUTHORIZED, FORBIDDEN} else AWAY if is_outage(error) else 1
             as_json = bool(ctx.meta.get(JSON_WANTED))
             raise _Failure(_with_remedy(error), exit_code=status, as_json=as_json) from error
-        except (EmbeddedError, ServiceFailed, InfrastructureError) as error:
+        except (EmbeddedError, ServiceFailed) as error:
             raise _Failure(error) from error
-        except KeyboardInterrupt:
+        except InfrastructureError as error:
+            raise _Failure(f"{error} imgproc check says what is wrong.") from error
+        except (KeyboardInterrupt, click.Abort) as error:
+            if isinstance(error, click.Abort) and not isinstance(error.__context__, KeyboardInterrupt):
+                raise  # the answer to a question was no, or the input has ended
             click.echo("Interrupted.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
 

@@ -48,7 +48,7 @@ def pause(*, minutes: float | None) -> None:
     """
     with create_app(load_settings()).app_context():
         queue_pause.pause(seconds=None if minutes is None else round(60 * minutes))
-    until = f"for {minutes:g} minutes" if minutes else "until imgproc resume"
+    until = f"for {minutes:g} {'minute' if minutes == 1 else 'minutes'}" if minutes else "until imgproc resume"
     click.echo(f"All workers are paused {until}. What they do now, they finish.")
 
 

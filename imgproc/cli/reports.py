@@ -38,7 +38,8 @@ def summarize(request: Request, *, err: bool = False) -> None:
             click.echo(printable(f"{name}: {fact}"), err=err)
     for each in request.waiting:
         until = f"{each.until:%H:%M:%S} UTC"
-        text = f"waiting: {each.products} products for {each.host} ({each.reason}) until {until}"
+        products = many(each.products, "product")
+        text = f"waiting: {products} for {each.host} ({each.reason}) until {until}"
         click.echo(printable(text), err=err)
     if images.failed and request.ended:
         say(f"Why they failed: imgproc products {request.request_id} --status failed")
@@ -71,14 +72,20 @@ def explain_reading(found: Validation) -> None:
         for name, text in OUR_COLUMNS.items():
             heading = reading["columns"][name]
             lines.append(f"{text}: {heading if isinstance(heading, str) else ', '.join(heading)}")
-        skipped = f", {counts.skipped_rows} rows skipped" if counts.skipped_rows else ""
-        lines.append(f"found: {counts.rows} rows, {counts.products} products, {counts.images} images{skipped}")
+        amounts = [many(counts.rows, "row"), many(counts.products, "product"), many(counts.images, "image")]
+        amounts += [f"{many(counts.skipped_rows, 'row')} skipped"] if counts.skipped_rows else []
+        lines.append(f"found: {', '.join(amounts)}")
         lines += [_note(note) for note in reading["notes"]]
     lines += [f"error, {fault.place}: {fault.detail}" for fault in found.errors]
     if found.errors_truncated:
         lines.append("... and more errors")
     for line in lines:
         click.echo(printable(line))
+
+
+def many(count: int, noun: str) -> str:
+    """A number of things, such as `1 row` or `2 rows`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _note(note: dict[str, Any]) -> str:

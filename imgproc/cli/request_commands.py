@@ -98,7 +98,7 @@ def _product_rows(product: Product) -> Iterator[tuple[str, ...]]:
 
 @click.command()
 @request_argument
-@click.option("--code", help="Only products with an image that has this error, such as download_timeout.")
+@click.option("--code", help="Only products with an image that has this error, such as timeout.")
 @click.option("--host", help="Only products with a failed image of this host.")
 @click.option("--wait", is_flag=True, help="Show the progress until the request has ended again.")
 @calls_api
@@ -132,8 +132,8 @@ def delete(client: Client, request_id: str, *, yes: bool, as_json: bool) -> None
         request = client.status(request_id)
         if not sys.stdin.isatty():
             raise click.UsageError("There is no terminal to ask on; give --yes to delete the request.")
-        images = request.progress.images.completed
-        what = printable(f"the request of {request.filename} with its {images} images")
+        images = reports.many(request.progress.images.completed, "image")
+        what = printable(f"the request of {request.filename} with its {images}")
         click.confirm(f"Delete {what}? Their public URLs stop working.", abort=True, err=True)
     client.delete(request_id)
     print_json({"requestId": request_id, "deleted": True}) if as_json else click.echo("Deleted.")

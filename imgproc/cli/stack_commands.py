@@ -29,6 +29,7 @@ from imgproc.journey.outage import describe, start_pauses
 from imgproc.pipeline.storage import clients
 
 console = Console(highlight=False)
+KEYS_ARE_NEEDED = "  Key      `imgproc keys create NAME` prints one, for IMGPROC_API_KEY and for the sign-in\n"
 
 
 def _die_with_parent(_context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -126,12 +127,14 @@ def _announce(settings: Settings) -> None:
             "API_KEYS_REQUIRED=true, or set TRUSTED_HOSTS to the names of this server.[/]",
             soft_wrap=True,
         )
+    key = ' -H "X-API-Key: $IMGPROC_API_KEY"' if settings.api_keys_required else ""
     console.print(
         f"\n[bold green]imgproc is ready[/] at [bold]{url}[/]\n"
         f"  Console  {url}/\n"
         f"  API      {url}/docs\n"
+        f"{KEYS_ARE_NEEDED if key else ''}"
         f"  Try it   curl -s {url}/samples/catalogue.csv -o catalogue.csv && "
-        f"curl -F file=@catalogue.csv {url}/api/upload\n"
+        f"curl{key} -F file=@catalogue.csv {url}/api/upload\n"
         f"  Data     {escape(str(settings.data_dir))}\n"
         "Ctrl-C stops everything.\n",
         soft_wrap=True,

@@ -38,10 +38,10 @@ def is_live(console: Console) -> bool:
 
 
 def counts_of(request: Request) -> str:
-    """How many images are done, such as `12 of 40 images, 2 failed`."""
+    """How many images are made, and how many failed, such as `12 of 40 images, 2 failed`."""
     images = request.progress.images
     failed = f", {images.failed} failed" if images.failed else ""
-    return f"{images.completed + images.failed} of {images.total} images{failed}"
+    return f"{images.completed} of {images.total} images{failed}"
 
 
 def duration(seconds: int) -> str:

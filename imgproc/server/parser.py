@@ -54,6 +54,9 @@ class Parser(HTTPRequestParser):
         Raises:
             ParsingError: they can be read in more than one way.
         """
+        line = header_plus.partition(b"\r\n")[0]
+        if b" HTTP/" in line and not line.isascii():
+            raise ParsingError("The address has letters beyond ASCII: percent-encode them in UTF-8, as %C3%BC for ü.")
         fields = _fields(header_plus)
         names = [name for name, _ in fields]
         for name in ONCE:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import render_template
 
+from imgproc.web import help_pages
+
 blueprint = APIBlueprint(
     "docs",
     __name__,
@@ -16,4 +18,4 @@ blueprint = APIBlueprint(
 @blueprint.get("/docs")
 def show_docs() -> str:
     """Swagger UI over `/openapi.json`."""
-    return render_template("docs.html")
+    return render_template("docs.html", has_help=help_pages.folder() is not None)

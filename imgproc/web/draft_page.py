@@ -11,7 +11,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
 from imgproc.api import auth
-from imgproc.api.file_values import codec_of
+from imgproc.api.file_values import codec_of, explain_encoding
 from imgproc.api.problems import Problem
 from imgproc.api.uploads import describe, slot, upload_of
 from imgproc.api.views import api_url
@@ -41,10 +41,14 @@ def show_draft(draft_id: str) -> Any:
 
 
 @blueprint.post("/read")
-def read_again(draft_id: str) -> Response:
+def read_again(draft_id: str) -> Any:
     """Read the file with the columns, the sheet and the encoding of the form."""
     draft = find_draft(draft_id)
-    file = FileOptions(_read_options(draft))
+    encoding = request.form.get("encoding", "").strip()
+    codec = codec_of(encoding) if encoding else None
+    if encoding and not codec:
+        return draft_view.render(draft, given=request.form, faults={"encoding": explain_encoding(encoding)})
+    file = FileOptions(_read_options(draft, codec))
     with drafts.open_file(services(), draft) as stream:
         upload = Upload(stream, draft.input_bytes, draft.filename, CompressOptions(), file, skip_invalid=True)
         try:
@@ -146,10 +150,8 @@ def _gone() -> Problem:
     return Problem(404, "draft_not_found", detail)
 
 
-def _read_options(draft: ProcessingRequest) -> ReadOptions:
+def _read_options(draft: ProcessingRequest, codec: str | None) -> ReadOptions:
     """How the form asks to read the file. Columns that it leaves open are found by the reader."""
-    encoding = request.form.get("encoding", "").strip()
-    codec = codec_of(encoding) if encoding else None
     chosen = {name: tuple(request.form.getlist(f"column.{name}")) for name in COLUMNS}
     columns = {name: headings for name, headings in chosen.items() if any(headings)}
     was = (draft.reading or {}).get("reading") or {}

@@ -18,6 +18,7 @@ from imgproc.web.option_fields import changed_options, option_fields
 from imgproc.web.texts import N_, gettext
 
 MAX_HEADINGS = 100  # that a select offers
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"  # so that the narrow column parts no number from its unit
 MAX_HOSTS = 5  # that the page names
 COLUMN_LABELS = {
     "serialNumber": N_("Serial number"),
@@ -41,6 +42,8 @@ def render(draft: ProcessingRequest, *, given: Mapping[str, str], faults: Mappin
         estimate=_estimate(shown["counts"]["images"]),
         faults_of_line=_by_line(shown["errors"]),
         fault=faults.get("file"),
+        encoding=given.get("encoding", "") if "encoding" in faults else stored.get("encoding", ""),
+        encoding_fault=faults.get("encoding"),
         headings=_headings(shown["header"], chosen),
         chosen=chosen,
         column_labels=display.translated(COLUMN_LABELS),
@@ -74,10 +77,10 @@ def _estimate(images: int) -> str | None:
     pace = request_list.pace(auth.owner())
     if not pace or not images:
         return None
+    duration = display.duration(max(1, pace.seconds * images)).replace(" ", NO_BREAK_SPACE)
+    size = display.size(round(pace.saved_bytes * images)).replace(" ", NO_BREAK_SPACE)
     return gettext(
-        "By your last requests this takes about %(duration)s and saves %(size)s.",
-        duration=display.duration(max(1, pace.seconds * images)),
-        size=display.size(round(pace.saved_bytes * images)),
+        "By your last requests this takes about %(duration)s and saves %(size)s.", duration=duration, size=size
     )
 
 

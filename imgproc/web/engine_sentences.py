@@ -48,6 +48,10 @@ SENTENCES = (
         "{example}, or rename the columns so."
     ),
     N_(
+        "Line {number} is {header}, which has a URL as products have: write a header line above it, and choose its "
+        "columns."
+    ),
+    N_(
         "The header has {part_header} between its cells, the rows have {part_rows} ({character}): write the header "
         "with {again}, too."
     ),
@@ -226,6 +230,8 @@ SENTENCES = (
     N_("Give a whole number from {number} to {number_most}, or {word}."),
     N_("Give a whole number of pixels from 1 to {number}."),
     N_("Give at most {number} characters."),
+    N_("There is no encoding {given}; write {name}."),
+    N_("There is no encoding {given}; give one such as {names}."),
     N_("Must be greater than or equal to {number} and less than or equal to {number_most}."),
     N_("Must be greater than {least} and less than or equal to {most}."),
     N_("Must be one of: {names}."),

@@ -42,7 +42,10 @@ def _show_page(response: Response) -> Response:
     Whoever has to sign in is led to that page, and back afterwards.
     """
     is_wanted = "text/html" in request.accept_mimetypes.values() and not prefers_json()
-    if response.mimetype != PROBLEM_TYPE or not is_wanted or request.path.startswith("/api/"):
+    if response.mimetype != PROBLEM_TYPE or request.path.startswith("/api/"):
+        return response
+    response.vary.add("Accept")
+    if not is_wanted:
         return response
     if response.status_code == 401 and request.method == "GET" and auth.is_page():
         asked = request.full_path.removesuffix("?")

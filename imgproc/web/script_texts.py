@@ -6,7 +6,7 @@ from imgproc.web.display import translated
 from imgproc.web.texts import N_
 
 TEXTS = {
-    "tooLarge": N_("{name} is larger than {size}. Split it, or zip it."),
+    "tooLarge": N_("{name} is larger than {size}. Split it into several files."),
     "sending": N_("Sending {name} …"),
     "reading": N_("Reading it …"),
     "broken": N_("The connection broke off. Choose the file again."),

@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from typing import Any, cast
 
 from apiflask import APIBlueprint
-from flask import current_app, jsonify, redirect, render_template, request, url_for
+from flask import current_app, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
@@ -46,9 +46,9 @@ blueprint = APIBlueprint("start", __name__, enable_openapi=False, template_folde
 @blueprint.get("/")
 def show_start() -> Any:
     """The page, or for clients that prefer JSON the addresses of the API."""
-    if prefers_json():
-        return jsonify(links())
-    return render_page()
+    answer = make_response(jsonify(links()) if prefers_json() else render_page())
+    answer.vary.add("Accept")
+    return answer
 
 
 @blueprint.post("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from imgproc.web.sentences import said_text
 from imgproc.web.texts import N_
 
 THREADS_PER_THUMBNAIL = 4  # most threads stay free for other calls
+PATIENCE = (
+    4.0  # seconds: a person who asks for a preview waits for the thumbnails of the page, and for the host's limit
+)
 CACHE_SECONDS = 3600
 MOST_TRIES = 3  # pictures that a preview tries
 MOST_SHOWN = 4 * 1024 * 1024  # bytes of an original that a page carries
@@ -27,7 +31,7 @@ MOST_SHOWN = 4 * 1024 * 1024  # bytes of an original that a page carries
 def init_app(app: Flask, settings: Settings) -> None:
     """Limit how many thumbnails a process makes at a time."""
     app.extensions["thumbnail_slots"] = Slots(
-        max(1, settings.web_threads // THREADS_PER_THUMBNAIL), waiting=0, patience=0
+        max(1, settings.web_threads // THREADS_PER_THUMBNAIL), waiting=1, patience=PATIENCE
     )
 
 
@@ -50,7 +54,7 @@ def preview(urls: Sequence[str], options: CompressOptions) -> Preview:
         with slots.hold(auth.bucket()):
             for url in urls[:MOST_TRIES]:
                 try:
-                    source, made = previews().rendition(url, options)
+                    source, made = _rendition(url, options)
                 except ImageError as error:
                     fault = error.detail
                     continue
@@ -59,6 +63,18 @@ def preview(urls: Sequence[str], options: CompressOptions) -> Preview:
     except (TooManyUploads, ServerBusy, HostWait):
         fault = N_("Another picture is being made, or its host needs a pause; try again in a moment.")
     return Preview(fault=fault)
+
+
+def _rendition(url: str, options: CompressOptions) -> tuple[bytes, Rendition]:
+    """See `Previews.rendition`; it waits a moment for a host at its limit, which the page's own thumbnails reach."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return previews().rendition(url, options)
+        except HostWait as wait:
+            if wait.trouble or time.monotonic() + wait.seconds > end:
+                raise
+            time.sleep(wait.seconds)
 
 
 def _data_url(body: bytes, content_type: str) -> str:
@@ -73,7 +89,7 @@ def answer(url: str) -> Response:
     """
     slots: Slots = current_app.extensions["thumbnail_slots"]
     try:
-        with slots.hold(auth.bucket()):
+        with slots.hold(auth.bucket(), waits=False):
             body = previews().thumbnail(url)
     except (TooManyUploads, ServerBusy, HostWait):
         return Response(status=202, headers={"Retry-After": "1"})

@@ -98,5 +98,8 @@ FAILURE_TITLES = {
 
 def failure_title(code: str) -> str:
     """Why an image failed, in a few words."""
-    title = FAILURE_TITLES.get(code)
-    return gettext(title) if title else code.replace("http_", "HTTP ").replace("_", " ").capitalize()
+    if title := FAILURE_TITLES.get(code):
+        return gettext(title)
+    if code.startswith("http_"):
+        return gettext("The host answers with an error, HTTP %(status)s", status=code.removeprefix("http_"))
+    return code.replace("_", " ").capitalize()

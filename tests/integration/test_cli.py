@@ -129,6 +129,21 @@ def test_wrong_settings_are_all_named_without_a_traceback(tmp_path: Path, comman
     assert "Traceback" not in result.stderr
 
 
+def test_ctrl_c_while_modules_are_loaded_leaves_no_traceback(tmp_path: Path) -> None:
+    """It is answered as later, with the documented status."""
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    result = run("--version", environ=environment(tmp_path, PYTHONPATH=str(tmp_path)))
+    assert (result.returncode, result.stderr) == (130, "Interrupted.\n")
+
+
+def test_without_a_server_a_command_says_what_to_run(tmp_path: Path) -> None:
+    """There are no tables and no Redis yet."""
+    environ = environment(tmp_path / "var")
+    keys, sweep = run("keys", "list", environ=environ), run("sweep", environ=environ)
+    assert (keys.returncode, keys.stdout, "run imgproc init" in keys.stderr) == (1, "", True)
+    assert (sweep.returncode, "imgproc check says what is wrong" in sweep.stderr) == (1, True)
+
+
 def test_submit_waits_for_the_end_and_reports_it(tmp_path: Path, stack: Stack) -> None:
     """The status is 1 where an image failed; `status` reports the same later."""
     csv = tmp_path / "products.csv"

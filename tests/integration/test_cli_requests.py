@@ -146,6 +146,7 @@ def test_some_failed_images_have_an_exit_status_of_their_own(shop: Shop, partly:
     submitted = shop.run("submit", str(partly), "-o", str(out))
     assert submitted.returncode == 5
     assert "completed_with_errors: 1 of 2 images, 1 failed" in submitted.stdout
+    assert "completed_with_errors: 1 of 2 images, 1 failed" in submitted.stderr, "the progress counts as the result"
     assert out.read_text().splitlines()[2].endswith(",")
     (why,) = re.findall("imgproc (products .*)", submitted.stderr)
     assert "http_404" in shop.run(*why.split()).stdout
@@ -263,6 +264,10 @@ def test_delete_asks_first(shop: Shop, good: Path) -> None:
     assert "Frühling 赤.csv with its 2 images" in asked.read_until("[y/N]")
     asked.type("n\n")
     assert asked.finish()[0] == 1
+    interrupted = shop.start("delete", request_id)
+    interrupted.read_until("[y/N]")
+    interrupted.process.send_signal(signal.SIGINT)
+    assert interrupted.finish()[0] == 130
     assert shop.run("status", request_id).returncode == 0
     assert shop.run("delete", request_id, "--yes").stdout == "Deleted.\n"
     assert shop.run("status", request_id).returncode == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import io
 import re
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +15,14 @@ from flask import current_app
 from PIL import Image
 
 from imgproc.api.inputs import UploadIn
+from imgproc.core.errors import HostWait
 from imgproc.db.models import ProcessingRequest
 from imgproc.journey import delete, previews
 from imgproc.journey.services import services
 from imgproc.web.option_fields import ABOUT_THE_FILE
 from tests.integration.driver import configure, drain, get, pass_time, row, rows, status_of, the_app
 from tests.integration.pages import ask, text_of
+from tests.support import visitor
 from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost
@@ -49,9 +53,12 @@ def choose(content: str, *, name: str = "products.csv") -> str:
 
 def test_the_start_page_has_one_file_input_and_answers_json_with_links() -> None:
     """Both come from the same address."""
-    assert ask("/").text.count('type="file"') == 1
+    page = ask("/")
+    assert page.text.count('type="file"') == 1
     answer: Any = current_app.test_client().get("/", headers={"Accept": "application/json"})
     assert answer.json["links"]["upload"].endswith("/api/upload")
+    assert "Accept" in answer.vary, "a cache would give the page to programs"
+    assert "Accept" in page.vary
 
 
 def test_a_file_is_started_from_its_page(shop: ImageHost) -> None:
@@ -194,6 +201,34 @@ def test_a_picture_is_tried_with_the_options(shop: ImageHost) -> None:
     assert ask(f"{path}/preview").location == path
 
 
+def test_a_preview_waits_for_the_thumbnails_of_its_page(shop: ImageHost) -> None:
+    """They hold all slots for a moment; a thumbnail is not waited for, because the page asks again by itself."""
+    path = choose(csv_of(f"{shop.url}/chelsea.jpg"))
+    slots = current_app.extensions["thumbnail_slots"]
+    with ExitStack() as held:
+        for number in range(slots._total):
+            held.enter_context(slots.hold(f"caller {number}"))
+        assert ask(f"{path}/pictures/2/1").status_code == 202
+        threading.Timer(0.3, held.pop_all().close).start()
+        assert "data:image/jpeg;base64," in ask(f"{path}/preview", method="POST").text
+
+
+def test_a_preview_waits_a_moment_for_its_host(shop: ImageHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its limit is reached by the page's own thumbnails. A host in trouble is not waited for."""
+    made, waits = previews.Previews.rendition, [HostWait("", host="h", seconds=0.01), None]
+
+    def rendition(self: previews.Previews, *given: Any) -> Any:
+        if wait := waits.pop(0):
+            raise wait
+        return made(self, *given)
+
+    monkeypatch.setattr(previews.Previews, "rendition", rendition)
+    path = choose(csv_of(f"{shop.url}/chelsea.jpg"))
+    assert "data:image/jpeg;base64," in ask(f"{path}/preview", method="POST").text
+    waits[:] = [HostWait("", host="h", seconds=0.01, trouble="busy")]
+    assert "its host needs a pause" in ask(f"{path}/preview", method="POST").text
+
+
 def test_a_picture_that_cannot_be_tried_says_why(shop: ImageHost) -> None:
     """So does a wrong option."""
     path = choose(csv_of(f"{shop.url}/missing.jpg"))
@@ -241,6 +276,14 @@ def test_a_draft_counts_against_the_quota_of_bytes() -> None:
     response = ask("/", method="POST", data={"file": (io.BytesIO(content.encode()), "b.csv")})
     assert response.status_code == 429
     assert row(ProcessingRequest).fingerprint == "draft"
+
+
+def test_an_unknown_encoding_is_told_at_its_field() -> None:
+    """The file stays as it was read."""
+    path = choose(csv_of("https://shop.example/a.jpg"))
+    page = visitor.text_of(ask(f"{path}/read", method="POST", data={"encoding": "windows-1252x", "quality": "80"}))
+    assert "There is no encoding 'windows-1252x'; write windows-1252." in page
+    assert "Start 1 image" in page
 
 
 def test_an_empty_file_is_not_asked_for_its_columns() -> None:

@@ -65,6 +65,12 @@ def test_every_failed_image_of_a_product_is_retried_with_its_group(shop: ImageHo
     assert status["progress"]["images"] == {"total": 2, "completed": 1, "failed": 1}
 
 
+def test_a_status_of_its_own_has_a_title(shop: ImageHost) -> None:
+    """The rare statuses of HTTP have no words of their own."""
+    page = text_of(f"/requests/{made(shop, '/broken.jpg')}")
+    assert "The host answers with an error, HTTP 500" in page
+
+
 @pytest.mark.parametrize("group", [{"code": "http_404", "host": "elsewhere.example"}, {"code": "timeout", "host": ""}])
 def test_a_group_that_there_is_not_is_not_retried(shop: ImageHost, group: dict[str, str]) -> None:
     """The request stays ended."""

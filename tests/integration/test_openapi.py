@@ -142,7 +142,7 @@ def test_the_browsable_api_needs_no_other_host(app: Flask) -> None:
     page = app.test_client().get("/docs").get_data(as_text=True)
     assert "://" not in page
     assert "<script>" not in page
-    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js", "favicon-32x32.png"):
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "contrast.css", "start.js", "favicon-32x32.png"):
         assert name in page
         assert app.test_client().get(f"/static/swagger-ui/{name}", buffered=True).status_code == 200
 

@@ -47,6 +47,28 @@ def test_a_key_signs_in_until_the_sign_out(key: str) -> None:
 
 
 @on_one_database
+def test_a_session_that_ended_meanwhile_leads_to_the_sign_in(key: str) -> None:
+    """A form that is sent without a session cannot be repeated after the sign-in; its page has the way there."""
+    browser = Browser()
+    browser.sign_in(key)
+    browser.get("/")
+    browser.client.delete_cookie(COOKIE)
+    answer = browser.client.post("/sample", headers=PAGE)
+    assert (answer.status_code, 'class="button button-primary" href="/login"' in answer.text) == (401, True)
+
+
+@on_one_database
+def test_a_reader_is_not_shown_how_to_upload(app: Flask) -> None:
+    """Neither the file input, nor the sample, nor the command."""
+    configure(api_keys_required=True)
+    browser = Browser()
+    browser.sign_in(create_key("Reader", scope="read"))
+    page = browser.get("/").text
+    assert "Your key may only read" in page
+    assert not any(each in page for each in ('type="file"', "curl", "Nothing starts"))
+
+
+@on_one_database
 @pytest.mark.parametrize(
     "given",
     ["", "imgproc_" + "A" * 43, "x" * 200, "' OR ''='", "imgproc_\0"],

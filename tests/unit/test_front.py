@@ -69,6 +69,12 @@ def test_refuses_ambiguous_requests(request_: bytes, piece: int) -> None:
     assert parse(request_, piece=piece).error.code in {400, 501}
 
 
+def test_names_the_remedy_for_letters_beyond_ascii() -> None:
+    """A file name in the query of a bare upload is easily written as it is."""
+    error = parse("POST /a?filename=ü.csv HTTP/1.1\r\nHost: h\r\n\r\n".encode()).error
+    assert (error.code, "percent-encode them" in error.body) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("request_", "body"),
     [

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from imgproc.core.errors import InvalidCsv, RowError, UnsupportedFile
-from imgproc.pipeline.table.read import CsvLimits, CsvReading, Row, Scan, read_csv, require_valid, scan_csv
+from imgproc.pipeline.table.read import CsvLimits, CsvReading, ReadOptions, Row, Scan, read_csv, require_valid, scan_csv
 
 # A busy machine must not make a test fail.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -137,6 +137,17 @@ def test_refuses_a_missing_or_duplicate_column(header: str, code: str, column: s
     assert (fault.line, fault.column, fault.code) == (2, column, code)
     assert said in fault.detail
     assert column or header.replace(",", ", ") in fault.detail
+
+
+def test_a_product_is_not_lost_as_the_header() -> None:
+    """Where the first line is a product, its cells are neither offered as columns nor accepted as such."""
+    file = f"1,Mug,{URL}\n2,Cup,{URL}\n".encode()
+    chosen = ReadOptions(columns={"serialNumber": ("1",), "productName": ("Mug",), "inputImageUrls": (URL,)})
+    for options in (ReadOptions(), chosen):
+        with pytest.raises(InvalidCsv) as refused:
+            read_csv(io.BytesIO(file), limits=LIMITS, options=options)
+        assert [each.code for each in refused.value.errors] == ["missing_header"]
+        assert refused.value.header == ()
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ def test_an_upload_gets_503_when_all_slots_are_in_use() -> None:
         pass
 
 
+def test_a_call_that_does_not_wait_is_refused_at_once() -> None:
+    """Although there is a place to wait, for an hour."""
+    some = slots(total=1, waiting=1, patience=3600)
+    with holding(some, "a"), pytest.raises(ServerBusy), some.hold("b", waits=False):
+        pass
+
+
 def test_any_owner_may_have_a_single_slot() -> None:
     """Half of one slot is rounded up to one."""
     some = slots(total=1)

@@ -22,6 +22,7 @@ from imgproc.pipeline.table.headings import (
     roles,
 )
 from imgproc.pipeline.table.image_columns import image_columns, likely_images, note_images
+from imgproc.pipeline.table.no_header import is_url, product_for_header
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.platforms import RowRules, find_rules
 from imgproc.pipeline.table.samples import cell, texts
@@ -66,6 +67,8 @@ def find_columns(
     if are_too_many(header):
         raise too_many_columns(len(header), line=line)
     chosen = _chosen(header, choice or {}, line=line)
+    if any(is_url(header[index]) for index in chosen.get("inputImageUrls", ())):
+        raise product_for_header(header, line=line)
     sample = [row for row in sample if len(row) <= len(header)]
     images = tuple(chosen.get("inputImageUrls", ())) or image_columns(header, sample, line=line)
     name = _one(chosen, "productName")
@@ -106,8 +109,7 @@ def missing_columns(
     header: Sequence[str], missing: Sequence[str], rows: Sequence[Sequence[str]], *, line: int
 ) -> InvalidCsv:
     """The refusal of a header without some of our columns. It names the columns most like them."""
-    shown = ", ".join(header)
-    shown = shown if len(shown) <= 300 else shown[:300] + " …"
+    shown = ", ".join(header)[:300] + (" …" if len(", ".join(header)) > 300 else "")
     wanted = "; ".join(_rename(header, column, rows) for column in missing)
     detail = f"The header on line {line} is {shown!r}: {wanted}."
     return invalid_csv(line, None, "missing_column", detail, header=header)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from imgproc.core.errors import InvalidCsv
 from imgproc.pipeline.table.columns import COLUMNS, OUR_NAMES, missing_columns, too_many_columns, unknown_headings
 from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, roles
+from imgproc.pipeline.table.no_header import is_url
 from imgproc.pipeline.table.quotes import Quotes
 from imgproc.pipeline.table.records import CLOSE_IT
 from imgproc.pipeline.table.text import invalid_csv
@@ -94,7 +95,8 @@ def unnamed_columns(best: Dialect, choice: Choice | None) -> InvalidCsv:
         f"Line {best.line} is {shown!r}, which names none of our columns: begin the file with a header line, such as "
         f"{wanted}{' (with tabs between them)' if best.delimiter == TAB else ''}, or rename the columns so."
     )
-    return invalid_csv(best.line, None, "missing_header", detail, header=best.header)
+    to_choose_from = () if any(map(is_url, best.header)) else best.header
+    return invalid_csv(best.line, None, "missing_header", detail, header=to_choose_from)
 
 
 def _fault_of_quotes(best: Dialect, lines: list[str]) -> tuple[str, str] | None:

@@ -104,6 +104,20 @@ def test_a_file_that_is_no_table_is_explained(visit: Visit) -> None:
         visitor.check()
 
 
+def test_a_file_that_is_too_large_is_not_sent(visit: Visit) -> None:
+    """The page says what helps; an archive would not, because the limit is that of the file inside. Another works."""
+    with visit() as visitor:
+        page = visitor.open()
+        page.locator("form[data-drop]").evaluate("form => { form.dataset.maxBytes = 60; }")
+        visitor.pick("x" * 61, name="large.csv")
+        expect(page.locator(".fault")).to_contain_text(
+            re.compile("large.csv is larger than .*Split it into several files")
+        )
+        visitor.check()
+        visitor.pick("SKU,Title,Images\n", name="small.csv")
+        expect(page.get_by_role("heading", name="small.csv")).to_be_visible()
+
+
 def test_a_failed_picture_is_understood_and_mended(visit: Visit, shop: ImageHost) -> None:
     """Its group says why, and is retried alone."""
     with visit() as visitor:
@@ -125,9 +139,11 @@ def test_a_request_is_cancelled_and_deleted(visit: Visit, shop: ImageHost) -> No
     shop.before = lambda path: None
     shop.says("/slow.jpg", Answer(body=photo_file("chelsea.jpg"), delay=2))
     with visit() as visitor:
-        page = visitor.choose(csv_of(*[f"{shop.url}/slow.jpg"] * 300))
+        page = visitor.choose(csv_of(*[f"{shop.url}/chelsea.jpg"] * 3, *[f"{shop.url}/slow.jpg"] * 300))
         start(page)
+        expect(page.locator("#progress")).to_contain_text(re.compile(r"[1-9]\d* of 303 images"))
         page.locator("summary", has_text="Cancel").click()
+        expect(page.get_by_role("button", name=re.compile(r"^Cancel (?!303)\d+ images"))).to_be_visible()
         visitor.check()
         page.get_by_role("button", name=re.compile(r"^Cancel \d+ images")).click()
         expect(page.get_by_text("Cancelled. What is done stays")).to_be_visible()
@@ -190,6 +206,16 @@ def test_every_page_is_accessible_and_fits(
         for path in ("/", "/?q=nothing+matches+this", "/docs/errors/", "/docs/errors/timeout"):
             visitor.open(path)
             visitor.check()
+
+
+def test_the_api_can_be_browsed(visit: Visit) -> None:
+    """With JavaScript it is accessible; without, it says where the same is."""
+    with visit() as visitor:
+        visitor.open("/docs").get_by_role("button", name="POST /api/upload").first.wait_for()
+        visitor.check()
+    with visit(java_script_enabled=False) as visitor:
+        visitor.open("/docs").get_by_role("link", name="reference").click()
+        expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
 
 
 def image_id(page: Page) -> str:

@@ -12,7 +12,11 @@ const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000
 function readAtOnce(form) {
   const input = form.querySelector("input[type=file]");
   const progress = form.querySelector(".drop-progress");
-  const say = (said) => { form.querySelector("[data-drop-text]").textContent = said; };
+  const say = (said, { isFault = false } = {}) => {
+    const place = form.querySelector("[data-drop-text]");
+    place.textContent = said;
+    place.classList.toggle("fault", isFault);
+  };
 
   function send() {
     const file = input.files[0];
@@ -20,7 +24,7 @@ function readAtOnce(form) {
     progress.hidden = false;
     if (file.size > Number(form.dataset.maxBytes)) {
       progress.querySelector("progress").hidden = true;
-      say(text("tooLarge", { name: file.name, size: form.dataset.maxText }));
+      say(text("tooLarge", { name: file.name, size: form.dataset.maxText }), { isFault: true });
       input.value = "";
       return;
     }
@@ -36,7 +40,7 @@ function readAtOnce(form) {
       if (isRead) location.assign(call.responseURL);
       else replacePage(call.responseText);
     });
-    call.addEventListener("error", () => say(text("broken")));
+    call.addEventListener("error", () => say(text("broken"), { isFault: true }));
     call.open("POST", form.action);
     call.setRequestHeader("Accept", "text/html");
     call.send(new FormData(form));
@@ -189,6 +193,16 @@ async function refresh() {
   if (live) live.textContent = document.querySelector("#progress strong").textContent;
 }
 
+// What would be cancelled is counted again when the question opens: the page may be older.
+
+function recount(question) {
+  question.addEventListener("toggle", async () => {
+    const fresh = question.open ? await fetchPage(location.href) : null;
+    const counts = fresh?.querySelectorAll("[data-recount] [data-count]") ?? [];
+    every("[data-count]", (each, index) => { if (counts[index]) each.innerHTML = counts[index].innerHTML; }, question);
+  });
+}
+
 // While the first page of pictures is not full, new ones are added to it.
 
 async function showPictures() {
@@ -315,6 +329,7 @@ function enhance(root) {
   every("[data-copy]", addCopyButton, root);
   every("time", showLocalTime, root);
   every("[data-poll]", poll, root);
+  every("[data-recount]", recount, root);
   every("[data-slider]", addSlider, root);
   every("a[data-compare], a[data-over]", openOverGallery, root);
   loadThumbnails(root.querySelectorAll("[data-thumb]"));
