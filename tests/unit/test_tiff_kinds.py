@@ -165,6 +165,18 @@ def test_reads_lab_of_16_bits(
     assert np.abs(on_white(tiff_of(samples, photometric, order=order)) - shown).max() <= 3
 
 
+@pytest.mark.parametrize("dtype", ["i1", "i2"])
+def test_lab_may_call_its_samples_signed(dtype: str) -> None:
+    """L is not, although libvips writes so."""
+    lab = (87.73, -86.18, 83.18)
+    numbers = [
+        round(lab[0] * (655.35 if dtype == "i2" else 2.55)),
+        *(round(hue * (256 if dtype == "i2" else 1)) for hue in lab[1:]),
+    ]
+    samples = np.broadcast_to(np.array(numbers).astype(dtype), (HEIGHT, WIDTH, 3))
+    assert np.abs(on_white(tiff_of(samples, 8)) - LAB[lab]).max() <= 8
+
+
 @pytest.mark.parametrize("extra", [1, 2], ids=["associated", "unassociated"])
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 def test_reads_cmyk_with_transparency(dtype: str, extra: int) -> None:
