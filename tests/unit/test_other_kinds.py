@@ -121,7 +121,7 @@ def test_names_what_is_no_picture(kind: str) -> None:
         ("a picture in base64", b"/9j/4AAQSkZJRgABAQ=="),
         ("a PDF document", b"\n%PDF-1.4"),
         ("an HTML page", "<html><p>404".encode("utf-16")),
-        ("plain text", "Bild nicht gefunden – 404".encode()),
+        ("plain text", "Es fehlt: Größe 404".encode()),
     ],
     ids=repr,
 )
