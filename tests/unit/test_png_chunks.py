@@ -103,6 +103,16 @@ def test_odd_palettes(chunks: tuple[bytes, ...], index: int, expected: tuple[int
     assert tuple(pixel) == expected if expected[3] else pixel[3] == 0
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.05])
+def test_a_missing_palette_is_refused_at_every_scale(scale: float) -> None:
+    """A small output would be white."""
+    options = CompressOptions(scale=scale, format="png")
+    source = png_of(np.zeros((64, 64, 1)), colour=3)
+    with pytest.raises(CompressError) as caught:
+        compress(source, options=options, max_pixels=10**6)
+    assert caught.value.code == "corrupt_image"
+
+
 def test_a_short_transparent_colour_is_ignored() -> None:
     """It has fewer bytes than the samples of a pixel."""
     assert shown(png_of(COLOURS, key(0)))[..., 3].min() == 255

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.support.photographs import encode
 from tests.support.rendered import on_white, refused
 from tests.support.tiffs import Tags, packed_bits, page_of, pages_of, tiff_of
@@ -347,3 +348,11 @@ def test_writes_nothing_to_stderr_for_other_damage(capfd: pytest.CaptureFixture[
     source[400:4000] = bytes(3600)
     assert refused(bytes(source)).code in {"corrupt_image", "truncated_image"}
     assert capfd.readouterr().err == ""
+
+
+def test_a_later_page_of_a_refused_kind_does_not_refuse_the_picture() -> None:
+    """With smart quality pages were counted, although no TIFF is kept."""
+    picture = page_of(np.full((HEIGHT, WIDTH, 3), 90, "u1"), 2)
+    mask = page_of(np.full((HEIGHT, WIDTH, 1), 1, "u1"), 4)
+    options = CompressOptions(quality="smart", format="png", larger="source", scale=1.0)
+    assert compress(pages_of(picture, mask), options=options, max_pixels=10**6).output.format == "png"

@@ -37,7 +37,9 @@ class PngFile(PngImageFile):
 
     def _fill_palette(self) -> None:
         """Repeat the last colour and its transparency, because samples may be beyond the palette."""
-        if self._kind[1] == PALETTE and self.png and self.png.im_palette:
+        if self._kind[1] == PALETTE and self.png:
+            if not self.png.im_palette:
+                raise SyntaxError("no palette")  # A small output would be white.
             colours = self.png.im_palette[1]
             count = len(colours) // 3
             self.palette = ImagePalette.raw(
