@@ -6,6 +6,7 @@ import io
 import re
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from imgproc.core.errors import CompressError
@@ -13,7 +14,7 @@ from imgproc.pipeline.images.child_process.svg import attributes_of_root
 from imgproc.pipeline.images.colour import icc
 from imgproc.pipeline.images.guards.faults import FAULTS
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of
-from imgproc.pipeline.images.png.png_chunks import read_chunks
+from imgproc.pipeline.images.png.png_chunks import SmallFrame, read_chunks
 from imgproc.pipeline.images.readers import open_image
 from imgproc.pipeline.images.tiff.tiff_pages import picture_page
 
@@ -45,7 +46,9 @@ def _has_tables(body: bytes) -> bool:
 
 def _is_broken_animation(body: bytes) -> bool:
     before = body.partition(b"IDAT")[0]
-    return b"acTL" in before and b"fcTL" not in before and read_chunks(body).frames == 1
+    with suppress(SmallFrame):
+        return b"acTL" in before and b"fcTL" not in before and read_chunks(body).frames == 1
+    return False
 
 
 def _is_interrupted(body: bytes) -> bool:
@@ -72,7 +75,8 @@ def _has_no_size(body: bytes) -> bool:
 def _starts_in_palette(body: bytes) -> bool:
     pixels_at, header = struct.unpack_from("<II", body, 10)
     bits, colours = int.from_bytes(body[28:30], "little"), int.from_bytes(body[46:50], "little")
-    return header >= 40 and bits <= 8 and pixels_at < 14 + header + 4 * (colours or 1 << bits)
+    palette: int = 4 * (colours or 1 << bits) if bits <= 8 else 0
+    return bool(header >= 40 and pixels_at < 14 + header + palette)
 
 
 def _has_long_codes(body: bytes) -> bool:
@@ -126,7 +130,7 @@ REASONS: dict[str, tuple[Reason, ...]] = {
     "avif": (("AVIF with transparency", lambda body: b"alpha" in body),),
     "webp": (("WebP with an Exif orientation", _is_turned),),
     "svg": (("SVG without a width and height", _has_no_size),),
-    "bmp": (("BMP that places its pixels in its palette", _starts_in_palette),),
+    "bmp": (("BMP that places its pixels in its header or palette", _starts_in_palette),),
     "gif": (
         ("GIF with codes that start at more than 8 bits", _has_long_codes),
         ("GIF without its end", _has_no_trailer),

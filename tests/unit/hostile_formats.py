@@ -195,5 +195,9 @@ CASES: dict[str, Case] = {
     ),
     "an SVG of comments without end": (lambda: b"<!--" + b"-" * 50_000_000, "not_an_image"),
     "an SVG of 50 MB of spaces": (lambda: svg(" " * 50_000_000), "rendition"),
-    "an SVG of 16 bits a letter": (lambda: f"<svg {SVG_NAMESPACE}/>".encode("utf-16"), "not_an_image"),
+    "an SVG without a size, of 16 bits a letter": (
+        lambda: f"<svg {SVG_NAMESPACE}/>".encode("utf-16"),
+        "unsupported_format",
+    ),
+    "an SVG of 16 bits a letter": (lambda: svg("<g/>").decode().encode("utf-16"), "rendition"),
 }

@@ -62,3 +62,15 @@ def test_a_profile_does_not_count(profile: bytes, count: int) -> None:
     assert (on_white(webp(*[frame(16)] * count, profile=profile)) == BROWN).all()
     still = encode(Image.new("RGB", (8, 8), BROWN), "WEBP", lossless=True, icc_profile=profile)
     assert (on_white(still) == BROWN).all() == (not profile)
+
+
+@pytest.mark.parametrize("mode", ["lossless", "lossy"])
+def test_a_transparent_frame_needs_no_flag(mode: str) -> None:
+    """Its clear parts would be black."""
+    clear = Image.new("RGBA", (16, 16), (*BROWN, 0))
+    clear.paste((*BROWN, 255), (0, 0, 16, 8))
+    pixels = encode(clear, "WEBP", lossless=mode == "lossless", exact=True)
+    chunks = pixels[12:] if mode == "lossless" else pixels[30:]  # after VP8X
+    shown = on_white(webp(chunk(b"ANMF", bytes(6) + sides(16, 16) + bytes(4) + chunks)))
+    assert (shown[8:] == WHITE).all()
+    assert np.abs(shown[:7] - BROWN).max() <= 8

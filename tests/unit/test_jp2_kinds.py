@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.child_process.jpeg2000_white import whiten
 from tests.support.half_pictures import ALPHA, GREY, IS_RIGHT, LIME, RED, RGB, box, indexed_jp2, of_depth, with_alpha
 from tests.support.photographs import encode
 from tests.support.rendered import on_white, refused
@@ -93,3 +95,39 @@ def test_lab_is_refused_by_name() -> None:
     place = source.index(b"colr") + 7
     error = refused(source[:place] + struct.pack(">I", 14) + source[place + 4 :])
     assert (error.code, "Lab" in error.detail) == ("unsupported_format", True)
+
+
+def _deep(*levels: tuple[int, int], bits: int = 16, irreversible: bool = False) -> bytes:
+    """A codestream of channels of more than 8 bits, each of a left and a right level: one packet for each channel."""
+    streams = []
+    for pair in levels:
+        samples = np.repeat(np.array([pair], np.uint16), 16, axis=1).repeat(16, axis=0) << (16 - bits)
+        grey = Image.fromarray(samples)
+        stream = encode(grey, "JPEG2000", no_jp2=True, num_resolutions=1, irreversible=irreversible, mct=0)
+        streams.append(stream)
+    head, _, first = streams[0].partition(b"\xff\x93")
+    tile = head.index(b"\xff\x90")
+    packets = first[:-2] + b"".join(stream.partition(b"\xff\x93")[2][:-2] for stream in streams[1:])
+    (size,) = struct.unpack_from(">H", head, 4)
+    sizes = struct.pack(">H", size + 3 * (len(levels) - 1)) + head[6:40] + struct.pack(">H", len(levels))
+    main = head[:4] + sizes + head[42:45] * len(levels) + head[45:tile]
+    part = head[tile : tile + 6] + struct.pack(">I", 14 + len(packets)) + head[tile + 10 :]
+    return main + part + b"\xff\x93" + packets + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("irreversible", [False, True], ids=["lossless", "lossy"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_white_of_16_bits_stays_white(channels: int, irreversible: bool) -> None:
+    """Rounded up to 256, it would be black."""
+    deep = _deep((65535, 0), (65535, 30_000), (0, 0), *[(65535, 65535)] * (channels - 3), irreversible=irreversible)
+    shown = on_white(deep, is_apart=True)
+    assert np.abs(shown[:, :12] - (255, 255, 0)).max() <= 1
+    assert np.abs(shown[:, 20:] - (0, 117, 0)).max() <= 1
+
+
+def test_refuses_deep_samples_without_guard_bits() -> None:
+    """Their white cannot be told from black."""
+    deep = bytearray(_deep((0, 0), (0, 0), (0, 0), irreversible=True))
+    deep[deep.index(b"\xff\x5c") + 4] &= 31
+    with pytest.raises(CompressError, match="rare depth"):
+        whiten(Image.new("RGB", (32, 16)), bytes(deep), 0, [16, 16, 16])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
@@ -21,6 +22,8 @@ from imgproc.pipeline.images.child_process import svg as drawings
 from imgproc.pipeline.images.compress import CompressOptions, MemoryBudget, Rendition, compress, content_type_of
 from tests.support.other_pictures import bitmap, heic, icon, psd, svg
 from tests.support.photographs import DISPLAY_P3, as_srgb, decode, encode, exif, icc_profile, quadrants
+from tests.support.picture_bytes import png_chunk
+from tests.support.png_pictures import png_of
 
 Colour = tuple[int, ...]
 RED, LIME, BLUE, YELLOW, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 255, 255), (0, 0, 0)
@@ -103,6 +106,14 @@ def dib(bits: int, pixel: bytes, *, mask: bytes = bytes(16)) -> bytes:
     return bitmap(4, 4, pixel * 16, bits=bits, mask=mask, palette=palette)
 
 
+def _with_masks(size: int, compression: int, alpha: int) -> bytes:
+    """An icon of half transparent red, whose header of `size` bytes has masks, or is followed by them."""
+    head, pixels = dib(32, b"")[:40], b"\0\0\xff\x80" * 16 + bytes(16)
+    head = struct.pack("<I", size) + head[4:16] + struct.pack("<I", compression) + head[20:]
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, alpha)
+    return icon((head + masks).ljust(size, b"\0") + pixels if size > 40 else head + masks[:12] + pixels)
+
+
 def _upside_down(bitmap: bytes) -> bytes:
     """The bitmap with a height below 0, so that its first row is the one at the top."""
     return bitmap[:8] + struct.pack("<i", -int.from_bytes(bitmap[8:12], "little")) + bitmap[12:]
@@ -170,6 +181,24 @@ PICTURES: dict[str, tuple[Callable[[], bytes], tuple[Colour, ...]]] = {
     ),
     "an icon of 32 bits whose fourth byte is unused": (lambda: icon(dib(32, b"\0\0\xff\0")), (RED,) * 4),
     "an icon of 32 bits with transparency": (lambda: icon(dib(32, b"\0\0\xff\x80")), (mixed(RED, 128),) * 4),
+    **{
+        f"an icon of a header of {size} bytes, {name}": (partial(_with_masks, size, compression, alpha), (shown,) * 4)
+        for size, compression, alpha, name, shown in (
+            (40, 3, 0, "with masks of colours", RED),
+            (56, 0, 0, "without a mask of transparency", RED),
+            (108, 3, 0, "without a mask of transparency", RED),
+            (124, 0, 0xFF000000, "with a mask of transparency", mixed(RED, 128)),
+        )
+    },
+    "an icon of a PNG with a damaged text": (
+        lambda: icon(solid((4, 4), RED)[:33] + png_chunk(b"tEXt", b"a\0b")[:-1] + b"!" + solid((4, 4), RED)[33:]),
+        (RED,) * 4,
+    ),
+    "an icon of a PNG of 2 bits with a transparent colour": (
+        lambda: icon(png_of(np.full((4, 4, 1), 2), png_chunk(b"tRNS", b"\0\2"), depth=2, colour=0)),
+        (WHITE,) * 4,
+    ),
+    "an icon of a PNG with an orientation": (lambda: icon(encode(quadrants(), "PNG", exif=exif(6))), CORNERS),
     "an icon with a mask": (lambda: icon(dib(24, b"\0\0\xff", mask=RED_WHITE)), (WHITE, RED, WHITE, RED)),
     "an icon whose rows come from the top": (
         lambda: icon(_upside_down(dib(24, b"\0\0\xff", mask=bytes.fromhex("f0000000") * 2 + bytes(8)))),

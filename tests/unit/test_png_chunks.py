@@ -11,7 +11,7 @@ import pytest
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.compress import CompressOptions, compress
-from tests.support.photographs import decode
+from tests.support.photographs import decode, exif
 from tests.support.picture_bytes import png_chunk
 from tests.support.png_pictures import END, damaged, gamma, header, png_of, rows_of
 
@@ -91,6 +91,9 @@ GREEN = png_chunk(b"PLTE", bytes([9, 9, 9, 0, 255, 0]))
         pytest.param((PALETTE, png_chunk(b"tRNS", bytes(6))), 3, (9, 10, 11, 0), id="longer-than-the-palette"),
         pytest.param((PALETTE, png_chunk(b"tRNS", bytes(300))), 3, (9, 10, 11, 255), id="longer-than-any-palette"),
         pytest.param((GREEN,), 200, (0, 255, 0, 255), id="a-sample-beyond-the-palette"),
+        pytest.param((GREEN, png_chunk(b"tRNS", b"\7")), 200, (0, 255, 0, 255), id="beyond-one-transparency"),
+        pytest.param((GREEN, png_chunk(b"tRNS", b"\7\x09")), 200, (0, 255, 0, 9), id="beyond-all-transparency"),
+        pytest.param((GREEN, png_chunk(b"tRNS", b"\7\x09\x63")), 2, (0, 255, 0, 9), id="transparency-of-no-colour"),
         pytest.param((png_chunk(b"PLTE", GREEN[8:14] + b"\xff"),), 200, (0, 255, 0, 255), id="half-a-colour"),
     ],
 )
@@ -98,6 +101,16 @@ def test_odd_palettes(chunks: tuple[bytes, ...], index: int, expected: tuple[int
     """A misplaced or damaged transparency is ignored; the last colour stands for missing ones."""
     pixel = shown(png_of(np.full((2, 2, 1), index), *chunks, colour=3))[0, 0]
     assert tuple(pixel) == expected if expected[3] else pixel[3] == 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.05])
+def test_a_missing_palette_is_refused_at_every_scale(scale: float) -> None:
+    """A small output would be white."""
+    options = CompressOptions(scale=scale, format="png")
+    source = png_of(np.zeros((64, 64, 1)), colour=3)
+    with pytest.raises(CompressError) as caught:
+        compress(source, options=options, max_pixels=10**6)
+    assert caught.value.code == "corrupt_image"
 
 
 def test_a_short_transparent_colour_is_ignored() -> None:
@@ -305,6 +318,12 @@ def test_shows_a_small_first_frame_on_the_canvas_of_its_animation() -> None:
 def test_a_small_first_frame_has_the_colours_of_its_file() -> None:
     """They come before the frame, and are not copied with it."""
     assert not np.array_equal(shown(small(3, 2, gamma(1)))[2:6, 3:11, :3], INVERSE[:4, :8])
+
+
+def test_a_small_first_frame_is_turned_on_its_canvas() -> None:
+    """The orientation is that of the whole animation."""
+    turned = png_chunk(b"eXIf", exif(6).removeprefix(b"Exif\0\0"))
+    assert np.array_equal(shown(small(3, 2, turned)), np.rot90(shown(small(3, 2)), -1))
 
 
 @pytest.mark.parametrize(("left", "top"), [(COLOURS.shape[1] - 7, 0), (0, 2**32 - 1), (2**31, 2**31)])

@@ -114,6 +114,14 @@ CASES: dict[str, tuple[list[bytes], tuple[int, ...]]] = {
     "a profile without its end": ([png_chunk(b"iCCP", profile_chunk(profiles.RGB_18)[8:-13])], UNCHANGED),
     "a profile of bytes that do not inflate": ([png_chunk(b"iCCP", b"a\0\0xxxxxxx"), gamma(1)], LINEAR),
     "a profile of no name": ([png_chunk(b"iCCP", profile_chunk(profiles.RGB_18)[9:-4])], UNCHANGED),
+    "a profile of a long name": (
+        [png_chunk(b"iCCP", b"a" * 79 + profile_chunk(profiles.P3)[8:-4]), gamma(1)],
+        AS_P3_22,
+    ),
+    "a profile of too long a name": (
+        [png_chunk(b"iCCP", b"a" * 80 + profile_chunk(profiles.P3)[8:-4]), gamma(1)],
+        LINEAR,
+    ),
     "a profile with bytes after it": ([profile_chunk(profiles.RGB_18 + bytes(200))], AS_18),
     "a grey profile": ([profile_chunk(profiles.GREY_18), gamma(1)], UNCHANGED),
     "a CMYK profile": ([profile_chunk(profiles.PRESS), gamma(1)], UNCHANGED),

@@ -25,6 +25,20 @@ REFUSED = {
     "a CSS shape to clip by": RECT % "style='clip-path:circle(4px)'",
     "a path in CSS": "<style><![CDATA[path{d:path('M0 0')}]]></style>",
     "a CSS filter of colours": RECT % "style='filter:grayscale(1)'",
+    "the CSS :nth-child": "<style>rect:nth-child(2 of .a){fill:red}</style>",
+    "nested CSS rules": "<style>g{rect{fill:red}}</style>",
+    "the CSS property rotate": RECT % "style='rotate:20deg'",
+    "the CSS property mask": RECT % "style='mask:linear-gradient(#000, transparent)'",
+    "the CSS keyword initial": "<style>rect{fill:initial}</style>",
+    "the unit rem": RECT % "x='2rem'",
+    "the unit vw": RECT % "style='stroke-width:2vw'",
+    "colours that mix in linear light (color-interpolation)": "<mask color-interpolation='linearRGB'/>",
+    "a style sheet for other media": "<style media='print'>rect{fill:red}</style>",
+    "a style sheet in another language": "<style type='text/less'>rect{fill:red}</style>",
+    "a filter of other pictures": "<filter><feBlend in2='BackgroundImage'/></filter>",
+    "a pattern with margins": "<pattern patternUnits='userSpaceOnUse' width='20' height='10' viewBox='0 0 9 9'/>",
+    "a symbol with a size of its own": "<symbol id='a' width='9' height='9'/><use href='#a'/>",
+    "dashes by pathLength": "<path d='M0 0h9' pathLength='1' stroke-dasharray='1'/>",
     "transform-origin": RECT % "style='transform:rotate(9deg);transform-origin:center'",
 }
 DRAWN = {
@@ -39,6 +53,9 @@ DRAWN = {
     "a variable that nothing uses": "<style>rect{--x:calc(1px)}</style>",
     "a comment": "<style>/* @media all{} */ rect{fill:red}</style>",
     "a clip path": RECT % "style='clip-path:url(#c);filter:blur(2px)'",
+    "a pattern without margins": "<pattern patternUnits='userSpaceOnUse' width='20' height='10' viewBox='0 0 2 1'/>",
+    "a symbol that is used at a size": "<symbol id='a' width='9' height='9'/><use href='#a' width='9' height='9'/>",
+    "a style sheet for screens": "<style type='text/css' media='screen'>rect{fill:red}</style>",
     "text about functions": "<text>var(x) calc(y)</text>",
 }
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from imgproc.pipeline.images.compress import CompressOptions, compress
 from tests.support.photographs import encode
 from tests.support.rendered import on_white, refused
 from tests.support.tiffs import Tags, packed_bits, page_of, pages_of, tiff_of
@@ -163,6 +164,18 @@ def test_reads_lab_of_16_bits(
     numbers = [round(lab[0] * 655.35), *(round(hue * 256 + middle) & 65535 for hue in lab[1:])]
     samples = np.broadcast_to(np.array(numbers, "u2"), (HEIGHT, WIDTH, 3))
     assert np.abs(on_white(tiff_of(samples, photometric, order=order)) - shown).max() <= 3
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2"])
+def test_lab_may_call_its_samples_signed(dtype: str) -> None:
+    """L is not, although libvips writes so."""
+    lab = (87.73, -86.18, 83.18)
+    numbers = [
+        round(lab[0] * (655.35 if dtype == "i2" else 2.55)),
+        *(round(hue * (256 if dtype == "i2" else 1)) for hue in lab[1:]),
+    ]
+    samples = np.broadcast_to(np.array(numbers).astype(dtype), (HEIGHT, WIDTH, 3))
+    assert np.abs(on_white(tiff_of(samples, 8)) - LAB[lab]).max() <= 8
 
 
 @pytest.mark.parametrize("extra", [1, 2], ids=["associated", "unassociated"])
@@ -335,3 +348,11 @@ def test_writes_nothing_to_stderr_for_other_damage(capfd: pytest.CaptureFixture[
     source[400:4000] = bytes(3600)
     assert refused(bytes(source)).code in {"corrupt_image", "truncated_image"}
     assert capfd.readouterr().err == ""
+
+
+def test_a_later_page_of_a_refused_kind_does_not_refuse_the_picture() -> None:
+    """With smart quality pages were counted, although no TIFF is kept."""
+    picture = page_of(np.full((HEIGHT, WIDTH, 3), 90, "u1"), 2)
+    mask = page_of(np.full((HEIGHT, WIDTH, 1), 1, "u1"), 4)
+    options = CompressOptions(quality="smart", format="png", larger="source", scale=1.0)
+    assert compress(pages_of(picture, mask), options=options, max_pixels=10**6).output.format == "png"

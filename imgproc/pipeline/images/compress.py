@@ -25,7 +25,7 @@ from imgproc.pipeline.images.guards.faults import FAULTS, explain
 from imgproc.pipeline.images.guards.limits import check_memory, decoding_bytes
 from imgproc.pipeline.images.guards.memory import MemoryBudget
 from imgproc.pipeline.images.guards.parts import check_parts
-from imgproc.pipeline.images.keep import keep
+from imgproc.pipeline.images.keep import KEEPERS, keep
 from imgproc.pipeline.images.notes import ImageNote
 from imgproc.pipeline.images.options import CompressOptions
 from imgproc.pipeline.images.orientation import UPRIGHT, orientation_of, turn_upright, turned_size
@@ -155,7 +155,8 @@ def _may_keep(image: ImageFile.ImageFile, facts: ImageFacts, target: str, option
     Only `larger=source` gives them in another format than the one asked for.
     """
     return (
-        (options.larger == SOURCE or (options.quality == SMART and target == facts.format))
+        facts.format in KEEPERS
+        and (options.larger == SOURCE or (options.quality == SMART and target == facts.format))
         and fits((facts.width, facts.height), options)
         and orientation_of(image) == UPRIGHT
         and getattr(image, "n_frames", 1) == 1  # For some formats Pillow reads the whole file to count.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from imgproc.core.errors import CompressError
-from imgproc.pipeline.images.child_process.svgz import GZIP, head_of
+from imgproc.pipeline.images.child_process.svgz import GZIP, UTF_16, head_of
 from imgproc.pipeline.images.other_kinds import EXPORT, OTHER_FILES, RARE_PICTURES, RAW_FILES, REMEDIES
 
 MAX_SIGNATURE = 65_536  # bytes at the beginning of a file that tell its format
@@ -133,12 +134,12 @@ NOT_IMAGES = {
     "an HTML page": _text(rb"<(!doctype|!--|html|head|body|title|meta|script|p\b)"),
     "an XML document": _text(rb"<"),
     "JSON": _text(rb"[{\[]"),
-    "a PDF document": _pattern(rb"%PDF-"),
-    "a PostScript document": _pattern(rb"%!PS|\xc5\xd0\xd3\xc6"),
+    "a PDF document": _pattern(rb"\s*%PDF-"),
+    "a PostScript document": _pattern(rb"\x04?%!PS|\xc5\xd0\xd3\xc6"),
     "a ZIP archive": _pattern(rb"PK[\x03\x05]"),
     "a gzip archive": _pattern(rb"\x1f\x8b"),
     "a video": _pattern(rb".{4}ftyp|\x1a\x45\xdf\xa3|RIFF.{4}AVI "),
-    "plain text": _pattern(rb"[\s\x20-\x7e]+\Z"),
+    "plain text": _pattern(rb"(?:[\s\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]{1,3})+[\xc2-\xf4]?\Z"),
     "data of no known kind": _pattern(rb""),
 }
 
@@ -164,13 +165,15 @@ def identify(source: bytes) -> str:
     for name, image_format in INPUT_FORMATS.items():
         if image_format.signature.match(source, 0, MAX_SIGNATURE):
             return name
-    if INPUT_FORMATS["svg"].signature.match(head_of(source, MAX_SIGNATURE)):
+    head = head_of(source, MAX_SIGNATURE)
+    if INPUT_FORMATS["svg"].signature.match(head):
         return "svg"
     for kind, pattern in {**RAW_FILES, **UNSUPPORTED, **RARE_PICTURES}.items():
         if pattern.match(source):
             detail = f"This is {kind}; {REMEDIES.get(kind, EXPORT)}."
             raise CompressError(detail, code="unsupported_format")
-    others = {**OTHER_FILES, **NOT_IMAGES}
-    kind = next(kind for kind, pattern in others.items() if pattern.match(source, 0, MAX_SIGNATURE))
+    text = head if source.startswith(UTF_16) else source
+    others = chain(OTHER_FILES.items(), NOT_IMAGES.items())  # Both may have patterns of one kind.
+    kind = next(kind for kind, pattern in others if pattern.match(text, 0, MAX_SIGNATURE))
     remedy = REMEDIES.get(kind, "link to the picture file itself")
     raise CompressError(f"This is {kind}, not an image; {remedy}.", code="not_an_image")

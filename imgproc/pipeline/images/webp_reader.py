@@ -14,6 +14,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 ANIMATION, ALPHA = 0x02, 0x10  # flags of a VP8X chunk (RFC 9649, 2.7.1)
 FLAGS, CANVAS, CHUNKS = 20, slice(24, 30), 30  # places in a file that begins with such a chunk
+FRAME, LOSSLESS_ALPHA = 16, 12  # where the chunks of a frame start, and the byte of its pixels with the flag
 
 
 class WebP(WebPImageFile):
@@ -34,19 +35,25 @@ class WebP(WebPImageFile):
 
 
 def _with_clear_canvas(source: bytes) -> bytes:
-    """The file marked as transparent if its first frame is smaller than its canvas: libwebp makes the rest black."""
-    size = _first_size(source)
-    if size in {None, source[CANVAS]}:
+    """The file marked as transparent if its first frame is, or is smaller than its canvas: libwebp makes that black."""
+    frame = _first_frame(source)
+    if frame is None or (frame[6:12] == source[CANVAS] and not _has_alpha(frame[FRAME:])):
         return source
     return source[:FLAGS] + bytes([source[FLAGS] | ALPHA]) + source[FLAGS + 1 :]
 
 
-def _first_size(source: bytes) -> bytes | None:
-    """The sides of the first frame as they are written: each less one, in 24 bits."""
+def _first_frame(source: bytes) -> bytes | None:
+    """The first frame (RFC 9649, 2.7.1.1): its place, its sides, and its chunks from `FRAME` on."""
     at = CHUNKS
     while at + 8 <= len(source):
         name, length = struct.unpack_from("<4sI", source, at)
         if name == b"ANMF":
-            return source[at + 14 : at + 20]
+            return source[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
     return None
+
+
+def _has_alpha(chunks: bytes) -> bool:
+    """Whether the chunks of a frame begin with one of transparency, or lossless pixels that say to have it (3.4)."""
+    is_lossless = chunks.startswith(b"VP8L") and len(chunks) > LOSSLESS_ALPHA
+    return chunks.startswith(b"ALPH") or (is_lossless and bool(chunks[LOSSLESS_ALPHA] & 0x10))

@@ -10,6 +10,7 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.avif.avif_boxes import boxes
+from imgproc.pipeline.images.child_process.jpeg2000_white import whiten
 
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 CODESTREAM = b"\xff\x4f\xff\x51"  # the markers SOC and SIZ
@@ -49,9 +50,13 @@ class Jpeg2000(Jpeg2KImageFile):
     def load(self) -> Any:
         """Decode, and widen samples of fewer than 8 bits, which Pillow only shifts to the left."""
         depths, order, is_new = self._depths, self._order, bool(self.tile)
+        source = self.fp.getvalue() if is_new else b""
         loaded = super().load()
         if not is_new:
             return loaded
+        if max(depths) > 8 and len(depths) == len(self.getbands()) > 1:
+            plain = Image.Image()._new(self.im)
+            self.im = whiten(plain, source, source.find(CODESTREAM), depths).im
         if min(depths) < 8 and len(depths) == len(self.getbands()):
             widths = [None if self.mode in {"P", "PA"} else 255, *[255] * (len(depths) - 1)]
             levels = [level for depth, most in zip(depths, widths, strict=True) for level in _levels(depth, most)]
@@ -66,7 +71,8 @@ def decoder_bytes(image: Any) -> float:
     """Bytes of the picture and of one tile, which OpenJPEG decodes as a whole; most pictures are one tile."""
     pixels: int = image.width * image.height
     tile: int = min(pixels, image.tile_pixels)
-    return pixels * 4 + tile * len(image.getbands()) * SAMPLE_BYTES
+    copies = 3 if max(image._depths) > 8 else 1  # Some are decoded again, and their channels are taken apart.
+    return copies * pixels * 4 + tile * len(image.getbands()) * SAMPLE_BYTES
 
 
 def _tile_pixels(head: bytes, place: int) -> int:

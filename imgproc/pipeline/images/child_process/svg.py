@@ -17,6 +17,7 @@ from PIL import Image, ImageFile
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.child_process.svg_features import check_features
+from imgproc.pipeline.images.child_process.svg_mend import mended
 from imgproc.pipeline.images.child_process.svgz import unpacked
 from imgproc.pipeline.images.libvips import functions_of
 
@@ -30,12 +31,17 @@ FUNCTIONS = """
     void g_free(void *memory);
 """
 DPI = 96  # pixels of CSS an inch
-UNITS = {"in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72, "pc": 16, "px": 1, "": 1}  # pixels of CSS
+UNITS = {
+    **{"in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6, "pt": 96 / 72},
+    **{"pc": 16, "rem": 16, "px": 1, "": 1},
+}  # pixels of CSS
+SIDES, AUTO = ("width", "height"), "auto"
 MAX_SIDE = 32_767  # of Cairo
 FONT_SIZE = b' font-size="16px"'
 _TOO_MUCH = "The SVG takes too much memory or time to draw; simplify it, or export it as PNG."
 _NO_SIZE = "The SVG has no size; give it a width and height above 0, or a viewBox."
-_LENGTH = re.compile(r"\+?(\d*\.?\d+(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|pt|pc|px|)", re.IGNORECASE)
+_LENGTH = re.compile(r"\+?(\d*\.?\d+(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|q|pt|pc|rem|px|)", re.IGNORECASE)
+_SIZE_RULE = re.compile(rb"(?:\bsvg|:root|\*)[^{}<>]{0,99}\{[^{}<>]{0,999}\b(?:width|height)\s*:")
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts")
 _ffi = FFI()
 _ffi.cdef(FUNCTIONS)
@@ -55,6 +61,7 @@ class Svg(ImageFile.ImageFile):
             detail = "The drawing has text, and the server has no fonts; convert the text to paths, or give a PNG."
             raise CompressError(detail, code="unsupported_format")
         _check_sides(self._source)
+        self._source = mended(self._source, _stated_size(self._source))
         check_features(self._source)
         self._source = with_font_size(self._source)
         lib, found = functions_of(_ffi), _ffi.new("void **")
@@ -117,13 +124,22 @@ def _check_sides(source: bytes) -> None:
     """
     root = attributes_of_root(source)
     view = root.get("viewBox", "").replace(",", " ").split()[2:4]
-    lengths = [root[side].strip() for side in ("width", "height") if side in root] or view
+    lengths = [root[side].strip() for side in SIDES if root.get(side, AUTO).strip() != AUTO] or view
     for length in lengths:
         if re.match(r"-|0*\.?0*([a-z%]|$)", length) and length:
             raise CompressError(_NO_SIZE, code="unsupported_format")
         if _pixels(length) > MAX_SIDE:
             detail = f"The drawing is more than {MAX_SIDE:,} pixels wide or high; give it a smaller width and height."
             raise CompressError(detail, code="too_many_pixels")
+
+
+def _stated_size(source: bytes) -> dict[str, float]:
+    """The sides that the attributes state, in pixels, where librsvg would take another size for them."""
+    root = attributes_of_root(source)
+    is_styled = _SIZE_RULE.search(source) or re.search("width|height", root.get("style", ""))
+    is_odd = any(re.fullmatch(r".*\d\s*(q|rem)\s*", root.get(side, ""), re.IGNORECASE) for side in SIDES)
+    found = {side: _pixels(root.get(side, "").strip()) for side in SIDES} if is_styled or is_odd else {}
+    return {side: length for side, length in found.items() if length}
 
 
 def attributes_of_root(source: bytes) -> dict[str, str]:

@@ -20,14 +20,64 @@ WHITE = re.compile(r"(none|transparent|white|#fff(fff)?|rgb\(255,\s?255,\s?255\)
 COLOURS = {"fill", "stroke", "stop-color", "flood-color", "lighting-color", "color"}
 FUNCTIONS = re.compile(r"(?<![\w-])(var|calc|color-mix|color|lab|lch|oklab|oklch|light-dark)\(", re.IGNORECASE)
 SHAPES = re.compile(r"\s*(circle|ellipse|inset|polygon|path|rect|xywh)\(", re.IGNORECASE)
-COLOUR_FILTERS = re.compile(r"(brightness|contrast|grayscale|hue-rotate|invert|saturate|sepia)\(", re.IGNORECASE)
+COLOUR_FILTERS = re.compile(
+    r"(brightness|contrast|grayscale|hue-rotate|invert|saturate|sepia|blur(?!\(\s*[\d.]*(?:px)?\s*\)))\(", re.IGNORECASE
+)
 # A page on a screen does not use these rules, or uses them later.
 UNUSED = re.compile(
     r"/\*.*?\*/|@(?:-\w+-)?(?:keyframes|media(?=[^{]{0,99}(?:dark|print|reduced|forced))(?![^{]{0,99}\bnot\b))[^{]*"
     r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}",
     re.IGNORECASE | re.DOTALL,
 )
-RULES = re.compile(r"@(?:media|supports|layer|container|scope|namespace)\b|:(?:is|where|has)\(", re.IGNORECASE)
+RULES = re.compile(
+    r"@(?:media|supports|layer|container|scope|namespace)\b|:(?:is|where|has|lang)\(|:nth-[\w-]+\([^)]* of ",
+    re.IGNORECASE,
+)
+NESTED = re.compile(r"\{[^{}]*\{")
+UNITS = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?(rem|q|r?ch|r?lh|r?ic|r?cap|[dls]?v(?:w|h|min|max|i|b))", re.IGNORECASE)
+LENGTHS = {
+    "x",
+    "y",
+    "width",
+    "height",
+    "cx",
+    "cy",
+    "r",
+    "rx",
+    "ry",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "stroke-width",
+    "font-size",
+}
+ONLY_CSS = {
+    "scale",
+    "rotate",
+    "translate",
+    "offset-path",
+    "mask-image",
+    "-webkit-mask-image",
+    "zoom",
+}  # not as attributes
+FRAME = re.compile(
+    r"(?<![\w-])(border(?!-collapse|-spacing)|padding|outline|box-shadow)[\w-]*\s*:\s*(?!none|0)", re.IGNORECASE
+)
+PAINT = {
+    "fill",
+    "stroke",
+    "stroke-width",
+    "opacity",
+    "fill-opacity",
+    "stroke-opacity",
+    "display",
+    "visibility",
+    "filter",
+}
+KEYWORDS = {"initial", "unset", "revert", "revert-layer"}
+LINEAR = "colours that mix in linear light (color-interpolation)"
+INPUTS = {"BackgroundImage", "BackgroundAlpha", "FillPaint", "StrokePaint"}  # of a filter
 BLOCK = re.compile(r"\{([^{}]*)\}")
 
 
@@ -47,10 +97,13 @@ def _features(source: bytes) -> Iterator[str]:
     open_elements: list[str] = []
     hidden: list[str] = []
     styles: list[str] = []
+    symbols = _Symbols()
 
     def start(name: str, attributes: dict[str, str]) -> None:
         name = name.rpartition(":")[2]
         found.extend(_of_element(name, attributes, is_root=not open_elements, is_shown=not hidden))
+        found.extend(_of_geometry(name, attributes, is_root=not open_elements))
+        symbols.see(name, attributes)
         open_elements.append(name)
         hidden.extend([name] * (name in NOT_SHOWN))
 
@@ -69,6 +122,10 @@ def _features(source: bytes) -> Iterator[str]:
         parser.Parse(source, True)
     yield from found
     yield from _of_sheet("".join(styles))
+    if symbols.are_sized:
+        yield "a symbol with a size of its own"
+    if b"pathLength" in source and b"dasharray" in source:
+        yield "dashes by pathLength"
 
 
 def _of_element(name: str, attributes: dict[str, str], *, is_root: bool, is_shown: bool) -> Iterator[str]:
@@ -76,6 +133,8 @@ def _of_element(name: str, attributes: dict[str, str], *, is_root: bool, is_show
         yield MISSING[name]
     if is_root and "transform" in attributes:
         yield "a transform of the whole drawing"
+    if is_root and (frame := FRAME.search(attributes.get("style", ""))):
+        yield f"the CSS {frame[1].lower()} of the whole drawing"
     if is_root and (behind := BACKGROUND.search(attributes.get("style", ""))) and not WHITE.match(behind[1]):
         yield "a background"
     for attribute in attributes.keys() & COLOURS:
@@ -86,10 +145,63 @@ def _of_element(name: str, attributes: dict[str, str], *, is_root: bool, is_show
     yield from _of_block(attributes.get("style", ""), attributes)
 
 
+def _of_geometry(name: str, attributes: dict[str, str], *, is_root: bool) -> Iterator[str]:
+    for attribute in attributes.keys() & (LENGTHS - ({"width", "height"} if is_root else set())):
+        value = attributes[attribute].strip()
+        if unit := UNITS.fullmatch(value):
+            yield f"the unit {unit[1]}"
+        if used := FUNCTIONS.match(value):
+            yield f"the function {used[1]}()"
+    if attributes.get("color-interpolation", "").strip().lower() == "linearrgb":
+        yield LINEAR
+    if name == "style" and attributes.get("media", "").strip().lower() not in {"", "all", "screen"}:
+        yield "a style sheet for other media"
+    if name == "style" and attributes.get("type", "").strip().lower() not in {"", "text/css"}:
+        yield "a style sheet in another language"
+    if name == "feImage" or {attributes.get("in"), attributes.get("in2")} & INPUTS:
+        yield "a filter of other pictures"
+    if name == "pattern" and _is_letterboxed(attributes):
+        yield "a pattern with margins"
+
+
+def _is_letterboxed(pattern: dict[str, str]) -> bool:
+    """Whether the content of a pattern has other proportions than its tile: librsvg places it wrongly."""
+    if "viewBox" not in pattern or pattern.get("preserveAspectRatio", "").strip().startswith("none"):
+        return False
+    try:
+        *_, width, height = map(float, pattern["viewBox"].replace(",", " ").split())
+        tile = float(pattern.get("width", "0")) * height, float(pattern.get("height", "0")) * width
+    except ValueError:
+        return True
+    return pattern.get("patternUnits") != "userSpaceOnUse" or abs(tile[0] - tile[1]) > max(tile) / 100
+
+
+class _Symbols:
+    """The symbols that state a size, and those that are used without one: librsvg takes 100% for it."""
+
+    def __init__(self) -> None:
+        self._sized: set[str] = set()
+        self._used: set[str] = set()
+
+    def see(self, name: str, attributes: dict[str, str]) -> None:
+        """Note what an element says."""
+        if name == "symbol" and any(attributes.get(side, "100%") != "100%" for side in ("width", "height")):
+            self._sized.add("#" + attributes.get("id", ""))
+        if name == "use" and not {"width", "height"} <= attributes.keys():
+            self._used |= {value for key, value in attributes.items() if key.rpartition(":")[2] == "href"}
+
+    @property
+    def are_sized(self) -> bool:
+        """Whether a symbol is drawn in a size of its own."""
+        return bool(self._sized & self._used)
+
+
 def _of_sheet(sheet: str) -> Iterator[str]:
     used = UNUSED.sub("", sheet)
     if rule := RULES.search(used):
-        yield f"the CSS {rule[0].rstrip('(')}"
+        yield f"the CSS {rule[0].partition('(')[0]}"
+    elif NESTED.search(used):
+        yield "nested CSS rules"
     for block in BLOCK.findall(used):
         yield from _of_block(block, ())
 
@@ -110,6 +222,14 @@ def _of_block(block: str, before: Collection[str]) -> Iterator[str]:
             yield "a CSS shape to clip by"
         if name == "d":
             yield "a path in CSS"
+        if (name in ONLY_CSS and value not in {"none", "normal", "1"}) or (name == "mask" and "gradient(" in value):
+            yield f"the CSS property {name}"
+        if name in PAINT and value in KEYWORDS:
+            yield f"the CSS keyword {value}"
+        if name == "color-interpolation" and value == "linearrgb":
+            yield LINEAR
+        if name in LENGTHS and (unit := UNITS.fullmatch(value)):
+            yield f"the unit {unit[1]}"
         if name == "filter" and COLOUR_FILTERS.search(value):
             yield "a CSS filter of colours"
         declared.add(name)

@@ -1,20 +1,25 @@
-"""Compressed drawings (`.svgz`): SVG in gzip (RFC 1952)."""
+"""Drawings in gzip (`.svgz`, RFC 1952) and in UTF-16."""
 
 from __future__ import annotations
 
+import re
 import zlib
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.guards.parts import unusual
 
 GZIP = b"\x1f\x8b\x08"  # with the only method that there is
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 GZIP_BITS = 31  # zlib's name for gzip
 TRAILER = 8  # bytes of a checksum and a length
+_DECLARED = re.compile(rb"^<\?xml[^>]*\?>")  # with the encoding
 MAX_DRAWING = 32 * 1024 * 1024  # bytes; a drawing inflates to about five times its size
 
 
 def head_of(source: bytes, size: int) -> bytes:
-    """The first `size` bytes of what is in the gzip file, or fewer; none if it is no gzip file."""
+    """The first `size` bytes or fewer of what is in a gzip file, or of UTF-16 in UTF-8; none for other files."""
+    if source.startswith(UTF_16):
+        return source[:size].decode("utf-16", "replace").encode()
     if not source.startswith(GZIP):
         return b""
     try:
@@ -24,12 +29,14 @@ def head_of(source: bytes, size: int) -> bytes:
 
 
 def unpacked(source: bytes) -> bytes:
-    """The drawing itself; `source` where it is not compressed.
+    """The drawing itself, not compressed and not in UTF-16; `source` where it is neither.
 
     Raises:
         CompressError: `unsupported_format` or `truncated_image`, where it is too large or ends too early.
         SyntaxError: it is damaged.
     """
+    if source.startswith(UTF_16):
+        return _DECLARED.sub(b"", source.decode("utf-16", "replace").encode(), 1)
     if not source.startswith(GZIP):
         return source
     inflate = zlib.decompressobj(GZIP_BITS)

@@ -9,6 +9,7 @@ from imgproc.pipeline.images.colour import icc
 from imgproc.pipeline.images.colour.colour_spaces import SRGB_PRIMARIES, ColourSpace, peak_of, to_xyz
 
 USUAL_GAMMA = 1 / 2.2
+MOST_NAME = 80  # bytes of the name of a profile; browsers do not use one with a longer name
 SAME_GAMMA = 0.05  # A gamma this close to the usual one is sRGB, where no primaries are given.
 
 
@@ -34,7 +35,7 @@ def _by_code_points(chunks: dict[bytes, bytes]) -> ColourSpace | None:
 
 def _profile(chunk: bytes) -> bytes | None:
     name, _, packed = chunk.partition(b"\0")
-    if not name or packed[:1] != b"\0":
+    if not 0 < len(name) <= MOST_NAME or packed[:1] != b"\0":
         return None
     decoder = zlib.decompressobj()
     try:

@@ -36,11 +36,18 @@ class PngFile(PngImageFile):
         self._scale_key()
 
     def _fill_palette(self) -> None:
-        """Repeat the last colour, because samples may be beyond the palette."""
-        if self._kind[1] == PALETTE and self.png and self.png.im_palette:
+        """Repeat the last colour and its transparency, because samples may be beyond the palette."""
+        if self._kind[1] == PALETTE and self.png:
+            if not self.png.im_palette:
+                raise SyntaxError("no palette")  # A small output would be white.
             colours = self.png.im_palette[1]
-            colours = colours[: len(colours) // 3 * 3]
-            self.palette = ImagePalette.raw("RGB", colours + colours[-3:] * (256 - len(colours) // 3))
+            count = len(colours) // 3
+            self.palette = ImagePalette.raw(
+                "RGB", colours[: 3 * count] + colours[3 * count - 3 : 3 * count] * (256 - count)
+            )
+            if len(self._chunks.key) >= count > 0:
+                alphas = self._chunks.key[:count]
+                self.info["transparency"] = alphas + alphas[-1:] * (256 - count)
 
     def _scale_key(self) -> None:
         """Scale the transparent colour as Pillow scales the samples. Below 16 bits only its low byte counts."""
@@ -133,7 +140,7 @@ class _OnCanvas(ImageFile.ImageFile):
     def _open(self) -> None:
         self._frame: PngFile | None = PngFile(io.BytesIO(self._found.body))
         self._size, self._mode, self.n_frames = self._found.canvas, "RGBA", 2
-        self.info = {name: self._frame.info.get(name) for name in ("icc_profile", "colour_space", "is_grey")}
+        self.info = {name: self._frame.info.get(name) for name in ("icc_profile", "colour_space", "is_grey", "exif")}
 
     def load(self) -> Any:
         """Decode the frame at first use, and put it in its place."""

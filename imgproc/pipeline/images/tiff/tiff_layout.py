@@ -160,7 +160,7 @@ def _is_plain(tags: Any, photometric: int, bits: tuple[int, ...], samples: int) 
 
 
 def _layout(tags: Any, photometric: int, bits: tuple[int, ...], samples: int, *, order: str) -> Layout:
-    kind = _kind(tags, bits)
+    kind = _kind(tags, bits, photometric)
     if not COLOURS[photometric] <= samples <= MAX_SAMPLES:
         raise refusal(f"has {samples} samples a pixel")
     alpha, is_associated = _alpha(tags, COLOURS[photometric], samples)
@@ -207,8 +207,10 @@ def _alpha(tags: Any, colours: int, samples: int) -> tuple[int | None, bool]:
     return None, False
 
 
-def _kind(tags: Any, bits: tuple[int, ...]) -> str:
+def _kind(tags: Any, bits: tuple[int, ...], photometric: int) -> str:
     formats = _formats(tags)
+    if photometric == CIELAB and formats <= {1, 2}:
+        formats = {1}  # L is unsigned, and a and b are signed, whatever the tag says (TIFF 6.0, section 23).
     kind = KINDS.get(min(formats))
     if kind is None or len(formats) > 1:
         raise refusal("has complex samples" if formats & {5, 6} else "has samples of several kinds")

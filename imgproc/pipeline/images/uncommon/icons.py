@@ -8,14 +8,16 @@ from typing import IO, Any, NamedTuple
 
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import DibImageFile
-from PIL.PngImagePlugin import PngImageFile
 
+from imgproc.pipeline.images.gif_bmp.bmp_layout import BIT_MASKS
 from imgproc.pipeline.images.guards.parts import check_parts, unusual
+from imgproc.pipeline.images.png.png_reader import open_png
 
 MAX_ENTRIES = 256
 MAX_SIDE = 2048  # of a bitmap; the directory of an icon holds 256 at most
 PNG = b"\x89PNG\r\n\x1a\n"
 CURSOR = 2
+WITH_ALPHA = 56  # bytes of a header that has a mask of the transparency
 
 
 class _Entry(NamedTuple):
@@ -43,7 +45,9 @@ def open_icon(stream: IO[bytes]) -> ImageFile.ImageFile:
         raise SyntaxError("a picture in the directory")
     if body.startswith(PNG):
         check_parts(body, "png")
-        return PngImageFile(io.BytesIO(body))
+        picture = open_png(io.BytesIO(body))
+        picture.info.pop("exif", None)  # Browsers turn no icon.
+        return picture
     _, width, height = struct.unpack_from("<Iii", body)
     if not (0 < width <= MAX_SIDE and 0 < abs(height) <= 2 * MAX_SIDE):  # Rows from the top have a height below 0.
         raise unusual("icon", f"a bitmap of more than {MAX_SIDE:,} pixels a side")
@@ -66,9 +70,15 @@ class _Bitmap(DibImageFile):
         whole: Any = self.tile[0]
         name, _, offset, (raw, stride, direction) = whole
         self._mask_at, self._direction = offset + stride * self.height, direction
-        if raw == "BGRX":
+        if raw == "BGRX" and self._has_alpha():
             self._mode, raw = "RGBA", "BGRA"
         self.tile = [ImageFile._Tile(name, (0, 0, *self.size), offset, (raw, stride, direction))]
+
+    def _has_alpha(self) -> bool:
+        """Whether 32 bits a pixel include transparency: by its mask, or where a header has none, without masks."""
+        header = self.fp.getvalue()[:56].ljust(56, b"\0")
+        size, compression, mask = struct.unpack("<I12xI32xI", header)
+        return bool(mask if size >= WITH_ALPHA else compression != BIT_MASKS)
 
     def load_end(self) -> None:
         """Apply the mask, unless the pixels have transparency of their own."""
