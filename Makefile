@@ -36,7 +36,8 @@ test: $(DEV_STAMP) browser ## Run all tests and show their coverage (ARGS="tests
 	$(BIN)/python -m pytest --verbose --numprocesses 4 --dist loadfile $(COVERAGE) $(ARGS) || { \
 	  status=$$?; [ $$status = 1 ] || exit $$status; \
 	  echo 'The tests that failed run again, alone. One that passes now depends on the load of the machine: report it.'; \
-	  $(BIN)/python -m pytest --verbose --last-failed --last-failed-no-failures none $(ARGS); }
+	  $(BIN)/python -m pytest --verbose --last-failed --last-failed-no-failures none $(ARGS) \
+	    $(if $(ARGS),,&& $(BIN)/python -m coverage report --format=total); }
 
 chaos: $(DEV_STAMP) ## Kill, stop and cut off processes while requests run, then check that nothing is lost (ARGS="--images 10000 --faults 1000 --seed 7 --database postgresql")
 	$(BIN)/python -m tests.chaos $(ARGS)

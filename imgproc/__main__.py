@@ -8,7 +8,7 @@ INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 def main() -> None:
     """Run the command line. Ctrl-C is answered plainly, also while its modules are loaded."""
     try:
-        from imgproc.cli.main import main as run  # noqa: PLC0415 - it takes a quarter of a second, see above
+        from imgproc.cli.main import main as run  # noqa: PLC0415 - Ctrl-C is answered while it loads, too
 
         run(prog_name="imgproc")
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from imgproc.cli.server_options import INTERRUPTED, JSON_WANTED
 from imgproc.client import ApiError
 from imgproc.client.api_errors import UNREACHABLE, is_outage
 from imgproc.core.config import EXIT_STATUS, ConfigError
-from imgproc.core.errors import InfrastructureError
+from imgproc.core.errors import InfrastructureError, QueueUnavailable, StorageUnavailable
 from imgproc.core.redaction import redact
 from imgproc.core.terminal import printable, printable_json, printable_lines
 from imgproc.embedded.ports import EmbeddedError
@@ -152,10 +152,10 @@ class _Commands(click.Group):
             status = KEY_REFUSED if error.status in {UNAUTHORIZED, FORBIDDEN} else AWAY if is_outage(error) else 1
             as_json = bool(ctx.meta.get(JSON_WANTED))
             raise _Failure(_with_remedy(error), exit_code=status, as_json=as_json) from error
-        except (EmbeddedError, ServiceFailed) as error:
-            raise _Failure(error) from error
-        except InfrastructureError as error:
+        except (QueueUnavailable, StorageUnavailable) as error:
             raise _Failure(f"{error} imgproc check says what is wrong.") from error
+        except (EmbeddedError, ServiceFailed, InfrastructureError) as error:
+            raise _Failure(error) from error
         except (KeyboardInterrupt, click.Abort) as error:
             if isinstance(error, click.Abort) and not isinstance(error.__context__, KeyboardInterrupt):
                 raise  # the answer to a question was no, or the input has ended

@@ -20,9 +20,8 @@ from imgproc.web.sentences import said_text
 from imgproc.web.texts import N_
 
 THREADS_PER_THUMBNAIL = 4  # most threads stay free for other calls
-PATIENCE = (
-    4.0  # seconds: a person who asks for a preview waits for the thumbnails of the page, and for the host's limit
-)
+# Seconds for which a preview waits for the thumbnails of its page, and again for the limit of their host.
+PATIENCE = 4.0
 CACHE_SECONDS = 3600
 MOST_TRIES = 3  # pictures that a preview tries
 MOST_SHOWN = 4 * 1024 * 1024  # bytes of an original that a page carries
@@ -52,9 +51,10 @@ def preview(urls: Sequence[str], options: CompressOptions) -> Preview:
     fault = N_("The first rows have no picture.")
     try:
         with slots.hold(auth.bucket()):
+            end = time.monotonic() + PATIENCE
             for url in urls[:MOST_TRIES]:
                 try:
-                    source, made = _rendition(url, options)
+                    source, made = _rendition(url, options, end)
                 except ImageError as error:
                     fault = error.detail
                     continue
@@ -65,9 +65,8 @@ def preview(urls: Sequence[str], options: CompressOptions) -> Preview:
     return Preview(fault=fault)
 
 
-def _rendition(url: str, options: CompressOptions) -> tuple[bytes, Rendition]:
-    """See `Previews.rendition`; it waits a moment for a host at its limit, which the page's own thumbnails reach."""
-    end = time.monotonic() + PATIENCE
+def _rendition(url: str, options: CompressOptions, end: float) -> tuple[bytes, Rendition]:
+    """See `Previews.rendition`; until `end` it waits for a host at its limit, which the page's thumbnails reach."""
     while True:
         try:
             return previews().rendition(url, options)

@@ -56,6 +56,7 @@ class Trial:
         callers = Callers(self.cluster, self.image_host, files, seed=0)
         thread = threading.Thread(target=callers.run)
         thread.start()
+        self._halted = []
         self._callers.append((callers, thread))
 
     def rows(self, entity: type[ProcessingRequest | Product | WebhookDelivery]) -> list[Row]:

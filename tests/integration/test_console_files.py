@@ -26,6 +26,7 @@ from tests.support import visitor
 from tests.support.csv_files import csv_of
 from tests.support.http_server import Answer
 from tests.support.image_host import ImageHost
+from tests.support.processes import wait_until
 from tests.support.s3 import ObjectStore
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -209,7 +210,13 @@ def test_a_preview_waits_for_the_thumbnails_of_its_page(shop: ImageHost) -> None
         for number in range(slots._total):
             held.enter_context(slots.hold(f"caller {number}"))
         assert ask(f"{path}/pictures/2/1").status_code == 202
-        threading.Timer(0.3, held.pop_all().close).start()
+        free = held.pop_all().close
+
+        def free_when_waited_for() -> None:
+            wait_until(lambda: slots._places == 0)
+            free()
+
+        threading.Thread(target=free_when_waited_for).start()
         assert "data:image/jpeg;base64," in ask(f"{path}/preview", method="POST").text
 
 

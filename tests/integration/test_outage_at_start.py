@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -81,6 +82,14 @@ def started(arguments: list[str], folder: Path, **settings: str) -> Iterator[Pro
         process.kill()
 
 
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections while the block runs, and that no other server takes meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Valkey for the processes whose database is down."""
@@ -94,7 +103,7 @@ def delayed(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterato
     with ExitStack() as stack:
         processes = {}
         for name, away in product(PROCESSES, CLOSED):
-            closed = {key: url.format(port=free_port(REDIS_PORTS)) for key, url in CLOSED[away].items()}
+            closed = {key: url.format(port=stack.enter_context(closed_port())) for key, url in CLOSED[away].items()}
             folder = tmp_path_factory.mktemp("delayed") / "data"
             process = started(PROCESSES[name][0], folder, **{"REDIS_URL": redis_url} | closed)
             processes[name, away] = stack.enter_context(process)

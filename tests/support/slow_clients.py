@@ -27,6 +27,17 @@ def get(path: bytes, headers: bytes = b"") -> bytes:
     return b"GET " + path + b" HTTP/1.1\r\n" + HEAD + headers + b"\r\n"
 
 
+def read_all(client: socket.socket) -> bytes:
+    """Everything until the server closes the connection."""
+    pieces = []
+    try:
+        while piece := client.recv(65536):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pass
+    return b"".join(pieces)
+
+
 def status_of_answer(client: socket.socket) -> int:
     """Read one whole answer, which may come in pieces; its status, or 0 if the server closes the connection first."""
     answer = b""

@@ -26,7 +26,7 @@ from imgproc.pipeline.table.no_header import is_url, product_for_header
 from imgproc.pipeline.table.notes import Notes
 from imgproc.pipeline.table.platforms import RowRules, find_rules
 from imgproc.pipeline.table.samples import cell, texts
-from imgproc.pipeline.table.text import invalid_csv
+from imgproc.pipeline.table.text import invalid_csv, shown
 
 COLUMNS = ("serialNumber", "productName", "inputImageUrls")
 OUR_NAMES = {"serialNumber": "S. No.", "productName": "Product Name", "inputImageUrls": "Input Image Urls"}
@@ -109,9 +109,8 @@ def missing_columns(
     header: Sequence[str], missing: Sequence[str], rows: Sequence[Sequence[str]], *, line: int
 ) -> InvalidCsv:
     """The refusal of a header without some of our columns. It names the columns most like them."""
-    shown = ", ".join(header)[:300] + (" …" if len(", ".join(header)) > 300 else "")
     wanted = "; ".join(_rename(header, column, rows) for column in missing)
-    detail = f"The header on line {line} is {shown!r}: {wanted}."
+    detail = f"The header on line {line} is {shown(header)!r}: {wanted}."
     return invalid_csv(line, None, "missing_column", detail, header=header)
 
 
@@ -148,8 +147,7 @@ def unknown_headings(header: Sequence[str], choice: Choice, *, line: int) -> Inv
             close = difflib.get_close_matches(key(each), headings, n=1, cutoff=0.6)
             meant = f"; write {headings[close[0]]!r} in `columns`" if close else ""
             details.append(f"There is no column {each[:MAX_HEADING_CHARS]!r}{meant}.")
-    shown = ", ".join(header)[:300]
-    detail = f"{' '.join(details[:MAX_DETAILS])} The header on line {line} is {shown!r}."
+    detail = f"{' '.join(details[:MAX_DETAILS])} The header on line {line} is {shown(header)!r}."
     return invalid_csv(line, None, "missing_column", detail, header=header)
 
 

@@ -12,7 +12,7 @@ from imgproc.pipeline.table.headings import MAX_COLUMNS, Choice, roles
 from imgproc.pipeline.table.no_header import is_url
 from imgproc.pipeline.table.quotes import Quotes
 from imgproc.pipeline.table.records import CLOSE_IT
-from imgproc.pipeline.table.text import invalid_csv
+from imgproc.pipeline.table.text import invalid_csv, shown
 
 TAB = "\t"
 DELIMITERS = f",;{TAB}|"
@@ -89,11 +89,11 @@ def unnamed_columns(best: Dialect, choice: Choice | None) -> InvalidCsv:
     if found:
         missing = [column for column in COLUMNS if column not in found]
         return missing_columns(best.header, missing, best.rows, line=best.line)
-    shown = ", ".join(best.header)[:300]
     wanted = (best.delimiter if best.delimiter in ",;|" else ", ").join(OUR_NAMES.values())
+    example = f"{wanted}{' (with tabs between them)' if best.delimiter == TAB else ''}"
     detail = (
-        f"Line {best.line} is {shown!r}, which names none of our columns: begin the file with a header line, such as "
-        f"{wanted}{' (with tabs between them)' if best.delimiter == TAB else ''}, or rename the columns so."
+        f"Line {best.line} is {shown(best.header)!r}, which names none of our columns: begin the file with a header "
+        f"line, such as {example}, or rename the columns so."
     )
     to_choose_from = () if any(map(is_url, best.header)) else best.header
     return invalid_csv(best.line, None, "missing_header", detail, header=to_choose_from)

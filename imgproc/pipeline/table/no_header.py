@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imgproc.core.errors import InvalidCsv
-from imgproc.pipeline.table.text import invalid_csv
+from imgproc.pipeline.table.text import invalid_csv, shown
 
 
 def is_url(heading: str) -> bool:
@@ -15,9 +15,8 @@ def is_url(heading: str) -> bool:
 
 def product_for_header(cells: Sequence[str], *, line: int) -> InvalidCsv:
     """The refusal of a product whose cells were chosen as headings: it would be lost."""
-    shown = ", ".join(cells)[:300]
     detail = (
-        f"Line {line} is {shown!r}, which has a URL as products have: write a header line above it, and choose its "
-        "columns."
+        f"Line {line} is {shown(cells)!r}, which has a URL as products have: write a header line above it, and choose "
+        "its columns."
     )
     return invalid_csv(line, None, "missing_header", detail)

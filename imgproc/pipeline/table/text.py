@@ -11,6 +11,7 @@ from imgproc.core.errors import InvalidCsv, RowError
 
 # Strict decoders never yield a lone surrogate, so this one always marks bytes that are not text.
 UNDECODABLE = "\udfff"
+MOST_SHOWN = 300  # characters of a header in a message
 
 
 def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
@@ -27,6 +28,12 @@ def invalid_csv(line: int, column: str | None, code: str, detail: str, *, header
     error = InvalidCsv(detail, errors=[RowError(line, column, code, detail)])
     error.header = tuple(header)
     return error
+
+
+def shown(cells: Sequence[str]) -> str:
+    """The cells of a header as a message shows them."""
+    line = ", ".join(cells)
+    return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]} …"
 
 
 class _Borrowed(io.RawIOBase):

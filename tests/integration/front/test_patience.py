@@ -20,7 +20,7 @@ import requests
 from imgproc.embedded.ports import DEMO_PORTS, free_port, listens
 from tests.support import preloaded
 from tests.support.processes import wait_until
-from tests.support.slow_clients import CSV, HEAD, UPLOAD, get, status_of_answer
+from tests.support.slow_clients import CSV, HEAD, UPLOAD, get, read_all, status_of_answer
 from tests.support.stack import ROOT, Stack, running_stack
 
 MIB = 1024 * 1024
@@ -68,17 +68,6 @@ def connect(stack: Stack) -> Iterator[Connect]:
     yield connected
     for client in clients:
         client.close()
-
-
-def read_all(client: socket.socket) -> bytes:
-    """Everything until the server closes the connection."""
-    pieces = []
-    try:
-        while piece := client.recv(65536):
-            pieces.append(piece)
-    except ConnectionResetError:
-        pass
-    return b"".join(pieces)
 
 
 def problem(answer: bytes) -> tuple[int, str]:

@@ -52,3 +52,12 @@ def always(body: bytes, *, content_type: str = "image/jpeg") -> Content:
     """The same body for every request."""
     reply = Reply(body=body, headers={"Content-Type": content_type})
     return lambda _asked: reply
+
+
+def head_of(reply: Reply) -> bytes:
+    """The status line and the headers, as a server sends them."""
+    headers = {**reply.headers, "Content-Length": str(len(reply.body))}
+    if reply.end is End.CLOSE:
+        headers["Connection"] = "close"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {reply.status} {'OK' if reply.status == 200 else 'No'}\r\n{lines}\r\n".encode("latin-1")

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from imgproc.embedded.ports import LOOPBACK, free_port
-from tests.support.hosts.replies import Asked, Content, End, Reply, Rule
+from tests.support.hosts.replies import Asked, Content, End, Reply, Rule, head_of
 from tests.support.hosts.visits import VisitLine, VisitLog
 
 # Below the ephemeral ports, so that no outgoing connection takes the port of a host that is away.
@@ -198,7 +198,7 @@ class TroubledHost:
             await asyncio.sleep(reply.delay)
         if whole := reply.end in {End.SEND, End.CLOSE}:  # before the visitor has it, who may read the log then
             line.status, line.ended = reply.status, time.monotonic()
-        writer.write(_head(reply))
+        writer.write(head_of(reply))
         if reply.end is End.DRIP:
             for start in range(0, len(reply.body), reply.piece):
                 writer.write(reply.body[start : start + reply.piece])
@@ -224,14 +224,6 @@ def _parse(head: bytes) -> tuple[str, str, dict[str, str]]:
     method, path, _ = f"{first}  ".split(" ", 2)
     pairs = (line.partition(":") for line in lines if line)
     return method, path, {name.lower(): value.strip() for name, _, value in pairs}
-
-
-def _head(reply: Reply) -> bytes:
-    headers = {**reply.headers, "Content-Length": str(len(reply.body))}
-    if reply.end is End.CLOSE:
-        headers["Connection"] = "close"
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {reply.status} {'OK' if reply.status == 200 else 'No'}\r\n{lines}\r\n".encode("latin-1")
 
 
 def _close(connection: socket.socket, _: object) -> None:
