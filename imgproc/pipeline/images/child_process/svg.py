@@ -61,8 +61,9 @@ class Svg(ImageFile.ImageFile):
             detail = "The drawing has text, and the server has no fonts; convert the text to paths, or give a PNG."
             raise CompressError(detail, code="unsupported_format")
         _check_sides(self._source)
-        self._source = mended(self._source, _stated_size(self._source))
-        check_features(self._source)
+        stated = _stated_size(self._source)
+        self._source = mended(self._source, stated)
+        check_features(self._source, stated)
         self._source = with_font_size(self._source)
         lib, found = functions_of(_ffi), _ffi.new("void **")
         given = [_ffi.new("char[]", b"dpi"), _ffi.cast("double", DPI), _ffi.new("char[]", b"scale"), SCALE, _ffi.NULL]
