@@ -37,10 +37,8 @@ RULES = re.compile(
 )
 NESTED = re.compile(r"\{[^{}]*\{")
 UNITS = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?(rem|q|r?ch|r?lh|r?ic|r?cap|[dls]?v(?:w|h|min|max|i|b))", re.IGNORECASE)
-LENGTHS = {"x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2"} | {
-    "stroke-width",
-    "font-size",
-}
+LENGTHS = {"x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2"}
+LENGTHS |= {"stroke-width", "font-size"}
 # These are not attributes.
 ONLY_CSS = {"scale", "rotate", "translate", "offset-path", "mask-image", "-webkit-mask-image", "zoom"}
 FRAME = re.compile(
@@ -48,12 +46,8 @@ FRAME = re.compile(
     r"(?!\s*(?:none\b|0(?![.\d]*[1-9])))",
     re.IGNORECASE,
 )
-PAINT = {"fill", "stroke", "stroke-width", "fill-opacity", "stroke-opacity"} | {
-    "opacity",
-    "display",
-    "visibility",
-    "filter",
-}
+PAINT = {"fill", "stroke", "stroke-width", "fill-opacity", "stroke-opacity"}
+PAINT |= {"opacity", "display", "visibility", "filter"}
 KEYWORDS = {"initial", "unset", "revert", "revert-layer"}
 LINEAR = "colours that mix in linear light (color-interpolation)"
 INPUTS = {"BackgroundImage", "BackgroundAlpha", "FillPaint", "StrokePaint"}  # of a filter
