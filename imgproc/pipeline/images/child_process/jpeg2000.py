@@ -78,7 +78,7 @@ def decoder_bytes(image: Any) -> float:
     """Bytes of the picture and of one tile, which OpenJPEG decodes as a whole; most pictures are one tile."""
     pixels: int = image.width * image.height
     channels, depth = len(image.getbands()), max(image._depths)
-    samples = min(pixels, image.tile_pixels) * channels
+    samples: int = min(pixels, image.tile_pixels) * channels
     if not image.is_decoded_again:
         return pixels * PICTURE_BYTES + samples * _sample_bytes(depth)
     # The first picture and its channels wait for the second one, of a bit more, and then for the masks.
