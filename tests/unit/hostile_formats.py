@@ -179,7 +179,7 @@ CASES: dict[str, Case] = {
     "an SVG of 2 million shapes": (lambda: svg("<rect/>" * 2_000_000), "unsupported_format"),
     "an SVG of 100,000 levels": (lambda: svg("<g>" * 100_000 + "</g>" * 100_000), "unsupported_format"),
     "an SVG of a million dashes": (lambda: _paths(100_000), "unsupported_format"),
-    "an SVG of a picture of 65,535 squared": (lambda: _data(png(65535, 65535, depth=1, colour=0)), "rendition"),
+    "an SVG of a picture of 65,535 squared": (lambda: _data(png(65535, 65535, depth=1, colour=0)), "too_many_pixels"),
     "an SVG of a large foreign object": (
         lambda: svg(
             "<foreignObject width='64' height='32'><html xmlns='http://www.w3.org/1999/xhtml'>"

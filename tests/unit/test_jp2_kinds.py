@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from PIL import Image
 
 from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.child_process.jpeg2000 import Jpeg2000, decoder_bytes
 from imgproc.pipeline.images.child_process.jpeg2000_white import whiten
+from imgproc.pipeline.images.guards.limits import decoding_bytes
 from tests.support.half_pictures import ALPHA, GREY, IS_RIGHT, LIME, RED, RGB, box, indexed_jp2, of_depth, with_alpha
 from tests.support.photographs import encode
 from tests.support.rendered import on_white, refused
@@ -131,3 +134,19 @@ def test_refuses_deep_samples_without_guard_bits() -> None:
     deep[deep.index(b"\xff\x5c") + 4] &= 31
     with pytest.raises(CompressError, match="rare depth"):
         whiten(Image.new("RGB", (32, 16)), bytes(deep), 0, [16, 16, 16])
+
+
+@pytest.mark.parametrize(
+    ("source", "bytes_a_pixel"),
+    [
+        pytest.param(_deep((65535, 0)), 4 + 6, id="grey of 16 bits"),
+        pytest.param(encode(RGB, "JPEG2000"), 4 + 3 * 5, id="colours of 8 bits"),
+        pytest.param(of_depth(encode(RGB, "JPEG2000"), 12), 8 + 3 + 3 * 6, id="colours of 12 bits"),
+        pytest.param(_deep((65535, 0), (0, 0), (0, 0)), 8 + 3 + 3 * 8, id="colours of 16 bits"),
+    ],
+)
+def test_holds_what_the_decoder_takes(source: bytes, bytes_a_pixel: int) -> None:
+    """Only pictures that may have lost their white are decoded again."""
+    image = Jpeg2000(io.BytesIO(source))
+    needed = bytes_a_pixel * image.width * image.height
+    assert (decoder_bytes(image), decoding_bytes(image, source, factor=1)) == (needed, needed)

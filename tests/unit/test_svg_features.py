@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+
 import pytest
 
 from imgproc.core.errors import CompressError
@@ -41,6 +44,13 @@ REFUSED = {
     "dashes by pathLength": "<path d='M0 0h9' pathLength='1' stroke-dasharray='1'/>",
     "transform-origin": RECT % "style='transform:rotate(9deg);transform-origin:center'",
 }
+HIDDEN_AWAY = {
+    "nested CSS rules": "<style>a\\'{fill:red} g{rect{fill:red}}</style>",
+    "the function var()": "<style>rect{fill:var(--x)</style>",
+    "the CSS property translate": RECT % "style='translate:0 1px'",
+    "the CSS property scale": RECT % "style='scale:0'",
+    "dashes by pathLength": "<path d='M0 0h9' pathLength='1' style='stroke-dasharray : 1'/>",
+}
 DRAWN = {
     "HTML with a switch": "<switch><foreignObject/><text>Sale</text></switch>",
     "HTML for another program": "<foreignObject requiredExtensions='http://ns.adobe.com/AdobeIllustrator/10.0/'/>",
@@ -56,6 +66,10 @@ DRAWN = {
     "a pattern without margins": "<pattern patternUnits='userSpaceOnUse' width='20' height='10' viewBox='0 0 2 1'/>",
     "a symbol that is used at a size": "<symbol id='a' width='9' height='9'/><use href='#a' width='9' height='9'/>",
     "a style sheet for screens": "<style type='text/css' media='screen'>rect{fill:red}</style>",
+    "no turn": RECT % "style='rotate:0deg;translate:0 0.0px'",
+    "a style sheet for screens, too": "<style media='all,screen'>rect{fill:red}</style>",
+    "no dashes by pathLength": "<path d='M0 0h9' pathLength='1' stroke-dasharray='none'/>",
+    "braces in strings": """<style>a{content:'{'} b{content:"{\\"{"} c\\'{fill:red}</style>""",
     "text about functions": "<text>var(x) calc(y)</text>",
 }
 
@@ -67,6 +81,13 @@ def test_names_what_only_browsers_draw(name: str) -> None:
         check_features(svg(REFUSED[name]))
     assert caught.value.code == "unsupported_format"
     assert f"uses {name}, " in caught.value.detail
+
+
+@pytest.mark.parametrize("name", HIDDEN_AWAY)
+def test_names_it_beside_what_looks_harmless(name: str) -> None:
+    """Escapes are no strings, and the end of the sheet closes a rule."""
+    with pytest.raises(CompressError, match=re.escape(f"uses {name}, ")):
+        check_features(svg(HIDDEN_AWAY[name]))
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -83,6 +104,10 @@ def test_draws_what_has_something_else_to_show(name: str) -> None:
         ("style='background: white'", False),
         ("style='background-color:#FFFFFF'", False),
         ("transform='rotate(9)'", True),
+        ("style='border: none; padding: 0; outline :  none'", False),
+        ("style='padding:0px;border:0.0em solid'", False),
+        ("style='padding:0.5em'", True),
+        ("style='border: 1px solid'", True),
     ],
 )
 def test_a_background_and_a_transform_of_the_whole(attributes: str, is_refused: bool) -> None:
@@ -93,6 +118,38 @@ def test_a_background_and_a_transform_of_the_whole(attributes: str, is_refused: 
             check_features(source)
     else:
         check_features(source)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "body"),
+    [
+        ("width='9' height='9' style='width:2rem;height:calc(1px + 1px)'", ""),
+        ("width='9' height='9'", "<style>svg{width:100vw} :root { height: 50vh }</style>"),
+    ],
+)
+def test_the_size_in_css_is_no_feature(attributes: str, body: str) -> None:
+    """The attributes count."""
+    assert on_white(svg(body, attributes), is_apart=True).shape == (9, 9, 3)
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        svg("<style>svg{width:100vw}</style>", "viewBox='0 0 9 9'"),
+        svg("<style>svg{width:100vw}</style><svg/>", "width='9' height='9'"),
+        svg("<style>rect{width:100vw}</style>", "width='9' height='9'"),
+    ],
+)
+def test_other_sizes_in_css_are_features(drawing: bytes) -> None:
+    """The attributes state no size, or not that of the element."""
+    assert "the unit vw" in refused(drawing).detail
+
+
+@pytest.mark.parametrize("unit", ["/* ", ":nth-child(2 ", "@keyframes a ", "@media print ", "\\'", "a'", "{"])
+def test_reads_a_hostile_sheet_once(unit: str) -> None:
+    """Read once for each of its parts, it would take minutes."""
+    with suppress(CompressError):
+        check_features(svg(f"<style>{unit * 100_000}</style>"))
 
 
 def test_refuses_the_picture() -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import base64
+import io
+import re
+import struct
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from imgproc.core.errors import CompressError
+from imgproc.pipeline.images.child_process.svg import Svg
+from imgproc.pipeline.images.child_process.svg_mend import mended
+from imgproc.pipeline.images.child_process.svg_pictures import PIXEL_BYTES
+from imgproc.pipeline.images.guards.limits import BYTES_A_PIXEL, decoding_bytes
 from tests.support.other_pictures import svg
 from tests.support.photographs import encode, exif
 from tests.support.rendered import on_white, refused
@@ -15,6 +24,7 @@ from tests.support.rendered import on_white, refused
 BROWN, GREEN, WHITE = (200, 100, 50), (0, 128, 0), (255, 255, 255)
 RECT = "<rect width='100%%' height='100%%' fill='rgb(200,100,50)' %s/>"
 PLAIN = RECT % ""
+GREYED = RECT % "style='filter:grayscale(1)'"
 
 
 def embedded(picture: bytes, kind: str) -> bytes:
@@ -50,6 +60,121 @@ def test_turns_embedded_photographs() -> None:
 def test_leaves_damaged_embedded_pictures_out(picture: bytes) -> None:
     """The rest is drawn."""
     assert (on_white(embedded(picture, "webp"), is_apart=True) == WHITE).all()
+
+
+def _sized(width: int, height: int) -> bytes:
+    """A GIF of a few bytes that claims a size."""
+    gif = encode(Image.new("P", (1, 1)), "GIF")
+    return gif[:6] + struct.pack("<HH", width, height) + gif[10:]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_refuses_more_embedded_pixels_than_are_converted(count: int) -> None:
+    """Left out, they would miss in a rendition that is said to be complete."""
+    body = b"".join(embedded(_sized(5000, 5001 if count == 1 else 2501), "gif") for _ in range(count))
+    error = refused(b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'>" + body + b"</svg>")
+    assert (error.code, "embedded GIF" in error.detail) == ("too_many_pixels", True)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), CompressError("rare", code="unsupported_format")])
+@pytest.mark.parametrize("place", ["readers.open_image", "compress.compress"])
+def test_refuses_embedded_pictures_that_are_not_damaged(
+    place: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Browsers would show them."""
+    if place == "compress.compress" and isinstance(error, MemoryError):
+        error = CompressError("memory", code="too_many_pixels")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    drawing = embedded(encode(halves(), "WEBP"), "webp")
+    monkeypatch.setattr(f"imgproc.pipeline.images.{place}", fail)
+    with pytest.raises(CompressError, match="embedded WebP"):
+        Svg(io.BytesIO(drawing)).load()
+
+
+def test_converts_no_picture_before_the_memory_is_held() -> None:
+    """Their pixels count as those of the drawing do."""
+    image = Svg(io.BytesIO(embedded(encode(halves(), "WEBP"), "webp")))
+    plain = Svg(io.BytesIO(embedded(encode(halves(), "PNG"), "png")))
+    assert (image.embedded_pixels, plain.embedded_pixels) == (64 * 32, 0)
+    assert decoding_bytes(image, b"", factor=1) == 64 * 32 * (BYTES_A_PIXEL + PIXEL_BYTES)
+    assert decoding_bytes(plain, b"", factor=1) == 64 * 32 * BYTES_A_PIXEL
+
+
+@pytest.mark.parametrize("after", ["<!-- </svg> -->", "\n<?x </svg>?>"])
+def test_adds_to_the_drawing_and_not_to_comments_behind_it(after: str) -> None:
+    """The last end tag in the file may be none."""
+    body = svg(PLAIN + GREYED, "width='64' height='32' style='width:9px'") + after.encode()
+    shown = on_white(body, is_apart=True)
+    assert shown.shape == (32, 64, 3)
+    assert np.abs(shown - 118).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "before", [b"\xef\xbb\xbf", b"<?xml version='1.0' encoding='windows-1252'?><!-- \x80\xe4 -->"], ids=["mark", "1252"]
+)
+def test_adds_at_the_right_byte(before: bytes) -> None:
+    """Whatever the encoding, and behind a byte order mark."""
+    drawing = before + svg(
+        f"<desc>{GREYED.replace('<', '&lt;')}</desc>{GREYED}", "width='9' height='9' style='width:1px'"
+    )
+    shown = on_white(drawing, is_apart=True)
+    assert shown.shape == (9, 9, 3)
+    assert np.abs(shown - 118).max() <= 2
+
+
+@pytest.mark.parametrize("source", [b"<svg filter='blur(1px)'/>", b"<svg filter='blur(1px)'>", b"<!-- </svg> -->"])
+def test_leaves_a_drawing_without_an_end_tag(source: bytes) -> None:
+    """A reference would lead nowhere."""
+    assert mended(source, {"width": 9}) == source
+
+
+def test_a_drawing_may_have_the_ids_of_other_renditions() -> None:
+    """An element that is there already would win."""
+    once = mended(svg(GREYED), {})
+    name = re.search(rb'id="([^"]+)"', once)
+    assert name
+    own = f"<filter id='css-filter-0'/><filter id='{name[1].decode()}'/>"
+    assert np.abs(on_white(svg(PLAIN + own + GREYED), is_apart=True) - 118).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<text>filter:blur(2px);</text>",
+        "<text><![CDATA[filter='blur(2px)']]></text>",
+        "<desc>filter:blur(2px);</desc><rect title='>'/>filter:blur(2px);<style/>filter:blur(2px);",
+    ],
+)
+def test_filters_nothing_in_text(body: str) -> None:
+    """It is shown as it is."""
+    assert mended(svg(body), {}) == svg(body)
+
+
+def test_filters_where_an_entity_says_it() -> None:
+    """Adobe Illustrator writes its styles so."""
+    head = '<!DOCTYPE svg [<!ENTITY st0 "fill:rgb(200,100,50);filter:grayscale(1);">]>'
+    drawing = head.encode() + svg("<rect width='64' height='32' style='&st0;'/>")
+    assert np.abs(on_white(drawing, is_apart=True) - 118).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        svg("<!-- </svg> -->" * 100_000, "width='9' height='9' style='width:1px'"),
+        svg(RECT % f"style='filter:blur({'1' * 200_000}x)'"),
+        svg(RECT % f"style='filter:hue-rotate({'1' * 200_000}x)'"),
+        svg(PLAIN, f"width='{'1' * 200_000}x' height='9'"),
+        svg(PLAIN, f"width='{'0' * 200_000}!' height='9'"),
+    ],
+    ids=["ends", "length", "angle", "width", "zeros"],
+)
+def test_reads_hostile_drawings_once(drawing: bytes) -> None:
+    """Numbers that are none would be tried in every length."""
+    with suppress(CompressError, SyntaxError):
+        Svg(io.BytesIO(drawing))
 
 
 @pytest.mark.parametrize(

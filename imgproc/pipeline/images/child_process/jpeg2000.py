@@ -14,7 +14,9 @@ from imgproc.pipeline.images.child_process.jpeg2000_white import whiten
 
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 CODESTREAM = b"\xff\x4f\xff\x51"  # the markers SOC and SIZ
-SAMPLE_BYTES = 5  # of a tile while it is decoded; measured on 12 megapixels of one and three channels
+PICTURE_BYTES = 4  # a pixel
+MASKS = 4  # of a byte a pixel: a channel, where it is high, where it is zero, and where both are true
+SAMPLE_BYTES = 4  # of a tile while it is decoded, beside one, two or four for its bits; measured on 12 megapixels
 ICC_METHODS = (2, 3)  # restricted profiles, and any (JPX)
 ENUMERATED, LAB = 1, 14  # a method, and a colour space (M.11.7.3.1 of ISO/IEC 15444-2)
 COLOUR, OPACITIES = 0, (1, 2)  # types of channels (I.5.3.6)
@@ -47,6 +49,11 @@ class Jpeg2000(Jpeg2KImageFile):
         if self.mode == "L" and self._depths == [9]:
             self._mode = "I;16"  # Pillow reads 9 bits as black.
 
+    @property
+    def is_decoded_again(self) -> bool:
+        """Whether `load` looks for lost white; pictures of one channel or with a palette lose none."""
+        return max(self._depths) > 8 and len(self._depths) == len(self.getbands()) > 1
+
     def load(self) -> Any:
         """Decode, and widen samples of fewer than 8 bits, which Pillow only shifts to the left."""
         depths, order, is_new = self._depths, self._order, bool(self.tile)
@@ -54,7 +61,7 @@ class Jpeg2000(Jpeg2KImageFile):
         loaded = super().load()
         if not is_new:
             return loaded
-        if max(depths) > 8 and len(depths) == len(self.getbands()) > 1:
+        if self.is_decoded_again:
             plain = Image.Image()._new(self.im)
             self.im = whiten(plain, source, source.find(CODESTREAM), depths).im
         if min(depths) < 8 and len(depths) == len(self.getbands()):
@@ -70,9 +77,16 @@ class Jpeg2000(Jpeg2KImageFile):
 def decoder_bytes(image: Any) -> float:
     """Bytes of the picture and of one tile, which OpenJPEG decodes as a whole; most pictures are one tile."""
     pixels: int = image.width * image.height
-    tile: int = min(pixels, image.tile_pixels)
-    copies = 3 if max(image._depths) > 8 else 1  # Some are decoded again, and their channels are taken apart.
-    return copies * pixels * 4 + tile * len(image.getbands()) * SAMPLE_BYTES
+    channels, depth = len(image.getbands()), max(image._depths)
+    samples: int = min(pixels, image.tile_pixels) * channels
+    if not image.is_decoded_again:
+        return pixels * PICTURE_BYTES + samples * _sample_bytes(depth)
+    # The first picture and its channels wait for the second one, of a bit more, and then for the masks.
+    return pixels * (2 * PICTURE_BYTES + channels) + max(samples * _sample_bytes(depth + 1), pixels * MASKS)
+
+
+def _sample_bytes(depth: int) -> int:
+    return SAMPLE_BYTES + (1 if depth <= 8 else 2 if depth <= 16 else 4)
 
 
 def _tile_pixels(head: bytes, place: int) -> int:

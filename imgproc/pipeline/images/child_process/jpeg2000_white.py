@@ -13,7 +13,7 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from imgproc.core.errors import CompressError
 
-SIZE, QUANTIZATION, QUANTIZATION_OF_ONE, TILE, DATA = 0xFF51, 0xFF5C, 0xFF5D, 0xFF90, 0xFF93  # markers (A.2)
+SIZE, QUANTIZATION, QUANTIZATION_OF_ONE, DATA = 0xFF51, 0xFF5C, 0xFF5D, 0xFF93  # markers (A.2)
 DEPTHS_AT = 42  # where the depths of the channels start after the start of the codestream, three bytes apart
 MIDDLE = 128
 EXPONENT = 1 << 11  # of a step of quantization, whose lower bits are its mantissa (A.6.4)
@@ -36,6 +36,7 @@ def whiten(picture: Image.Image, source: bytes, place: int, depths: list[int]) -
             is_high = deeper.getchannel(number).point([255 * (level >= MIDDLE) for level in range(256)])
             is_zero = bands[number].point([255 * (level == 0) for level in range(256)])
             bands[number].paste(255, mask=ImageChops.darker(is_high, is_zero))
+    del deeper  # It takes as much memory as the picture that is made now.
     return Image.merge(picture.mode, bands)
 
 

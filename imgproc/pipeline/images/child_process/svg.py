@@ -18,6 +18,7 @@ from PIL import Image, ImageFile
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.child_process.svg_features import check_features
 from imgproc.pipeline.images.child_process.svg_mend import mended
+from imgproc.pipeline.images.child_process.svg_pictures import converted, pixels_to_convert
 from imgproc.pipeline.images.child_process.svgz import unpacked
 from imgproc.pipeline.images.libvips import functions_of
 
@@ -40,7 +41,7 @@ MAX_SIDE = 32_767  # of Cairo
 FONT_SIZE = b' font-size="16px"'
 _TOO_MUCH = "The SVG takes too much memory or time to draw; simplify it, or export it as PNG."
 _NO_SIZE = "The SVG has no size; give it a width and height above 0, or a viewBox."
-_LENGTH = re.compile(r"\+?(\d*\.?\d+(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|q|pt|pc|rem|px|)", re.IGNORECASE)
+_LENGTH = re.compile(r"\+?((?:\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d{1,3})?)\s*(in|cm|mm|q|pt|pc|rem|px|)", re.IGNORECASE)
 _SIZE_RULE = re.compile(rb"(?:\bsvg|:root|\*)[^{}<>]{0,99}\{[^{}<>]{0,999}\b(?:width|height)\s*:")
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts")
 _ffi = FFI()
@@ -61,20 +62,22 @@ class Svg(ImageFile.ImageFile):
             detail = "The drawing has text, and the server has no fonts; convert the text to paths, or give a PNG."
             raise CompressError(detail, code="unsupported_format")
         _check_sides(self._source)
-        self._source = mended(self._source, _stated_size(self._source))
-        check_features(self._source)
+        stated = _stated_size(self._source)
+        self._source = mended(self._source, stated)
+        check_features(self._source, stated)
         self._source = with_font_size(self._source)
-        lib, found = functions_of(_ffi), _ffi.new("void **")
-        given = [_ffi.new("char[]", b"dpi"), _ffi.cast("double", DPI), _ffi.new("char[]", b"scale"), SCALE, _ffi.NULL]
-        if lib.vips_svgload_buffer(_ffi.from_buffer(self._source), len(self._source), found, *given):
-            raise _load_error(lib)
-        self._image: Any = _ffi.gc(found[0], lib.g_object_unref)
+        self.embedded_pixels = pixels_to_convert(self._source)
+        self._image: Any = _opened(self._source)
+        lib = functions_of(_ffi)
         self._size = lib.vips_image_get_width(self._image), lib.vips_image_get_height(self._image)
         self._mode = "RGBA"
 
     def load(self) -> Any:
         """Draw at first use."""
         if self._image is not None:
+            # The caller has reserved the memory only now.
+            if (source := converted(self._source)) != self._source:
+                self._source, self._image = source, _opened(source)
             lib, size = functions_of(_ffi), _ffi.new("size_t *")
             pixels = lib.vips_image_write_to_memory(self._image, size)
             if not pixels:
@@ -83,6 +86,15 @@ class Svg(ImageFile.ImageFile):
             drawn = _ffi.buffer(_ffi.gc(pixels, lib.g_free), size[0])
             self.im = Image.frombuffer("RGBA", self._size, drawn, "raw", "RGBA", 0, 1).im  # without a copy
         return Image.Image.load(self)
+
+
+def _opened(source: bytes) -> Any:
+    """The drawing as an image of libvips, which reads `source` until it is drawn."""
+    lib, found = functions_of(_ffi), _ffi.new("void **")
+    given = [_ffi.new("char[]", b"dpi"), _ffi.cast("double", DPI), _ffi.new("char[]", b"scale"), SCALE, _ffi.NULL]
+    if lib.vips_svgload_buffer(_ffi.from_buffer(source), len(source), found, *given):
+        raise _load_error(lib)
+    return _ffi.gc(found[0], lib.g_object_unref)
 
 
 def has_text(source: bytes) -> bool:
@@ -126,7 +138,7 @@ def _check_sides(source: bytes) -> None:
     view = root.get("viewBox", "").replace(",", " ").split()[2:4]
     lengths = [root[side].strip() for side in SIDES if root.get(side, AUTO).strip() != AUTO] or view
     for length in lengths:
-        if re.match(r"-|0*\.?0*([a-z%]|$)", length) and length:
+        if re.match(r"-|(?:0+(?:\.0*)?|\.0*|)([a-z%]|$)", length) and length:
             raise CompressError(_NO_SIZE, code="unsupported_format")
         if _pixels(length) > MAX_SIDE:
             detail = f"The drawing is more than {MAX_SIDE:,} pixels wide or high; give it a smaller width and height."

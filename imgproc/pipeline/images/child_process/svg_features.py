@@ -25,83 +25,64 @@ COLOUR_FILTERS = re.compile(
 )
 # A page on a screen does not use these rules, or uses them later.
 UNUSED = re.compile(
-    r"/\*.*?\*/|@(?:-\w+-)?(?:keyframes|media(?=[^{]{0,99}(?:dark|print|reduced|forced))(?![^{]{0,99}\bnot\b))[^{]*"
+    r"@(?:-\w+-)?(?:keyframes|media(?=[^{]{0,99}(?:dark|print|reduced|forced))(?![^{]{0,99}\bnot\b))[^{}@;]*"
     r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}",
-    re.IGNORECASE | re.DOTALL,
+    re.IGNORECASE,
 )
+# Comments and strings, and escapes, which are neither. One that is not closed ends with the sheet or the line.
+WORDLESS = re.compile(r"""\\.|/\*.*?(?:\*/|\Z)|"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?""", re.DOTALL)
 RULES = re.compile(
-    r"@(?:media|supports|layer|container|scope|namespace)\b|:(?:is|where|has|lang)\(|:nth-[\w-]+\([^)]* of ",
+    r"@(?:media|supports|layer|container|scope|namespace)\b|:(?:is|where|has|lang)\(|:nth-[\w-]+\([^()]{0,200} of ",
     re.IGNORECASE,
 )
 NESTED = re.compile(r"\{[^{}]*\{")
 UNITS = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?(rem|q|r?ch|r?lh|r?ic|r?cap|[dls]?v(?:w|h|min|max|i|b))", re.IGNORECASE)
-LENGTHS = {
-    "x",
-    "y",
-    "width",
-    "height",
-    "cx",
-    "cy",
-    "r",
-    "rx",
-    "ry",
-    "x1",
-    "y1",
-    "x2",
-    "y2",
-    "stroke-width",
-    "font-size",
-}
-ONLY_CSS = {
-    "scale",
-    "rotate",
-    "translate",
-    "offset-path",
-    "mask-image",
-    "-webkit-mask-image",
-    "zoom",
-}  # not as attributes
+LENGTHS = {"x", "y", "width", "height", "cx", "cy", "r", "rx", "ry", "x1", "y1", "x2", "y2"}
+LENGTHS |= {"stroke-width", "font-size"}
+# These are not attributes.
+ONLY_CSS = {"scale", "rotate", "translate", "offset-path", "mask-image", "-webkit-mask-image", "zoom"}
 FRAME = re.compile(
-    r"(?<![\w-])(border(?!-collapse|-spacing)|padding|outline|box-shadow)[\w-]*\s*:\s*(?!none|0)", re.IGNORECASE
+    r"(?<![\w-])(border(?!-collapse|-spacing)|padding|outline|box-shadow)[\w-]*\s*:"
+    r"(?!\s*(?:none\b|0(?![.\d]*[1-9])))",
+    re.IGNORECASE,
 )
-PAINT = {
-    "fill",
-    "stroke",
-    "stroke-width",
-    "opacity",
-    "fill-opacity",
-    "stroke-opacity",
-    "display",
-    "visibility",
-    "filter",
-}
+PAINT = {"fill", "stroke", "stroke-width", "fill-opacity", "stroke-opacity"}
+PAINT |= {"opacity", "display", "visibility", "filter"}
 KEYWORDS = {"initial", "unset", "revert", "revert-layer"}
 LINEAR = "colours that mix in linear light (color-interpolation)"
 INPUTS = {"BackgroundImage", "BackgroundAlpha", "FillPaint", "StrokePaint"}  # of a filter
-BLOCK = re.compile(r"\{([^{}]*)\}")
+ROOTS = {"svg", ":root", "svg:root"}  # selectors
+SCREENS = {"", "all", "screen"}  # media
+DASHES = re.compile(rb"dasharray[\s\"'=:]*(?![\s\"'=:]|none)")
+NO_TURN = re.compile(r"0(?:\.0*)?[a-z%]*")
 
 
-def check_features(source: bytes) -> None:
+def check_features(source: bytes, settled: Collection[str] = ()) -> None:
     """Refuse a drawing that librsvg would draw otherwise than browsers do.
+
+    Whatever its rules say of the sides of the whole drawing that are `settled`, another rule counts more.
 
     Raises:
         CompressError: `unsupported_format`, with the name of the feature.
     """
-    if feature := next(_features(source), None):
+    if feature := next(_features(source, settled), None):
         detail = f"The drawing uses {feature}, which only browsers draw as it is meant; export it as PNG."
         raise CompressError(detail, code="unsupported_format")
 
 
-def _features(source: bytes) -> Iterator[str]:
+def _features(source: bytes, settled: Collection[str]) -> Iterator[str]:
     found: list[str] = []
     open_elements: list[str] = []
     hidden: list[str] = []
     styles: list[str] = []
+    drawings: list[str] = []
     symbols = _Symbols()
 
     def start(name: str, attributes: dict[str, str]) -> None:
         name = name.rpartition(":")[2]
         found.extend(_of_element(name, attributes, is_root=not open_elements, is_shown=not hidden))
+        found.extend(_of_block(attributes.get("style", ""), attributes, () if open_elements else settled))
+        drawings.extend([name] * (name == "svg"))
         found.extend(_of_geometry(name, attributes, is_root=not open_elements))
         symbols.see(name, attributes)
         open_elements.append(name)
@@ -121,10 +102,10 @@ def _features(source: bytes) -> Iterator[str]:
     with suppress(expat.ExpatError):  # librsvg tells what is wrong.
         parser.Parse(source, True)
     yield from found
-    yield from _of_sheet("".join(styles))
+    yield from _of_sheet("".join(styles), settled if len(drawings) == 1 else ())
     if symbols.are_sized:
         yield "a symbol with a size of its own"
-    if b"pathLength" in source and b"dasharray" in source:
+    if b"pathLength" in source and DASHES.search(source):
         yield "dashes by pathLength"
 
 
@@ -142,7 +123,6 @@ def _of_element(name: str, attributes: dict[str, str], *, is_root: bool, is_show
             yield f"the function {used[1]}()"
     if SHAPES.match(attributes.get("clip-path", "")):
         yield "a CSS shape to clip by"
-    yield from _of_block(attributes.get("style", ""), attributes)
 
 
 def _of_geometry(name: str, attributes: dict[str, str], *, is_root: bool) -> Iterator[str]:
@@ -154,7 +134,7 @@ def _of_geometry(name: str, attributes: dict[str, str], *, is_root: bool) -> Ite
             yield f"the function {used[1]}()"
     if attributes.get("color-interpolation", "").strip().lower() == "linearrgb":
         yield LINEAR
-    if name == "style" and attributes.get("media", "").strip().lower() not in {"", "all", "screen"}:
+    if name == "style" and SCREENS.isdisjoint(re.split(r"\s*,\s*", attributes.get("media", "").strip().lower())):
         yield "a style sheet for other media"
     if name == "style" and attributes.get("type", "").strip().lower() not in {"", "text/css"}:
         yield "a style sheet in another language"
@@ -196,25 +176,30 @@ class _Symbols:
         return bool(self._sized & self._used)
 
 
-def _of_sheet(sheet: str) -> Iterator[str]:
-    used = UNUSED.sub("", sheet)
-    if rule := RULES.search(used):
-        yield f"the CSS {rule[0].partition('(')[0]}"
+def _of_sheet(sheet: str, settled: Collection[str]) -> Iterator[str]:
+    words = WORDLESS.sub(lambda found: found[0] if found[0].startswith("\\") else "", sheet)
+    used = UNUSED.sub("", words)
+    if at := RULES.search(used):
+        yield f"the CSS {at[0].partition('(')[0]}"
     elif NESTED.search(used):
         yield "nested CSS rules"
-    for block in BLOCK.findall(used):
-        yield from _of_block(block, ())
+    for rule in used.split("}"):
+        selector, brace, block = rule.rpartition("{")
+        if brace:
+            yield from _of_block(block, (), settled if selector.strip() in ROOTS else ())
 
 
-def _of_block(block: str, before: Collection[str]) -> Iterator[str]:
+def _of_block(block: str, before: Collection[str], settled: Collection[str] = ()) -> Iterator[str]:
     """The features of a block of declarations, where `before` are the properties that the element sets already.
+
+    Those that are `settled` do not count.
 
     A function is no feature if its property is set already: a renderer that does not know it draws the earlier value.
     """
     declared = set(before)
     for declaration in block.split(";"):
         name, value = (part.strip() for part in declaration.lower().partition(":")[::2])
-        if name.startswith("--"):
+        if name.startswith("--") or name in settled:
             continue
         if (used := FUNCTIONS.search(value)) and name not in declared:
             yield f"the function {used[1]}()"
@@ -222,7 +207,7 @@ def _of_block(block: str, before: Collection[str]) -> Iterator[str]:
             yield "a CSS shape to clip by"
         if name == "d":
             yield "a path in CSS"
-        if (name in ONLY_CSS and value not in {"none", "normal", "1"}) or (name == "mask" and "gradient(" in value):
+        if (name in ONLY_CSS and not _is_idle(name, value)) or (name == "mask" and "gradient(" in value):
             yield f"the CSS property {name}"
         if name in PAINT and value in KEYWORDS:
             yield f"the CSS keyword {value}"
@@ -235,3 +220,10 @@ def _of_block(block: str, before: Collection[str]) -> Iterator[str]:
         declared.add(name)
     if "transform" in declared and declared & {"transform-origin", "transform-box"}:
         yield "transform-origin"
+
+
+def _is_idle(name: str, value: str) -> bool:
+    """Whether a property of `ONLY_CSS` changes nothing."""
+    if value in {"none", "normal", "1"}:
+        return True
+    return name in {"rotate", "translate"} and all(NO_TURN.fullmatch(part) for part in value.split())

@@ -7,36 +7,77 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from hashlib import sha256
+from xml.parsers import expat
 
 _CALL = rb"[a-z-]+\((?:[^()\"';{}]|\([^()\"';{}]*\))*\)\s*"
-USES = re.compile(rb"((?<![\w-])filter\s*(?::\s*|=\s*[\"']\s*))((?:" + _CALL + rb")+)(?=[;\"'}])", re.IGNORECASE)
-CALLS = re.compile(r"([a-z-]+)\(((?:[^()]|\([^()]*\))*)\)", re.IGNORECASE)
-TRANSLATED = re.compile(rb"(blur|brightness|contrast|grayscale|hue-rotate|invert|saturate|sepia)\(", re.IGNORECASE)
-LENGTH = re.compile(r"-?\d*\.?\d+(?:px)?", re.IGNORECASE)
-TURNS = {"deg": 1.0, "rad": 57.29578, "turn": 360.0, "grad": 0.9, "": 1.0}
-MAX_FILTERS = 100
+_USES = re.compile(rb"((?<![\w-])filter\s*(?::\s*|=\s*[\"']\s*))((?:" + _CALL + rb")+)(?=[;\"'}])", re.IGNORECASE)
+_CALLS = re.compile(r"([a-z-]+)\(((?:[^()]|\([^()]*\))*)\)", re.IGNORECASE)
+_TRANSLATED = re.compile(rb"(blur|brightness|contrast|grayscale|hue-rotate|invert|saturate|sepia)\(", re.IGNORECASE)
+_NUMBER = r"-?(?:\d+(?:\.\d+)?|\.\d+)"
+_LENGTH = re.compile(_NUMBER + "(?:px)?", re.IGNORECASE)
+_TURNS = {"deg": 1.0, "rad": 57.29578, "turn": 360.0, "grad": 0.9, "": 1.0}
+_MAX_FILTERS = 100
+_TAG = re.compile(rb"<(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
 # A CSS filter has no edges, and librsvg draws none of a region that is not in the picture.
-FILTER = (
-    '<filter xmlns="http://www.w3.org/2000/svg" id="css-filter-{}" color-interpolation-filters="sRGB" '
+_FILTER = (
+    '<filter xmlns="http://www.w3.org/2000/svg" id="{}" color-interpolation-filters="sRGB" '
     'filterUnits="userSpaceOnUse" x="-500000" y="-500000" width="1000000" height="1000000">{}</filter>'
 )
 
 
 def translated(source: bytes) -> tuple[bytes, str]:
     """The drawing with its CSS filters named by references, and the elements that they refer to."""
+    if not _USES.search(source):
+        return source, ""
     filters: dict[str, str] = {}
+    prefix = f"css-filter-{sha256(source).hexdigest()[:16]}"  # The drawing cannot have it in an id of its own.
 
     def refer(use: re.Match[bytes]) -> bytes:
         chain = use[2].decode(errors="replace").strip()
-        if chain not in filters and len(filters) < MAX_FILTERS and TRANSLATED.search(use[2]):
+        if chain not in filters and len(filters) < _MAX_FILTERS and _TRANSLATED.search(use[2]):
             try:
-                steps = "".join(STEPS[name.lower()](given.strip()) for name, given in CALLS.findall(chain))
+                steps = "".join(_STEPS[name.lower()](given.strip()) for name, given in _CALLS.findall(chain))
             except (KeyError, ValueError):
                 return use[0]
-            filters[chain] = FILTER.format(len(filters), steps)
-        return b"%surl(#css-filter-%d)" % (use[1], list(filters).index(chain)) if chain in filters else use[0]
+            filters[chain] = _FILTER.format(f"{prefix}-{len(filters)}", steps)
+        if chain not in filters:
+            return use[0]
+        return use[1] + f"url(#{prefix}-{list(filters).index(chain)})".encode()
 
-    return USES.sub(refer, source), "".join(filters.values())
+    pieces, done = [], 0
+    for start, end in _styled(source):
+        pieces += [source[done:start], _USES.sub(refer, source[start:end])]
+        done = end
+    return b"".join([*pieces, source[done:]]), "".join(filters.values())
+
+
+def _styled(source: bytes) -> list[tuple[int, int]]:
+    """Where filters may be used: before the first element, in tags, and in style sheets; what else is text."""
+    found: list[tuple[int, int]] = []
+    sheets: list[int] = []
+
+    def start(name: str, _: dict[str, str]) -> None:
+        at = parser.CurrentByteIndex
+        if not found:
+            found.append((0, at))
+        if name.rpartition(":")[2] == "style":
+            sheets.append(at)
+        elif not sheets and (tag := _TAG.match(source, at)) and b"filter" in tag[0].lower():
+            found.append(tag.span())
+
+    def end(name: str) -> None:
+        if name.rpartition(":")[2] == "style" and sheets:
+            at = sheets.pop()
+            found.extend([(at, parser.CurrentByteIndex)] * (not sheets))
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    try:
+        parser.Parse(source, True)
+    except expat.ExpatError:  # librsvg tells what is wrong.
+        return []
+    return found
 
 
 def _blur(given: str) -> str:
@@ -45,8 +86,8 @@ def _blur(given: str) -> str:
 
 def _shadow(given: str) -> str:
     parts = re.findall(r"(?:[^\s()]|\([^()]*\))+", given)
-    lengths = [_pixels(part) for part in parts if LENGTH.fullmatch(part)]
-    colours = [part for part in parts if not LENGTH.fullmatch(part)] or ["currentColor"]
+    lengths = [_pixels(part) for part in parts if _LENGTH.fullmatch(part)]
+    colours = [part for part in parts if not _LENGTH.fullmatch(part)] or ["currentColor"]
     if len(lengths) not in {2, 3} or len(colours) != 1:
         raise ValueError(given)
     across, down, blur = (*lengths, 0)[:3]
@@ -54,7 +95,7 @@ def _shadow(given: str) -> str:
 
 
 def _pixels(length: str) -> float:
-    if not LENGTH.fullmatch(length):
+    if not _LENGTH.fullmatch(length):
         raise ValueError(length)
     return float(length.lower().removesuffix("px"))
 
@@ -82,10 +123,10 @@ def _sepia(amount: float) -> str:
 
 
 def _turn(given: str) -> str:
-    match = re.fullmatch(r"(-?\d*\.?\d+)(deg|rad|turn|grad|)", given or "0")
+    match = re.fullmatch(f"({_NUMBER})(deg|rad|turn|grad|)", given or "0")
     if not match:
         raise ValueError(given)
-    return f'<feColorMatrix type="hueRotate" values="{float(match[1]) * TURNS[match[2]]:.3f}"/>'
+    return f'<feColorMatrix type="hueRotate" values="{float(match[1]) * _TURNS[match[2]]:.3f}"/>'
 
 
 def _linear(slope: float, intercept: float = 0.0) -> str:
@@ -98,7 +139,7 @@ def _opacity(given: str) -> str:
     return f'<feComponentTransfer><feFuncA type="linear" slope="{slope:.4f}"/></feComponentTransfer>'
 
 
-STEPS: dict[str, Callable[[str], str]] = {
+_STEPS: dict[str, Callable[[str], str]] = {
     "blur": _blur,
     "drop-shadow": _shadow,
     "grayscale": lambda given: _saturate(1 - _amount(given, 1)),

@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from imgproc.core.errors import CompressError
 from imgproc.pipeline.images.child_process.jpeg2000 import decoder_bytes
+from imgproc.pipeline.images.child_process.svg_pictures import PIXEL_BYTES
 from imgproc.pipeline.images.guards.cost import IMAGE_BYTES
 from imgproc.pipeline.images.guards.parts import unusual
 
@@ -70,6 +71,8 @@ def decoding_bytes(image: ImageFile.ImageFile, source: bytes, *, factor: float) 
     At most `IMAGE_BYTES`, unless the pixels alone need more.
     """
     usual = coded_pixels(image) * BYTES_A_PIXEL
+    if image.format in _HELD:
+        return max(usual, min(IMAGE_BYTES, int(_HELD[image.format](image))))
     if image.format != "JPEG" or factor <= HALF:
         return usual
     whole = min(IMAGE_BYTES, int(image.width * image.height * (_coefficient_bytes(image) + PICTURE_BYTES)))
@@ -113,6 +116,12 @@ def _tiff_bytes(image: ImageFile.ImageFile) -> float:
     return needed
 
 
+def _drawing_bytes(image: ImageFile.ImageFile) -> float:
+    embedded: int = cast(Any, image).embedded_pixels
+    return image.width * image.height * BYTES_A_PIXEL + embedded * PIXEL_BYTES
+
+
+_HELD: dict[str, Callable[[ImageFile.ImageFile], float]] = {"JPEG2000": decoder_bytes, "SVG": _drawing_bytes}
 _NEEDED: dict[str, Callable[[ImageFile.ImageFile], float]] = {
     "JPEG": _jpeg_bytes,
     "TIFF": _tiff_bytes,
