@@ -34,7 +34,7 @@ class Slots:
         """
         with self._changed:
             if not self._is_free(owner):
-                self._wait(owner, self._places if waits else 0)
+                self._wait(owner, waits=waits)
             self._held[owner] += 1
         try:
             yield
@@ -47,8 +47,8 @@ class Slots:
     def _is_free(self, owner: str) -> bool:
         return self._held.total() < self._total and self._held[owner] < self._share
 
-    def _wait(self, owner: str, places: int) -> None:
-        if places:
+    def _wait(self, owner: str, *, waits: bool) -> None:
+        if waits and self._places:
             self._places -= 1
             try:
                 if self._changed.wait_for(lambda: self._is_free(owner), self._patience):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from imgproc.core.config import load_settings
 from imgproc.embedded.ports import REDIS_PORTS, free_port
 from tests.integration.test_cli import environment
 from tests.support import preloaded
+from tests.support.hosts.dead_addresses import refusing_port
 from tests.support.processes import wait_until
 from tests.support.valkey_server import valkey
 
@@ -82,14 +82,6 @@ def started(arguments: list[str], folder: Path, **settings: str) -> Iterator[Pro
         process.kill()
 
 
-@contextmanager
-def closed_port() -> Iterator[int]:
-    """A port that refuses connections while the block runs, and that no other server takes meanwhile."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Valkey for the processes whose database is down."""
@@ -103,7 +95,7 @@ def delayed(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterato
     with ExitStack() as stack:
         processes = {}
         for name, away in product(PROCESSES, CLOSED):
-            closed = {key: url.format(port=stack.enter_context(closed_port())) for key, url in CLOSED[away].items()}
+            closed = {key: url.format(port=stack.enter_context(refusing_port())) for key, url in CLOSED[away].items()}
             folder = tmp_path_factory.mktemp("delayed") / "data"
             process = started(PROCESSES[name][0], folder, **{"REDIS_URL": redis_url} | closed)
             processes[name, away] = stack.enter_context(process)

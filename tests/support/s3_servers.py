@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from imgproc.embedded.ports import LOOPBACK
+from imgproc.embedded.ports import LOOPBACK, EmbeddedError, require_free_port
 from imgproc.pipeline.storage import buckets
 from imgproc.pipeline.storage.store import Store
 from scripts.programs import find
@@ -81,8 +80,8 @@ def free_ports(count: int) -> list[int]:
 
 def _is_free(port: int) -> bool:
     try:
-        socket.create_server((LOOPBACK, port)).close()
-    except OSError:
+        require_free_port(LOOPBACK, port)
+    except EmbeddedError:
         return False
     return True
 

@@ -10,11 +10,18 @@ from imgproc.embedded.ports import LOOPBACK
 
 
 @contextmanager
-def refusing_address() -> Iterator[str]:
-    """The base URL of a port that refuses every connection; it stays ours, as it is bound and does not listen."""
+def refusing_port() -> Iterator[int]:
+    """A port that refuses every connection; it stays ours, as it is bound and does not listen."""
     with socket.socket() as bound:
         bound.bind((LOOPBACK, 0))
-        yield f"http://{LOOPBACK}:{bound.getsockname()[1]}"
+        yield bound.getsockname()[1]
+
+
+@contextmanager
+def refusing_address() -> Iterator[str]:
+    """The base URL of a `refusing_port`."""
+    with refusing_port() as port:
+        yield f"http://{LOOPBACK}:{port}"
 
 
 @contextmanager

@@ -15,14 +15,14 @@ _HIDDEN = re.compile(rb"display\s*[:=]\s*[\"']?\s*none", re.IGNORECASE)
 def mended(source: bytes, size: dict[str, float]) -> bytes:
     """The drawing as librsvg should read it; `size` has the width and height in pixels that it states, if it does."""
     source = _POINTS.sub(_paired, source)
-    if not (end := _end_of_root(source)):
-        return source
-    rest = len(source) - end
-    source, added = translated(source)
+    changed, added = translated(source)
     if rules := _rules(source, size):
         added += f'<style xmlns="http://www.w3.org/2000/svg">:root{{{rules}}}</style>'
+    if not added or not (end := _end_of_root(source)):
+        return source
+    rest = len(source) - end
     # What is added comes last, so that no :nth-child() counts it.
-    return source[:-rest] + added.encode() + source[-rest:] if added else source
+    return changed[:-rest] + added.encode() + changed[-rest:]
 
 
 def _end_of_root(source: bytes) -> int:

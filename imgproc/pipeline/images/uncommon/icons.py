@@ -76,7 +76,7 @@ class _Bitmap(DibImageFile):
 
     def _has_alpha(self) -> bool:
         """Whether 32 bits a pixel include transparency: by its mask, or where a header has none, without masks."""
-        header = self.fp.getvalue()[:56].ljust(56, b"\0")
+        header = self.fp.getvalue()[:WITH_ALPHA].ljust(WITH_ALPHA, b"\0")
         size, compression, mask = struct.unpack("<I12xI32xI", header)
         return bool(mask if size >= WITH_ALPHA else compression != BIT_MASKS)
 
