@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 from rich.cells import cell_len
 
@@ -266,6 +267,8 @@ def test_delete_asks_first(shop: Shop, good: Path) -> None:
     assert asked.finish()[0] == 1
     interrupted = shop.start("delete", request_id)
     interrupted.read_until("[y/N]")
+    # Python acts on a signal that comes just before it begins to read only once something is typed.
+    wait_until(lambda: psutil.Process(interrupted.process.pid).status() == psutil.STATUS_SLEEPING)
     interrupted.process.send_signal(signal.SIGINT)
     assert interrupted.finish()[0] == 130
     assert shop.run("status", request_id).returncode == 0
